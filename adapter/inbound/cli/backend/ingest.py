@@ -1,0 +1,82 @@
+"""`backend ingest`: take in files of text and Markdown."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli.backend.session import perform, progress_bar
+
+if TYPE_CHECKING:
+    from adapter.bootstrap import Backend
+    from application.documents.ingest_documents import Ingested
+    from domain.documents.document import Document
+
+_SUFFIXES = frozenset({".md", ".markdown", ".txt", ".rst"})
+
+
+def command(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files, or folders whose text and Markdown files are meant.", exists=True, readable=True),
+    ],
+    tag: Annotated[list[str] | None, typer.Option(help="Label for all of them; may be given again.")] = None,
+) -> None:
+    """Take in texts: split, embed and store them. What is stored already stays as it is.
+
+    Examples: `backend ingest README.md` · `backend ingest docs notes --tag manual`
+    """
+    from domain.documents.text import title_of
+
+    files = list(dict.fromkeys(_files(paths)))
+    skipped: list[str] = []
+
+    def documents(done: Callable[[int], object]) -> "Iterator[Document]":
+        from domain.documents.document import Document
+        from domain.documents.errors import EmptyDocumentError
+
+        for path in files:
+            try:
+                text = path.read_text(encoding="utf-8-sig")
+                document = Document.take_in(title_of(text, path.name), path.as_posix(), text, tag or ())
+            except EmptyDocumentError:
+                skipped.append(f"{path}: no text")
+            except UnicodeDecodeError:
+                skipped.append(f"{path}: not UTF-8")
+            except OSError as error:
+                skipped.append(f"{path}: {error.strerror}")
+            else:
+                yield document
+                continue
+            done(1)
+
+    async def ingest(backend: "Backend") -> "Ingested":
+        from adapter import bootstrap
+
+        use_case = backend.ingest_documents(bootstrap.embedder())
+        with progress_bar() as progress:
+            task = progress.add_task("Documents", total=len(files))
+
+            def done(count: int) -> None:
+                progress.advance(task, count)
+
+            return await use_case(documents(done), done)
+
+    result = perform(context, ingest)
+    for line in skipped:
+        typer.echo(f"skipped {line}", err=True)
+    typer.echo(f"{result.stored} documents stored ({result.passages} passages), {result.known} were there already.")
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Give the files that are named, and those of known kinds in folders, hidden ones left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for file in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+            if file.suffix.lower() in _SUFFIXES and not hidden and file.is_file():
+                yield file

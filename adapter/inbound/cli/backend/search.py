@@ -1,0 +1,59 @@
+"""`backend search`: find passages by meaning."""
+
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli.backend.session import Format, perform, print_json
+
+if TYPE_CHECKING:
+    from adapter.bootstrap import Backend
+    from domain.documents.ranking import FoundPassage
+
+_SNIPPET_LENGTH = 220
+
+
+def command(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only documents with this label; given again, with all of them.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Most results to show, up to 100.")] = 5,
+    form: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TEXT,
+) -> None:
+    """Find passages by meaning, the best first.
+
+    Examples: `backend search "who discovered penicillin"` · `backend search "ciudades con río" --tag es --limit 3`
+    """
+
+    async def search(backend: "Backend") -> "list[FoundPassage]":
+        from adapter import bootstrap
+
+        return await backend.search_passages(bootstrap.embedder())(query, tag or (), limit)
+
+    found = perform(context, search)
+    if form is Format.JSON:
+        print_json([_as_json(passage) for passage in found])
+        return
+    for number, passage in enumerate(found, 1):
+        typer.echo(f"{number}. {passage.title}  [{passage.score:.2f}]  {', '.join(passage.tags)}")
+        typer.echo(f"   {passage.source}")
+        snippet = textwrap.shorten(passage.content, _SNIPPET_LENGTH, placeholder=" …")
+        typer.echo(textwrap.indent(textwrap.fill(snippet, 100), "   "))
+    if not found:
+        typer.echo("Nothing found.")
+
+
+def _as_json(passage: "FoundPassage") -> dict[str, object]:
+    return {
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "source": passage.source,
+        "tags": passage.tags,
+        "position": passage.position,
+        "content": passage.content,
+        "similarity": round(passage.similarity, 4),
+        "score": round(passage.score, 4),
+    }

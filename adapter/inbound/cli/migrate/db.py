@@ -1,0 +1,128 @@
+"""`migrate db`: the embedded Postgres of the project, for people and scripts."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="db",
+    no_args_is_help=True,
+    help="The project's embedded Postgres. It starts when needed and stops when nobody uses it.",
+)
+
+Major = Annotated[
+    int | None,
+    typer.Option("--pg", metavar="16|18", help="Major version (default: HEXALEMBIC_POSTGRES_VERSION, else 18)."),
+]
+
+
+def _embedded() -> ModuleType:
+    """Import late, so that `--help` stays fast."""
+    from adapter import bootstrap
+
+    return bootstrap.embedded()
+
+
+class Format(StrEnum):
+    """Output formats of `migrate db status`."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command(epilog="Example: psql $(migrate db url)")
+def url(
+    database: Annotated[str, typer.Option(help="Name of the database; created when missing.")] = "hexalembic",
+    pg: Major = None,
+) -> None:
+    """Start the server and print its URL, and nothing else.
+
+    It waits some seconds (HEXALEMBIC_POSTGRES_LINGER, default 5) for a client, and runs as long as one is connected.
+    """
+    embedded = _embedded()
+    server = embedded.start(pg)
+    embedded.ensure_database(server, database)
+    typer.echo(server.url(database))
+
+
+@app.command(epilog="Example: migrate db start --pg 16")
+def start(pg: Major = None) -> None:
+    """Start the server and let it run, used or not, until `migrate db stop`."""
+    server = _embedded().start(pg, keep=True)
+    typer.echo(f"Postgres {server.major} runs until `migrate db stop`: {server.url()}")
+
+
+@app.command(epilog="Example: migrate db stop --force")
+def stop(
+    pg: Major = None,
+    force: Annotated[bool, typer.Option("--force", help="Also when it is in use: disconnect everybody.")] = False,
+) -> None:
+    """Stop the server; its data stay."""
+    typer.echo("stopped" if _embedded().stop(pg, force=force) else "it was not running")
+
+
+@app.command(epilog="Example: migrate db status --format json")
+def status(
+    pg: Major = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+) -> None:
+    """Say whether the server runs, who uses it, and where its data are; start nothing."""
+    found = _embedded().status(pg)
+    facts = asdict(found) | {"url": found.server.url()}
+    facts |= {name: facts["server"][name] for name in ("major", "data_directory")}
+    del facts["server"]
+    if form is Format.JSON:
+        typer.echo(json.dumps(facts, default=str, indent=2))
+        return
+    if found.running:
+        kept = ", until `migrate db stop`" if found.keep else ""
+        processes = "an unknown number of" if found.processes is None else found.processes
+        typer.echo(f"Postgres {found.version} runs (process {found.pid}){kept}")
+        typer.echo(f"used by     {processes} process(es), {found.clients} connected client(s)")
+        typer.echo(f"url         {facts['url']}")
+    else:
+        typer.echo(f"Postgres {found.server.major} does not run")
+    typer.echo(f"data        {found.server.data_directory} ({found.size / 2**20:.0f} MiB)")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: migrate db psql -c 'select version()'",
+)
+def psql(
+    context: typer.Context,
+    database: Annotated[str, typer.Option(help="Name of the database; created when missing.")] = "hexalembic",
+    pg: Major = None,
+) -> None:
+    """Open psql on the embedded server; further arguments are psql's."""
+    embedded = _embedded()
+    server = embedded.start(pg)
+    embedded.ensure_database(server, database)
+    command = [str(embedded.binary("psql", server.major)), server.url(database), *context.args]
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's, to cancel a query
+        raise typer.Exit(process.wait())
+
+
+@app.command(epilog="Example: migrate db reset --yes")
+def reset(
+    pg: Major = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also when it is in use: disconnect everybody.")] = False,
+) -> None:
+    """Stop the server and delete all its data."""
+    embedded = _embedded()
+    directory = embedded.status(pg).server.data_directory
+    if not yes:
+        if not sys.stdin.isatty():
+            typer.echo("there is no terminal to ask on\n  hint: add --yes to delete the data", err=True)
+            raise typer.Exit(2)
+        typer.confirm(f"Delete all data in {directory}?", abort=True)
+    typer.echo(f"deleted {directory}" if embedded.reset(pg, force=force) else f"nothing to delete in {directory}")

@@ -1,0 +1,88 @@
+"""`migrate status`: where the database stands beside the code, in one screen."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from domain.migration.status import DatabaseStatus
+
+app = typer.Typer()
+
+NEXT = """
+Try next:
+  backend demo                                      load 16,000 texts and a year of a shop
+  backend search "pintores del renacimiento"        search them by meaning
+  alembic revision --autogenerate -m "add a column" after changing a model
+  migrate db psql                                   look around
+"""
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command(epilog="Example: migrate status --check && deploy")
+def status(
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 when something is pending, invalid or different.")
+    ] = False,
+    suggest: Annotated[bool, typer.Option("--next", help="Say what to try next.")] = False,
+    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+) -> None:
+    """Show current revision, head, what is pending, pgvector, invalid indexes and drift."""
+    from adapter import bootstrap
+
+    found = bootstrap.database_status(url)
+    if form is Format.JSON:
+        typer.echo(json.dumps(asdict(found) | {"problems": found.problems}, indent=2))
+    else:
+        _print(found)
+        if suggest:
+            typer.echo(NEXT, nl=False)
+    if check and found.problems:
+        raise typer.Exit(1)
+
+
+def _print(found: "DatabaseStatus") -> None:
+    at_head = found.heads == found.current
+    rows = [
+        ("database", f"{found.database}  (Postgres {found.postgres})"),
+        ("current", ", ".join(found.current) + (" (head)" if at_head else "") if found.current else "nothing yet"),
+        ("head", ", ".join(found.heads)),
+        ("pending", _pending(found)),
+        ("pgvector", _extension(found)),
+        ("invalid", ", ".join(found.invalid_indexes) or "no invalid index"),
+        ("drift", _drift(found)),
+    ]
+    for name, value in rows:
+        typer.echo(f"{typer.style(f'{name:<9}', bold=True)} {value}")
+    for problem in found.problems:
+        typer.secho(f"{'! ':>9} {problem}", fg=typer.colors.YELLOW)
+
+
+def _pending(found: "DatabaseStatus") -> str:
+    if not found.pending:
+        return "nothing"
+    lines = [f"{revision.revision}  {revision.message}" for revision in found.pending]
+    return f"\n{'':10}".join(lines)
+
+
+def _extension(found: "DatabaseStatus") -> str:
+    if found.extension is None:
+        return "not created" if found.extension_available else "not on this server"
+    newer = found.extension_available not in {None, found.extension}
+    return found.extension + (f" ({found.extension_available} is on the server)" if newer else "")
+
+
+def _drift(found: "DatabaseStatus") -> str:
+    if found.drift is None:
+        return "known when the database is at head"
+    return f"\n{'':10}".join(found.drift) or "none: models and database agree"

@@ -1,0 +1,45 @@
+"""Alembic's environment: which models, which database, which options. The work is in `database/upgrade/`."""
+
+import sys
+from logging.config import fileConfig
+from typing import TextIO, cast
+
+from alembic import context
+from alembic.util import CommandError
+
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.metadata import load_metadata
+from adapter.outbound.database.upgrade.offline import ScriptWriter
+from adapter.outbound.database.upgrade.online import run_online
+from adapter.outbound.database.upgrade.options import MigrationOptions
+
+config = context.config
+if config.config_file_name is not None and config.attributes.get("configure_logger", True):
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
+
+target_metadata = load_metadata()
+
+
+def run_migrations_offline(options: MigrationOptions) -> None:
+    """Write the SQL of the migrations; no database is asked."""
+    context.configure(
+        dialect_name="postgresql",
+        target_metadata=target_metadata,
+        literal_binds=True,
+        # Else percent signs come out doubled.
+        dialect_opts={"paramstyle": "named"},
+        transaction_per_migration=True,
+        output_buffer=cast(TextIO, ScriptWriter(config.output_buffer or sys.stdout, options)),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+try:
+    x_options = MigrationOptions.parse(context.get_x_argument(as_dictionary=True))
+except DatabaseError as error:
+    raise CommandError(str(error)) from error
+if context.is_offline_mode():
+    run_migrations_offline(x_options)
+else:
+    run_online(target_metadata, x_options)

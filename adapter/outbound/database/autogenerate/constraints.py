@@ -1,0 +1,158 @@
+"""Constraints of the same name that differ, and EXCLUDE constraints, which Alembic does not look at.
+
+CHECK text, DEFERRABLE, INCLUDE, columns and name of the primary key, EXCLUDE, MATCH, NOT VALID. The definitions are
+the server's own, so the statements restore exactly what was there.
+"""
+
+import logging
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import AddConstraintOp, DropConstraintOp, ModifyTableOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import Constraint, Table
+
+from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, named
+from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
+
+log = logging.getLogger(f"alembic.{__name__}")
+
+# What filters and `alembic check` call a row of pg_constraint by its contype.
+_TYPES = {
+    "c": "check_constraint",
+    "f": "foreign_key_constraint",
+    "p": "primary_key_constraint",
+    "u": "unique_constraint",
+    "x": "exclude_constraint",
+}
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the comparator, to run after Alembic's own."""
+    plugin.add_autogenerate_comparator(compare, "table", "constraints", priority=DispatchPriority.LAST)
+
+
+def compare(
+    context: AutogenContext,
+    table_ops: ModifyTableOps,
+    _schema: str | None,
+    _name: str,
+    database_table: Table | None,
+    model_table: Table | None,
+) -> PriorityDispatchResult:
+    """Drop and add each constraint whose definition differs."""
+    if database_table is None or model_table is None:
+        return PriorityDispatchResult.CONTINUE
+    pair = table_pair(context, model_table)
+    table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
+    _keep_unnamed_checks(table_ops, pair)
+    table_ops.ops += _renamed_primary_key(context, pair, table)
+    table_ops.ops += _validations(context, pair, model_table)
+    done = named(table_ops.ops)
+    for name in sorted(_different(context, pair, model_table) - done):
+        constraint = _find(context, model_table, name)
+        kind, before = pair.database.constraints.get(name, ("", None))
+        after = constraint_text(constraint) if constraint is not None else None
+        if pair.model is not None and name in pair.model.constraints:
+            kind, written = pair.model.constraints[name]
+            # Of a CHECK without a name only the server knows the name.
+            after = after or written
+        shown = constraint if constraint is not None else Constraint(name)
+        type_: Any = _TYPES[kind]
+        if not context.run_object_filters(shown, name, type_, after is None, shown if before and after else None):
+            continue
+        log.info("Detected changed constraint %r on %r", name, model_table.name)
+        quoted = context.migration_context.dialect.identifier_preparer.quote(name)
+        drop, add = f"ALTER TABLE {table} DROP CONSTRAINT {quoted}", f"ALTER TABLE {table} ADD CONSTRAINT {quoted}"
+        if before is not None:
+            before += " NOT VALID" if name in pair.database.not_valid else ""
+            change = SQLChange(f"remove_{type_}", name, drop, f"{add} {before}", clears_the_way=True)
+            table_ops.ops.append(change)
+        if after is not None:
+            table_ops.ops.append(SQLChange(f"add_{type_}", name, f"{add} {after}", drop))
+    return PriorityDispatchResult.CONTINUE
+
+
+def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -> list[SQLChange]:
+    """Rename a primary key that has only another name: dropping it would fail where a foreign key refers to it."""
+    if pair.model is None:
+        return []
+    sides = (pair.database.constraints, pair.model.constraints)
+    (old, before), (new, after) = (
+        next(((name, text) for name, (kind, text) in side.items() if kind == "p"), ("", "")) for side in sides
+    )
+    if old == new or before != after:
+        return []
+    quote = context.migration_context.dialect.identifier_preparer.quote
+    log.info("Detected renamed primary key %r to %r on %s", old, new, table)
+    rename = f"ALTER TABLE {table} RENAME CONSTRAINT {{}} TO {{}}"
+    statements = (rename.format(quote(old), quote(new)), rename.format(quote(new), quote(old)))
+    return [SQLChange("rename_primary_key", new, *statements, also=old)]
+
+
+def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list[SQLChange]:
+    """Validate what the database holds new rows against only, and the model all rows."""
+    preparer = context.migration_context.dialect.identifier_preparer
+    changes = []
+    for name in sorted(pair.database.not_valid):
+        constraint = _find(context, table, name)
+        if constraint is None or constraint.dialect_options["postgresql"].get("not_valid"):
+            continue
+        if pair.model is not None and name in _different(context, pair, table):
+            continue
+        alter, quoted = f"ALTER TABLE {preparer.format_table(table)}", preparer.quote(name)
+        definition = pair.database.constraints[name][1]
+        undo = f"{alter} DROP CONSTRAINT {quoted}, ADD CONSTRAINT {quoted} {definition} NOT VALID"
+        log.info("Detected constraint %r on %r that is not valid", name, table.name)
+        changes.append(SQLChange("validate_constraint", name, f"{alter} VALIDATE CONSTRAINT {quoted}", undo))
+    return changes
+
+
+def _keep_unnamed_checks(table_ops: ModifyTableOps, pair: TablePair) -> None:
+    """Take back what Alembic's CHECK plugin makes of a CHECK without a name: it would drop it."""
+    expected = {name for name, (kind, _) in pair.model.constraints.items() if kind == "c"} if pair.model else set()
+    table_ops.ops[:] = [
+        each
+        for each in table_ops.ops
+        if not (
+            isinstance(each, DropConstraintOp)
+            and str(each.constraint_name) in expected
+            and not _returns(table_ops, each)
+        )
+    ]
+
+
+def _returns(table_ops: ModifyTableOps, dropped: DropConstraintOp) -> bool:
+    added = (each.to_constraint().name for each in table_ops.ops if isinstance(each, AddConstraintOp))
+    return str(dropped.constraint_name) in map(str, added)
+
+
+def _different(context: AutogenContext, pair: TablePair, table: Table) -> set[str]:
+    """Name the constraints that come, go or change without Alembic seeing it."""
+    names = _different_matches(context, pair, table)
+    if pair.model is None:
+        return names
+    before, after = pair.database.constraints, pair.model.constraints
+    names |= {name for name in before.keys() & after.keys() if before[name] != after[name] and before[name][0] != "f"}
+    # Alembic sees unique constraints, foreign keys and named CHECKs come and go.
+    lonely = {name: before.get(name) or after[name] for name in before.keys() ^ after.keys()}
+    names |= {name for name, (kind, _) in lonely.items() if kind in {"c", "p", "x"}}
+    return names - pair.same - pair.refused.keys()
+
+
+def _different_matches(context: AutogenContext, pair: TablePair, table: Table) -> set[str]:
+    """Compare MATCH; the rest of a foreign key is Alembic's."""
+    names = set()
+    for key in table.foreign_key_constraints:
+        name = str(_get_constraint_final_name(key, context.migration_context.dialect))
+        _, before = pair.database.constraints.get(name, ("", None))
+        if before is not None and (" MATCH FULL" in before) != ((key.match or "").upper() == "FULL"):
+            names.add(name)
+    return names
+
+
+def _find(context: AutogenContext, table: Table, name: str) -> Constraint | None:
+    dialect = context.migration_context.dialect
+    return next((each for each in table.constraints if _get_constraint_final_name(each, dialect) == name), None)

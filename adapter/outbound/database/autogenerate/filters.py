@@ -1,0 +1,89 @@
+"""What autogenerate leaves alone: what other owners made, and what dropping would destroy."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import MetaData, Table, text
+from sqlalchemy.schema import SchemaItem
+
+OPTION = "tables_of_others"
+
+
+@dataclass
+class Filters:
+    """The two filters of one autogenerate run.
+
+    Attributes:
+        metadata: The models.
+        tables_of_others: Schema (None for the default one) and name of the tables that only the database has and that
+            must stay: partitions and other children, members of extensions, tables of another owner. Filled when the
+            run begins.
+    """
+
+    metadata: MetaData
+    tables_of_others: set[tuple[str | None, str]] = field(default_factory=set)
+
+    def include_name(self, name: str | None, type_: str, _parents: Any) -> bool:
+        """Look only into the schemas of the models, so that other applications' tables are never dropped."""
+        return type_ != "schema" or name is None or name in {table.schema for table in self.metadata.tables.values()}
+
+    def include_object(
+        self, item: SchemaItem, name: str | None, type_: str, reflected: bool, compare_to: SchemaItem | None
+    ) -> bool:
+        """Leave out views, what begins with `_`, and the tables of others; what the models declare is never left out.
+
+        A view is a `Table` that says so in its `info`: `Table(..., info={"is_view": True})`.
+        """
+        if isinstance(item, Table) and item.info.get("is_view"):
+            return False
+        if not reflected or compare_to is not None:
+            return True
+        if name is not None and name.startswith("_"):
+            return False
+        return not (isinstance(item, Table) and type_ == "table" and (item.schema, item.name) in self.tables_of_others)
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the look-up, to run before anything is compared."""
+    plugin.add_autogenerate_comparator(look_up, "autogenerate", "tables_of_others", priority=DispatchPriority.FIRST)
+
+
+def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Find out which tables belong to others."""
+    tables: set[tuple[str | None, str]] | None = context.opts.get(OPTION)
+    if tables is None or context.connection is None or context.dialect is None:
+        return PriorityDispatchResult.CONTINUE
+    default = context.dialect.default_schema_name
+    found = context.connection.execute(text(TABLES_OF_OTHERS), {"version_table": version_table(context)})
+    tables.clear()
+    tables.update((None if schema == default else schema, name) for schema, name in found)
+    return PriorityDispatchResult.CONTINUE
+
+
+def version_table(context: AutogenContext) -> str:
+    """Give the qualified name of the version table, whose owner is the one that migrates."""
+    migration = context.migration_context
+    quote = migration.dialect.identifier_preparer.quote
+    schema = migration.version_table_schema
+    return (f"{quote(schema)}." if schema else "") + quote(migration.version_table)
+
+
+OWNER = """
+coalesce((SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass(:version_table)),
+         (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user))
+"""
+
+TABLES_OF_OTHERS = f"""
+SELECT CAST(n.nspname AS text), CAST(c.relname AS text)
+  FROM pg_catalog.pg_class AS c
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p')
+   AND (c.relowner <> {OWNER}
+        OR EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = c.oid)
+        OR EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
+"""  # noqa: S608  # put together from constants

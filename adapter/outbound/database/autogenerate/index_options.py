@@ -1,0 +1,59 @@
+"""Indexes of the same name that differ in what Alembic does not compare.
+
+Method, operator class, WITH, WHERE, INCLUDE, and casts inside expressions: both sides are compared as the server's
+catalog has them.
+"""
+
+import logging
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import CreateIndexOp, DropIndexOp, ModifyTableOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import Index, Table
+
+from adapter.outbound.database.autogenerate.operations import named
+from adapter.outbound.database.autogenerate.server_forms import table_pair
+
+log = logging.getLogger(f"alembic.{__name__}")
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the comparator, to run after Alembic's own."""
+    plugin.add_autogenerate_comparator(compare, "table", "index_options", priority=DispatchPriority.LAST)
+
+
+def compare(
+    context: AutogenContext,
+    table_ops: ModifyTableOps,
+    _schema: str | None,
+    _name: str,
+    database_table: Table | None,
+    model_table: Table | None,
+) -> PriorityDispatchResult:
+    """Drop and create each index that differs, or that a failed concurrent build left invalid."""
+    if database_table is None or model_table is None or not model_table.indexes:
+        return PriorityDispatchResult.CONTINUE
+    pair = table_pair(context, model_table)
+    done = named(table_ops.ops)
+    reflected = {str(index.name): index for index in database_table.indexes}
+    dialect = context.migration_context.dialect
+    for index in sorted(model_table.indexes, key=lambda each: str(each.name)):
+        # The name as the database has it: shortened where it is longer than 63 bytes.
+        name = str(_get_constraint_final_name(index, dialect))
+        if name in done or name not in pair.database.indexes or name not in reflected:
+            continue
+        reasons = []
+        if name in pair.database.invalid_indexes:
+            reasons.append("it is invalid: a concurrent build of it failed")
+        if pair.model is not None and name in pair.model.indexes and name not in pair.same:
+            reasons += pair.database.indexes[name].differences(pair.model.indexes[name])
+        if reasons and _included(context, index, name, reflected[name]):
+            log.info("Detected changed index %r on %r: %s", name, model_table.name, "; ".join(reasons))
+            table_ops.ops += [DropIndexOp.from_index(reflected[name]), CreateIndexOp.from_index(index)]
+    return PriorityDispatchResult.CONTINUE
+
+
+def _included(context: AutogenContext, index: Index, name: str, reflected: Index) -> bool:
+    return context.run_object_filters(index, name, "index", False, reflected)

@@ -1,0 +1,65 @@
+"""What tables need and Alembic does not create: schemas, sequences, domains."""
+
+import logging
+from collections.abc import Iterator
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult, to_list
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType
+from sqlalchemy.schema import CreateSequence
+
+from adapter.outbound.database.autogenerate.operations import SQLChange, ddl_text, type_text
+
+log = logging.getLogger(f"alembic.{__name__}")
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the comparator, to run when the tables have been compared, as its statements go before theirs."""
+    plugin.add_autogenerate_comparator(compare, "autogenerate", "namespaces", priority=DispatchPriority.LAST)
+
+
+def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Create what the models need and the database lacks; nothing is dropped that only the database has."""
+    connection = context.connection
+    if connection is None:
+        return PriorityDispatchResult.CONTINUE
+    changes = [
+        change
+        for metadata in to_list(context.metadata)
+        for find in (_schemas, _sequences, _domains)
+        for change in find(connection, metadata)
+    ]
+    for change in changes:
+        log.info("Detected missing %s", change.subject)
+    upgrade_ops.ops[:0] = changes
+    return PriorityDispatchResult.CONTINUE
+
+
+def _schemas(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    quote = connection.dialect.identifier_preparer.quote_schema
+    wanted = {table.schema for table in metadata.tables.values() if table.schema}
+    present = set(connection.scalars(text("SELECT CAST(nspname AS text) FROM pg_catalog.pg_namespace")))
+    for name in sorted(wanted - present):
+        yield SQLChange("add_schema", name, f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")
+
+
+def _sequences(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    for sequence in metadata._sequences.values():  # noqa: SLF001  # SQLAlchemy has no public list
+        name = connection.dialect.identifier_preparer.format_sequence(sequence)
+        if connection.scalar(text("SELECT to_regclass(:name) IS NULL"), {"name": name}):
+            yield SQLChange("add_sequence", name, ddl_text(CreateSequence(sequence)), f"DROP SEQUENCE {name}")
+
+
+def _domains(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    domains = {
+        type_text(column.type): column.type
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, DOMAIN)
+    }
+    for name, domain in sorted(domains.items()):
+        if connection.scalar(text("SELECT to_regtype(:name) IS NULL"), {"name": name}):
+            yield SQLChange("add_domain", name, ddl_text(CreateDomainType(domain)), f"DROP DOMAIN {name}")

@@ -1,0 +1,168 @@
+"""Operations that Alembic lacks: reversible SQL, a block outside the transaction, a type change with USING."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import render_op
+from alembic.operations import ops
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import Constraint
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.sql.compiler import DDLCompiler
+from sqlalchemy.types import TypeEngine
+
+# What sqlalchemy.text() would take for a bound parameter.
+_BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
+
+
+# Statements for a file: with another paramstyle percent signs come out doubled.
+_dialect_class: Any = PGDialect
+_DIALECT: PGDialect = _dialect_class(paramstyle="named")
+
+
+def ddl_text(element: ExecutableDDLElement) -> str:
+    """Write a DDL element as a statement for a revision."""
+    return str(element.compile(dialect=_DIALECT)).strip()
+
+
+def constraint_text(constraint: Constraint) -> str:
+    """Write a constraint as ALTER TABLE ADD wants it, without its name: `CHECK (x > 0)`."""
+    sql = str(_compiler().process(constraint)).strip()
+    name = _get_constraint_final_name(constraint, _DIALECT)
+    return sql.removeprefix(f"CONSTRAINT {_DIALECT.identifier_preparer.quote(name)} ") if name else sql
+
+
+def type_text(type_: TypeEngine[Any]) -> str:
+    """Write a type."""
+    return str(_DIALECT.type_compiler_instance.process(type_))
+
+
+def _compiler() -> DDLCompiler:
+    # An element is only needed to compile it, not to compile parts.
+    return _DIALECT.ddl_compiler(_DIALECT, None)  # type: ignore[arg-type]
+
+
+def literal_text(sql: str) -> str:
+    """Escape the colons that `text()`, and so `op.execute`, would read as bound parameters."""
+    return _BIND.sub(r"\\:", sql)
+
+
+class SQLChange(ops.ExecuteSQLOp):
+    """One statement and the one that takes it back, both rendered as `op.execute`.
+
+    Attributes:
+        kind: What the difference is called in the output of `alembic check`.
+        subject: The object that it changes.
+        upgrade_sql: The statement; empty when there is nothing to do in this direction.
+        downgrade_sql: The statement that takes it back.
+        clears_the_way: Whether it has to come before the columns of its table change.
+        also: Another name of the subject, which it has had before.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        subject: str,
+        upgrade_sql: str,
+        downgrade_sql: str,
+        *,
+        clears_the_way: bool = False,
+        also: str = "",
+    ) -> None:
+        super().__init__(literal_text(upgrade_sql))
+        self.kind = kind
+        self.subject = subject
+        self.upgrade_sql = upgrade_sql
+        self.downgrade_sql = downgrade_sql
+        self.clears_the_way = clears_the_way
+        self.also = also
+
+    def reverse(self) -> "SQLChange":
+        """Swap the two statements."""
+        return SQLChange(self.kind, self.subject, self.downgrade_sql, self.upgrade_sql)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Give what `alembic check` prints."""
+        return (self.kind, self.subject, self.upgrade_sql)
+
+
+@renderers.dispatch_for(SQLChange)
+def _render_sql(context: AutogenContext, change: SQLChange) -> list[str]:
+    rendered = renderers.dispatch(ops.ExecuteSQLOp)(context, change)
+    return [str(rendered)] if change.upgrade_sql else []
+
+
+class AutocommitOps(ops.OpContainer):
+    """Operations that Postgres refuses inside a transaction, such as CREATE INDEX CONCURRENTLY."""
+
+    def reverse(self) -> "AutocommitOps":
+        """Reverse each operation, last one first."""
+        return AutocommitOps([operation.reverse() for operation in reversed(self.ops)])
+
+
+@renderers.dispatch_for(AutocommitOps)
+def _render_autocommit(context: AutogenContext, container: AutocommitOps) -> list[str]:
+    lines = ["with op.get_context().autocommit_block():"]
+    dropped: set[str] = set()
+    for operation in container.ops:
+        if isinstance(operation, ops.DropIndexOp):
+            dropped.add(str(operation.index_name))
+            operation.if_exists = True
+        elif isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) not in dropped:
+            leftover = ops.DropIndexOp(
+                str(operation.index_name),
+                str(operation.table_name),
+                schema=operation.schema,
+                if_exists=True,
+                postgresql_concurrently=True,
+            )
+            lines += ["# A build that was interrupted leaves an invalid index.", *render_op(context, leftover)]
+        lines += render_op(context, operation)
+    # The printer ends the block at an empty line.
+    return [*lines, ""]
+
+
+class AlterColumnUsingOp(ops.AlterColumnOp):
+    """A type change for which Postgres has no automatic cast; each direction has its own USING, or none."""
+
+    using: str | None = None
+    reverse_using: str | None = None
+
+    def reverse(self) -> ops.AlterColumnOp:
+        """Reverse the change and swap the two casts."""
+        reversed_ = super().reverse()
+        reversed_.__class__ = AlterColumnUsingOp
+        assert isinstance(reversed_, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
+        reversed_.using, reversed_.reverse_using = self.reverse_using, self.using
+        return reversed_
+
+
+@renderers.dispatch_for(AlterColumnUsingOp)
+def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUsingOp) -> str:
+    # Alembic's renderer passes over `postgresql_using`.
+    rendered = renderers.dispatch(ops.AlterColumnOp)(context, operation)
+    if operation.using is None:
+        return str(rendered)
+    return f"{str(rendered)[:-1]},\n           postgresql_using={operation.using!r})"
+
+
+def named(operations: Iterable[ops.MigrateOperation]) -> set[str]:
+    """Give the names of the indexes and constraints that operations already drop or create."""
+    names = set()
+    for operation in operations:
+        match operation:
+            case ops.CreateIndexOp() | ops.DropIndexOp():
+                names.add(str(operation.index_name))
+            case ops.AddConstraintOp():
+                names.add(str(operation.to_constraint().name))
+            case ops.DropConstraintOp():
+                names.add(str(operation.constraint_name))
+            case SQLChange():
+                names |= {operation.subject, operation.also}
+            case _:
+                pass
+    return names

@@ -1,0 +1,42 @@
+"""How types are written into a revision, which must import nothing of ours and stay readable without the models."""
+
+import copy
+from typing import Any, Literal
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
+from sqlalchemy import TypeDecorator
+from sqlalchemy.dialects.postgresql import DOMAIN
+
+
+def render_item(type_: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Render pgvector's types with their import, our own types as what they are in the database.
+
+    Args:
+        type_: What is rendered; only "type" is looked at.
+        item: The object to render.
+        context: The run, which collects the imports.
+
+    Returns:
+        The Python expression, or False for Alembic's own rendering.
+    """
+    if type_ != "type":
+        return False
+    if type(item).__module__.startswith("pgvector.sqlalchemy"):
+        return _pgvector(item, context)
+    if isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy"):
+        # A TypeDecorator is the application's code; the column has the type that it decorates.
+        return str(_repr_type(item.impl_instance, context))
+    if isinstance(item, DOMAIN) and item.create_type:
+        # The domain is created by a statement of its own (namespaces.py), not a second time by its first table.
+        existing = copy.copy(item)
+        existing.create_type = False
+        return context.migration_context.impl.render_type(existing, context)
+    return False
+
+
+def _pgvector(item: Any, context: AutogenContext) -> str:
+    context.imports.add("import pgvector.sqlalchemy")
+    name = "Vector" if type(item).__name__ == "VECTOR" else type(item).__name__
+    size = next((value for value in (getattr(item, "dim", None), getattr(item, "length", None)) if value), "")
+    return f"pgvector.sqlalchemy.{name}({size})"

@@ -1,0 +1,1 @@
+"""The ports of the context `migration` on Alembic and Postgres."""

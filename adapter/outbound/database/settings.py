@@ -1,0 +1,40 @@
+"""Settings from the environment and from `.env` at the project's root; the environment wins."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from adapter.outbound.database.url import DatabaseURL
+
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+
+
+def setting(name: str) -> str | None:
+    """Give a setting, or None when it is not set or empty."""
+    return os.environ.get(name) or _env_file().get(name) or None
+
+
+def database_url(explicit: str | None = None) -> DatabaseURL:
+    """Choose the database: the explicit URL, else `DATABASE_URL`, else the embedded Postgres, which this starts.
+
+    Raises:
+        DatabaseConfigurationError: The URL cannot be used.
+        DatabaseError: The embedded server does not start.
+    """
+    url = explicit or setting("DATABASE_URL")
+    if url is None:
+        from adapter.outbound.database import embedded
+
+        server = embedded.start()
+        url = server.url()
+    return DatabaseURL.parse(url)
+
+
+@cache
+def _env_file() -> dict[str, str | None]:
+    path = PROJECT_ROOT / ".env"
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return dotenv_values(path)

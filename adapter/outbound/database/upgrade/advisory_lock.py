@@ -1,0 +1,81 @@
+"""One upgrade of a database at a time.
+
+The session lock is polled: a backend that waits in `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY
+of the upgrade that holds the lock waits for that snapshot, so that both wait for ever (in 7 of 10 runs when tried).
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, text
+
+from adapter.outbound.database.errors import DatabaseError
+
+logger = logging.getLogger("alembic.runtime.migration")
+
+# Any number will do that other software does not use; advisory locks belong to one database.
+KEY = 0x6865_7861_6C65_6D62
+
+_HOLDER = text(
+    """
+    SELECT a.pid, a.application_name, a.client_addr::text, a.backend_start::timestamp(0)
+    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+      AND l.classid::bigint = :high AND l.objid::bigint = :low
+    """
+)
+
+
+@contextmanager
+def one_at_a_time(connection: Connection, seconds: float) -> Iterator[None]:
+    """Hold the lock of this database's upgrades; Postgres gives it back when the process dies.
+
+    Args:
+        connection: A connection without an open transaction.
+        seconds: How long to wait for another upgrade.
+
+    Raises:
+        DatabaseError: Another upgrade still runs after that time.
+    """
+    _wait_for_lock(connection, seconds)
+    try:
+        yield
+    finally:
+        if not connection.closed and not connection.invalidated:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})
+            connection.commit()
+
+
+def _wait_for_lock(connection: Connection, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    said = False
+    while not _try(connection):
+        if not said:
+            logger.info("Waiting for another upgrade of this database: %s", _holder(connection))
+            said = True
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                f"Another upgrade of this database has run for more than {seconds:g} s: {_holder(connection)}.",
+                "Wait for it (-x wait_for_upgrade=SECONDS), or end it: SELECT pg_terminate_backend(<pid>);",
+            )
+        time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - spreads the pollers
+
+
+def _try(connection: Connection) -> bool:
+    got = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY})
+    connection.commit()
+    return bool(got)
+
+
+def _holder(connection: Connection) -> str:
+    row = connection.execute(_HOLDER, {"high": KEY >> 32, "low": KEY & 0xFFFF_FFFF}).first()
+    connection.commit()
+    if row is None:
+        return "it has just ended"
+    pid, application, address, since = row
+    return f"process {pid} ({application or 'unnamed'}, from {address or 'this machine'}, since {since})"

@@ -1,0 +1,179 @@
+"""Runs an Alembic command on a database: on a connection of its own, or on one that the caller hands over."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from alembic import context
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from adapter.outbound.database import autogenerate, engine, settings
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.explain import explain
+from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
+from adapter.outbound.database.upgrade.options import MigrationOptions
+from adapter.outbound.database.upgrade.retry import with_retries
+from adapter.outbound.database.upgrade.session import apply_settings, session
+from adapter.outbound.database.url import DatabaseURL
+
+logger = logging.getLogger("alembic.runtime.migration")
+
+
+def run_online(metadata: MetaData, options: MigrationOptions) -> None:
+    """Run the current Alembic command.
+
+    `config.attributes["connection"]` may hold a `Connection`, an `AsyncEngine` or anything with `connect()`. Without
+    it, the URL is that of `-x url=…`, of `config.attributes["url"]`, of `DATABASE_URL`, or of the embedded server.
+    """
+    given = context.config.attributes.get("connection")
+    url: DatabaseURL | None = None
+    try:
+        if given is None:
+            explicit = options.url or context.config.attributes.get("url")
+            url = settings.database_url(explicit)
+            given = engine.migration_engine(url)
+        _run_on(given, lambda connection: run_on_connection(connection, metadata, options))
+    except CommandError:
+        raise
+    except Exception as error:
+        explained = explain(error, url)
+        if explained is None:
+            raise
+        raise CommandError(str(explained)) from error
+
+
+def run_on_connection(connection: Connection, metadata: MetaData, options: MigrationOptions) -> None:
+    """Run the current Alembic command on a connection."""
+    in_callers_transaction = connection.in_transaction()
+    with session(connection, options, in_callers_transaction=in_callers_transaction):
+        _configure(connection, metadata)
+        if in_callers_transaction:
+            _run_in_callers_transaction()
+        elif _command_writes():
+            with one_at_a_time(connection, options.wait_for_upgrade):
+                with_retries(
+                    lambda: _run(connection), lambda: _recover(connection, metadata, options), options.lock_retries
+                )
+        else:
+            _run(connection)
+
+
+def _run_on(target: Any, run: Callable[[Connection], None]) -> None:
+    if isinstance(target, AsyncConnection):
+        raise CommandError(
+            "config.attributes['connection'] holds an AsyncConnection, which Alembic cannot use.\n"
+            "  hint: await connection.run_sync(upgrade), and hand over the Connection that upgrade() gets."
+        )
+    if isinstance(target, AsyncEngine):
+        _wait_for(_run_on_async_engine(target, run))
+    elif isinstance(target, Connection):
+        run(target)
+    else:
+        with target.connect() as connection:
+            run(connection)
+
+
+async def _run_on_async_engine(target: AsyncEngine, run: Callable[[Connection], None]) -> None:
+    async with target.connect() as connection:
+        await connection.run_sync(run)
+
+
+def _wait_for(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, also from inside a running event loop: then in a thread with a loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            asyncio.run(work)
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=target, name="alembic")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+def _configure(connection: Connection, metadata: MetaData) -> None:
+    context.configure(
+        connection=connection,
+        # Each revision is kept as soon as it is done: what fails later does not undo it, nor un-stamp it.
+        transaction_per_migration=True,
+        **autogenerate.options(metadata),
+    )
+
+
+def _run(connection: Connection) -> None:
+    _check_revisions()
+    connection.rollback()
+    if connection.in_transaction():
+        raise DatabaseError(
+            "The connection has an open transaction before the migrations begin; Alembic would keep nothing.",
+            "Commit what was executed on it.",
+        )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.rollback()
+
+
+def _run_in_callers_transaction() -> None:
+    _check_revisions()
+    logger.info("The caller's transaction is open: what runs now is kept when the caller commits")
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+    except AssertionError as error:
+        # Alembic asserts in autocommit_block() that the transaction is its own.
+        raise CommandError(
+            "A revision commits by itself (autocommit_block) and cannot run in the transaction of the connection that "
+            "was handed over.\n  hint: hand over a connection from engine.connect(), with nothing executed on it."
+        ) from error
+
+
+def _recover(connection: Connection, metadata: MetaData, options: MigrationOptions) -> None:
+    connection.rollback()
+    apply_settings(connection, options)
+    _configure(connection, metadata)
+
+
+def _command_writes() -> bool:
+    """Tell upgrade, downgrade and stamp from commands that only look."""
+    return "destination_rev" in context.get_context().opts
+
+
+def _check_revisions() -> None:
+    """Say what to do when the database and the code do not know the same revisions."""
+    script = context.script
+    heads = script.get_heads()
+    if len(heads) > 1 and context.get_context().opts.get("destination_rev") == "head":
+        raise CommandError(
+            f"There are {len(heads)} heads: {', '.join(heads)}.\n"
+            f'  hint: alembic merge -m "merge {" and ".join(heads)}" heads'
+        )
+    if context.get_context().opts.get("purge"):
+        return
+    for revision in context.get_context().get_current_heads():
+        if not _is_known(script, revision):
+            raise CommandError(
+                f"The database is at revision {revision}, which this code does not have: the database is ahead.\n"
+                "  hint: deploy the code that has this revision, or check out its branch; to give the revision up, "
+                "restore the schema and run: alembic stamp --purge <revision>"
+            )
+
+
+def _is_known(script: ScriptDirectory, revision: str) -> bool:
+    try:
+        return script.get_revision(revision) is not None
+    except CommandError:
+        return False

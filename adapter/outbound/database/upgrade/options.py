@@ -1,0 +1,66 @@
+"""The options of one Alembic call: `alembic -x lock_timeout=5s upgrade head`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from adapter.outbound.database.errors import DatabaseConfigurationError
+
+_DURATION = re.compile(r"0|\d+\s*(us|ms|s|min|h|d)")
+
+
+@dataclass(frozen=True)
+class MigrationOptions:
+    """How an upgrade behaves among other users of the database.
+
+    Attributes:
+        url: The database of this one call, in place of `DATABASE_URL`.
+        lock_timeout: How long a statement waits for a lock before it gives up and is retried. While it waits, every
+            statement behind it waits too, so this is short. A Postgres duration.
+        concurrent_lock_timeout: The same for CREATE, DROP and REINDEX INDEX CONCURRENTLY, which wait for older
+            transactions without blocking anybody, and leave an invalid index when they give up.
+        lock_retries: How often a revision is tried again after a lock timeout or a deadlock.
+        wait_for_upgrade: Seconds to wait for another upgrade of this database to end.
+        search_path: Where unqualified names are looked up; the schema of pgvector is added.
+    """
+
+    url: str | None = None
+    lock_timeout: str = "2s"
+    concurrent_lock_timeout: str = "1h"
+    lock_retries: int = 10
+    wait_for_upgrade: float = 600
+    search_path: str = "public"
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, str]) -> "MigrationOptions":
+        """Read `-x name=value` arguments.
+
+        Raises:
+            DatabaseConfigurationError: A name is unknown, or a value is not of its kind.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in arguments:
+            if name not in known:
+                raise DatabaseConfigurationError(f"There is no option -x {name}.", f"Known are: {', '.join(known)}.")
+        given = dict(arguments)
+        for name in ("lock_timeout", "concurrent_lock_timeout"):
+            if name in given and not _DURATION.fullmatch(given[name]):
+                raise DatabaseConfigurationError(
+                    f"-x {name}={given[name]} is not a duration.", f"Write for example -x {name}=500ms, 5s or 10min."
+                )
+        return cls(
+            url=given.get("url"),
+            lock_timeout=given.get("lock_timeout", cls.lock_timeout),
+            concurrent_lock_timeout=given.get("concurrent_lock_timeout", cls.concurrent_lock_timeout),
+            lock_retries=_whole_number("lock_retries", given.get("lock_retries", str(cls.lock_retries))),
+            wait_for_upgrade=_whole_number(
+                "wait_for_upgrade", given.get("wait_for_upgrade", str(cls.wait_for_upgrade))
+            ),
+            search_path=given.get("search_path", cls.search_path),
+        )
+
+
+def _whole_number(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise DatabaseConfigurationError(f"-x {name}={text} is not a whole number.", f"Write for example -x {name}=5.")
+    return int(text)

@@ -1,0 +1,45 @@
+"""Between rows and entities of the users context."""
+
+from adapter.outbound.database.users.models import sqlalchemy as rows
+from domain.users.user import Profile, User, UserStatus
+
+
+def to_user(row: rows.User, profile: rows.Profile | None) -> User:
+    """Give the entity of a user's row and of the profile's row, where there is one."""
+    return User(
+        id=row.id,
+        email=row.email,
+        name=row.name,
+        age=row.age,
+        status=UserStatus[row.status.name],
+        profile=Profile() if profile is None else to_profile(profile),
+        deleted_at=row.deleted_at,
+    )
+
+
+def to_profile(row: rows.Profile) -> Profile:
+    """Give the entity of a profile's row."""
+    return Profile(row.bio, row.avatar_url, row.locale, row.preferences)
+
+
+def to_user_values(user: User) -> dict[str, object]:
+    """Give the columns of a user's row."""
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "age": user.age,
+        "status": rows.UserStatus[user.status.name],
+        "deleted_at": user.deleted_at,
+    }
+
+
+def to_profile_values(user: User) -> dict[str, object]:
+    """Give the columns of a profile's row."""
+    return {
+        "user_id": user.id,
+        "bio": user.profile.bio,
+        "avatar_url": user.profile.avatar_url,
+        "locale": user.profile.locale,
+        "preferences": dict(user.profile.preferences),
+    }

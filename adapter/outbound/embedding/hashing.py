@@ -1,0 +1,58 @@
+"""Feature hashing: vectors of the words in a text, with nothing to install and nothing learned.
+
+It finds shared words and parts of words, not meaning. For tests, and where no model may run.
+"""
+
+import hashlib
+import math
+import re
+import unicodedata
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from application.documents.ports import Embedder
+
+_PART = 4
+
+
+class HashingEmbedder(Embedder):
+    """Adds or subtracts 1 at a place that each word and each part of a word chooses by its hash.
+
+    Args:
+        dimensions: Length of the vectors.
+    """
+
+    def __init__(self, dimensions: int = 256) -> None:
+        self.dimensions = dimensions
+        self.name = f"hashing-{dimensions}"
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Give one vector for each text, in order, of Euclidean length 1."""
+        return [self._embed(text) for text in texts]
+
+    def _embed(self, text: str) -> Sequence[float]:
+        sums = [0.0] * self.dimensions
+        for feature in _features(text):
+            place, sign = _place(feature, self.dimensions)
+            sums[place] += sign
+        if not any(sums):
+            # Features that cancel out, or none: pgvector leaves zero vectors out of its cosine indexes.
+            sums[_place(text, self.dimensions)[0]] = 1.0
+        length = math.hypot(*sums)
+        return array("f", (value / length for value in sums))
+
+
+def _features(text: str) -> Iterator[str]:
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    for word in re.findall(r"\w+", plain):
+        yield word
+        for start in range(len(word) - _PART + 1):
+            yield "#" + word[start : start + _PART]
+
+
+@lru_cache(maxsize=100_000)
+def _place(feature: str, dimensions: int) -> tuple[int, float]:
+    number = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest())
+    return (number >> 1) % dimensions, 1.0 if number & 1 else -1.0

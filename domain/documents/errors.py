@@ -1,0 +1,60 @@
+"""What the documents context refuses."""
+
+from collections.abc import Sequence
+
+from domain.errors import DomainError
+
+
+class EmptyDocumentError(DomainError):
+    """A text without a word cannot be found by meaning.
+
+    Attributes:
+        source: Where the text came from.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"{source} holds no text", "take in a text with at least one word")
+        self.source = source
+
+
+class EmptyQueryError(DomainError):
+    """A search for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("the search has no words", "say in a few words what you look for")
+
+
+class DimensionMismatchError(DomainError):
+    """The embedding model makes vectors that the database does not hold.
+
+    Attributes:
+        model: Name of the embedding model.
+        dimensions: Of its vectors.
+        expected: Dimensions that the database holds.
+    """
+
+    def __init__(self, model: str, dimensions: int, expected: int) -> None:
+        super().__init__(
+            f"{model} makes vectors of {dimensions} dimensions, the database holds {expected}",
+            "choose another model with EMBEDDER, or migrate the column to the dimensions of this one first",
+        )
+        self.model = model
+        self.dimensions = dimensions
+        self.expected = expected
+
+
+class ForeignEmbeddingsError(DomainError):
+    """Everything stored was embedded with other models, whose vectors cannot be compared.
+
+    Attributes:
+        model: Name of the model of the search.
+        stored: Names of the models of what is stored.
+    """
+
+    def __init__(self, model: str, stored: Sequence[str]) -> None:
+        super().__init__(
+            f"nothing was embedded with {model}, only with {', '.join(stored)}",
+            "search with the model that the texts were taken in with (EMBEDDER)",
+        )
+        self.model = model
+        self.stored = tuple(stored)

@@ -1,0 +1,64 @@
+"""The state of a database beside the code that is checked out."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PendingRevision:
+    """A revision that the code has and the database has not.
+
+    Attributes:
+        revision: Its id.
+        message: The first line of its docstring.
+    """
+
+    revision: str
+    message: str
+
+
+@dataclass(frozen=True)
+class DatabaseStatus:
+    """What a person asks before and after an upgrade.
+
+    Attributes:
+        database: Where it is, as it may be printed.
+        postgres: Version of the server, such as `18.6`.
+        current: Revisions that the database is at; empty before the first upgrade.
+        heads: Revisions that the code ends at; more than one means that branches wait for a merge.
+        unknown: Revisions of the database that the code does not have: the database is ahead.
+        pending: What `alembic upgrade head` would run, in its order.
+        extension: Installed version of pgvector, or None.
+        extension_available: Version that the server would install, or None where pgvector is not on the server.
+        invalid_indexes: Indexes that an interrupted concurrent build left behind, and no query uses.
+        drift: What differs between models and database, a sentence each; None while the database is not at head,
+            when the two cannot be compared.
+    """
+
+    database: str
+    postgres: str
+    current: tuple[str, ...]
+    heads: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    pending: tuple[PendingRevision, ...] = ()
+    extension: str | None = None
+    extension_available: str | None = None
+    invalid_indexes: tuple[str, ...] = ()
+    drift: tuple[str, ...] | None = field(default=None)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is not as it should be, each with the command that mends it."""
+        found = []
+        if self.unknown:
+            found.append(f"the database is ahead of the code ({', '.join(self.unknown)}): deploy the code that has it")
+        if len(self.heads) > 1:
+            found.append(f'{len(self.heads)} heads: alembic merge -m "merge" heads')
+        if self.pending:
+            found.append(f"{len(self.pending)} pending: alembic upgrade head")
+        if self.invalid_indexes:
+            found.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
+        if self.drift:
+            found.append("models and database differ: alembic revision --autogenerate")
+        if self.extension is None and not self.pending:
+            found.append("pgvector is missing: CREATE EXTENSION vector")
+        return tuple(found)

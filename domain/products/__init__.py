@@ -1,0 +1,1 @@
+"""Things that can be ordered while they are in stock."""

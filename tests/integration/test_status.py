@@ -1,0 +1,83 @@
+"""`migrate status`: the database beside the code, in one screen."""
+
+import json
+from typing import Any
+
+import psycopg
+from alembic import command
+
+from tests.history import History
+from tests.support import alembic_config, run
+
+
+def status(url: str) -> dict[str, Any]:
+    """Ask for the status as a program would."""
+    result = run("adapter.inbound.cli.migrate", "status", "--format", "json", url=url)
+    assert result.returncode == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_at_head(migrated_url: str) -> None:
+    """At head nothing is pending, invalid or different, and pgvector has a version."""
+    found = status(migrated_url)
+
+    assert found["current"] == found["heads"]
+    assert (found["pending"], found["invalid_indexes"], found["drift"], found["problems"]) == ([], [], [], [])
+    assert found["extension"].startswith("0.8.")
+
+
+def test_empty_database(empty_url: str) -> None:
+    """Before the first upgrade everything is pending, and `--check` says so by its exit code."""
+    found = status(empty_url)
+
+    assert found["current"] == []
+    assert found["pending"][0]["message"].startswith("Foundation")
+    assert found["drift"] is None
+    assert run("adapter.inbound.cli.migrate", "status", "--check", url=empty_url).returncode == 1
+
+
+def test_half_way(migrated_url: str) -> None:
+    """Between base and head the pending revisions are listed in the order in which they would run."""
+    command.downgrade(alembic_config(migrated_url), "-2")
+
+    assert [revision["message"] for revision in status(migrated_url)["pending"]] == [
+        "Audit trail: its table and its function.",
+        "Audit trail: its triggers.",
+    ]
+
+
+def test_drift_and_invalid_index(migrated_url: str) -> None:
+    """What somebody changed by hand, and what an interrupted build left, is listed with what mends it."""
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE users ADD COLUMN nickname text")
+        connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_orders_user_id'::regclass")
+    found = status(migrated_url)
+
+    assert found["invalid_indexes"] == ["public.idx_orders_user_id"]
+    assert any("users" in line and "nickname" in line for line in found["drift"])
+    assert any("REINDEX INDEX CONCURRENTLY public.idx_orders_user_id" in line for line in found["problems"])
+    text = run("adapter.inbound.cli.migrate", "status", url=migrated_url)
+    assert "nickname" in text.stdout
+    assert "\x1b[" not in text.stdout  # colors reach terminals only
+
+
+def test_ahead(empty_url: str, history: History) -> None:
+    """A database at a revision that the code does not have is called ahead, not pending."""
+    history.add("from_the_future", None, "op.execute('CREATE TABLE a ()')")
+    command.upgrade(history.config(empty_url), "head")
+    found = status(empty_url)
+
+    assert found["unknown"] == ["from_the_future"]
+    assert found["pending"] == []
+    assert "ahead of the code" in found["problems"][0]
+
+
+def test_no_server() -> None:
+    """Without a server there are two lines and exit code 3."""
+    result = run("adapter.inbound.cli.migrate", "status", url="postgresql://ana:s3cret@127.0.0.1:1/shop")
+
+    assert result.returncode == 3
+    assert result.stderr.startswith("error: No Postgres server answers at postgresql://ana:***@127.0.0.1:1/shop")
+    assert "Traceback" not in result.stderr
+    assert "s3cret" not in result.stderr

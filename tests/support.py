@@ -1,0 +1,40 @@
+"""What tests of several folders share."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic.config import Config
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+def alembic_config(url: str) -> Config:
+    """Give the project's Alembic configuration for one database, silent."""
+    config = Config(PROJECT_ROOT / "alembic.ini", stdout=io.StringIO())
+    config.attributes["url"] = url
+    config.attributes["configure_logger"] = False
+    return config
+
+
+def run(*command: str, url: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m <command>` as a user would, and give its output and exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=PROJECT_ROOT,
+        env=process_environment(url, **environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def process_environment(url: str | None = None, **environment: str) -> dict[str, str]:
+    """Give the environment of a child process that uses one database."""
+    given = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **environment}
+    if url is not None:
+        given["DATABASE_URL"] = url
+    return given

@@ -1,0 +1,76 @@
+"""The import contracts: each holds, and each is broken once to show that it would be noticed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import PROJECT_ROOT
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the source that may be spoiled."""
+    for name in ("adapter", "application", "domain"):
+        shutil.copytree(PROJECT_ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT_ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contracts of a source tree."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": "", "LANG": "C.UTF-8", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_contracts_hold(copy: Path) -> None:
+    """The source as it is keeps every contract."""
+    result = lint(copy)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "contract"),
+    [
+        ("domain/users/intruder.py", "import application", "adapter -> application -> domain"),
+        ("application/users/intruder.py", "import adapter.bootstrap", "adapter -> application -> domain"),
+        ("domain/users/intruder.py", "import sqlalchemy", "domain and application use the standard library only"),
+        ("application/users/intruder.py", "import rich", "domain and application use the standard library only"),
+        (
+            "adapter/outbound/database/alembic/intruder.py",
+            "import domain",
+            "migrations depend on neither application nor domain",
+        ),
+        (
+            "adapter/outbound/database/alembic/versions/20990101_0000_intruder.py",
+            "import adapter.outbound.database.base",
+            "a revision imports nothing of ours",
+        ),
+        (
+            "adapter/inbound/cli/intruder.py",
+            "import adapter.outbound.database.engine",
+            "inbound reaches outbound only through the composition root",
+        ),
+    ],
+)
+def test_broken_contract_is_noticed(copy: Path, module: str, statement: str, contract: str) -> None:
+    """An import that a contract forbids fails the check, and the contract is named as broken."""
+    (copy / module).write_text(f"{statement}\n", encoding="utf-8")
+    result = lint(copy)
+
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f"{contract} BROKEN" in " ".join(result.stdout.split())
