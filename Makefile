@@ -7,9 +7,8 @@ PARALLEL := $(if $(DATABASE_URL),,-n 2)
 
 .PHONY: migrate test check format clean help
 
-migrate: $(VENV)/.installed  ## set up, start Postgres, bring the schema to head
-	@$(BIN)/alembic upgrade head
-	@$(BIN)/migrate status --next
+migrate: $(VENV)/.installed  ## set up, start Postgres, run `alembic upgrade head`, show the status
+	@$(BIN)/migrate up
 
 test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majors
 	@$(BIN)/pytest $(PARALLEL) --ignore=tests/test_readme.py

@@ -35,6 +35,13 @@ def embedded() -> ModuleType:
     return module
 
 
+def upgrade_to_head() -> None:
+    """Run `alembic upgrade head`."""
+    from adapter.outbound.database.migration.runner import upgrade_to_head as upgrade
+
+    upgrade()
+
+
 def database_status(url: str | None = None) -> "DatabaseStatus":
     """Read the state of the database beside the code; `url` stands in for `DATABASE_URL`."""
     from adapter.outbound.database import settings

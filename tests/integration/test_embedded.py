@@ -195,6 +195,30 @@ def test_private_directories_are_passed_and_left_as_they_are(root: Path) -> None
 
 
 @both_majors
+def test_a_private_checkout_works(root: Path, major: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the programs themselves are below a private directory, as in a checkout of mode 0700, they start too."""
+    installed = embedded.binary("postgres", major).parents[2]
+    shutil.copytree(installed / "pginstall", root / installed.name / "pginstall")
+    shutil.copy(installed / "__init__.py", root / installed.name)
+    libraries = installed.with_name(f"{installed.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, root / libraries.name)
+    root.chmod(0o700)
+    monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{PROJECT}")
+    result = subprocess.run(
+        [sys.executable, "-c", USER, str(major), str(root / "data")],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("postgresql://postgres@/")
+    assert f"{root / installed.name}" in (root / "data" / str(major) / "postmaster.opts").read_text()
+
+
+@both_majors
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_server_lives_exactly_as_long_as_its_users(
     root: Path, major: int, user: Callable[[int], User], killed: bool

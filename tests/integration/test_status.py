@@ -81,3 +81,23 @@ def test_no_server() -> None:
     assert result.stderr.startswith("error: No Postgres server answers at postgresql://ana:***@127.0.0.1:1/shop")
     assert "Traceback" not in result.stderr
     assert "s3cret" not in result.stderr
+
+
+def test_up(empty_url: str) -> None:
+    """`migrate up` is `alembic upgrade head`, log lines included, and shows what came of it."""
+    result = run("adapter.inbound.cli.migrate", "up", url=empty_url)
+
+    assert result.returncode == 0, result.stderr
+    assert "Running upgrade d8e3572ba96f -> 05f9c1d63e84" in result.stderr
+    assert "(head)" in result.stdout
+    assert "Try next:" in result.stdout
+
+
+def test_up_without_a_server() -> None:
+    """What fails in env.py comes out as two lines and an exit code here, too."""
+    result = run("adapter.inbound.cli.migrate", "up", url="postgresql://ana:s3cret@127.0.0.1:1/shop")
+
+    assert result.returncode == 3
+    assert "error: No Postgres server answers" in result.stderr
+    assert "hint: Start the server" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -686,7 +686,8 @@ def _identity(place: _Place) -> tuple[int, int, list[str]] | None:
             f"Postgres does not run as root, and user {uid} cannot reach {place.root} or {program}",
             "install setpriv (util-linux), run as another user, or choose another HEXALEMBIC_POSTGRES_DIR",
         )
-    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # Without no_setuid_fixup, access(2), by which initdb looks for its programs, would not count the capability.
+    capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return uid, gid, [setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
 
 

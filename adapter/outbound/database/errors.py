@@ -1,5 +1,7 @@
 """Errors of the database adapter: what happened, and what mends it."""
 
+HINT = "\n  hint: "
+
 
 class DatabaseError(Exception):
     """A problem with the database or its configuration.
@@ -19,7 +21,7 @@ class DatabaseError(Exception):
 
     def __str__(self) -> str:
         """Give both lines, as a terminal shows them."""
-        return f"{self.message}\n  hint: {self.hint}"
+        return f"{self.message}{HINT}{self.hint}"
 
 
 class DatabaseConfigurationError(DatabaseError):

@@ -2,7 +2,7 @@
 
 import re
 
-from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.database.url import DatabaseURL
 
 # SQLSTATE values: PostgreSQL manual, appendix A.
@@ -42,6 +42,10 @@ def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseErr
     """
     if isinstance(error, DatabaseError):
         return error
+    if type(error).__name__ == "CommandError":  # Alembic's: importing it would cost every command its start
+        message, _, hint = str(error).partition(HINT)
+        shown = explain(error.__cause__) if isinstance(error.__cause__, DatabaseError) else None
+        return shown or DatabaseError(message, hint or "See alembic --help and the README of the migrations directory.")
     if isinstance(error, ModuleNotFoundError) and error.name in {"asyncpg", "psycopg", "greenlet"}:
         return DatabaseConfigurationError(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."

@@ -34,7 +34,6 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 when something is pending, invalid or different.")
     ] = False,
-    suggest: Annotated[bool, typer.Option("--next", help="Say what to try next.")] = False,
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
 ) -> None:
     """Show current revision, head, what is pending, pgvector, invalid indexes and drift."""
@@ -44,14 +43,13 @@ def status(
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(found) | {"problems": found.problems}, indent=2))
     else:
-        _print(found)
-        if suggest:
-            typer.echo(NEXT, nl=False)
+        print_status(found)
     if check and found.problems:
         raise typer.Exit(1)
 
 
-def _print(found: "DatabaseStatus") -> None:
+def print_status(found: "DatabaseStatus") -> None:
+    """Show a status in one screen."""
     at_head = found.heads == found.current
     rows = [
         ("database", f"{found.database}  (Postgres {found.postgres})"),

@@ -1,0 +1,17 @@
+"""`migrate up`: `alembic upgrade head` and `migrate status` in one process, as most of their time is imports."""
+
+import typer
+
+from adapter.inbound.cli.migrate.status import NEXT, print_status
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: migrate up")
+def up() -> None:
+    """Run `alembic upgrade head`, then show where the database stands and what to try next."""
+    from adapter import bootstrap
+
+    bootstrap.upgrade_to_head()
+    print_status(bootstrap.database_status())
+    typer.echo(NEXT, nl=False)
