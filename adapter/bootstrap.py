@@ -203,7 +203,7 @@ def describe_error(error: BaseException) -> tuple[int, str, str] | None:
     from domain.errors import DomainError
 
     if isinstance(error, DomainError):
-        return 1, error.message, error.hint
+        return getattr(error, "exit_code", 1), error.message, error.hint
     if explained := explain(error):
         return explained.exit_code, explained.message, explained.hint
     if sqlstate(error):

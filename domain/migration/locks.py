@@ -1,0 +1,80 @@
+"""Lock modes of relations and what they stop (PostgreSQL manual, 13.3.1 Table-Level Locks)."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class LockMode(IntEnum):
+    """A table-level lock mode; a higher one conflicts with more.
+
+    The order is that of the manual's table. SHARE and SHARE UPDATE EXCLUSIVE are neither stronger than the other: the
+    order puts SHARE above, as it stops writes and the other does not.
+    """
+
+    ACCESS_SHARE = 1
+    ROW_SHARE = 2
+    ROW_EXCLUSIVE = 3
+    SHARE_UPDATE_EXCLUSIVE = 4
+    SHARE = 5
+    SHARE_ROW_EXCLUSIVE = 6
+    EXCLUSIVE = 7
+    ACCESS_EXCLUSIVE = 8
+
+    @classmethod
+    def parse(cls, text: str) -> "LockMode":
+        """Read a mode as `pg_locks` writes it (`AccessExclusiveLock`) or as SQL does (`ACCESS EXCLUSIVE`).
+
+        Raises:
+            ValueError: There is no such mode.
+        """
+        plain = text.removesuffix("Lock").replace(" ", "").replace("_", "").upper()
+        for mode in cls:
+            if mode.name.replace("_", "") == plain:
+                return mode
+        raise ValueError(f"no lock mode {text!r}")
+
+    @property
+    def sql(self) -> str:
+        """The name as SQL writes it."""
+        return self.name.replace("_", " ")
+
+    def conflicts_with(self, other: "LockMode") -> bool:
+        """Tell whether two transactions cannot hold these modes on one relation at the same time."""
+        return other in _CONFLICTS[self]
+
+    @property
+    def blocks_reads(self) -> bool:
+        """Whether a SELECT waits."""
+        return self.conflicts_with(LockMode.ACCESS_SHARE)
+
+    @property
+    def blocks_writes(self) -> bool:
+        """Whether an INSERT, UPDATE or DELETE waits."""
+        return self.conflicts_with(LockMode.ROW_EXCLUSIVE)
+
+
+def strongest(modes: Iterable[LockMode]) -> LockMode | None:
+    """Give the strongest of some modes; None when there are none."""
+    return max(modes, default=None)
+
+
+def _modes(*names: str) -> frozenset[LockMode]:
+    return frozenset(LockMode[name] for name in names)
+
+
+_CONFLICTS: dict[LockMode, frozenset[LockMode]] = {
+    LockMode.ACCESS_SHARE: _modes("ACCESS_EXCLUSIVE"),
+    LockMode.ROW_SHARE: _modes("EXCLUSIVE", "ACCESS_EXCLUSIVE"),
+    LockMode.ROW_EXCLUSIVE: _modes("SHARE", "SHARE_ROW_EXCLUSIVE", "EXCLUSIVE", "ACCESS_EXCLUSIVE"),
+    LockMode.SHARE_UPDATE_EXCLUSIVE: _modes(
+        "SHARE_UPDATE_EXCLUSIVE", "SHARE", "SHARE_ROW_EXCLUSIVE", "EXCLUSIVE", "ACCESS_EXCLUSIVE"
+    ),
+    LockMode.SHARE: _modes(
+        "ROW_EXCLUSIVE", "SHARE_UPDATE_EXCLUSIVE", "SHARE_ROW_EXCLUSIVE", "EXCLUSIVE", "ACCESS_EXCLUSIVE"
+    ),
+    LockMode.SHARE_ROW_EXCLUSIVE: _modes(
+        "ROW_EXCLUSIVE", "SHARE_UPDATE_EXCLUSIVE", "SHARE", "SHARE_ROW_EXCLUSIVE", "EXCLUSIVE", "ACCESS_EXCLUSIVE"
+    ),
+    LockMode.EXCLUSIVE: frozenset(LockMode) - {LockMode.ACCESS_SHARE},
+    LockMode.ACCESS_EXCLUSIVE: frozenset(LockMode),
+}

@@ -1,0 +1,214 @@
+"""What Postgres reported while a revision ran in the sandbox: plain values, read by rules and reports."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from domain.migration.locks import LockMode
+from domain.migration.snapshot import SchemaSnapshot
+
+_EMPTY: Mapping[str, "RowCounts"] = MappingProxyType({})
+_NO_LOCKS: Mapping[str, LockMode] = MappingProxyType({})
+_NO_ROWS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Rows that a statement wrote to one table."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inserted + self.updated + self.deleted
+
+    def __add__(self, other: "RowCounts") -> "RowCounts":
+        """Sum two counts."""
+        return RowCounts(self.inserted + other.inserted, self.updated + other.updated, self.deleted + other.deleted)
+
+
+@dataclass(frozen=True)
+class ChangedObject:
+    """An object that a statement created, altered or dropped.
+
+    Attributes:
+        kind: As Postgres names it: `table`, `index`, `table column`, `table constraint`, `type`, …
+        name: Its identity, schema-qualified: `public.users`, `public.users.email`.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class StatementTrace:
+    """One statement, and what Postgres said of it.
+
+    Relations are schema-qualified names (`public.users`). Locks are those on relations that existed before the
+    revision; everything else counts new relations, too.
+
+    Attributes:
+        sql: Its text.
+        line: Line of the revision file that executed it; None where that is not known.
+        operation: The Alembic operation that made it, such as `create_index`; None for SQL of the author's own.
+        transaction: Number of its transaction within this run of the revision, from 1; None when it committed by
+            itself.
+        locks: Strongest mode that it took on each relation, ACCESS SHARE included; those that an earlier statement of
+            its transaction holds already are not named again unless it needed more.
+        rewritten: Tables and indexes that got another file.
+        indexes_built: Indexes that it made.
+        scanned: Rows that it read in sequential scans, by table.
+        rows: Rows that it wrote, by table.
+        created: Objects that it made.
+        altered: Objects that it changed.
+        dropped: Objects that it dropped.
+        wal_bytes: Bytes of write-ahead log.
+        duration_ms: Milliseconds, in the sandbox.
+        lock_timeout: The setting in force, as Postgres shows it: `2s`, `0` for none.
+        count: How many times it ran in a row; the figures are sums.
+        error: What the server said when it failed.
+        sqlstate: The code of that error.
+        cannot_run_in_transaction: The server refuses it inside a transaction block.
+    """
+
+    sql: str
+    line: int | None = None
+    operation: str | None = None
+    transaction: int | None = None
+    locks: Mapping[str, LockMode] = field(default=_NO_LOCKS)
+    rewritten: tuple[str, ...] = ()
+    indexes_built: tuple[str, ...] = ()
+    scanned: Mapping[str, int] = field(default=_NO_ROWS)
+    rows: Mapping[str, RowCounts] = field(default=_EMPTY)
+    created: tuple[ChangedObject, ...] = ()
+    altered: tuple[ChangedObject, ...] = ()
+    dropped: tuple[ChangedObject, ...] = ()
+    wal_bytes: int = 0
+    duration_ms: float = 0.0
+    lock_timeout: str = "0"
+    count: int = 1
+    error: str | None = None
+    sqlstate: str | None = None
+    cannot_run_in_transaction: bool = False
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """A table as it was in the sandbox before the revision.
+
+    Attributes:
+        rows: Rows that the sandbox put in.
+        bytes: Size of its heap.
+    """
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RevisionTrace:
+    """One revision, run up and down.
+
+    Attributes:
+        revision: Its id.
+        down_revision: Ids that it follows.
+        path: Its file, relative to the project where that can be.
+        message: First line of its docstring.
+        docstring: The whole of it.
+        upgrade: Statements of the upgrade, in order.
+        downgrade: Statements of the downgrade; None when it was not run, as the upgrade failed.
+        error: Why the upgrade failed, when no statement did.
+        downgrade_error: Why the downgrade failed or refused.
+        tables: Tables that existed before, as the sandbox filled them.
+        before: Catalog before the upgrade.
+        after: Catalog after it; None when it failed.
+        restored: Catalog after the downgrade; None when it failed or was not run.
+        safety_assured: Codes that the revision suppresses, with their reasons.
+        source: Text of its file.
+    """
+
+    revision: str
+    down_revision: tuple[str, ...]
+    path: str
+    message: str
+    docstring: str = ""
+    upgrade: tuple[StatementTrace, ...] = ()
+    downgrade: tuple[StatementTrace, ...] | None = None
+    error: str | None = None
+    downgrade_error: str | None = None
+    tables: Mapping[str, TableFacts] = field(default_factory=dict)
+    before: SchemaSnapshot | None = None
+    after: SchemaSnapshot | None = None
+    restored: SchemaSnapshot | None = None
+    safety_assured: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def locks(self) -> dict[str, LockMode]:
+        """Strongest mode of the upgrade on each table that existed before, ACCESS SHARE left out."""
+        found: dict[str, LockMode] = {}
+        for statement in self.upgrade:
+            for relation, mode in statement.locks.items():
+                if relation in self.tables and mode > LockMode.ACCESS_SHARE:
+                    found[relation] = max(mode, found.get(relation, mode))
+        return dict(sorted(found.items()))
+
+    @property
+    def rewritten(self) -> list[str]:
+        """Tables that existed before and that the upgrade rewrote."""
+        return sorted({name for statement in self.upgrade for name in statement.rewritten if name in self.tables})
+
+
+def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
+    """Join statements of the same text and line that follow each other, as batches do, into one with a count."""
+    folded: list[StatementTrace] = []
+    for statement in statements:
+        last = folded[-1] if folded else None
+        if last is not None and _same(last, statement):
+            folded[-1] = _join(last, statement)
+        else:
+            folded.append(statement)
+    return tuple(folded)
+
+
+def _same(one: StatementTrace, other: StatementTrace) -> bool:
+    return (one.sql, one.line, one.transaction is None, one.error, other.error) == (
+        other.sql,
+        other.line,
+        other.transaction is None,
+        None,
+        None,
+    )
+
+
+def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
+    return StatementTrace(
+        sql=one.sql,
+        line=one.line,
+        operation=one.operation,
+        transaction=one.transaction,
+        locks={
+            relation: max(mode for mode in (one.locks.get(relation), other.locks.get(relation)) if mode is not None)
+            for relation in {**one.locks, **other.locks}
+        },
+        rewritten=tuple(dict.fromkeys(one.rewritten + other.rewritten)),
+        indexes_built=tuple(dict.fromkeys(one.indexes_built + other.indexes_built)),
+        scanned={
+            name: one.scanned.get(name, 0) + other.scanned.get(name, 0) for name in {**one.scanned, **other.scanned}
+        },
+        rows={
+            name: one.rows.get(name, RowCounts()) + other.rows.get(name, RowCounts())
+            for name in {**one.rows, **other.rows}
+        },
+        created=tuple(dict.fromkeys(one.created + other.created)),
+        altered=tuple(dict.fromkeys(one.altered + other.altered)),
+        dropped=tuple(dict.fromkeys(one.dropped + other.dropped)),
+        wal_bytes=one.wal_bytes + other.wal_bytes,
+        duration_ms=one.duration_ms + other.duration_ms,
+        lock_timeout=one.lock_timeout,
+        count=one.count + other.count,
+        cannot_run_in_transaction=one.cannot_run_in_transaction,
+    )
