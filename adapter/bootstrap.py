@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from adapter.outbound.database.url import DatabaseURL
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from application.documents.ports import Embedder
     from application.documents.restore_document import RestoreDocument
     from application.documents.search_passages import SearchPassages
+    from application.migration.analyze import AnalysisReport
     from application.orders.import_history import ImportHistory
     from application.orders.place_order import PlaceOrder
     from application.orders.show_order import ShowOrder
@@ -209,3 +212,80 @@ def describe_error(error: BaseException) -> tuple[int, str, str] | None:
     if sqlstate(error):
         return 3, f"the database refused: {server_message(error)}", "compare the schema with the code: alembic check"
     return None
+
+
+@dataclass(frozen=True)
+class AnalysisRequest:
+    """Which project `migrate analyze` runs, and where.
+
+    Attributes:
+        config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, else this project's.
+        major: Major version of the embedded sandbox; None for the default.
+        sandbox_url: A server for the sandbox in place of the embedded one.
+        rows: Rows that each table is filled with.
+        statement_timeout: Seconds that one statement may take.
+        python: The project's interpreter; None for this one.
+    """
+
+    config: "Path | None" = None
+    major: int | None = None
+    sandbox_url: str | None = None
+    rows: int = 2000
+    statement_timeout: int = 60
+    python: "Path | None" = None
+
+
+def analyze(request: AnalysisRequest, wanted: str, progress: "Callable[..., object]") -> "AnalysisReport":
+    """Run the revisions of a range in a sandbox and judge them.
+
+    Raises:
+        DatabaseError: The sandbox cannot be had, or the configuration file is missing.
+        MigrationError: The history or the range cannot be read.
+    """
+    import sys
+
+    from adapter.outbound.database.migration.revision_tracer import Project, SandboxRevisionTracer
+    from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
+    from adapter.outbound.database.migration.tracer import Agent
+    from application.migration.analyze import AnalyzeRevisions
+    from domain.migration.statistics import Statistics
+
+    project = Project(_configuration(request.config), request.statement_timeout)
+    sandbox = ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major)
+    with sandbox, Agent(str(request.python or sys.executable)) as agent:
+        tracer = SandboxRevisionTracer(project, sandbox, agent, request.rows)
+        return AnalyzeRevisions(tracer)(wanted, Statistics.unknown(), progress)
+
+
+def _configuration(given: "Path | None") -> "Path":
+    from pathlib import Path
+
+    from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.settings import PROJECT_ROOT
+
+    if given is None:
+        here = Path("alembic.ini")
+        return here.resolve() if here.is_file() else PROJECT_ROOT / "alembic.ini"
+    if not given.is_file():
+        raise DatabaseConfigurationError(f"there is no file {given}", "name the project's alembic.ini with -c")
+    return given.resolve()
+
+
+def render_analysis(report: "AnalysisReport", form: str, *, verbose: bool, color: bool) -> str:
+    """Write a report in a format: text, json, markdown, sarif or github."""
+    import importlib
+
+    if form == "text":
+        from adapter.outbound.report import analysis_text
+
+        return analysis_text.render(report, verbose=verbose, color=color)
+    writer = importlib.import_module(f"adapter.outbound.report.analysis_{form}")
+    written: str = writer.render(report)
+    return written
+
+
+def analysis_fails(report: "AnalysisReport", severity: str) -> bool:
+    """Tell whether a report has something of that severity (`error` or `warning`) that nobody suppressed."""
+    from domain.migration.diagnostic import Severity
+
+    return report.fails_on(Severity(severity))

@@ -24,6 +24,16 @@ def downgrade() -> None:
 {downgrade}
 '''
 
+_PLAIN_ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+with create_engine("postgresql+psycopg://nowhere.invalid/none").connect() as connection:
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
 
 @dataclass(frozen=True)
 class History:
@@ -60,6 +70,18 @@ class History:
         )
         path = self.folder / "alembic.ini"
         path.write_text(text, encoding="utf-8")
+        return path
+
+    def plain_ini(self) -> Path:
+        """Write an Alembic project around the revisions with the plainest env.py, whose URL points nowhere."""
+        project = self.folder.parent / f"{self.folder.name}_project"
+        project.mkdir()
+        (project / "env.py").write_text(_PLAIN_ENV, encoding="utf-8")
+        path = project / "alembic.ini"
+        path.write_text(
+            f"[alembic]\nscript_location = {project}\nversion_locations = {self.folder}\npath_separator = os\n",
+            encoding="utf-8",
+        )
         return path
 
 

@@ -62,6 +62,7 @@ def run_shown(line: str, copy: Path, url: str) -> subprocess.CompletedProcess[st
         "PYTHONPATH": str(copy),
         "HEXALEMBIC_POSTGRES_DIR": str(copy / "pg"),
         "HEXALEMBIC_POSTGRES_LINGER": "0.2",
+        "HEXALEMBIC_SANDBOX_DIR": str(copy / "sandbox"),
     }
     if "HEXALEMBIC_POSTGRES_VERSION" not in line:
         environment["DATABASE_URL"] = url

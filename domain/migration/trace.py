@@ -2,14 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
-
-_EMPTY: Mapping[str, "RowCounts"] = MappingProxyType({})
-_NO_LOCKS: Mapping[str, LockMode] = MappingProxyType({})
-_NO_ROWS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,11 @@ class StatementTrace:
     line: int | None = None
     operation: str | None = None
     transaction: int | None = None
-    locks: Mapping[str, LockMode] = field(default=_NO_LOCKS)
+    locks: Mapping[str, LockMode] = field(default_factory=dict)
     rewritten: tuple[str, ...] = ()
     indexes_built: tuple[str, ...] = ()
-    scanned: Mapping[str, int] = field(default=_NO_ROWS)
-    rows: Mapping[str, RowCounts] = field(default=_EMPTY)
+    scanned: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, RowCounts] = field(default_factory=dict)
     created: tuple[ChangedObject, ...] = ()
     altered: tuple[ChangedObject, ...] = ()
     dropped: tuple[ChangedObject, ...] = ()

@@ -1,0 +1,278 @@
+"""Throw-away databases, on an embedded server or on one that a URL names.
+
+Every database is called `hexalembic_sandbox_<host>_<pid>_<random>`, a template `hexalembic_sandbox_template_<hash>`; no
+other database of the server is touched. The sandbox keeps one session open, whose application name is the first part of
+the names of its databases. What a killed process left behind is recognized by that: no such session is connected, and
+on the same host no such process lives. The next sandbox drops it.
+
+Sources: the Postgres manual, CREATE DATABASE (a template must have no sessions; STRATEGY), and ALTER DATABASE.
+"""
+
+import atexit
+import hashlib
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, LiteralString, Self
+
+import psycopg
+from psycopg import sql
+
+from adapter.outbound.database import embedded
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.url import DatabaseURL
+from application.migration.ports import Sandbox
+
+PREFIX = "hexalembic_sandbox_"
+TEMPLATE_PREFIX = f"{PREFIX}template_"
+KEPT_TEMPLATES = 20
+_STRATEGY_SINCE = 150_000
+_MARK = "hexalembic template"
+# Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "max_connections": "100",
+}
+
+
+def template_key(files: Iterable[Path], server_version: int, extra: str = "") -> str:
+    """Give the key of a template: a hash of the names and contents of files, whatever their order.
+
+    Args:
+        files: What the database is made from, such as the revisions.
+        server_version: As `Sandbox.server_version` gives it.
+        extra: Anything else that decides what the database holds.
+    """
+    parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
+    return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()
+
+
+def cache_directory() -> Path:
+    """Give the folder of the embedded sandboxes: `HEXALEMBIC_SANDBOX_DIR`, else below the user's cache folder."""
+    named = os.environ.get("HEXALEMBIC_SANDBOX_DIR")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(named) if named else Path(cache) / "hexalembic" / "sandbox"
+
+
+class ServerSandbox(Sandbox):
+    """Databases on a server that a URL names; its role must be allowed to create databases.
+
+    Attributes:
+        url: The database that the sandbox connects to; it is only used to create and drop others.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = DatabaseURL.parse(url)
+        self._pid = os.getpid()
+        self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
+        self._databases: set[str] = set()
+        self._connection = self._connect()
+        atexit.register(self.close)
+        self._drop_leftovers()
+
+    @property
+    def server_version(self) -> int:
+        """The server's version as libpq numbers it."""
+        return self._connection.info.server_version
+
+    def create(self, template: str | None = None) -> str:
+        """Create a database and give its URL.
+
+        Raises:
+            DatabaseError: The server refuses, or there is no such template.
+        """
+        name = f"{self._owner}_{secrets.token_hex(4)}"
+        source = "template0" if template is None else _template_name(template)
+        # noted before it exists: Ctrl-C may come while the server creates it
+        self._databases.add(name)
+        self._change(
+            "CREATE DATABASE {} TEMPLATE {}{}",
+            sql.Identifier(name),
+            sql.Identifier(source),
+            sql.SQL(_strategy(self.server_version)),
+        )
+        return self.url.with_database(name).libpq
+
+    def drop(self, database: str) -> None:
+        """Drop a database of this sandbox.
+
+        Raises:
+            DatabaseError: It is no database of this sandbox, or the server refuses.
+        """
+        name = self._own(database)
+        self._drop(name)
+        self._databases.discard(name)
+
+    def has_template(self, key: str) -> bool:
+        """Tell whether there is a template with this key."""
+        return _template_name(key) in self._templates()
+
+    def save_template(self, database: str, key: str) -> None:
+        """Make a database of this sandbox a template, and drop the oldest templates.
+
+        Raises:
+            DatabaseError: It is no database of this sandbox, or the server refuses.
+        """
+        name, template = self._own(database), _template_name(key)
+        identifier = sql.Identifier(name)
+        self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
+        self._disconnect(name)
+        note = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}"
+        self._change("COMMENT ON DATABASE {} IS {}", identifier, sql.Literal(note))
+        try:
+            # last, so that a template is complete from its first moment
+            self._run("ALTER DATABASE {} RENAME TO {}", identifier, sql.Identifier(template))
+            self._databases.discard(name)
+        except psycopg.errors.DuplicateDatabase:
+            self.drop(name)
+        except psycopg.Error as error:
+            raise _refused(error) from error
+        for old in list(self._templates())[KEPT_TEMPLATES:]:
+            # somebody may copy it, or own it
+            with suppress(psycopg.Error):
+                self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(old))
+
+    def close(self) -> None:
+        """Drop all databases of this sandbox; safe to call again."""
+        if os.getpid() != self._pid:
+            return
+        for name in sorted(self._databases):
+            with suppress(DatabaseError):
+                self.drop(name)
+        self._connection.close()
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        """Give the sandbox itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(self.url.libpq, autocommit=True, application_name=self._owner)
+        except psycopg.Error as error:
+            raise _refused(error) from error
+
+    def _own(self, database: str) -> str:
+        name = DatabaseURL.parse(database).database if "://" in database else database
+        if name not in self._databases:
+            raise DatabaseError(f"'{name}' is no database of this sandbox", "name one that the sandbox created")
+        return name
+
+    def _run(self, query: LiteralString, *parts: sql.Composable) -> None:
+        if self._connection.closed:
+            # the session may have been ended from outside; the databases are still ours
+            self._connection = self._connect()
+        self._connection.execute(sql.SQL(query).format(*parts))
+
+    def _change(self, query: LiteralString, *parts: sql.Composable) -> None:
+        try:
+            self._run(query, *parts)
+        except psycopg.Error as error:
+            raise _refused(error) from error
+
+    def _drop(self, name: str) -> None:
+        self._change("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql.Identifier(name))
+
+    def _disconnect(self, name: str) -> None:
+        """End the sessions of a database, and wait until they are gone."""
+        query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+        self._connection.execute(query, (name,))
+
+    def _templates(self) -> dict[str, str]:
+        """Give the notes of the templates by name, the newest first."""
+        query = """
+            SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
+            WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)
+        """
+        found = self._connection.execute(query, (TEMPLATE_PREFIX, _MARK)).fetchall()
+        return dict(sorted(found, key=lambda row: str(row[1].rpartition(" ")[2]), reverse=True))
+
+    def _drop_leftovers(self) -> None:
+        """Drop the databases of sandboxes that ended without dropping them."""
+        query = """
+            SELECT d.datname FROM pg_database d WHERE starts_with(d.datname::text, %s) AND NOT EXISTS (
+                SELECT FROM pg_stat_activity a
+                WHERE starts_with(a.application_name, %s) AND starts_with(d.datname::text, a.application_name || '_'))
+        """
+        for (name,) in self._connection.execute(query, (PREFIX, PREFIX)).fetchall():
+            if _is_leftover(str(name)):
+                # another sandbox may drop it in the same moment
+                with suppress(DatabaseError):
+                    self._drop(str(name))
+
+
+class EmbeddedSandbox(ServerSandbox):
+    """Databases on an embedded server with a data directory of its own, which survives for the sake of its templates.
+
+    The server stops by itself some seconds after the last sandbox on it is closed.
+    """
+
+    def __init__(self, major: int | None = None, directory: Path | None = None) -> None:
+        """Start the server.
+
+        Args:
+            major: The major version of Postgres; default as in `embedded.start`.
+            directory: Holds the data directories; default `cache_directory()`.
+
+        Raises:
+            DatabaseConfigurationError: The version or the directory cannot be used.
+            DatabaseError: The server did not start.
+        """
+        self._server = embedded.start(major, directory or cache_directory(), settings=_SETTINGS)
+        try:
+            super().__init__(self._server.url("postgres"))
+        except BaseException:
+            embedded.release(self._server)
+            raise
+
+    def close(self) -> None:
+        """Drop all databases of this sandbox, and let the server go."""
+        super().close()
+        if os.getpid() == self._pid:
+            embedded.release(self._server)
+
+
+def _strategy(server_version: int) -> LiteralString:
+    """Give the faster way to copy a small template; STRATEGY exists since Postgres 15."""
+    return " STRATEGY file_copy" if server_version >= _STRATEGY_SINCE else ""
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_leftover(name: str) -> bool:
+    """Tell whether the owner of a database without a session is gone, as far as can be seen from this host."""
+    owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{8}}", name)
+    return owner is not None and (owner[1] != _host() or not _lives(int(owner[2])))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _template_name(key: str) -> str:
+    return TEMPLATE_PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _refused(error: psycopg.Error) -> DatabaseError:
+    message = error.diag.message_primary or str(error).partition("\n")[0]
+    return DatabaseError(f"the sandbox server refused: {message}", "its role must be allowed to create databases")

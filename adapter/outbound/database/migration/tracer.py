@@ -1,0 +1,587 @@
+"""Runs the agent in a project's own Python, and reads what it reports.
+
+The agent (`agent.py`) is a child process in a process group of its own. This side limits its time, and lends it a
+second session for statements that no transaction may hold: `CREATE INDEX CONCURRENTLY` and its like.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Self
+
+import psycopg
+
+from domain.migration.locks import LockMode
+from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
+
+AGENT = Path(__file__).with_name("agent.py")
+TIMEOUT = 300.0  # seconds that one run of the agent may take
+_OUTPUT_BYTES = 20_000
+_POLL = 0.001  # seconds between two looks at the locks of a statement
+_NAMED = 10  # tables of a statement that are locked one by one
+_BLOCKER_TIMEOUT = "500ms"
+
+# All that a statement may be about; LOCK TABLE takes no materialized views.
+_TABLES = r"""
+SELECT relname, format('%I.%I', nspname, relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+ORDER BY nspname, relname
+"""
+_LOCKS = """
+SELECT relation::bigint, mode FROM pg_locks
+WHERE pid = %s AND locktype = 'relation' AND relation::bigint >= 16384
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Address of the sandbox database.
+
+    Attributes:
+        host: Host name, or the directory of the Unix socket.
+        port: TCP port, or what names the socket.
+        user: Role.
+        password: Its password, None where none is asked for.
+        dbname: Database.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str | None = field(repr=False)
+    dbname: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Connection":
+        """Read a URL in libpq's form."""
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+        return cls(
+            host=str(parts.get("host") or "localhost"),
+            port=int(parts.get("port") or 5432),
+            user=str(parts.get("user") or "postgres"),
+            password=None if parts.get("password") is None else str(parts["password"]),
+            dbname=str(parts.get("dbname") or "postgres"),
+        )
+
+    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        """Open a session."""
+        return psycopg.connect(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            dbname=self.dbname,
+            application_name="hexalembic-observer",
+            autocommit=autocommit,
+        )
+
+
+@dataclass(frozen=True)
+class AgentJob:
+    """What the agent is to do.
+
+    Attributes:
+        config: The project's `alembic.ini` or `pyproject.toml`.
+        connection: The sandbox database; every Postgres connection of the project ends there.
+        command: `revisions`, `upgrade`, `downgrade` (both to a target), or `undo` (the downgrade of one revision).
+        revision: Target of the command, as Alembic writes targets; for `undo` a revision's id.
+        cwd: Directory to run in; the folder of `config` where it is None.
+        trace: Whether to trace statements.
+        environment: Variables for the project. A value of `""` stands for the sandbox's URL, one such as
+            `postgresql+asyncpg` for that URL with that scheme.
+        x_arguments: What `alembic -x` would be given.
+        name: Section of `config`.
+        statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+    """
+
+    config: Path
+    connection: Connection
+    command: str
+    revision: str = "head"
+    cwd: Path | None = None
+    trace: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    x_arguments: tuple[str, ...] = ()
+    name: str = "alembic"
+    statement_timeout_ms: int = 0
+
+
+@dataclass(frozen=True)
+class AgentError:
+    """What went wrong in the project.
+
+    Attributes:
+        message: What was said: by the server, by Alembic, by Python.
+        kind: `exception`, `exit` (it called `sys.exit`), `refused` (it wanted another kind of database), `history`
+            (revisions that cannot be told apart), `timeout`, `died` (its process ended without a word).
+        type: Name of the exception's class; empty where there was none.
+        sqlstate: The server's code; None where it was not the server.
+        path: File it came from, None where that is not known.
+        line: Line of that file.
+        traceback: Of the whole, for a person who asks; empty where there was none.
+    """
+
+    message: str
+    kind: str
+    type: str = ""
+    sqlstate: str | None = None
+    path: str | None = None
+    line: int | None = None
+    traceback: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ListedRevision:
+    """A revision as its script says.
+
+    Attributes:
+        revision: Its id.
+        down_revision: Ids that it follows; empty at a base.
+        depends_on: Ids that it needs besides.
+        path: Its file.
+        message: First line of its docstring.
+        docstring: The whole of it.
+        branch_labels: Its labels.
+        is_head: Whether nothing follows it.
+        safety_assured: Codes that it suppresses, with reasons.
+    """
+
+    revision: str
+    down_revision: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    path: str
+    message: str
+    docstring: str
+    branch_labels: tuple[str, ...]
+    is_head: bool
+    safety_assured: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """One upgrade or downgrade function that ran.
+
+    Attributes:
+        revision: Its revision.
+        direction: `upgrade` or `downgrade`.
+        statements: What it executed, batches folded; empty without tracing.
+        error: Why it ended early; None when it came to its end.
+        finished: Whether it ended at all; False when its process was stopped in it.
+    """
+
+    revision: str
+    direction: str
+    statements: tuple[StatementTrace, ...] = ()
+    error: AgentError | None = None
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class AgentResult:
+    """What the agent reported.
+
+    Attributes:
+        runs: Functions that ran, in order.
+        revisions: The history from base to heads, when it was asked for.
+        problems: What is wrong with the history, though it could be read.
+        error: Why the command failed; None when it did not.
+        output: What the project printed; its end when it is long.
+    """
+
+    runs: tuple[AgentRun, ...] = ()
+    revisions: tuple[ListedRevision, ...] = ()
+    problems: tuple[AgentError, ...] = ()
+    error: AgentError | None = None
+    output: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class TracedRevision:
+    """One revision, run up and down.
+
+    Attributes:
+        upgrade: The command `upgrade`; its last run is the revision's, those before are of revisions that it needed.
+        downgrade: The command `undo`; None when the upgrade failed.
+    """
+
+    upgrade: AgentResult
+    downgrade: AgentResult | None
+
+
+def trace_revision(
+    job: AgentJob, revision: str, *, python: str = sys.executable, timeout: float = TIMEOUT
+) -> TracedRevision:
+    """Upgrade to a revision and downgrade it again, both traced.
+
+    Args:
+        job: The project and the sandbox, which stands at the parent; its command does not matter.
+        revision: The revision's id.
+        python: Interpreter of the project.
+        timeout: Seconds for each of the two.
+    """
+    up = run_agent(replace(job, command="upgrade", revision=revision, trace=True), python=python, timeout=timeout)
+    if up.error is not None:
+        return TracedRevision(up, None)
+    down = run_agent(replace(job, command="undo", revision=revision, trace=True), python=python, timeout=timeout)
+    return TracedRevision(up, down)
+
+
+def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
+    """Run one job in an agent of its own; see `Agent.run`."""
+    with Agent(python) as agent:
+        return agent.run(job, timeout)
+
+
+class Agent:
+    """A process of the project's Python that has the libraries imported, and forks for each job.
+
+    Attributes:
+        python: Interpreter that has the project's packages.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self.python = python
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closing = ExitStack()
+        self._output: IO[bytes]
+        self._events: tuple[int, int]
+        self._answers: tuple[int, int]
+
+    def __enter__(self) -> Self:
+        """Give the agent; its process starts with the first job."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End its process."""
+        self.close()
+
+    def run(self, job: AgentJob, timeout: float = TIMEOUT) -> AgentResult:
+        """Run a job to its end.
+
+        Whatever the project does is data in the result; nothing of it is raised.
+
+        Args:
+            job: What to do.
+            timeout: Seconds until the project's processes are killed and its sessions ended.
+        """
+        process = self._process or self._start()
+        begin = self._output.seek(0, os.SEEK_END)
+        with os.fdopen(os.dup(self._answers[1]), "w", encoding="utf-8") as answers:
+            reader = _Reader(job, self._events[0], answers, time.monotonic() + timeout)
+            try:
+                assert process.stdin is not None  # noqa: S101 - it is a pipe
+                with suppress(BrokenPipeError):
+                    process.stdin.write(_encoded(job, self._events[1], self._answers[0]) + b"\n")
+                    process.stdin.flush()
+                reader.read()
+            finally:
+                if reader.pid is not None:  # the leader may have gone and left others
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(reader.pid, signal.SIGKILL)
+                reader.close()
+                if not reader.done:
+                    self.close(keep_output=True)
+                    _end_sessions(job.connection)
+        return reader.result(_tail(self._output, begin))
+
+    def close(self, *, keep_output: bool = False) -> None:
+        """End the process; the next job starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait()
+            for descriptor in (*self._events, *self._answers):
+                os.close(descriptor)
+        if not keep_output:
+            self._closing.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._closing.close()
+        self._output = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        self._events, self._answers = os.pipe(), os.pipe()
+        self._process = subprocess.Popen(
+            [self.python, str(AGENT)],
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(self._events[1], self._answers[0]),
+            start_new_session=True,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
+        return self._process
+
+
+class _Reader:
+    """Reads the agent's lines until it has done, has died, or its time is over."""
+
+    def __init__(self, job: AgentJob, events: int, answers: IO[str], deadline: float) -> None:
+        self.done = False
+        self.pid: int | None = None
+        self.deadline = deadline
+        self._code: int | None = None
+        self._job = job
+        self._events = events
+        self._answers = answers
+        self._rest = b""
+        self._runs: list[AgentRun] = []
+        self._statements: list[StatementTrace] = []
+        self._revisions: list[ListedRevision] = []
+        self._problems: list[AgentError] = []
+        self._error: AgentError | None = None
+        self._observer: _Observer | None = None
+        self._late = False
+
+    def read(self) -> None:
+        """Read all of it, up to the end of the job's process."""
+        while self._code is None:
+            wait = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
+            ready, _, _ = select.select([self._events], [], [], wait)
+            if time.monotonic() >= self.deadline:
+                self._late = True
+                return
+            if not ready:
+                if self._observer:
+                    self._observer.look()
+                continue
+            data = os.read(self._events, 1 << 16)
+            if not data:
+                return
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._take(json.loads(line))
+
+    def close(self) -> None:
+        """Let go of the second sessions."""
+        if self._observer:
+            self._observer.close()
+            self._observer = None
+
+    def result(self, output: str) -> AgentResult:
+        """Give what was read."""
+        self._finish_run(None, finished=False)
+        error = self._error
+        if self._late:
+            error = AgentError("it did not end in the time given", "timeout")
+        elif not self.done:
+            error = AgentError(f"the process ended with code {self._code} and no report", "died")
+        return AgentResult(tuple(self._runs), tuple(self._revisions), tuple(self._problems), error, output)
+
+    def _take(self, message: dict[str, Any]) -> None:  # noqa: C901 - one case for each kind of line
+        match message["event"]:
+            case "statement":
+                self._statements.append(statement_trace(message))
+            case "begin":
+                self._finish_run(None, finished=False)
+                self._runs.append(AgentRun(message["revision"], message["direction"]))
+            case "end":
+                self._finish_run(_error(message) if message["error"] is not None else None, finished=True)
+            case "revision":
+                self._revisions.append(_listed(message))
+            case "problem":
+                self._problems.append(_error(message))
+            case "observe":
+                self._observer = _Observer.start(self._job.connection, message["pid"], message["sql"])
+                self._answer(None)
+            case "observed":
+                seen = self._observer.seen() if self._observer else []
+                self.close()
+                self._answer(seen)
+            case "error":
+                self._error = _error(message)
+            case "started":
+                self.pid = message["pid"]
+            case "exited":
+                self._code = message["code"]
+            case "done":
+                self.done = True
+
+    def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
+        if self._runs and not self._runs[-1].finished:
+            self._runs[-1] = replace(self._runs[-1], statements=fold(self._statements), error=error, finished=finished)
+            self._statements = []
+
+    def _answer(self, value: Any) -> None:
+        with suppress(BrokenPipeError):
+            self._answers.write(json.dumps(value) + "\n")
+            self._answers.flush()
+
+
+class _Observer:
+    """Makes a statement wait, so that its locks can be read while it does.
+
+    Tables whose names occur in the statement have sessions of their own; all others share one of each kind. One kind
+    holds SHARE UPDATE EXCLUSIVE: concurrent index builds and VACUUM wait for it before they do anything. The other
+    holds ROW EXCLUSIVE: a concurrent build or drop waits for that writer before its next phase, when it has taken all
+    of its locks. The two do not conflict. Each session ends when the statement has been seen to wait for it, so that
+    nothing depends on who is quicker.
+    """
+
+    def __init__(self, connection: Connection, pid: int, sql: str) -> None:
+        self._pid = pid
+        self._found: dict[tuple[int, str], None] = {}
+        self._connection = connection
+        self._eye = connection.connect()
+        self._blockers: dict[int, psycopg.Connection[Any]] = {}
+        named: list[str] = []
+        others: list[str] = []
+        for relation, table in self._eye.execute(_TABLES):
+            (named if relation.lower() in sql.lower() and len(named) < _NAMED else others).append(table)
+        for mode in ("SHARE UPDATE EXCLUSIVE", "ROW EXCLUSIVE"):
+            for tables in (*([table] for table in named), others):
+                self._block(tables, mode)
+
+    def _block(self, tables: list[str], mode: str) -> None:
+        if not tables:
+            return
+        blocker = self._connection.connect(autocommit=False)
+        try:
+            blocker.execute(f"SET LOCAL lock_timeout = '{_BLOCKER_TIMEOUT}'")
+            blocker.execute(f"LOCK TABLE ONLY {', ONLY '.join(tables)} IN {mode} MODE".encode())
+        except psycopg.Error:  # the project holds a lock itself: what it waits for is seen by looking only
+            blocker.close()
+        else:
+            self._blockers[blocker.info.backend_pid] = blocker
+
+    @classmethod
+    def start(cls, connection: Connection, pid: int, sql: str) -> "_Observer | None":
+        """Begin; None where no second session can be had."""
+        try:
+            return cls(connection, pid, sql)
+        except psycopg.Error:
+            return None
+
+    def look(self) -> None:
+        """Read the locks; let the statement go on when it waits for a session of ours."""
+        try:
+            waits_for = self._eye.execute("SELECT unnest(pg_blocking_pids(%s))", (self._pid,)).fetchall()
+            for oid, mode in self._eye.execute(_LOCKS, (self._pid,)):
+                self._found[int(oid), str(mode)] = None
+        except psycopg.Error:  # the database was dropped: nothing more to see
+            self._release()
+            return
+        for (pid,) in waits_for:
+            if pid in self._blockers:
+                self._blockers.pop(pid).close()
+
+    def seen(self) -> list[tuple[int, str]]:
+        """Give the relations' oids and modes, granted or waited for."""
+        return list(self._found)
+
+    def close(self) -> None:
+        """End the sessions."""
+        self._release()
+        self._eye.close()
+
+    def _release(self) -> None:
+        for blocker in self._blockers.values():
+            blocker.close()
+        self._blockers.clear()
+
+
+def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
+    """Read a statement that the agent reported."""
+
+    def objects(name: str) -> tuple[ChangedObject, ...]:
+        return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
+
+    return StatementTrace(
+        sql=message["sql"],
+        line=message.get("line"),
+        operation=message.get("operation"),
+        transaction=message.get("transaction"),
+        locks={name: LockMode.parse(mode) for name, mode in message.get("locks", {}).items()},
+        rewritten=tuple(message.get("rewritten", ())),
+        indexes_built=tuple(message.get("indexes_built", ())),
+        scanned=dict(message.get("scanned", {})),
+        rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
+        created=objects("created"),
+        altered=objects("altered"),
+        dropped=objects("dropped"),
+        wal_bytes=message.get("wal_bytes", 0),
+        duration_ms=message.get("duration_ms", 0.0),
+        lock_timeout=message.get("lock_timeout", "0"),
+        error=message.get("error"),
+        sqlstate=message.get("sqlstate"),
+        cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
+    )
+
+
+def _error(message: Mapping[str, Any]) -> AgentError:
+    return AgentError(
+        message["error"],
+        message["kind"],
+        message.get("type", ""),
+        message.get("sqlstate"),
+        message.get("path"),
+        message.get("line"),
+        message.get("traceback", ""),
+    )
+
+
+def _listed(message: Mapping[str, Any]) -> ListedRevision:
+    return ListedRevision(
+        revision=message["revision"],
+        down_revision=tuple(message["down_revision"]),
+        depends_on=tuple(message["depends_on"]),
+        path=message["path"],
+        message=message["message"],
+        docstring=message["docstring"],
+        branch_labels=tuple(message["branch_labels"]),
+        is_head=message["is_head"],
+        safety_assured=message["safety_assured"],
+    )
+
+
+def _encoded(job: AgentJob, events: int, answers: int) -> bytes:
+    to = job.connection
+    return json.dumps(
+        {
+            "config": str(job.config.resolve()),
+            "name": job.name,
+            "conninfo": {
+                "host": to.host,
+                "port": to.port,
+                "user": to.user,
+                "password": to.password,
+                "dbname": to.dbname,
+            },
+            "cwd": str(job.cwd or job.config.resolve().parent),
+            "command": job.command,
+            "revision": job.revision,
+            "trace": job.trace,
+            "environment": dict(job.environment),
+            "x_arguments": list(job.x_arguments),
+            "statement_timeout_ms": job.statement_timeout_ms,
+            "events": events,
+            "answers": answers,
+        }
+    ).encode()
+
+
+def _tail(output: IO[bytes], begin: int) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(begin, size - _OUTPUT_BYTES))
+    return output.read().decode(errors="replace")
+
+
+def _end_sessions(connection: Connection) -> None:
+    """End what a killed project left running in the sandbox database."""
+    with suppress(psycopg.Error), connection.connect() as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )

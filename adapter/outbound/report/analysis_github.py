@@ -1,0 +1,32 @@
+"""The analysis as workflow commands of GitHub Actions: annotations beside the lines of a pull request.
+
+Source: GitHub Actions documentation, "Workflow commands", setting a notice, warning or error message.
+"""
+
+from application.migration.analyze import AnalysisReport
+from domain.migration.diagnostic import Severity
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def render(report: AnalysisReport) -> str:
+    """Write one command a diagnostic that nobody suppressed."""
+    lines = []
+    for analysis in report.revisions:
+        for diagnostic in analysis.diagnostics:
+            if diagnostic.suppressed_reason is not None:
+                continue
+            statement = None if diagnostic.statement is None else analysis.trace.upgrade[diagnostic.statement]
+            line = statement.line if statement is not None and statement.line else 1
+            properties = f"file={_property(analysis.trace.path)},line={line},title={_property(diagnostic.code)}"
+            text = f"{diagnostic.message}\n{diagnostic.help}"
+            lines.append(f"::{_COMMANDS[diagnostic.severity]} {properties}::{_data(text)}")
+    return "\n".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

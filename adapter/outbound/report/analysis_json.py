@@ -1,0 +1,117 @@
+"""The analysis as JSON, schema `hexalembic.analysis/1`: a contract with the programs that read it.
+
+schema        "hexalembic.analysis/1"
+postgres      version of the sandbox, such as "18.6"
+pgvector      version there, or null
+revisions     in the order in which they run, each with
+  revision, down_revision, path, message
+  phase       "expand" | "migrate" | "contract"
+  verdict     "safe" | "unsafe", and `reasons`: the codes that make it unsafe
+  changes     {category: {added, changed, removed}}: names of what differs in the catalog
+  strategy    {migration, index, rollback, why}
+  locks       strongest mode of the upgrade on each table that existed before; ACCESS SHARE left out
+  rewritten   tables that existed before and got another file
+  upgrade, downgrade   {statements, error}; downgrade is null when it was not run
+  windows     locks with the statements between which they are held, counted from 1
+  diagnostics {code, severity, statement, relation, message, help, fix, suppressed}
+"""
+
+import json
+from typing import Any
+
+from application.migration.analyze import AnalysisReport
+from domain.migration.analysis import RevisionAnalysis
+from domain.migration.diagnostic import Diagnostic
+from domain.migration.impact import LockWindow
+from domain.migration.trace import StatementTrace
+
+SCHEMA = "hexalembic.analysis/1"
+
+
+def render(report: AnalysisReport) -> str:
+    """Write a report as JSON, two spaces deep."""
+    return json.dumps(as_data(report), indent=2, ensure_ascii=False)
+
+
+def as_data(report: AnalysisReport) -> dict[str, Any]:
+    """Give a report as plain data."""
+    return {
+        "schema": SCHEMA,
+        "postgres": report.postgres,
+        "pgvector": report.pgvector,
+        "revisions": [_revision(analysis) for analysis in report.revisions],
+    }
+
+
+def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
+    trace = analysis.trace
+    return {
+        "revision": trace.revision,
+        "down_revision": list(trace.down_revision),
+        "path": trace.path,
+        "message": trace.message,
+        "phase": analysis.phase.value,
+        "verdict": analysis.verdict,
+        "reasons": list(analysis.reasons),
+        "changes": {
+            category: {"added": found.added, "changed": found.changed, "removed": found.removed}
+            for category, found in analysis.changes.items()
+        },
+        "strategy": {
+            "migration": analysis.strategy.migration.value,
+            "index": analysis.strategy.index.value,
+            "rollback": analysis.strategy.rollback.value,
+            "why": list(analysis.strategy.why),
+        },
+        "locks": {relation: mode.sql for relation, mode in trace.locks.items()},
+        "rewritten": trace.rewritten,
+        "upgrade": {"statements": [_statement(one) for one in trace.upgrade], "error": trace.error},
+        "downgrade": None
+        if trace.downgrade is None
+        else {"statements": [_statement(one) for one in trace.downgrade], "error": trace.downgrade_error},
+        "windows": [_window(window) for window in analysis.windows],
+        "diagnostics": [_diagnostic(diagnostic) for diagnostic in analysis.diagnostics],
+    }
+
+
+def _statement(statement: StatementTrace) -> dict[str, Any]:
+    return {
+        "sql": statement.sql,
+        "line": statement.line,
+        "operation": statement.operation,
+        "transaction": statement.transaction,
+        "locks": {relation: mode.sql for relation, mode in sorted(statement.locks.items())},
+        "rewritten": list(statement.rewritten),
+        "indexes_built": list(statement.indexes_built),
+        "scanned": dict(statement.scanned),
+        "rows_written": {table: rows.total for table, rows in statement.rows.items()},
+        "wal_bytes": statement.wal_bytes,
+        "duration_ms": round(statement.duration_ms, 3),
+        "count": statement.count,
+        "error": statement.error,
+    }
+
+
+def _window(window: LockWindow) -> dict[str, Any]:
+    return {
+        "relation": window.relation,
+        "mode": window.mode.sql,
+        "blocks_reads": window.blocks_reads,
+        "blocks_writes": window.blocks_writes,
+        "from_statement": window.from_statement + 1,
+        "to_statement": window.to_statement + 1,
+        "estimate_seconds": window.estimate_seconds,
+    }
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.value,
+        "statement": None if diagnostic.statement is None else diagnostic.statement + 1,
+        "relation": diagnostic.relation,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "fix": diagnostic.fix,
+        "suppressed": diagnostic.suppressed_reason,
+    }

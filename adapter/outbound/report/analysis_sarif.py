@@ -1,0 +1,45 @@
+"""The analysis as SARIF 2.1.0, which code scanning reads (OASIS Standard, 27 March 2020)."""
+
+import json
+from typing import Any
+
+from application.migration.analyze import AnalysisReport
+from domain.migration.analysis import RevisionAnalysis
+from domain.migration.diagnostic import Diagnostic, Severity
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+def render(report: AnalysisReport) -> str:
+    """Write a log with one run."""
+    results = [_result(analysis, diagnostic) for analysis in report.revisions for diagnostic in analysis.diagnostics]
+    rules = sorted({result["ruleId"] for result in results})
+    driver = {"name": "migrate analyze", "rules": [{"id": rule} for rule in rules]}
+    return json.dumps(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{"tool": {"driver": driver}, "results": results}],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _result(analysis: RevisionAnalysis, diagnostic: Diagnostic) -> dict[str, Any]:
+    statement = None if diagnostic.statement is None else analysis.trace.upgrade[diagnostic.statement]
+    location = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": analysis.trace.path},
+            "region": {"startLine": statement.line if statement is not None and statement.line else 1},
+        }
+    }
+    result: dict[str, Any] = {
+        "ruleId": diagnostic.code,
+        "level": _LEVELS[diagnostic.severity],
+        "message": {"text": f"{diagnostic.message} {diagnostic.help}"},
+        "locations": [location],
+    }
+    if diagnostic.suppressed_reason is not None:
+        result["suppressions"] = [{"kind": "inSource", "justification": diagnostic.suppressed_reason}]
+    return result

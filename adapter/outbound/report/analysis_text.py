@@ -1,0 +1,109 @@
+"""The analysis for a terminal: the sentence first, one table for each revision, details on request."""
+
+import io
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from application.migration.analyze import AnalysisReport
+from domain.migration.analysis import RevisionAnalysis
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.trace import StatementTrace
+
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_SQL_SHOWN = 70  # characters of a statement in the table
+
+
+def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
+    """Write a report.
+
+    Args:
+        report: What to write.
+        verbose: With all statements, notes and corrected revisions.
+        color: With colors.
+        width: Columns of the terminal.
+    """
+    buffer = io.StringIO()
+    console = Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False)
+    for analysis in report.revisions:
+        _revision(console, analysis, verbose=verbose)
+    unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
+    count = len(report.revisions)
+    verdict = f"{unsafe} of {count} unsafe" if unsafe else f"all {count} safe" if count > 1 else "safe"
+    extension = f", pgvector {report.pgvector}" if report.pgvector else ""
+    if not count:
+        verdict = "no revision in this range"
+    console.print(Text(f"{verdict} (measured on Postgres {report.postgres}{extension})", style="bold"))
+    return buffer.getvalue().rstrip("\n")
+
+
+def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:
+    trace = analysis.trace
+    color = "red" if analysis.verdict == "unsafe" else "green"
+    title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), f"  {trace.revision}  {trace.message}")
+    console.print(title)
+    locks = ", ".join(f"{relation} {mode.sql}" for relation, mode in trace.locks.items())
+    console.print(Text(f"  locks      {locks or 'none on tables that existed before'}"))
+    if trace.rewritten:
+        console.print(Text(f"  rewritten  {', '.join(trace.rewritten)}"))
+    strategy = analysis.strategy
+    decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
+    console.print(Text(f"  strategy   {decided}"))
+    if verbose:
+        for reason in strategy.why:
+            console.print(Text(f"             {reason}"))
+        _statements(console, analysis)
+    shown = [one for one in analysis.diagnostics if verbose or one.severity is not Severity.NOTE]
+    for diagnostic in shown:
+        _diagnostic(console, diagnostic, verbose=verbose)
+    console.print()
+
+
+def _statements(console: Console, analysis: RevisionAnalysis) -> None:
+    for name, statements in (("upgrade", analysis.trace.upgrade), ("downgrade", analysis.trace.downgrade or ())):
+        if not statements:
+            continue
+        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+        for column in ("#", "line", "tx", "statement", "locks", "work", "ms"):
+            table.add_column(column, overflow="fold")
+        for number, statement in enumerate(statements, 1):
+            table.add_row(
+                str(number),
+                str(statement.line or ""),
+                "-" if statement.transaction is None else str(statement.transaction),
+                Text(_sql(statement)),
+                Text("\n".join(f"{relation} {mode.sql}" for relation, mode in sorted(statement.locks.items()))),
+                Text(_work(statement)),
+                f"{statement.duration_ms:.1f}",
+            )
+        console.print(table)
+
+
+def _sql(statement: StatementTrace) -> str:
+    text = " ".join(statement.sql.split())
+    text = text if len(text) <= _SQL_SHOWN else f"{text[: _SQL_SHOWN - 1]}…"
+    times = f" ({statement.count} times)" if statement.count > 1 else ""
+    return f"{text}{times}" + (f"\n{statement.error}" if statement.error else "")
+
+
+def _work(statement: StatementTrace) -> str:
+    found = [f"rewrites {name}" for name in statement.rewritten]
+    found += [f"builds {name}" for name in statement.indexes_built]
+    found += [f"reads {rows:,} of {name}" for name, rows in statement.scanned.items() if rows]
+    found += [f"writes {rows.total:,} in {name}" for name, rows in statement.rows.items() if rows.total]
+    return "\n".join(found)
+
+
+def _diagnostic(console: Console, diagnostic: Diagnostic, *, verbose: bool) -> None:
+    color = "dim" if diagnostic.suppressed_reason else _COLORS[diagnostic.severity]
+    at = "" if diagnostic.statement is None else f" (statement {diagnostic.statement + 1})"
+    console.print(Text.assemble((f"  {diagnostic.severity.value}", color), f" {diagnostic.code}{at}"))
+    console.print(Text(f"    {diagnostic.message}"))
+    if diagnostic.suppressed_reason:
+        console.print(Text(f"    accepted: {diagnostic.suppressed_reason}"))
+        return
+    console.print(Text(f"    {diagnostic.help}"))
+    if verbose and diagnostic.fix:
+        console.print(Syntax(diagnostic.fix.strip(), "python", theme="ansi_light", background_color="default"))

@@ -1,0 +1,259 @@
+"""A trace put on the target's statistics: which locks last how long, and what work runs meanwhile."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from domain.migration.locks import LockMode
+from domain.migration.statistics import BIG_ROWS, Statistics
+from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
+
+
+@dataclass(frozen=True)
+class LockWindow:
+    """The time from taking a lock to the end of its transaction.
+
+    Attributes:
+        relation: The table that existed before the revision, or an index of one.
+        mode: How it is held.
+        from_statement: Index of the statement that took it.
+        to_statement: Index of the statement with which its transaction ends.
+        table: The table whose statements wait; the relation itself, unless that is an index.
+        estimate_seconds: Shortest and longest expected duration; None where nothing was measured.
+    """
+
+    relation: str
+    mode: LockMode
+    from_statement: int
+    to_statement: int
+    table: str
+    estimate_seconds: tuple[float, float] | None = None
+
+    @property
+    def blocks_reads(self) -> bool:
+        """Whether a SELECT waits."""
+        return self.mode.blocks_reads
+
+    @property
+    def blocks_writes(self) -> bool:
+        """Whether an INSERT, UPDATE or DELETE waits."""
+        return self.mode.blocks_writes
+
+    @property
+    def blocks(self) -> bool:
+        """Whether anything of an application waits."""
+        return self.blocks_reads or self.blocks_writes
+
+    def covers(self, statement: int) -> bool:
+        """Tell whether the lock is held while that statement runs."""
+        return self.from_statement <= statement <= self.to_statement
+
+
+class WorkKind(Enum):
+    """Work that grows with a table's size, heaviest first."""
+
+    REWRITE = "rewrites"
+    INDEX = "builds an index on"
+    WRITE = "writes most rows of"
+    INSERT = "adds many rows to"
+    SCAN = "reads every row of"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Work of one statement on one table that existed before the revision.
+
+    Attributes:
+        statement: Index of the statement.
+        table: The table.
+        kind: The heaviest kind of work.
+        indexes: Indexes that were built.
+    """
+
+    statement: int
+    table: str
+    kind: WorkKind
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BlockedWork:
+    """Work on a big table while statements of the application wait.
+
+    Attributes:
+        work: The work.
+        windows: The blocking locks that are held meanwhile, those on the same table first.
+    """
+
+    work: Work
+    windows: tuple[LockWindow, ...]
+
+
+def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
+    """Give the locks of the upgrade on tables that existed before, ACCESS SHARE left out.
+
+    A lock lasts until the last statement of its transaction; without a transaction, as long as its statement. A lock
+    that becomes stronger opens another window.
+    """
+    return tuple(_windows(trace))
+
+
+def work_of(trace: RevisionTrace) -> tuple[Work, ...]:
+    """Find work that grows with the size of tables that existed before and were not emptied meanwhile."""
+    heavy = _heavy_writes(trace)
+    return tuple(
+        found
+        for index, statement in enumerate(trace.upgrade)
+        for table in sorted(trace.tables)
+        if table not in emptied_before(trace, index) and not is_partitioned(trace, table)
+        for found in [_work(trace, index, statement, table, heavy)]
+        if found is not None
+    )
+
+
+def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedWork, ...]:
+    """Find work on big tables that runs while reads or writes of any live table wait."""
+    windows = [window for window in lock_windows(trace) if window.blocks]
+    found: list[BlockedWork] = []
+    for work in work_of(trace):
+        emptied = emptied_before(trace, work.statement)
+        held = [window for window in windows if window.covers(work.statement) and window.table not in emptied]
+        if held and statistics.is_big(work.table):
+            held.sort(key=lambda window, own=work.table: window.table != own)  # type: ignore[misc]
+            found.append(BlockedWork(work, tuple(held)))
+    return tuple(found)
+
+
+def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work, ...]:
+    """Find transactions that write most rows of a big table: whoever writes these rows waits for their end."""
+    return tuple(work for work in work_of(trace) if work.kind is WorkKind.WRITE and statistics.is_big(work.table))
+
+
+def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
+    """Name the tables that statements up to this one, itself included for TRUNCATE, had emptied."""
+    emptied: set[str] = set()
+    for number, statement in enumerate(trace.upgrade[: index + 1]):
+        if is_truncate(statement):
+            emptied.update(statement.rewritten)
+        elif number < index:
+            emptied.update(
+                table
+                for table, rows in statement.rows.items()
+                if table in trace.tables and rows.deleted >= trace.tables[table].rows > 0
+            )
+    return frozenset(emptied)
+
+
+def is_truncate(statement: StatementTrace) -> bool:
+    """Tell a TRUNCATE: a new empty file is not a rewrite, and no figure of Postgres says which it was."""
+    return _TRUNCATE.match(statement.sql) is not None
+
+
+def is_partitioned(trace: RevisionTrace, table: str) -> bool:
+    """Tell whether a table has no rows of its own but partitions."""
+    if trace.before is None:
+        return False
+    return trace.before.objects.get(("table", table), {}).get("kind") == "partitioned table"
+
+
+def index_table(trace: RevisionTrace, index: str) -> str | None:
+    """Name the table of an index; None when no snapshot has it."""
+    for snapshot in (trace.after, trace.before):
+        if snapshot is not None and ("index", index) in snapshot.objects:
+            return str(snapshot.objects[("index", index)]["table"])
+    return None
+
+
+def last_statements(trace: RevisionTrace) -> dict[int, int]:
+    """Give the index of the last statement of each transaction of the upgrade."""
+    return {
+        statement.transaction: index
+        for index, statement in enumerate(trace.upgrade)
+        if statement.transaction is not None
+    }
+
+
+def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
+    ends = last_statements(trace)
+    held: dict[tuple[int, str], LockMode] = {}
+    for index, statement in enumerate(trace.upgrade):
+        for relation, mode in sorted(statement.locks.items()):
+            table = _locked_table(trace, statement, relation, mode)
+            if table is None:
+                continue
+            end = index
+            if statement.transaction is not None:
+                end = ends[statement.transaction]
+                if held.get((statement.transaction, relation), LockMode.ACCESS_SHARE) >= mode:
+                    continue
+                held[statement.transaction, relation] = mode
+            yield LockWindow(relation, mode, index, end, table)
+
+
+def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str, mode: LockMode) -> str | None:
+    """Name the table that a lock is about.
+
+    ACCESS EXCLUSIVE on an index stops all who plan with it, that is, all who use its table. Concurrent builds take it
+    for an instant, at their end, when nobody waits for it.
+    """
+    if mode is LockMode.ACCESS_SHARE:
+        return None
+    if relation in trace.tables:
+        return relation
+    if mode is not LockMode.ACCESS_EXCLUSIVE or is_concurrent(statement):
+        return None
+    table = index_table(trace, relation)
+    if table is None or statement.locks.get(table) is LockMode.ACCESS_EXCLUSIVE:
+        return None
+    return table if table in trace.tables else None
+
+
+def is_concurrent(statement: StatementTrace) -> bool:
+    """Tell a CREATE INDEX, DROP INDEX or REINDEX that lets others work."""
+    return statement.transaction is None and _CONCURRENTLY.search(statement.sql) is not None
+
+
+def _work(
+    trace: RevisionTrace, index: int, statement: StatementTrace, table: str, heavy: set[tuple[int, str]]
+) -> Work | None:
+    if table in statement.rewritten:
+        return Work(index, table, WorkKind.REWRITE)
+    names = dict.fromkeys((*statement.indexes_built, *statement.rewritten))
+    indexes = tuple(name for name in names if index_table(trace, name) == table)
+    if indexes:
+        return Work(index, table, WorkKind.INDEX, indexes)
+    if (index, table) in heavy:
+        return Work(index, table, WorkKind.WRITE)
+    rows = trace.tables[table].rows
+    if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
+        return Work(index, table, WorkKind.INSERT)
+    read = statement.scanned.get(table, 0) / statement.count
+    return Work(index, table, WorkKind.SCAN) if rows and read >= rows / 2 else None
+
+
+def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
+    """Find the statements with which a transaction has written half of a table's rows."""
+    heavy: set[tuple[int, str]] = set()
+    totals: dict[tuple[int, str], int] = {}
+    for index, statement in enumerate(trace.upgrade):
+        for table, counts in statement.rows.items():
+            if table not in trace.tables:
+                continue
+            key = (-1 - index if statement.transaction is None else statement.transaction, table)
+            before = totals.get(key, 0)
+            totals[key] = before + _written(statement, counts)
+            half = max(trace.tables[table].rows / 2, 1)
+            if before < half <= totals[key]:
+                heavy.add((index, table))
+    return heavy
+
+
+def _written(statement: StatementTrace, counts: RowCounts) -> int:
+    """Count existing rows that stay locked: none to speak of when each batch commits by itself."""
+    batched = statement.transaction is None and statement.count > 1
+    return 0 if batched else counts.updated + counts.deleted
+
+
+_TRUNCATE = re.compile(r"\s*TRUNCATE\b", re.IGNORECASE)
+_CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)

@@ -1,0 +1,308 @@
+"""What rules share: why work runs under a lock, what changed in the catalog, how a diagnostic is worded."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum, auto
+from itertools import groupby
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import (
+    BlockedWork,
+    LockWindow,
+    Work,
+    WorkKind,
+    blocked_work,
+    emptied_before,
+    index_table,
+    lock_windows,
+)
+from domain.migration.snapshot import SchemaSnapshot, Value
+from domain.migration.statistics import Statistics
+from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
+
+Fix = Callable[[RevisionTrace, BlockedWork], str | None]
+_NOTHING: Mapping[str, Value] = {}
+
+
+class Cause(Enum):
+    """What a statement does with the rows of a table; each has one rule that explains it."""
+
+    REWRITE = auto()
+    VECTOR_TYPE = auto()
+    INDEX_BUILD = auto()
+    CONSTRAINT = auto()
+    VALIDATION = auto()
+    NOT_NULL = auto()
+    PARTITION = auto()
+    DATA = auto()
+    OTHER = auto()
+
+
+class Failure(Enum):
+    """Why a statement of the upgrade failed; each has one rule that explains it."""
+
+    ROWS = auto()
+    ENUM_VALUE = auto()
+    EXTENSION = auto()
+    DIMENSIONS = auto()
+    OTHER = auto()
+
+
+def cause_of(trace: RevisionTrace, work: Work) -> Cause:
+    """Tell what some work is for; measured facts first, text only where Postgres reports nothing."""
+    statement = trace.upgrade[work.statement]
+    if work.kind is WorkKind.REWRITE:
+        return Cause.VECTOR_TYPE if vector_type_changes(trace, work.table) else Cause.REWRITE
+    if work.kind is WorkKind.INDEX:
+        return Cause.CONSTRAINT if any(constraint_of(trace, name) for name in work.indexes) else Cause.INDEX_BUILD
+    if work.kind in {WorkKind.WRITE, WorkKind.INSERT} or not is_ddl(statement):
+        return Cause.DATA
+    return _scan_cause(statement.sql)
+
+
+def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, StatementTrace]]:
+    """Find the statements of the upgrade that failed for one reason."""
+    for index, statement in enumerate(trace.upgrade):
+        if statement.error is not None and _failure(statement) is kind:
+            yield index, statement
+
+
+def is_ddl(statement: StatementTrace) -> bool:
+    """Tell whether a statement changes the schema."""
+    return bool(statement.created or statement.altered or statement.dropped) or _DDL.match(statement.sql) is not None
+
+
+def attributes(snapshot: SchemaSnapshot | None, kind: str, name: str) -> Mapping[str, Value]:
+    """Look an object up; empty when it is not there."""
+    return _NOTHING if snapshot is None else snapshot.objects.get((kind, name), _NOTHING)
+
+
+def names_of(snapshot: SchemaSnapshot | None, kind: str) -> frozenset[str]:
+    """Name all objects of a kind."""
+    return frozenset() if snapshot is None else frozenset(name for found, name in snapshot.objects if found == kind)
+
+
+def added(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that the upgrade left and that were not there before."""
+    if trace.before is None or trace.after is None:
+        return []
+    return sorted(names_of(trace.after, kind) - names_of(trace.before, kind))
+
+
+def removed(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that the upgrade made vanish."""
+    if trace.before is None or trace.after is None:
+        return []
+    return sorted(names_of(trace.before, kind) - names_of(trace.after, kind))
+
+
+def kept(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that are there before and after."""
+    return sorted(names_of(trace.before, kind) & names_of(trace.after, kind))
+
+
+def split(name: str) -> tuple[str, str]:
+    """Cut a qualified name into what contains the object and its own name: `public.users`, `email`."""
+    parts = _PART.findall(name)
+    return ".".join(parts[:-1]), parts[-1] if parts else name
+
+
+def bare(name: str) -> str:
+    """Give the last part of a qualified name without its quotes, as Alembic's operations want it."""
+    return split(name)[1].strip('"')
+
+
+def schema_argument(table: str) -> str:
+    """Write the `schema` argument of an Alembic operation; nothing for `public`."""
+    schema = bare(split(table)[0])
+    return "" if schema in {"", "public"} else f', schema="{schema}"'
+
+
+def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    """Find the statement that made, changed or dropped an object: as Postgres reported, else by its name."""
+    objects = {ChangedObject(kind, name), ChangedObject(f"table {kind}", name)}
+    for index, statement in enumerate(trace.upgrade):
+        if objects & {*statement.created, *statement.altered, *statement.dropped}:
+            return index
+    own = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+    return next((index for index, statement in enumerate(trace.upgrade) if own.search(statement.sql)), None)
+
+
+def constraint_of(trace: RevisionTrace, index: str) -> str | None:
+    """Name the constraint that an index is for and that the upgrade added."""
+    constraint = attributes(trace.after, "index", index).get("constraint")
+    if constraint is None:
+        return None
+    name = f"{index_table(trace, index)}.{constraint}"
+    return name if name in added(trace, "constraint") else None
+
+
+def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
+    """Name the constraints that the upgrade added to a table, those that the statement names when it names any."""
+    mine = [name for name in added(trace, "constraint") if split(name)[0] == table]
+    named = [name for name in mine if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)]
+    return named or mine
+
+
+def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
+    """Read a type of pgvector: its name, and its dimensions or None; None for any other type."""
+    found = _VECTOR.search(str(type_name))
+    return (found.group(1), int(found.group(2)) if found.group(2) else None) if found else None
+
+
+def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
+    """Name the columns of a table whose type changed from or to one of pgvector."""
+    return [
+        name
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+        for before, after in [(attributes(trace.before, "column", name), attributes(trace.after, "column", name))]
+        if before["type"] != after["type"] and (vector_dimensions(before["type"]) or vector_dimensions(after["type"]))
+    ]
+
+
+def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
+    """Tell whether the definition of an index names a column."""
+    definition = str(attributes(trace.after, "index", index).get("definition", ""))
+    return re.search(rf"(?<!\w){re.escape(bare(column))}(?!\w)", definition.partition(" USING ")[2]) is not None
+
+
+def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
+    """Tell whether somebody uses a table: it was there before, and the revision has not emptied it."""
+    return table in trace.tables and table not in emptied_before(trace, statement)
+
+
+def refuses(trace: RevisionTrace) -> bool:
+    """Tell whether the downgrade refuses with a message, which is honest.
+
+    A statement that fails is no refusal, unless it raised a message of the author's own (SQLSTATE P0001); neither is
+    an accident in Python.
+    """
+    if not trace.downgrade_error:
+        return False
+    failed = [statement for statement in trace.downgrade or () if statement.error is not None]
+    if failed:
+        return all(statement.sqlstate == "P0001" for statement in failed)
+    message = _PLACE.sub("", trace.downgrade_error.strip())
+    name, _, rest = message.partition(":")
+    if name in _ACCIDENTS or _ACCIDENT.search(message):
+        return False
+    return bool(rest.strip()) or _EXCEPTION.fullmatch(name) is None
+
+
+def work_diagnostics(
+    trace: RevisionTrace, statistics: Statistics, cause: Cause, code: str, advice: str, *, fix: Fix | None = None
+) -> Iterator[Diagnostic]:
+    """Say of each statement that works under a lock for one cause what it does and who waits for how long."""
+    items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
+    for statement, group in groupby(items, key=lambda item: item.work.statement):
+        mine = list(group)
+        does = " and ".join(f"{item.work.kind.value} {item.work.table}" for item in mine)
+        yield Diagnostic(
+            code=code,
+            severity=Severity.ERROR,
+            statement=statement,
+            relation=mine[0].work.table,
+            message=f"{label(trace, statement)} {does}, while {waiting(mine[0].windows, statement)}.",
+            help=advice,
+            fix=fix(trace, mine[0]) if fix else None,
+        )
+
+
+def label(trace: RevisionTrace, statement: int) -> str:
+    """Name a statement in a sentence: its number from 1 and how it begins."""
+    words = " ".join(trace.upgrade[statement].sql.split())
+    return f"Statement {statement + 1} ({words if len(words) <= _WIDTH else words[: _WIDTH - 1] + '…'})"
+
+
+def waiting(windows: Iterable[LockWindow], statement: int) -> str:
+    """Say who waits for some locks, and until when."""
+    return " and ".join(dict.fromkeys(_wait(window, statement) for window in windows))
+
+
+def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
+    """Group the blocking locks by the statement that took them, one for each live table."""
+    found: dict[int, dict[str, LockWindow]] = {}
+    for window in lock_windows(trace):
+        if window.blocks and is_live(trace, window.table, window.from_statement):
+            found.setdefault(window.from_statement, {})[window.table] = window
+    return found
+
+
+def end_of(window: LockWindow) -> str:
+    """Say when a lock is released."""
+    if window.to_statement == window.from_statement:
+        return "until it has finished"
+    return f"until the transaction ends with statement {window.to_statement + 1}"
+
+
+def concurrently(definition: Value) -> str:
+    """Turn the definition of an index into a build that lets others work, in a block of Alembic's."""
+    text = str(definition).replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+    return f'with op.get_context().autocommit_block():\n    op.execute("""{text}""")\n'
+
+
+def _wait(window: LockWindow, statement: int) -> str:
+    who = "reads and writes" if window.blocks_reads else "writes"
+    if window.to_statement == statement:
+        until = "until it has finished"
+    else:
+        until = f"until the transaction ends with statement {window.to_statement + 1}"
+    return f"{who} of {window.table} wait {until} ({window.mode.sql})"
+
+
+def _scan_cause(text: str) -> Cause:
+    for pattern, cause in _SCANS:
+        if pattern.search(text):
+            return cause
+    return Cause.OTHER
+
+
+def _failure(statement: StatementTrace) -> Failure:
+    state, message = statement.sqlstate or "", statement.error or ""
+    if state == "55P04":
+        return Failure.ENUM_VALUE
+    if state == "42501" and re.search(r"\bEXTENSION\b", statement.sql, re.IGNORECASE):
+        return Failure.EXTENSION
+    if re.search(r"cannot have more than \d+ dimensions|column does not have dimensions", message):
+        return Failure.DIMENSIONS
+    return Failure.ROWS if state[:2] in {"22", "23"} else Failure.OTHER
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+_WIDTH = 70
+_PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+_VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
+_EXCEPTION = re.compile(r"[\w.]*")
+_PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")
+# What Python, SQLAlchemy and Alembic say of mistakes, where the name of the exception is not part of the message.
+_ACCIDENT = re.compile(
+    r"name '\w+' is not defined|has no attribute '|object is not |required positional argument|"
+    r"unexpected keyword argument|unsupported operand|No module named|cannot import name|it has no name"
+)
+_ACCIDENTS = frozenset({
+    "ArgumentError",
+    "AttributeError",
+    "CommandError",
+    "CompileError",
+    "ImportError",
+    "IndexError",
+    "KeyError",
+    "ModuleNotFoundError",
+    "NameError",
+    "SyntaxError",
+    "TypeError",
+    "ZeroDivisionError",
+})  # fmt: skip
+_DDL = _pattern(r"\s*(ALTER|CREATE|DROP|TRUNCATE|REINDEX|CLUSTER|VACUUM|REFRESH|LOCK|COMMENT|GRANT|REVOKE)\b")
+_SCANS = (
+    (_pattern(r"\bALTER\s+DOMAIN\b"), Cause.OTHER),
+    (_pattern(r"\bPARTITION\b"), Cause.PARTITION),
+    (_pattern(r"\bVALIDATE\s+CONSTRAINT\b"), Cause.VALIDATION),
+    (_pattern(r"\bPRIMARY\s+KEY\b"), Cause.CONSTRAINT),
+    (_pattern(r"\bSET\s+NOT\s+NULL\b"), Cause.NOT_NULL),
+    (_pattern(r"\b(CHECK|REFERENCES|UNIQUE|EXCLUDE|CONSTRAINT)\b"), Cause.CONSTRAINT),
+)

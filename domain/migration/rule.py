@@ -1,0 +1,109 @@
+"""Rules: what one is, how a module becomes one, and how they judge a trace."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import NamedTuple, TypeAlias
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+Check: TypeAlias = Callable[[RevisionTrace, Statistics], Iterable[Diagnostic]]
+
+UNUSED_SUPPRESSION = "unused-suppression"
+"""Code of the diagnostic about suppressions themselves."""
+
+
+class Example(NamedTuple):
+    """A revision that shows a rule at work.
+
+    Attributes:
+        setup: SQL that brings the database to where the revision starts; `;` separates statements.
+        upgrade: Body of `upgrade()`.
+        downgrade: Body of `downgrade()`.
+    """
+
+    setup: str
+    upgrade: str
+    downgrade: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A module of the folder `rules`.
+
+    Attributes:
+        code: Its name, in output and in suppressions.
+        severity: The worst that it says.
+        documentation: What happens, why, and the safe way.
+        bad: A revision that it speaks of.
+        good: The same, done so that it does not.
+        check: Judges a trace.
+    """
+
+    code: str
+    severity: Severity
+    documentation: str
+    bad: Example
+    good: Example
+    check: Check
+
+
+def load(module: ModuleType) -> Rule:
+    """Make a rule of a module.
+
+    Raises:
+        AttributeError: The module lacks a part of a rule.
+        ValueError: It has no docstring.
+    """
+    if not module.__doc__:
+        raise ValueError(f"rule {module.__name__} has no docstring, so no documentation")
+    return Rule(module.CODE, module.SEVERITY, module.__doc__.strip(), module.BAD, module.GOOD, module.check)
+
+
+def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -> tuple[Diagnostic, ...]:
+    """Let rules judge a trace, and apply the suppressions of its revision.
+
+    Returns:
+        Diagnostics in the order of statements, those about the whole revision last; a suppressed one holds the reason.
+    """
+    found = [diagnostic for rule in rules for diagnostic in rule.check(trace, statistics)]
+    reasons = {code: reason.strip() for code, reason in trace.safety_assured.items()}
+    judged = [
+        replace(diagnostic, suppressed_reason=reasons[diagnostic.code]) if reasons.get(diagnostic.code) else diagnostic
+        for diagnostic in found
+    ]
+    judged += _unused(reasons, {diagnostic.code for diagnostic in found})
+    return tuple(sorted(judged, key=lambda one: (_position(one), list(Severity).index(one.severity), one.code)))
+
+
+def _position(diagnostic: Diagnostic) -> float:
+    return float("inf") if diagnostic.statement is None else diagnostic.statement
+
+
+def _unused(reasons: dict[str, str], codes: set[str]) -> Iterator[Diagnostic]:
+    for code, reason in sorted(reasons.items()):
+        if not reason:
+            message = f'safety_assured["{code}"] gives no reason, so nothing is suppressed.'
+            advice = "Write why this is safe here: whoever reads the revision next year will want to know."
+        elif code not in codes:
+            message = f'safety_assured["{code}"] suppresses nothing: no rule says that of this revision.'
+            advice = "Remove it, lest it hide something later."
+        else:
+            continue
+        yield Diagnostic(UNUSED_SUPPRESSION, Severity.WARNING, None, None, message, advice)
+
+
+USERS = """
+CREATE TABLE users (id bigint PRIMARY KEY, email text, name text);
+INSERT INTO users SELECT n, 'user' || n || '@example.org', 'User ' || n FROM generate_series(1, 2000) AS n;
+"""
+"""The table of most examples."""
+
+ORDERS = f"""{USERS}
+CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, total int);
+INSERT INTO orders SELECT n, n, n FROM generate_series(1, 2000) AS n;
+CREATE INDEX ix_orders_user_id ON orders (user_id);
+"""  # noqa: S608 - constants only
+"""A second table beside the first."""

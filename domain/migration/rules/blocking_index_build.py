@@ -1,0 +1,57 @@
+"""An index is built while writes of the table, or anything of another table, wait.
+
+CREATE INDEX holds SHARE on its table until the transaction ends: every INSERT, UPDATE and DELETE waits for the whole
+build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so that reads wait, too. The safe way is a concurrent build
+in a block of its own, which holds SHARE UPDATE EXCLUSIVE only:
+
+    with op.get_context().autocommit_block():
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, attributes, concurrently, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "blocking-index-build"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.create_index("ix_users_email", "users", ["email"])',
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", postgresql_concurrently=True)
+""",
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find index builds under a lock."""
+    advice = "Build it concurrently, in an autocommit block, with no lock of this revision held meanwhile."
+    return work_diagnostics(trace, statistics, Cause.INDEX_BUILD, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    before = trace.before.objects if trace.before else {}
+    blocks: list[str] = []
+    for name in item.work.indexes:
+        definition = attributes(trace.after, "index", name).get("definition")
+        if ("index", name) in before:
+            blocks.append(
+                f'with op.get_context().autocommit_block():\n    op.execute("REINDEX INDEX CONCURRENTLY {name}")\n'
+            )
+        elif definition:
+            blocks.append(concurrently(definition))
+    return "".join(blocks) or None

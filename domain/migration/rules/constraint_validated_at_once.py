@@ -1,0 +1,79 @@
+"""A constraint is added and every existing row is checked for it while others wait.
+
+ADD CONSTRAINT … CHECK and a UNIQUE, PRIMARY KEY or EXCLUDE constraint hold ACCESS EXCLUSIVE while they read the table
+or build their index; a FOREIGN KEY holds SHARE ROW EXCLUSIVE on both tables while it looks up every row. The safe way
+for checks and foreign keys is to add them NOT VALID, commit, and validate, which lets reads and writes go on:
+
+    op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+
+and for unique and primary keys to build the index concurrently and adopt it:
+
+    with op.get_context().autocommit_block():
+        op.create_index("uq_users_email", "users", ["email"], unique=True, postgresql_concurrently=True)
+    op.execute("ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE USING INDEX uq_users_email")
+
+An exclusion constraint has no such form: put it on a new table and move the rows there.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, attributes, bare, concurrently, constraints_on, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "constraint-validated-at-once"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.create_check_constraint("ck_users_email", "users", "email <> \'\'")',
+    'op.drop_constraint("ck_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+""",
+    'op.drop_constraint("ck_users_email", "users")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find constraints that read a table, or build an index, under a lock."""
+    advice = "Add it without checking the rows that exist, commit, and check them without a lock that others feel."
+    return work_diagnostics(trace, statistics, Cause.CONSTRAINT, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    tables = [item.work.table, *(window.table for window in item.windows)]
+    for table in dict.fromkeys(tables):
+        found = [_form(trace, table, name) for name in constraints_on(trace, table, item.work.statement)]
+        text = "".join(form for form in found if form)
+        if text:
+            return text
+    return None
+
+
+def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
+    held = attributes(trace.after, "constraint", constraint)
+    name, kind, definition = bare(constraint), held.get("type"), held.get("definition")
+    if kind in {"check", "foreign key"}:
+        return (
+            f'op.execute("""ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID""")\n'
+            "# In the next revision, or after this block has committed:\n"
+            "with op.get_context().autocommit_block():\n"
+            f'    op.execute("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")\n'
+        )
+    if kind in {"unique", "primary key"}:
+        schema = table.rpartition(".")[0]
+        built = attributes(trace.after, "index", f"{schema}.{name}").get("definition")
+        if built:
+            adopt = f"ALTER TABLE {table} ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {name}"
+            return f'{concurrently(built)}op.execute("{adopt}")\n'
+    return None

@@ -1,0 +1,100 @@
+"""A table, column, view or function that the code before reads is gone, or has another name.
+
+While a deployment goes on, the old code still runs: its statements name what is no longer there and fail at once. The
+safe way is a parallel change: add the new thing, write both, move readers over, and drop the old thing in a revision
+that runs when nobody uses it any more. Say so with a line `Phase: contract` in the docstring of that revision; then
+this is a warning. A table that was renamed can stay
+reachable through a view of its old name:
+
+    op.rename_table("users", "accounts")
+    op.execute("CREATE VIEW users AS TABLE accounts")
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.judging import added, attributes, bare, names_of, removed, schema_argument, split, statement_of
+from domain.migration.revision import Phase, declared_phase
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "drop-or-rename-in-use"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.alter_column("users", "name", new_column_name="full_name")',
+    'op.alter_column("users", "full_name", new_column_name="name")',
+)
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("full_name", sa.Text()))',
+    'op.drop_column("users", "full_name")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find what is missing afterwards."""
+    containers = [name for kind in ("table", "view") for name in removed(trace, kind)]
+    reachable = names_of(trace.after, "table") | names_of(trace.after, "view")
+    gone = [(kind, name) for kind in ("table", "view") for name in removed(trace, kind) if name not in reachable]
+    gone += [
+        ("column", name)
+        for name in removed(trace, "column")
+        if split(name)[0] not in containers or split(name)[0] in reachable
+    ]
+    gone += [("function", name) for name in removed(trace, "function") if _callable(trace, name)]
+    for kind, name in gone:
+        yield _diagnostic(trace, kind, name)
+
+
+def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
+    new = _new_name(trace, kind, name)
+    what = f"is now called {new}" if new else "is gone"
+    table = split(name)[0] if kind == "column" else name
+    contract = declared_phase(trace.docstring) is Phase.CONTRACT
+    return Diagnostic(
+        CODE,
+        Severity.WARNING if contract else SEVERITY,
+        statement_of(trace, kind, name),
+        table,
+        f"The {kind} {name} {what}: statements of the code that ran before and name it fail.",
+        "Make sure that no deployed code uses it any more."
+        if contract
+        else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
+        _fix(trace, kind, name, new),
+    )
+
+
+def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
+    """Tell a rename from a drop by a new object whose name a statement says after RENAME."""
+    for candidate in added(trace, kind):
+        new = re.escape(bare(candidate))
+        pattern = re.compile(rf"\bRENAME\b.*\bTO\s+\"?{new}\"?\s*;?\s*$", re.IGNORECASE | re.DOTALL)
+        own = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+        if any(pattern.search(statement.sql) and own.search(statement.sql) for statement in trace.upgrade):
+            return candidate
+    return None
+
+
+def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | None:
+    if new is None:
+        return None
+    if kind == "table":
+        return (
+            f'op.rename_table("{bare(name)}", "{bare(new)}"{schema_argument(name)})\n'
+            f'op.execute("CREATE VIEW {name} AS TABLE {new}")\n'
+        )
+    if kind == "column":
+        table, held = split(name)[0], attributes(trace.before, kind, name)
+        return (
+            f'op.execute("ALTER TABLE {table} ADD COLUMN {bare(new)} {held["type"]}")\n'
+            f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.\n"
+        )
+    return None
+
+
+def _callable(trace: RevisionTrace, function: str) -> bool:
+    definition = str(attributes(trace.before, "function", function).get("definition", ""))
+    return re.search(r"\bRETURNS\s+(event_)?trigger\b", definition, re.IGNORECASE) is None

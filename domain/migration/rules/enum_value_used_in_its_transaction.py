@@ -1,0 +1,53 @@
+"""A value of an enum is used in the transaction that adds it.
+
+Postgres refuses that (SQLSTATE 55P04), as an index could hold the value after a rollback. The safe way commits first:
+
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TYPE plan ADD VALUE IF NOT EXISTS 'premium'")
+    op.alter_column("users", "plan", server_default="premium")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.judging import Failure, failures, label
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "enum-value-used-in-its-transaction"
+SEVERITY = Severity.ERROR
+_SETUP = USERS + "CREATE TYPE plan AS ENUM ('free', 'paid'); ALTER TABLE users ADD COLUMN plan plan;"
+BAD = Example(
+    _SETUP,
+    """
+op.execute("ALTER TYPE plan ADD VALUE 'premium'")
+op.alter_column("users", "plan", server_default="premium")
+""",
+    'raise NotImplementedError("Postgres cannot remove a value of an enum")',
+)
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    op.execute("ALTER TYPE plan ADD VALUE IF NOT EXISTS 'premium'")
+op.alter_column("users", "plan", server_default="premium")
+""",
+    'raise NotImplementedError("Postgres cannot remove a value of an enum")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find what Postgres refused."""
+    for index, statement in failures(trace, Failure.ENUM_VALUE):
+        adding = [one.sql for one in trace.upgrade[:index] if "ADD VALUE" in one.sql.upper()]
+        block = "".join(f'    op.execute("""{text}""")\n' for text in adding)
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            None,
+            f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
+            "Add the value in an autocommit block, or in a revision of its own.",
+            f"with op.get_context().autocommit_block():\n{block}" if block else None,
+        )

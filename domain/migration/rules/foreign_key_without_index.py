@@ -1,0 +1,63 @@
+"""A foreign key has no index on its own side.
+
+Whenever a row of the other table is deleted, or its key changes, Postgres looks for rows that refer to it: without an
+index it reads the whole table each time. The safe way builds the index, concurrently when the table is in use:
+
+    with op.get_context().autocommit_block():
+        op.create_index("ix_orders_user_id", "orders", ["user_id"], postgresql_concurrently=True)
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split, statement_of
+from domain.migration.rule import ORDERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "foreign-key-without-index"
+SEVERITY = Severity.WARNING
+_KEY = 'op.create_foreign_key("fk_orders_user_id", "orders", "users", ["user_id"], ["id"], postgresql_not_valid=True)'
+_DROP = 'op.drop_constraint("fk_orders_user_id", "orders")'
+BAD = Example(ORDERS + "DROP INDEX ix_orders_user_id;", _KEY, _DROP)
+GOOD = Example(ORDERS, _KEY, _DROP)
+_COLUMNS = re.compile(r"FOREIGN KEY \(([^)]*)\)")
+_INDEXED = re.compile(r"USING btree \((.*?)\)")
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find new foreign keys whose columns no index begins with."""
+    for name in added(trace, "constraint"):
+        held = attributes(trace.after, "constraint", name)
+        found = _COLUMNS.search(str(held.get("definition")))
+        if held.get("type") != "foreign key" or not found:
+            continue
+        table, columns = split(name)[0], [column.strip() for column in found.group(1).split(",")]
+        if _indexed(trace, table, columns):
+            continue
+        index = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+        quoted = ", ".join(f'"{bare(column)}"' for column in columns)
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            statement_of(trace, "constraint", name),
+            table,
+            f"The foreign key {name} has no index on ({', '.join(columns)}): each delete of a row it refers to reads "
+            f"all of {table}.",
+            "Build an index whose first columns are those of the key.",
+            "with op.get_context().autocommit_block():\n"
+            f'    op.create_index("{index}", "{bare(table)}", [{quoted}]{schema_argument(table)}, '
+            "postgresql_concurrently=True)\n",
+        )
+
+
+def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
+    for index in names_of(trace.after, "index"):
+        held = attributes(trace.after, "index", index)
+        found = _INDEXED.search(str(held["definition"]))
+        if held["table"] == table and held.get("predicate") is None and found:
+            first = [column.split()[0] for column in found.group(1).split(", ")][: len(columns)]
+            if set(first) == set(columns):
+                return True
+    return False

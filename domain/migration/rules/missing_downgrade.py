@@ -1,0 +1,40 @@
+"""The downgrade does nothing, though the upgrade did something.
+
+`alembic downgrade` reports success and leaves the schema of the upgrade; running the upgrade again then fails. The safe
+way is to undo it, or to refuse:
+
+    def downgrade() -> None:
+        raise NotImplementedError("Postgres cannot remove a value of an enum")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import compare
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "missing-downgrade"
+SEVERITY = Severity.ERROR
+BAD = Example(USERS, 'op.add_column("users", sa.Column("note", sa.Text()))', "pass")
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("note", sa.Text()))',
+    'op.drop_column("users", "note")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find an empty downgrade of an upgrade that left something."""
+    if trace.downgrade != () or trace.downgrade_error is not None:
+        return
+    advice = "Undo what the upgrade did, or raise NotImplementedError with a message that says why that cannot be."
+    if trace.before is not None and trace.restored is not None and compare(trace.before, trace.restored):
+        left = next(compare(trace.before, trace.restored).sentences())
+        yield Diagnostic(CODE, SEVERITY, None, None, f"The downgrade does nothing: {left}.", advice)
+        return
+    written = sorted({table for one in trace.upgrade for table, rows in one.rows.items() if rows.total})
+    if written:
+        message = f"The downgrade does nothing: the rows that the upgrade wrote in {', '.join(written)} stay."
+        yield Diagnostic(CODE, Severity.WARNING, None, written[0], message, advice)

@@ -1,0 +1,51 @@
+"""A constraint is added NOT VALID and validated in the same transaction.
+
+VALIDATE CONSTRAINT by itself lets reads and writes go on. But the lock that ADD CONSTRAINT took is held until the
+transaction ends, so the scan runs under it and nothing is gained. The safe way commits in between:
+
+    op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "not-valid-and-validate-together"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    """
+op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+""",
+    'op.drop_constraint("ck_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+""",
+    'op.drop_constraint("ck_users_email", "users")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find validations that run under the lock of an earlier statement."""
+    advice = "Validate after the transaction that added the constraint has committed: in another revision, or here."
+    return work_diagnostics(trace, statistics, Cause.VALIDATION, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    text = trace.upgrade[item.work.statement].sql
+    if "not valid" in text.lower():
+        return None
+    return f'with op.get_context().autocommit_block():\n    op.execute("""{text}""")\n'

@@ -1,0 +1,69 @@
+"""SET NOT NULL reads the whole table under ACCESS EXCLUSIVE.
+
+Postgres must know that no row has a NULL. It skips the scan when a valid CHECK constraint says so already; such a
+constraint can be validated while reads and writes go on. The safe way:
+
+    op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")
+    op.alter_column("users", "email", nullable=False)
+    op.drop_constraint("ck_users_email_not_null", "users")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, attributes, bare, kept, schema_argument, split, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "set-not-null-scan"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.alter_column("users", "email", nullable=False)',
+    'op.alter_column("users", "email", nullable=True)',
+)
+GOOD = Example(
+    USERS,
+    """
+op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")
+op.alter_column("users", "email", nullable=False)
+op.drop_constraint("ck_users_email_not_null", "users")
+""",
+    'op.alter_column("users", "email", nullable=True)',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find scans for NULLs under a lock."""
+    advice = "Prove it first by a CHECK constraint that is validated without blocking; SET NOT NULL then reads nothing."
+    return work_diagnostics(trace, statistics, Cause.NOT_NULL, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    table = item.work.table
+    columns = [
+        bare(name)
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+        and attributes(trace.after, "column", name)["not_null"]
+        and not attributes(trace.before, "column", name)["not_null"]
+    ]
+    return "".join(_dance(table, column) for column in columns) or None
+
+
+def _dance(table: str, column: str) -> str:
+    own, check_name, schema = bare(table), f"ck_{bare(table)}_{column}_not_null", schema_argument(table)
+    return (
+        f'op.create_check_constraint("{check_name}", "{own}", "{column} IS NOT NULL"{schema}, '
+        "postgresql_not_valid=True)\n"
+        "with op.get_context().autocommit_block():\n"
+        f'    op.execute("ALTER TABLE {table} VALIDATE CONSTRAINT {check_name}")\n'
+        f'op.alter_column("{own}", "{column}", nullable=False{schema})\n'
+        f'op.drop_constraint("{check_name}", "{own}"{schema})\n'
+    )

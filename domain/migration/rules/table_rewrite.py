@@ -1,0 +1,101 @@
+"""A table is written anew, with all its indexes, under ACCESS EXCLUSIVE.
+
+Causes are a type that is stored differently, a volatile default (`gen_random_uuid()`, `clock_timestamp()`), an identity
+or serial column, a stored generated column, a domain with a constraint, SET UNLOGGED, CLUSTER, VACUUM FULL. Reads and
+writes wait for all of it. The safe way adds a nullable column without default, fills it in batches, and switches over
+in a later revision:
+
+    op.add_column("users", sa.Column("token", sa.Uuid(), nullable=True))
+    op.alter_column("users", "token", server_default=sa.text("gen_random_uuid()"))
+    # The next revision fills the rows that exist, in batches.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, added, attributes, bare, kept, schema_argument, split, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "table-rewrite"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("token", sa.Uuid(), server_default=sa.text("gen_random_uuid()")))',
+    'op.drop_column("users", "token")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.add_column("users", sa.Column("token", sa.Uuid(), nullable=True))
+op.alter_column("users", "token", server_default=sa.text("gen_random_uuid()"))
+""",
+    'op.drop_column("users", "token")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find rewrites, and say which column is the reason."""
+    advice = "Add a new nullable column, fill it in batches, and switch over in a later revision."
+    for diagnostic in work_diagnostics(trace, statistics, Cause.REWRITE, CODE, advice, fix=_fix):
+        reasons = _reasons(trace, str(diagnostic.relation))
+        because = f" The reason: {'; '.join(reasons)}." if reasons else ""
+        yield replace(diagnostic, message=diagnostic.message + because)
+
+
+def _reasons(trace: RevisionTrace, table: str) -> list[str]:
+    found: list[str] = []
+    for name in _columns(kept(trace, "column"), table):
+        before, after = attributes(trace.before, "column", name), attributes(trace.after, "column", name)
+        if before["type"] != after["type"]:
+            found.append(f"{bare(name)} goes from {before['type']} to {after['type']}")
+        elif before.get("expression") != after.get("expression"):
+            found.append(f"the expression of {bare(name)} changes")
+    new = _columns(added(trace, "column"), table)
+    return found + [f"the new column {bare(name)} {_new(trace, name)}" for name in new]
+
+
+def _new(trace: RevisionTrace, column: str) -> str:
+    held = attributes(trace.after, "column", column)
+    if held.get("identity"):
+        return "is an identity"
+    if held.get("generated"):
+        return f"is generated and {held['generated']}"
+    if held.get("default"):
+        return f"has the default {held['default']}, which Postgres evaluates for each row"
+    return f"is of type {held['type']}"
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    table = item.work.table
+    new = [name for name in _columns(added(trace, "column"), table) if _fillable(trace, name)]
+    changed = [
+        name
+        for name in _columns(kept(trace, "column"), table)
+        if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
+    ]
+    return "".join([_add(trace, name, "") for name in new] + [_add(trace, name, "_new") for name in changed]) or None
+
+
+def _add(trace: RevisionTrace, column: str, suffix: str) -> str:
+    held, (table, own) = attributes(trace.after, "column", column), split(column)
+    text = f'op.execute("ALTER TABLE {table} ADD COLUMN {bare(own)}{suffix} {held["type"]}")\n'
+    if held.get("default") and not suffix:
+        text += (
+            f'op.alter_column("{bare(table)}", "{bare(own)}", '
+            f'server_default=sa.text("""{held["default"]}"""){schema_argument(table)})\n'
+        )
+    copied = f", copied from {bare(own)}; a trigger keeps both alike until the code has switched" if suffix else ""
+    return text + f"# In the next revision: fill {bare(own)}{suffix} in batches that commit{copied}.\n"
+
+
+def _fillable(trace: RevisionTrace, column: str) -> bool:
+    held = attributes(trace.after, "column", column)
+    return not held.get("identity") and not held.get("generated")
+
+
+def _columns(names: list[str], table: str) -> list[str]:
+    return [name for name in names if split(name)[0] == table]

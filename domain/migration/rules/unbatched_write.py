@@ -1,0 +1,73 @@
+"""Most rows of a table are updated or deleted in one transaction.
+
+Each row stays locked until the transaction ends, so whoever writes one of them waits; dead rows pile up, and one
+failure at the end loses all the work. The safe way works in batches that commit:
+
+    with op.get_context().autocommit_block():
+        while op.get_bind().execute(sa.text(
+            "UPDATE users SET name = email WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 1000)"
+        )).rowcount:
+            pass
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import last_statements, unbatched_writes
+from domain.migration.judging import attributes, label, names_of, split
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "unbatched-write"
+SEVERITY = Severity.ERROR
+_SETUP = USERS + "ALTER TABLE users ADD COLUMN active boolean;"
+BAD = Example(_SETUP, 'op.execute("UPDATE users SET active = true")', 'raise NotImplementedError("values stay")')
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    while op.get_bind().execute(sa.text(
+        "UPDATE users SET active = true WHERE id IN (SELECT id FROM users WHERE active IS NULL LIMIT 500)"
+    )).rowcount:
+        pass
+""",
+    'raise NotImplementedError("values stay")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find transactions that write most rows of a table."""
+    ends = last_statements(trace)
+    for work in unbatched_writes(trace, statistics):
+        transaction = trace.upgrade[work.statement].transaction
+        end = work.statement if transaction is None else ends[transaction]
+        until = (
+            "until it has finished" if end == work.statement else f"until the transaction ends with statement {end + 1}"
+        )
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            work.statement,
+            work.table,
+            f"{label(trace, work.statement)} writes most rows of {work.table} in one transaction; other writers of "
+            f"these rows wait {until}.",
+            "Write them in batches, each in a transaction of its own.",
+            _fix(trace, work.table),
+        )
+
+
+def _fix(trace: RevisionTrace, table: str) -> str | None:
+    """Give a loop over the primary key, when that is one column."""
+    for name in names_of(trace.before, "constraint"):
+        held = attributes(trace.before, "constraint", name)
+        key = str(held.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
+        if split(name)[0] == table and held.get("type") == "primary key" and "," not in key:
+            return (
+                "with op.get_context().autocommit_block():\n"  # noqa: S608 - text for a person, never run
+                "    while op.get_bind().execute(sa.text(\n"
+                f'        "… WHERE {key} IN (SELECT {key} FROM {table} WHERE <not done yet> LIMIT 1000)"\n'
+                "    )).rowcount:\n"
+                "        pass\n"
+            )
+    return None

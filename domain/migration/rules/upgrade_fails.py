@@ -1,0 +1,61 @@
+"""The upgrade fails, whatever the rows are.
+
+An object that is not there, or is there already; a concurrent build inside a transaction; a type that an operator class
+does not take; an error in Python. The safe way depends on the message; for concurrent builds it is
+
+    with op.get_context().autocommit_block():
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.judging import Failure, failures, label
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "upgrade-fails"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)',
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find failures that no other rule explains."""
+    for index, statement in failures(trace, Failure.OTHER):
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            None,
+            f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
+            "Put it in an autocommit block." if _outside(statement) else "Mend the revision before anybody runs it.",
+            f'with op.get_context().autocommit_block():\n    op.execute("""{statement.sql}""")\n'
+            if _outside(statement)
+            else None,
+        )
+    if trace.error and all(statement.error is None for statement in trace.upgrade):
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The upgrade fails: {trace.error}",
+            "Mend the revision before anybody runs it.",
+        )
+
+
+def _outside(statement: StatementTrace) -> bool:
+    return statement.cannot_run_in_transaction or statement.sqlstate == "25001"

@@ -1,0 +1,67 @@
+"""Each rule's own examples, run on a real server: the bad one is found, the good one is not and is safe."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter.outbound.database.migration.revision_tracer import Project, SandboxRevisionTracer
+from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.database.migration.tracer import Agent
+from domain.migration.analysis import RevisionAnalysis, analyze
+from domain.migration.diagnostic import Severity
+from domain.migration.rule import Example, Rule
+from domain.migration.rules import all_rules
+from tests.conftest import Server
+from tests.history import History
+
+RULES = {rule.code: rule for rule in all_rules()}
+ROWS = 1200
+
+
+@pytest.fixture(scope="module")
+def sandbox(server: Server) -> Iterator[ServerSandbox]:
+    """A sandbox for all examples."""
+    with ServerSandbox(server.url()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    """One agent for all examples."""
+    with Agent() as started:
+        yield started
+
+
+def run(example: Example, sandbox: ServerSandbox, agent: Agent, folder: Path) -> RevisionAnalysis:
+    """Analyze an example after its setup."""
+    folder.mkdir()
+    history = History(folder)
+    extension = "CREATE EXTENSION IF NOT EXISTS vector;" if "vector(" in example.setup else ""
+    statements = [part.strip() for part in f"{extension}{example.setup}".split(";") if part.strip()]
+    setup = "\n".join(f"op.execute(sa.text({part!r}))" for part in statements) or "pass"
+    history.add("r1", None, setup)
+    history.add("r2", "r1", example.upgrade, example.downgrade)
+    tracer = SandboxRevisionTracer(Project(history.plain_ini()), sandbox, agent, ROWS)
+    (entry,) = tracer.history().select("r2")
+    return analyze(tracer.trace(entry))
+
+
+def codes(analysis: RevisionAnalysis) -> set[str]:
+    """Name what was said."""
+    return {diagnostic.code for diagnostic in analysis.diagnostics}
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_examples(code: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:
+    """The rule speaks of its bad example with its severity, and not of its good one, which is safe."""
+    rule: Rule = RULES[code]
+    bad = run(rule.bad, sandbox, agent, tmp_path / "bad")
+    good = run(rule.good, sandbox, agent, tmp_path / "good")
+
+    assert code in codes(bad), [str(one) for one in bad.diagnostics]
+    assert rule.severity is Severity.ERROR or code not in bad.reasons
+    if rule.severity is Severity.ERROR:
+        assert bad.verdict == "unsafe"
+    assert code not in codes(good), [str(one) for one in good.diagnostics]
+    assert good.verdict == "safe", good.reasons

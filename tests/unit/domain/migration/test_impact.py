@@ -1,0 +1,128 @@
+"""Lock windows, work that grows, and what of it runs while others wait."""
+
+from dataclasses import replace
+
+from domain.migration.impact import WorkKind, blocked_work, lock_windows, unbatched_writes, work_of
+from domain.migration.locks import LockMode
+from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.statistics import Statistics, TableStatistics
+from domain.migration.trace import RowCounts, fold
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, index, revision, step, table, updated
+
+EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
+SMALL = Statistics({USERS: TableStatistics(rows=999)})
+
+
+def test_a_lock_lasts_until_its_transaction_ends() -> None:
+    """A lock of transaction 1 is held until the last statement of transaction 1, not until the end of the revision."""
+    trace = revision(step("ALTER", 1, EXCLUSIVE), step("SELECT 1", 1), step("SELECT 2", 2))
+    (window,) = lock_windows(trace)
+    assert (window.relation, window.from_statement, window.to_statement) == (USERS, 0, 1)
+    assert window.blocks_reads
+    assert window.blocks_writes
+    assert window.estimate_seconds is None
+
+
+def test_without_a_transaction_a_lock_lasts_as_long_as_its_statement() -> None:
+    """An autocommit statement releases its lock when it is done."""
+    trace = revision(step("CREATE INDEX CONCURRENTLY", None, LockMode.SHARE_UPDATE_EXCLUSIVE), step("SELECT 1", None))
+    (window,) = lock_windows(trace)
+    assert (window.from_statement, window.to_statement) == (0, 0)
+    assert not window.blocks_reads
+    assert not window.blocks_writes
+
+
+def test_a_stronger_lock_opens_another_window() -> None:
+    """SHARE, then ACCESS EXCLUSIVE: readers wait from the second statement on only."""
+    trace = revision(step("a", 1, LockMode.SHARE), step("b", 1, EXCLUSIVE), step("c", 1, LockMode.SHARE))
+    assert [(one.mode, one.from_statement) for one in lock_windows(trace)] == [(LockMode.SHARE, 0), (EXCLUSIVE, 1)]
+
+
+def test_new_tables_and_access_share_have_no_windows() -> None:
+    """A table that the revision made is nobody's; ACCESS SHARE stops nobody but ACCESS EXCLUSIVE."""
+    assert lock_windows(revision(step("a", locks={"public.fresh": EXCLUSIVE, USERS: LockMode.ACCESS_SHARE}))) == ()
+
+
+def test_an_exclusively_locked_index_stops_its_table() -> None:
+    """REINDEX holds ACCESS EXCLUSIVE on the index: a SELECT that plans with it waits, so its table waits."""
+    before = {**BASE, **index("ix", USERS)}
+    trace = revision(step("REINDEX INDEX ix", locks={USERS: LockMode.SHARE, "public.ix": EXCLUSIVE}), before=before)
+    assert [(one.relation, one.table, one.blocks_reads) for one in lock_windows(trace)] == [
+        ("public.ix", USERS, True),
+        (USERS, USERS, False),
+    ]
+
+
+def test_kinds_of_work() -> None:
+    """A rewrite, an index build, most rows written, every row read: all grow with the table."""
+    after = {**BASE, **index("ix", USERS)}
+    trace = revision(
+        step("a", rewritten=(USERS, "public.ix")),
+        step("b", indexes_built=("public.ix",), scanned={USERS: 2000}),
+        step("c", rows=updated(1000), scanned={USERS: 2000}),
+        step("d", scanned={USERS: 2000}),
+        step("e", rows={USERS: RowCounts(inserted=1000)}),
+        step("f", scanned={USERS: 900}, rows={USERS: RowCounts(inserted=900, updated=10)}),
+        after=after,
+    )
+    assert [work.kind for work in work_of(trace)] == [
+        WorkKind.REWRITE,
+        WorkKind.INDEX,
+        WorkKind.WRITE,
+        WorkKind.SCAN,
+        WorkKind.INSERT,
+    ]
+
+
+def test_work_under_the_lock_of_another_table() -> None:
+    """Reading the orders counts while the users are locked in the same transaction."""
+    lock, read = step("ALTER", 1, EXCLUSIVE), step("SELECT", 1, scanned={ORDERS: 2000})
+    (item,) = blocked_work(revision(lock, read), Statistics.unknown())
+    assert (item.work.table, item.windows[0].table) == (ORDERS, USERS)
+    assert blocked_work(revision(lock, replace(read, transaction=2)), Statistics.unknown()) == ()
+
+
+def test_small_tables_do_not_count() -> None:
+    """Work on 999 rows is over at once; an unknown size counts as big."""
+    trace = revision(step("a", 1, EXCLUSIVE, rewritten=(USERS,)))
+    assert blocked_work(trace, Statistics.unknown())
+    assert blocked_work(trace, SMALL) == ()
+    assert blocked_work(trace, Statistics({USERS: TableStatistics(rows=1000)}))
+
+
+def test_an_emptied_table_is_nobodys() -> None:
+    """After TRUNCATE, or after all rows were deleted, a rewrite has nothing to write."""
+    rewrite = step("ALTER", 1, EXCLUSIVE, rewritten=(USERS,))
+    truncate = step("TRUNCATE users", 1, EXCLUSIVE, rewritten=(USERS,))
+    assert blocked_work(revision(truncate, rewrite), Statistics.unknown()) == ()
+    delete = step("DELETE", 1, rows={USERS: RowCounts(deleted=2000)})
+    assert [work.statement for work in work_of(revision(delete, rewrite))] == [0]
+
+
+def test_writes_of_one_transaction_add_up() -> None:
+    """Two updates of half the rows each hold all of them until the commit; two transactions do not."""
+    half = step("a", 1, rows=updated(600))
+    assert [one.statement for one in unbatched_writes(revision(half, half), Statistics.unknown())] == [1]
+    assert unbatched_writes(revision(half, replace(half, transaction=2)), Statistics.unknown()) == ()
+
+
+def test_batches_that_commit_are_no_bulk_write() -> None:
+    """Folded into one line with a count, each batch was a transaction of its own."""
+    batch = step("UPDATE … LIMIT", None, rows=updated(500))
+    (folded,) = fold([batch] * 4)
+    assert (folded.count, folded.rows[USERS].updated) == (4, 2000)
+    assert unbatched_writes(revision(folded), Statistics.unknown()) == ()
+    assert unbatched_writes(revision(replace(folded, sql="UPDATE", count=1)), Statistics.unknown())
+
+
+def test_a_loop_in_one_transaction_is_a_bulk_write() -> None:
+    """Rows stay locked until the commit, however many statements wrote them."""
+    (folded,) = fold([step("UPDATE … WHERE id = %s", 1, rows=updated(1))] * 2000)
+    assert unbatched_writes(revision(folded), Statistics.unknown())
+
+
+def test_partitioned_parents_have_no_rows_of_their_own() -> None:
+    """The work is told of their partitions."""
+    before = {**BASE, **table(USERS, "id", kind="partitioned table")}
+    trace = revision(step("a", 1, EXCLUSIVE, scanned={USERS: 2000}), before=before)
+    assert work_of(replace(trace, after=SchemaSnapshot(before))) == ()

@@ -1,0 +1,469 @@
+"""Each rule, with a trace that it speaks of and one that it does not."""
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.locks import LockMode
+from domain.migration.rule import Rule, judge
+from domain.migration.rules import all_rules
+from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.statistics import Statistics, TableStatistics
+from domain.migration.trace import RevisionTrace, RowCounts
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    codes,
+    column,
+    constraint,
+    index,
+    revision,
+    step,
+    table,
+    updated,
+    without,
+)
+
+EXCLUSIVE, SHARE = LockMode.ACCESS_EXCLUSIVE, LockMode.SHARE
+LIGHT = LockMode.SHARE_UPDATE_EXCLUSIVE
+IX = {**BASE, **index("ix", USERS)}
+BUILD = step("CREATE INDEX ix ON users (email)", 1, SHARE, indexes_built=("public.ix",), scanned={USERS: 2000})
+CHECK = constraint(f"{USERS}.ck_email", "check", "CHECK ((email <> ''::text))")
+HNSW = index("ix", USERS, "hnsw (embedding vector_l2_ops)")
+EMBEDDING = f"{USERS}.embedding"
+
+
+def said(trace: RevisionTrace, code: str) -> Diagnostic:
+    """The one diagnostic of a code."""
+    (found,) = (one for one in judge(trace, Statistics.unknown(), all_rules()) if one.code == code)
+    return found
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+def test_a_rule_is_complete(rule: Rule) -> None:
+    """Each rule has documentation that says the safe way, and examples that are Python."""
+    assert "The safe way" in rule.documentation or "safe" in rule.documentation or "honest" in rule.documentation
+    for example in (rule.bad, rule.good):
+        ast.parse(example.upgrade)
+        ast.parse(example.downgrade)
+    assert rule.code == rule.check.__module__.rpartition(".")[2].replace("_", "-")
+
+
+def test_a_revision_that_does_nothing_gets_no_diagnostic() -> None:
+    """Nothing locked, nothing changed, nothing to say."""
+    assert codes(revision(step("SELECT 1"))) == {}
+
+
+def test_blocking_index_build() -> None:
+    """CREATE INDEX holds SHARE: writes wait for the whole build, and until the commit."""
+    found = said(revision(BUILD, step("SELECT 1"), after=IX), "blocking-index-build")
+    assert (found.severity, found.statement, found.relation) == (Severity.ERROR, 0, USERS)
+    assert "writes of public.users wait until the transaction ends with statement 2 (SHARE)" in found.message
+    assert "CREATE INDEX CONCURRENTLY ix ON public.users" in str(found.fix)
+    concurrent = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), scanned={USERS: 2000})
+    assert codes(revision(replace(concurrent, lock_timeout="0"), after=IX)) == {}
+
+
+def test_an_index_on_a_small_or_new_table_blocks_nobody() -> None:
+    """The target's table has 10 rows, or did not exist before."""
+    small = Statistics({USERS: TableStatistics(rows=10)})
+    assert "blocking-index-build" not in codes(revision(BUILD, after=IX), small)
+    fresh = {**BASE, **table("public.fresh", "email"), **index("ix", "public.fresh")}
+    assert codes(revision(step("CREATE INDEX ix", indexes_built=("public.ix",)), after=fresh)) == {}
+
+
+def test_reindex_blocks() -> None:
+    """REINDEX gives the index another file, under SHARE on the table."""
+    reindex = step("REINDEX INDEX ix", 1, SHARE, rewritten=("public.ix",), scanned={USERS: 2000})
+    found = said(revision(reindex, before=IX), "blocking-index-build")
+    assert "REINDEX INDEX CONCURRENTLY public.ix" in str(found.fix)
+
+
+def test_blocking_index_drop() -> None:
+    """DROP INDEX takes ACCESS EXCLUSIVE for an instant: a warning, not an error."""
+    drop = step("DROP INDEX ix", 1, EXCLUSIVE, dropped=changed("index", "public.ix"))
+    trace = revision(drop, before=IX, after=BASE)
+    assert codes(trace) == {"blocking-index-drop": "warning"}
+    assert 'op.drop_index("ix", "users", postgresql_concurrently=True)' in str(said(trace, "blocking-index-drop").fix)
+    concurrent = replace(drop, sql="DROP INDEX CONCURRENTLY ix", transaction=None, locks={USERS: LIGHT})
+    assert codes(revision(concurrent, before=IX, after=BASE)) == {}
+
+
+def test_check_validated_at_once() -> None:
+    """ADD CHECK reads every row under ACCESS EXCLUSIVE; NOT VALID reads none."""
+    sql = "ALTER TABLE users ADD CONSTRAINT ck_email CHECK (email <> '')"
+    trace = revision(step(sql, 1, EXCLUSIVE, scanned={USERS: 2000}), after={**BASE, **CHECK})
+    found = said(trace, "constraint-validated-at-once")
+    assert "NOT VALID" in str(found.fix)
+    assert "VALIDATE CONSTRAINT ck_email" in str(found.fix)
+    assert codes(revision(step(sql + " NOT VALID", 1, EXCLUSIVE), after={**BASE, **CHECK})) == {}
+
+
+def test_foreign_key_validated_at_once() -> None:
+    """ADD FOREIGN KEY looks up every row while writes of both tables wait."""
+    key = constraint(f"{ORDERS}.fk", "foreign key", "FOREIGN KEY (user_id) REFERENCES public.users(id)")
+    locks = dict.fromkeys((ORDERS, USERS), LockMode.SHARE_ROW_EXCLUSIVE)
+    sql = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id)"
+    after = {**BASE, **key, **index("ix", ORDERS, "btree (user_id)")}
+    trace = revision(step(sql, locks=locks, scanned={ORDERS: 2000, USERS: 2000}), after=after)
+    assert codes(trace) == {"constraint-validated-at-once": "error"}
+    assert "NOT VALID" in str(said(trace, "constraint-validated-at-once").fix)
+
+
+def test_unique_constraint_builds_its_index_under_the_lock() -> None:
+    """ADD UNIQUE builds an index under ACCESS EXCLUSIVE; the safe form adopts one."""
+    unique = {
+        **constraint(f"{USERS}.uq", "unique", "UNIQUE (email)"),
+        **index("uq", USERS, unique=True, constraint="uq"),
+    }
+    add = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE (email)", 1, EXCLUSIVE, indexes_built=("public.uq",))
+    found = said(revision(add, after={**BASE, **unique}), "constraint-validated-at-once")
+    assert "CREATE UNIQUE INDEX CONCURRENTLY uq" in str(found.fix)
+    assert "UNIQUE USING INDEX uq" in str(found.fix)
+    adopt = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE USING INDEX uq", 1, EXCLUSIVE)
+    assert codes(revision(adopt, after={**BASE, **unique})) == {}
+
+
+def test_not_valid_and_validate_together() -> None:
+    """VALIDATE in the transaction of ADD … NOT VALID scans under its lock; after a commit it does not."""
+    add = step("ALTER TABLE users ADD CONSTRAINT ck_email CHECK (email <> '') NOT VALID", 1, EXCLUSIVE)
+    validate = step("ALTER TABLE users VALIDATE CONSTRAINT ck_email", 1, None, scanned={USERS: 2000})
+    after = {**BASE, **CHECK}
+    assert codes(revision(add, validate, after=after)) == {"not-valid-and-validate-together": "error"}
+    alone = replace(validate, transaction=None, locks={USERS: LIGHT})
+    assert codes(revision(add, alone, after=after)) == {}
+
+
+def test_set_not_null_scan() -> None:
+    """SET NOT NULL reads every row, unless a valid CHECK has said it already."""
+    sql = "ALTER TABLE users ALTER COLUMN email SET NOT NULL"
+    after = {**BASE, **column(f"{USERS}.email", not_null=True)}
+    found = said(revision(step(sql, 1, EXCLUSIVE, scanned={USERS: 2000}), after=after), "set-not-null-scan")
+    assert 'op.alter_column("users", "email", nullable=False)' in str(found.fix)
+    assert codes(revision(step(sql, 1, EXCLUSIVE), after=after)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "reason"),
+    [
+        ("token", {"kind": "uuid", "default": "gen_random_uuid()"}, "evaluates for each row"),
+        ("number", {"kind": "bigint", "identity": "always"}, "is an identity"),
+        ("shout", {"kind": "text", "generated": "stored"}, "is generated and stored"),
+        ("label", {"kind": "public.label"}, "is of type public.label"),
+        ("email", {"kind": "varchar(50)"}, "email goes from text to varchar(50)"),
+    ],
+)
+def test_table_rewrite(name: str, attributes: dict[str, Any], reason: str) -> None:
+    """A rewrite is measured; its reason is told from the columns before and after."""
+    after = {**BASE, **column(f"{USERS}.{name}", **attributes)}
+    trace = revision(step("ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,)), after=after)
+    assert reason in said(trace, "table-rewrite").message
+    assert "table-rewrite" not in codes(revision(step("ALTER TABLE users …", 1, EXCLUSIVE), after=after))
+
+
+def test_locks_pile_up() -> None:
+    """Two tables locked one after the other in one transaction: a warning, as each lasts an instant."""
+    one, two = step("ALTER TABLE users", 1, EXCLUSIVE), step("ALTER TABLE orders", 1, locks={ORDERS: EXCLUSIVE})
+    assert codes(revision(one, two)) == {"locks-pile-up": "warning"}
+    assert codes(revision(one, replace(two, transaction=2))) == {}
+
+
+def test_schema_and_data_together() -> None:
+    """An UPDATE after ADD COLUMN runs under ACCESS EXCLUSIVE; in the next transaction, in batches, it does not."""
+    add = step("ALTER TABLE users ADD COLUMN plan text", 1, EXCLUSIVE)
+    write = step("UPDATE users SET plan = 'free'", 1, rows=updated(), scanned={USERS: 2000})
+    after = {**BASE, **column(f"{USERS}.plan")}
+    found = codes(revision(add, write, after=after))
+    assert found == {"schema-and-data-together": "error", "unbatched-write": "error"}
+    batch = replace(write, transaction=None, count=4, locks={USERS: LockMode.ROW_EXCLUSIVE})
+    assert codes(revision(add, batch, after=after)) == {}
+
+
+def test_unbatched_write() -> None:
+    """Whoever writes one of 2,000 updated rows waits for the commit; 20 rows are nobody's concern."""
+    write = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE, rows=updated())
+    found = said(revision(write), "unbatched-write")
+    assert "until it has finished" in found.message
+    assert "WHERE id IN (SELECT id FROM public.users" in str(found.fix)
+    assert codes(revision(replace(write, rows=updated(20)))) == {}
+
+
+def test_work_under_lock() -> None:
+    """What no other rule explains is still unsafe: ALTER DOMAIN reads every table that uses the domain."""
+    sql = "ALTER DOMAIN label ADD CONSTRAINT filled CHECK (VALUE <> '')"
+    assert codes(revision(step(sql, 1, SHARE, scanned={USERS: 2000}))) == {"work-under-lock": "error"}
+    assert codes(revision(step(sql + " NOT VALID", 1))) == {}
+
+
+def test_set_local_in_autocommit() -> None:
+    """SET LOCAL without a transaction is gone with its own statement."""
+    assert codes(revision(step("SET LOCAL lock_timeout = '5s'", None))) == {"set-local-in-autocommit": "warning"}
+    assert codes(revision(step("SET LOCAL lock_timeout = '5s'", 1), step("SET lock_timeout = '5s'", None))) == {}
+
+
+def test_short_timeout_around_concurrent_build() -> None:
+    """A concurrent build waits for older transactions, and a lock_timeout of 2 seconds kills it."""
+    build = step("CREATE INDEX CONCURRENTLY ix ON users (email)", None, LIGHT, indexes_built=("public.ix",))
+    short = replace(build, lock_timeout="500ms")
+    assert codes(revision(short, after=IX)) == {"short-timeout-around-concurrent-build": "warning"}
+    for patient in ("0", "5min"):
+        assert codes(revision(replace(build, lock_timeout=patient), after=IX)) == {}
+
+
+def test_if_not_exists_keeps_invalid_index() -> None:
+    """IF NOT EXISTS is content with an invalid index, unless it was dropped before."""
+    build = step("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix ON users (email)", None, lock_timeout="0")
+    assert codes(revision(build, after=IX)) == {"if-not-exists-keeps-invalid-index": "warning"}
+    drop = step("DROP INDEX CONCURRENTLY IF EXISTS ix", None)
+    assert codes(revision(drop, build, after=IX)) == {}
+
+
+def test_dropped_column_in_use() -> None:
+    """Statements that name a dropped column fail; a downgrade that refuses is honest."""
+    drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
+    trace = revision(drop, after=without(BASE, f"{USERS}.name"), downgrade_error="NotImplementedError: values are gone")
+    assert codes(trace) == {"drop-or-rename-in-use": "error", "lossy-downgrade": "warning"}
+    declared = replace(trace, docstring="Drop it.\n\nPhase: contract\n")
+    assert codes(declared) == {"drop-or-rename-in-use": "warning", "lossy-downgrade": "warning"}
+
+
+def test_renamed_column_in_use() -> None:
+    """A rename is told by its new name, and loses no value."""
+    rename = step("ALTER TABLE users RENAME COLUMN name TO full_name", 1, EXCLUSIVE)
+    after = {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.full_name")}
+    assert codes(revision(rename, after=after)) == {"drop-or-rename-in-use": "error"}
+    assert (
+        "is now called public.users.full_name" in said(revision(rename, after=after), "drop-or-rename-in-use").message
+    )
+
+
+def test_renamed_table_behind_a_view() -> None:
+    """A renamed table whose old name is a view with the same columns serves old code."""
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    names = [f"{USERS}.id", f"{USERS}.email", f"{USERS}.name"]
+    bare = {**without(BASE, USERS, *names), **table("public.accounts", "id", "email", "name")}
+    assert codes(revision(rename, after=bare)) == {"drop-or-rename-in-use": "error"}
+    behind = {**bare, ("view", USERS): {"definition": "TABLE accounts"}}
+    for name in names:
+        behind |= column(name)
+    assert codes(revision(rename, after=behind)) == {}
+
+
+def test_required_column() -> None:
+    """INSERTs that do not know a NOT NULL column without default fail."""
+    add = step("ALTER TABLE users ADD COLUMN plan text", 1, EXCLUSIVE)
+    assert codes(revision(add, after={**BASE, **column(f"{USERS}.plan", not_null=True)})) == {
+        "required-column": "error"
+    }
+    for given in ({"default": "'free'::text"}, {"identity": "always"}, {"generated": "stored"}):
+        assert codes(revision(add, after={**BASE, **column(f"{USERS}.plan", not_null=True, **given)})) == {}
+
+
+def test_enum_value_removed() -> None:
+    """Old code still writes a value that was renamed."""
+    before: Objects = {**BASE, ("type", "public.plan"): {"kind": "enum", "values": ("free", "paid")}}
+    after: Objects = {**BASE, ("type", "public.plan"): {"kind": "enum", "values": ("free", "premium")}}
+    more: Objects = {**BASE, ("type", "public.plan"): {"kind": "enum", "values": ("free", "paid", "premium")}}
+    assert codes(revision(step("ALTER TYPE plan"), before=before, after=after)) == {"enum-value-removed": "error"}
+    assert codes(revision(step("ALTER TYPE plan"), before=before, after=more)) == {}
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "sql", "error", "code"),
+    [
+        ("55P04", "UPDATE users", "unsafe use of new value", "enum-value-used-in-its-transaction"),
+        ("23502", "ALTER TABLE users", "contains null values", "fails-on-existing-rows"),
+        ("22001", "ALTER TABLE users", "value too long", "fails-on-existing-rows"),
+        ("42501", "CREATE EXTENSION vector", "permission denied", "extension-without-permission"),
+        ("54000", "CREATE INDEX", "column cannot have more than 2000 dimensions", "ann-index-too-many-dimensions"),
+        ("25001", "CREATE INDEX CONCURRENTLY", "cannot run inside a transaction block", "upgrade-fails"),
+        ("42P07", "CREATE TABLE users", "relation exists", "upgrade-fails"),
+    ],
+)
+def test_failures(sqlstate: str, sql: str, error: str, code: str) -> None:
+    """One rule explains each failure of a statement, by what the server said."""
+    trace = revision(step(sql, error=error, sqlstate=sqlstate), downgrade=None)
+    assert codes(replace(trace, after=None, restored=None)) == {code: "error"}
+
+
+def test_failure_in_python() -> None:
+    """An upgrade that raises without a failing statement fails, too."""
+    trace = revision(error="NameError: sa", downgrade=None)
+    assert codes(replace(trace, after=None, restored=None)) == {"upgrade-fails": "error"}
+
+
+def test_missing_downgrade() -> None:
+    """An empty downgrade leaves the schema of the upgrade."""
+    after = {**BASE, **column(f"{USERS}.plan")}
+    add = step("ALTER TABLE users ADD COLUMN plan text", 1, EXCLUSIVE)
+    assert codes(revision(add, after=after, downgrade=(), restored=SchemaSnapshot(after))) == {
+        "missing-downgrade": "error"
+    }
+    assert codes(revision(add, after=after, downgrade=(), downgrade_error="NotImplementedError: no way back")) == {}
+
+
+def test_downgrade_differs() -> None:
+    """A default that the downgrade forgets is another schema; the order of columns is not."""
+    other = SchemaSnapshot({**BASE, **column(f"{USERS}.email", default="'x'::text")})
+    assert codes(revision(step("ALTER"), restored=other)) == {"downgrade-differs": "error"}
+    moved = SchemaSnapshot({**BASE, **column(f"{USERS}.email", position=9)})
+    assert codes(revision(step("ALTER"), restored=moved)) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "statement", "fails"),
+    [
+        ("TypeError: 'NoneType'", None, True),
+        ("NotImplementedError", None, True),
+        ("NotImplementedError (a1.py, line 12)", None, True),
+        ("name 'users' is not defined (a1.py, line 12)", None, True),
+        ("module 'sqlalchemy' has no attribute 'Vector' (a1.py, line 12)", None, True),
+        ("NotImplementedError: the values are gone", None, False),
+        ("the values are gone (a1.py, line 12)", None, False),
+        ("irreversible: restore the backup", None, False),
+        ("column does not exist", step("ALTER", error="column does not exist", sqlstate="42703"), True),
+        ("irreversible", step("DO", error="irreversible", sqlstate="P0001"), False),
+    ],
+)
+def test_downgrade_fails(error: str, statement: object, fails: bool) -> None:
+    """An accident fails; a message of the author's own is an honest refusal."""
+    downgrade = (statement,) if statement else ()
+    trace = revision(step("SELECT 1"), downgrade=downgrade, downgrade_error=error)
+    assert codes(replace(trace, restored=None)) == ({"downgrade-fails": "error"} if fails else {})
+
+
+def test_lossy_downgrade() -> None:
+    """A dropped column comes back empty, unless the downgrade writes its values."""
+    drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
+    trace = revision(drop, after=without(BASE, f"{USERS}.name"))
+    assert codes(trace)["lossy-downgrade"] == "error"
+    copied = replace(trace, downgrade=(step("UPDATE users SET name = …", rows=updated()),))
+    assert "lossy-downgrade" not in codes(copied)
+
+
+def test_downgrade_that_deletes() -> None:
+    """A downgrade may delete what the upgrade inserted, and nothing else."""
+    insert = step("INSERT", rows={USERS: RowCounts(inserted=5)})
+    five, six = (step("DELETE", rows={USERS: RowCounts(deleted=rows)}) for rows in (5, 6))
+    assert codes(revision(insert, downgrade=(five,))) == {}
+    assert codes(revision(insert, downgrade=(six,))) == {"lossy-downgrade": "error"}
+
+
+def test_truncate_loses_values() -> None:
+    """TRUNCATE is instant, but the rows are gone."""
+    truncate = step("TRUNCATE users", 1, EXCLUSIVE, rewritten=(USERS,))
+    assert codes(revision(truncate)) == {"lossy-downgrade": "error"}
+
+
+def test_duplicate_index() -> None:
+    """An index over the first columns of another one serves no query of its own."""
+    before = {**BASE, **index("ix_both", USERS, "btree (email, name)")}
+    build = step("SELECT 1")
+    assert codes(revision(build, before=before, after={**before, **index("ix", USERS)})) == {
+        "duplicate-index": "warning"
+    }
+    for other in (index("ix", USERS, "btree (name)"), index("ix", USERS, unique=True)):
+        assert codes(revision(build, before=before, after={**before, **other})) == {}
+
+
+def test_foreign_key_without_index() -> None:
+    """Each delete of a user would read all orders."""
+    after = {
+        **BASE,
+        **constraint(f"{ORDERS}.fk", "foreign key", "FOREIGN KEY (user_id) REFERENCES public.users(id) NOT VALID"),
+    }
+    found = said(revision(step("ADD fk"), after=after), "foreign-key-without-index")
+    assert 'op.create_index("ix_orders_user_id", "orders", ["user_id"]' in str(found.fix)
+    assert codes(revision(step("ADD fk"), after={**after, **index("ix", ORDERS, "btree (user_id, id)")})) == {}
+
+
+def test_partition_of_live_parent() -> None:
+    """PARTITION OF locks the parent: a warning; with a default partition to read it is an error."""
+    after = {**BASE, **table("public.part", parents=(USERS,), partition_bound="FOR VALUES IN (1)")}
+    create = step("CREATE TABLE part PARTITION OF users", 1, EXCLUSIVE, created=changed("table", "public.part"))
+    assert codes(revision(create, after=after)) == {"partition-of-live-parent": "warning"}
+    assert codes(revision(replace(create, scanned={ORDERS: 2000}), after=after)) == {
+        "partition-of-live-parent": "error"
+    }
+    attach = replace(create, sql="ALTER TABLE users ATTACH PARTITION part", locks={USERS: LIGHT})
+    assert codes(revision(attach, after=after)) == {}
+
+
+def test_invalid_index_left() -> None:
+    """An invalid index costs every write and serves no query."""
+    after = {**BASE, **index("ix", USERS, valid=False)}
+    build = step("CREATE INDEX CONCURRENTLY ix", None, lock_timeout="0")
+    assert codes(revision(build, after=after)) == {"invalid-index-left": "error"}
+    parent = {**after, **table(USERS, "id", "email", "name", kind="partitioned table")}
+    only = step("CREATE INDEX ix ON ONLY users")
+    assert codes(revision(only, before=without(parent, "public.ix"), after=parent)) == {}
+
+
+def test_lock_without_timeout() -> None:
+    """A lock that may be waited for without end is worth a note."""
+    assert codes(revision(step("ALTER", 1, EXCLUSIVE, lock_timeout="0"))) == {"lock-without-timeout": "note"}
+    assert codes(revision(step("ALTER", 1, LIGHT, lock_timeout="0"))) == {}
+
+
+def test_vector_type_change() -> None:
+    """Another vector type rewrites the table; a rewrite for it is told by this rule alone."""
+    before = {**BASE, **column(EMBEDDING, "public.vector(64)")}
+    after = {**BASE, **column(EMBEDDING, "public.halfvec(64)")}
+    alter = step("ALTER TABLE users ALTER COLUMN embedding TYPE …", 1, EXCLUSIVE, rewritten=(USERS,))
+    trace = revision(alter, before=before, after=after)
+    assert codes(trace) == {"vector-type-change": "error"}
+    assert "ADD COLUMN embedding_new public.halfvec(64)" in str(said(trace, "vector-type-change").fix)
+
+
+def test_ivfflat_on_empty_table() -> None:
+    """Lists of an index that was built on no vectors mean nothing."""
+    fresh = {**BASE, **table("public.items", "id"), **column("public.items.embedding", "vector(3)")}
+    after = {**fresh, **index("ix", "public.items", "ivfflat (embedding vector_l2_ops) WITH (lists='1')")}
+    build = step("CREATE INDEX ix", indexes_built=("public.ix",))
+    assert codes(revision(build, after=after)) == {"ivfflat-on-empty-table": "error"}
+    fill = step("INSERT INTO items", rows={"public.items": RowCounts(inserted=100)})
+    assert codes(revision(fill, build, after=after)) == {}
+
+
+def test_ivfflat_on_a_new_column() -> None:
+    """All values of a new column are NULL, and NULL is not indexed."""
+    after = {**BASE, **column(EMBEDDING, "vector(3)"), **index("ix", USERS, "ivfflat (embedding vector_l2_ops)")}
+    build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
+    assert codes(revision(build, after=after)) == {"ivfflat-on-empty-table": "error"}
+    filled = {**BASE, **column(EMBEDDING, "vector(3)")}
+    assert codes(revision(build, before=filled, after=after)) == {}
+
+
+def test_ann_options_without_reindex() -> None:
+    """SET (m = …) has no effect until a REINDEX."""
+    before = {**BASE, **column(EMBEDDING, "vector(3)"), **HNSW}
+    after = {**before, **index("ix", USERS, "hnsw (embedding vector_l2_ops)", options=("m=24",))}
+    alter = step("ALTER INDEX ix SET (m = 24)")
+    assert codes(revision(alter, before=before, after=after)) == {"ann-options-without-reindex": "warning"}
+    again = step("REINDEX INDEX CONCURRENTLY ix", None, LIGHT, lock_timeout="0")
+    assert codes(revision(alter, again, before=before, after=after)) == {}
+
+
+def test_undeclared_dimension_under_index() -> None:
+    """The column takes any vector now, its index does not."""
+    before = {**BASE, **column(EMBEDDING, "vector(3)"), **HNSW}
+    after = {**BASE, **column(EMBEDDING, "vector"), **HNSW}
+    assert codes(revision(step("ALTER"), before=before, after=after)) == {"undeclared-dimension-under-index": "warning"}
+    bare = without(before, "public.ix"), without(after, "public.ix")
+    assert codes(revision(step("ALTER"), before=bare[0], after=bare[1])) == {}
+
+
+def test_ann_index_before_backfill() -> None:
+    """Vectors that are written after the build are inserted into the index one by one."""
+    before = {**BASE, **column(EMBEDDING, "vector(3)")}
+    build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
+    fill = step("UPDATE users SET embedding", None, rows=updated(), count=4)
+    after = {**before, **HNSW}
+    assert codes(revision(build, fill, before=before, after=after)) == {"ann-index-before-backfill": "warning"}
+    assert codes(revision(fill, build, before=before, after=after)) == {}
