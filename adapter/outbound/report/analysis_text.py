@@ -3,6 +3,7 @@
 import io
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
@@ -45,15 +46,15 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
     title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), f"  {trace.revision}  {trace.message}")
     console.print(title)
     locks = ", ".join(f"{relation} {mode.sql}" for relation, mode in trace.locks.items())
-    console.print(Text(f"  locks      {locks or 'none on tables that existed before'}"))
+    _fact(console, "locks", locks or "none on tables that existed before")
     if trace.rewritten:
-        console.print(Text(f"  rewritten  {', '.join(trace.rewritten)}"))
+        _fact(console, "rewritten", ", ".join(trace.rewritten))
     strategy = analysis.strategy
     decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
-    console.print(Text(f"  strategy   {decided}"))
+    _fact(console, "strategy", decided)
     if verbose:
         for reason in strategy.why:
-            console.print(Text(f"             {reason}"))
+            _indented(console, reason, 13)
         _statements(console, analysis)
     shown = [one for one in analysis.diagnostics if verbose or one.severity is not Severity.NOTE]
     for diagnostic in shown:
@@ -100,10 +101,23 @@ def _diagnostic(console: Console, diagnostic: Diagnostic, *, verbose: bool) -> N
     color = "dim" if diagnostic.suppressed_reason else _COLORS[diagnostic.severity]
     at = "" if diagnostic.statement is None else f" (statement {diagnostic.statement + 1})"
     console.print(Text.assemble((f"  {diagnostic.severity.value}", color), f" {diagnostic.code}{at}"))
-    console.print(Text(f"    {diagnostic.message}"))
+    _indented(console, diagnostic.message)
     if diagnostic.suppressed_reason:
-        console.print(Text(f"    accepted: {diagnostic.suppressed_reason}"))
+        _indented(console, f"accepted: {diagnostic.suppressed_reason}")
         return
-    console.print(Text(f"    {diagnostic.help}"))
+    _indented(console, diagnostic.help)
     if verbose and diagnostic.fix:
-        console.print(Syntax(diagnostic.fix.strip(), "python", theme="ansi_light", background_color="default"))
+        code = Syntax(diagnostic.fix.strip(), "python", theme="ansi_light", background_color="default")
+        console.print(Padding(code, (0, 0, 0, 4)))
+
+
+def _fact(console: Console, name: str, value: str) -> None:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=12)
+    row.add_column(overflow="fold")
+    row.add_row(Text(f"  {name}"), Text(value))
+    console.print(row)
+
+
+def _indented(console: Console, text: str, columns: int = 4) -> None:
+    console.print(Padding(Text(text), (0, 0, 0, columns)))
