@@ -15,7 +15,6 @@ from adapter.outbound.database.migration.tracer import (
     AgentRun,
     Connection,
     run_agent,
-    trace_revision,
 )
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
 from tests.conftest import Server
@@ -455,8 +454,7 @@ def test_up_and_down_with_operations_lines_and_transactions(history: History, em
     )
     config = history.ini()
     assert run_agent(job(config, empty_url, "upgrade", "first")).error is None
-    both = trace_revision(job(config, empty_url), "next")
-    up = run_of(both.upgrade).statements
+    up = run_of(run_agent(job(config, empty_url, "upgrade", "next"))).statements
     assert [one.operation for one in up] == [None, "add_column", "create_index", "create_index"]
     assert [one.transaction for one in up] == [1, 1, None, 2]
     assert up[1].lock_timeout == "7s"
@@ -464,8 +462,7 @@ def test_up_and_down_with_operations_lines_and_transactions(history: History, em
     source = (history.folder / "next.py").read_text().splitlines()
     assert "add_column" in source[(up[1].line or 0) - 1]
     assert "ib2" in source[(up[3].line or 0) - 1]
-    assert both.downgrade is not None
-    down = run_of(both.downgrade)
+    down = run_of(run_agent(job(config, empty_url, "undo", "next")))
     assert down.direction == "downgrade"
     assert [one.operation for one in down.statements] == ["drop_index", "drop_index", "drop_column"]
     assert {one.transaction for one in down.statements} == {1}

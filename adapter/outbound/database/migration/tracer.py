@@ -206,37 +206,6 @@ class AgentResult:
     output: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
-class TracedRevision:
-    """One revision, run up and down.
-
-    Attributes:
-        upgrade: The command `upgrade`; its last run is the revision's, those before are of revisions that it needed.
-        downgrade: The command `undo`; None when the upgrade failed.
-    """
-
-    upgrade: AgentResult
-    downgrade: AgentResult | None
-
-
-def trace_revision(
-    job: AgentJob, revision: str, *, python: str = sys.executable, timeout: float = TIMEOUT
-) -> TracedRevision:
-    """Upgrade to a revision and downgrade it again, both traced.
-
-    Args:
-        job: The project and the sandbox, which stands at the parent; its command does not matter.
-        revision: The revision's id.
-        python: Interpreter of the project.
-        timeout: Seconds for each of the two.
-    """
-    up = run_agent(replace(job, command="upgrade", revision=revision, trace=True), python=python, timeout=timeout)
-    if up.error is not None:
-        return TracedRevision(up, None)
-    down = run_agent(replace(job, command="undo", revision=revision, trace=True), python=python, timeout=timeout)
-    return TracedRevision(up, down)
-
-
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
     """Run one job in an agent of its own; see `Agent.run`."""
     with Agent(python) as agent:
