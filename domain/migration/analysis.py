@@ -58,6 +58,11 @@ class RevisionAnalysis:
         """Codes of the errors that nobody suppressed, sorted."""
         return tuple(sorted({diagnostic.code for diagnostic in self.diagnostics if diagnostic.unsafe}))
 
+    def line_of(self, diagnostic: Diagnostic) -> int:
+        """Give the line of the revision's file that a diagnostic is about; the first where it is about the whole."""
+        statement = None if diagnostic.statement is None else self.trace.upgrade[diagnostic.statement]
+        return statement.line if statement is not None and statement.line else 1
+
     @property
     def verdict(self) -> str:
         """`safe` or `unsafe`."""

@@ -1,6 +1,5 @@
 """Lock modes of relations and what they stop (PostgreSQL manual, 13.3.1 Table-Level Locks)."""
 
-from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -51,11 +50,6 @@ class LockMode(IntEnum):
     def blocks_writes(self) -> bool:
         """Whether an INSERT, UPDATE or DELETE waits."""
         return self.conflicts_with(LockMode.ROW_EXCLUSIVE)
-
-
-def strongest(modes: Iterable[LockMode]) -> LockMode | None:
-    """Give the strongest of some modes; None when there are none."""
-    return max(modes, default=None)
 
 
 def _modes(*names: str) -> frozenset[LockMode]:

@@ -16,8 +16,7 @@ def render(report: AnalysisReport) -> str:
         for diagnostic in analysis.diagnostics:
             if diagnostic.suppressed_reason is not None:
                 continue
-            statement = None if diagnostic.statement is None else analysis.trace.upgrade[diagnostic.statement]
-            line = statement.line if statement is not None and statement.line else 1
+            line = analysis.line_of(diagnostic)
             properties = f"file={_property(analysis.trace.path)},line={line},title={_property(diagnostic.code)}"
             text = f"{diagnostic.message}\n{diagnostic.help}"
             lines.append(f"::{_COMMANDS[diagnostic.severity]} {properties}::{_data(text)}")

@@ -27,11 +27,10 @@ def render(report: AnalysisReport) -> str:
 
 
 def _result(analysis: RevisionAnalysis, diagnostic: Diagnostic) -> dict[str, Any]:
-    statement = None if diagnostic.statement is None else analysis.trace.upgrade[diagnostic.statement]
     location = {
         "physicalLocation": {
             "artifactLocation": {"uri": analysis.trace.path},
-            "region": {"startLine": statement.line if statement is not None and statement.line else 1},
+            "region": {"startLine": analysis.line_of(diagnostic)},
         }
     }
     result: dict[str, Any] = {

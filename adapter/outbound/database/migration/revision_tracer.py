@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from adapter.outbound.database.migration.filler import FillProblem, fill
+from adapter.outbound.database.migration.filler import fill
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
 from adapter.outbound.database.migration.tracer import (
@@ -65,14 +65,12 @@ class SandboxRevisionTracer(RevisionTracer):
         sandbox: Where they run.
         agent: Runs them, in the project's own Python.
         rows: Rows that each table gets before a revision runs.
-        problems: Tables that could not be filled, as they were met.
     """
 
     project: Project
     sandbox: Sandbox
     agent: Agent
     rows: int = 2000
-    problems: dict[str, FillProblem] = field(default_factory=dict)
     _listed: dict[str, ListedRevision] = field(default_factory=dict)
     _history: History | None = None
     _pgvector: str | None = None
@@ -116,7 +114,7 @@ class SandboxRevisionTracer(RevisionTracer):
             database = self.sandbox.create(self._template(entry.parents, grown))
         except _CannotBuildError as error:
             return self._described(entry, error=str(error))
-        before, tables = _look(database, self)
+        before, tables = self._look(database)
         up = self._run(database, "upgrade", entry.revision, trace=True)
         run = _run_of(up, entry.revision, "upgrade")
         if up.error is not None:
@@ -128,14 +126,14 @@ class SandboxRevisionTracer(RevisionTracer):
                 tables=tables,
                 before=before,
             )
-        after, _ = _look(database, self)
+        after, _ = self._look(database)
         # The state after the upgrade serves the next revision, too; the downgrade runs on a copy.
         applied = {*self.history().ancestors(entry.parents), entry.revision}
         key = self._key(applied, self._state(grown, "before filling"))
         self.sandbox.save_template(database, key)
         copy = self.sandbox.create(key)
         down = self._run(copy, "undo", entry.revision, trace=True)
-        restored = _look(copy, self)[0] if down.error is None else None
+        restored = self._look(copy)[0] if down.error is None else None
         self.sandbox.drop(copy)
         return self._described(
             entry,
@@ -174,12 +172,13 @@ class SandboxRevisionTracer(RevisionTracer):
         if self.sandbox.has_template(key):
             return key
         upgraded = self._key(applied, self._state(frozenset(), "before filling"))
-        database = self.sandbox.create(upgraded if self.sandbox.has_template(upgraded) else None)
-        if not self.sandbox.has_template(upgraded):
+        is_upgraded = self.sandbox.has_template(upgraded)
+        database = self.sandbox.create(upgraded if is_upgraded else None)
+        if not is_upgraded:
             self._upgrade(database, parents)
         with psycopg.connect(database, autocommit=True) as connection:
             if self.rows:
-                self.problems |= {problem.table: problem for problem in fill(connection, self.rows).problems}
+                fill(connection, self.rows)
                 if grown:
                     fill(connection, self.rows * _MORE, grown)
         self.sandbox.save_template(database, key)
@@ -197,6 +196,18 @@ class SandboxRevisionTracer(RevisionTracer):
                 )
                 self.sandbox.drop(database)
                 raise _CannotBuildError(self._broken[revision])
+
+    def _look(self, database: str) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
+        """Read catalog and sizes of tables."""
+        with psycopg.connect(database, autocommit=True) as connection:
+            tables = {}
+            for name, schema, table, size in connection.execute(_TABLES).fetchall():
+                count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
+                row = connection.execute(count).fetchone()
+                tables[name] = TableFacts(row[0] if row else 0, size)
+            version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+            self._pgvector = version[0] if version else self._pgvector
+            return snapshot(connection), tables
 
     def _run(self, database: str, command: str, revision: str = "head", *, trace: bool = False) -> AgentResult:
         job = AgentJob(
@@ -221,20 +232,6 @@ class SandboxRevisionTracer(RevisionTracer):
 
 class _CannotBuildError(Exception):
     """A revision's parents cannot be applied."""
-
-
-def _look(database: str, tracer: SandboxRevisionTracer) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
-    """Read catalog and sizes of tables."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        tables = {}
-        for name, schema, table, size in connection.execute(_TABLES).fetchall():
-            row = connection.execute(
-                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
-            ).fetchone()
-            tables[name] = TableFacts(row[0] if row else 0, size)
-        version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
-        tracer._pgvector = version[0] if version else tracer._pgvector  # noqa: SLF001 - its own helper
-        return snapshot(connection), tables
 
 
 def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:

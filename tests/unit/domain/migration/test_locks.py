@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.migration.locks import LockMode, strongest
+from domain.migration.locks import LockMode
 
 # PostgreSQL manual, table 13.2: each row's mode conflicts with the columns marked X.
 TABLE = {
@@ -60,9 +60,3 @@ def test_unknown_mode() -> None:
     """A word that is no mode is refused."""
     with pytest.raises(ValueError, match="no lock mode"):
         LockMode.parse("SIReadLock")
-
-
-def test_strongest() -> None:
-    """The strongest of some modes stops the most; of none there is none."""
-    assert strongest([LockMode.SHARE, LockMode.SHARE_UPDATE_EXCLUSIVE]) is LockMode.SHARE
-    assert strongest([]) is None
