@@ -1,7 +1,7 @@
 """The composition root: the one place where inbound adapters meet outbound ones."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
     from adapter.outbound.database.url import DatabaseURL
     from application.documents.delete_document import DeleteDocument
     from application.documents.ingest_documents import IngestDocuments
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from application.documents.restore_document import RestoreDocument
     from application.documents.search_passages import SearchPassages
     from application.migration.analyze import AnalysisReport
+    from application.migration.verify import VerificationReport
     from application.orders.import_history import ImportHistory
     from application.orders.place_order import PlaceOrder
     from application.orders.show_order import ShowOrder
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from application.users.delete_user import DeleteUser
     from application.users.register_user import RegisterUser
     from application.users.restore_user import RestoreUser
+    from domain.migration.catalogue import CatalogueRow
+    from domain.migration.statistics import Statistics
     from domain.migration.status import DatabaseStatus
 
 
@@ -59,6 +63,41 @@ def database_status(url: str | None = None) -> "DatabaseStatus":
         if explained is None:
             raise
         raise explained from error
+
+
+def read_target_statistics(url: str | None = None) -> "Statistics":
+    """Read sizes and rates of the database's tables; `url` stands in for `DATABASE_URL`."""
+    from adapter.outbound.database import settings
+    from adapter.outbound.database.explain import explain
+    from adapter.outbound.database.migration.target_statistics import read_statistics
+
+    database = settings.database_url(url)
+    try:
+        return read_statistics(database)
+    except Exception as error:
+        explained = explain(error, database)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+
+
+def load_statistics(path: "Path") -> "Statistics":
+    """Read the file that `migrate stats --format json` wrote.
+
+    Raises:
+        StatisticsError: There is no such file, or it holds something else.
+    """
+    from domain.migration.errors import StatisticsError
+    from domain.migration.statistics import Statistics
+
+    try:
+        return Statistics.from_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StatisticsError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StatisticsError(f"{path} is not UTF-8") from None
+    except StatisticsError as error:
+        raise StatisticsError(f"{path}: {error.message}", error.hint) from None
 
 
 @dataclass(frozen=True)
@@ -215,46 +254,329 @@ def describe_error(error: BaseException) -> tuple[int, str, str] | None:
 
 
 @dataclass(frozen=True)
-class AnalysisRequest:
-    """Which project `migrate analyze` runs, and where.
+class ProjectRequest:
+    """Which project a command runs in a sandbox, and where.
 
     Attributes:
         config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, else this project's.
+        name: Section of that file.
         major: Major version of the embedded sandbox; None for the default.
         sandbox_url: A server for the sandbox in place of the embedded one.
         rows: Rows that each table is filled with.
         statement_timeout: Seconds that one statement may take.
         python: The project's interpreter; None for this one.
+        setup: A file of SQL, or a `module:function`, that makes what is there before the first revision; None for what
+            the project's own settings say.
+        rows_from: A file of SQL with rows; None for what the project's own settings say.
+        environment: Variables of env.py, `NAME` for the sandbox's address or `NAME=VALUE`; added to those of the
+            project's settings.
+        x_arguments: What `alembic -x` would be given.
     """
 
     config: "Path | None" = None
+    name: str = "alembic"
     major: int | None = None
     sandbox_url: str | None = None
     rows: int = 2000
     statement_timeout: int = 60
     python: "Path | None" = None
+    setup: str | None = None
+    rows_from: "Path | None" = None
+    environment: tuple[str, ...] = ()
+    x_arguments: tuple[str, ...] = ()
 
 
-def analyze(request: AnalysisRequest, wanted: str, progress: "Callable[..., object]") -> "AnalysisReport":
-    """Run the revisions of a range in a sandbox and judge them.
+@dataclass(frozen=True)
+class TargetRequest:
+    """The database that will be migrated, by its address or by a file about it.
 
-    Raises:
-        DatabaseError: The sandbox cannot be had, or the configuration file is missing.
-        MigrationError: The history or the range cannot be read.
+    Attributes:
+        url: Its address; it is only read.
+        statistics: A file that `migrate stats` wrote.
+        observed: The log of an upgrade of such a database.
     """
+
+    url: str | None = None
+    statistics: "Path | None" = None
+    observed: "Path | None" = None
+
+
+@contextmanager
+def _revision_databases(request: ProjectRequest) -> "Iterator[RevisionDatabases]":
+    """Open a sandbox for a project."""
     import sys
 
-    from adapter.outbound.database.migration.revision_tracer import Project, SandboxRevisionTracer
+    from adapter.outbound.database.migration.revision_databases import RevisionDatabases
     from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
     from adapter.outbound.database.migration.tracer import Agent
-    from application.migration.analyze import AnalyzeRevisions
-    from domain.migration.statistics import Statistics
 
-    project = Project(_configuration(request.config), request.statement_timeout)
+    project = _project(request)
     sandbox = ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major)
     with sandbox, Agent(str(request.python or sys.executable)) as agent:
-        tracer = SandboxRevisionTracer(project, sandbox, agent, request.rows)
-        return AnalyzeRevisions(tracer)(wanted, Statistics.unknown(), progress)
+        yield RevisionDatabases(project, sandbox, agent, guard=request.sandbox_url is not None)
+
+
+def analyze(
+    request: ProjectRequest,
+    wanted: "str | Sequence[str] | None",
+    target: TargetRequest,
+    progress: "Callable[..., object]",
+) -> "AnalysisReport":
+    """Run the revisions of a range in a sandbox and judge them.
+
+    Args:
+        request: The project and the sandbox.
+        wanted: The range, several, or files of revisions; nothing for what the target has still to apply, and without a
+            target for the last revision.
+        target: Where sizes of tables come from.
+        progress: Told what comes next.
+
+    Raises:
+        DatabaseError: The sandbox or the target cannot be had, or the configuration file is missing.
+        MigrationError: The history or the range cannot be read.
+    """
+    from adapter.outbound.database.migration.project_settings import read_project_settings
+    from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+    from application.migration.analyze import AnalyzeRevisions
+    from domain.migration.observed import observed_seconds
+    from domain.migration.statistics import Statistics
+
+    statistics = Statistics.unknown()
+    if target.statistics:
+        statistics = load_statistics(target.statistics)
+    elif target.url:
+        statistics = read_target_statistics(target.url)
+    observed = observed_seconds(_read(target.observed)) if target.observed else {}
+    names = _absolute([wanted] if isinstance(wanted, str) else wanted or ())
+    applied = _applied(target.url) if target.url and not names else None
+    start_after = read_project_settings(_configuration(request.config)).start_after
+    with _revision_databases(request) as databases, closing(SandboxRevisionTracer(databases)) as tracer:
+        history = databases.history()
+        chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
+        return AnalyzeRevisions(tracer)(chosen, statistics, progress, start_after, observed)
+
+
+def _absolute(wanted: "Sequence[str]") -> list[str]:
+    """Give ranges as they are, and files of revisions by the path under which Alembic has them."""
+    from pathlib import Path
+
+    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in wanted]
+
+
+@dataclass(frozen=True)
+class VerificationRequest:
+    """What `migrate verify` is asked.
+
+    Attributes:
+        wanted: The range.
+        only: Names of proofs, parted by commas.
+        certificates: Their file; None for the one beside env.py.
+        target: A database whose applied revisions are held against the certificates; None for none.
+        again: Prove also what has a good certificate.
+    """
+
+    wanted: str
+    only: str
+    certificates: "Path | None" = None
+    target: str | None = None
+    again: bool = False
+
+
+def verify(
+    request: ProjectRequest, asked: VerificationRequest, progress: "Callable[..., object]"
+) -> "VerificationReport":
+    """Prove the revisions of a range in a sandbox.
+
+    Raises:
+        DatabaseError: The sandbox or the target cannot be had, or the configuration file is missing.
+        MigrationError: The history, the range or the certificates cannot be read.
+    """
+    from pathlib import Path
+
+    from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.migration.certificate_file import CertificateFile
+    from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
+    from application.migration.verify import VerifyRevisions
+    from domain.migration.verification import Proof
+
+    names = [name.strip() for name in asked.only.split(",") if name.strip()]
+    known = {proof.value: proof for proof in Proof}
+    for name in names:
+        if name not in known:
+            raise DatabaseConfigurationError(f"there is no proof {name!r}", f"there are {', '.join(known)}")
+    applied = _applied(asked.target) if asked.target else ()
+    with _revision_databases(request) as databases, closing(SandboxRevisionProver(databases)) as prover:
+        file = asked.certificates
+        if file is None:
+            entries = databases.history().entries
+            folder = Path(entries[0].path).parent.parent if entries else databases.project.config.parent
+            file = folder / "certificates.json"
+        run = VerifyRevisions(prover, CertificateFile(file))
+        return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
+
+
+def render_verification(report: "VerificationReport", form: str, *, verbose: bool, color: bool) -> str:
+    """Write a report in a format: text, json, markdown or junit."""
+    import importlib
+
+    if form == "text":
+        from adapter.outbound.report import verification_text
+
+        return verification_text.render(report, verbose=verbose, color=color)
+    writer = importlib.import_module(f"adapter.outbound.report.verification_{form}")
+    written: str = writer.render(report)
+    return written
+
+
+class MigrationDatabases:
+    """Databases at revisions of a project, for tests; what is wrong is a text, None when nothing is."""
+
+    def __init__(self, databases: "RevisionDatabases") -> None:
+        """Wrap the databases of a sandbox."""
+        self._databases = databases
+        self._without_rows = databases.with_rows(0)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads of the history."""
+        return self._databases.history().heads
+
+    def create(self, revision: str = "heads", rows: int = 0) -> str:
+        """Make a database at a revision, and give its URL.
+
+        Args:
+            revision: A revision, as Alembic names it.
+            rows: Rows that each table gets.
+
+        Raises:
+            MigrationError: The revision is not known, or cannot be reached.
+        """
+        from adapter.outbound.database.migration.revision_databases import CannotBuildError
+        from domain.migration.errors import MigrationError
+
+        source = self._databases.with_rows(rows) if rows else self._without_rows
+        try:
+            return source.at(self._databases.history().resolve(revision)).url
+        except CannotBuildError as error:
+            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
+
+    def drop(self, url: str) -> None:
+        """Drop a database that `create` made."""
+        self._databases.sandbox.drop(url)
+
+    def check(self) -> str | None:
+        """Say what the models have and the revisions did not make, or the other way round."""
+        url = self.create()
+        error = self._databases.run(url, "check").error
+        self.drop(url)
+        return f"{error.message}\nmake the revision: alembic revision --autogenerate -m …" if error else None
+
+    def drift(self) -> str | None:
+        """Say what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
+        from adapter.outbound.database.migration.revision_databases import read_snapshot
+        from domain.migration.snapshot import compare
+
+        url = self.create()
+        before = read_snapshot(url)
+        down = self._databases.run(url, "downgrade", "base")
+        error = None if down.error else self._databases.run(url, "upgrade", "heads").error
+        difference = None if down.error or error else compare(before, read_snapshot(url), ignore={"position"})
+        self.drop(url)
+        if error:
+            return f"after the downgrade to the base, the upgrade fails: {error.message}"
+        return f"down to the base and up again, the schema is another:\n{difference}" if difference else None
+
+    def upgrade_twice(self) -> str | None:
+        """Say what a second upgrade changes."""
+        from adapter.outbound.database.migration.revision_databases import read_snapshot
+        from domain.migration.snapshot import compare
+
+        url = self.create()
+        before = read_snapshot(url)
+        again = self._databases.run(url, "upgrade", "heads")
+        difference = compare(before, read_snapshot(url))
+        self.drop(url)
+        if again.error:
+            return f"the second upgrade fails: {again.error.message}"
+        return f"the second upgrade changes the schema:\n{difference}" if difference else None
+
+    def round_trip(self, wanted: str) -> str | None:
+        """Say which revisions of a range cannot be undone as they claim."""
+        from adapter.outbound.database.migration.certificate_file import Unkept
+        from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
+        from application.migration.verify import VerifyRevisions
+        from domain.migration.verification import Proof
+
+        with closing(SandboxRevisionProver(self._databases)) as prover:
+            report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])
+        return render_verification(report, "text", verbose=False, color=False) if report.failed else None
+
+
+@contextmanager
+def migration_databases(request: ProjectRequest) -> "Iterator[MigrationDatabases]":
+    """Open a sandbox for the tests of a project."""
+    with _revision_databases(request) as databases:
+        yield MigrationDatabases(databases)
+
+
+def _read(path: "Path") -> str:
+    from adapter.outbound.database.errors import DatabaseConfigurationError
+
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DatabaseConfigurationError(f"{path} cannot be read: {error.strerror}", "name a log file") from None
+
+
+def _applied(url: str) -> tuple[str, ...]:
+    """Read which revisions a target has."""
+    from adapter.outbound.database import settings
+    from adapter.outbound.database.explain import explain
+    from adapter.outbound.database.migration.applied import read_applied
+
+    database = settings.database_url(url)
+    try:
+        return read_applied(database)
+    except Exception as error:
+        explained = explain(error, database)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+
+
+def _project(request: ProjectRequest) -> "Project":
+    from pathlib import Path
+
+    from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.migration.project_settings import read_project_settings
+    from adapter.outbound.database.migration.revision_databases import Project
+
+    config = _configuration(request.config)
+    settings = read_project_settings(config)
+
+    def file(given: "Path | str", folder: Path, option: str) -> Path:
+        path = folder / given
+        if not path.is_file():
+            raise DatabaseConfigurationError(f"there is no file {given}", f"name a file of SQL with {option}")
+        return path.resolve()
+
+    setup: str | Path | None = request.setup or settings.setup or None
+    if setup and ":" not in str(setup):
+        setup = file(setup, Path() if request.setup else config.parent, "--setup")
+    rows_from = request.rows_from or settings.rows_from or None
+    if rows_from:
+        rows_from = file(rows_from, Path() if request.rows_from else config.parent, "--rows-from")
+    given = (one.partition("=") for one in (*settings.env, *request.environment))
+    return Project(
+        config=config,
+        name=request.name,
+        statement_timeout=request.statement_timeout,
+        environment={name: value for name, _, value in given},
+        x_arguments=request.x_arguments,
+        setup=setup,
+        rows_from=rows_from,
+        rows=request.rows,
+    )
 
 
 def _configuration(given: "Path | None") -> "Path":
@@ -289,3 +611,48 @@ def analysis_fails(report: "AnalysisReport", severity: str) -> bool:
     from domain.migration.diagnostic import Severity
 
     return report.fails_on(Severity(severity))
+
+
+def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
+    """Measure the operations of the lock catalogue.
+
+    Args:
+        major: The one version to measure; None for each whose package is installed.
+
+    Raises:
+        DatabaseError: A version cannot be had or does not start.
+    """
+    from importlib.util import find_spec
+
+    from adapter.outbound.database import embedded
+    from adapter.outbound.database.migration.catalogue.measure import measure, rows
+    from adapter.outbound.database.migration.catalogue.operations import OPERATIONS
+    from adapter.outbound.database.migration.sandbox import EmbeddedSandbox
+
+    majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
+    measured = {}
+    for one in majors:
+        with EmbeddedSandbox(one) as sandbox:
+            measured[one] = measure(sandbox, OPERATIONS)
+    return rows(OPERATIONS, measured)
+
+
+def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
+    """Write the page of the lock catalogue."""
+    from adapter.outbound.report import catalogue_markdown
+
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(catalogue_markdown.render(rows), encoding="utf-8")
+
+
+def check_catalogue(page: "Path", rows: "list[CatalogueRow]") -> list[str]:
+    """Say where the page and a measurement disagree; nothing where they agree."""
+    from adapter.outbound.report import catalogue_markdown
+    from domain.migration.catalogue import differences
+
+    text = page.read_text(encoding="utf-8")
+    old = catalogue_markdown.read(text)
+    found = differences(old, rows)
+    if not found and catalogue_markdown.render(old) != text:
+        found = ["the page has been changed by hand, or this command writes it differently now"]
+    return found

@@ -1,13 +1,18 @@
 """Analyze revisions: run each in a sandbox, and judge what Postgres reported."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from application.migration.ports import RevisionTracer
 from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.history import HistoryEntry
+from domain.migration.impact import work_of
 from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -18,11 +23,13 @@ class AnalysisReport:
         postgres: Version of the sandbox.
         pgvector: Version of the extension there; None where it is not created.
         revisions: The revisions of the range, in the order in which they run.
+        unjudged: How many revisions of the range are older than the history that is judged.
     """
 
     postgres: str
     pgvector: str | None
     revisions: tuple[RevisionAnalysis, ...]
+    unjudged: int = 0
 
     def fails_on(self, severity: Severity) -> bool:
         """Tell whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed."""
@@ -46,25 +53,39 @@ class AnalyzeRevisions:
 
     def __call__(
         self,
-        wanted: str,
+        wanted: str | Sequence[HistoryEntry],
         statistics: Statistics,
         progress: Callable[[int, int, HistoryEntry], object] = lambda _done, _all, _next: None,
+        start_after: str = "",
+        observed: Mapping[str, float] = _NOTHING,
     ) -> AnalysisReport:
         """Analyze.
 
         Args:
-            wanted: A range, as `domain.migration.history.History.select` reads it.
+            wanted: A range, as `domain.migration.history.History.select` reads it, or the revisions themselves.
             statistics: Sizes of the target's tables.
             progress: Told before each revision how many are done, how many there are, and which comes.
+            start_after: Revision up to which nothing is judged; empty for none.
+            observed: Seconds that revisions took where they were deployed.
 
         Raises:
             HistoryError: The range cannot be read.
             MigrationError: The history cannot be run at all.
         """
-        entries = self.tracer.history().select(wanted)
+        history = self.tracer.history()
+        selected = history.select(wanted) if isinstance(wanted, str) else wanted
+        old = history.ancestors(history.resolve(start_after)) if start_after else frozenset[str]()
+        entries = [entry for entry in selected if entry.revision not in old]
         found = []
         for done, entry in enumerate(entries):
             progress(done, len(entries), entry)
-            found.append(analyze(self.tracer.trace(entry), statistics))
+            analysis = analyze(self._traced(entry, statistics), statistics).without_catalogs()
+            found.append(replace(analysis, observed_seconds=observed.get(entry.revision)))
         versions = self.tracer.versions()
-        return AnalysisReport(versions.postgres, versions.pgvector, tuple(found))
+        return AnalysisReport(versions.postgres, versions.pgvector, tuple(found), len(selected) - len(entries))
+
+    def _traced(self, entry: HistoryEntry, statistics: Statistics) -> RevisionTrace:
+        """Trace a revision; what grows with tables whose size is known is measured on growing copies."""
+        trace = self.tracer.trace(entry)
+        tables = {work.table for work in work_of(trace) if work.table in statistics}
+        return replace(trace, calibration=self.tracer.calibrate(trace, tables)) if tables else trace

@@ -1,11 +1,15 @@
 """What the use cases of migrations need from outside."""
 
 from abc import abstractmethod
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from domain.migration.certificate import Certificate, Declaration
+from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import CalibrationRun, RevisionTrace
+from domain.migration.verification import Again, Repetition
 
 
 class Sandbox(Protocol):
@@ -29,6 +33,10 @@ class Sandbox(Protocol):
         """
 
     @abstractmethod
+    def copy(self, database: str) -> str:
+        """Copy a database of this sandbox, whose sessions are ended for it, and give the copy's URL."""
+
+    @abstractmethod
     def drop(self, database: str) -> None:
         """Drop a database of this sandbox, named by its URL or its name, whoever is connected to it."""
 
@@ -37,11 +45,20 @@ class Sandbox(Protocol):
         """Tell whether there is a template with this key."""
 
     @abstractmethod
-    def save_template(self, database: str, key: str) -> None:
+    def save_template(self, database: str, key: str, note: str = "") -> None:
         """Make a database of this sandbox a template; it is no database of the sandbox any more.
 
         When somebody else saved that template meanwhile, theirs stays and this one is dropped.
+
+        Args:
+            database: The database.
+            key: Its key.
+            note: What should be known of it; `template_note` gives it back.
         """
+
+    @abstractmethod
+    def template_note(self, key: str) -> str:
+        """Give what was noted when the template with this key was saved; empty without one."""
 
     @abstractmethod
     def close(self) -> None:
@@ -85,5 +102,80 @@ class RevisionTracer(Protocol):
         """Run one revision up and down on a database at its parents with rows in every table."""
 
     @abstractmethod
+    def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
+        """Run the upgrade that was traced last again, on more and more rows.
+
+        Args:
+            trace: What the last call of `trace` gave.
+            tables: The tables that grow.
+
+        Returns:
+            The traced run, and one for each doubling; empty when the statements were not the same again.
+        """
+
+    @abstractmethod
     def versions(self) -> Versions:
         """Tell what it ran on."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a proof depends on, beside the revision's file.
+
+    Attributes:
+        postgres: Major version of the server.
+        rows: Rows that each table gets.
+        seed: From which they are made.
+    """
+
+    postgres: int
+    rows: int
+    seed: int
+
+
+class RevisionProver(RevisionTracer, Protocol):
+    """A tracer that goes on where a trace ends: each method is about the revision that was traced last."""
+
+    @abstractmethod
+    def conditions(self) -> Conditions:
+        """Tell what the proofs depend on."""
+
+    @abstractmethod
+    def sha256(self, entry: HistoryEntry) -> str:
+        """Give the SHA-256 of a revision's file, in hexadecimal."""
+
+    @abstractmethod
+    def declaration(self, entry: HistoryEntry) -> Declaration:
+        """Read what a revision says of its own downgrade.
+
+        Raises:
+            CertificateError: It cannot be read.
+        """
+
+    @abstractmethod
+    def upgrade_again(self, trace: RevisionTrace) -> Again:
+        """Undo the revision, upgrade again, and compare."""
+
+    @abstractmethod
+    def repeat(self, trace: RevisionTrace) -> Repetition:
+        """Upgrade twice; kill the upgrade at each statement, run it again, and compare."""
+
+    @abstractmethod
+    def new_code(self, trace: RevisionTrace) -> Compatibility:
+        """Run statements of the code after on the schema before."""
+
+
+class CertificateStore(Protocol):
+    """Where certificates are kept."""
+
+    @abstractmethod
+    def read(self) -> tuple[Certificate, ...]:
+        """Give all of them; none where nothing was kept yet.
+
+        Raises:
+            CertificateError: What is kept cannot be read.
+        """
+
+    @abstractmethod
+    def write(self, certificates: Iterable[Certificate]) -> None:
+        """Keep these in place of what was kept."""

@@ -1,10 +1,11 @@
 """Everything that `migrate analyze` says of one revision."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.migration.diagnostic import Diagnostic
-from domain.migration.impact import LockWindow, lock_windows
+from domain.migration.estimate import measured_rows, predicted_seconds, windows_with_estimates
+from domain.migration.impact import LockWindow
 from domain.migration.revision import Phase, Revision
 from domain.migration.rule import Rule, judge
 from domain.migration.rules import all_rules
@@ -34,11 +35,15 @@ class RevisionAnalysis:
     Attributes:
         trace: What Postgres reported.
         diagnostics: What the rules say, suppressed ones included.
-        windows: Locks on tables that existed before.
+        windows: Locks on tables that existed before, with how long each is held.
         changes: By category: tables, columns, indexes, constraints, foreign keys, enums, other. Names are qualified;
             those of `other` begin with the kind of object.
         strategy: How to run it, index it and undo it.
         revision: What it is, with its phase.
+        statistics: Sizes of the target's tables.
+        predicted_seconds: Shortest and longest expected duration at the target; None when nobody knows.
+        observed_seconds: How long it took where it was deployed; None when nobody said.
+        measured: For each window, the sizes of tables at which the work that decides its length was measured.
     """
 
     trace: RevisionTrace
@@ -47,6 +52,14 @@ class RevisionAnalysis:
     changes: Mapping[str, Changes]
     strategy: Strategy
     revision: Revision = field(compare=False)
+    statistics: Statistics = field(default_factory=Statistics.unknown)
+    measured: tuple[Mapping[str, tuple[int, ...]], ...] = ()
+    predicted_seconds: tuple[float, float] | None = None
+    observed_seconds: float | None = None
+
+    def without_catalogs(self) -> "RevisionAnalysis":
+        """Let go of what only judging needs, which is most of a long report's memory."""
+        return replace(self, trace=replace(self.trace, before=None, after=None, restored=None, source=""))
 
     @property
     def phase(self) -> Phase:
@@ -81,13 +94,17 @@ def analyze(
     """
     known = statistics if statistics is not None else Statistics.unknown()
     diagnostics = judge(trace, known, all_rules() if rules is None else rules)
+    windows = windows_with_estimates(trace, known)
     return RevisionAnalysis(
         trace=trace,
         diagnostics=diagnostics,
-        windows=lock_windows(trace),
+        windows=windows,
+        measured=tuple(measured_rows(trace, windows)),
+        predicted_seconds=predicted_seconds(trace, known),
         changes=changes(trace.before, trace.after),
         strategy=choose(trace, diagnostics),
         revision=Revision.of(trace),
+        statistics=known,
     )
 
 

@@ -17,3 +17,12 @@ class HistoryError(MigrationError):
     """A name that the history does not have, or that means several revisions."""
 
     exit_code = 2
+
+
+class StatisticsError(MigrationError):
+    """Statistics of a target that cannot be read."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "write them with: migrate stats --format json > stats.json") -> None:
+        super().__init__(message, hint)

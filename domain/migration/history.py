@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from domain.migration.errors import HistoryError
 
@@ -79,6 +80,38 @@ class History:
             )
         return chosen
 
+    def choose(self, names: Iterable[str]) -> tuple[HistoryEntry, ...]:
+        """Give the revisions that several names mean, each once, in the order in which they would run.
+
+        Args:
+            names: As `select` reads them, or absolute paths of revision files, which end with `.py`. An `__init__.py`
+                means no revision, as for Alembic.
+
+        Raises:
+            HistoryError: A name cannot be read, or a file is no revision of this history.
+        """
+        chosen = {entry.revision for name in names for entry in self._named(name)}
+        return tuple(entry for entry in self.entries if entry.revision in chosen)
+
+    def pending(self, applied: Iterable[str]) -> tuple[HistoryEntry, ...]:
+        """Give what a database has still to run, in order.
+
+        Args:
+            applied: What it says that it has: its heads.
+
+        Raises:
+            HistoryError: It has revisions that are not in this history.
+        """
+        heads = tuple(applied)
+        for revision in heads:
+            if revision not in self._by_id:
+                raise HistoryError(
+                    f"the database is at {revision}, which this history does not have",
+                    "take the code that it was migrated with, or name a range",
+                )
+        done = self.ancestors(heads)
+        return tuple(entry for entry in self.entries if entry.revision not in done)
+
     def resolve(self, name: str) -> tuple[str, ...]:
         """Give the ids that a name means; none for `base`.
 
@@ -111,6 +144,16 @@ class History:
                 seen.add(revision)
                 waiting += self._by_id[revision].parents
         return frozenset(seen)
+
+    def _named(self, name: str) -> tuple[HistoryEntry, ...]:
+        if not name.endswith(".py"):
+            return self.select(name)
+        found = tuple(entry for entry in self.entries if entry.path == name)
+        if not found and PurePath(name).name != "__init__.py":
+            raise HistoryError(
+                f"{name} is no revision of this project", "name files of its versions folder, or its project with -c"
+            )
+        return found
 
     def _find(self, name: str) -> str:
         if name in self._by_id:

@@ -112,14 +112,39 @@ def work_of(trace: RevisionTrace) -> tuple[Work, ...]:
     )
 
 
+def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[str]]]:
+    """Find index builds, rewrites and scans of tables that the revision made and filled with many rows.
+
+    Yields:
+        The work, and the tables whose rows it filled the new one with.
+    """
+    rows: dict[str, int] = {}
+    sources: dict[str, set[str]] = {}
+    for index, statement in enumerate(trace.upgrade):
+        for table in sorted(table for table, held in rows.items() if held >= BIG_ROWS):
+            found = _work_on_new(trace, index, statement, table, rows[table])
+            if found is not None:
+                yield found, frozenset(sources[table])
+        for table, counts in statement.rows.items():
+            if table not in trace.tables:
+                rows[table] = rows.get(table, 0) + counts.inserted
+                sources.setdefault(table, set()).update(name for name in statement.scanned if name in trace.tables)
+
+
 def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedWork, ...]:
     """Find work on big tables that runs while reads or writes of any live table wait."""
-    windows = [window for window in lock_windows(trace) if window.blocks]
+    windows = [window for window in (*lock_windows(trace), *_view_windows(trace)) if window.blocks]
+    works = [work for work in work_of(trace) if is_big(trace, statistics, work.table)]
+    works += [
+        work
+        for work, sources in work_on_new_tables(trace)
+        if not sources or any(is_big(trace, statistics, source) for source in sources)
+    ]
     found: list[BlockedWork] = []
-    for work in work_of(trace):
+    for work in sorted(works, key=lambda one: one.statement):
         emptied = emptied_before(trace, work.statement)
         held = [window for window in windows if window.covers(work.statement) and window.table not in emptied]
-        if held and statistics.is_big(work.table):
+        if held:
             held.sort(key=lambda window, own=work.table: window.table != own)  # type: ignore[misc]
             found.append(BlockedWork(work, tuple(held)))
     return tuple(found)
@@ -127,16 +152,29 @@ def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedW
 
 def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work, ...]:
     """Find transactions that write most rows of a big table: whoever writes these rows waits for their end."""
-    return tuple(work for work in work_of(trace) if work.kind is WorkKind.WRITE and statistics.is_big(work.table))
+    return tuple(
+        work for work in work_of(trace) if work.kind is WorkKind.WRITE and is_big(trace, statistics, work.table)
+    )
+
+
+def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
+    """Tell whether work that grows with a table's size counts.
+
+    It does where the size is not known, unless the table cannot grow: its own constraints left no room in the sandbox.
+    """
+    if table in statistics:
+        return statistics.is_big(table)
+    facts = trace.tables.get(table)
+    full = facts is not None and 0 < facts.rows < BIG_ROWS and _NO_ROOM in trace.unfilled.get(table, "")
+    return not full
 
 
 def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
     """Name the tables that statements up to this one, itself included for TRUNCATE, had emptied."""
     emptied: set[str] = set()
     for number, statement in enumerate(trace.upgrade[: index + 1]):
-        if is_truncate(statement):
-            emptied.update(statement.rewritten)
-        elif number < index:
+        emptied.update(truncated(statement))
+        if number < index:
             emptied.update(
                 table
                 for table, rows in statement.rows.items()
@@ -145,9 +183,11 @@ def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
     return frozenset(emptied)
 
 
-def is_truncate(statement: StatementTrace) -> bool:
-    """Tell a TRUNCATE: a new empty file is not a rewrite, and no figure of Postgres says which it was."""
-    return _TRUNCATE.match(statement.sql) is not None
+def truncated(statement: StatementTrace) -> frozenset[str]:
+    """Name the tables that a TRUNCATE emptied: they got a new file, as in a rewrite, but nobody read the old one."""
+    if _TRUNCATE.search(statement.sql) is None:
+        return frozenset()
+    return frozenset(name for name in statement.rewritten if not statement.scanned.get(name))
 
 
 def is_partitioned(trace: RevisionTrace, table: str) -> bool:
@@ -191,6 +231,30 @@ def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
             yield LockWindow(relation, mode, index, end, table)
 
 
+def _view_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
+    """Give the locks that stop reads of materialized views, which nobody but REFRESH writes."""
+    ends = last_statements(trace)
+    views = {name for name in _names(trace, "view") if _is_readable_copy(trace, name)}
+    for index, statement in enumerate(trace.upgrade):
+        for view in sorted(views & statement.locks.keys()):
+            if statement.locks[view].blocks_reads:
+                end = index if statement.transaction is None else ends[statement.transaction]
+                yield LockWindow(view, statement.locks[view], index, end, view)
+
+
+def _is_readable_copy(trace: RevisionTrace, view: str) -> bool:
+    held = trace.before.objects["view", view] if trace.before is not None else {}
+    return held.get("kind") == "materialized view" and held.get("populated") is not False
+
+
+def _names(trace: RevisionTrace, kind: str) -> frozenset[str]:
+    return (
+        frozenset()
+        if trace.before is None
+        else frozenset(name for found, name in trace.before.objects if found == kind)
+    )
+
+
 def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str, mode: LockMode) -> str | None:
     """Name the table that a lock is about.
 
@@ -232,6 +296,17 @@ def _work(
     return Work(index, table, WorkKind.SCAN) if rows and read >= rows / 2 else None
 
 
+def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, table: str, rows: int) -> Work | None:
+    if table in truncated(statement):
+        return None
+    if table in statement.rewritten:
+        return Work(index, table, WorkKind.REWRITE)
+    indexes = tuple(name for name in statement.indexes_built if index_table(trace, name) == table)
+    if indexes:
+        return Work(index, table, WorkKind.INDEX, indexes)
+    return Work(index, table, WorkKind.SCAN) if statement.scanned.get(table, 0) >= rows / 2 else None
+
+
 def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
     """Find the statements with which a transaction has written half of a table's rows."""
     heavy: set[tuple[int, str]] = set()
@@ -242,18 +317,24 @@ def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
                 continue
             key = (-1 - index if statement.transaction is None else statement.transaction, table)
             before = totals.get(key, 0)
-            totals[key] = before + _written(statement, counts)
+            totals[key] = before + _written(statement, counts, trace.tables[table].rows)
             half = max(trace.tables[table].rows / 2, 1)
             if before < half <= totals[key]:
                 heavy.add((index, table))
     return heavy
 
 
-def _written(statement: StatementTrace, counts: RowCounts) -> int:
-    """Count existing rows that stay locked: none to speak of when each batch commits by itself."""
-    batched = statement.transaction is None and statement.count > 1
-    return 0 if batched else counts.updated + counts.deleted
+def _written(statement: StatementTrace, counts: RowCounts, rows: int) -> int:
+    """Count existing rows that stay locked: none to speak of when each batch is committed, and is no whole table."""
+    if statement.cannot_run_in_transaction and _COMMITS.match(statement.sql):
+        return 0
+    commits = statement.count if statement.transaction is None else statement.transactions
+    written = (counts.updated + counts.deleted) // commits
+    return 0 if commits > 1 and written < rows * _WHOLE else written
 
 
-_TRUNCATE = re.compile(r"\s*TRUNCATE\b", re.IGNORECASE)
+_WHOLE = 0.9  # of a table's rows: no batch
+_NO_ROOM = "leaves no room"  # as the filler says it
+_TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
+_COMMITS = re.compile(r"\s*(CALL\b|DO\b.*\bLOOP\b)", re.IGNORECASE | re.DOTALL)  # commits within, batch by batch
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)

@@ -1,5 +1,6 @@
 """What rules share: why work runs under a lock, what changed in the catalog, how a diagnostic is worded."""
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
@@ -34,6 +35,7 @@ class Cause(Enum):
     VALIDATION = auto()
     NOT_NULL = auto()
     PARTITION = auto()
+    VIEW = auto()
     DATA = auto()
     OTHER = auto()
 
@@ -61,7 +63,9 @@ def cause_of(trace: RevisionTrace, work: Work) -> Cause:
 
 
 def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, StatementTrace]]:
-    """Find the statements of the upgrade that failed for one reason."""
+    """Find the statements with which the upgrade failed for one reason; none when the revision caught the error."""
+    if trace.after is not None:
+        return
     for index, statement in enumerate(trace.upgrade):
         if statement.error is not None and _failure(statement) is kind:
             yield index, statement
@@ -176,7 +180,7 @@ def refuses(trace: RevisionTrace) -> bool:
     """Tell whether the downgrade refuses with a message, which is honest.
 
     A statement that fails is no refusal, unless it raised a message of the author's own (SQLSTATE P0001); neither is
-    an accident in Python.
+    an accident in Python, which is told from an error that a `raise` of the revision's own made.
     """
     if not trace.downgrade_error:
         return False
@@ -185,9 +189,30 @@ def refuses(trace: RevisionTrace) -> bool:
         return all(statement.sqlstate == "P0001" for statement in failed)
     message = _PLACE.sub("", trace.downgrade_error.strip())
     name, _, rest = message.partition(":")
-    if name in _ACCIDENTS or _ACCIDENT.search(message):
+    type_name = trace.downgrade_error_type or name
+    said = message not in {"", type_name} if trace.downgrade_error_type else bool(rest.strip() or not _is_name(name))
+    accident = type_name in _ACCIDENTS or _ACCIDENT.search(message) is not None
+    return said and (_raises(trace.source, trace.downgrade_error) or not accident)
+
+
+def _is_name(text: str) -> bool:
+    return _EXCEPTION.fullmatch(text) is not None
+
+
+def _raises(source: str, error: str) -> bool:
+    """Tell whether the line that an error names is a `raise` or `assert` of the author's own."""
+    found = _PLACE.search(error.strip())
+    if found is None:
         return False
-    return bool(rest.strip()) or _EXCEPTION.fullmatch(name) is None
+    line = int(found.group(1))
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, ast.Raise | ast.Assert) and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in nodes
+    )
 
 
 def work_diagnostics(
@@ -236,10 +261,30 @@ def end_of(window: LockWindow) -> str:
     return f"until the transaction ends with statement {window.to_statement + 1}"
 
 
+def execute(sql: str) -> str:
+    """Write an `op.execute` of some SQL, whatever quotes are in it."""
+    if '"' not in sql and "\n" not in sql:
+        return f'op.execute("{sql}")\n'
+    if "'" not in sql and "\n" not in sql:
+        return f"op.execute('{sql}')\n"
+    return f'op.execute("""{sql}{" " if sql.endswith(chr(34)) else ""}""")\n'
+
+
+def in_autocommit(*lines: str) -> str:
+    """Put lines into an autocommit block of Alembic's."""
+    return "with op.get_context().autocommit_block():\n" + "".join(f"    {line}" for line in lines)
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """Append to the last part of a name, within its quotes."""
+    own = split(name)[1]
+    return f'{own[:-1]}{suffix}"' if own.endswith('"') else f"{own}{suffix}"
+
+
 def concurrently(definition: Value) -> str:
     """Turn the definition of an index into a build that lets others work, in a block of Alembic's."""
     text = str(definition).replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
-    return f'with op.get_context().autocommit_block():\n    op.execute("""{text}""")\n'
+    return in_autocommit(execute(text))
 
 
 def _wait(window: LockWindow, statement: int) -> str:
@@ -277,7 +322,7 @@ _WIDTH = 70
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
 _EXCEPTION = re.compile(r"[\w.]*")
-_PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")
+_PLACE = re.compile(r"\s*\([^()]*\bline (\d+)\)$")
 # What Python, SQLAlchemy and Alembic say of mistakes, where the name of the exception is not part of the message.
 _ACCIDENT = re.compile(
     r"name '\w+' is not defined|has no attribute '|object is not |required positional argument|"
@@ -285,6 +330,7 @@ _ACCIDENT = re.compile(
 )
 _ACCIDENTS = frozenset({
     "ArgumentError",
+    "AssertionError",
     "AttributeError",
     "CommandError",
     "CompileError",
@@ -295,11 +341,14 @@ _ACCIDENTS = frozenset({
     "NameError",
     "SyntaxError",
     "TypeError",
+    "UnboundLocalError",
+    "ValueError",
     "ZeroDivisionError",
 })  # fmt: skip
 _DDL = _pattern(r"\s*(ALTER|CREATE|DROP|TRUNCATE|REINDEX|CLUSTER|VACUUM|REFRESH|LOCK|COMMENT|GRANT|REVOKE)\b")
 _SCANS = (
     (_pattern(r"\bALTER\s+DOMAIN\b"), Cause.OTHER),
+    (_pattern(r"^\s*(REFRESH|CREATE)\s+MATERIALIZED\s+VIEW\b"), Cause.VIEW),
     (_pattern(r"\bPARTITION\b"), Cause.PARTITION),
     (_pattern(r"\bVALIDATE\s+CONSTRAINT\b"), Cause.VALIDATION),
     (_pattern(r"\bPRIMARY\s+KEY\b"), Cause.CONSTRAINT),

@@ -35,7 +35,13 @@ class SchemaSnapshot:
     def __post_init__(self) -> None:
         """Copy the objects, so that nobody can change them afterwards."""
         frozen = {
-            key: MappingProxyType({attribute: _freeze(value) for attribute, value in attributes.items()})
+            key: MappingProxyType(
+                {
+                    # Nearly all values are atoms; a call for each would take longer than reading them.
+                    attribute: value if value.__class__ in _ATOMS else _freeze(value)
+                    for attribute, value in attributes.items()
+                }
+            )
             for key, attributes in self.objects.items()
         }
         object.__setattr__(self, "objects", MappingProxyType(frozen))
@@ -126,9 +132,14 @@ class SchemaDifference:
 
         A missing table is said once and not again for each of its columns; the attributes hold them all.
         """
+        for _, sentence in self.by_name():
+            yield sentence
+
+    def by_name(self) -> Iterator[tuple[str, str]]:
+        """Give the sentences, each with the name of the object it is about, such as `public.users.email`."""
         yield from _presence(self.missing, "missing")
         yield from _presence(self.unexpected, "unexpected")
-        yield from map(str, self.changed)
+        yield from ((change.key[1], str(change)) for change in self.changed)
 
 
 def compare(expected: SchemaSnapshot, actual: SchemaSnapshot, *, ignore: Collection[str] = ()) -> SchemaDifference:
@@ -161,14 +172,14 @@ def _changes(key: ObjectKey, expected: Mapping[str, Value], actual: Mapping[str,
             yield AttributeChange(key, attribute, before, after)
 
 
-def _presence(keys: tuple[ObjectKey, ...], verdict: str) -> Iterator[str]:
+def _presence(keys: tuple[ObjectKey, ...], verdict: str) -> Iterator[tuple[str, str]]:
     """Name the outermost objects and count what lies within them, for names tell: `public.users.email`."""
     containers = tuple(f"{name}." for kind, name in keys if kind in _CONTAINERS)
     for kind, name in keys:
         if name.startswith(containers):
             continue
         inner = sum(other.startswith(f"{name}.") for _, other in keys) if kind in _CONTAINERS else 0
-        yield f"{kind} {name} is {verdict}" + (f", with {_count(inner)} in it" if inner else "")
+        yield name, f"{kind} {name} is {verdict}" + (f", with {_count(inner)} in it" if inner else "")
 
 
 _CONTAINERS = frozenset({"schema", "table", "view", "type", "publication"})
@@ -198,6 +209,9 @@ def _say(value: Value) -> str:
             return "empty"
         case _:
             return str(value)
+
+
+_ATOMS = frozenset({str, int, bool, type(None)})
 
 
 def _freeze(value: Any) -> Value:

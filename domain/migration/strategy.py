@@ -67,6 +67,8 @@ def _migration(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[Mig
         for code in codes:
             if code in errors:
                 return strategy, f"{strategy.value}: {errors[code].message}"
+    if errors:
+        return MigrationStrategy.DIRECT, f"direct, once this is mended: {next(iter(errors.values())).message}"
     locked = ", ".join(trace.locks)
     if locked:
         return MigrationStrategy.DIRECT, f"direct: the locks on {locked} stop nobody for long."
@@ -111,7 +113,14 @@ def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[Roll
 
 _MIGRATION = (
     (
-        ("drop-or-rename-in-use", "required-column", "enum-value-removed", "vector-type-change", "table-rewrite"),
+        (
+            "drop-or-rename-in-use",
+            "required-column",
+            "enum-value-removed",
+            "vector-type-change",
+            "table-rewrite",
+            "values-lost",
+        ),
         MigrationStrategy.EXPAND_MIGRATE_CONTRACT,
     ),
     (
@@ -119,5 +128,5 @@ _MIGRATION = (
         MigrationStrategy.TWO_PHASES,
     ),
     (("constraint-validated-at-once", "set-not-null-scan"), MigrationStrategy.TWO_PHASES),
-    (("work-under-lock",), MigrationStrategy.MAINTENANCE_WINDOW),
+    (("work-under-lock", "partition-of-live-parent"), MigrationStrategy.MAINTENANCE_WINDOW),
 )

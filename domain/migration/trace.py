@@ -1,8 +1,12 @@
 """What Postgres reported while a revision ran in the sandbox: plain values, read by rules and reports."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from domain.migration.compatibility import Compatibility
+from domain.migration.digest import DataDifference
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 
@@ -63,7 +67,8 @@ class StatementTrace:
         wal_bytes: Bytes of write-ahead log.
         duration_ms: Milliseconds, in the sandbox.
         lock_timeout: The setting in force, as Postgres shows it: `2s`, `0` for none.
-        count: How many times it ran in a row; the figures are sums.
+        count: How many times it ran in a row, alone or as a part of a loop; the figures are sums.
+        transactions: Over how many transactions these runs were spread; each run that commits by itself is one.
         error: What the server said when it failed.
         sqlstate: The code of that error.
         cannot_run_in_transaction: The server refuses it inside a transaction block.
@@ -85,6 +90,7 @@ class StatementTrace:
     duration_ms: float = 0.0
     lock_timeout: str = "0"
     count: int = 1
+    transactions: int = 1
     error: str | None = None
     sqlstate: str | None = None
     cannot_run_in_transaction: bool = False
@@ -104,6 +110,19 @@ class TableFacts:
 
 
 @dataclass(frozen=True)
+class CalibrationRun:
+    """The upgrade once more, on tables of another size.
+
+    Attributes:
+        rows: Rows that each table had before it, of those that existed before the revision.
+        durations_ms: Milliseconds of each statement of `RevisionTrace.upgrade`, in the same order.
+    """
+
+    rows: Mapping[str, int]
+    durations_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class RevisionTrace:
     """One revision, run up and down.
 
@@ -117,12 +136,18 @@ class RevisionTrace:
         downgrade: Statements of the downgrade; None when it was not run, as the upgrade failed.
         error: Why the upgrade failed, when no statement did.
         downgrade_error: Why the downgrade failed or refused.
+        downgrade_error_type: Class of the exception that ended the downgrade, such as `NotImplementedError`; None where
+            there was none.
         tables: Tables that existed before, as the sandbox filled them.
         before: Catalog before the upgrade.
         after: Catalog after it; None when it failed.
         restored: Catalog after the downgrade; None when it failed or was not run.
         safety_assured: Codes that the revision suppresses, with their reasons.
         source: Text of its file.
+        unfilled: Tables that got fewer rows than asked for, with the reason.
+        calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
+        compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
+        undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
     """
 
     revision: str
@@ -134,12 +159,17 @@ class RevisionTrace:
     downgrade: tuple[StatementTrace, ...] | None = None
     error: str | None = None
     downgrade_error: str | None = None
+    downgrade_error_type: str | None = None
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     before: SchemaSnapshot | None = None
     after: SchemaSnapshot | None = None
     restored: SchemaSnapshot | None = None
     safety_assured: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    unfilled: Mapping[str, str] = field(default_factory=dict)
+    calibration: tuple[CalibrationRun, ...] = ()
+    compatibility: Compatibility | None = None
+    undone: DataDifference | None = None
 
     @property
     def locks(self) -> dict[str, LockMode]:
@@ -158,25 +188,56 @@ class RevisionTrace:
 
 
 def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
-    """Join statements of the same text and line that follow each other, as batches do, into one with a count."""
-    folded: list[StatementTrace] = []
+    """Join what a loop executes again and again, up to some statements a turn, into one statement each with a count.
+
+    Statements are the same when line and text are; values written into the text may differ where only rows are read or
+    written.
+    """
+    folded: list[_Folded] = []
     for statement in statements:
-        last = folded[-1] if folded else None
-        if last is not None and _same(last, statement):
-            folded[-1] = _join(last, statement)
-        else:
-            folded.append(statement)
-    return tuple(folded)
+        folded.append(_Folded(statement, statement.transaction))
+        for turn in range(1, min(_LONGEST_TURN, len(folded) // 2) + 1):
+            earlier, later = folded[-2 * turn : -turn], folded[-turn:]
+            if all(_same(one.statement, other.statement) for one, other in zip(earlier, later, strict=True)):
+                folded[-2 * turn :] = [_joined(one, other) for one, other in zip(earlier, later, strict=True)]
+                break
+    return tuple(one.statement for one in folded)
+
+
+class _Folded(NamedTuple):
+    statement: StatementTrace
+    last_transaction: int | None
+
+
+_LONGEST_TURN = 6  # statements in a loop's body
+_VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
 
 def _same(one: StatementTrace, other: StatementTrace) -> bool:
-    return (one.sql, one.line, one.transaction is None, one.error, other.error) == (
-        other.sql,
+    if (one.line, one.transaction is None, one.error, other.error) != (
         other.line,
         other.transaction is None,
         None,
         None,
+    ):
+        return False
+    return one.sql == other.sql or (
+        one.line is not None
+        and not (_changes_schema(one) or _changes_schema(other))
+        and _VALUES.sub("?", one.sql) == _VALUES.sub("?", other.sql)
     )
+
+
+def _changes_schema(statement: StatementTrace) -> bool:
+    return bool(
+        statement.created or statement.altered or statement.dropped or statement.rewritten or statement.indexes_built
+    )
+
+
+def _joined(one: _Folded, other: _Folded) -> _Folded:
+    again = one.last_transaction is not None and one.last_transaction == other.statement.transaction
+    transactions = one.statement.transactions + other.statement.transactions - again
+    return _Folded(replace(_join(one.statement, other.statement), transactions=transactions), other.last_transaction)
 
 
 def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:

@@ -248,6 +248,123 @@ def test_triggers_run_or_are_switched_off_for_the_fill(empty: psycopg.Connection
     assert _value(empty, "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'refusing'") == "A"
 
 
+def test_checks_that_exclude_each_other_column_by_column(empty: psycopg.Connection[Any]) -> None:
+    """Where one kind of row alone suits all checks on several columns together, rows are of that kind."""
+    empty.execute("""
+        CREATE TABLE users (
+            id serial PRIMARY KEY, username text NOT NULL UNIQUE, email text UNIQUE, hash bytea, salt bytea,
+            client text, ldap text, method text NOT NULL CHECK (method IN ('LOCAL', 'OAUTH2', 'LDAP')),
+            CHECK (method = 'LDAP' OR email IS NOT NULL),
+            CHECK (method <> 'LOCAL' OR (hash IS NOT NULL AND salt IS NOT NULL AND client IS NULL AND ldap IS NULL)),
+            CHECK (method <> 'LDAP' OR (client IS NULL AND (email IS NOT NULL OR ldap IS NOT NULL))),
+            CHECK (method <> 'OAUTH2' OR ldap IS NULL),
+            CHECK (method = 'LOCAL' OR (hash IS NULL AND salt IS NULL))
+        )
+    """)
+    assert fill(empty, ROWS) == Filled({"public.users": ROWS}, ())
+
+
+def test_parents_of_the_kind_that_a_child_may_have(empty: psycopg.Connection[Any]) -> None:
+    """A check of the child narrows the parents, of which there are then so many more that each child has its own."""
+    empty.execute("""
+        CREATE TABLE evaluators (
+            id serial PRIMARY KEY, name text NOT NULL, kind text NOT NULL CHECK (kind IN ('LLM', 'CODE', 'BUILTIN')),
+            UNIQUE (kind, id)
+        );
+        CREATE TABLE llm_evaluators (
+            id int PRIMARY KEY, kind text NOT NULL DEFAULT 'LLM' CHECK (kind = 'LLM'),
+            FOREIGN KEY (kind, id) REFERENCES evaluators (kind, id)
+        )
+    """)
+    filled = fill(empty, ROWS)
+    assert filled.problems == ()
+    assert filled.tables["public.llm_evaluators"] == ROWS
+    assert 2 * ROWS < filled.tables["public.evaluators"] == _count(empty, "public.evaluators")
+
+
+def test_checks_on_json_and_on_what_is_generated_from_it(empty: psycopg.Connection[Any]) -> None:
+    """Objects get the keys that checks, generated columns and unique indexes look for."""
+    empty.execute("""
+        CREATE TABLE messages (
+            message jsonb NOT NULL, message_id text NOT NULL UNIQUE GENERATED ALWAYS AS (message ->> 'id') STORED,
+            CHECK (message_id ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$')
+        );
+        CREATE TABLE settings (value json NOT NULL CHECK (
+            value ->> 'mode' IN ('light', 'dark') AND value -> 'mode' IS NOT NULL
+        ));
+        CREATE TABLE events (body jsonb NOT NULL CHECK (body ? 'name' AND jsonb_typeof(body -> 'name') = 'number'))
+    """)
+    filled = fill(empty, ROWS)
+    assert filled.problems == ()
+    assert _value(empty, "SELECT count(DISTINCT value ->> 'mode') FROM settings") == 2
+
+
+def test_texts_that_can_be_read_as_something_else(empty: psycopg.Connection[Any]) -> None:
+    """When asked for, text that nothing speaks against is readable as JSON, as a number, as a UUID."""
+    empty.execute("CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, short varchar(8) NOT NULL)")
+    conversions: dict[str, LiteralString] = {
+        "json": "ALTER TABLE t ALTER v TYPE json USING v::json",
+        "double precision": "ALTER TABLE t ALTER v TYPE float8 USING v::float8",
+        "uuid": "ALTER TABLE t ALTER v TYPE uuid USING v::uuid",
+    }
+    for kind, conversion in conversions.items():
+        empty.execute("TRUNCATE t")
+        assert fill(empty, ROWS, texts_as=kind).problems == ()
+        empty.execute(conversion)
+        empty.execute("ALTER TABLE t ALTER v TYPE text")
+    empty.execute("TRUNCATE t")
+    assert fill(empty, ROWS, texts_as="nothing").problems == ()
+
+
+def test_indexes_are_whole_after_a_large_fill(empty: psycopg.Connection[Any]) -> None:
+    """Indexes that are built after the rows are valid and hold all of them; an invalid one stays as it was."""
+    empty.execute("""
+        CREATE EXTENSION vector;
+        CREATE TABLE parent (id int PRIMARY KEY);
+        CREATE TABLE t (id serial PRIMARY KEY, parent_id int REFERENCES parent, v vector(3), w text);
+        CREATE INDEX by_parent ON t (parent_id);
+        CREATE INDEX by_word ON t (lower(w));
+        CREATE INDEX near ON t USING hnsw (v vector_l2_ops);
+        CREATE INDEX broken ON t (w);
+        UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass
+    """)
+    rows = 6_000
+    filled = fill(empty, rows, {"public.t"})
+    assert filled.problems == ()
+    assert filled.tables == {"public.parent": 2_000, "public.t": rows}
+    invalid = "SELECT string_agg(indexrelid::regclass::text, ' ') FROM pg_index WHERE NOT (indisvalid AND indisready)"
+    assert _value(empty, invalid) == "broken"
+    assert _value(empty, "SELECT reltuples FROM pg_class WHERE relname = 'by_word'") == rows
+    empty.execute("SET enable_seqscan = off")
+    assert _value(empty, "SELECT count(*) FROM t WHERE lower(w) = 'value-5999'") == 1
+    assert _value(empty, "SELECT current_setting('session_replication_role')") == "origin"
+
+
+def test_rows_that_lack_a_parent_are_refused_in_the_quick_way_too(empty: psycopg.Connection[Any]) -> None:
+    """A foreign key on a partition of the parents, or one of rows that were there, is looked at; none is broken."""
+    empty.execute("""
+        CREATE TABLE parent (id int NOT NULL, kind int NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+        CREATE TABLE parent_1 PARTITION OF parent FOR VALUES IN (1);
+        CREATE TABLE parent_2 PARTITION OF parent FOR VALUES IN (2);
+        CREATE TABLE child (id serial PRIMARY KEY, parent_id int NOT NULL, kind int NOT NULL);
+        ALTER TABLE child ADD FOREIGN KEY (parent_id, kind) REFERENCES parent_2 (id, kind);
+        ALTER TABLE child ADD FOREIGN KEY (parent_id, kind) REFERENCES parent (id, kind);
+    """)
+    filled = fill(empty, ROWS)
+    assert filled.problems == ()
+    orphans = "SELECT count(*) FROM child c WHERE NOT EXISTS (SELECT FROM parent_2 p WHERE p.id = c.parent_id)"
+    assert _value(empty, orphans) == 0
+
+
+def test_a_full_database_is_only_counted(migrated_url: str) -> None:
+    """The second fill neither reads the whole catalog nor analyzes: it asks two questions."""
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        fill(connection, ROWS)
+        connection.execute("CREATE TEMP TABLE dummy ()")
+        assert fill(connection, ROWS) == Filled({}, ())
+        assert fill(connection, ROWS, {"public.users"}) == Filled({}, ())
+
+
 def test_rows_that_are_there_stay(empty: psycopg.Connection[Any]) -> None:
     """A table is filled up around its rows; one that has enough is not touched."""
     empty.execute("""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.database.migration.revision_tracer import Project, SandboxRevisionTracer
+from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
 from adapter.outbound.database.migration.sandbox import ServerSandbox
 from adapter.outbound.database.migration.tracer import Agent
 from domain.migration.analysis import RevisionAnalysis, analyze
@@ -42,7 +43,8 @@ def run(example: Example, sandbox: ServerSandbox, agent: Agent, folder: Path) ->
     setup = "\n".join(f"op.execute(sa.text({part!r}))" for part in statements) or "pass"
     history.add("r1", None, setup)
     history.add("r2", "r1", example.upgrade, example.downgrade)
-    tracer = SandboxRevisionTracer(Project(history.plain_ini()), sandbox, agent, ROWS)
+    databases = RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent)
+    tracer = SandboxRevisionTracer(databases)
     (entry,) = tracer.history().select("r2")
     return analyze(tracer.trace(entry))
 

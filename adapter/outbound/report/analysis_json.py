@@ -3,6 +3,7 @@
 schema        "hexalembic.analysis/1"
 postgres      version of the sandbox, such as "18.6"
 pgvector      version there, or null
+unjudged      revisions of the range that are older than `start_after`
 revisions     in the order in which they run, each with
   revision, down_revision, path, message
   phase       "expand" | "migrate" | "contract"
@@ -11,12 +12,18 @@ revisions     in the order in which they run, each with
   strategy    {migration, index, rollback, why}
   locks       strongest mode of the upgrade on each table that existed before; ACCESS SHARE left out
   rewritten   tables that existed before and got another file
+  predicted_seconds, observed_seconds   [low, high] of the upgrade at the target, and what a deployment took; or null
+  unfilled    {table: why it got fewer rows than asked for}
   upgrade, downgrade   {statements, error}; downgrade is null when it was not run
-  windows     locks with the statements between which they are held, counted from 1
+  windows     locks with the statements between which they are held, counted from 1: they are released at the end of the
+              last; `held_ms` in the sandbox; `estimate_seconds` is [low, high]
+              at the target's size, or null where nothing was measured; `measured_rows` {table: [rows…]} names the sizes
+              at which the work that decides it was measured
   diagnostics {code, severity, statement, relation, message, help, fix, suppressed}
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from application.migration.analyze import AnalysisReport
@@ -39,6 +46,7 @@ def as_data(report: AnalysisReport) -> dict[str, Any]:
         "schema": SCHEMA,
         "postgres": report.postgres,
         "pgvector": report.pgvector,
+        "unjudged": report.unjudged,
         "revisions": [_revision(analysis) for analysis in report.revisions],
     }
 
@@ -65,11 +73,17 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         },
         "locks": {relation: mode.sql for relation, mode in trace.locks.items()},
         "rewritten": trace.rewritten,
+        "unfilled": dict(trace.unfilled),
+        "predicted_seconds": analysis.predicted_seconds,
+        "observed_seconds": analysis.observed_seconds,
         "upgrade": {"statements": [_statement(one) for one in trace.upgrade], "error": trace.error},
         "downgrade": None
         if trace.downgrade is None
         else {"statements": [_statement(one) for one in trace.downgrade], "error": trace.downgrade_error},
-        "windows": [_window(window) for window in analysis.windows],
+        "windows": [
+            _window(analysis, window, measured)
+            for window, measured in zip(analysis.windows, analysis.measured, strict=True)
+        ],
         "diagnostics": [_diagnostic(diagnostic) for diagnostic in analysis.diagnostics],
     }
 
@@ -87,12 +101,16 @@ def _statement(statement: StatementTrace) -> dict[str, Any]:
         "rows_written": {table: rows.total for table, rows in statement.rows.items()},
         "wal_bytes": statement.wal_bytes,
         "duration_ms": round(statement.duration_ms, 3),
+        "lock_timeout": statement.lock_timeout,
         "count": statement.count,
+        "transactions": statement.transactions,
         "error": statement.error,
     }
 
 
-def _window(window: LockWindow) -> dict[str, Any]:
+def _window(analysis: RevisionAnalysis, window: LockWindow, measured: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    statements = analysis.trace.upgrade[window.from_statement : window.to_statement + 1]
+    held = sum(statement.duration_ms for statement in statements)
     return {
         "relation": window.relation,
         "mode": window.mode.sql,
@@ -100,7 +118,9 @@ def _window(window: LockWindow) -> dict[str, Any]:
         "blocks_writes": window.blocks_writes,
         "from_statement": window.from_statement + 1,
         "to_statement": window.to_statement + 1,
-        "estimate_seconds": window.estimate_seconds,
+        "estimate_seconds": window.estimate_seconds and [round(seconds, 6) for seconds in window.estimate_seconds],
+        "held_ms": round(held, 3),
+        "measured_rows": {table: list(rows) for table, rows in measured.items()},
     }
 
 

@@ -1,5 +1,6 @@
 """The analysis as Markdown: a comment under a pull request."""
 
+from adapter.outbound.report.waiting import waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -13,8 +14,9 @@ def render(report: AnalysisReport) -> str:
     lines += ["| revision | what | verdict | strongest locks | strategy |", "|---|---|---|---|---|"]
     lines += [_row(analysis) for analysis in report.revisions]
     for analysis in report.revisions:
-        if analysis.diagnostics:
-            lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", ""]
+        waiting = [f"- `{window.relation}` {window.mode.sql}: {clause}" for window, clause in waits(analysis)]
+        if analysis.diagnostics or waiting:
+            lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", "", *waiting]
             for diagnostic in analysis.diagnostics:
                 lines += _section(diagnostic)
     return "\n".join(lines)

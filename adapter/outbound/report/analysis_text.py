@@ -8,6 +8,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from adapter.outbound.report.waiting import predicted_against_observed, waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -36,6 +37,8 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
     extension = f", pgvector {report.pgvector}" if report.pgvector else ""
     if not count:
         verdict = "no revision in this range"
+    if report.unjudged:
+        verdict += f", {report.unjudged} up to start_after not judged"
     console.print(Text(f"{verdict} (measured on Postgres {report.postgres}{extension})", style="bold"))
     return buffer.getvalue().rstrip("\n")
 
@@ -49,9 +52,21 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
     _fact(console, "locks", locks or "none on tables that existed before")
     if trace.rewritten:
         _fact(console, "rewritten", ", ".join(trace.rewritten))
+    if waiting := waits(analysis):
+        lines = [f"{window.relation} {window.mode.sql}, {clause}" for window, clause in waiting]
+        _fact(console, "windows", "\n".join(lines))
+    if observed := predicted_against_observed(analysis):
+        _fact(console, "took", observed)
     strategy = analysis.strategy
     decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
     _fact(console, "strategy", decided)
+    if verbose and trace.unfilled:
+        tables = (
+            f"{table} has {trace.tables[table].rows} ({reason})"
+            for table, reason in trace.unfilled.items()
+            if table in trace.tables
+        )
+        _fact(console, "few rows", "; ".join(tables))
     if verbose:
         for reason in strategy.why:
             _indented(console, reason, 13)

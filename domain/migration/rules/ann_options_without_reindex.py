@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, bare, kept, statement_of
+from domain.migration.judging import attributes, bare, execute, in_autocommit, kept, statement_of
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -57,7 +57,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(after["table"]),
                 f"The options of {name} change, but the index stays as it was built.",
                 "Build it again, concurrently.",
-                f'with op.get_context().autocommit_block():\n    op.execute("REINDEX INDEX CONCURRENTLY {name}")\n',
+                in_autocommit(execute(f"REINDEX INDEX CONCURRENTLY {name}")),
             )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, concurrently, work_diagnostics
+from domain.migration.judging import Cause, attributes, concurrently, execute, in_autocommit, work_diagnostics
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -49,9 +49,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     for name in item.work.indexes:
         definition = attributes(trace.after, "index", name).get("definition")
         if ("index", name) in before:
-            blocks.append(
-                f'with op.get_context().autocommit_block():\n    op.execute("REINDEX INDEX CONCURRENTLY {name}")\n'
-            )
+            blocks.append(in_autocommit(execute(f"REINDEX INDEX CONCURRENTLY {name}")))
         elif definition:
             blocks.append(concurrently(definition))
     return "".join(blocks) or None

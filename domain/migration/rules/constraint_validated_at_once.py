@@ -21,7 +21,16 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, concurrently, constraints_on, work_diagnostics
+from domain.migration.judging import (
+    Cause,
+    attributes,
+    concurrently,
+    constraints_on,
+    execute,
+    in_autocommit,
+    split,
+    work_diagnostics,
+)
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -56,24 +65,33 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         found = [_form(trace, table, name) for name in constraints_on(trace, table, item.work.statement)]
         text = "".join(form for form in found if form)
         if text:
-            return text
+            return _columns(trace, table, item.work.statement) + text
     return None
+
+
+def _columns(trace: RevisionTrace, table: str, statement: int) -> str:
+    """Add the columns that came with the constraint, in one statement, before it."""
+    made = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
+    return "".join(
+        execute(f"ALTER TABLE {table} ADD COLUMN {split(name)[1]} {attributes(trace.after, 'column', name)['type']}")
+        for name in sorted(made)
+        if split(name)[0] == table
+    )
 
 
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
     held = attributes(trace.after, "constraint", constraint)
-    name, kind, definition = bare(constraint), held.get("type"), held.get("definition")
+    name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
     if kind in {"check", "foreign key"}:
         return (
-            f'op.execute("""ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID""")\n'
-            "# In the next revision, or after this block has committed:\n"
-            "with op.get_context().autocommit_block():\n"
-            f'    op.execute("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")\n'
+            execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
+            + "# In the next revision, or here, where the block commits first:\n"
+            + in_autocommit(execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
         )
     if kind in {"unique", "primary key"}:
-        schema = table.rpartition(".")[0]
+        schema = split(table)[0]
         built = attributes(trace.after, "index", f"{schema}.{name}").get("definition")
         if built:
             adopt = f"ALTER TABLE {table} ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {name}"
-            return f'{concurrently(built)}op.execute("{adopt}")\n'
+            return concurrently(built) + execute(adopt)
     return None

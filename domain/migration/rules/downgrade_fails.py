@@ -29,10 +29,10 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find a downgrade that broke off and did not refuse."""
-    failed = next((one for one in trace.downgrade or () if one.error is not None), None)
-    if refuses(trace) or (failed is None and trace.downgrade_error is None):
+    """Find a downgrade that broke off and did not refuse; an error that it caught itself is its own affair."""
+    if trace.downgrade_error is None or refuses(trace):
         return
+    failed = next((one for one in reversed(trace.downgrade or ()) if one.error is not None), None)
     error = failed.error if failed is not None else trace.downgrade_error
     where = f" at {' '.join(failed.sql.split())}" if failed is not None else ""
     yield Diagnostic(

@@ -1,4 +1,4 @@
-"""A table, column, view or function that the code before reads is gone, or has another name.
+"""A table, column, view, function or sequence that the code before uses is gone, or has another name.
 
 While a deployment goes on, the old code still runs: its statements name what is no longer there and fail at once. The
 safe way is a parallel change: add the new thing, write both, move readers over, and drop the old thing in a revision
@@ -14,7 +14,17 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import added, attributes, bare, names_of, removed, schema_argument, split, statement_of
+from domain.migration.judging import (
+    added,
+    attributes,
+    bare,
+    execute,
+    names_of,
+    removed,
+    schema_argument,
+    split,
+    statement_of,
+)
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -45,8 +55,29 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if split(name)[0] not in containers or split(name)[0] in reachable
     ]
     gone += [("function", name) for name in removed(trace, "function") if _callable(trace, name)]
+    gone += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]
     for kind, name in gone:
         yield _diagnostic(trace, kind, name)
+    for name in removed(trace, "table"):
+        if _is_read_only(trace, name):
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "view", name),
+                name,
+                f"The table {name} is a view now that Postgres cannot write through: INSERT, UPDATE and DELETE of the "
+                "code that ran before fail.",
+                "Let the view show one table, without joins and groups, or give it INSTEAD OF triggers.",
+            )
+
+
+def _is_read_only(trace: RevisionTrace, view: str) -> bool:
+    """Tell whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it."""
+    held = attributes(trace.after, "view", view)
+    if not held or any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
+        return False
+    source = str(held["definition"]).partition("FROM ")[2].partition(" WHERE ")[0]
+    return held.get("kind") == "materialized view" or "," in source or _MORE.search(str(held["definition"])) is not None
 
 
 def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
@@ -82,19 +113,38 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if new is None:
         return None
     if kind == "table":
-        return (
-            f'op.rename_table("{bare(name)}", "{bare(new)}"{schema_argument(name)})\n'
-            f'op.execute("CREATE VIEW {name} AS TABLE {new}")\n'
+        return f'op.rename_table("{bare(name)}", "{bare(new)}"{schema_argument(name)})\n' + execute(
+            f"CREATE VIEW {name} AS TABLE {new}"
         )
     if kind == "column":
         table, held = split(name)[0], attributes(trace.before, kind, name)
         return (
-            f'op.execute("ALTER TABLE {table} ADD COLUMN {bare(new)} {held["type"]}")\n'
-            f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.\n"
+            execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {held['type']}")
+            + f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.\n"
         )
     return None
 
 
+_MORE = re.compile(
+    r"^\s*WITH\b|\bDISTINCT\b|\bJOIN\b|\bGROUP BY\b|\bHAVING\b|\bUNION\b|\bINTERSECT\b|\bEXCEPT\b|\bLIMIT\b"
+)
+
+
 def _callable(trace: RevisionTrace, function: str) -> bool:
     definition = str(attributes(trace.before, "function", function).get("definition", ""))
-    return re.search(r"\bRETURNS\s+(event_)?trigger\b", definition, re.IGNORECASE) is None
+    if re.search(r"\bRETURNS\s+(event_)?trigger\b", definition, re.IGNORECASE):
+        return False
+    return not any(_takes_calls_of(trace, new, function) for new in added(trace, "function"))
+
+
+def _takes_calls_of(trace: RevisionTrace, new: str, old: str) -> bool:
+    """Tell whether a new function of the same name has the same first arguments, and defaults for all others."""
+    (name, arguments), (old_name, old_arguments) = (one.removesuffix(")").split("(", 1) for one in (new, old))
+    given, wanted = ([part for part in text.split(",") if part] for text in (old_arguments, arguments))
+    head = str(attributes(trace.after, "function", new).get("definition", "")).partition("RETURNS")[0]
+    return name == old_name and wanted[: len(given)] == given and head.count("DEFAULT ") >= len(wanted) - len(given)
+
+
+def _is_free(trace: RevisionTrace, sequence: str) -> bool:
+    """Tell whether no column owns a sequence, so that code which wants its numbers names it."""
+    return attributes(trace.before, "sequence", sequence).get("owned_by") is None

@@ -10,7 +10,7 @@ Postgres refuses that (SQLSTATE 55P04), as an index could hold the value after a
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import Failure, failures, label
+from domain.migration.judging import Failure, execute, failures, in_autocommit, label
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -41,7 +41,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     """Find what Postgres refused."""
     for index, statement in failures(trace, Failure.ENUM_VALUE):
         adding = [one.sql for one in trace.upgrade[:index] if "ADD VALUE" in one.sql.upper()]
-        block = "".join(f'    op.execute("""{text}""")\n' for text in adding)
+        block = in_autocommit(*map(execute, adding)) if adding else None
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -49,5 +49,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
-            f"with op.get_context().autocommit_block():\n{block}" if block else None,
+            block,
         )

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import label
+from domain.migration.judging import execute, in_autocommit, label
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -62,7 +62,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, number)} would keep an invalid {name} that an earlier attempt left.",
             "Drop the index concurrently if it exists, then build it.",
-            "with op.get_context().autocommit_block():\n"
-            f'    op.execute("DROP INDEX CONCURRENTLY IF EXISTS {name}")\n'
-            f'    op.execute("""{build}""")\n',
+            in_autocommit(execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"), execute(build)),
         )

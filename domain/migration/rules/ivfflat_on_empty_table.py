@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import emptied_before
-from domain.migration.judging import added, attributes, index_uses, split, statement_of
+from domain.migration.judging import added, attributes, execute, index_uses, split, statement_of
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
@@ -50,7 +50,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                 table,
                 f"The IVFFlat index {name} is built when {table} has no vectors: its lists mean nothing.",
                 "Build it after the rows are there, or use HNSW.",
-                f'op.execute("""{definition}""")\n',
+                execute(definition),
             )
 
 

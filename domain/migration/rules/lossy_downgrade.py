@@ -10,7 +10,7 @@ upgrade did not make destroys it. The safe way keeps the values until nobody can
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import is_truncate
+from domain.migration.impact import truncated
 from domain.migration.judging import attributes, names_of, refuses, split
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -95,7 +95,7 @@ def _dropped(statements: tuple[StatementTrace, ...], kind: str, name: str) -> bo
 
 
 def _emptied(statements: tuple[StatementTrace, ...], table: str) -> bool:
-    return any(is_truncate(statement) and table in statement.rewritten for statement in statements)
+    return any(table in truncated(statement) for statement in statements)
 
 
 def _rows(statements: tuple[StatementTrace, ...]) -> dict[str, RowCounts]:

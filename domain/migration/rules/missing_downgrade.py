@@ -34,7 +34,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         left = next(compare(trace.before, trace.restored).sentences())
         yield Diagnostic(CODE, SEVERITY, None, None, f"The downgrade does nothing: {left}.", advice)
         return
-    written = sorted({table for one in trace.upgrade for table, rows in one.rows.items() if rows.total})
+    written = sorted(
+        {table for one in trace.upgrade for table, rows in one.rows.items() if rows.total and table in trace.tables}
+    )
     if written:
         message = f"The downgrade does nothing: the rows that the upgrade wrote in {', '.join(written)} stay."
         yield Diagnostic(CODE, Severity.WARNING, None, written[0], message, advice)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, work_diagnostics
+from domain.migration.judging import Cause, execute, in_autocommit, work_diagnostics
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -48,4 +48,4 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     text = trace.upgrade[item.work.statement].sql
     if "not valid" in text.lower():
         return None
-    return f'with op.get_context().autocommit_block():\n    op.execute("""{text}""")\n'
+    return in_autocommit(execute(text))

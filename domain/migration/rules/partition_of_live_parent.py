@@ -17,6 +17,7 @@ from domain.migration.judging import (
     attributes,
     blocking_tables,
     end_of,
+    execute,
     label,
     statement_of,
     work_diagnostics,
@@ -74,6 +75,6 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     parent,
                     f"{label(trace, statement)} stops reads and writes of {parent} {end_of(window)}.",
                     _ADVICE,
-                    f'op.execute("CREATE TABLE {table} (LIKE {parent} INCLUDING ALL)")\n'
-                    f'op.execute("ALTER TABLE {parent} ATTACH PARTITION {table} {held["partition_bound"]}")\n',
+                    execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL)")
+                    + execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {held['partition_bound']}"),
                 )

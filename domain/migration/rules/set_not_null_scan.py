@@ -14,7 +14,17 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, kept, schema_argument, split, work_diagnostics
+from domain.migration.judging import (
+    Cause,
+    attributes,
+    bare,
+    execute,
+    in_autocommit,
+    kept,
+    schema_argument,
+    split,
+    work_diagnostics,
+)
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -48,7 +58,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = item.work.table
     columns = [
-        bare(name)
+        split(name)[1]
         for name in kept(trace, "column")
         if split(name)[0] == table
         and attributes(trace.after, "column", name)["not_null"]
@@ -58,12 +68,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
 
 
 def _dance(table: str, column: str) -> str:
-    own, check_name, schema = bare(table), f"ck_{bare(table)}_{column}_not_null", schema_argument(table)
+    own, schema = bare(table), schema_argument(table)
+    check_name = f"ck_{own}_{bare(column)}_not_null".lower()
     return (
-        f'op.create_check_constraint("{check_name}", "{own}", "{column} IS NOT NULL"{schema}, '
+        f'op.create_check_constraint("{check_name}", "{own}", \'{column} IS NOT NULL\'{schema}, '
         "postgresql_not_valid=True)\n"
-        "with op.get_context().autocommit_block():\n"
-        f'    op.execute("ALTER TABLE {table} VALIDATE CONSTRAINT {check_name}")\n'
-        f'op.alter_column("{own}", "{column}", nullable=False{schema})\n'
+        + in_autocommit(execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {check_name}"))
+        + f'op.alter_column("{own}", "{bare(column)}", nullable=False{schema})\n'
         f'op.drop_constraint("{check_name}", "{own}"{schema})\n'
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import is_concurrent
-from domain.migration.judging import label
+from domain.migration.judging import execute, in_autocommit, label
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -60,10 +60,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"{label(trace, index)} runs under lock_timeout {statement.lock_timeout}: any older transaction of the "
                 "database that lasts longer kills it and leaves an invalid index.",
                 "Give it a lock_timeout of its own: 0, or minutes.",
-                "with op.get_context().autocommit_block():\n"
-                '    op.execute("SET lock_timeout = 0")\n'
-                f'    op.execute("""{statement.sql}""")\n'
-                '    op.execute("RESET lock_timeout")\n',
+                in_autocommit(execute("SET lock_timeout = 0"), execute(statement.sql), execute("RESET lock_timeout")),
             )
 
 

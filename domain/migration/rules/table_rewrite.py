@@ -15,7 +15,18 @@ from dataclasses import replace
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, added, attributes, bare, kept, schema_argument, split, work_diagnostics
+from domain.migration.judging import (
+    Cause,
+    added,
+    attributes,
+    bare,
+    execute,
+    kept,
+    schema_argument,
+    split,
+    suffixed,
+    work_diagnostics,
+)
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -82,7 +93,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
 
 def _add(trace: RevisionTrace, column: str, suffix: str) -> str:
     held, (table, own) = attributes(trace.after, "column", column), split(column)
-    text = f'op.execute("ALTER TABLE {table} ADD COLUMN {bare(own)}{suffix} {held["type"]}")\n'
+    text = execute(f"ALTER TABLE {table} ADD COLUMN {suffixed(own, suffix)} {held['type']}")
     if held.get("default") and not suffix:
         text += (
             f'op.alter_column("{bare(table)}", "{bare(own)}", '

@@ -1,7 +1,8 @@
 """A vector column loses its dimensions while an ANN index still has them.
 
 `vector(64)` to `vector` is a change of the catalog only, but the index goes on to accept 64 dimensions and nothing
-else: the first row of another model fails on INSERT. The safe way is a column for each model.
+else: the first row of another model fails on INSERT. Worse, nobody can build it again: REINDEX fails, and so does the
+restore of a dump. The safe way is a column for each model; or an index over `(embedding::vector(64))` before.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
 CODE = "undeclared-dimension-under-index"
-SEVERITY = Severity.WARNING
+SEVERITY = Severity.ERROR
 _TABLE = """
 CREATE EXTENSION IF NOT EXISTS vector;
 CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));
@@ -44,6 +45,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     statement_of(trace, "column", column),
                     table,
                     f"{column} has no dimensions any more, but {index} still takes {before[1]} only: rows of any other "
-                    "number fail.",
+                    "number fail, and so does REINDEX and the restore of a dump.",
                     "Keep the dimensions, and give each embedding model a column of its own.",
                 )

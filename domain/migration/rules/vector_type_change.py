@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, vector_type_changes, work_diagnostics
+from domain.migration.judging import Cause, attributes, bare, execute, suffixed, vector_type_changes, work_diagnostics
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -52,7 +52,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = item.work.table
     text = ""
     for name in vector_type_changes(trace, table):
-        new, type_name = f"{bare(name)}_new", attributes(trace.after, "column", name)["type"]
-        text += f'op.execute("ALTER TABLE {table} ADD COLUMN {new} {type_name}")\n'
+        new, type_name = suffixed(name, "_new"), attributes(trace.after, "column", name)["type"]
+        text += execute(f"ALTER TABLE {table} ADD COLUMN {new} {type_name}")
         text += f"# Next revisions: fill {new} in batches, build its index concurrently, switch, drop {bare(name)}.\n"
     return text or None

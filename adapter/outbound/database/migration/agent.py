@@ -6,13 +6,18 @@ One file on purpose: it is run as a script by an interpreter that has none of ou
 - `config`: path of an `alembic.ini` or a `pyproject.toml`; `name`: its section (default `alembic`).
 - `cwd`: the directory to work in.
 - `conninfo`: `host`, `port`, `user`, `password`, `dbname` of the sandbox database.
-- `command`: `revisions`, `upgrade`, `downgrade`, or `undo` (the downgrade of just the one revision).
-- `revision`: target of the command.
+- `command`: `revisions` (report the history, and run env.py without any revision, so that later jobs find everything
+  imported), `setup`, `upgrade`, `downgrade`, `undo` (the downgrade of just the one revision), or `check` (whether the
+  models match).
+- `revision`: target of the command; for `setup` a `module:function` of the project.
 - `trace`: whether statements are traced.
 - `environment`: variables to set. An empty value or None stands for the sandbox's URL, a scheme such as
   `postgresql+asyncpg` for that URL with that scheme.
 - `x_arguments`: what `alembic -x` would be given.
 - `statement_timeout_ms`: after how many milliseconds the server cancels a statement; 0 for never.
+- `kill_after`: the process kills itself after so many statements of a traced function, before it commits; 0 for never.
+- `guard`: refuse what reaches beyond the database: roles, tablespaces, settings of the server. Other databases are
+  refused in any case.
 - `events`, `answers`: file descriptors; JSON lines are written to the first and read from the second.
 
 Lines have an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (of a history), `begin`,
@@ -23,13 +28,19 @@ Lines have an `event`: `started` and `exited` (of a job's process), `revision`, 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import functools
+import gc
 import importlib
 import importlib.util
+import inspect
 import json
+import operator
 import os
 import re
+import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -58,6 +69,11 @@ _TRANSACTION_COMMAND = re.compile(
 _END = re.compile(r"\s*(commit|end|rollback|abort)\b", re.IGNORECASE)
 _SAVEPOINT = re.compile(
     r"\s*(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*", re.IGNORECASE
+)
+# What outlives a database, or is another.
+_OTHER_DATABASES = re.compile(r"\s*(create|drop)\s+database\b", re.IGNORECASE)
+_BEYOND = re.compile(
+    r"\s*((create|alter|drop)\s+(role|user(?!\s+mapping)|group|tablespace)|alter\s+system)\b", re.IGNORECASE
 )
 _SETTING = re.compile(r"\s*(set|reset|show)\s", re.IGNORECASE)
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
@@ -304,9 +320,14 @@ class Channel:
 
 
 class Sandbox:
-    """The one database that this process may reach."""
+    """The one database that this process may reach; each job has its own."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self) -> None:
+        self.guard = False
+        self.settings: dict[str, str] = {}
+
+    def point_at(self, job: dict[str, Any]) -> None:
+        """Take the address of a job's database."""
         given = job["conninfo"]
         self.host = str(given["host"])
         self.port = int(given.get("port") or 5432)
@@ -314,6 +335,7 @@ class Sandbox:
         self.password = given.get("password") or None
         self.database = str(given["dbname"])
         self.sslmode = given.get("sslmode")
+        self.guard = bool(job.get("guard"))
         self.settings = {}
         if job.get("statement_timeout_ms"):
             self.settings["statement_timeout"] = str(job["statement_timeout_ms"])
@@ -438,6 +460,13 @@ def redirect_engines(sandbox: Sandbox) -> None:
             cargs[:] = []
         cparams.clear()
         cparams.update(replaced)
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        found = _OTHER_DATABASES.match(statement) or (_BEYOND.match(statement) if sandbox.guard else None)
+        if found:
+            command = " ".join(found[0].upper().split())
+            raise RefusedError(f"refused {command}: it reaches beyond the sandbox's database")
 
 
 class Catalog:
@@ -586,8 +615,9 @@ class Session:
 class Tracer:
     """Takes over the execution of statements while a revision runs."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, kill_after: int = 0) -> None:
         self._channel = channel
+        self._left = kill_after
         self._run: Run | None = None
         self._catalog: Catalog | None = None
         self._pid: int | None = None
@@ -825,6 +855,9 @@ class Tracer:
 
     def _send(self, run: Run, report: dict[str, Any]) -> None:
         self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
@@ -968,17 +1001,13 @@ def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
         os.environ.pop(variable, None)
     with suppress(Exception):  # a value that does not interpolate is nobody's URL
         scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
-        default = "postgresql" if importlib.util.find_spec("psycopg2") else "postgresql+psycopg"
-        url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else default)
+        url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else _scheme())
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
 
 
-def list_revisions(config: Any, channel: Channel) -> None:
+def list_revisions(script: Any, channel: Channel) -> None:
     """Report the history from base to heads."""
-    from alembic.script import ScriptDirectory
-
-    script = ScriptDirectory.from_config(config)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         revisions = list(script.walk_revisions())
@@ -999,6 +1028,8 @@ def list_revisions(config: Any, channel: Channel) -> None:
             branch_labels=sorted(one.branch_labels or ()),
             is_head=one.revision in heads,
             safety_assured=assured if isinstance(assured, dict) else {},
+            lossy_downgrade=getattr(one.module, "lossy_downgrade", None),
+            irreversible=getattr(one.module, "irreversible", None),
         )
 
 
@@ -1006,19 +1037,164 @@ def _tuple(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def undo(config: Any, revision: str) -> None:
-    """Run the downgrade of one revision, and no other's, whatever branches there are."""
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.runtime.migration import MigrationStep
+class Worker:
+    """Does jobs; what it has ready is inherited by the processes that it forks for them."""
+
+    def __init__(self) -> None:
+        self._sandbox = Sandbox()
+        self._script: Any = None
+        self._redirected = False
+
+    def run(self, job: dict[str, Any]) -> None:
+        """Do a job, report how it ended, and end the process."""
+        _no_input()
+        channel = Channel(job["events"], job.get("answers"))
+        channel.send("started", pid=os.getpid())
+        try:
+            self._work(job, channel)
+        except BaseException as error:  # noqa: BLE001 - whatever a project does is data
+            channel.send("error", **_culprit(error), traceback=traceback.format_exc())
+        channel.send("done")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)  # threads and exit handlers of the project have no say
+
+    def prepare(self, job: dict[str, Any]) -> bool:
+        """Read the history and import what env.py imports, here, for all jobs to come.
+
+        Returns:
+            Whether this process can still be forked: nothing failed, and no thread was left running.
+        """
+        channel = Channel(job["events"], None)
+        kept = os.dup(0)
+        _no_input()
+        ready = False
+        try:
+            config = self._configured(job)
+            self._script = _script(config)
+            list_revisions(self._script, channel)
+        except BaseException as error:  # noqa: BLE001 - whatever a project does is data
+            channel.send("error", **_culprit(error), traceback=traceback.format_exc())
+        else:
+            # an env.py that fails says so when a revision runs
+            with suppress(BaseException):
+                _run_env(config, self._script, lambda _heads, _context: [], "heads")
+                _close_engines()
+                ready = not _has_threads()
+        os.dup2(kept, 0)
+        os.close(kept)
+        gc.freeze()
+        channel.send("done")
+        return ready
+
+    def _configured(self, job: dict[str, Any]) -> Any:
+        if job.get("cwd"):
+            os.chdir(job["cwd"])
+        self._sandbox.point_at(job)
+        if not self._redirected:
+            redirect_drivers(self._sandbox)
+            redirect_engines(self._sandbox)
+            self._redirected = True
+        return configure(job, self._sandbox)
+
+    def _work(self, job: dict[str, Any], channel: Channel) -> None:
+        config = self._configured(job)
+        if job["command"] == "setup":
+            set_up(job["revision"], self._sandbox)
+            return
+        tracer = None
+        if job.get("trace"):
+            tracer = Tracer(channel, job.get("kill_after") or 0)
+            tracer.install()
+        watch_revisions(channel, tracer)
+        script = self._script or _script(config)
+        target = job["revision"]
+        if job["command"] == "upgrade":
+            _run_env(config, script, lambda heads, _context: script._upgrade_revs(target, heads), target)  # noqa: SLF001
+        elif job["command"] == "downgrade":
+            _run_env(config, script, lambda heads, _context: script._downgrade_revs(target, heads), target)  # noqa: SLF001
+        elif job["command"] == "undo":
+            undo(config, script, target)
+        elif job["command"] == "check":
+            from alembic import command
+
+            command.check(config)
+        else:
+            raise ValueError(f"no command {job['command']!r}")
+
+
+def _script(config: Any) -> Any:
     from alembic.script import ScriptDirectory
 
-    script = ScriptDirectory.from_config(config)
+    return ScriptDirectory.from_config(config)
 
-    def steps(_heads: Any, _context: Any) -> list[Any]:
-        return [MigrationStep.downgrade_from_script(script.revision_map, script.get_revision(revision))]
 
-    with EnvironmentContext(config, script, fn=steps, as_sql=False, starting_rev=None, destination_rev=revision):
+def _run_env(config: Any, script: Any, steps: Callable[[Any, Any], Any], target: str) -> None:
+    """Run env.py as Alembic's commands do, with revisions that are loaded already."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    with EnvironmentContext(
+        config, script, fn=steps, as_sql=False, starting_rev=None, destination_rev=target, tag=None
+    ):
         script.run_env()
+
+
+def undo(config: Any, script: Any, revision: str) -> None:
+    """Run the downgrade of one revision, and no other's, whatever branches there are."""
+    from alembic.runtime.migration import MigrationStep
+
+    step = MigrationStep.downgrade_from_script(script.revision_map, script.get_revision(revision))
+    _run_env(config, script, lambda _heads, _context: [step], revision)
+
+
+def set_up(name: str, sandbox: Sandbox) -> None:
+    """Call a function of the project; one that takes an argument gets an engine, or a connection if it says so."""
+    from sqlalchemy import create_engine, pool
+
+    module, _, path = name.partition(":")
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    function = operator.attrgetter(path)(importlib.import_module(module))
+    engine = create_engine(sandbox.url(_scheme()), poolclass=pool.NullPool)
+    asked = [
+        one
+        for one in inspect.signature(function).parameters.values()
+        if one.default is one.empty and one.kind < one.VAR_POSITIONAL
+    ] or [one for one in inspect.signature(function).parameters.values() if one.name in {"bind", "engine"}]
+    with (
+        engine.begin()
+        if asked and "conn" in f"{asked[0].name} {asked[0].annotation}".lower()
+        else nullcontext(engine) as given
+    ):
+        result = function(given) if asked else function()
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+
+
+def _scheme() -> str:
+    return "postgresql" if importlib.util.find_spec("psycopg2") else "postgresql+psycopg"
+
+
+def _no_input() -> None:
+    """Let a project that asks a question get an end of file."""
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+
+
+def _close_engines() -> None:
+    """Let no connection be shared with a forked process."""
+    from sqlalchemy.engine import Engine
+
+    for one in gc.get_objects():
+        if issubclass(type(one), Engine):
+            with suppress(Exception):
+                one.dispose()
+
+
+def _has_threads() -> bool:
+    """Tell whether a fork would leave threads behind: those of Python, and of libraries where that can be seen."""
+    with suppress(OSError):
+        return len(os.listdir("/proc/self/task")) > 1  # noqa: PTH208
+    return threading.active_count() > 1
 
 
 def _culprit(error: BaseException) -> dict[str, Any]:
@@ -1033,50 +1209,6 @@ def _culprit(error: BaseException) -> dict[str, Any]:
     return described
 
 
-def work(job: dict[str, Any], channel: Channel) -> None:
-    """Do the job."""
-    from alembic import command
-
-    sandbox = Sandbox(job)
-    redirect_drivers(sandbox)
-    redirect_engines(sandbox)
-    config = configure(job, sandbox)
-    if job["command"] == "revisions":
-        list_revisions(config, channel)
-        return
-    tracer = None
-    if job.get("trace"):
-        tracer = Tracer(channel)
-        tracer.install()
-    watch_revisions(channel, tracer)
-    if job["command"] == "upgrade":
-        command.upgrade(config, job["revision"])
-    elif job["command"] == "downgrade":
-        command.downgrade(config, job["revision"])
-    elif job["command"] == "undo":
-        undo(config, job["revision"])
-    else:
-        raise ValueError(f"no command {job['command']!r}")
-
-
-def run(job: dict[str, Any]) -> None:
-    """Do a job, report how it ended, and end the process."""
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)  # a project that asks a question gets an end of file
-    channel = Channel(job["events"], job.get("answers"))
-    channel.send("started", pid=os.getpid())
-    try:
-        if job.get("cwd"):
-            os.chdir(job["cwd"])
-        work(job, channel)
-    except BaseException as error:  # noqa: BLE001 - whatever a project does is data
-        channel.send("error", **_culprit(error), traceback=traceback.format_exc())
-    channel.send("done")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # threads and exit handlers of the project have no say
-
-
 def main() -> None:
     """Do one job a line, each in a process of its own that finds the libraries imported: that is most of its time."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs 10 ms
@@ -1085,14 +1217,20 @@ def main() -> None:
     for library in _IMPORTED_ONCE:
         with suppress(ImportError):
             importlib.import_module(library)
+    worker = Worker()
     for line in iter(sys.stdin.readline, ""):
         job = json.loads(line)
+        channel = Channel(job["events"], None)
+        if job["command"] == "revisions":
+            ready = worker.prepare(job)
+            channel.send("exited", code=0 if ready else 1)
+            continue
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            run(job)
+            worker.run(job)
         _, status = os.waitpid(pid, 0)
-        Channel(job["events"], None).send("exited", code=os.waitstatus_to_exitcode(status))
+        channel.send("exited", code=os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

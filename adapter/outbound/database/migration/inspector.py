@@ -4,16 +4,15 @@ The whole schema is read by one statement, so that it is of one moment whatever 
 is one entry of `_KINDS`: a query that gives a column `name`, which becomes the key, and a column for each attribute.
 
 What is read follows the Postgres manual, chapter "System Catalogs", and the functions of section "System Information
-Functions and Operators". Columns that not every supported major has are read through `to_jsonb`, which knows no missing
-columns.
+Functions and Operators".
 
 Left out, because it is not the schema of one database, or because revisions hardly ever touch it:
 
 - roles, tablespaces, the database's own settings, comment and grants, security labels;
 - members of extensions, and whatever hangs on the tables of extensions;
 - data: rows, counters of sequences, statistics, physical order;
-- casts, operators and their classes and families, conversions, languages, transforms, text search, access methods;
-- foreign-data wrappers, foreign servers, user mappings, subscriptions (their options may hold secrets);
+- conversions, languages, transforms, text search parsers and templates, access methods, empty operator families;
+- subscriptions, and the options of user mappings (they may hold secrets);
 - comments of extensions, comments and grants within extensions, `DEPENDS ON EXTENSION`;
 - valid not-null constraints of Postgres 17 and newer, with their names, comments and `NO INHERIT`: the column's
   `not_null` says what they do;
@@ -22,13 +21,13 @@ Left out, because it is not the schema of one database, or because revisions har
 """
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import RawCursor, sql
 from psycopg.rows import tuple_row
 
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value
@@ -52,11 +51,11 @@ def snapshot(
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
-    with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+    with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version)
-        cursor.execute(statement, {"exclude": list(exclude_tables)}, prepare=False)
-        return SchemaSnapshot(dict(_objects(cursor)))
+        # One kind is decoded here while the server reads the next.
+        return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables)]))))
 
 
 @dataclass(frozen=True)
@@ -68,39 +67,52 @@ class _Kind:
         query: Gives `name`, the second part of the key, and a column for each attribute.
         since: The first server version that has the catalogs of the query, as libpq numbers them.
         until: The first server version that has another query for this kind.
+        newer: Columns of catalogs that older servers do not have, with the version that brought them; NULL before.
+        defaults: What NULL stands for in some attributes. To write a NULL is far cheaper for the server.
     """
 
     name: LiteralString
     query: LiteralString
     since: int = 0
     until: int = 1_000_000
+    newer: tuple[tuple[LiteralString, int], ...] = ()
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+
+    def query_for(self, server_version: int) -> LiteralString:
+        """Give the query that this server understands."""
+        query = self.query
+        for column, since in self.newer:
+            if server_version < since:
+                query = query.replace(column, "NULL")
+        return query
 
 
-def _objects(rows: Iterator[tuple[str, str, str]]) -> Iterator[tuple[ObjectKey, dict[str, Value]]]:
-    """Turn rows of kind, name and attributes as JSON into objects."""
-    for kind, name, attributes in rows:
-        yield (
-            (kind, name),
-            {attribute: _normal(attribute, value) for attribute, value in json.loads(attributes).items()},
-        )
-
-
-def _normal(attribute: str, value: Any) -> Value:
-    """Sort what has no order of its own."""
-    return tuple(sorted(value)) if attribute in _UNORDERED and value is not None else value
+def _objects(kinds: Iterable[tuple[str, str | None]]) -> Iterator[tuple[ObjectKey, dict[str, Value]]]:
+    """Turn each kind and its objects as JSON into objects."""
+    for kind, found in kinds:
+        defaults = _DEFAULTS[kind]
+        for attributes in json.loads(found or "[]"):
+            for attribute, default in defaults:
+                if attributes[attribute] is None:
+                    attributes[attribute] = default
+            # What has no order of its own is sorted.
+            for attribute in _UNORDERED.intersection(attributes):
+                if attributes[attribute]:
+                    attributes[attribute] = sorted(attributes[attribute])
+            yield (kind, attributes.pop("name")), attributes
 
 
 @cache
-def _statement(server_version: int) -> sql.Composed:
-    """Unite the queries of all kinds that this server knows."""
+def _statement(server_version: int) -> bytes:
+    """Unite the queries of all kinds that this server knows, a row of JSON for each."""
     queries = (
-        sql.SQL("SELECT {}, o.name::text, (to_jsonb(o) - 'name')::text FROM ({}) AS o").format(
-            sql.Literal(kind.name), sql.SQL(kind.query)
+        sql.SQL("SELECT {}, json_agg(o)::text FROM ({}) AS o").format(
+            sql.Literal(kind.name), sql.SQL(kind.query_for(server_version))
         )
         for kind in _KINDS
         if kind.since <= server_version < kind.until
     )
-    return sql.SQL(_COMMON) + sql.SQL(" UNION ALL ").join(queries)
+    return (sql.SQL(_COMMON) + sql.SQL(" UNION ALL ").join(queries)).as_bytes()
 
 
 # What a definition looks like depends on these; the first one makes every name in it qualified. The statement is large
@@ -119,7 +131,7 @@ SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
 """
 
 # An access control list, relation options and the like are sets.
-_UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags"})
+_UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags", "triggers"})
 
 # No user schema begins with pg_ (manual, CREATE SCHEMA).
 _COMMON: LiteralString = """
@@ -130,13 +142,28 @@ WITH member AS MATERIALIZED (
       FROM pg_namespace
      WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), relation AS MATERIALIZED (
-    SELECT c.*, n.name || '.' || quote_ident(c.relname) AS name
+    SELECT c.oid, c.relnamespace, c.relkind, c.relpersistence, c.relam, c.reloptions, c.reltoastrelid, c.reltablespace,
+           c.relpartbound, c.reloftype, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relispopulated,
+           c.relowner, c.relacl, n.name || '.' || quote_ident(c.relname) AS name
       FROM pg_class AS c
       JOIN namespace AS n ON n.oid = c.relnamespace
      WHERE (c.tableoid, c.oid) NOT IN (TABLE member)
        AND ('pg_type'::regclass::oid, c.reltype) NOT IN (TABLE member)
-       AND c.relname <> ALL (%(exclude)s::text[])
-       AND n.nspname || '.' || c.relname <> ALL (%(exclude)s::text[])
+       AND c.relname <> ALL ($1::text[])
+       AND n.nspname || '.' || c.relname <> ALL ($1::text[])
+), index_column AS MATERIALIZED (
+    SELECT i.indexrelid,
+           array_agg(o.opcname ORDER BY a.attnum) FILTER (WHERE a.attnum <= i.indnkeyatts) AS opclass,
+           -- Only of the columns that have some, by number: an array for each index takes longer than all the rest.
+           array_agg(a.attnum || ': ' || array_to_string(a.attoptions, ', ', '') ORDER BY a.attnum)
+               FILTER (WHERE a.attoptions IS NOT NULL) AS options,
+           array_agg(a.attnum || ': ' || a.attstattarget ORDER BY a.attnum)
+               FILTER (WHERE nullif(a.attstattarget, -1) IS NOT NULL) AS statistics
+      FROM pg_index AS i
+      JOIN relation AS r ON r.oid = i.indexrelid
+      JOIN pg_attribute AS a ON a.attrelid = i.indexrelid
+      LEFT JOIN pg_opclass AS o ON o.oid = i.indclass[a.attnum - 1]
+     GROUP BY i.indexrelid
 )
 """
 
@@ -170,18 +197,19 @@ _KINDS = (
                CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' ELSE 'foreign table' END AS kind,
                CASE r.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'permanent' END AS persistence,
                (SELECT amname FROM pg_am WHERE oid = r.relam) AS access_method,
-               coalesce(r.reloptions, f.ftoptions, '{}') AS options,
-               coalesce((SELECT t.reloptions FROM pg_class AS t WHERE t.oid = r.reltoastrelid), '{}') AS toast_options,
+               coalesce(r.reloptions, f.ftoptions) AS options,
+               (SELECT t.reloptions FROM pg_class AS t WHERE t.oid = r.reltoastrelid) AS toast_options,
                (SELECT spcname FROM pg_tablespace WHERE oid = r.reltablespace) AS tablespace,
                pg_get_partkeydef(r.oid) AS partition_key,
                pg_get_expr(r.relpartbound, r.oid) AS partition_bound,
-               ARRAY(SELECT inhparent::regclass::text || CASE WHEN inhdetachpending THEN ' (detaching)' ELSE '' END
-                       FROM pg_inherits WHERE inhrelid = r.oid ORDER BY inhseqno) AS parents,
+               (SELECT array_agg(inhparent::regclass::text || CASE WHEN inhdetachpending THEN ' (detaching)' ELSE '' END
+                                 ORDER BY inhseqno)
+                  FROM pg_inherits WHERE inhrelid = r.oid) AS parents,
                CASE WHEN r.reloftype <> 0 THEN format_type(r.reloftype, NULL) END AS of_type,
-               r.relrowsecurity AS row_security,
-               r.relforcerowsecurity AS force_row_security,
-               CASE r.relreplident WHEN 'd' THEN 'default' WHEN 'n' THEN 'nothing'
-                                   WHEN 'f' THEN 'full' ELSE 'index' END AS replica_identity,
+               nullif(r.relrowsecurity, false) AS row_security,
+               nullif(r.relforcerowsecurity, false) AS force_row_security,
+               CASE r.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' END
+                   AS replica_identity,
                (SELECT srvname FROM pg_foreign_server WHERE oid = f.ftserver) AS foreign_server,
                pg_get_userbyid(r.relowner) AS owner,
                coalesce(r.relacl, acldefault('r', r.relowner)) AS acl,
@@ -191,6 +219,14 @@ _KINDS = (
           LEFT JOIN pg_foreign_table AS f ON f.ftrelid = r.oid
          WHERE r.relkind IN ('r', 'p', 'f')
         """,
+        defaults={
+            "options": (),
+            "toast_options": (),
+            "parents": (),
+            "row_security": False,
+            "force_row_security": False,
+            "replica_identity": "default",
+        },
     ),
     # The attributes of composite types are columns as well. The position skips dropped columns. The target of
     # statistics is -1 by default up to Postgres 16, then NULL.
@@ -210,10 +246,10 @@ _KINDS = (
                CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
                nullif(a.attstattarget, -1) AS statistics,
                CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
-               coalesce(a.attoptions, '{}') || coalesce(a.attfdwoptions, '{}') AS options,
-               a.attislocal AS local,
-               a.attinhcount > 0 AS inherited,
-               coalesce(a.attacl, '{}') AS acl,
+               a.attoptions || a.attfdwoptions AS options,
+               nullif(a.attislocal, true) AS local,
+               nullif(a.attinhcount > 0, false) AS inherited,
+               a.attacl AS acl,
                (SELECT description FROM pg_description
                  WHERE classoid = 'pg_class'::regclass AND objoid = r.oid AND objsubid = a.attnum) AS comment
           FROM relation AS r
@@ -222,8 +258,10 @@ _KINDS = (
           LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
         """,
+        defaults={"options": (), "local": True, "inherited": False, "acl": ()},
     ),
-    # Of tables and of domains. A constraint trigger is a trigger.
+    # Of tables and of domains. A constraint trigger is a trigger. What enforces a foreign key are triggers as well, and
+    # `DISABLE TRIGGER ALL` switches them off.
     _Kind(
         "constraint",
         """
@@ -231,12 +269,17 @@ _KINDS = (
                CASE c.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key'
                               WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclude' WHEN 'n' THEN 'not null' END AS type,
                pg_get_constraintdef(c.oid) AS definition,
-               c.convalidated AS validated,
-               to_jsonb(c) -> 'conenforced' AS enforced,
-               c.condeferrable AS deferrable,
-               c.condeferred AS deferred,
-               c.conislocal AS local,
-               c.coninhcount > 0 AS inherited,
+               nullif(c.convalidated, true) AS validated,
+               nullif(c.conenforced, true) AS enforced,
+               nullif(c.condeferrable, false) AS deferrable,
+               nullif(c.condeferred, false) AS deferred,
+               nullif(c.conislocal, true) AS local,
+               nullif(c.coninhcount > 0, false) AS inherited,
+               CASE WHEN c.contype = 'f' AND c.oid IN (
+                   SELECT g.tgconstraint FROM pg_trigger AS g WHERE g.tgisinternal AND g.tgenabled <> 'O'
+               ) THEN (SELECT array_agg(DISTINCT CASE g.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica'
+                                                                  WHEN 'A' THEN 'always' ELSE 'origin' END)
+                         FROM pg_trigger AS g WHERE g.tgconstraint = c.oid) END AS triggers,
                (SELECT description FROM pg_description
                  WHERE classoid = 'pg_constraint'::regclass AND objoid = c.oid AND objsubid = 0) AS comment
           FROM pg_constraint AS c
@@ -249,6 +292,15 @@ _KINDS = (
            AND (c.contype <> 'n' OR NOT c.convalidated)
            AND parent.conrelid IS DISTINCT FROM c.conrelid
         """,
+        newer=(("nullif(c.conenforced, true)", 180_000),),
+        defaults={
+            "validated": True,
+            "enforced": True,
+            "deferrable": False,
+            "deferred": False,
+            "local": True,
+            "inherited": False,
+        },
     ),
     _Kind(
         "index",
@@ -257,23 +309,18 @@ _KINDS = (
                t.name AS "table",
                pg_get_indexdef(r.oid) AS definition,
                (SELECT amname FROM pg_am WHERE oid = r.relam) AS access_method,
-               ARRAY(SELECT (SELECT o.opcname FROM pg_opclass AS o WHERE o.oid = k.opclass)
-                       FROM unnest(i.indclass) WITH ORDINALITY AS k (opclass, position)
-                      ORDER BY k.position) AS opclass,
-               ARRAY(SELECT array_to_string(a.attoptions, ', ', '') FROM pg_attribute AS a
-                      WHERE a.attrelid = r.oid ORDER BY a.attnum) AS opclass_options,
-               ARRAY(SELECT nullif(a.attstattarget, -1) FROM pg_attribute AS a
-                      WHERE a.attrelid = r.oid ORDER BY a.attnum) AS statistics,
-               coalesce(r.reloptions, '{}') AS options,
+               k.opclass,
+               k.options AS opclass_options,
+               k.statistics,
+               r.reloptions AS options,
                pg_get_expr(i.indpred, i.indrelid) AS predicate,
-               i.indisunique AS "unique",
-               to_jsonb(i) -> 'indnullsnotdistinct' AS nulls_not_distinct,
-               i.indisvalid AS valid,
-               i.indisready AS ready,
-               i.indisclustered AS clustered,
-               i.indisreplident AS replica_identity,
-               (SELECT quote_ident(c.conname) FROM pg_constraint AS c
-                 WHERE c.conrelid = i.indrelid AND c.conindid = r.oid AND c.contype IN ('p', 'u', 'x')) AS constraint,
+               nullif(i.indisunique, false) AS "unique",
+               nullif(i.indnullsnotdistinct, false) AS nulls_not_distinct,
+               nullif(i.indisvalid, true) AS valid,
+               nullif(i.indisready, true) AS ready,
+               nullif(i.indisclustered, false) AS clustered,
+               nullif(i.indisreplident, false) AS replica_identity,
+               quote_ident(c.conname) AS constraint,
                (SELECT h.inhparent::regclass::text FROM pg_inherits AS h WHERE h.inhrelid = r.oid) AS parent,
                (SELECT spcname FROM pg_tablespace WHERE oid = r.reltablespace) AS tablespace,
                (SELECT description FROM pg_description
@@ -281,7 +328,22 @@ _KINDS = (
           FROM relation AS r
           JOIN pg_index AS i ON i.indexrelid = r.oid
           JOIN relation AS t ON t.oid = i.indrelid
+          JOIN index_column AS k ON k.indexrelid = r.oid
+          LEFT JOIN pg_constraint AS c
+            ON c.conindid = r.oid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
         """,
+        newer=(("nullif(i.indnullsnotdistinct, false)", 150_000),),
+        defaults={
+            "options": (),
+            "opclass_options": (),
+            "statistics": (),
+            "unique": False,
+            "nulls_not_distinct": False,
+            "valid": True,
+            "ready": True,
+            "clustered": False,
+            "replica_identity": False,
+        },
     ),
     # A sequence that a column owns goes with the table of that column.
     _Kind(
@@ -523,12 +585,13 @@ _KINDS = (
                p.pubdelete AS deletes,
                p.pubtruncate AS truncates,
                p.pubviaroot AS via_partition_root,
-               to_jsonb(p) -> 'pubgencols' AS generated_columns,
+               p.pubgencols AS generated_columns,
                pg_get_userbyid(p.pubowner) AS owner,
                (SELECT description FROM pg_description
                  WHERE classoid = 'pg_publication'::regclass AND objoid = p.oid AND objsubid = 0) AS comment
           FROM pg_publication AS p
         """,
+        newer=(("p.pubgencols", 180_000),),
     ),
     _Kind(
         "publication table",
@@ -578,4 +641,140 @@ _KINDS = (
           LEFT JOIN namespace AS n ON n.oid = d.defaclnamespace
         """,
     ),
+    # A cast has no schema; what Postgres itself made has an OID below 16384. That of a range comes with its type.
+    _Kind(
+        "cast",
+        """
+        SELECT format('(%s AS %s)', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)) AS name,
+               CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure::text END AS function,
+               CASE c.castcontext WHEN 'e' THEN 'explicit' WHEN 'a' THEN 'assignment' ELSE 'implicit' END AS context,
+               CASE c.castmethod WHEN 'f' THEN 'function' WHEN 'i' THEN 'input and output' ELSE 'binary' END AS method,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_cast'::regclass AND objoid = c.oid AND objsubid = 0) AS comment
+          FROM pg_cast AS c
+         WHERE c.oid >= 16384
+           AND (c.tableoid, c.oid) NOT IN (TABLE member)
+           AND NOT EXISTS (SELECT FROM pg_depend AS d
+                            WHERE d.classid = c.tableoid AND d.objid = c.oid AND d.deptype = 'i')
+        """,
+    ),
+    _Kind(
+        "operator",
+        """
+        SELECT o.oid::regoperator::text AS name,
+               format_type(o.oprresult, NULL) AS result,
+               o.oprcode::regprocedure::text AS function,
+               CASE WHEN o.oprcom <> 0 THEN o.oprcom::regoperator::text END AS commutator,
+               CASE WHEN o.oprnegate <> 0 THEN o.oprnegate::regoperator::text END AS negator,
+               CASE WHEN o.oprrest <> 0 THEN o.oprrest::regprocedure::text END AS restrict_estimator,
+               CASE WHEN o.oprjoin <> 0 THEN o.oprjoin::regprocedure::text END AS join_estimator,
+               o.oprcanmerge AS merges,
+               o.oprcanhash AS hashes,
+               pg_get_userbyid(o.oprowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_operator'::regclass AND objoid = o.oid AND objsubid = 0) AS comment
+          FROM pg_operator AS o
+          JOIN namespace AS n ON n.oid = o.oprnamespace
+         WHERE (o.tableoid, o.oid) NOT IN (TABLE member)
+        """,
+    ),
+    _Kind(
+        "operator class",
+        """
+        SELECT n.name || '.' || quote_ident(o.opcname) || ' USING ' || m.amname AS name,
+               format_type(o.opcintype, NULL) AS type,
+               CASE WHEN o.opckeytype <> 0 THEN format_type(o.opckeytype, NULL) END AS storage,
+               o.opcdefault AS "default",
+               fn.nspname || '.' || f.opfname AS family,
+               ARRAY(SELECT a.amopstrategy || ' ' || a.amopopr::regoperator::text FROM pg_amop AS a
+                      WHERE a.amopfamily = o.opcfamily ORDER BY a.amopstrategy, a.amopopr::regoperator::text
+               ) AS operators,
+               ARRAY(SELECT p.amprocnum || ' ' || p.amproc::regprocedure::text FROM pg_amproc AS p
+                      WHERE p.amprocfamily = o.opcfamily ORDER BY p.amprocnum, p.amproc::regprocedure::text
+               ) AS functions,
+               pg_get_userbyid(o.opcowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_opclass'::regclass AND objoid = o.oid AND objsubid = 0) AS comment
+          FROM pg_opclass AS o
+          JOIN namespace AS n ON n.oid = o.opcnamespace
+          JOIN pg_am AS m ON m.oid = o.opcmethod
+          JOIN pg_opfamily AS f ON f.oid = o.opcfamily
+          JOIN pg_namespace AS fn ON fn.oid = f.opfnamespace
+         WHERE (o.tableoid, o.oid) NOT IN (TABLE member)
+        """,
+    ),
+    _Kind(
+        "text search configuration",
+        """
+        SELECT n.name || '.' || quote_ident(c.cfgname) AS name,
+               (SELECT p.prsname FROM pg_ts_parser AS p WHERE p.oid = c.cfgparser) AS parser,
+               ARRAY(SELECT t.alias || ' ' || m.mapdict::regdictionary::text
+                       FROM pg_ts_config_map AS m
+                       JOIN ts_token_type(c.cfgparser) AS t ON t.tokid = m.maptokentype
+                      WHERE m.mapcfg = c.oid
+                      ORDER BY t.alias, m.mapseqno) AS mapping,
+               pg_get_userbyid(c.cfgowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_ts_config'::regclass AND objoid = c.oid AND objsubid = 0) AS comment
+          FROM pg_ts_config AS c
+          JOIN namespace AS n ON n.oid = c.cfgnamespace
+         WHERE (c.tableoid, c.oid) NOT IN (TABLE member)
+        """,
+    ),
+    _Kind(
+        "text search dictionary",
+        """
+        SELECT n.name || '.' || quote_ident(d.dictname) AS name,
+               (SELECT t.tmplname FROM pg_ts_template AS t WHERE t.oid = d.dicttemplate) AS template,
+               d.dictinitoption AS settings,
+               pg_get_userbyid(d.dictowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_ts_dict'::regclass AND objoid = d.oid AND objsubid = 0) AS comment
+          FROM pg_ts_dict AS d
+          JOIN namespace AS n ON n.oid = d.dictnamespace
+         WHERE (d.tableoid, d.oid) NOT IN (TABLE member)
+        """,
+    ),
+    _Kind(
+        "foreign data wrapper",
+        """
+        SELECT quote_ident(w.fdwname) AS name,
+               CASE WHEN w.fdwhandler <> 0 THEN w.fdwhandler::regprocedure::text END AS handler,
+               CASE WHEN w.fdwvalidator <> 0 THEN w.fdwvalidator::regprocedure::text END AS validator,
+               coalesce(w.fdwoptions, '{}') AS options,
+               pg_get_userbyid(w.fdwowner) AS owner,
+               coalesce(w.fdwacl, acldefault('F', w.fdwowner)) AS acl,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_foreign_data_wrapper'::regclass AND objoid = w.oid AND objsubid = 0) AS comment
+          FROM pg_foreign_data_wrapper AS w
+         WHERE (w.tableoid, w.oid) NOT IN (TABLE member)
+        """,
+    ),
+    _Kind(
+        "foreign server",
+        """
+        SELECT quote_ident(s.srvname) AS name,
+               (SELECT quote_ident(w.fdwname) FROM pg_foreign_data_wrapper AS w WHERE w.oid = s.srvfdw) AS wrapper,
+               s.srvtype AS type,
+               s.srvversion AS version,
+               coalesce(s.srvoptions, '{}') AS options,
+               pg_get_userbyid(s.srvowner) AS owner,
+               coalesce(s.srvacl, acldefault('S', s.srvowner)) AS acl,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_foreign_server'::regclass AND objoid = s.oid AND objsubid = 0) AS comment
+          FROM pg_foreign_server AS s
+         WHERE (s.tableoid, s.oid) NOT IN (TABLE member)
+        """,
+    ),
+    # From a view that every role may read; the options hold passwords.
+    _Kind(
+        "user mapping",
+        """
+        SELECT quote_ident(u.srvname) || ' for '
+               || CASE WHEN u.umuser = 0 THEN 'public' ELSE quote_ident(u.usename) END AS name
+          FROM pg_user_mappings AS u
+        """,
+    ),
 )
+
+_DEFAULTS = {kind.name: tuple(kind.defaults.items()) for kind in _KINDS}

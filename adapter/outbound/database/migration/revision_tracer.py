@@ -1,35 +1,34 @@
 """Runs the revisions of a project, this one or another, in a sandbox, and reports what Postgres reported.
 
-Each revision starts from a template: a database at its parents, with rows in every table. Templates are kept, keyed by
-what went into them (the revisions' files, the environment's, the number of rows, the server's version), so that a new
-revision on a known history starts at once.
+Each revision runs on a database at its parents, with rows in every table (see `revision_databases`). The downgrade
+runs on a copy, and the state before the upgrade stays until the next revision: it may be asked for once more, with more
+rows.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from adapter.outbound.database.migration.filler import fill
-from adapter.outbound.database.migration.inspector import snapshot
-from adapter.outbound.database.migration.sandbox import template_key
-from adapter.outbound.database.migration.tracer import (
-    Agent,
-    AgentError,
-    AgentJob,
-    AgentResult,
-    AgentRun,
-    Connection,
-    ListedRevision,
+from adapter.outbound.database.migration.application_statements import ApplicationStatements
+from adapter.outbound.database.migration.revision_databases import (
+    CannotBuildError,
+    RevisionDatabase,
+    RevisionDatabases,
+    RevisionLine,
+    described,
+    read_digest,
+    read_snapshot,
 )
-from application.migration.ports import RevisionTracer, Sandbox, Versions
-from domain.migration.errors import MigrationError
+from adapter.outbound.database.migration.tracer import AgentResult, AgentRun
+from application.migration.ports import RevisionTracer, Versions
+from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.trace import RevisionTrace, TableFacts
+from domain.migration.trace import CalibrationRun, RevisionTrace, StatementTrace, TableFacts
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
 _TABLES = """
@@ -41,40 +40,23 @@ _TABLES = """
 """
 
 _MORE = 10  # times as many rows, to tell a batch from a whole table
+_DOUBLINGS = 4
+_CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
 
 
-@dataclass(frozen=True)
-class Project:
-    """An Alembic project.
-
-    Attributes:
-        config: Its `alembic.ini` or `pyproject.toml`.
-        statement_timeout: Seconds after which the server cancels a statement.
-    """
-
-    config: Path
-    statement_timeout: int = 60
-
-
-@dataclass
 class SandboxRevisionTracer(RevisionTracer):
-    """Traces the revisions of a project in a sandbox.
+    """Traces the revisions of a project in a sandbox."""
 
-    Attributes:
-        project: Whose revisions.
-        sandbox: Where they run.
-        agent: Runs them, in the project's own Python.
-        rows: Rows that each table gets before a revision runs.
-    """
+    def __init__(self, databases: RevisionDatabases) -> None:
+        """Begin.
 
-    project: Project
-    sandbox: Sandbox
-    agent: Agent
-    rows: int = 2000
-    _listed: dict[str, ListedRevision] = field(default_factory=dict)
-    _history: History | None = None
-    _pgvector: str | None = None
-    _broken: dict[str, str] = field(default_factory=dict)
+        Args:
+            databases: Makes the databases that the revisions run on.
+        """
+        self._databases = databases
+        self._line = RevisionLine(databases)
+        self._schema: SchemaSnapshot | None = None
+        self._pgvector: str | None = None
 
     def history(self) -> History:
         """Read the revisions.
@@ -82,19 +64,11 @@ class SandboxRevisionTracer(RevisionTracer):
         Raises:
             MigrationError: They cannot be read; the message says which file and line.
         """
-        if self._history is None:
-            database = self.sandbox.create()
-            result = self._run(database, "revisions")
-            self.sandbox.drop(database)
-            for error in (*result.problems, *([result.error] if result.error else [])):
-                raise MigrationError(_described(error), "mend the history; alembic history shows the same")
-            self._listed = {listed.revision: listed for listed in result.revisions}
-            self._history = History(tuple(_entry(listed) for listed in result.revisions))
-        return self._history
+        return self._databases.history()
 
     def versions(self) -> Versions:
         """Tell what it ran on."""
-        version = self.sandbox.server_version
+        version = self._databases.sandbox.server_version
         return Versions(f"{version // 10_000}.{version % 10_000}", self._pgvector)
 
     def trace(self, entry: HistoryEntry) -> RevisionTrace:
@@ -105,51 +79,107 @@ class SandboxRevisionTracer(RevisionTracer):
 
         What the revision does is data in the trace, its failures included.
         """
-        found = self._trace(entry, frozenset())
-        grown = _may_be_one_batch(found)
-        return self._trace(entry, grown) if grown else found
-
-    def _trace(self, entry: HistoryEntry, grown: frozenset[str]) -> RevisionTrace:
         try:
-            database = self.sandbox.create(self._template(entry.parents, grown))
-        except _CannotBuildError as error:
+            base, goes_on = self._line.move_to(entry)
+        except CannotBuildError as error:
             return self._described(entry, error=str(error))
-        before, tables = self._look(database)
-        up = self._run(database, "upgrade", entry.revision, trace=True)
-        run = _run_of(up, entry.revision, "upgrade")
+        found, self._line.after = self._up_and_down(entry, base, self._schema if goes_on else None)
+        self._schema = found.after
+        more = _may_be_one_batch(found)
+        if more:
+            grown = self._databases.grown(base, self._databases.project.rows * _MORE, more)
+            found, upgraded = self._up_and_down(entry, grown, None)
+            self._databases.drop(upgraded)
+            self._databases.drop(grown)
+        return found
+
+    def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
+        """Run the upgrade that was traced last again, on more and more rows."""
+        if self._line.before is None or self._line.after is None or not self._databases.project.rows:
+            return ()
+        runs = [CalibrationRun(_rows(trace.tables), tuple(one.duration_ms for one in trace.upgrade))]
+        largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
+        end = time.monotonic() + _CALIBRATION_SECONDS
+        grown = self._databases.copy(self._line.before)
+        for doubling in range(1, _DOUBLINGS + 1):
+            larger = self._databases.grown(grown, largest * 2**doubling, tables)
+            self._databases.drop(grown)
+            grown = larger
+            run = self._timed(trace, grown)
+            if run is None:
+                break
+            runs.append(run)
+            if time.monotonic() > end:
+                break
+        self._databases.drop(grown)
+        return tuple(runs) if len(runs) > 1 else ()
+
+    def close(self) -> None:
+        """Keep what the next analysis can begin with."""
+        self._line.close()
+
+    def _up_and_down(
+        self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None
+    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+        """Run a revision on copies of a database.
+
+        Args:
+            entry: The revision.
+            base: A database at its parents.
+            schema: The catalog of that database; None to read it.
+
+        Returns:
+            The trace, and the upgraded database; None when the upgrade failed.
+        """
+        run = self._databases.run
+        before, tables = self._look(base.url, schema)
+        common: dict[str, Any] = {"tables": tables, "before": before, "unfilled": base.unfilled}
+        upgraded = self._databases.copy(base, entry.revision)
+        with ApplicationStatements(upgraded.url) as code:
+            up = run(upgraded.url, "upgrade", entry.revision, trace=True)
+            compatibility = code.try_again() if up.error is None else None
+        statements = _run_of(up, entry.revision, "upgrade").statements
         if up.error is not None:
-            self.sandbox.drop(database)
-            return self._described(
-                entry,
-                upgrade=run.statements,
-                error=None if any(one.error for one in run.statements) else _described(up.error),
-                tables=tables,
-                before=before,
-            )
-        after, _ = self._look(database)
-        # The state after the upgrade serves the next revision, too; the downgrade runs on a copy.
-        applied = {*self.history().ancestors(entry.parents), entry.revision}
-        key = self._key(applied, self._state(grown, "before filling"))
-        self.sandbox.save_template(database, key)
-        copy = self.sandbox.create(key)
-        down = self._run(copy, "undo", entry.revision, trace=True)
-        restored = self._look(copy)[0] if down.error is None else None
-        self.sandbox.drop(copy)
-        return self._described(
+            self._databases.drop(upgraded)
+            error = None if any(one.error for one in statements) else described(up.error)
+            return self._described(entry, upgrade=statements, error=error, **common), None
+        after = read_snapshot(upgraded.url)
+        self._note_version(after)
+        undone = self._databases.copy(upgraded)
+        down = run(undone.url, "undo", entry.revision, trace=True)
+        restored, difference = None, None
+        if down.error is None:
+            restored, difference = read_snapshot(undone.url), compare(read_digest(base.url), read_digest(undone.url))
+        self._databases.drop(undone)
+        trace = self._described(
             entry,
-            upgrade=run.statements,
+            upgrade=statements,
             downgrade=_run_of(down, entry.revision, "downgrade").statements,
-            downgrade_error=_described(down.error) if down.error else None,
-            tables=tables,
-            before=before,
+            downgrade_error=described(down.error) if down.error else None,
+            downgrade_error_type=down.error.type if down.error else None,
             after=after,
             restored=restored,
+            compatibility=compatibility,
+            undone=difference,
+            **common,
         )
+        return trace, upgraded
+
+    def _timed(self, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
+        """Run an upgrade once more; None when its statements are not those of the trace."""
+        copy = self._databases.copy(base)
+        _, tables = self._look(copy.url, trace.before)
+        result = self._databases.run(copy.url, "upgrade", trace.revision, trace=True)
+        self._databases.drop(copy)
+        statements = _run_of(result, trace.revision, "upgrade").statements
+        if result.error is not None or [one.sql for one in statements] != [one.sql for one in trace.upgrade]:
+            return None
+        return CalibrationRun(_rows(tables), tuple(one.duration_ms for one in statements))
 
     def _described(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
-        listed = self._listed[entry.revision]
+        listed = self._databases.listed(entry.revision)
         path = Path(listed.path)
-        root = self.project.config.resolve().parent
+        root = self._databases.project.config.resolve().parent
         return RevisionTrace(
             revision=listed.revision,
             down_revision=listed.down_revision,
@@ -161,77 +191,29 @@ class SandboxRevisionTracer(RevisionTracer):
             **found,
         )
 
-    def _template(self, parents: Iterable[str], grown: frozenset[str]) -> str:
-        """Give the key of a template at some revisions, with rows; make it unless it is there.
+    def _look(self, url: str, schema: SchemaSnapshot | None) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
+        """Read sizes of tables, and the catalog where it is not known."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            found = connection.execute(_TABLES).fetchall()
+            counts = [
+                sql.SQL("SELECT {}, count(*) FROM {}").format(number, sql.Identifier(row[1], row[2]))
+                for number, row in enumerate(found)
+            ]
+            rows: dict[int, int] = {}
+            if counts:
+                rows = dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+            tables = {row[0]: TableFacts(rows[number], row[3]) for number, row in enumerate(found)}
+        found_schema = schema or read_snapshot(url)
+        self._note_version(found_schema)
+        return found_schema, tables
 
-        Raises:
-            _CannotBuildError: A revision before fails even on empty tables.
-        """
-        applied = self.history().ancestors(parents)
-        key = self._key(applied, self._state(grown, "filled"))
-        if self.sandbox.has_template(key):
-            return key
-        upgraded = self._key(applied, self._state(frozenset(), "before filling"))
-        is_upgraded = self.sandbox.has_template(upgraded)
-        database = self.sandbox.create(upgraded if is_upgraded else None)
-        if not is_upgraded:
-            self._upgrade(database, parents)
-        with psycopg.connect(database, autocommit=True) as connection:
-            if self.rows:
-                fill(connection, self.rows)
-                if grown:
-                    fill(connection, self.rows * _MORE, grown)
-        self.sandbox.save_template(database, key)
-        return key
-
-    def _upgrade(self, database: str, parents: Iterable[str]) -> None:
-        for revision in parents:
-            if revision in self._broken:
-                raise _CannotBuildError(self._broken[revision])
-            result = self._run(database, "upgrade", revision)
-            if result.error is not None:
-                failed = result.runs[-1].revision if result.runs else revision
-                self._broken[revision] = (
-                    f"not run: revision {failed} before it fails on an empty database: {_described(result.error)}"
-                )
-                self.sandbox.drop(database)
-                raise _CannotBuildError(self._broken[revision])
-
-    def _look(self, database: str) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
-        """Read catalog and sizes of tables."""
-        with psycopg.connect(database, autocommit=True) as connection:
-            tables = {}
-            for name, schema, table, size in connection.execute(_TABLES).fetchall():
-                count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
-                row = connection.execute(count).fetchone()
-                tables[name] = TableFacts(row[0] if row else 0, size)
-            version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
-            self._pgvector = version[0] if version else self._pgvector
-            return snapshot(connection), tables
-
-    def _run(self, database: str, command: str, revision: str = "head", *, trace: bool = False) -> AgentResult:
-        job = AgentJob(
-            config=self.project.config,
-            connection=Connection.parse(database),
-            command=command,
-            revision=revision,
-            trace=trace,
-            statement_timeout_ms=self.project.statement_timeout * 1000,
-        )
-        # Nothing runs for ever: a revision has a dozen statements' time.
-        return self.agent.run(job, timeout=self.project.statement_timeout * 12)
-
-    def _state(self, grown: frozenset[str], moment: str) -> str:
-        return f"{moment}, rows={self.rows}, more in {sorted(grown)}"
-
-    def _key(self, revisions: Iterable[str], state: str) -> str:
-        files = [Path(self._listed[revision].path) for revision in revisions]
-        environment = [path for path in {file.parent.parent / "env.py" for file in files} if path.is_file()]
-        return template_key([*files, *environment, self.project.config], self.sandbox.server_version, state)
+    def _note_version(self, schema: SchemaSnapshot) -> None:
+        version = schema.objects.get(("extension", "vector"), {}).get("version")
+        self._pgvector = str(version) if version else self._pgvector
 
 
-class _CannotBuildError(Exception):
-    """A revision's parents cannot be applied."""
+def _rows(tables: Mapping[str, TableFacts]) -> dict[str, int]:
+    return {table: facts.rows for table, facts in tables.items()}
 
 
 def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
@@ -240,10 +222,18 @@ def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
         table
         for statement in trace.upgrade
         for table, rows in statement.rows.items()
-        if statement.transaction is None
-        and statement.count == 1
+        if _is_batch(trace.upgrade, statement)
         and table in trace.tables
         and 0 < trace.tables[table].rows <= 2 * (rows.updated + rows.deleted)
+    )
+
+
+def _is_batch(statements: tuple[StatementTrace, ...], statement: StatementTrace) -> bool:
+    """Tell whether a statement ran once and was committed before others that followed."""
+    if statement.count > 1:
+        return False
+    return statement.transaction is None or statement.transaction != max(
+        one.transaction for one in statements if one.transaction is not None
     )
 
 
@@ -252,20 +242,3 @@ def _run_of(result: AgentResult, revision: str, direction: str) -> AgentRun:
         if (run.revision, run.direction) == (revision, direction):
             return run
     return AgentRun(revision, direction)
-
-
-def _entry(listed: ListedRevision) -> HistoryEntry:
-    return HistoryEntry(
-        revision=listed.revision,
-        down_revision=listed.down_revision,
-        depends_on=listed.depends_on,
-        path=listed.path,
-        message=listed.message,
-        labels=listed.branch_labels,
-    )
-
-
-def _described(error: AgentError) -> str:
-    where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
-    kinds = {"exit": "it called sys.exit: ", "timeout": "", "died": ""}
-    return f"{kinds.get(error.kind, '')}{error.message.strip()}{where}"

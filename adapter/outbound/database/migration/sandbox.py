@@ -89,8 +89,10 @@ class ServerSandbox(Sandbox):
         Raises:
             DatabaseError: The server refuses, or there is no such template.
         """
+        return self._create("template0" if template is None else _template_name(template))
+
+    def _create(self, source: str) -> str:
         name = f"{self._owner}_{secrets.token_hex(4)}"
-        source = "template0" if template is None else _template_name(template)
         # noted before it exists: Ctrl-C may come while the server creates it
         self._databases.add(name)
         self._change(
@@ -100,6 +102,16 @@ class ServerSandbox(Sandbox):
             sql.SQL(_strategy(self.server_version)),
         )
         return self.url.with_database(name).libpq
+
+    def copy(self, database: str) -> str:
+        """Copy a database of this sandbox, and give the copy's URL.
+
+        Raises:
+            DatabaseError: It is no database of this sandbox, or the server refuses.
+        """
+        source = self._own(database)
+        self._disconnect(source)
+        return self._create(source)
 
     def drop(self, database: str) -> None:
         """Drop a database of this sandbox.
@@ -115,7 +127,11 @@ class ServerSandbox(Sandbox):
         """Tell whether there is a template with this key."""
         return _template_name(key) in self._templates()
 
-    def save_template(self, database: str, key: str) -> None:
+    def template_note(self, key: str) -> str:
+        """Give what was noted of a template."""
+        return self._templates().get(_template_name(key), "").partition("\n")[2]
+
+    def save_template(self, database: str, key: str, note: str = "") -> None:
         """Make a database of this sandbox a template, and drop the oldest templates.
 
         Raises:
@@ -125,8 +141,8 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
-        note = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}"
-        self._change("COMMENT ON DATABASE {} IS {}", identifier, sql.Literal(note))
+        comment = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}\n{note}"
+        self._change("COMMENT ON DATABASE {} IS {}", identifier, sql.Literal(comment))
         try:
             # last, so that a template is complete from its first moment
             self._run("ALTER DATABASE {} RENAME TO {}", identifier, sql.Identifier(template))
@@ -144,11 +160,14 @@ class ServerSandbox(Sandbox):
         """Drop all databases of this sandbox; safe to call again."""
         if os.getpid() != self._pid:
             return
+        self._drop_databases()
+        self._connection.close()
+        atexit.unregister(self.close)
+
+    def _drop_databases(self) -> None:
         for name in sorted(self._databases):
             with suppress(DatabaseError):
                 self.drop(name)
-        self._connection.close()
-        atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
         """Give the sandbox itself."""
@@ -191,13 +210,13 @@ class ServerSandbox(Sandbox):
         self._connection.execute(query, (name,))
 
     def _templates(self) -> dict[str, str]:
-        """Give the notes of the templates by name, the newest first."""
+        """Give the comments on the templates by name, the newest first."""
         query = """
             SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
             WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)
         """
         found = self._connection.execute(query, (TEMPLATE_PREFIX, _MARK)).fetchall()
-        return dict(sorted(found, key=lambda row: str(row[1].rpartition(" ")[2]), reverse=True))
+        return dict(sorted(found, key=lambda row: row[1].partition("\n")[0].rpartition(" ")[2], reverse=True))
 
     def _drop_leftovers(self) -> None:
         """Drop the databases of sandboxes that ended without dropping them."""
@@ -233,15 +252,25 @@ class EmbeddedSandbox(ServerSandbox):
         self._server = embedded.start(major, directory or cache_directory(), settings=_SETTINGS)
         try:
             super().__init__(self._server.url("postgres"))
+            self._roles = self._all_roles()
         except BaseException:
             embedded.release(self._server)
             raise
 
     def close(self) -> None:
-        """Drop all databases of this sandbox, and let the server go."""
+        """Drop all databases of this sandbox and the roles that revisions made, and let the server go."""
+        if os.getpid() == self._pid and not self._connection.closed:
+            self._drop_databases()
+            for role in self._all_roles() - self._roles:
+                # a template may hold what is granted to it: then it was there for that, too
+                with suppress(psycopg.Error):
+                    self._run("DROP ROLE {}", sql.Identifier(role))
         super().close()
         if os.getpid() == self._pid:
             embedded.release(self._server)
+
+    def _all_roles(self) -> set[str]:
+        return {str(name) for (name,) in self._connection.execute("SELECT rolname FROM pg_roles").fetchall()}
 
 
 def _strategy(server_version: int) -> LiteralString:

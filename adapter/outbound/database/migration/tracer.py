@@ -26,6 +26,8 @@ from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fol
 AGENT = Path(__file__).with_name("agent.py")
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _OUTPUT_BYTES = 20_000
+# A process with threads of a library's own cannot be forked for later jobs.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _NAMED = 10  # tables of a statement that are locked one by one
 _BLOCKER_TIMEOUT = "500ms"
@@ -94,8 +96,10 @@ class AgentJob:
     Attributes:
         config: The project's `alembic.ini` or `pyproject.toml`.
         connection: The sandbox database; every Postgres connection of the project ends there.
-        command: `revisions`, `upgrade`, `downgrade` (both to a target), or `undo` (the downgrade of one revision).
-        revision: Target of the command, as Alembic writes targets; for `undo` a revision's id.
+        command: `revisions` (the history; env.py runs without any revision), `setup` (a function of the project's),
+            `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), or `check` (models).
+        revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
+            `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
         trace: Whether to trace statements.
         environment: Variables for the project. A value of `""` stands for the sandbox's URL, one such as
@@ -103,6 +107,10 @@ class AgentJob:
         x_arguments: What `alembic -x` would be given.
         name: Section of `config`.
         statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+        kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
+        kill_during: The number of the statement outside a transaction, from 1, during which the server's process that
+            executes it is ended, and the project's is killed; 0 for none.
+        guard: Whether to refuse what reaches beyond the database, such as roles; other databases always are.
     """
 
     config: Path
@@ -115,6 +123,9 @@ class AgentJob:
     x_arguments: tuple[str, ...] = ()
     name: str = "alembic"
     statement_timeout_ms: int = 0
+    guard: bool = False
+    kill_after: int = 0
+    kill_during: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,8 @@ class ListedRevision:
         branch_labels: Its labels.
         is_head: Whether nothing follows it.
         safety_assured: Codes that it suppresses, with reasons.
+        lossy_downgrade: What it says of its downgrade's losses, whatever that is; None where it says nothing.
+        irreversible: Why it has no downgrade, likewise.
     """
 
     revision: str
@@ -166,6 +179,8 @@ class ListedRevision:
     branch_labels: tuple[str, ...]
     is_head: bool
     safety_assured: Mapping[str, str]
+    lossy_downgrade: object = None
+    irreversible: object = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +228,9 @@ def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = T
 
 
 class Agent:
-    """A process of the project's Python that has the libraries imported, and forks for each job.
+    """A process of the project's Python that forks for each job.
+
+    It has the libraries imported; when a `revisions` job came first and nothing of it failed, also what env.py imports.
 
     Attributes:
         python: Interpreter that has the project's packages.
@@ -260,8 +277,9 @@ class Agent:
                         os.killpg(reader.pid, signal.SIGKILL)
                 reader.close()
                 if not reader.done:
-                    self.close(keep_output=True)
                     _end_sessions(job.connection)
+                if not reader.exited or reader.spoiled:
+                    self.close(keep_output=True)
         return reader.result(_tail(self._output, begin))
 
     def close(self, *, keep_output: bool = False) -> None:
@@ -289,7 +307,7 @@ class Agent:
             stderr=subprocess.STDOUT,
             pass_fds=(self._events[1], self._answers[0]),
             start_new_session=True,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
         )
         return self._process
 
@@ -313,6 +331,17 @@ class _Reader:
         self._error: AgentError | None = None
         self._observer: _Observer | None = None
         self._late = False
+        self._observations = 0
+
+    @property
+    def exited(self) -> bool:
+        """Whether the agent has seen the job's process end, and waits for the next job."""
+        return self._code is not None
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether the agent can do no further job: it has read the history itself, and something of it went wrong."""
+        return self._job.command == "revisions" and self._code != 0
 
     def read(self) -> None:
         """Read all of it, up to the end of the job's process."""
@@ -324,7 +353,11 @@ class _Reader:
                 return
             if not ready:
                 if self._observer:
-                    self._observer.look()
+                    hold = self._observations == self._job.kill_during
+                    self._observer.look(hold=hold)
+                    if hold and self._observer.is_under_way:
+                        self._observer.end_observed()
+                        self._kill()
                 continue
             data = os.read(self._events, 1 << 16)
             if not data:
@@ -363,6 +396,7 @@ class _Reader:
             case "problem":
                 self._problems.append(_error(message))
             case "observe":
+                self._observations += 1
                 self._observer = _Observer.start(self._job.connection, message["pid"], message["sql"])
                 self._answer(None)
             case "observed":
@@ -377,6 +411,11 @@ class _Reader:
                 self._code = message["code"]
             case "done":
                 self.done = True
+
+    def _kill(self) -> None:
+        self.close()
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
 
     def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
         if self._runs and not self._runs[-1].finished:
@@ -405,6 +444,8 @@ class _Observer:
         self._connection = connection
         self._eye = connection.connect()
         self._blockers: dict[int, psycopg.Connection[Any]] = {}
+        self._writers: set[int] = set()
+        self.is_under_way = False
         named: list[str] = []
         others: list[str] = []
         for relation, table in self._eye.execute(_TABLES):
@@ -424,6 +465,8 @@ class _Observer:
             blocker.close()
         else:
             self._blockers[blocker.info.backend_pid] = blocker
+            if mode == "ROW EXCLUSIVE":
+                self._writers.add(blocker.info.backend_pid)
 
     @classmethod
     def start(cls, connection: Connection, pid: int, sql: str) -> "_Observer | None":
@@ -433,8 +476,12 @@ class _Observer:
         except psycopg.Error:
             return None
 
-    def look(self) -> None:
-        """Read the locks; let the statement go on when it waits for a session of ours."""
+    def look(self, *, hold: bool = False) -> None:
+        """Read the locks; let the statement go on when it waits for a session of ours.
+
+        Args:
+            hold: Do not let it go on when it waits for a writer: then it is in the middle of its work.
+        """
         try:
             waits_for = self._eye.execute("SELECT unnest(pg_blocking_pids(%s))", (self._pid,)).fetchall()
             for oid, mode in self._eye.execute(_LOCKS, (self._pid,)):
@@ -444,7 +491,13 @@ class _Observer:
             return
         for (pid,) in waits_for:
             if pid in self._blockers:
-                self._blockers.pop(pid).close()
+                self.is_under_way = self.is_under_way or pid in self._writers
+                if not (hold and self.is_under_way):
+                    self._blockers.pop(pid).close()
+
+    def end_observed(self) -> None:
+        """End the server's process that executes the statement, and wait for that."""
+        self._eye.execute("SELECT pg_terminate_backend(%s, 5000)", (self._pid,))
 
     def seen(self) -> list[tuple[int, str]]:
         """Give the relations' oids and modes, granted or waited for."""
@@ -512,6 +565,8 @@ def _listed(message: Mapping[str, Any]) -> ListedRevision:
         branch_labels=tuple(message["branch_labels"]),
         is_head=message["is_head"],
         safety_assured=message["safety_assured"],
+        lossy_downgrade=message["lossy_downgrade"],
+        irreversible=message["irreversible"],
     )
 
 
@@ -535,6 +590,8 @@ def _encoded(job: AgentJob, events: int, answers: int) -> bytes:
             "environment": dict(job.environment),
             "x_arguments": list(job.x_arguments),
             "statement_timeout_ms": job.statement_timeout_ms,
+            "guard": job.guard,
+            "kill_after": job.kill_after,
             "events": events,
             "answers": answers,
         }

@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from domain.migration.locks import LockMode
 from domain.migration.rule import Rule, judge
 from domain.migration.rules import all_rules
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.statistics import Statistics, TableStatistics
-from domain.migration.trace import RevisionTrace, RowCounts
+from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
+from domain.migration.trace import RevisionTrace, RowCounts, TableFacts
 from tests.unit.domain.migration.traces import (
     BASE,
     ORDERS,
@@ -76,6 +77,27 @@ def test_an_index_on_a_small_or_new_table_blocks_nobody() -> None:
     assert "blocking-index-build" not in codes(revision(BUILD, after=IX), small)
     fresh = {**BASE, **table("public.fresh", "email"), **index("ix", "public.fresh")}
     assert codes(revision(step("CREATE INDEX ix", indexes_built=("public.ix",)), after=fresh)) == {}
+
+
+def test_a_table_without_room_is_small() -> None:
+    """Its own constraints keep it at three rows, whatever the target is."""
+    tables = {USERS: TableFacts(3, 8192)}
+    full = {USERS: "3 of 2000 rows: a unique key leaves no room for more"}
+    assert "blocking-index-build" not in codes(revision(BUILD, after=IX, tables=tables, unfilled=full))
+    assert "blocking-index-build" in codes(revision(BUILD, after=IX, tables=tables))
+
+
+def test_work_on_a_new_table_keeps_others_waiting() -> None:
+    """An index on a copy of the orders takes time, while the users are locked; on an empty table it takes none."""
+    fresh = {**BASE, **table("public.copy", "email"), **index("ix", "public.copy")}
+    build = step("CREATE INDEX ix ON copy (email)", indexes_built=("public.ix",))
+    lock = step("ALTER TABLE users ADD COLUMN x text", 1, EXCLUSIVE)
+    copy = step("CREATE TABLE copy", rows={"public.copy": RowCounts(inserted=2000)}, scanned={ORDERS: 2000})
+    assert codes(revision(copy, lock, build, after=fresh)) == {"blocking-index-build": "error"}
+    assert codes(revision(copy, build, lock, after=fresh)) == {}
+    assert codes(revision(lock, build, after=fresh)) == {}
+    small = Statistics({ORDERS: TableStatistics(rows=10)})
+    assert codes(revision(copy, lock, build, after=fresh), small) == {}
 
 
 def test_reindex_blocks() -> None:
@@ -194,6 +216,18 @@ def test_unbatched_write() -> None:
     assert codes(revision(replace(write, rows=updated(20)))) == {}
 
 
+def test_a_block_that_commits_its_batches_is_batched() -> None:
+    """A DO block or procedure with COMMIT in a loop cannot run in a transaction; it holds no row for long."""
+    batches = "DO $$ BEGIN LOOP UPDATE users SET …; COMMIT; EXIT WHEN NOT FOUND; END LOOP; END $$"
+    own: dict[str, Any] = {"rows": updated(), "cannot_run_in_transaction": True}
+    assert codes(revision(step(batches, None, **own))) == {}
+    assert codes(revision(step("CALL backfill()", None, **own))) == {}
+    assert codes(revision(step("CALL backfill()", None, rows=updated()))) == {"unbatched-write": "error"}
+    assert codes(revision(step("DO $$ BEGIN UPDATE users SET …; COMMIT; END $$", None, **own))) == {
+        "unbatched-write": "error"
+    }
+
+
 def test_work_under_lock() -> None:
     """What no other rule explains is still unsafe: ALTER DOMAIN reads every table that uses the domain."""
     sql = "ALTER DOMAIN label ADD CONSTRAINT filled CHECK (VALUE <> '')"
@@ -300,6 +334,38 @@ def test_failure_in_python() -> None:
     assert codes(replace(trace, after=None, restored=None)) == {"upgrade-fails": "error"}
 
 
+def test_an_error_that_the_revision_caught_is_no_failure() -> None:
+    """The upgrade, or the downgrade, came to its end all the same."""
+    caught = step("ALTER TABLE nope ADD x int", error="no such table", sqlstate="42P01")
+    assert codes(revision(caught)) == {}
+    assert codes(revision(step("SELECT 1"), downgrade=(caught, step("SELECT 2")))) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "message", "fails"),
+    [
+        ("raise ValueError('values of z are needed')", "ValueError", "values of z are needed", False),
+        ("raise RuntimeError('irreversible')", "RuntimeError", "irreversible", False),
+        ("assert False, 'irreversible'", "AssertionError", "irreversible", False),
+        ("raise NotImplementedError", "NotImplementedError", "NotImplementedError", True),
+        ("int('x')", "ValueError", "invalid literal for int() with base 10: 'x'", True),
+        ("{}['users']", "KeyError", "'users'", True),
+        ("refuse('no way back')", "Irreversible", "no way back", False),
+    ],
+)
+def test_refusals_are_told_from_accidents(line: str, kind: str, message: str, fails: bool) -> None:
+    """The class of the exception tells them apart, and where that could be either, the line that raised it."""
+    trace = revision(
+        step("SELECT 1"),
+        downgrade=(),
+        downgrade_error=f"{message} (a1.py, line 2)",
+        downgrade_error_type=kind,
+        restored=None,
+        source=f"def downgrade():\n    {line}\n",
+    )
+    assert codes(trace) == ({"downgrade-fails": "error"} if fails else {})
+
+
 def test_missing_downgrade() -> None:
     """An empty downgrade leaves the schema of the upgrade."""
     after = {**BASE, **column(f"{USERS}.plan")}
@@ -358,9 +424,33 @@ def test_downgrade_that_deletes() -> None:
 
 
 def test_truncate_loses_values() -> None:
-    """TRUNCATE is instant, but the rows are gone."""
+    """TRUNCATE is instant, but the rows are gone: a downgrade that refuses does not bring them back."""
     truncate = step("TRUNCATE users", 1, EXCLUSIVE, rewritten=(USERS,))
-    assert codes(revision(truncate)) == {"lossy-downgrade": "error"}
+    assert codes(revision(truncate)) == {"lossy-downgrade": "error", "values-lost": "error"}
+    refused = replace(revision(truncate), downgrade=(), downgrade_error="NotImplementedError: gone", restored=None)
+    assert codes(refused) == {"lossy-downgrade": "warning", "values-lost": "error"}
+    contract = replace(refused, docstring="Empty the users\n\nPhase: contract")
+    assert codes(contract) == {"lossy-downgrade": "warning", "values-lost": "warning"}
+
+
+def test_a_column_that_is_made_anew_has_lost_its_values() -> None:
+    """The code finds the column, and nothing in it, unless the revision writes it again."""
+    drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
+    add = step("ALTER TABLE users ADD COLUMN name text", 1)
+    refused: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
+    trace = revision(drop, add, **refused)
+    assert codes(trace)["values-lost"] == "error"
+    assert "ADD COLUMN name_new text" in str(said(trace, "values-lost").fix)
+    assert "values-lost" not in codes(revision(drop, add, step("UPDATE users", rows=updated()), **refused))
+
+
+def test_a_table_that_is_swapped_for_its_copy_has_lost_nothing() -> None:
+    """DROP and RENAME of a copy that was filled first leave the values; CREATE anew does not."""
+    copy = step("INSERT INTO users_new SELECT * FROM users", rows={"public.users_new": RowCounts(inserted=2000)})
+    drop = step("DROP TABLE users", 1, dropped=changed("table", USERS))
+    refused: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
+    assert "values-lost" not in codes(revision(copy, drop, step("ALTER TABLE users_new RENAME TO users"), **refused))
+    assert codes(revision(drop, step("CREATE TABLE users ()"), **refused))["values-lost"] == "error"
 
 
 def test_duplicate_index() -> None:
@@ -456,7 +546,7 @@ def test_undeclared_dimension_under_index() -> None:
     """The column takes any vector now, its index does not."""
     before = {**BASE, **column(EMBEDDING, "vector(3)"), **HNSW}
     after = {**BASE, **column(EMBEDDING, "vector"), **HNSW}
-    assert codes(revision(step("ALTER"), before=before, after=after)) == {"undeclared-dimension-under-index": "warning"}
+    assert codes(revision(step("ALTER"), before=before, after=after)) == {"undeclared-dimension-under-index": "error"}
     bare = without(before, "public.ix"), without(after, "public.ix")
     assert codes(revision(step("ALTER"), before=bare[0], after=bare[1])) == {}
 
@@ -467,5 +557,134 @@ def test_ann_index_before_backfill() -> None:
     build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
     fill = step("UPDATE users SET embedding", None, rows=updated(), count=4)
     after = {**before, **HNSW}
-    assert codes(revision(build, fill, before=before, after=after)) == {"ann-index-before-backfill": "warning"}
-    assert codes(revision(fill, build, before=before, after=after)) == {}
+    memory = {"index-build-exceeds-memory": "note"}
+    expected = {"ann-index-before-backfill": "warning"} | memory
+    assert codes(revision(build, fill, before=before, after=after)) == expected
+    assert codes(revision(fill, build, before=before, after=after)) == memory
+
+
+def test_ann_index_never_used() -> None:
+    """No vector is NULL, and nothing is false: the index stays empty. A condition that can hold is fine."""
+    build = step("SELECT 1")
+    for condition, wrong in (
+        ("(embedding IS NULL)", True),
+        ("((email = 'a'::text) AND (embedding IS NULL))", True),
+        ("false", True),
+        ("((email = 'a'::text) OR (embedding IS NULL))", False),
+        ("(name IS NULL)", False),
+        ("(embedding IS NOT NULL)", False),
+    ):
+        definition = f"hnsw (embedding public.vector_l2_ops) WHERE {condition}"
+        after = {**BASE, **column(EMBEDDING, "public.vector(3)"), **index("ix", USERS, definition, predicate=condition)}
+        before = {**BASE, **column(EMBEDDING, "public.vector(3)")}
+        assert codes(revision(build, before=before, after=after)) == (
+            {"ann-index-never-used": "error"} if wrong else {}
+        )
+
+
+def test_index_build_exceeds_memory() -> None:
+    """A vector of 768 dimensions takes 3.5 kB in the graph: 64 MB hold some 19,000 of them."""
+    after = {**BASE, **column(EMBEDDING, "public.vector(768)"), **index("ix", USERS, "hnsw (embedding vector_l2_ops)")}
+    build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
+    chosen = step("SET maintenance_work_mem = '2GB'", None)
+    trace, prepared = revision(build, after=after), revision(chosen, build, after=after)
+
+    def known(rows: int) -> Statistics:
+        target = Target("shop", "18.4", datetime(2026, 1, 1, tzinfo=UTC), maintenance_work_mem=64 * 1024**2)
+        return Statistics({USERS: TableStatistics(rows)}, target)
+
+    assert codes(trace) == {"index-build-exceeds-memory": "note"}
+    assert codes(trace, known(100_000)) == {"index-build-exceeds-memory": "warning"}
+    assert codes(trace, known(10_000)) == {}
+    assert codes(prepared) == {}
+    assert codes(prepared, known(100_000)) == {}
+
+
+def test_extension_with_known_defects() -> None:
+    """What counts is the version at the target, where it is known."""
+    after = {**BASE, **column(EMBEDDING, "vector(3)"), **HNSW, ("extension", "vector"): {"version": "0.8.5"}}
+    build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
+    for installed, wrong in (("0.8.1", True), ("0.8.4", False), (None, False)):
+        target = Target("shop", "18.4", datetime(2026, 1, 1, tzinfo=UTC), extensions={"vector": Extension(installed)})
+        found = codes(revision(build, after=after), Statistics({USERS: TableStatistics(2000)}, target))
+        assert ("extension-with-known-defects" in found) is wrong
+
+
+def test_blocking_refresh() -> None:
+    """Nobody reads the view while its tables are; CONCURRENTLY takes EXCLUSIVE, under which reads go on."""
+    view: Objects = {("view", "public.totals"): {"kind": "materialized view", "populated": True}}
+    both = {**BASE, **view}
+    refresh = step("REFRESH MATERIALIZED VIEW totals", locks={"public.totals": EXCLUSIVE}, scanned={USERS: 2000})
+    trace = revision(refresh, before=both)
+    assert codes(trace) == {"blocking-refresh": "error"}
+    assert said(trace, "blocking-refresh").fix == 'op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")\n'
+    lighter = replace(refresh, locks={"public.totals": LockMode.EXCLUSIVE})
+    assert codes(revision(lighter, before=both)) == {}
+
+
+def test_a_table_behind_a_view_that_only_reads() -> None:
+    """A view with a join stands for the table in queries, and refuses what the code before writes."""
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    accounts = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS)}
+    for definition, wrong in (
+        ("SELECT id, email, name FROM accounts WHERE (id > 0)", False),
+        ("SELECT a.id, a.email, a.name FROM (accounts a LEFT JOIN orders o ON ((o.id = a.id)))", True),
+        ("SELECT id, email, name FROM accounts, orders", True),
+        ("SELECT id, max(email) FROM accounts GROUP BY id", True),
+    ):
+        view: Objects = {("view", USERS): {"kind": "view", "definition": definition}}
+        found = codes(revision(rename, after={**accounts, **view}))
+        assert found == ({"drop-or-rename-in-use": "error"} if wrong else {})
+        helped: Objects = {("trigger", f"{USERS}.write"): {"definition": "INSTEAD OF INSERT"}}
+        assert codes(revision(rename, after={**accounts, **view, **helped})) == {}
+
+
+def test_a_column_that_refuses_values() -> None:
+    """Old INSERTs had to name the column; GENERATED ALWAYS refuses what they give."""
+    own = f"{USERS}.id"
+    before = {**BASE, **column(own, "bigint", not_null=True)}
+    for identity, wrong in (("always", True), ("by default", False)):
+        after = {**BASE, **column(own, "bigint", not_null=True, identity=identity)}
+        found = codes(revision(step("ALTER TABLE users ALTER id ADD GENERATED"), before=before, after=after))
+        assert found == ({"required-column": "error"} if wrong else {})
+
+
+def test_corrected_revisions_quote_what_needs_it() -> None:
+    """Names with capitals keep their quotes in SQL and lose them in arguments of operations."""
+    name = 'public."Users"'
+    before = {**table(name), **column(f'{name}."Mail"')}
+    after = {**table(name), **column(f'{name}."Mail"', not_null=True)}
+    tables = {name: TableFacts(2000, 100_000)}
+    alter = step('ALTER TABLE "Users" ALTER "Mail" SET NOT NULL', locks={name: EXCLUSIVE}, scanned={name: 2000})
+    fix = str(said(revision(alter, before=before, after=after, tables=tables), "set-not-null-scan").fix)
+    assert fix.splitlines() == [
+        (
+            'op.create_check_constraint("ck_users_mail_not_null", "Users", \'"Mail" IS NOT NULL\', '
+            "postgresql_not_valid=True)"
+        ),
+        "with op.get_context().autocommit_block():",
+        "    op.execute('ALTER TABLE public.\"Users\" VALIDATE CONSTRAINT ck_users_mail_not_null')",
+        'op.alter_column("Users", "Mail", nullable=False)',
+        'op.drop_constraint("ck_users_mail_not_null", "Users")',
+    ]
+
+
+def test_sequence_in_use() -> None:
+    """Code that draws numbers names the sequence, unless a column owns it."""
+    drop = step("DROP SEQUENCE numbers")
+    for owner, expected in ((None, {"drop-or-rename-in-use": "error"}), (f"{USERS}.id", {})):
+        before: Objects = {**BASE, ("sequence", "public.numbers"): {"owned_by": owner}}
+        assert codes(revision(drop, before=before, after=BASE)) == expected
+
+
+def test_function_with_another_signature() -> None:
+    """A function that takes the same calls replaces the old one; one that wants more does not."""
+    drop = step("DROP FUNCTION total(integer)")
+    before: Objects = {
+        **BASE,
+        ("function", "public.total(integer)"): {"definition": "CREATE FUNCTION total(a integer) RETURNS int"},
+    }
+    for arguments, expected in (("b integer DEFAULT 1", {}), ("b integer", {"drop-or-rename-in-use": "error"})):
+        text = f"CREATE FUNCTION total(a integer, {arguments}) RETURNS int"
+        after: Objects = {**BASE, ("function", "public.total(integer,integer)"): {"definition": text}}
+        assert codes(revision(drop, before=before, after=after)) == expected

@@ -22,6 +22,9 @@ down_revision: str | Sequence[str] | None = "2ea7159c84f3"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+lossy_downgrade = {
+    "public.profiles.locale": "a value equal to what `preferences` say is emptied; the backfill derives it again"
+}
 
 BATCH = 5_000  # rows; some ten milliseconds, so that nobody waits long for a row
 

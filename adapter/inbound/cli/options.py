@@ -1,0 +1,32 @@
+"""Options that several commands have: which project runs in a sandbox, and in which."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", "-c", help="alembic.ini or pyproject.toml of the project.")
+]
+Name: TypeAlias = Annotated[str, typer.Option("--name", "-n", help="Section of that file.")]
+Major: TypeAlias = Annotated[int | None, typer.Option("--pg", metavar="16|18", help="Major version of the sandbox.")]
+SandboxURL: TypeAlias = Annotated[
+    str | None, typer.Option(help="A server for the sandbox; databases are created there and dropped again.")
+]
+Rows: TypeAlias = Annotated[int, typer.Option(help="Rows that each table is filled with.", min=0)]
+RowsFrom: TypeAlias = Annotated[
+    Path | None, typer.Option(help="SQL that inserts better rows, before the rest is made up.")
+]
+SetUp: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="FILE.sql|MODULE:FUNCTION", help="What makes the things that the first revision expects."),
+]
+Env: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME[=VALUE]", help="A variable for env.py; without a value, the sandbox's address."),
+]
+X: TypeAlias = Annotated[list[str] | None, typer.Option("-x", metavar="NAME=VALUE", help="As alembic -x.")]
+Python: TypeAlias = Annotated[
+    Path | None, typer.Option(help="The Python of the project, when it has an environment of its own.")
+]
+StatementTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds that one statement may take.", min=1)]

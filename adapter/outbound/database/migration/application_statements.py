@@ -1,0 +1,241 @@
+"""Runs the statements of one release's code on the schema of another.
+
+For each table and view the statements that its columns permit are made from the catalog: a SELECT with explicit
+columns, an INSERT with all columns and one with only those that must be given, an UPDATE of each column, a DELETE.
+Their values are those of a row that is there. What does not run on the schema that it was made for is left out. Each
+statement is prepared in a session that lives on while the schema changes, and prepared anew afterwards (manual,
+PREPARE: a plan whose result type has changed is refused). Everything runs in transactions that are rolled back.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility, breaks
+
+_ANEW = -1  # a statement that is prepared for this one time
+_SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
+
+_RELATIONS = """
+SELECT n.nspname, c.relname, c.relkind,
+       (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
+                   'needed', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '') ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT json_agg(a.attname ORDER BY k.place)
+          FROM pg_catalog.pg_index i
+         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+         WHERE i.indrelid = c.oid AND i.indisprimary)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relname <> 'alembic_version'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class _Relation:
+    schema: str
+    name: str
+    is_table: bool
+    columns: tuple[Mapping[str, Any], ...]
+    key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def table(self) -> str:
+        """The qualified name, quoted where it must be."""
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+
+
+class ApplicationStatements:
+    """Statements that run on a database now, ready to be tried again after its schema has changed.
+
+    Attributes:
+        statements: Those that run.
+        untried: Tables without any, with the reason.
+    """
+
+    def __init__(self, url: str, recorded: Iterable[ApplicationStatement] = ()) -> None:
+        """Make them, try them, and prepare them.
+
+        Args:
+            url: The database, before its schema changes.
+            recorded: Statements that an application was seen to send.
+        """
+        self._url = url
+        self._connection = _connect(url)
+        self._rooms: dict[ApplicationStatement, sql.Composed] = {}
+        self.untried: dict[str, str] = {}
+        candidates = (*self._made(), *recorded)
+        self.statements = [one for one in candidates if self._run(self._connection, one) is None]
+        for number, statement in enumerate(self.statements):
+            self._connection.execute(_prepare(number, statement))
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def try_again(self) -> Compatibility:
+        """Run them on the schema as it is now, prepared before and prepared now."""
+        broken = []
+        with _connect(self._url) as fresh:
+            for number, statement in enumerate(self.statements):
+                error = self._run(fresh, statement)
+                now = error is not None
+                error = error or self._run(self._connection, statement, number)
+                if error is not None and breaks(error.sqlstate or ""):
+                    broken.append(_broken(statement, error, when_prepared=not now))
+        return Compatibility(len(self.statements), tuple(broken), self.untried)
+
+    def try_on(self, url: str) -> Compatibility:
+        """Run them on another database: the code that is to come on the schema of today."""
+        with _connect(url) as other:
+            errors = [(statement, self._run(other, statement)) for statement in self.statements]
+        broken = (_broken(statement, error) for statement, error in errors if error and breaks(error.sqlstate or ""))
+        return Compatibility(len(self.statements), tuple(broken), self.untried)
+
+    def _made(self) -> Iterator[ApplicationStatement]:
+        for row in self._connection.execute(_RELATIONS).fetchall():
+            relation = _Relation(row[0], row[1], row[2] in {"r", "p"}, tuple(row[3] or ()), tuple(row[4] or ()))
+            yield from self._of_relation(relation)
+
+    def _of_relation(self, relation: _Relation) -> Iterator[ApplicationStatement]:
+        if not relation.columns:
+            return
+        names = [column["name"] for column in relation.columns]
+        yield _statement(relation, sql.SQL("SELECT {} FROM {} LIMIT 1").format(_list(names), relation.identifier))
+        if not relation.is_table:
+            return
+        row = self._row(relation, names)
+        if row is None:
+            self.untried[relation.table] = "it has no row to take values from"
+            return
+        key = _key(relation, row)
+        room = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _equal({one: row[one] for one in key}))
+        for statement in _inserts(relation, row):
+            self._rooms[statement] = room
+            yield statement
+        yield from _changes(relation, row, key)
+
+    def _row(self, relation: _Relation, names: list[str]) -> dict[str, str | None] | None:
+        """Take a row as text, one with few NULLs."""
+        texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
+        query = sql.SQL("SELECT {} FROM (SELECT * FROM {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
+        try:
+            found = self._connection.execute(query.format(texts, relation.identifier, _SAMPLE, _list(names))).fetchone()
+        except psycopg.Error:
+            return None
+        return None if found is None else dict(zip(names, found, strict=True))
+
+    def _run(
+        self, connection: psycopg.Connection[Any], statement: ApplicationStatement, prepared: int = _ANEW
+    ) -> psycopg.Error | None:
+        """Run a statement in a transaction that is rolled back; give the error."""
+        try:
+            with connection.transaction(force_rollback=True):
+                if prepared == _ANEW:
+                    connection.execute(_prepare(_ANEW, statement))
+                if statement in self._rooms:
+                    _make_room(connection, self._rooms[statement])
+                arguments = sql.SQL(", ").join(map(sql.Literal, statement.parameters))
+                call = sql.SQL("EXECUTE {}({})" if statement.parameters else "EXECUTE {}{}")
+                connection.execute(call.format(_name(prepared), arguments))
+        except psycopg.Error as error:
+            return error
+        finally:
+            if prepared == _ANEW:
+                with suppress(psycopg.Error):  # it could not be prepared at all
+                    connection.execute(sql.SQL("DEALLOCATE {}").format(_name(_ANEW)))
+        return None
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, autocommit=True, prepare_threshold=None)
+
+
+def _make_room(connection: psycopg.Connection[Any], room: sql.Composed) -> None:
+    """Take away the row whose values an INSERT is to give again, whoever refers to it."""
+    with suppress(psycopg.Error), connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(room)
+        connection.execute("SET LOCAL session_replication_role = origin")
+
+
+def _broken(statement: ApplicationStatement, error: psycopg.Error, *, when_prepared: bool = False) -> BrokenStatement:
+    message = error.diag.message_primary or str(error)
+    return BrokenStatement(statement, message, error.sqlstate or "", when_prepared)
+
+
+def _key(relation: _Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Name the columns that tell the row: the primary key, else all that have a value."""
+    return relation.key or tuple(name for name, value in row.items() if value is not None)
+
+
+def _inserts(relation: _Relation, row: Mapping[str, str | None]) -> Iterator[ApplicationStatement]:
+    given = [column["name"] for column in relation.columns if column["given"]]
+    needed = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
+    for names in (given,) if needed in ([], given) else (given, needed):
+        places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
+        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, _list(names), places)
+        yield _statement(relation, query, [row[name] for name in names])
+
+
+def _changes(
+    relation: _Relation, row: Mapping[str, str | None], key: tuple[str, ...]
+) -> Iterator[ApplicationStatement]:
+    values = [row[name] for name in key]
+    for column in relation.columns:
+        if column["given"]:
+            query = sql.SQL("UPDATE {} SET {} = $1 WHERE {}").format(
+                relation.identifier, sql.Identifier(column["name"]), _condition(key, 2)
+            )
+            yield _statement(relation, query, [row[column["name"]], *values])
+    yield _statement(
+        relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
+    )
+
+
+def _statement(relation: _Relation, query: sql.Composed, parameters: Iterable[str | None] = ()) -> ApplicationStatement:
+    return ApplicationStatement(query.as_string(), relation.table, tuple(parameters))
+
+
+def _condition(key: Iterable[str], first: int) -> sql.Composed:
+    parts = (
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}")) for number, name in enumerate(key, first)
+    )
+    return sql.SQL(" AND ").join(parts)
+
+
+def _equal(values: Mapping[str, str | None]) -> sql.Composed:
+    parts = (sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items())
+    return sql.SQL(" AND ").join(parts)
+
+
+def _list(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else sql.Identifier(name).as_string()
+
+
+def _name(number: int) -> sql.Identifier:
+    return sql.Identifier(f"hexalembic_{number}")
+
+
+def _prepare(number: int, statement: ApplicationStatement) -> sql.Composed:
+    return sql.SQL("PREPARE {} AS {}").format(_name(number), sql.SQL(statement.sql))

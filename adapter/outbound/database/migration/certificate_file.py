@@ -1,0 +1,42 @@
+"""Certificates in a JSON file beside the revisions."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from application.migration.ports import CertificateStore
+from domain.migration.certificate import Certificate, CertificateError, from_json, to_json
+
+
+class CertificateFile(CertificateStore):
+    """One JSON file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; it need not exist."""
+        self._path = path
+
+    def read(self) -> tuple[Certificate, ...]:
+        """Give all of them."""
+        try:
+            return from_json(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CertificateError(f"{self._path.name} cannot be read: {error}", "name another file") from error
+
+    def write(self, certificates: Iterable[Certificate]) -> None:
+        """Keep these in place of what was kept; who reads meanwhile sees the old file or the new one."""
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        draft.write_text(to_json(certificates), encoding="utf-8")
+        draft.replace(self._path)
+
+
+class Unkept(CertificateStore):
+    """Keeps nothing: everything is proved each time."""
+
+    def read(self) -> tuple[Certificate, ...]:
+        """Give none."""
+        return ()
+
+    def write(self, certificates: Iterable[Certificate]) -> None:
+        """Forget them."""

@@ -1,0 +1,348 @@
+"""Databases at revisions of a project, with rows in every table: what a revision is tried on.
+
+A database that has been brought somewhere is kept as a template, keyed by what went into it (the revisions' files, the
+environment's, the project's own data, the number of rows, the server's version), so that a new revision on a known
+history starts at once.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from adapter.outbound.database.migration.digester import digest
+from adapter.outbound.database.migration.filler import fill
+from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.database.migration.sandbox import template_key
+from adapter.outbound.database.migration.tracer import (
+    Agent,
+    AgentError,
+    AgentJob,
+    AgentResult,
+    Connection,
+    ListedRevision,
+)
+from application.migration.ports import Sandbox
+from domain.migration.digest import DataDigest
+from domain.migration.errors import MigrationError
+from domain.migration.history import History, HistoryEntry
+from domain.migration.snapshot import SchemaSnapshot
+
+
+@dataclass(frozen=True)
+class Project:
+    """An Alembic project, and what it needs to run.
+
+    Attributes:
+        config: Its `alembic.ini` or `pyproject.toml`.
+        name: Section of that file.
+        statement_timeout: Seconds after which the server cancels a statement.
+        environment: Variables for the project; see `AgentJob.environment`.
+        x_arguments: What `alembic -x` would be given.
+        setup: Makes what is there before the first revision: a file of SQL, or a `module:function` of the project.
+        rows_from: A file of SQL that inserts rows; the tables that it leaves short are filled up with made-up ones.
+        rows: Rows that each table gets.
+    """
+
+    config: Path
+    name: str = "alembic"
+    statement_timeout: int = 60
+    environment: Mapping[str, str] = field(default_factory=dict)
+    x_arguments: tuple[str, ...] = ()
+    setup: str | Path | None = None
+    rows_from: Path | None = None
+    rows: int = 2000
+
+
+@dataclass(frozen=True)
+class RevisionDatabase:
+    """A database of the sandbox.
+
+    Attributes:
+        url: Where it is.
+        applied: The revisions that it has.
+        unfilled: Tables that got fewer rows than asked for, with the reason.
+    """
+
+    url: str
+    applied: frozenset[str]
+    unfilled: Mapping[str, str] = field(default_factory=dict)
+
+
+class CannotBuildError(Exception):
+    """The parents of a revision cannot be applied."""
+
+
+class RevisionDatabases:
+    """Makes databases at revisions of a project.
+
+    Attributes:
+        project: Whose revisions.
+        sandbox: Where they run.
+        agent: Runs them, in the project's own Python.
+    """
+
+    def __init__(self, project: Project, sandbox: Sandbox, agent: Agent, *, guard: bool = False) -> None:
+        """Remember.
+
+        Args:
+            project: Whose revisions.
+            sandbox: Where they run.
+            agent: Runs them, in the project's own Python.
+            guard: Refuse revisions what reaches beyond their database, such as roles.
+        """
+        self.project = project
+        self.sandbox = sandbox
+        self.agent = agent
+        self._guard = guard
+        self._listed: dict[str, ListedRevision] = {}
+        self._history: History | None = None
+        self._empty: RevisionDatabase | None = None
+        self._broken: dict[str, str] = {}
+
+    def history(self) -> History:
+        """Read the revisions.
+
+        Raises:
+            MigrationError: They cannot be read; the message says which file and line.
+        """
+        if self._history is None:
+            database = self.sandbox.create()
+            result = self.run(database, "revisions")
+            self.sandbox.drop(database)
+            for error in (*result.problems, *([result.error] if result.error else [])):
+                raise MigrationError(described(error), "mend the history; alembic history shows the same")
+            self._listed = {listed.revision: listed for listed in result.revisions}
+            self._history = History(tuple(_entry(listed) for listed in result.revisions))
+        return self._history
+
+    def with_rows(self, rows: int) -> "RevisionDatabases":
+        """Give the same with another number of rows."""
+        self.history()
+        other = copy(self)
+        other.project = replace(self.project, rows=rows)
+        other._empty = None  # noqa: SLF001 - of the same class
+        return other
+
+    def listed(self, revision: str) -> ListedRevision:
+        """Give a revision as its script says."""
+        return self._listed[revision]
+
+    def at(self, parents: Iterable[str]) -> RevisionDatabase:
+        """Make a database where some revisions and all before them are applied, with rows in every table.
+
+        Raises:
+            CannotBuildError: One of them fails even without rows.
+            MigrationError: The project's own set-up or rows cannot be loaded.
+        """
+        applied = self.history().ancestors(parents)
+        key = self._key(applied, "filled")
+        if not self.sandbox.has_template(key):
+            made = self._with_rows(parents, applied)
+            self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled)))
+        note = self.sandbox.template_note(key)
+        return RevisionDatabase(self.sandbox.create(key), applied, json.loads(note) if note else {})
+
+    def filled(self, database: RevisionDatabase) -> RevisionDatabase:
+        """Fill up the tables of a database that has seen another revision since it was filled."""
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            return self._filled(connection, database)
+
+    def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
+        """Copy a database, with more rows in some tables."""
+        larger = self.copy(database)
+        with psycopg.connect(larger.url, autocommit=True) as connection:
+            fill(connection, rows, tables)
+        return larger
+
+    def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
+        """Copy a database, to which revisions will be applied."""
+        return RevisionDatabase(self.sandbox.copy(database.url), database.applied | {*revisions}, database.unfilled)
+
+    def drop(self, database: RevisionDatabase | None) -> None:
+        """Drop a database."""
+        if database is not None:
+            self.sandbox.drop(database.url)
+
+    def keep(self, database: RevisionDatabase) -> None:
+        """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
+        self.sandbox.save_template(database.url, self._key(database.applied, "before filling"))
+
+    def run(self, database: str, command: str, revision: str = "head", **options: Any) -> AgentResult:
+        """Run a job of the agent on a database.
+
+        Args:
+            database: Its URL.
+            command: As in `AgentJob`.
+            revision: As in `AgentJob`.
+            options: More of its attributes, such as `kill_after`.
+        """
+        seconds = self.project.statement_timeout
+        job = AgentJob(
+            config=self.project.config,
+            name=self.project.name,
+            connection=Connection.parse(database),
+            command=command,
+            revision=revision,
+            environment=self.project.environment,
+            x_arguments=self.project.x_arguments,
+            statement_timeout_ms=seconds * 1000,
+            guard=self._guard,
+            **{"trace": False, **options},
+        )
+        # Nothing runs for ever: a revision has a dozen statements' time.
+        return self.agent.run(job, timeout=seconds * 12)
+
+    def _with_rows(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase:
+        upgraded = self._key(applied, "before filling")
+        if self.sandbox.has_template(upgraded):
+            return self.filled(RevisionDatabase(self.sandbox.create(upgraded), applied))
+        empty = self._without_rows(parents, applied)
+        database = RevisionDatabase(self.sandbox.copy(empty.url), applied)
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            if self.project.rows_from is not None and applied:
+                _execute_file(connection, self.project.rows_from, "--rows-from")
+            return self._filled(connection, database)
+
+    def _filled(
+        self, connection: psycopg.Connection[tuple[object, ...]], database: RevisionDatabase
+    ) -> RevisionDatabase:
+        if not self.project.rows:
+            return database
+        found = fill(connection, self.project.rows)
+        problems = {problem.table: problem.reason for problem in found.problems}
+        return RevisionDatabase(database.url, database.applied, problems)
+
+    def _without_rows(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase:
+        """Give the one database without rows, brought as far as it must be."""
+        for revision in applied & self._broken.keys():
+            raise CannotBuildError(self._broken[revision])
+        if self._empty is not None and not self._empty.applied <= applied:
+            self.sandbox.drop(self._empty.url)
+            self._empty = None
+        empty = self._empty or self._set_up()
+        self._empty = None  # until all went well
+        for revision in parents:
+            if revision in empty.applied:
+                continue
+            result = self.run(empty.url, "upgrade", revision)
+            if result.error is not None:
+                failed = result.runs[-1].revision if result.runs else revision
+                reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
+                self._broken[failed] = reason
+                self.sandbox.drop(empty.url)
+                raise CannotBuildError(reason)
+        self._empty = RevisionDatabase(empty.url, applied)
+        return self._empty
+
+    def _set_up(self) -> RevisionDatabase:
+        """Make a database as it is before the first revision."""
+        url, setup = self.sandbox.create(), self.project.setup
+        if isinstance(setup, Path):
+            with psycopg.connect(url, autocommit=True) as connection:
+                _execute_file(connection, setup, "--setup")
+        elif setup is not None:
+            result = self.run(url, "setup", setup)
+            if result.error is not None:
+                raise MigrationError(
+                    f"--setup {setup} failed: {described(result.error)}",
+                    "name a function of the project that takes nothing, an engine, or a connection",
+                )
+        return RevisionDatabase(url, frozenset())
+
+    def _key(self, revisions: Iterable[str], state: str) -> str:
+        project = self.project
+        files = [Path(self._listed[revision].path) for revision in revisions]
+        files += [path for path in {file.parent.parent / "env.py" for file in files} if path.is_file()]
+        files += [path for path in (project.config, project.rows_from, project.setup) if isinstance(path, Path)]
+        given = (project.name, sorted(project.environment.items()), project.x_arguments, str(project.setup))
+        root = hashlib.sha256(str(project.config.parent.resolve()).encode()).hexdigest()
+        return template_key(files, self.sandbox.server_version, f"{state}, {project.rows} rows, {given}, {root}")
+
+
+class RevisionLine:
+    """Goes from revision to revision: each begins on the database that the one before has left, where that fits.
+
+    Attributes:
+        databases: Makes the databases.
+        before: A database at the parents of the revision that one is at, with rows; it stays as it is.
+        after: The same with the revision; None until there is one.
+    """
+
+    def __init__(self, databases: RevisionDatabases) -> None:
+        """Begin nowhere."""
+        self.databases = databases
+        self.before: RevisionDatabase | None = None
+        self.after: RevisionDatabase | None = None
+
+    def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
+        """Have a database at a revision's parents, with rows.
+
+        Returns:
+            The database, and whether it is the one that the revision before has left.
+
+        Raises:
+            CannotBuildError: The parents cannot be applied.
+        """
+        applied = self.databases.history().ancestors(entry.parents)
+        old, after = self.before, self.after
+        self.before = self.after = None
+        self.databases.drop(old)
+        fits = after is not None and after.applied == applied
+        if after is not None and fits:
+            self.before = self.databases.filled(after)
+        else:
+            self.databases.drop(after)
+            self.before = self.databases.at(entry.parents)
+        return self.before, fits
+
+    def close(self) -> None:
+        """Keep what the next analysis can begin with."""
+        after, self.after = self.after, None
+        if after is not None:
+            self.databases.keep(after)
+
+
+def read_snapshot(url: str) -> SchemaSnapshot:
+    """Read the catalog of a database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return snapshot(connection)
+
+
+def read_digest(url: str) -> DataDigest:
+    """Digest the rows of a database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return digest(connection)
+
+
+def described(error: AgentError) -> str:
+    """Say what went wrong in a project, in one line where that can be."""
+    where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
+    kind = "it called sys.exit: " if error.kind == "exit" else ""
+    return f"{kind}{error.message.strip()}{where}"
+
+
+def _execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:
+    try:
+        connection.execute(path.read_bytes())
+    except psycopg.Error as error:
+        message = error.diag.message_primary or str(error).partition("\n")[0]
+        raise MigrationError(
+            f"{option} {path.name} failed: {message}", "mend the file; psql -f runs it alone"
+        ) from error
+
+
+def _entry(listed: ListedRevision) -> HistoryEntry:
+    return HistoryEntry(
+        revision=listed.revision,
+        down_revision=listed.down_revision,
+        depends_on=listed.depends_on,
+        path=listed.path,
+        message=listed.message,
+        labels=listed.branch_labels,
+    )

@@ -1,0 +1,118 @@
+"""Verify revisions: prove that each can be undone, repeated and lived with, and keep the proof."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from application.migration.ports import CertificateStore, RevisionProver
+from domain.migration.analysis import analyze
+from domain.migration.certificate import Certificate, changed_since, merge, outdated
+from domain.migration.diagnostic import Diagnostic
+from domain.migration.history import HistoryEntry
+from domain.migration.statistics import Statistics
+from domain.migration.verification import Proof, RevisionProof, certify, judge_proof, round_trip
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What `migrate verify` found.
+
+    Attributes:
+        postgres: Version of the sandbox.
+        proofs: The revisions that were proved, in order.
+        certified: Revisions whose certificate was still good, so that they were not proved again.
+        diagnostics: What is wrong with the history as a whole.
+    """
+
+    postgres: str
+    proofs: tuple[RevisionProof, ...]
+    certified: tuple[Certificate, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a proof failed."""
+        return bool(self.diagnostics) or any(proof.failed for proof in self.proofs)
+
+
+@dataclass(frozen=True)
+class VerifyRevisions:
+    """Proves the revisions of a range.
+
+    Attributes:
+        prover: Runs revisions in a sandbox.
+        certificates: Keeps what was proved.
+    """
+
+    prover: RevisionProver
+    certificates: CertificateStore
+
+    def __call__(
+        self,
+        wanted: str | Sequence[HistoryEntry],
+        proofs: Collection[Proof],
+        progress: Callable[[int, int, HistoryEntry], object] = lambda _done, _all, _next: None,
+        applied: Collection[str] = (),
+        *,
+        again: bool = False,
+    ) -> VerificationReport:
+        """Verify.
+
+        Args:
+            wanted: A range, as `domain.migration.history.History.select` reads it, or the revisions themselves.
+            proofs: What to prove.
+            progress: Told before each revision how many are done, how many there are, and which comes.
+            applied: Heads of a real database: a revision that it has must not have changed since it was proved.
+            again: Prove also what has a good certificate.
+
+        Raises:
+            HistoryError: The range cannot be read.
+            MigrationError: The history or the certificates cannot be read.
+        """
+        history = self.prover.history()
+        entries = history.select(wanted) if isinstance(wanted, str) else wanted
+        known = self.certificates.read()
+        files = {entry.revision: self.prover.sha256(entry) for entry in history.entries}
+        changed = changed_since(known, files, history.ancestors(applied))
+        conditions = self.prover.conditions()
+        stale = outdated(known, files, postgres=conditions.postgres, rows=conditions.rows, seed=conditions.seed)
+        names = {proof.value for proof in proofs}
+        good = tuple(
+            one
+            for one in known
+            if not again
+            and one.postgres == conditions.postgres
+            and one.revision not in stale
+            and names <= {*one.proofs}
+            and one.revision in {entry.revision for entry in entries}
+        )
+        waiting = [entry for entry in entries if entry.revision not in {one.revision for one in good}]
+        found = []
+        for done, entry in enumerate(waiting):
+            progress(done, len(waiting), entry)
+            proof = self._prove(entry, proofs)
+            certificate = certify(
+                proof,
+                files[entry.revision],
+                postgres=conditions.postgres,
+                rows=conditions.rows,
+                seed=conditions.seed,
+                proofs=sorted(names),
+            )
+            found.append(replace(proof, certificate=certificate))
+            if certificate is not None:
+                known = merge(known, [certificate])
+                self.certificates.write(known)
+        return VerificationReport(self.prover.versions().postgres, tuple(found), good, changed)
+
+    def _prove(self, entry: HistoryEntry, proofs: Collection[Proof]) -> RevisionProof:
+        trace = self.prover.trace(entry)
+        proof = RevisionProof(analyze(trace, Statistics.unknown()))
+        if trace.after is not None:
+            if Proof.ROUND_TRIP in proofs:
+                again = self.prover.upgrade_again(trace) if trace.restored is not None else None
+                proof = replace(proof, trip=round_trip(trace, again))
+            if Proof.REPEAT in proofs:
+                proof = replace(proof, repetition=self.prover.repeat(trace))
+            if Proof.COMPATIBILITY in proofs:
+                proof = replace(proof, old_code=trace.compatibility, new_code=self.prover.new_code(trace))
+        return replace(proof, diagnostics=judge_proof(proof, self.prover.declaration(entry)))

@@ -1,0 +1,69 @@
+"""Whether the code of one release lives with the schema of another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_VALUES = frozenset({"23503", "23505", "23514", "23P01"})
+
+
+@dataclass(frozen=True)
+class ApplicationStatement:
+    """A statement that an application may send.
+
+    Attributes:
+        sql: Its text, parameters as `$1`.
+        table: The table or view that it is about; empty where that is not known.
+        parameters: A value for each parameter, as Postgres writes it; None for NULL.
+        recorded: Whether an application was seen to send it; else it was made from the catalog.
+    """
+
+    sql: str
+    table: str
+    parameters: tuple[str | None, ...] = field(default=(), repr=False)
+    recorded: bool = False
+
+
+@dataclass(frozen=True)
+class BrokenStatement:
+    """A statement that ran on one schema and fails on the other.
+
+    Attributes:
+        statement: The statement.
+        error: What the server said.
+        sqlstate: The code of that.
+        when_prepared: It fails only where it was prepared before the schema changed, as drivers and poolers do.
+    """
+
+    statement: ApplicationStatement
+    error: str
+    sqlstate: str
+    when_prepared: bool = False
+
+    def __str__(self) -> str:
+        """Say it as a sentence."""
+        prepared = ", prepared before," if self.when_prepared else ""
+        return f"{self.statement.sql}{prepared} fails: {self.error}"
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """Statements of one release on the schema of another.
+
+    Attributes:
+        tried: How many ran before.
+        broken: Those that fail now.
+        untried: Tables without a statement that could be tried, with the reason.
+    """
+
+    tried: int
+    broken: tuple[BrokenStatement, ...] = ()
+    untried: Mapping[str, str] = field(default_factory=dict)
+
+
+def breaks(sqlstate: str) -> bool:
+    """Tell whether an error is about the schema, and not about the values that happened to be tried.
+
+    A new CHECK, unique or foreign key may refuse made-up values that no application writes; a missing column, a type
+    that takes no such value, and a NULL that was allowed are about every statement of that form.
+    """
+    return sqlstate not in _VALUES

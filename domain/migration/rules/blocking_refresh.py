@@ -1,0 +1,41 @@
+"""A materialized view cannot be read while its rows are computed.
+
+REFRESH MATERIALIZED VIEW holds ACCESS EXCLUSIVE on the view while it reads the tables below; so does a DROP, until the
+transaction has ended that fills its successor. The safe way needs a unique index on the view, and lets readers go on:
+
+    op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")
+
+and, for another definition, fills a new view beside the old one, and renames both in a transaction of its own.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import BlockedWork
+from domain.migration.judging import Cause, execute, work_diagnostics
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "blocking-refresh"
+SEVERITY = Severity.ERROR
+_SETUP = f"""{USERS}
+CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS users FROM users GROUP BY name;
+CREATE UNIQUE INDEX ix_names ON names (name);
+"""  # noqa: S608 - constants only
+BAD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW names")', "pass")
+GOOD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY names")', "pass")
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find materialized views that are filled while nobody can read them."""
+    advice = "Let readers go on: CONCURRENTLY with a unique index, or a new view beside the old one and a rename."
+    return work_diagnostics(trace, statistics, Cause.VIEW, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    text = trace.upgrade[item.work.statement].sql
+    head = "REFRESH MATERIALIZED VIEW "
+    if not text.upper().startswith(head):
+        return None
+    return execute(f"{head}CONCURRENTLY {text[len(head) :]}")

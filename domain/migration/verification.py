@@ -1,0 +1,205 @@
+"""What `migrate verify` proves of a revision: it can be undone, repeated, and lived with."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from domain.migration.analysis import RevisionAnalysis
+from domain.migration.certificate import Certificate, Declaration, Reversibility, RoundTrip, judge
+from domain.migration.compatibility import Compatibility
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.digest import DataDifference
+from domain.migration.judging import refuses
+from domain.migration.revision import Phase
+from domain.migration.snapshot import SchemaDifference, compare
+from domain.migration.trace import RevisionTrace
+
+
+class Proof(Enum):
+    """The proofs that can be asked for."""
+
+    ROUND_TRIP = "round-trip"
+    REPEAT = "repeat"
+    COMPATIBILITY = "compat"
+
+
+@dataclass(frozen=True)
+class Again:
+    """The upgrade, after the downgrade, beside the first one.
+
+    Attributes:
+        failure: Why it failed; None when it did not.
+        schema: What separates the schema from that after the first upgrade.
+        data: The same of the rows, where the upgrade gives the same values each time.
+    """
+
+    failure: str | None = None
+    schema: SchemaDifference = field(default_factory=SchemaDifference)
+    data: DataDifference = field(default_factory=DataDifference)
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """The upgrade run twice, and interrupted.
+
+    Attributes:
+        twice: What a second upgrade changed, in sentences.
+        kills: How many times it was killed, each time on a database of its own.
+        failures: Of those, the ones that a second run did not bring to the same end, in sentences.
+    """
+
+    twice: tuple[str, ...] = ()
+    kills: int = 0
+    failures: tuple[str, ...] = ()
+
+    @property
+    def survived(self) -> int:
+        """Kills after which a second run ended as an undisturbed one."""
+        return self.kills - len(self.failures)
+
+
+@dataclass(frozen=True)
+class RevisionProof:
+    """All that was proved of one revision.
+
+    Attributes:
+        analysis: The revision, run and judged as `migrate analyze` does it.
+        trip: The round trip; None when it was not asked for, or the upgrade failed.
+        repetition: Likewise.
+        old_code: Statements of the code before on the schema after; likewise.
+        new_code: Statements of the code after on the schema before; likewise.
+        diagnostics: What is wrong with it.
+        certificate: What its downgrade was proved to be; None when it was not, or not asked for.
+    """
+
+    analysis: RevisionAnalysis
+    trip: RoundTrip | None = None
+    repetition: Repetition | None = None
+    old_code: Compatibility | None = None
+    new_code: Compatibility | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    certificate: Certificate | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a proof failed."""
+        return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
+
+
+def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
+    """Put together what was seen of a revision's way there and back; None when its upgrade failed."""
+    if trace.after is None or trace.before is None:
+        return None
+    statements = sum(statement.count for statement in trace.downgrade or ())
+    if refuses(trace):
+        return RoundTrip(refusal=trace.downgrade_error, statements=statements)
+    if trace.downgrade_error is not None or trace.restored is None:
+        return RoundTrip(failure=trace.downgrade_error or "the downgrade did not end", statements=statements)
+    difference = compare(trace.before, trace.restored, ignore={"position"})
+    # After a downgrade that does nothing the upgrade fails as a matter of course.
+    silent = bool(difference) and not statements
+    return RoundTrip(
+        failure=None if again is None or silent else again.failure,
+        statements=statements,
+        schema=difference,
+        data=trace.undone or DataDifference(),
+        schema_again=SchemaDifference() if again is None else again.schema,
+        data_again=DataDifference() if again is None else again.data,
+    )
+
+
+def judge_proof(proof: RevisionProof, declaration: Declaration) -> tuple[Diagnostic, ...]:
+    """Say what is wrong with a revision."""
+    return tuple(_judged(proof, declaration))
+
+
+def certify(
+    proof: RevisionProof, sha256: str, *, postgres: int, rows: int, seed: int, proofs: Iterable[str]
+) -> Certificate | None:
+    """Certify what a downgrade was proved to be; None when a proof failed, or the round trip was not run."""
+    trip = proof.trip
+    if trip is None or proof.failed or trip.reversibility is None:
+        return None
+    losses: Mapping[str, str] = trip.losses if trip.reversibility is Reversibility.LOSSY else {}
+    revision = proof.analysis.trace.revision
+    kind, message = trip.reversibility, trip.refusal
+    return Certificate(revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs))
+
+
+def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
+    trace = proof.analysis.trace
+    if trace.after is None:
+        failed = next((statement.error for statement in trace.upgrade if statement.error), trace.error)
+        yield _error(
+            "upgrade-fails", f"The upgrade fails: {failed}", "Mend it; migrate analyze -v shows the statement."
+        )
+        return
+    if proof.trip is not None:
+        yield from judge(proof.trip, declaration)
+    if proof.repetition is not None:
+        yield from _judge_repetition(proof.repetition)
+    if proof.old_code is not None:
+        yield from _judge_code(proof, proof.old_code)
+
+
+def _judge_repetition(repetition: Repetition) -> Iterator[Diagnostic]:
+    if repetition.twice:
+        yield _error(
+            "second-upgrade-changes",
+            f"Upgrading a second time changes something: {'; '.join(repetition.twice)}.",
+            "Let env.py change nothing when there is no revision to run.",
+        )
+    for failure in repetition.failures:
+        yield _error(
+            "not-resumable",
+            failure,
+            "Let each part that commits by itself find out what is done already: IF EXISTS, IF NOT EXISTS, batches "
+            "that select what is left.",
+        )
+
+
+def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic]:
+    """Judge by phase: only a contract may break what ran before."""
+    contract = proof.analysis.phase is Phase.CONTRACT and proof.analysis.revision.declared
+    for one in old.broken:
+        strict = not (contract or one.when_prepared)
+        yield Diagnostic(
+            "breaks-old-code" if not one.when_prepared else "breaks-prepared-statements",
+            Severity.ERROR if strict else Severity.WARNING,
+            None,
+            one.statement.table,
+            f"A statement that ran before fails: {one}.",
+            "Make sure that no deployed code sends it any more."
+            if contract
+            else "Sessions that prepared it must reconnect, or the statement be sent again; most drivers do so."
+            if one.when_prepared
+            else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
+        )
+    if proof.analysis.phase is Phase.EXPAND and proof.analysis.revision.declared:
+        for diagnostic in proof.analysis.diagnostics:
+            if diagnostic.unsafe and diagnostic.code in _WORK_UNDER_LOCK:
+                yield _error(
+                    "expand-blocks",
+                    f"It is declared as expand, and blocks: {diagnostic.message}",
+                    diagnostic.help,
+                    diagnostic.relation,
+                )
+
+
+_WORK_UNDER_LOCK = frozenset(
+    {
+        "blocking-index-build",
+        "blocking-refresh",
+        "constraint-validated-at-once",
+        "not-valid-and-validate-together",
+        "partition-of-live-parent",
+        "set-not-null-scan",
+        "table-rewrite",
+        "vector-type-change",
+        "work-under-lock",
+    }
+)
+
+
+def _error(code: str, message: str, advice: str, relation: str | None = None) -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, None, relation, message, advice)

@@ -1,0 +1,249 @@
+"""What other projects need before their revisions run, and what the target database adds to the verdict."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapter import bootstrap
+from adapter.outbound.database.errors import DatabaseConfigurationError
+from application.migration.analyze import AnalysisReport
+from domain.errors import DomainError
+from domain.migration.errors import MigrationError
+from tests.conftest import Server
+from tests.history import History
+
+Analyze = Callable[..., AnalysisReport]
+PEOPLE = 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text)")'
+INDEX = 'op.create_index("ix_people_name", "people", ["name"])'
+
+
+@pytest.fixture
+def analyze(server: Server, history: History) -> Analyze:
+    """The use case, on a sandbox of the tests' server."""
+
+    def run(
+        wanted: str | None = "heads", target: bootstrap.TargetRequest | None = None, **request: Any
+    ) -> AnalysisReport:
+        config = request.pop("config", None) or history.folder.parent / "alembic.ini"
+        asked = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), **{"rows": 1200, **request})
+        return bootstrap.analyze(asked, wanted, target or bootstrap.TargetRequest(), lambda *_: None)
+
+    return run
+
+
+def plain_project(history: History, settings: str = "", env: str = "") -> Path:
+    """Write a project with the plainest env.py, and what it says to `migrate`."""
+    path = history.plain_ini()
+    path.write_text(path.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    script = path.parent / "env.py"
+    script.write_text(textwrap.dedent(env) + script.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+def test_set_up_by_a_file(analyze: Analyze, history: History, tmp_path: Path) -> None:
+    """What a file of SQL makes is there before the first revision, and has rows like any other table."""
+    setup = tmp_path / "setup.sql"
+    setup.write_text("CREATE TABLE people (id bigint PRIMARY KEY, name text); CREATE TABLE pets (id int);")
+    history.add("r1", None, INDEX, 'op.drop_index("ix_people_name")')
+    (found,) = analyze("r1", config=plain_project(history), setup=str(setup)).revisions
+
+    assert found.reasons == ("blocking-index-build",)
+    assert found.trace.tables["public.people"].rows == 1200
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "def create(engine):\n    with engine.begin() as c:\n        c.execute(TABLE)",
+        "def create(connection):\n    connection.execute(TABLE)",
+    ],
+)
+def test_set_up_by_a_function(analyze: Analyze, history: History, function: str) -> None:
+    """A function of the project gets an engine, or a connection where its argument says so."""
+    history.add("r1", None, INDEX, 'op.drop_index("ix_people_name")')
+    config = plain_project(history, "\n[hexalembic]\nsetup = shop_setup:create\n")
+    text = 'from sqlalchemy import text\nTABLE = text("CREATE TABLE people (id bigint PRIMARY KEY, name text)")\n'
+    (config.parent / "shop_setup.py").write_text(text + function, encoding="utf-8")
+    (found,) = analyze("r1", config=config).revisions
+
+    assert found.reasons == ("blocking-index-build",)
+
+
+def test_a_set_up_that_fails_is_said(analyze: Analyze, history: History, tmp_path: Path) -> None:
+    """A set-up with a mistake ends the analysis with the server's words, and one that is not there with its name."""
+    setup = tmp_path / "setup.sql"
+    setup.write_text("CREATE TABEL people ()")
+    history.add("r1", None, PEOPLE, "pass")
+    config = plain_project(history)
+    with pytest.raises(MigrationError, match='syntax error at or near "TABEL"'):
+        analyze("r1", config=config, setup=str(setup))
+    with pytest.raises(MigrationError, match="No module named 'nothing_here'"):
+        analyze("r1", config=config, setup="nothing_here:create")
+    with pytest.raises(DatabaseConfigurationError, match=r"there is no file none\.sql"):
+        analyze("r1", config=config, setup="none.sql")
+
+
+def test_rows_of_the_user_come_first(analyze: Analyze, history: History, tmp_path: Path) -> None:
+    """Rows from a file are what the revision meets; other tables are filled as usual."""
+    rows = tmp_path / "rows.sql"
+    rows.write_text("INSERT INTO people VALUES (1, 'Ada'), (2, NULL)")
+    history.add("r1", None, PEOPLE + '\nop.execute("CREATE TABLE pets (id int)")')
+    history.add("r2", "r1", 'op.execute("ALTER TABLE people ALTER name SET NOT NULL")', "pass")
+    found = analyze("r2", config=plain_project(history), rows_from=rows, rows=5).revisions[0]
+
+    assert "fails-on-existing-rows" in found.reasons
+    assert found.trace.tables["public.people"].rows == 5
+
+
+def test_variables_and_arguments_reach_env_py(analyze: Analyze, history: History) -> None:
+    """A named variable holds the sandbox's address, another its value, and -x arguments arrive."""
+    env = """
+        import os
+        from alembic import context as c
+        assert os.environ["SHOP_DSN"].startswith("postgresql+asyncpg://"), os.environ["SHOP_DSN"]
+        assert "hexalembic_sandbox" in os.environ["OTHER_DSN"]
+        assert os.environ["SHOP_MODE"] == "test"
+        assert c.get_x_argument(as_dictionary=True) == {"tenant": "one"}
+    """
+    history.add("r1", None, PEOPLE, 'op.execute("DROP TABLE people")')
+    config = plain_project(history, "\n[hexalembic]\nenv = SHOP_MODE=test, OTHER_DSN\n", env)
+    (found,) = analyze(
+        "r1", config=config, environment=("SHOP_DSN=postgresql+asyncpg",), x_arguments=("tenant=one",)
+    ).revisions
+
+    assert found.verdict == "safe", found.trace.error
+
+
+def test_old_history_is_run_and_not_judged(analyze: Analyze, history: History) -> None:
+    """Revisions up to `start_after` are counted, not judged; the rest is."""
+    history.add("r1", None, PEOPLE, "pass")
+    history.add("r2", "r1", INDEX, 'op.drop_index("ix_people_name")')
+    history.add("r3", "r2", INDEX.replace("ix_people_name", "ix2"), 'op.drop_index("ix2")')
+    config = plain_project(history, "\n[hexalembic]\nstart_after = r2\n")
+    report = analyze("base:heads", config=config)
+
+    assert [one.trace.revision for one in report.revisions] == ["r3"]
+    assert report.unjudged == 2
+    config.write_text(config.read_text().replace("start_after = r2", "start_after = r7"))
+    with pytest.raises(DomainError, match="there is no revision r7"):
+        analyze("base:heads", config=config)
+    config.write_text(config.read_text().replace("start_after = r7", "starts_after = r2"))
+    with pytest.raises(DatabaseConfigurationError, match="no setting starts_after"):
+        analyze("base:heads", config=config)
+
+
+def test_branches_and_failures_start_from_their_own_parents(analyze: Analyze, history: History) -> None:
+    """A branch does not see its sister's changes, and what follows a revision that fails on rows is judged as well."""
+    history.add("r1", None, PEOPLE, 'op.execute("DROP TABLE people")')
+    history.add(
+        "left", "r1", 'op.add_column("people", sa.Column("age", sa.Integer()))', 'op.drop_column("people", "age")'
+    )
+    history.add(
+        "right", "r1", 'op.add_column("people", sa.Column("age", sa.Integer()))', 'op.drop_column("people", "age")'
+    )
+    history.add(
+        "next", "right", 'op.execute("ALTER TABLE people ADD must text NOT NULL")', 'op.drop_column("people", "must")'
+    )
+    history.add("last", "next", 'op.add_column("people", sa.Column("x", sa.Text()))', 'op.drop_column("people", "x")')
+    report = analyze("base:heads", config=plain_project(history))
+    verdicts = {one.trace.revision: one.verdict for one in report.revisions}
+
+    assert verdicts == {"r1": "safe", "left": "safe", "right": "safe", "next": "unsafe", "last": "safe"}
+
+
+def test_other_databases_and_roles_are_out_of_reach(analyze: Analyze, history: History, empty_url: str) -> None:
+    """On a named server a revision can drop no other database and make no role; both are said, and nothing happened."""
+    name = empty_url.rpartition("/")[2].partition("?")[0]
+    history.add(
+        "r1", None, f'with op.get_context().autocommit_block():\n    op.execute("DROP DATABASE {name} WITH (FORCE)")'
+    )
+    history.add("r2", None, 'op.execute("CREATE ROLE hexalembic_left_behind")')
+    report = analyze("base:heads", config=plain_project(history))
+    errors = {
+        one.trace.revision: one.trace.error or "".join(statement.error or "" for statement in one.trace.upgrade)
+        for one in report.revisions
+    }
+
+    assert "refused DROP DATABASE" in errors["r1"]
+    assert "refused CREATE ROLE" in errors["r2"]
+    with psycopg.connect(empty_url) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'hexalembic_left_behind'").fetchone()
+    assert found == (0,)
+
+
+def test_a_table_that_stays_empty_is_said(analyze: Analyze, history: History) -> None:
+    """Where no rows could be made, the analysis says so with the reason."""
+    history.add(
+        "r1", None, 'op.execute("CREATE TABLE odd (id int CHECK (id > 5 AND id < 5), x int NOT NULL CHECK (x <> x))")'
+    )
+    history.add("r2", "r1", 'op.add_column("odd", sa.Column("y", sa.Text()))', 'op.drop_column("odd", "y")')
+    found = analyze("r2", config=plain_project(history)).revisions[0]
+
+    assert "empty-in-sandbox" in {one.code for one in found.diagnostics}
+    assert found.trace.unfilled["public.odd"]
+
+
+@pytest.fixture
+def target(empty_url: str) -> psycopg.Connection[Any]:
+    """A target at r1, with a big table and a small one."""
+    connection = psycopg.connect(empty_url, autocommit=True)
+    connection.execute("""
+        CREATE TABLE alembic_version (version_num text PRIMARY KEY);
+        INSERT INTO alembic_version VALUES ('r1');
+        CREATE TABLE people (id bigint PRIMARY KEY, name text);
+        CREATE TABLE pets (id bigint PRIMARY KEY, name text);
+        INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 50000) n;
+        INSERT INTO pets SELECT n, 'p' || n FROM generate_series(1, 50) n;
+        ANALYZE people;
+        ANALYZE pets;
+    """)
+    return connection
+
+
+def test_the_target_decides_what_is_big(
+    analyze: Analyze, history: History, target: psycopg.Connection[Any], empty_url: str
+) -> None:
+    """Pending revisions are judged by the target's sizes: a small table is not big, a big one gets an estimate.
+
+    The role that reads the target may do nothing else.
+    """
+    target.execute("DROP ROLE IF EXISTS hexalembic_reader")
+    target.execute("CREATE ROLE hexalembic_reader LOGIN PASSWORD 'r'")
+    target.execute("GRANT SELECT ON alembic_version TO hexalembic_reader")
+    history.add("r1", None, PEOPLE + '\nop.execute("CREATE TABLE pets (id bigint PRIMARY KEY, name text)")', "pass")
+    history.add("r2", "r1", INDEX, 'op.drop_index("ix_people_name")')
+    history.add("r3", "r2", 'op.create_index("ix_pets_name", "pets", ["name"])', 'op.drop_index("ix_pets_name")')
+    parts = psycopg.conninfo.conninfo_to_dict(empty_url)
+    reader = f"postgresql://hexalembic_reader:r@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
+    try:
+        report = analyze(None, bootstrap.TargetRequest(url=reader), config=plain_project(history))
+        with psycopg.connect(reader) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM people")
+    finally:
+        target.execute("DROP OWNED BY hexalembic_reader")
+        target.execute("DROP ROLE hexalembic_reader")
+        target.close()
+    found = {one.trace.revision: one for one in report.revisions}
+
+    assert {revision: one.verdict for revision, one in found.items()} == {"r2": "unsafe", "r3": "safe"}
+    sizes = [run.rows["public.people"] for run in found["r2"].trace.calibration]
+    assert sizes[:3] == [1200, 2400, 4800]
+    (window,) = (one for one in found["r2"].windows if one.relation == "public.people")
+    assert window.estimate_seconds is not None
+    low, high = window.estimate_seconds
+    assert 0 < low <= high
+
+
+def test_a_database_of_another_history_is_said(
+    analyze: Analyze, history: History, target: psycopg.Connection[Any], empty_url: str
+) -> None:
+    """A target at a revision that the project does not have is an error that names it."""
+    target.execute("UPDATE alembic_version SET version_num = 'stranger'")
+    target.close()
+    history.add("r1", None, PEOPLE)
+    with pytest.raises(DomainError, match="the database is at stranger"):
+        analyze(None, bootstrap.TargetRequest(url=empty_url), config=plain_project(history))

@@ -1,0 +1,375 @@
+"""The digest of rows sees every change of a value, and nothing else."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from adapter.outbound.database.migration.digester import digest, look_closer
+from domain.migration.digest import DataDifference, DataDigest, compare
+from tests.conftest import Server
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+# Columns of every sort of type; tables with a key of one and of two columns, and without one.
+SCHEMA = """
+CREATE SCHEMA shop;
+CREATE TYPE shop.status AS ENUM ('new', 'paid');
+CREATE DOMAIN shop.price AS numeric(10, 2);
+CREATE DOMAIN shop.fee AS shop.price;
+CREATE TYPE shop.address AS (street text, city text);
+CREATE TABLE shop.users (
+    id integer PRIMARY KEY, email varchar(100) NOT NULL, name text, age integer,
+    empty text, "Odd name" text, twice integer GENERATED ALWAYS AS (age * 2) STORED
+);
+CREATE TABLE shop.lines (order_id uuid, number smallint, note text, PRIMARY KEY (order_id, number));
+CREATE TABLE shop.logs (kind text, at timestamptz, message text);
+CREATE TABLE shop.things (
+    id bigserial PRIMARY KEY, amount numeric(10, 2), fee shop.fee, ratio double precision, small real, at timestamptz,
+    day date, span interval, raw bytea, doc json, docs jsonb, status shop.status, address shop.address,
+    tags text[], during int4range, words tsvector, embedding vector(3), halves halfvec(3), flag boolean,
+    relation regclass
+);
+CREATE TABLE shop.events (id integer, day integer, kind text, PRIMARY KEY (id, day)) PARTITION BY LIST (day);
+CREATE TABLE shop.events_1 PARTITION OF shop.events FOR VALUES IN (1);
+CREATE TABLE shop.events_2 PARTITION OF shop.events FOR VALUES IN (2);
+CREATE TABLE shop.nothing ();
+CREATE TABLE public.alembic_version (version_num varchar(32));
+INSERT INTO shop.users
+SELECT n, 'user' || n, 'Name ' || n, nullif(n % 10, 0), NULL, n FROM generate_series(1, 200) AS n;
+INSERT INTO shop.lines SELECT md5((n % 20)::text)::uuid, n / 20, 'note ' || n FROM generate_series(1, 200) AS n;
+INSERT INTO shop.logs SELECT 'kind ' || n % 3, timestamptz '2026-01-01' + n * interval '1 hour', 'text ' || n
+  FROM generate_series(1, 200) AS n;
+INSERT INTO shop.things
+SELECT nextval('shop.things_id_seq'), 1.50 * n, 0.25 * n, 0.1 * n, 0.1 * n,
+       timestamptz '2026-03-01' + n * interval '1 day', date '2026-03-01' + n,
+       n * interval '90 minutes', decode(lpad(to_hex(n), 4, '0'), 'hex'), '{"a":  1, "a": 2}',
+       '{"b": 1, "a": [null]}', 'paid', ('street', 'city ' || n)::shop.address, ARRAY['a', NULL, n::text],
+       int4range(n, n + 5), to_tsvector('simple', 'word ' || n),
+       format('[0.123456789, 2, %s]', n)::vector, format('[1.5, 2, %s]', n)::halfvec, n % 2 = 0, 'shop.events'
+  FROM generate_series(1, 50) AS n;
+INSERT INTO shop.events SELECT n, 1 + n % 2, 'kind ' || n FROM generate_series(1, 100) AS n;
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Statements, and the sentences that the difference has to say; none when no value is changed."""
+
+    sql: str
+    sentences: list[str] = field(default_factory=list)
+
+
+CHANGES = {
+    # What was lost.
+    "rows deleted": Change("DELETE FROM shop.users WHERE id > 188", ["shop.users: at least 12 of 200 rows gone"]),
+    "all rows deleted": Change("TRUNCATE shop.users", ["shop.users: all 200 rows gone"]),
+    "rows added": Change("INSERT INTO shop.users VALUES (900, 'x')", ["shop.users: at least 1 row more"]),
+    "keys changed": Change("UPDATE shop.users SET id = -id", ["shop.users: rows with other primary keys"]),
+    "one value": Change("UPDATE shop.users SET email = 'x' WHERE id = 7", ["shop.users.email: values changed"]),
+    "case of one value": Change(
+        "UPDATE shop.users SET name = upper(name) WHERE id = 7", ["shop.users.name: values changed"]
+    ),
+    "column emptied": Change(
+        "ALTER TABLE shop.users DROP name; ALTER TABLE shop.users ADD name text",
+        ["shop.users.name: all 200 values gone, NULL now"],
+    ),
+    "some values emptied": Change(
+        "UPDATE shop.users SET age = NULL WHERE age = 3", ["shop.users.age: at least 20 of 180 values gone, NULL now"]
+    ),
+    "NULL filled in": Change("UPDATE shop.users SET empty = ''", ["shop.users.empty: 200 values where NULL was"]),
+    "column dropped": Change(
+        "ALTER TABLE shop.users DROP age CASCADE", ["shop.users.age: all 180 values gone with the column"]
+    ),
+    "name with quotes": Change(
+        'ALTER TABLE shop.users DROP "Odd name"', ['shop.users."Odd name": all 200 values gone with the column']
+    ),
+    "empty column dropped": Change("ALTER TABLE shop.users DROP empty"),
+    "table dropped": Change("DROP TABLE shop.logs", ["shop.logs: gone with all 200 rows"]),
+    "empty table dropped": Change("DROP TABLE shop.nothing"),
+    "table created": Change("CREATE TABLE shop.notes AS SELECT 1 AS a", ["shop.notes: new table with 1 row"]),
+    "swapped values": Change(
+        "UPDATE shop.users SET email = 'user' || (CASE id WHEN 1 THEN 2 ELSE 1 END) WHERE id IN (1, 2)",
+        ["shop.users.email: values changed"],
+    ),
+    "swapped values, key of two columns": Change(
+        "UPDATE shop.lines AS a SET note = b.note FROM shop.lines AS b"
+        " WHERE a.order_id = b.order_id AND (a.number, b.number) IN ((1, 2), (2, 1))",
+        ["shop.lines.note: values changed"],
+    ),
+    "swapped values, without a key": Change(
+        "UPDATE shop.logs AS a SET message = b.message FROM shop.logs AS b"
+        " WHERE (a.message, b.message) IN (('text 1', 'text 3'), ('text 3', 'text 1'))",
+        ["shop.logs: values moved between rows"],
+    ),
+    "a value twice, without a key": Change(
+        "UPDATE shop.logs SET message = 'text 1' WHERE message IN ('text 2', 'text 3')",
+        ["shop.logs.message: values changed"],
+    ),
+    "partition": Change("DELETE FROM shop.events_1", ["shop.events: at least 50 of 100 rows gone"]),
+    "primary key dropped": Change(
+        "ALTER TABLE shop.users DROP CONSTRAINT users_pkey",
+        ["shop.users: rows not compared, for the primary key came or went"],
+    ),
+    "digits of a number": Change(
+        "ALTER TABLE shop.things ALTER amount TYPE numeric(10, 0)", ["shop.things.amount: values changed"]
+    ),
+    "digits of a vector": Change(
+        "ALTER TABLE shop.things ALTER embedding TYPE halfvec(3)", ["shop.things.embedding: values changed"]
+    ),
+    "digits of a double": Change(
+        "ALTER TABLE shop.things ALTER ratio TYPE real", ["shop.things.ratio: values changed"]
+    ),
+    "time of day": Change(
+        "ALTER TABLE shop.things ALTER at TYPE date",
+        ["shop.things.at: values changed"],
+    ),
+    "layout of json": Change("ALTER TABLE shop.things ALTER doc TYPE jsonb", ["shop.things.doc: values changed"]),
+    "member of an array": Change(
+        "UPDATE shop.things SET tags[2] = 'b' WHERE tags[3] = '9'", ["shop.things.tags: values changed"]
+    ),
+    "counter restarted": Change(
+        "ALTER SEQUENCE shop.things_id_seq RESTART", ["shop.things_id_seq: counts on from 0, after 50"]
+    ),
+    # What was kept.
+    "order of rows": Change(
+        "CREATE TEMP TABLE kept AS SELECT kind, at, message FROM shop.logs ORDER BY at DESC; TRUNCATE shop.logs;"
+        "INSERT INTO shop.logs TABLE kept"
+    ),
+    "order of columns": Change(
+        "ALTER TABLE shop.logs ADD copy text; UPDATE shop.logs SET copy = kind; ALTER TABLE shop.logs DROP kind;"
+        "ALTER TABLE shop.logs RENAME copy TO kind"
+    ),
+    "column renamed": Change("ALTER TABLE shop.users RENAME email TO mail", ["shop.users.email: values kept as mail"]),
+    "column of the key renamed": Change(
+        "ALTER TABLE shop.users RENAME id TO user_id", ["shop.users.id: values kept as user_id"]
+    ),
+    "column renamed, without a key": Change(
+        "ALTER TABLE shop.logs RENAME message TO body", ["shop.logs.message: values kept as body"]
+    ),
+    "table renamed": Change("ALTER TABLE shop.users RENAME TO people", ["shop.users: rows kept as shop.people"]),
+    "table moved": Change("ALTER TABLE shop.logs SET SCHEMA public", ["shop.logs: rows kept as public.logs"]),
+    "key of another integer type": Change("ALTER TABLE shop.users ALTER id TYPE bigint"),
+    "key as text": Change("ALTER TABLE shop.lines ALTER order_id TYPE text"),
+    "integer as bigint": Change("ALTER TABLE shop.users DROP twice, ALTER age TYPE bigint"),
+    "integer as text": Change("ALTER TABLE shop.users DROP twice, ALTER age TYPE text"),
+    "varchar as text": Change("ALTER TABLE shop.users ALTER email TYPE text"),
+    "more digits of a number": Change(
+        "ALTER TABLE shop.things ALTER amount TYPE numeric(12, 4), ALTER fee TYPE numeric"
+    ),
+    "real as double": Change("ALTER TABLE shop.things ALTER small TYPE double precision"),
+    "enum as text": Change("ALTER TABLE shop.things ALTER status TYPE text"),
+    "halfvec as vector": Change("ALTER TABLE shop.things ALTER halves TYPE vector(3)"),
+    "expression of a generated column": Change(
+        "ALTER TABLE shop.users DROP twice, ADD twice integer GENERATED ALWAYS AS (age * 3) STORED"
+    ),
+    "rows rewritten": Change("UPDATE shop.things SET amount = amount; CLUSTER shop.things USING things_pkey"),
+    "index built": Change("CREATE INDEX ON shop.users (email)"),
+    "counter that goes on": Change("SELECT nextval('shop.things_id_seq')"),
+    "version of Alembic": Change("INSERT INTO alembic_version VALUES ('abc')"),
+    "temporary table": Change("CREATE TEMPORARY TABLE users AS SELECT 1 AS id"),
+    "materialized view": Change("CREATE MATERIALIZED VIEW shop.sums AS SELECT sum(age) FROM shop.users"),
+}
+
+
+@pytest.fixture(scope="module")
+def database(server: Server) -> Iterator[str]:
+    """Give the URL of a database that holds the extension vector and `SCHEMA`."""
+    forget = "DROP DATABASE IF EXISTS hexalembic_digester WITH (FORCE)"
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(forget)
+        admin.execute("CREATE DATABASE hexalembic_digester TEMPLATE template0")
+        url = server.url("hexalembic_digester")
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE EXTENSION vector SCHEMA public")
+            connection.execute(SCHEMA)
+        yield url
+        admin.execute(forget)
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection]:
+    """Give a connection to the database of `SCHEMA`; what is done there is rolled back in the end."""
+    with psycopg.connect(database) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture(scope="module")
+def before(database: str) -> DataDigest:
+    """Give the digest of `SCHEMA`."""
+    with psycopg.connect(database) as connection:
+        return digest(connection)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_the_difference_says_what_became_of_the_values(
+    connection: Connection, before: DataDigest, change: Change
+) -> None:
+    """Each change is said in one sentence a column, and what leaves the values alone is no difference."""
+    connection.execute(sql.SQL(change.sql))
+    assert list(compare(before, digest(connection)).sentences()) == change.sentences
+    connection.rollback()
+    # Counters do not follow a transaction back; the values do.
+    assert digest(connection).tables == before.tables
+
+
+def test_settings_of_the_session_do_not_matter(connection: Connection, before: DataDigest) -> None:
+    """The way values are written does not change a digest; and the settings stay as they were."""
+    settings = {
+        "search_path": "shop, public",
+        "timezone": "Asia/Tokyo",
+        "datestyle": "German, DMY",
+        "intervalstyle": "sql_standard",
+        "bytea_output": "escape",
+        "extra_float_digits": "-3",
+        "row_security": "on",
+    }
+    for name, value in settings.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    assert digest(connection).tables == before.tables
+    for name, value in settings.items():
+        assert connection.execute("SELECT current_setting(%s)", (name,)).fetchone() == (value,)
+
+
+def test_only_the_wanted_tables_are_read(connection: Connection, before: DataDigest) -> None:
+    """Tables are chosen by qualified name."""
+    assert digest(connection, ["shop.users"]).tables == {"shop.users": before.tables["shop.users"]}
+
+
+def test_a_partitioned_table_is_read_once(before: DataDigest) -> None:
+    """Its partitions are not tables of their own; the version table is left out."""
+    assert set(before.tables) == {f"shop.{name}" for name in ("events", "lines", "logs", "nothing", "things", "users")}
+    assert before.tables["shop.events"].rows == 100
+
+
+def test_an_inherited_table_is_read_by_itself(connection: Connection) -> None:
+    """The rows of a child are not counted in its parent as well."""
+    connection.execute("CREATE TABLE shop.parent (a int); CREATE TABLE shop.child () INHERITS (shop.parent)")
+    connection.execute("INSERT INTO shop.child VALUES (1)")
+    found = digest(connection)
+    assert [found.tables[name].rows for name in ("shop.parent", "shop.child")] == [0, 1]
+
+
+def test_a_table_of_1600_columns_is_read(connection: Connection) -> None:
+    """As many columns as a table can have fit into the query."""
+    columns = ", ".join(f"column_{number} boolean" for number in range(1600))
+    connection.execute(sql.SQL(f"CREATE TABLE shop.wide ({columns}); INSERT INTO shop.wide (column_9) VALUES (true)"))
+    found = digest(connection).tables["shop.wide"]
+    assert sum(column.values for column in found.columns.values()) == 1
+
+
+def test_hidden_rows_are_an_error(connection: Connection) -> None:
+    """A role that row security shows only some rows gets no digest of those."""
+    connection.execute("CREATE ROLE digest_reader; GRANT USAGE ON SCHEMA shop TO digest_reader")
+    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA shop TO digest_reader")
+    connection.execute("ALTER TABLE shop.users ENABLE ROW LEVEL SECURITY; SET LOCAL ROLE digest_reader")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        digest(connection)
+    assert digest(connection, ["shop.logs"]).tables["shop.logs"].rows == 200
+
+
+def test_nothing_is_written_and_an_open_transaction_goes_on(connection: Connection) -> None:
+    """No transaction number is assigned; inside a transaction its changes are seen, and it can write afterwards."""
+    connection.execute("SELECT 1")
+    digest(connection)
+    assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
+    connection.execute("DELETE FROM shop.users")
+    assert digest(connection).tables["shop.users"].rows == 0
+    connection.execute("DELETE FROM shop.logs")
+    assert connection.info.transaction_status == TransactionStatus.INTRANS
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_an_idle_connection_stays_idle(database: str, before: DataDigest, autocommit: bool) -> None:
+    """No transaction is left open, whatever the connection does by default, and whatever form its rows have."""
+    with psycopg.connect(database, autocommit=autocommit, row_factory=dict_row) as connection:
+        assert digest(connection).tables == before.tables
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def test_all_tables_are_of_one_moment(database: str) -> None:
+    """An idle connection reads a snapshot: a row that moves between two tables meanwhile is counted once."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("CREATE TABLE public.a (x int); CREATE TABLE public.z (x int); INSERT INTO a VALUES (1)")
+        done = threading.Event()
+
+        def move() -> None:
+            with psycopg.connect(database, autocommit=True) as mover:
+                while not done.is_set():
+                    mover.execute("WITH gone AS (DELETE FROM a RETURNING x) INSERT INTO z SELECT x FROM gone")
+                    mover.execute("WITH gone AS (DELETE FROM z RETURNING x) INSERT INTO a SELECT x FROM gone")
+
+        thread = threading.Thread(target=move)
+        thread.start()
+        try:
+            for _ in range(50):
+                found = digest(admin, ["public.a", "public.z"]).tables
+                assert found["public.a"].rows + found["public.z"].rows == 1
+        finally:
+            done.set()
+            thread.join()
+            admin.execute("DROP TABLE public.a, public.z")
+
+
+def closer(connection: Connection, other: Connection) -> DataDifference:
+    """Compare a changed database with the first one by digest, then row by row."""
+    return look_closer(other, connection, compare(digest(other), digest(connection)))
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentences"),
+    [
+        ("DELETE FROM shop.users WHERE id > 188", ["shop.users: 12 of 200 rows gone"]),
+        ("UPDATE shop.users SET id = 1000 WHERE id = 1", ["shop.users: 1 of 200 rows gone", "shop.users: 1 row more"]),
+        ("UPDATE shop.users SET email = upper(email) WHERE id <= 5", ["shop.users.email: 5 of 200 values changed"]),
+        (
+            (
+                "UPDATE shop.users SET age = CASE WHEN id <= 3 THEN NULL WHEN id <= 7 THEN 99 ELSE 5 END"
+                " WHERE id < 8 OR id % 10 = 0"
+            ),
+            [
+                "shop.users.age: 3 of 180 values gone, NULL now",
+                "shop.users.age: 20 values where NULL was",
+                "shop.users.age: 4 of 180 values changed",
+            ],
+        ),
+        (
+            "DELETE FROM shop.users WHERE id = 1; UPDATE shop.users SET email = 'x'; DELETE FROM shop.logs",
+            [
+                "shop.logs: all 200 rows gone",
+                "shop.users: 1 of 200 rows gone",
+                "shop.users.email: 199 of 200 values changed",
+            ],
+        ),
+        ("DELETE FROM shop.lines", ["shop.lines: all 200 rows gone"]),
+    ],
+)
+def test_a_second_look_counts_row_by_row(
+    database: str, connection: Connection, statement: str, sentences: list[str]
+) -> None:
+    """What was only known to differ is counted; tables without a primary key keep what was known."""
+    connection.execute(sql.SQL(statement))
+    with psycopg.connect(database) as other:
+        assert list(closer(connection, other).sentences()) == sentences
+
+
+def test_a_second_look_leaves_big_tables(database: str, connection: Connection) -> None:
+    """A table with more rows than the limit keeps what was known of it."""
+    connection.execute("UPDATE shop.users SET email = 'x' WHERE id = 7")
+    with psycopg.connect(database) as other:
+        difference = compare(digest(other), digest(connection))
+        assert look_closer(other, connection, difference, limit=199) == difference
+        assert look_closer(other, connection, difference, limit=200) != difference
+
+
+def test_both_majors_give_the_same_digest(before: DataDigest) -> None:
+    """The hash is the same on every server, so that a stored digest can be compared."""
+    assert before.tables["shop.users"].columns["email"].digest == 9059879518696046708
+    assert before.tables["shop.lines"].key == 10175274175380256777
+    assert before.tables["shop.logs"].whole == 215554671780775749

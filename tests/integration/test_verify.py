@@ -1,0 +1,240 @@
+"""`migrate verify`: revisions are undone, repeated, killed, and met by old code; what holds is certified."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import psycopg
+import pytest
+
+from adapter import bootstrap
+from adapter.outbound.database.errors import DatabaseConfigurationError
+from application.migration.verify import VerificationReport
+from domain.migration.certificate import CertificateError
+from domain.migration.verification import RevisionProof
+from tests.conftest import Server
+from tests.history import History
+
+Verify = Callable[..., VerificationReport]
+PEOPLE = 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, age int)")'
+DROP = 'op.execute("DROP TABLE people")'
+
+
+@pytest.fixture
+def verify(server: Server, history: History) -> Verify:
+    """The use case, on a sandbox of the tests' server, with the plainest env.py."""
+    config = history.plain_ini()
+
+    def run(wanted: str = "base:heads", only: str = "round-trip,repeat,compat", **asked: Any) -> VerificationReport:
+        request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), rows=60)
+        asked.setdefault("certificates", history.folder.parent / "certificates.json")
+        return bootstrap.verify(request, bootstrap.VerificationRequest(wanted, only, **asked), lambda *_: None)
+
+    return run
+
+
+def by_revision(report: VerificationReport) -> dict[str, RevisionProof]:
+    """Give the proofs by revision."""
+    return {proof.analysis.trace.revision: proof for proof in report.proofs}
+
+
+def codes(proof: RevisionProof) -> set[str]:
+    """Name what is wrong."""
+    return {diagnostic.code for diagnostic in proof.diagnostics}
+
+
+def declare(history: History, revision: str, text: str) -> None:
+    """Add a declaration to a revision."""
+    path = history.folder / f"{revision}.py"
+    path.write_text(path.read_text(encoding="utf-8") + f"\n\n{text}\n", encoding="utf-8")
+
+
+def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
+    """Exact, lossy and refusing downgrades are told apart by catalog and rows, and what is not declared fails."""
+    drop = ('op.drop_column("people", "age")', 'op.add_column("people", sa.Column("age", sa.Integer()))')
+    refuse = 'raise NotImplementedError("names cannot be had back")'
+    scramble = "op.execute(\"UPDATE people SET name = 'x'\")"
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("exact", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    history.add("lossy", "r1", *drop)
+    history.add("declared", "r1", *drop)
+    declare(history, "declared", 'lossy_downgrade = {"public.people.age": "nobody wants it", "public.people.x": "?"}')
+    history.add("refuses", "r1", scramble, refuse)
+    history.add("final", "r1", scramble, refuse)
+    declare(history, "final", 'irreversible = "the names are gone"')
+    history.add("silent", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', "pass")
+    history.add("broken", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "m")')
+    report = verify(only="round-trip")
+    found = by_revision(report)
+
+    assert report.failed
+    kinds = {name: one.certificate and one.certificate.reversibility.value for name, one in found.items()}
+    assert kinds == {
+        "r1": "exact",
+        "exact": "exact",
+        "lossy": None,
+        "declared": "lossy",
+        "refuses": None,
+        "final": "irreversible",
+        "silent": None,
+        "broken": None,
+    }
+    assert codes(found["lossy"]) == {"undeclared-loss"}
+    assert "public.people.age: all" in found["lossy"].diagnostics[0].message
+    assert codes(found["declared"]) == {"unused-declaration"}
+    assert codes(found["refuses"]) == {"undeclared-irreversible"}
+    assert codes(found["silent"]) >= {"silent-downgrade"}
+    assert codes(found["broken"]) == {"downgrade-fails"}
+
+
+def test_an_upgrade_that_leads_elsewhere_after_the_downgrade(verify: Verify, history: History) -> None:
+    """What a downgrade leaves behind and the next upgrade meets is found."""
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("r2", "r1", 'op.execute("CREATE TABLE pets (id int)")', 'op.execute("ALTER TABLE pets RENAME TO kept")')
+    declare(history, "r2", 'lossy_downgrade = {"public.kept": "kept on purpose", "public.kept.id": "so is this"}')
+    history.add("r3", "r1", 'op.execute("CREATE TABLE pets (id int)")', 'op.execute("SELECT 1")')
+    found = by_revision(verify(only="round-trip"))
+
+    assert found["r2"].trip is not None
+    assert codes(found["r3"]) == {"downgrade-fails"}
+    assert "already exists" in found["r3"].diagnostics[0].message
+
+
+def test_kills(verify: Verify, history: History) -> None:
+    """Killed at any statement and run again, a revision that looks what is done ends as undisturbed; not another."""
+    index = "CREATE INDEX CONCURRENTLY ix ON people (name)"
+    block = "with op.get_context().autocommit_block():\n"
+    history.add("r1", None, PEOPLE, DROP)
+    history.add(
+        "resumes",
+        "r1",
+        f'{block}    op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix")\n    op.execute("{index}")\n'
+        '    op.execute("ALTER TABLE people ADD COLUMN IF NOT EXISTS n text")',
+        'op.execute("ALTER TABLE people DROP COLUMN n")\nop.execute("DROP INDEX ix")',
+    )
+    history.add(
+        "stumbles",
+        "r1",
+        f'{block}    op.execute("{index}")\n    op.execute("ALTER TABLE people ADD COLUMN n text")',
+        'op.execute("ALTER TABLE people DROP COLUMN n")\nop.execute("DROP INDEX ix")',
+    )
+    history.add(
+        "transaction",
+        "r1",
+        'op.execute("ALTER TABLE people ADD COLUMN n text")\nop.execute("ALTER TABLE people ADD COLUMN m text")',
+        'op.execute("ALTER TABLE people DROP COLUMN n, DROP COLUMN m")',
+    )
+    found = by_revision(verify("r1:heads", only="repeat"))
+    kills = {name: (one.repetition.survived, one.repetition.kills) for name, one in found.items() if one.repetition}
+
+    assert kills["transaction"] == (2, 2)
+    assert kills["resumes"] == (5, 5)
+    survived, tried = kills["stumbles"]
+    assert tried == 3
+    assert survived == 0
+    assert codes(found["stumbles"]) == {"not-resumable"}
+    assert any("in the middle of CREATE INDEX CONCURRENTLY" in one.message for one in found["stumbles"].diagnostics)
+
+
+def test_batches_that_are_killed_go_on(verify: Verify, history: History) -> None:
+    """A backfill that selects what is left survives a kill after each batch, whatever its clock says."""
+    history.add("r1", None, PEOPLE + '\nop.execute("ALTER TABLE people ADD touched timestamptz")', DROP)
+    history.add(
+        "r2",
+        "r1",
+        "with op.get_context().autocommit_block():\n"
+        '    connection, batch = op.get_bind(), sa.text("UPDATE people SET age = -1, touched = clock_timestamp() "\n'
+        '        "WHERE id IN (SELECT id FROM people WHERE age <> -1 OR age IS NULL LIMIT 25)")\n'
+        "    while connection.execute(batch).rowcount:\n        pass",
+        "pass",
+    )
+    proof = by_revision(verify("r2", only="repeat"))["r2"]
+
+    assert proof.repetition is not None
+    assert proof.repetition.kills == proof.repetition.survived == 4
+    assert not proof.failed
+
+
+def test_old_code_and_phases(verify: Verify, history: History) -> None:
+    """Old statements must run after an expand; a declared contract may break them, and says which."""
+    rename = (
+        'op.alter_column("people", "age", new_column_name="years")',
+        'op.alter_column("people", "years", new_column_name="age")',
+    )
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("expand", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    history.add("rename", "r1", *rename)
+    history.add("contract", "r1", *rename)
+    path = history.folder / "contract.py"
+    path.write_text(path.read_text(encoding="utf-8").replace('"""contract"""', '"""contract\n\nPhase: contract\n"""'))
+    found = by_revision(verify("r1:heads", only="compat"))
+
+    assert codes(found["expand"]) == set()
+    assert found["expand"].new_code is not None
+    assert {one.statement.table for one in found["expand"].new_code.broken} == {"public.people"}
+    assert found["rename"].failed
+    assert codes(found["rename"]) == {"breaks-old-code"}
+    assert not found["contract"].failed
+    assert codes(found["contract"]) == {"breaks-old-code"}
+
+
+def test_certificates_are_kept(verify: Verify, history: History, empty_url: str) -> None:
+    """Only changed revisions are proved again, and one that a database has must not have changed."""
+    file = history.folder.parent / "certificates.json"
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("r2", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    first = verify(only="round-trip")
+    content = file.read_text(encoding="utf-8")
+    second = verify(only="round-trip")
+    declare(history, "r2", "# another line")
+    third = verify(only="round-trip")
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('r2')")
+    assert not verify(only="round-trip", target=empty_url).failed
+    declare(history, "r1", "# changed after it was applied")
+    applied = verify(only="round-trip", target=empty_url)
+
+    assert (len(first.proofs), len(second.proofs), len(second.certified)) == (2, 0, 2)
+    assert json.loads(content)["schema"] == "hexalembic.certificates/1"
+    assert list(by_revision(third)) == ["r2"]
+    assert applied.failed
+    assert [one.code for one in applied.diagnostics] == ["applied-revision-changed"]
+    assert "r1" in applied.diagnostics[0].message
+
+
+def test_reports(verify: Verify, history: History) -> None:
+    """Each format names the revision that failed and why."""
+    history.add("r1", None, PEOPLE, DROP)
+    history.add(
+        "r2", "r1", 'op.drop_column("people", "age")', 'op.add_column("people", sa.Column("age", sa.Integer()))'
+    )
+    report = verify(only="round-trip")
+    texts = {
+        form: bootstrap.render_verification(report, form, verbose=False, color=False)
+        for form in ("text", "json", "markdown", "junit")
+    }
+
+    for text in texts.values():
+        assert "r2" in text
+        assert "public.people.age" in text
+    assert "1 of 2 failed, 1 exact" in texts["text"]
+    assert json.loads(texts["json"])["revisions"][1]["failed"]
+    suite = ET.fromstring(texts["junit"])  # noqa: S314 - our own text
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+
+
+def test_bad_input(verify: Verify, history: History, tmp_path: Path) -> None:
+    """An unknown proof, a broken certificate file and a declaration without reasons are errors that say what to do."""
+    history.add("r1", None, PEOPLE, DROP)
+    with pytest.raises(DatabaseConfigurationError, match="there is no proof 'all'"):
+        verify(only="all")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    with pytest.raises(CertificateError, match="cannot be read"):
+        verify(certificates=broken)
+    declare(history, "r1", "lossy_downgrade = ['public.people']")
+    with pytest.raises(CertificateError, match="lossy_downgrade of revision r1"):
+        verify(only="round-trip")
