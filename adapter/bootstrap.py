@@ -271,6 +271,7 @@ class ProjectRequest:
         environment: Variables of env.py, `NAME` for the sandbox's address or `NAME=VALUE`; added to those of the
             project's settings.
         x_arguments: What `alembic -x` would be given.
+        statements: A file that `migrate record` wrote; None for what the project's own settings say.
     """
 
     config: "Path | None" = None
@@ -284,6 +285,7 @@ class ProjectRequest:
     rows_from: "Path | None" = None
     environment: tuple[str, ...] = ()
     x_arguments: tuple[str, ...] = ()
+    statements: "Path | None" = None
 
 
 @dataclass(frozen=True)
@@ -304,16 +306,24 @@ class TargetRequest:
 @contextmanager
 def _revision_databases(request: ProjectRequest) -> "Iterator[RevisionDatabases]":
     """Open a sandbox for a project."""
+    import shutil
     import sys
 
-    from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-    from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
+    from adapter.outbound.database.errors import DatabaseConfigurationError
     from adapter.outbound.database.migration.tracer import Agent
 
-    project = _project(request)
-    sandbox = ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major)
-    with sandbox, Agent(str(request.python or sys.executable)) as agent:
-        yield RevisionDatabases(project, sandbox, agent, guard=request.sandbox_url is not None)
+    python = str(request.python or sys.executable)
+    if shutil.which(python) is None:
+        raise DatabaseConfigurationError(f"there is no Python {python}", "name the project's own with --python")
+    # First of all: the agent imports the project's libraries while we import ours and the server starts.
+    with Agent(python) as agent:
+        from adapter.outbound.database.migration.revision_databases import RevisionDatabases
+        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
+
+        project = _project(request)
+        sandbox = ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major)
+        with sandbox:
+            yield RevisionDatabases(project, sandbox, agent, guard=request.sandbox_url is not None)
 
 
 def analyze(
@@ -336,8 +346,6 @@ def analyze(
         MigrationError: The history or the range cannot be read.
     """
     from adapter.outbound.database.migration.project_settings import read_project_settings
-    from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
-    from application.migration.analyze import AnalyzeRevisions
     from domain.migration.observed import observed_seconds
     from domain.migration.statistics import Statistics
 
@@ -350,10 +358,14 @@ def analyze(
     names = _absolute([wanted] if isinstance(wanted, str) else wanted or ())
     applied = _applied(target.url) if target.url and not names else None
     start_after = read_project_settings(_configuration(request.config)).start_after
-    with _revision_databases(request) as databases, closing(SandboxRevisionTracer(databases)) as tracer:
-        history = databases.history()
-        chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
-        return AnalyzeRevisions(tracer)(chosen, statistics, progress, start_after, observed)
+    with _revision_databases(request) as databases:
+        from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+        from application.migration.analyze import AnalyzeRevisions
+
+        with closing(SandboxRevisionTracer(databases)) as tracer:
+            history = databases.history()
+            chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
+            return AnalyzeRevisions(tracer)(chosen, statistics, progress, start_after, observed)
 
 
 def _absolute(wanted: "Sequence[str]") -> list[str]:
@@ -413,6 +425,28 @@ def verify(
             file = folder / "certificates.json"
         run = VerifyRevisions(prover, CertificateFile(file))
         return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
+
+
+def record_statements(command: "Sequence[str]", output: "Path", *, append: bool, values: bool) -> tuple[int, int]:
+    """Run a command and write down the statements that it sends.
+
+    Returns:
+        The exit code of the command, and how many statements the file has now.
+
+    Raises:
+        DatabaseConfigurationError: The command cannot be started.
+        StatementsError: The file cannot be read or written.
+    """
+    from adapter.outbound.database.migration.recorder import read_statements, record, write_statements
+    from domain.migration.statements import StatementsError, distinct
+
+    known = read_statements(output) if append and output.exists() else ()
+    if not output.parent.is_dir():  # said before the command runs
+        raise StatementsError(f"there is no folder {output.parent}", "make it, or name another file: --output")
+    code, found = record(command, values=values)
+    statements = distinct([*known, *found])
+    write_statements(output, statements)
+    return code, len(statements)
 
 
 def render_verification(report: "VerificationReport", form: str, *, verbose: bool, color: bool) -> str:
@@ -549,6 +583,7 @@ def _project(request: ProjectRequest) -> "Project":
 
     from adapter.outbound.database.errors import DatabaseConfigurationError
     from adapter.outbound.database.migration.project_settings import read_project_settings
+    from adapter.outbound.database.migration.recorder import read_statements
     from adapter.outbound.database.migration.revision_databases import Project
 
     config = _configuration(request.config)
@@ -566,6 +601,7 @@ def _project(request: ProjectRequest) -> "Project":
     rows_from = request.rows_from or settings.rows_from or None
     if rows_from:
         rows_from = file(rows_from, Path() if request.rows_from else config.parent, "--rows-from")
+    statements = request.statements or (config.parent / settings.statements if settings.statements else None)
     given = (one.partition("=") for one in (*settings.env, *request.environment))
     return Project(
         config=config,
@@ -576,6 +612,7 @@ def _project(request: ProjectRequest) -> "Project":
         setup=setup,
         rows_from=rows_from,
         rows=request.rows,
+        statements=read_statements(statements) if statements else (),
     )
 
 

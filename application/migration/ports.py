@@ -1,7 +1,7 @@
 """What the use cases of migrations need from outside."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -126,11 +126,13 @@ class Conditions:
         postgres: Major version of the server.
         rows: Rows that each table gets.
         seed: From which they are made.
+        statements: Which recorded statements are tried: a hash of them, empty where there are none.
     """
 
     postgres: int
     rows: int
     seed: int
+    statements: str = ""
 
 
 class RevisionProver(RevisionTracer, Protocol):
@@ -150,6 +152,15 @@ class RevisionProver(RevisionTracer, Protocol):
 
         Raises:
             CertificateError: It cannot be read.
+        """
+
+    @abstractmethod
+    def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
+        """Run revisions up, down and up again in one go, and only compare.
+
+        Returns:
+            The catalogs around each revision that gave everything back, by its id. Of the others only `trace` tells
+            what happened.
         """
 
     @abstractmethod

@@ -24,6 +24,7 @@ from typing import Any
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataDifference
 from domain.migration.errors import MigrationError
+from domain.migration.repair import Repair
 from domain.migration.snapshot import SchemaDifference
 
 SCHEMA = "hexalembic.certificates/1"
@@ -89,6 +90,8 @@ class RoundTrip:
         data: The same of the rows.
         schema_again: What separates the schema after the second upgrade from that after the first.
         data_again: The same of the rows.
+        repair: What would have brought the schema back, and was not done; None when nothing is left to do.
+        causes: Which statement of the upgrade is behind a difference, `line 12: DROP INDEX …`, by the object's name.
     """
 
     refusal: str | None = None
@@ -98,6 +101,8 @@ class RoundTrip:
     data: DataDifference = field(default_factory=DataDifference)
     schema_again: SchemaDifference = field(default_factory=SchemaDifference)
     data_again: DataDifference = field(default_factory=DataDifference)
+    repair: Repair | None = None
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reversibility(self) -> Reversibility | None:
@@ -167,8 +172,9 @@ def judge(trip: RoundTrip, declaration: Declaration) -> tuple[Diagnostic, ...]:
         return (
             _error(
                 "downgrade-fails",
-                f"The way back fails: {trip.failure}",
+                f"The way back fails: {trip.failure}{_also(trip)}",
                 "Mend the downgrade, or let it refuse with a message and declare that.",
+                fix=_accepting(trip, trip.losses) if trip.schema else _whole(trip.repair),
             ),
         )
     if trip.refusal is not None:
@@ -193,18 +199,20 @@ def _judge_losses(trip: RoundTrip, declaration: Declaration) -> Iterator[Diagnos
     if trip.schema and not trip.statements:
         yield _error(
             "silent-downgrade",
-            f"The downgrade does nothing, and leaves another schema: {'; '.join(trip.schema.sentences())}.",
+            f"The downgrade does nothing, and leaves another schema: {_left(trip)}.",
             "Undo what the upgrade did, or raise an error with a message and declare the revision irreversible.",
+            fix=_whole(trip.repair),
         )
         losses = {change.subject: str(change) for change in trip.data.losses}
     undeclared = {name: said for name, said in losses.items() if name not in declaration.lossy_downgrade}
+    fix = _accepting(trip, undeclared)
     for name, sentence in undeclared.items():
         yield _error(
             "undeclared-loss",
-            f"After the downgrade it is not as before: {sentence}.",
+            f"After the downgrade it is not as before: {sentence}{_cause(trip, name)}.",
             "Give it back in the downgrade, or declare why the loss is accepted.",
             relation=name,
-            fix=f"lossy_downgrade = {json.dumps(dict.fromkeys(undeclared, 'why this is accepted'))}",
+            fix=fix,
         )
     for name in sorted(declaration.lossy_downgrade.keys() - losses.keys()):
         yield _unused(name, "nothing of it is lost")
@@ -217,6 +225,45 @@ def _judge_losses(trip: RoundTrip, declaration: Declaration) -> Iterator[Diagnos
             "irreversible is declared, but the downgrade goes through.",
             "Remove it, or let the downgrade refuse with a message.",
         )
+
+
+def _cause(trip: RoundTrip, name: str) -> str:
+    return f" ({trip.causes[name]})" if name in trip.causes else ""
+
+
+def _also(trip: RoundTrip) -> str:
+    """Say what a downgrade left that went through, when the upgrade fails on it."""
+    return f". After the downgrade it is not as before: {_left(trip)}." if trip.schema else ""
+
+
+def _left(trip: RoundTrip) -> str:
+    return "; ".join(f"{sentence}{_cause(trip, name)}" for name, sentence in trip.schema.by_name())
+
+
+def _whole(repair: Repair | None) -> str | None:
+    return None if repair is None else repair.downgrade(whole=True)
+
+
+def _accepting(trip: RoundTrip, undeclared: Iterable[str]) -> str:
+    """Write what would let a lossy revision pass: the statements that were forgotten, a word on what they cannot give.
+
+    Rows do not come back with their table; what the upgrade made goes with its table.
+    """
+    repair = trip.repair if trip.statements and trip.repair is not None and trip.repair.steps else None
+    parts = []
+    if repair is not None:
+        parts.append(repair.downgrade(whole=False))
+        gone = tuple(f"{name}." for kind, name in trip.schema.unexpected if kind == "table")
+        made = {name for _, name in trip.schema.unexpected}
+        undeclared = [
+            change.subject
+            for change in (*trip.data.losses, *trip.data.additions)
+            if change.subject in undeclared and change.subject not in made and not change.subject.startswith(gone)
+        ]
+    reasons = dict.fromkeys(undeclared, "why this is accepted")
+    if reasons and (repair is None or repair.refusal is None):
+        parts.append(f"lossy_downgrade = {json.dumps(reasons, ensure_ascii=False)}")
+    return "\n\n".join(parts)
 
 
 def _judge_repetition(trip: RoundTrip) -> Iterator[Diagnostic]:

@@ -96,20 +96,36 @@ def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
     A lock lasts until the last statement of its transaction; without a transaction, as long as its statement. A lock
     that becomes stronger opens another window.
     """
-    return tuple(_windows(trace))
+    if "windows" not in trace.memo:
+        trace.memo["windows"] = tuple(_windows(trace))
+    windows: tuple[LockWindow, ...] = trace.memo["windows"]
+    return windows
 
 
 def work_of(trace: RevisionTrace) -> tuple[Work, ...]:
     """Find work that grows with the size of tables that existed before and were not emptied meanwhile."""
+    if "work" not in trace.memo:
+        trace.memo["work"] = tuple(_all_work(trace))
+    works: tuple[Work, ...] = trace.memo["work"]
+    return works
+
+
+def _all_work(trace: RevisionTrace) -> Iterator[Work]:
     heavy = _heavy_writes(trace)
-    return tuple(
-        found
-        for index, statement in enumerate(trace.upgrade)
-        for table in sorted(trace.tables)
-        if table not in emptied_before(trace, index) and not is_partitioned(trace, table)
-        for found in [_work(trace, index, statement, table, heavy)]
-        if found is not None
-    )
+    for index, statement in enumerate(trace.upgrade):
+        emptied = emptied_before(trace, index)
+        for table in _touched(trace, statement):
+            if table not in emptied and not is_partitioned(trace, table):
+                found = _work(trace, index, statement, table, heavy)
+                if found is not None:
+                    yield found
+
+
+def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
+    """Name the tables that existed before and of which a statement read, wrote or rebuilt anything."""
+    built = (index_table(trace, name) for name in (*statement.indexes_built, *statement.rewritten))
+    names = {*statement.rewritten, *statement.scanned, *statement.rows, *filter(None, built)}
+    return sorted(name for name in names if name in trace.tables)
 
 
 def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[str]]]:
@@ -171,21 +187,27 @@ def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
 
 def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
     """Name the tables that statements up to this one, itself included for TRUNCATE, had emptied."""
-    emptied: set[str] = set()
-    for number, statement in enumerate(trace.upgrade[: index + 1]):
-        emptied.update(truncated(statement))
-        if number < index:
-            emptied.update(
-                table
-                for table, rows in statement.rows.items()
-                if table in trace.tables and rows.deleted >= trace.tables[table].rows > 0
-            )
-    return frozenset(emptied)
+    if "emptied" not in trace.memo:
+        trace.memo["emptied"] = list(_emptied(trace))
+    emptied: list[frozenset[str]] = trace.memo["emptied"]
+    return emptied[index] if emptied else frozenset()
+
+
+def _emptied(trace: RevisionTrace) -> Iterator[frozenset[str]]:
+    emptied: frozenset[str] = frozenset()
+    for statement in trace.upgrade:
+        emptied |= truncated(statement)
+        yield emptied
+        emptied |= {
+            table
+            for table, rows in statement.rows.items()
+            if table in trace.tables and rows.deleted >= trace.tables[table].rows > 0
+        }
 
 
 def truncated(statement: StatementTrace) -> frozenset[str]:
     """Name the tables that a TRUNCATE emptied: they got a new file, as in a rewrite, but nobody read the old one."""
-    if _TRUNCATE.search(statement.sql) is None:
+    if not statement.rewritten or _TRUNCATE.search(statement.sql) is None:
         return frozenset()
     return frozenset(name for name in statement.rewritten if not statement.scanned.get(name))
 

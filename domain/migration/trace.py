@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataDifference
@@ -143,8 +144,11 @@ class RevisionTrace:
         after: Catalog after it; None when it failed.
         restored: Catalog after the downgrade; None when it failed or was not run.
         safety_assured: Codes that the revision suppresses, with their reasons.
+        lossy_downgrade: Losses of its downgrade that it declares, with their reasons.
         source: Text of its file.
         unfilled: Tables that got fewer rows than asked for, with the reason.
+        refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
+            Empty where it had no such trouble, or fails on all.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
         undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
@@ -165,11 +169,18 @@ class RevisionTrace:
     after: SchemaSnapshot | None = None
     restored: SchemaSnapshot | None = None
     safety_assured: Mapping[str, str] = field(default_factory=dict)
+    lossy_downgrade: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    refused_rows: str = ""
     calibration: tuple[CalibrationRun, ...] = ()
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What functions of this value have found, by their names: many rules ask for the same of every statement."""
+        return {}
 
     @property
     def locks(self) -> dict[str, LockMode]:

@@ -1,18 +1,20 @@
 """What `migrate verify` proves of a revision: it can be undone, repeated, and lived with."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.certificate import Certificate, Declaration, Reversibility, RoundTrip, judge
-from domain.migration.compatibility import Compatibility
+from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.digest import DataDifference
-from domain.migration.judging import refuses
+from domain.migration.digest import DataChangeKind, DataDifference
+from domain.migration.judging import attributes, refuses, split, statement_of
+from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
-from domain.migration.snapshot import SchemaDifference, compare
-from domain.migration.trace import RevisionTrace
+from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
+from domain.migration.trace import RevisionTrace, StatementTrace
 
 
 class Proof(Enum):
@@ -94,7 +96,9 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     if refuses(trace):
         return RoundTrip(refusal=trace.downgrade_error, statements=statements)
     if trace.downgrade_error is not None or trace.restored is None:
-        return RoundTrip(failure=trace.downgrade_error or "the downgrade did not end", statements=statements)
+        return RoundTrip(
+            failure=_downgrade_failure(trace), statements=statements, repair=_repair(trace, trace.before, trace.after)
+        )
     difference = compare(trace.before, trace.restored, ignore={"position"})
     # After a downgrade that does nothing the upgrade fails as a matter of course.
     silent = bool(difference) and not statements
@@ -105,7 +109,49 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         data=trace.undone or DataDifference(),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
+        repair=_repair(trace, trace.before, trace.restored) if difference else None,
+        causes=_causes(trace, difference),
     )
+
+
+def _downgrade_failure(trace: RevisionTrace) -> str:
+    """Say why a downgrade failed, and with which statement."""
+    error = trace.downgrade_error or "the downgrade did not end"
+    for number, statement in enumerate(trace.downgrade or (), 1):
+        if statement.error is not None:
+            return f"statement {number} of the downgrade ({_place(statement)}): {statement.error}"
+    return error
+
+
+def _place(statement: StatementTrace) -> str:
+    """Name a statement by its line and its text, in a line."""
+    text = " ".join(statement.sql.split())
+    text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if statement.line is None else f"line {statement.line}: {text}"
+
+
+_SHOWN = 120  # characters of a statement
+
+
+def _repair(trace: RevisionTrace, expected: SchemaSnapshot, actual: SchemaSnapshot) -> Repair | None:
+    """Derive what is left to do; renames are those that the upgrade's text has, and those that the rows show."""
+    renames = [*read_renames((statement.sql for statement in trace.upgrade), expected)]
+    changes = trace.undone.changes if trace.undone is not None else ()
+    tables = {one.subject: one.other for one in changes if one.kind is DataChangeKind.TABLE_RENAMED}
+    renames += [Rename("table", old, new) for old, new in tables.items()]
+    for change in changes:
+        if change.kind is DataChangeKind.COLUMN_RENAMED:
+            table, column = split(change.subject)
+            new = tables.get(table, table)
+            renames.append(Rename("column", f"{new}.{column}", f"{new}.{change.other}"))
+    return derive(expected, actual, dict.fromkeys(renames))
+
+
+def _causes(trace: RevisionTrace, difference: SchemaDifference) -> Mapping[str, str]:
+    """Find the statements of the upgrade that were not undone."""
+    keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
+    found = ((name, statement_of(trace, kind, name)) for kind, name in keys)
+    return {name: _place(trace.upgrade[index]) for name, index in found if index is not None}
 
 
 def judge_proof(proof: RevisionProof, declaration: Declaration) -> tuple[Diagnostic, ...]:
@@ -162,13 +208,13 @@ def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic
     """Judge by phase: only a contract may break what ran before."""
     contract = proof.analysis.phase is Phase.CONTRACT and proof.analysis.revision.declared
     for one in old.broken:
-        strict = not (contract or one.when_prepared)
+        strict = not (contract or one.when_prepared or _is_tightened(proof.analysis.trace, one))
         yield Diagnostic(
             "breaks-old-code" if not one.when_prepared else "breaks-prepared-statements",
             Severity.ERROR if strict else Severity.WARNING,
             None,
             one.statement.table,
-            f"A statement that ran before fails: {one}.",
+            f"A statement that {'was recorded' if one.statement.recorded else 'ran before'} fails: {one}.",
             "Make sure that no deployed code sends it any more."
             if contract
             else "Sessions that prepared it must reconnect, or the statement be sent again; most drivers do so."
@@ -186,6 +232,14 @@ def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic
                 )
 
 
+def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
+    """Tell a NULL, made up, in a column that was there and took it, from a value that nobody could have known of."""
+    found = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
+    column = attributes(trace.before, "column", f"{broken.statement.table}.{found[1]}") if found else {}
+    return bool(column) and not column.get("not_null")
+
+
+_NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
 _WORK_UNDER_LOCK = frozenset(
     {
         "blocking-index-build",

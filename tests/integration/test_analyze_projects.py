@@ -247,3 +247,106 @@ def test_a_database_of_another_history_is_said(
     history.add("r1", None, PEOPLE)
     with pytest.raises(DomainError, match="the database is at stranger"):
         analyze(None, bootstrap.TargetRequest(url=empty_url), config=plain_project(history))
+
+
+OWN_CONNECTION = """
+import psycopg
+with psycopg.connect("postgresql://postgres@db.invalid/shop") as own:
+    own.execute("CREATE TABLE made_elsewhere (id int)")
+"""
+OPEN_TRANSACTION = """
+import builtins
+import psycopg
+builtins.kept = psycopg.connect("postgresql://postgres@db.invalid/shop")
+builtins.kept.execute("LOCK TABLE people")
+op.execute("ALTER TABLE people ADD COLUMN age int")
+"""
+
+
+DROPS_ITSELF = """
+with op.get_context().autocommit_block():
+    name = op.get_bind().scalar(sa.text("SELECT current_database()"))
+    op.execute('DROP DATABASE "' + name + '"')
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "said"),
+    [
+        ('op.execute("SELECT pg_sleep(100)")', "unsafe", "statement timeout"),
+        ("import time\nwhile True:\n    time.sleep(1)", "unsafe", "did not end in the time given"),
+        (OPEN_TRANSACTION, "unsafe", "statement timeout"),
+        (OWN_CONNECTION, "unsafe", ""),
+        (DROPS_ITSELF, "unsafe", "refused DROP DATABASE"),
+        ('op.execute("BEGIN")\nop.execute("ALTER TABLE people ADD COLUMN age int")', "unsafe", ""),
+    ],
+    ids=["sleeps in SQL", "sleeps in Python", "locks itself out", "own connection", "drops its database", "begins"],
+)
+def test_revisions_that_misbehave(
+    analyze: Analyze, history: History, empty_url: str, body: str, verdict: str, said: str
+) -> None:
+    """Each ends in its time with a verdict that says why, what follows is judged, and no other database has changed."""
+    history.add("r1", None, PEOPLE, 'op.execute("DROP TABLE people")')
+    history.add("bad", "r1", body, "pass")
+    history.add("good", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    report = analyze("r1:heads", config=plain_project(history), statement_timeout=1)
+    found = {one.trace.revision: one for one in report.revisions}
+
+    assert {name: one.verdict for name, one in found.items()} == {"bad": verdict, "good": "safe"}
+    errors = [found["bad"].trace.error or "", *(statement.error or "" for statement in found["bad"].trace.upgrade)]
+    assert said in "\n".join(errors), errors
+    with psycopg.connect(empty_url) as connection:
+        assert connection.execute("SELECT to_regclass('made_elsewhere')").fetchone() == (None,)
+
+
+def test_histories_that_cannot_be_read(analyze: Analyze, history: History) -> None:
+    """Several heads without a range, and a cycle, are one line each and name the revisions."""
+    history.add("r1", None, PEOPLE)
+    history.add("left", "r1", "pass")
+    history.add("right", "r1", "pass")
+    config = plain_project(history)
+    with pytest.raises(DomainError, match="there are 2 heads"):
+        analyze("head", config=config)
+    history.add("r1", "right", PEOPLE)
+    with pytest.raises(MigrationError, match=r"[Cc]ycle"):
+        analyze("heads", config=config)
+
+
+def test_rows_that_do_not_fit_are_no_verdict(analyze: Analyze, history: History) -> None:
+    """A constraint that made-up rows break is judged on rows that fit, with a warning; no row can fit a bare NOT NULL.
+
+    A column that the revision before has added is as empty as it would be, so that a backfill overwrites nothing.
+    """
+    history.add(
+        "r1", None, PEOPLE + '\nop.execute("ALTER TABLE people ADD kind text")', 'op.execute("DROP TABLE people")'
+    )
+    history.add(
+        "check",
+        "r1",
+        "op.execute(\"ALTER TABLE people ADD CONSTRAINT k CHECK (kind IN ('a', 'b') AND kind IS NOT NULL) NOT VALID\")",
+        'op.execute("ALTER TABLE people DROP CONSTRAINT k")',
+    )
+    history.add("validate", "check", 'op.execute("ALTER TABLE people VALIDATE CONSTRAINT k")', 'op.execute("SELECT 1")')
+    history.add("never", "validate", 'op.execute("ALTER TABLE people ADD must int NOT NULL")', "pass")
+    history.add(
+        "column", "validate", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")'
+    )
+    history.add(
+        "backfill",
+        "column",
+        "with op.get_context().autocommit_block():\n"
+        "    for first in range(0, 20000, 100):\n"
+        '        op.execute(f"UPDATE people SET n = name WHERE id BETWEEN {first} AND {first + 99}")',
+        "pass",
+    )
+    config = plain_project(history)
+    found = {one.trace.revision: one for one in analyze("r1:heads", config=config).revisions}
+    (alone,) = analyze("backfill", config=config).revisions
+
+    assert "rows-must-fit" in {one.code for one in found["validate"].diagnostics}
+    assert "is violated by some row" in found["validate"].trace.refused_rows
+    assert found["never"].reasons == ("fails-on-existing-rows",)
+    for one in (found["backfill"], alone):
+        assert one.verdict == "safe", one.reasons
+        assert one.trace.undone is not None
+        assert not one.trace.undone.losses

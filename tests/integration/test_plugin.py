@@ -115,6 +115,8 @@ def test_what_is_wrong_is_said(project: Path, history: History) -> None:
 
     assert "there are 2 heads" in printed
     assert "silent-downgrade" in printed
+    assert "column public.people.age is unexpected" in " ".join(printed.split())
+    assert 'op.drop_column("people", "age")' in printed
     assert "public.people.name: " in printed, printed
     assert "test_models_match_ddl FAILED" in printed
     assert "remove_table" in printed

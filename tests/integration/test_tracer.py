@@ -702,3 +702,71 @@ def test_the_agent_runs_alone() -> None:
     """The agent needs nothing but the standard library until it has a job, and none of our packages ever."""
     source = (Path(sys.modules[run_agent.__module__].__file__ or "").with_name("agent.py")).read_text()
     assert not any(f"{word} {package}" in source for word in ("import", "from") for package in ("adapter", "domain"))
+
+
+@pytest.mark.parametrize("env", ["psycopg", "asyncpg"])
+def test_what_bypasses_sqlalchemy_is_traced(env: str, history: History, empty_url: str) -> None:
+    """Statements on a driver's own cursor, and on a connection of the revision's own, have locks, rows and lines."""
+    copy = 'with cursor.copy("COPY things (id) FROM STDIN") as rows:\n    [rows.write_row((n,)) for n in range(30)]\n'
+    history.add("first", None, 'op.execute("CREATE TABLE things (id int, v text)")')
+    history.add(
+        "next",
+        "first",
+        "import psycopg\n"
+        "cursor = op.get_bind().connection.cursor()\n"
+        'cursor.execute("CREATE INDEX ix ON things (v)")\n'
+        f"{copy if env == 'psycopg' else ''}"
+        "cursor.close()\n"
+        'with psycopg.connect("postgresql://nobody@192.0.2.1:1/elsewhere") as own:\n'
+        '    own.execute("SELECT count(*) FROM pg_class")\n',
+    )
+    config = history.plain_ini() if env == "psycopg" else history.ini()
+    run = next(
+        one for one in run_agent(job(config, empty_url)).runs if (one.revision, one.direction) == ("next", "upgrade")
+    )
+    by_text = {one.sql.split(" ON ")[0].split(" (")[0]: one for one in run.statements}
+
+    assert run.error is None
+    assert by_text["CREATE INDEX ix"].locks["public.things"].sql == "SHARE"
+    assert by_text["CREATE INDEX ix"].indexes_built == ("public.ix",)
+    assert by_text["CREATE INDEX ix"].line is not None
+    assert "SELECT count" in {text.split("(")[0] for text in by_text}
+    if env == "psycopg":
+        assert by_text["COPY things"].rows["public.things"].inserted == 30
+        assert by_text["COPY things"].transaction == by_text["CREATE INDEX ix"].transaction
+
+
+def test_a_loop_over_rows_is_counted(history: History, empty_url: str) -> None:
+    """Statements of a loop add up to what it did, whether each was looked at or only counted."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE TABLE things (id int PRIMARY KEY, v int)")\n'
+        'op.execute("INSERT INTO things SELECT n, n FROM generate_series(1, 300) n")\n'
+        'op.execute("CREATE TABLE log (id int)")',
+    )
+    history.add(
+        "next",
+        "first",
+        "bind = op.get_bind()\n"
+        "for n in range(1, 301):\n"
+        '    bind.execute(sa.text("SELECT v FROM things WHERE id = :n"), {"n": n}).all()\n'
+        '    bind.execute(sa.text("UPDATE things SET v = -v WHERE id = :n"), {"n": n})\n'
+        'bind.execute(sa.text("INSERT INTO log SELECT count(*) FROM things"))\n'
+        'op.execute("ALTER TABLE log ADD COLUMN x int")',
+    )
+    result = run_agent(job(history.ini(), empty_url))
+    statements = next(one for one in result.runs if one.revision == "next").statements
+
+    assert result.error is None
+    assert [(one.sql.split()[0], one.count) for one in statements] == [
+        ("SELECT", 300),
+        ("UPDATE", 300),
+        ("INSERT", 1),
+        ("ALTER", 1),
+    ]
+    assert statements[1].rows["public.things"].updated == 300
+    assert statements[1].locks["public.things"].sql == "ROW EXCLUSIVE"
+    assert {one.transaction for one in statements} == {1}
+    assert statements[2].rows == {"public.log": RowCounts(inserted=1)}
+    assert statements[3].locks == {"public.log": statements[3].locks["public.log"]}

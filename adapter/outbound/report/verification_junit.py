@@ -34,5 +34,7 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     case.set("file", trace.path)
     errors = [one for one in proof.diagnostics if one.severity is Severity.ERROR]
     if errors:
-        text = "\n".join(f"{one.code}: {one.message}\n{one.help}" for one in errors)
+        parts = [f"{one.code}: {one.message}\n{one.help}" for one in errors]
+        parts += dict.fromkeys(one.fix for one in errors if one.fix)
+        text = "\n\n".join(parts)
         ET.SubElement(case, "failure", message=errors[0].message, type=errors[0].code).text = text

@@ -32,9 +32,10 @@ def _wrong(proof: RevisionProof) -> Iterator[str]:
         return
     yield f"\n#### `{proof.analysis.trace.revision}` {proof.analysis.trace.message}\n"
     for diagnostic in proof.diagnostics:
-        yield f"- **{diagnostic.severity.value}** `{diagnostic.code}`: {diagnostic.message} {diagnostic.help}"
-        if diagnostic.fix:
-            yield f"\n  ```python\n  {diagnostic.fix.strip()}\n  ```"
+        message = " ".join(diagnostic.message.split())
+        yield f"- **{diagnostic.severity.value}** `{diagnostic.code}`: {message} {diagnostic.help}"
+    for fix in dict.fromkeys(one.fix for one in proof.diagnostics if one.fix):
+        yield f"\n```python\n{fix.strip()}\n```"
 
 
 def _cell(text: str) -> str:

@@ -1,7 +1,8 @@
-"""The verification for a terminal: one line for a revision, and what is wrong with it."""
+"""The verification for a terminal: a line for each revision, then what is wrong and the code that mends it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,6 +14,8 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification import RevisionProof
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_MESSAGES = 5  # of one kind that are shown without `verbose`
+_LETTERS = 400  # of one message, likewise
 
 
 def render(report: VerificationReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
@@ -20,18 +23,29 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
 
     Args:
         report: What to write.
-        verbose: With warnings, accepted losses, and what new code meets on the old schema.
+        verbose: With warnings, what was done to prove each revision, all messages of a kind in full, and what new code
+            meets on the old schema.
         color: With colors.
         width: Columns of the terminal.
     """
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False)
-    for diagnostic in report.diagnostics:
-        _diagnostic(console, diagnostic)
     for proof in report.proofs:
         _revision(console, proof, verbose=verbose)
+    for proof in report.proofs:
+        shown = [one for one in proof.diagnostics if verbose or one.severity is Severity.ERROR]
+        if shown:
+            console.print()
+            trace = proof.analysis.trace
+            console.print(Text(f"{trace.revision}  {trace.message}  ({trace.path})", style="bold"), soft_wrap=True)
+            _diagnostics(console, shown, verbose=verbose)
+    if report.diagnostics:
+        console.print()
+        _diagnostics(console, report.diagnostics, verbose=verbose)
+    if buffer.tell():
+        console.print()
     console.print(Text(summary(report), style="bold"))
-    return buffer.getvalue().rstrip("\n")
+    return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n"))
 
 
 def summary(report: VerificationReport) -> str:
@@ -53,7 +67,7 @@ def facts(proof: RevisionProof) -> Iterator[str]:
     """Say what was proved of a revision."""
     if proof.repetition is not None and proof.repetition.kills:
         yield f"{proof.repetition.survived} of {proof.repetition.kills} kills survived"
-    if proof.old_code is not None:
+    if proof.old_code is not None and proof.old_code.tried:
         running = proof.old_code.tried - len(proof.old_code.broken)
         yield f"{running} of {proof.old_code.tried} old statements run"
     if proof.new_code is not None and proof.new_code.broken:
@@ -70,28 +84,62 @@ def title(proof: RevisionProof) -> str:
 def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     trace = proof.analysis.trace
     color = "red" if proof.failed else "green"
-    line = f"  {trace.revision}  {trace.message}"
     said = ", ".join(facts(proof))
-    console.print(Text.assemble((f"{title(proof):12}", f"bold {color}"), line, (f"  ({said})" if said else "", "dim")))
-    for diagnostic in proof.diagnostics:
-        if verbose or diagnostic.severity is Severity.ERROR:
-            _diagnostic(console, diagnostic)
-    if not verbose:
-        return
-    for loss in (proof.certificate.losses if proof.certificate else {}).values():
-        _indented(console, f"accepted: {loss}", 2)
-    for one in proof.new_code.broken if proof.new_code else ():
-        _indented(console, f"new code, deployed first: {one}", 2)
+    line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
+    console.print(line + Text(f"  ({said})" if said else "", style="dim"), soft_wrap=True)
+    accepted = proof.certificate
+    if accepted is not None and accepted.message:
+        console.print(Text(f"{'':14}refuses: {_line(accepted.message)}"), soft_wrap=True)
+    for loss in accepted.losses.values() if accepted is not None else ():
+        console.print(Text(f"{'':14}accepted loss: {_line(loss)}"), soft_wrap=True)
+    if verbose:
+        for fact in _details(proof):
+            _indented(console, fact, 14)
 
 
-def _diagnostic(console: Console, diagnostic: Diagnostic) -> None:
-    console.print(
-        Text.assemble((f"  {diagnostic.severity.value}", _COLORS[diagnostic.severity]), f" {diagnostic.code}")
-    )
-    _indented(console, diagnostic.message)
-    _indented(console, diagnostic.help)
-    if diagnostic.fix:
-        _indented(console, diagnostic.fix)
+def _details(proof: RevisionProof) -> Iterator[str]:
+    """Say how a revision was proved, and what could not be tried."""
+    trace = proof.analysis.trace
+    declared = "" if proof.analysis.revision.declared else ", by what it does"
+    yield f"{trace.path}, {proof.analysis.phase.value}{declared}"
+    if proof.trip is not None:
+        up, down = len(trace.upgrade), proof.trip.statements
+        rows = sum(facts.rows for facts in trace.tables.values())
+        yield f"round trip: statements up {up}, down {down}; rows {rows:,}, tables {len(trace.tables)}"
+    for table, reason in trace.unfilled.items():
+        if table in trace.tables:
+            yield f"few rows: {table} has {trace.tables[table].rows} ({reason})"
+    if proof.repetition is not None:
+        twice = "changes something" if proof.repetition.twice else "changes nothing"
+        yield f"repeat: a second upgrade {twice}; {proof.repetition.kills} kills tried"
+    if proof.old_code is not None:
+        for table, reason in proof.old_code.untried.items():
+            yield f"old code: no INSERT, UPDATE and DELETE on {table}, for {reason}"
+    for one in proof.new_code.broken if proof.new_code is not None else ():
+        yield f"new code, deployed first: {_line(str(one))}"
+
+
+def _diagnostics(console: Console, found: Iterable[Diagnostic], *, verbose: bool) -> None:
+    """Show diagnostics; what one kind has in common is said once."""
+    last_fix = None
+    for (severity, code, advice, fix), group in groupby(found, lambda one: (one.severity, one.code, one.help, one.fix)):
+        messages = [one.message for one in group]
+        console.print(Text.assemble((f"  {severity.value}", _COLORS[severity]), f" {code}"))
+        for message in messages if verbose else messages[:_MESSAGES]:
+            text = message if verbose or len(message) <= _LETTERS else f"{message[: _LETTERS - 1]}… (-v shows all)"
+            _indented(console, _line(text))
+        if not verbose and len(messages) > _MESSAGES:
+            _indented(console, f"and {len(messages) - _MESSAGES} more (-v shows them)")
+        _indented(console, f"-> {advice}")
+        if fix and fix != last_fix:
+            # Not wrapped, so that it can be copied.
+            for line in fix.strip("\n").splitlines():
+                console.print(Text(f"{'':6}{line}".rstrip(), style="green"), soft_wrap=True)
+            last_fix = fix
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _indented(console: Console, text: str, columns: int = 4) -> None:

@@ -7,12 +7,14 @@ upgrade did not make destroys it. The safe way keeps the values until nobody can
         raise NotImplementedError("users.name was dropped with its values; restore the backup")
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.impact import truncated
 from domain.migration.judging import attributes, names_of, refuses, split
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import ObjectKey
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace
 
@@ -33,6 +35,9 @@ GOOD = Example(
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Find values that were dropped, emptied or deleted, and that the downgrade did not write again."""
     if trace.downgrade is None or trace.after is None:
+        return
+    if trace.undone is not None:
+        yield from _measured(trace, trace.undone)
         return
     honest = refuses(trace)
     for table, what in _lost(trace):
@@ -55,6 +60,49 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 "Keep them until nobody can want them back, or let the downgrade refuse with a message.",
                 f'def downgrade() -> None:\n    raise NotImplementedError("{what}: restore the backup")\n',
             )
+
+
+def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnostic]:
+    """Say what the rows have lost on the way there and back."""
+    for change in undone.losses:
+        table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
+        if _keeps_time(trace, table, change):
+            continue
+        yield Diagnostic(
+            CODE,
+            Severity.WARNING if _is_overwritten(trace, table, change) else SEVERITY,
+            None,
+            table,
+            f"After the downgrade it is not as before the upgrade: {change}.",
+            "Keep the values until nobody can want them back, let the downgrade refuse with a message, or declare the "
+            "loss.",
+            f'lossy_downgrade = {{"{change.subject}": "why nobody wants it back"}}\n',
+            trace.lossy_downgrade.get(change.subject) or None,
+        )
+
+
+def _objects(trace: RevisionTrace) -> Mapping[ObjectKey, object]:
+    return {} if trace.before is None else trace.before.objects
+
+
+def _is_overwritten(trace: RevisionTrace, table: str, change: DataChange) -> bool:
+    """Tell a value that an UPDATE of the upgrade put in the place of a made-up one: it may have been meant to be."""
+    types = {attributes(state, "column", change.subject).get("type") for state in (trace.before, trace.after)}
+    return (
+        change.kind is DataChangeKind.VALUES_CHANGED
+        and len(types) == 1
+        and not any(table in statement.rows for statement in trace.downgrade or ())
+    )
+
+
+def _keeps_time(trace: RevisionTrace, table: str, change: DataChange) -> bool:
+    """Tell a time that a trigger wrote because something else of the row was written, from a value of somebody's."""
+    column = attributes(trace.before, "column", change.subject)
+    return (
+        change.kind is DataChangeKind.VALUES_CHANGED
+        and str(column.get("type", "")).startswith("timestamp")
+        and any(name.startswith(f"{table}.") for name in names_of(trace.before, "trigger"))
+    )
 
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,9 @@ def verify(
     only: Annotated[str, typer.Option(metavar="PROOFS", help="Which proofs: round-trip, repeat, compat.")] = (
         "round-trip,repeat,compat"
     ),
+    statements: Annotated[
+        Path | None, typer.Option(help="Statements of the application, from migrate record, that old code sends too.")
+    ] = None,
     certificates: Annotated[
         Path | None, typer.Option(help="File of the proofs. Default: certificates.json beside env.py.")
     ] = None,
@@ -77,6 +80,7 @@ def verify(
         rows_from=rows_from,
         environment=tuple(env or ()),
         x_arguments=tuple(x or ()),
+        statements=statements,
     )
     asked = bootstrap.VerificationRequest(wanted, only, certificates, target_url, again=again)
     with Progress(form in {Format.TEXT, Format.MARKDOWN}) as progress:

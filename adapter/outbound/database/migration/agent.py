@@ -7,9 +7,10 @@ One file on purpose: it is run as a script by an interpreter that has none of ou
 - `cwd`: the directory to work in.
 - `conninfo`: `host`, `port`, `user`, `password`, `dbname` of the sandbox database.
 - `command`: `revisions` (report the history, and run env.py without any revision, so that later jobs find everything
-  imported), `setup`, `upgrade`, `downgrade`, `undo` (the downgrade of just the one revision), or `check` (whether the
-  models match).
+  imported), `setup`, `upgrade`, `downgrade`, `undo` (the downgrade of just the one revision), `stairs` (single steps,
+  on one connection), or `check` (whether the models match).
 - `revision`: target of the command; for `setup` a `module:function` of the project.
+- `steps`: of `stairs`: pairs of a revision and `upgrade` or `downgrade`. After each, `stepped` is asked.
 - `trace`: whether statements are traced.
 - `environment`: variables to set. An empty value or None stands for the sandbox's URL, a scheme such as
   `postgresql+asyncpg` for that URL with that scheme.
@@ -70,6 +71,7 @@ _END = re.compile(r"\s*(commit|end|rollback|abort)\b", re.IGNORECASE)
 _SAVEPOINT = re.compile(
     r"\s*(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*", re.IGNORECASE
 )
+_LOOKED_AT = 25  # times that the same statement of a loop is looked at; from then on it is counted
 # What outlives a database, or is another.
 _OTHER_DATABASES = re.compile(r"\s*(create|drop)\s+database\b", re.IGNORECASE)
 _BEYOND = re.compile(
@@ -409,10 +411,11 @@ def redirect_drivers(sandbox: Sandbox) -> None:
     with suppress(ImportError):
         psycopg2: Any = importlib.import_module("psycopg2")
         connect = psycopg2.connect
+        traced = _psycopg2_cursor(importlib.import_module("psycopg2.extensions"))
 
         @functools.wraps(connect)
         def connect_psycopg2(*args: Any, **named: Any) -> Any:
-            return connect(**sandbox.libpq(args[:1], named, "dbname"))
+            return connect(**{"cursor_factory": traced, **sandbox.libpq(args[:1], named, "dbname")})
 
         psycopg2.connect = connect_psycopg2
     with suppress(ImportError):
@@ -612,6 +615,62 @@ class Session:
         return bool(self.value(_TRANSACTION) == self.value(_TRANSACTION))
 
 
+class Loop:
+    """Statements that a revision executes again and again in one transaction, a row each, such as those of an ORM.
+
+    Attributes:
+        session: The connection of those that were only counted.
+        before: What the transaction had done before them.
+        counted: By text and line: how many times, milliseconds, and the report of the last one that was looked at.
+    """
+
+    def __init__(self) -> None:
+        self.session: Session
+        self.before: dict[str, Any] = {}
+        self.counted: dict[tuple[str, Any], list[Any]] = {}
+        self._seen: dict[tuple[str, Any], tuple[int, dict[str, Any]]] = {}
+
+    def saw(self, report: dict[str, Any]) -> None:
+        """Note a statement that was looked at, and that changed no schema."""
+        key = report["sql"], report["line"]
+        self._seen[key] = self._seen.get(key, (0, report))[0] + 1, report
+
+    def goes_on(self, report: dict[str, Any], session: Session) -> bool:
+        """Tell whether enough of these have been looked at."""
+        times, seen = self._seen.get((report["sql"], report["line"]), (0, None))
+        same = not self.counted or self.session.connection is session.connection
+        return seen is not None and times >= _LOOKED_AT and same and not session.autocommit
+
+    def count(self, report: dict[str, Any], session: Session, before: dict[str, Any], milliseconds: float) -> None:
+        """Count one that was not looked at."""
+        if not self.counted:
+            self.session, self.before = session, before
+        key = report["sql"], report["line"]
+        entry = self.counted.setdefault(key, [0, 0.0, self._seen[key][1]])
+        entry[0] += 1
+        entry[1] += milliseconds
+
+    def reports(self, total: dict[str, Any], wal: int) -> Iterator[dict[str, Any]]:
+        """Give a report of each statement, and end: what they did together goes to those that did such things."""
+        counted, self.counted = self.counted, {}
+        for kind in ("rows", "scanned"):
+            for table in total[kind]:
+                doer = next((key for key, one in counted.items() if table in one[2].get(kind, ())), next(iter(counted)))
+                counted[doer].append((kind, table, total[kind][table]))
+        for times, milliseconds, report, *done in counted.values():
+            wrote = any(kind == "rows" for kind, _, _ in done)
+            yield {
+                **report,
+                "count": times,
+                "duration_ms": milliseconds,
+                "wal_bytes": wal if wrote else 0,
+                "locks": {},
+                "rows": {table: figures for kind, table, figures in done if kind == "rows"},
+                "scanned": {table: figures for kind, table, figures in done if kind == "scanned"},
+            }
+            wal = 0 if wrote else wal
+
+
 class Tracer:
     """Takes over the execution of statements while a revision runs."""
 
@@ -624,6 +683,9 @@ class Tracer:
         self._busy = False
         # The author ended a transaction behind the driver's back: some drivers do not begin another.
         self._ended = False
+        # What the last statement of a transaction left is what the next one finds.
+        self._left_behind: tuple[Any, dict[str, Any]] | None = None
+        self._loop = Loop()
 
     def install(self) -> None:
         """Listen to every engine."""
@@ -648,12 +710,18 @@ class Tracer:
                 statement, context, lambda: context.dialect.do_executemany(cursor, statement, parameters, context)
             )
 
+        @event.listens_for(Engine, "commit")
+        def commit(_connection: Any) -> None:
+            self._forget()
+
         @event.listens_for(Engine, "rollback")
         def rollback(_connection: Any) -> None:
+            self._forget()
             self._catalog = None
 
         @event.listens_for(Engine, "rollback_savepoint")
         def rollback_savepoint(_connection: Any, _name: Any, _context: Any) -> None:
+            self._forget()
             self._catalog = None
 
     @contextmanager
@@ -661,32 +729,93 @@ class Tracer:
         """Trace what runs inside."""
         self._run = Run(revision, direction, path)
         self._ended = False
+        self._loop = Loop()
+        self._left_behind = None
         try:
             yield
         finally:
+            self._forget()
             self._run = None
+
+    def _forget(self) -> None:
+        """End what goes on from statement to statement: the transaction ends, or nobody knows."""
+        busy, self._busy = self._busy, True
+        self._end_loop()
+        self._busy = busy
+        self._left_behind = None
+
+    def _end_loop(self) -> None:
+        """Report a loop that was counted, with what it has done altogether."""
+        loop, run = self._loop, self._run
+        if run is None or not loop.counted:
+            return
+        total: dict[str, Any] = {"rows": {}, "scanned": {}}
+        wal = 0
+        with suppress(Exception):  # the transaction has failed: its figures are gone
+            after = loop.session.probe()
+            self._count(run, total, loop.before["counters"] or [], after["counters"] or [])
+            wal = after["wal"] - loop.before["wal"]
+            self._left_behind = (loop.session.connection, after)
+        for report in loop.reports(total, wal):
+            self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
 
     def _take(self, statement: str, context: Any, execute: Callable[[], None]) -> bool:
         run = self._run
         if run is None or self._busy or context is None or context.dialect.name != "postgresql":
             return False
         if _SAVEPOINT.fullmatch(statement):
+            self._forget()
             self._catalog = None
             return False
         connection = context.root_connection.connection
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
         self._busy = True
         try:
-            report = {"sql": statement, "line": _line(run.path), "operation": _operation(), "transaction": None}
+            report = _report(run, statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
             self._busy = False
         return True
 
+    def take_from_driver(self, statement: str, connection: Any, execute: Callable[[], None]) -> bool:
+        """Execute what a revision gives to a driver's cursor itself; False when SQLAlchemy did."""
+        run = self._run
+        if run is None or self._busy or not _is_of_revision(run.path):
+            return False
+        if _SAVEPOINT.fullmatch(statement):
+            self._forget()
+            self._catalog = None
+            return False
+        self._busy = True
+        try:
+            self._trace(run, Session(connection), _report(run, statement), execute, streamed=False)
+        finally:
+            self._busy = False
+        return True
+
+    @contextmanager
+    def around_copy(self, statement: str, connection: Any) -> Iterator[None]:
+        """Watch a COPY whose rows a revision sends or reads between."""
+        run, session = self._run, Session(connection)
+        if run is None or self._busy or session.autocommit:
+            yield
+            return
+        self._busy = True
+        try:
+            self._end_loop()
+            with self._watched(run, session, _report(run, statement)):
+                yield
+        finally:
+            self._busy = False
+
     def _trace(
         self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], *, streamed: bool
     ) -> None:
         sql = report["sql"]
+        if self._left_behind and self._loop.goes_on(report, session) and not self._ended:
+            self._count_only(run, session, report, execute, self._left_behind[1])
+            return
+        self._end_loop()
         outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
         if _SETTING.match(sql) or outside:
             self._plain(run, session, report, execute)
@@ -698,10 +827,29 @@ class Tracer:
             self._by_itself(run, session, report, execute)
         if _END.match(sql):
             self._catalog = None
+            self._left_behind = None
             self._ended = True
+
+    def _count_only(
+        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], before: dict[str, Any]
+    ) -> None:
+        """Execute what a loop has executed many times: looking at it each time would take longer than the loop."""
+        start = time.perf_counter()
+        try:
+            execute()
+        except Exception as error:
+            self._forget()
+            self._catalog = None
+            report["duration_ms"] = (time.perf_counter() - start) * 1000
+            report["error"], report["sqlstate"] = _message(error), _sqlstate(error)
+            self._send(run, report)
+            raise
+        self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
+        self._die_in_time()
 
     def _plain(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
         """Execute what needs no watching, or must not be preceded by a query: SET TRANSACTION and its like."""
+        self._left_behind = None
         with self._timed(run, report):
             execute()
         if _SETTING.match(report["sql"]) and "transaction" not in report["sql"].lower():
@@ -722,23 +870,31 @@ class Tracer:
         ours: bool = False,
         refused: bool = False,
     ) -> None:
-        """Execute a statement inside a transaction, between two looks at it.
+        """Execute a statement inside a transaction, between two looks at it; see `_watched`."""
+        with self._watched(run, session, report, ours=ours, refused=refused):
+            execute()
+
+    @contextmanager
+    def _watched(
+        self, run: Run, session: Session, report: dict[str, Any], *, ours: bool = False, refused: bool = False
+    ) -> Iterator[None]:
+        """Look at a transaction before and after what is executed in it.
 
         Args:
             run: The function that runs.
             session: Its connection.
             report: What is sent to the parent.
-            execute: Executes the statement.
             ours: The transaction is ours, around this statement only.
             refused: Raise what a transaction forbids without a report.
         """
+        left, self._left_behind = self._left_behind, None
         try:
-            before = session.probe()
+            before = left[1] if left and left[0] is session.connection and not ours else session.probe()
         except Exception:  # noqa: BLE001 - the transaction had failed before: the statement says so itself
             before = None
         if before is None:
             with self._timed(run, report):
-                execute()
+                yield
             self._send(run, report)
             return
         known = self._known(run, session, before["pid"])
@@ -746,7 +902,7 @@ class Tracer:
         if not ours:
             report["transaction"] = run.transaction(f"{before['pid']} {before['transaction']}")
         with self._timed(run, report, silent=_NO_TRANSACTION if refused else set()):
-            execute()
+            yield
         try:
             after = session.probe()
             later = session.catalog(known, after["xid"]) if after["catalog"] != before["catalog"] else known
@@ -756,6 +912,9 @@ class Tracer:
                 session.run("COMMIT")
             self._send(run, report)
             return
+        if after["transaction"] != before["transaction"]:  # another one began behind our back
+            before = {**before, "locks": [], "counters": []}
+            report["transaction"] = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
         report["wal_bytes"] = after["wal"] - before["wal"]
         report["locks"] = _taken(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
@@ -763,6 +922,10 @@ class Tracer:
         if ours:
             with self._timed(run, report, add=True):
                 session.run("COMMIT")
+        else:
+            self._left_behind = (session.connection, after)
+            if known is later:
+                self._loop.saw(report)
         self._send(run, report)
 
     def _by_itself(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
@@ -855,9 +1018,87 @@ class Tracer:
 
     def _send(self, run: Run, report: dict[str, Any]) -> None:
         self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+        self._die_in_time()
+
+    def _die_in_time(self) -> None:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _report(run: Run, statement: str) -> dict[str, Any]:
+    return {"sql": statement, "line": _line(run.path), "operation": _operation(), "transaction": None}
+
+
+def trace_drivers(tracer: Tracer) -> None:
+    """Let the tracer see what goes to the drivers' cursors without SQLAlchemy."""
+    _TRACERS.append(tracer)
+    with suppress(ImportError):
+        psycopg: Any = importlib.import_module("psycopg")
+        for name in ("execute", "executemany"):
+            _trace_method(psycopg.Cursor, name, lambda cursor: cursor.connection)
+        copy = psycopg.Cursor.copy
+
+        @contextmanager
+        def traced_copy(self: Any, statement: Any, *args: Any, **named: Any) -> Iterator[Any]:
+            watched = tracer.around_copy(_text(statement, self), self.connection)
+            with watched, copy(self, statement, *args, **named) as opened:
+                yield opened
+
+        psycopg.Cursor.copy = traced_copy
+    with suppress(ImportError):
+        module: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg")
+        for name in ("execute", "executemany"):
+            _trace_method(module.AsyncAdapt_asyncpg_cursor, name, lambda cursor: cursor._adapt_connection)  # noqa: SLF001
+
+
+_TRACERS: list[Tracer] = []
+
+
+def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], Any]) -> None:
+    original = getattr(cursor_class, name)
+    setattr(cursor_class, name, _traced(original, connection_of))
+
+
+def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
+    """Give a cursor's method that hands over to the tracer of this process, where there is one."""
+
+    @functools.wraps(original)
+    def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
+        given: list[Any] = []
+        if _TRACERS and _TRACERS[-1].take_from_driver(
+            _text(statement, self), connection_of(self), lambda: given.append(original(self, statement, *args, **named))
+        ):
+            return given[0]
+        return original(self, statement, *args, **named)
+
+    return method
+
+
+def _text(statement: Any, cursor: Any) -> str:
+    if isinstance(statement, bytes):
+        return statement.decode(errors="replace")
+    return str(statement.as_string(cursor)) if hasattr(statement, "as_string") else str(statement)
+
+
+def _psycopg2_cursor(extensions: Any) -> Any:
+    """Give a class of cursors that can be traced: those of psycopg2 are written in C."""
+    methods = {
+        name: _traced(getattr(extensions.cursor, name), lambda cursor: cursor.connection)
+        for name in ("execute", "executemany", "copy_expert")
+    }
+    return type("TracedCursor", (extensions.cursor,), methods)
+
+
+def _is_of_revision(revision: str) -> bool:
+    """Tell whether a driver's cursor was called by a revision, and not by SQLAlchemy or one of its events."""
+    for frame in _frames():
+        path = frame.f_code.co_filename
+        if _real(path) == revision:
+            return True
+        if f"{os.sep}sqlalchemy{os.sep}" in path:
+            return False
+    return False
 
 
 def _taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
@@ -1106,6 +1347,7 @@ class Worker:
         if job.get("trace"):
             tracer = Tracer(channel, job.get("kill_after") or 0)
             tracer.install()
+            trace_drivers(tracer)
         watch_revisions(channel, tracer)
         script = self._script or _script(config)
         target = job["revision"]
@@ -1115,6 +1357,8 @@ class Worker:
             _run_env(config, script, lambda heads, _context: script._downgrade_revs(target, heads), target)  # noqa: SLF001
         elif job["command"] == "undo":
             undo(config, script, target)
+        elif job["command"] == "stairs":
+            climb(config, script, job["steps"], channel)
         elif job["command"] == "check":
             from alembic import command
 
@@ -1147,6 +1391,26 @@ def undo(config: Any, script: Any, revision: str) -> None:
     _run_env(config, script, lambda _heads, _context: [step], revision)
 
 
+def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Channel) -> None:
+    """Run single steps on one connection, each committed before the parent is asked whether to go on."""
+    from alembic.runtime.migration import MigrationStep
+
+    make = {"upgrade": MigrationStep.upgrade_from_script, "downgrade": MigrationStep.downgrade_from_script}
+    waiting = list(steps)
+
+    def run(_heads: Any, context: Any) -> Iterator[Any]:
+        while waiting:  # an env.py that tries again after a lock goes on where it was
+            revision, direction = waiting[0]
+            yield make[direction](script.revision_map, script.get_revision(revision))
+            with context.autocommit_block():
+                pass  # ends a transaction that was to hold all revisions
+            del waiting[0]
+            if channel.ask("stepped", revision=revision, direction=direction) != "on":
+                return
+
+    _run_env(config, script, run, "heads")
+
+
 def set_up(name: str, sandbox: Sandbox) -> None:
     """Call a function of the project; one that takes an argument gets an engine, or a connection if it says so."""
     from sqlalchemy import create_engine, pool
@@ -1171,7 +1435,9 @@ def set_up(name: str, sandbox: Sandbox) -> None:
 
 
 def _scheme() -> str:
-    return "postgresql" if importlib.util.find_spec("psycopg2") else "postgresql+psycopg"
+    """Name a driver that the project has; what SQLAlchemy takes by itself depends on its version."""
+    found = (driver for driver in ("psycopg", "psycopg2", "pg8000") if importlib.util.find_spec(driver))
+    return f"postgresql+{next(found, 'psycopg')}"
 
 
 def _no_input() -> None:

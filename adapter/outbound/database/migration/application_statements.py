@@ -7,9 +7,9 @@ statement is prepared in a session that lives on while the schema changes, and p
 PREPARE: a plan whose result type has changed is refused). Everything runs in transactions that are rolled back.
 """
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,6 +18,52 @@ from psycopg import sql
 
 from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility, breaks
 
+_OF_VALUES = frozenset({"22", "23", "P0"})  # classes of SQLSTATE: data, integrity, raised by a trigger
+# All in one trip to the server: there are hundreds of statements, and each is tried three times. A row whose values an
+# INSERT is to give again is taken away first, whoever refers to it.
+_RUN = """
+DO $$
+DECLARE
+    job record;
+    state text;
+    message text;
+    errors jsonb := '[]';
+BEGIN
+    FOR job IN
+        SELECT number - 1 AS number, value ->> 'prepare' AS prepare, value ->> 'room' AS room,
+               value ->> 'execute' AS run
+        FROM jsonb_array_elements(current_setting('hexalembic.jobs')::jsonb) WITH ORDINALITY AS j (value, number)
+    LOOP
+        BEGIN
+            IF job.room IS NOT NULL THEN
+                BEGIN
+                    SET LOCAL session_replication_role = replica;
+                    EXECUTE job.room;
+                    SET LOCAL session_replication_role = origin;
+                EXCEPTION WHEN OTHERS THEN NULL;
+                END;
+            END IF;
+            IF job.prepare IS NOT NULL THEN
+                EXECUTE job.prepare;
+            END IF;
+            EXECUTE job.run;
+            RAISE EXCEPTION USING ERRCODE = 'HX000';
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+            IF state <> 'HX000' THEN
+                errors := errors || jsonb_build_array(jsonb_build_array(job.number, state, message));
+            END IF;
+        END;
+        IF job.prepare IS NOT NULL THEN
+            BEGIN
+                DEALLOCATE "hexalembic_-1";
+            EXCEPTION WHEN OTHERS THEN NULL;  -- it could not be prepared at all
+            END;
+        END IF;
+    END LOOP;
+    PERFORM set_config('hexalembic.errors', errors::text, true);
+END $$
+"""
 _ANEW = -1  # a statement that is prepared for this one time
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
@@ -76,10 +122,11 @@ class ApplicationStatements:
         self._connection = _connect(url)
         self._rooms: dict[ApplicationStatement, sql.Composed] = {}
         self.untried: dict[str, str] = {}
-        candidates = (*self._made(), *recorded)
-        self.statements = [one for one in candidates if self._run(self._connection, one) is None]
-        for number, statement in enumerate(self.statements):
-            self._connection.execute(_prepare(number, statement))
+        self._planned: set[ApplicationStatement] = set()
+        self.statements = self._running([*self._made(), *recorded])
+        if self.statements:
+            prepared = (_prepare(number, statement).as_string() for number, statement in enumerate(self.statements))
+            self._connection.execute(";".join(prepared).encode())
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -91,22 +138,27 @@ class ApplicationStatements:
 
     def try_again(self) -> Compatibility:
         """Run them on the schema as it is now, prepared before and prepared now."""
-        broken = []
         with _connect(self._url) as fresh:
-            for number, statement in enumerate(self.statements):
-                error = self._run(fresh, statement)
-                now = error is not None
-                error = error or self._run(self._connection, statement, number)
-                if error is not None and breaks(error.sqlstate or ""):
-                    broken.append(_broken(statement, error, when_prepared=not now))
-        return Compatibility(len(self.statements), tuple(broken), self.untried)
+            now = self._errors(fresh, self.statements)
+        before = self._errors(self._connection, self.statements, prepared=True)
+        broken = [self._broken(number, error) for number, error in now.items()]
+        broken += [
+            self._broken(number, error, when_prepared=True) for number, error in before.items() if number not in now
+        ]
+        return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried)
 
     def try_on(self, url: str) -> Compatibility:
         """Run them on another database: the code that is to come on the schema of today."""
         with _connect(url) as other:
-            errors = [(statement, self._run(other, statement)) for statement in self.statements]
-        broken = (_broken(statement, error) for statement, error in errors if error and breaks(error.sqlstate or ""))
-        return Compatibility(len(self.statements), tuple(broken), self.untried)
+            errors = self._errors(other, self.statements)
+        broken = (self._broken(number, error) for number, error in errors.items())
+        return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried)
+
+    def _broken(self, number: int, error: tuple[str, str], *, when_prepared: bool = False) -> BrokenStatement | None:
+        state, message = error
+        if not breaks(state):
+            return None
+        return BrokenStatement(self.statements[number], message, state, when_prepared)
 
     def _made(self) -> Iterator[ApplicationStatement]:
         for row in self._connection.execute(_RELATIONS).fetchall():
@@ -141,43 +193,52 @@ class ApplicationStatements:
             return None
         return None if found is None else dict(zip(names, found, strict=True))
 
-    def _run(
-        self, connection: psycopg.Connection[Any], statement: ApplicationStatement, prepared: int = _ANEW
-    ) -> psycopg.Error | None:
-        """Run a statement in a transaction that is rolled back; give the error."""
+    def _running(self, candidates: list[ApplicationStatement]) -> list[ApplicationStatement]:
+        """Leave out what does not run; of a recorded one whose values fit no row here, what cannot be planned."""
+        errors = self._errors(self._connection, candidates)
+        self._planned = {
+            candidates[number]
+            for number, (state, _) in errors.items()
+            if candidates[number].recorded and state[:2] in _OF_VALUES
+        }
+        again = [one for number, one in enumerate(candidates) if number not in errors or one in self._planned]
+        if self._planned:
+            errors = self._errors(self._connection, again)
+            return [one for number, one in enumerate(again) if number not in errors]
+        return again
+
+    def _errors(
+        self, connection: psycopg.Connection[Any], statements: Sequence[ApplicationStatement], *, prepared: bool = False
+    ) -> dict[int, tuple[str, str]]:
+        """Run statements, each rolled back, and give SQLSTATE and message of those that fail, by their numbers."""
+        jobs = [self._job(number, statement, prepared=prepared) for number, statement in enumerate(statements)]
         try:
             with connection.transaction(force_rollback=True):
-                if prepared == _ANEW:
-                    connection.execute(_prepare(_ANEW, statement))
-                if statement in self._rooms:
-                    _make_room(connection, self._rooms[statement])
-                arguments = sql.SQL(", ").join(map(sql.Literal, statement.parameters))
-                call = sql.SQL("EXECUTE {}({})" if statement.parameters else "EXECUTE {}{}")
-                connection.execute(call.format(_name(prepared), arguments))
-        except psycopg.Error as error:
-            return error
-        finally:
-            if prepared == _ANEW:
-                with suppress(psycopg.Error):  # it could not be prepared at all
-                    connection.execute(sql.SQL("DEALLOCATE {}").format(_name(_ANEW)))
-        return None
+                connection.execute("SELECT set_config('hexalembic.jobs', %s, true)", (json.dumps(jobs),))
+                connection.execute(_RUN)
+                row = connection.execute("SELECT current_setting('hexalembic.errors')").fetchone()
+        except psycopg.OperationalError:  # the revision has ended all sessions, this one too
+            return {}
+        return {number: (state, message) for number, state, message in json.loads(row[0] if row else "[]")}
+
+    def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, Any]:
+        name = number if prepared else _ANEW
+        arguments = sql.SQL(", ").join(map(sql.Literal, statement.parameters))
+        call = sql.SQL("EXECUTE {}({})" if statement.parameters else "EXECUTE {}{}")
+        execute = call.format(_name(name), arguments)
+        if statement in self._planned:
+            nulls = sql.SQL(", ").join(sql.SQL("NULL") for _ in statement.parameters)
+            execute = sql.SQL("EXPLAIN ") + call.format(_name(name), nulls)
+        room = self._rooms.get(statement)
+        return {
+            "prepare": None if prepared else _prepare(_ANEW, statement).as_string(),
+            "room": None if room is None else room.as_string(),
+            "execute": execute.as_string(),
+        }
 
 
 def _connect(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True, prepare_threshold=None)
-
-
-def _make_room(connection: psycopg.Connection[Any], room: sql.Composed) -> None:
-    """Take away the row whose values an INSERT is to give again, whoever refers to it."""
-    with suppress(psycopg.Error), connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
-        connection.execute(room)
-        connection.execute("SET LOCAL session_replication_role = origin")
-
-
-def _broken(statement: ApplicationStatement, error: psycopg.Error, *, when_prepared: bool = False) -> BrokenStatement:
-    message = error.diag.message_primary or str(error)
-    return BrokenStatement(statement, message, error.sqlstate or "", when_prepared)
 
 
 def _key(relation: _Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ In `alembic.ini` a section `[hexalembic]`, in `pyproject.toml` a table `[tool.he
     start_after = 3f1c9a2b7d40        revisions up to this one are run, but not judged
     setup = schema.sql                what is there before the first revision: SQL, or module:function
     rows_from = rows.sql              rows that are better than made-up ones
+    statements = statements.json      statements that the application sends, from `migrate record`
     env = DATABASE_DSN, APP_ENV=test  variables for env.py; without a value, the sandbox's address
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
 
-_KEYS = ("start_after", "setup", "rows_from", "env")
+_KEYS = ("start_after", "setup", "rows_from", "statements", "env")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class ProjectSettings:
         start_after: Revision with which the history begins that is judged.
         setup: File of SQL, relative to the configuration, or `module:function`.
         rows_from: File of SQL, relative to the configuration.
+        statements: File that `migrate record` wrote, relative to the configuration.
         env: `NAME` or `NAME=VALUE`.
     """
 
     start_after: str = ""
     setup: str = ""
     rows_from: str = ""
+    statements: str = ""
     env: tuple[str, ...] = field(default=())
 
 
@@ -53,7 +56,7 @@ def read_project_settings(config: Path) -> ProjectSettings:
         )
     env = found.get("env", ())
     listed = env if isinstance(env, list | tuple) else str(env).replace("\n", ",").split(",")
-    texts = {key: str(found.get(key, "")).strip() for key in ("start_after", "setup", "rows_from")}
+    texts = {key: str(found.get(key, "")).strip() for key in _KEYS if key != "env"}
     return ProjectSettings(**texts, env=tuple(one.strip() for one in listed if one.strip()))
 
 

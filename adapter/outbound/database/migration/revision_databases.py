@@ -7,7 +7,8 @@ history starts at once.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from adapter.outbound.database.migration.tracer import (
     ListedRevision,
 )
 from application.migration.ports import Sandbox
+from domain.migration.compatibility import ApplicationStatement
 from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
@@ -47,6 +49,7 @@ class Project:
         setup: Makes what is there before the first revision: a file of SQL, or a `module:function` of the project.
         rows_from: A file of SQL that inserts rows; the tables that it leaves short are filled up with made-up ones.
         rows: Rows that each table gets.
+        statements: Statements that its application was seen to send.
     """
 
     config: Path
@@ -57,6 +60,7 @@ class Project:
     setup: str | Path | None = None
     rows_from: Path | None = None
     rows: int = 2000
+    statements: tuple[ApplicationStatement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class RevisionDatabase:
     url: str
     applied: frozenset[str]
     unfilled: Mapping[str, str] = field(default_factory=dict)
+
+
+_LOOK_BACK = 3  # revisions: a column is added, filled and made NOT NULL in about so many
 
 
 class CannotBuildError(Exception):
@@ -102,6 +109,7 @@ class RevisionDatabases:
         self._guard = guard
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
+        self._entries: dict[str, HistoryEntry] = {}
         self._empty: RevisionDatabase | None = None
         self._broken: dict[str, str] = {}
 
@@ -118,7 +126,9 @@ class RevisionDatabases:
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise MigrationError(described(error), "mend the history; alembic history shows the same")
             self._listed = {listed.revision: listed for listed in result.revisions}
-            self._history = History(tuple(_entry(listed) for listed in result.revisions))
+            entries = tuple(_entry(listed) for listed in result.revisions)
+            self._entries = {entry.revision: entry for entry in entries}
+            self._history = History(entries)
         return self._history
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
@@ -133,17 +143,22 @@ class RevisionDatabases:
         """Give a revision as its script says."""
         return self._listed[revision]
 
-    def at(self, parents: Iterable[str]) -> RevisionDatabase:
+    def at(self, parents: Iterable[str], texts_as: str = "", *, at_once: bool = False) -> RevisionDatabase:
         """Make a database where some revisions and all before them are applied, with rows in every table.
+
+        Args:
+            parents: The revisions.
+            texts_as: A type that made-up texts shall be readable as.
+            at_once: Make the rows there, and not some revisions earlier: faster, and columns that are new have values.
 
         Raises:
             CannotBuildError: One of them fails even without rows.
             MigrationError: The project's own set-up or rows cannot be loaded.
         """
         applied = self.history().ancestors(parents)
-        key = self._key(applied, "filled")
+        key = self._key(applied, f"filled, texts as {texts_as}" if texts_as else f"filled, at once {at_once}")
         if not self.sandbox.has_template(key):
-            made = self._with_rows(parents, applied)
+            made = self._with_rows(parents, applied, texts_as, at_once=at_once)
             self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled)))
         note = self.sandbox.template_note(key)
         return RevisionDatabase(self.sandbox.create(key), applied, json.loads(note) if note else {})
@@ -173,13 +188,22 @@ class RevisionDatabases:
         """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
         self.sandbox.save_template(database.url, self._key(database.applied, "before filling"))
 
-    def run(self, database: str, command: str, revision: str = "head", **options: Any) -> AgentResult:
+    def run(
+        self,
+        database: str,
+        command: str,
+        revision: str = "head",
+        *,
+        stepped: Callable[[str, str], bool] = lambda *_: True,
+        **options: Any,
+    ) -> AgentResult:
         """Run a job of the agent on a database.
 
         Args:
             database: Its URL.
             command: As in `AgentJob`.
             revision: As in `AgentJob`.
+            stepped: As in `Agent.run`.
             options: More of its attributes, such as `kill_after`.
         """
         seconds = self.project.statement_timeout
@@ -196,25 +220,74 @@ class RevisionDatabases:
             **{"trace": False, **options},
         )
         # Nothing runs for ever: a revision has a dozen statements' time.
-        return self.agent.run(job, timeout=seconds * 12)
+        return self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
 
-    def _with_rows(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase:
+    def _with_rows(
+        self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
+    ) -> RevisionDatabase:
         upgraded = self._key(applied, "before filling")
-        if self.sandbox.has_template(upgraded):
+        if not texts_as and self.sandbox.has_template(upgraded):
             return self.filled(RevisionDatabase(self.sandbox.create(upgraded), applied))
-        empty = self._without_rows(parents, applied)
-        database = RevisionDatabase(self.sandbox.copy(empty.url), applied)
+        if self.project.rows and self.project.rows_from is None and not (texts_as or at_once):
+            for earlier in self._earlier(parents):
+                with suppress(CannotBuildError):
+                    return self._with_older_rows(earlier, parents, applied)
+        database = self.copy(self._without_rows(parents, applied))
         with psycopg.connect(database.url, autocommit=True) as connection:
             if self.project.rows_from is not None and applied:
                 _execute_file(connection, self.project.rows_from, "--rows-from")
-            return self._filled(connection, database)
+            return self._filled(connection, database, texts_as)
+
+    def _earlier(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
+        """Give what was there some revisions earlier, the earliest first, as far as the history is a line."""
+        found = [tuple(parents)]
+        while len(found) <= _LOOK_BACK and len(found[0]) == 1:
+            found.insert(0, self._entries[found[0][0]].parents)
+        return [revisions for revisions in found[:-1] if revisions]
+
+    def _with_older_rows(
+        self, earlier: tuple[str, ...], parents: Iterable[str], applied: frozenset[str]
+    ) -> RevisionDatabase:
+        """Make rows some revisions earlier, so that what these added to a table is as empty as it is in real life.
+
+        Raises:
+            CannotBuildError: The revisions fail, maybe on such rows.
+        """
+        older = self.history().ancestors(earlier)
+        database = self.copy(self._without_rows(earlier, older), *(applied - older))
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            self._filled(connection, database)
+        for revision in parents:
+            result = self.run(database.url, "upgrade", revision)
+            if result.error is not None:
+                self.drop(database)
+                raise CannotBuildError(described(result.error))
+        return self.filled(database)
+
+    def fitting(self, entry: HistoryEntry) -> RevisionDatabase:
+        """Make a database at a revision's parents, with rows that satisfy what the revision asks of them.
+
+        They are made where the revision has run without rows, and it is undone.
+
+        Raises:
+            CannotBuildError: It fails without rows, too, or cannot be undone.
+        """
+        applied = self.history().ancestors(entry.parents)
+        database = self.copy(self._without_rows(entry.parents, applied))
+        for command in ("upgrade", "undo"):
+            result = self.run(database.url, command, entry.revision)
+            if result.error is not None:
+                self.drop(database)
+                raise CannotBuildError(described(result.error))
+            database = self.filled(database)
+        return database
 
     def _filled(
-        self, connection: psycopg.Connection[tuple[object, ...]], database: RevisionDatabase
+        self, connection: psycopg.Connection[tuple[object, ...]], database: RevisionDatabase, texts_as: str = ""
     ) -> RevisionDatabase:
         if not self.project.rows:
             return database
-        found = fill(connection, self.project.rows)
+        found = fill(connection, self.project.rows, texts_as=texts_as)
         problems = {problem.table: problem.reason for problem in found.problems}
         return RevisionDatabase(database.url, database.applied, problems)
 
@@ -279,6 +352,7 @@ class RevisionLine:
         self.databases = databases
         self.before: RevisionDatabase | None = None
         self.after: RevisionDatabase | None = None
+        self._begun = False
 
     def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
         """Have a database at a revision's parents, with rows.
@@ -298,8 +372,15 @@ class RevisionLine:
             self.before = self.databases.filled(after)
         else:
             self.databases.drop(after)
-            self.before = self.databases.at(entry.parents)
+            # behind a revision that failed there is no time for more: a history may have many of them
+            at_once, self._begun = self._begun, True
+            self.before = self.databases.at(entry.parents, at_once=at_once)
         return self.before, fits
+
+    def move_aside(self, database: RevisionDatabase) -> None:
+        """Be at the same revision on another database."""
+        self.databases.drop(self.before)
+        self.before = database
 
     def close(self) -> None:
         """Keep what the next analysis can begin with."""

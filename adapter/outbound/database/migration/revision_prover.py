@@ -1,12 +1,15 @@
 """Proves in a sandbox that a revision can be undone, repeated after any interruption, and run beside other code."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
 from adapter.outbound.database.migration.revision_databases import (
+    CannotBuildError,
     RevisionDatabase,
+    RevisionDatabases,
     described,
     read_digest,
     read_snapshot,
@@ -18,8 +21,9 @@ from domain.migration import snapshot as schema
 from domain.migration.certificate import Declaration
 from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataDifference, DataDigest
-from domain.migration.history import HistoryEntry
+from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
 from domain.migration.verification import Again, Repetition
 
@@ -35,7 +39,10 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
 
     def conditions(self) -> Conditions:
         """Tell what the proofs depend on."""
-        return Conditions(self._databases.sandbox.server_version // 10_000, self._databases.project.rows, _SEED)
+        project = self._databases.project
+        text = to_json(project.statements).encode()
+        statements = hashlib.sha256(text).hexdigest()[:12] if project.statements else ""
+        return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, _SEED, statements)
 
     def sha256(self, entry: HistoryEntry) -> str:
         """Give the SHA-256 of a revision's file."""
@@ -50,6 +57,22 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """Run one revision up and down."""
         self._ends = None
         return super().trace(entry)
+
+    def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
+        """Run revisions up, down and up again in one go, and only compare."""
+        exact: dict[str, RevisionTrace] = {}
+        waiting = list(entries)
+        while waiting:
+            flight = _flight(waiting, self.history())
+            climber = _Climber(self, self._databases, flight)
+            exact.update(climber.climb())
+            # behind the one that stopped it, another flight begins
+            del waiting[: min(len(flight), climber.done + 1)]
+        return exact
+
+    def describe(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
+        """Give a trace of what is known."""
+        return self._described(entry, **found)
 
     def upgrade_again(self, trace: RevisionTrace) -> Again:
         """Undo the revision, upgrade again, and compare."""
@@ -89,10 +112,10 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """Run statements of the code after on the schema before."""
         before, after = self._databases_of_trace()
         assert trace.after is not None  # noqa: S101 - there is no database after a failed upgrade
-        with ApplicationStatements(after.url) as code:
+        with ApplicationStatements(after.url, self._databases.project.statements) as code:
             return code.try_on(before.url)
 
-    def _killed(self, trace: RevisionTrace, when: str, **kill: int) -> Iterator[str]:
+    def _killed(self, trace: RevisionTrace, when: str, **kill: Any) -> Iterator[str]:
         """Kill an upgrade and run it again.
 
         Yields:
@@ -140,6 +163,71 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
             self._databases.drop(copy)
             self._ends = found, rows, frozenset(change.subject for change in difference.changes)
         return self._ends
+
+
+class _Climber:
+    """Goes up, down and up again with each revision of a line, on one database and one connection of the project."""
+
+    def __init__(
+        self, prover: SandboxRevisionProver, databases: RevisionDatabases, flight: Sequence[HistoryEntry]
+    ) -> None:
+        self.done = 0
+        self._prover = prover
+        self._databases = databases
+        self._flight = flight
+        self._exact: dict[str, RevisionTrace] = {}
+        self._database: RevisionDatabase
+        self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
+
+    def climb(self) -> dict[str, RevisionTrace]:
+        """Climb as far as every step gives everything back."""
+        try:
+            self._database = self._databases.at(self._flight[0].parents)
+        except CannotBuildError:
+            return {}
+        self._states = [self._look()]
+        steps = tuple(
+            (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
+        )
+        self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped)
+        self._databases.drop(self._database)
+        return self._exact
+
+    def _stepped(self, *_: str) -> bool:
+        self._states.append(self._look())
+        match self._states:
+            case [before, _, restored]:
+                return _is_same(before, restored)
+            case [before, after, restored, again]:
+                if not _is_same(after, again):
+                    return False
+                entry = self._flight[self.done]
+                self._exact[entry.revision] = self._prover.describe(
+                    entry, before=before[0], after=after[0], restored=restored[0], undone=DataDifference()
+                )
+                self.done += 1
+                self._databases.filled(self._database)
+                self._states = [(again[0], read_digest(self._database.url))]
+        return True
+
+    def _look(self) -> tuple[SchemaSnapshot, DataDigest]:
+        return read_snapshot(self._database.url), read_digest(self._database.url)
+
+
+def _is_same(one: tuple[SchemaSnapshot, DataDigest], other: tuple[SchemaSnapshot, DataDigest]) -> bool:
+    return not schema.compare(one[0], other[0], ignore={"position"}) and not data.compare(one[1], other[1])
+
+
+def _flight(entries: Sequence[HistoryEntry], history: History) -> list[HistoryEntry]:
+    """Give the first revisions that follow each other in a line."""
+    flight = [entries[0]]
+    applied = {*history.ancestors(entries[0].parents), entries[0].revision}
+    for entry in entries[1:]:
+        if history.ancestors(entry.parents) != applied:
+            break
+        flight.append(entry)
+        applied.add(entry.revision)
+    return flight
 
 
 def _spread(count: int) -> list[int]:

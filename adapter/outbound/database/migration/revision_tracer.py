@@ -5,8 +5,10 @@ runs on a copy, and the state before the upgrade stays until the next revision: 
 rows.
 """
 
+import re
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from adapter.outbound.database.migration.revision_databases import (
     read_digest,
     read_snapshot,
 )
-from adapter.outbound.database.migration.tracer import AgentResult, AgentRun
+from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
@@ -84,6 +86,8 @@ class SandboxRevisionTracer(RevisionTracer):
         except CannotBuildError as error:
             return self._described(entry, error=str(error))
         found, self._line.after = self._up_and_down(entry, base, self._schema if goes_on else None)
+        if found.after is None and found.refused_rows:
+            found, self._line.after = self._on_other_rows(entry, found)
         self._schema = found.after
         more = _may_be_one_batch(found)
         if more:
@@ -118,6 +122,22 @@ class SandboxRevisionTracer(RevisionTracer):
         """Keep what the next analysis can begin with."""
         self._line.close()
 
+    def _on_other_rows(
+        self, entry: HistoryEntry, failed: RevisionTrace
+    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+        """Run a revision that fails on made-up rows on others that fit; when it fails again, that is its trace."""
+        readable = _unreadable(failed.refused_rows)
+        for texts_as in (readable, "") if readable else ("",):
+            try:
+                base = self._databases.at(entry.parents, texts_as) if texts_as else self._databases.fitting(entry)
+            except CannotBuildError:
+                continue
+            self._line.move_aside(base)
+            found, after = self._up_and_down(entry, base, failed.before)
+            if found.after is not None:
+                return replace(found, refused_rows=failed.refused_rows), after
+        return replace(failed, refused_rows=""), None
+
     def _up_and_down(
         self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
@@ -135,14 +155,15 @@ class SandboxRevisionTracer(RevisionTracer):
         before, tables = self._look(base.url, schema)
         common: dict[str, Any] = {"tables": tables, "before": before, "unfilled": base.unfilled}
         upgraded = self._databases.copy(base, entry.revision)
-        with ApplicationStatements(upgraded.url) as code:
+        with ApplicationStatements(upgraded.url, self._databases.project.statements) as code:
             up = run(upgraded.url, "upgrade", entry.revision, trace=True)
             compatibility = code.try_again() if up.error is None else None
         statements = _run_of(up, entry.revision, "upgrade").statements
         if up.error is not None:
             self._databases.drop(upgraded)
             error = None if any(one.error for one in statements) else described(up.error)
-            return self._described(entry, upgrade=statements, error=error, **common), None
+            refused = _refused_rows(up.error)
+            return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = read_snapshot(upgraded.url)
         self._note_version(after)
         undone = self._databases.copy(upgraded)
@@ -187,6 +208,7 @@ class SandboxRevisionTracer(RevisionTracer):
             message=listed.message,
             docstring=listed.docstring,
             safety_assured=dict(listed.safety_assured),
+            lossy_downgrade=listed.lossy_downgrade if isinstance(listed.lossy_downgrade, dict) else {},
             source=path.read_text(encoding="utf-8"),
             **found,
         )
@@ -210,6 +232,22 @@ class SandboxRevisionTracer(RevisionTracer):
     def _note_version(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
         self._pgvector = str(version) if version else self._pgvector
+
+
+def _refused_rows(error: AgentError) -> str:
+    """Say why a revision failed when that may be because of the rows; empty when it was for another reason."""
+    by_server = error.sqlstate is not None and error.sqlstate[:2] in _OF_ROWS
+    return error.message if by_server or error.type == "JSONDecodeError" else ""
+
+
+def _unreadable(message: str) -> str:
+    """Name the type as which a text could not be read; empty when it was something else."""
+    found = _SYNTAX.match(message)
+    return found[1] if found else "json" if message.startswith(("Expecting", "Extra data", "Invalid control")) else ""
+
+
+_OF_ROWS = {"22", "23"}  # classes of errors: data exception, integrity constraint violation
+_SYNTAX = re.compile(r"invalid input syntax for type ([a-z ]+)")
 
 
 def _rows(tables: Mapping[str, TableFacts]) -> dict[str, int]:

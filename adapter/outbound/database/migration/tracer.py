@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,12 @@ AGENT = Path(__file__).with_name("agent.py")
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _OUTPUT_BYTES = 20_000
 # A process with threads of a library's own cannot be forked for later jobs.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _NAMED = 10  # tables of a statement that are locked one by one
 _BLOCKER_TIMEOUT = "500ms"
@@ -97,7 +102,8 @@ class AgentJob:
         config: The project's `alembic.ini` or `pyproject.toml`.
         connection: The sandbox database; every Postgres connection of the project ends there.
         command: `revisions` (the history; env.py runs without any revision), `setup` (a function of the project's),
-            `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), or `check` (models).
+            `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs` (single steps on
+            one connection), or `check` (models).
         revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
             `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
@@ -107,6 +113,7 @@ class AgentJob:
         x_arguments: What `alembic -x` would be given.
         name: Section of `config`.
         statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+        steps: Of `stairs`: revisions, each with `upgrade` or `downgrade`.
         kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
         kill_during: The number of the statement outside a transaction, from 1, during which the server's process that
             executes it is ended, and the project's is killed; 0 for none.
@@ -126,6 +133,7 @@ class AgentJob:
     guard: bool = False
     kill_after: int = 0
     kill_during: int = 0
+    steps: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,14 +253,17 @@ class Agent:
         self._answers: tuple[int, int]
 
     def __enter__(self) -> Self:
-        """Give the agent; its process starts with the first job."""
+        """Start the process: it imports its libraries while the caller prepares the first job."""
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End its process."""
         self.close()
 
-    def run(self, job: AgentJob, timeout: float = TIMEOUT) -> AgentResult:
+    def run(
+        self, job: AgentJob, timeout: float = TIMEOUT, stepped: Callable[[str, str], bool] = lambda *_: True
+    ) -> AgentResult:
         """Run a job to its end.
 
         Whatever the project does is data in the result; nothing of it is raised.
@@ -260,11 +271,13 @@ class Agent:
         Args:
             job: What to do.
             timeout: Seconds until the project's processes are killed and its sessions ended.
+            stepped: Called after each step of `stairs` with its revision and direction, when it is committed and the
+                project's connection is idle; tells whether to go on.
         """
         process = self._process or self._start()
         begin = self._output.seek(0, os.SEEK_END)
         with os.fdopen(os.dup(self._answers[1]), "w", encoding="utf-8") as answers:
-            reader = _Reader(job, self._events[0], answers, time.monotonic() + timeout)
+            reader = _Reader(job, self._events[0], answers, time.monotonic() + timeout, stepped)
             try:
                 assert process.stdin is not None  # noqa: S101 - it is a pipe
                 with suppress(BrokenPipeError):
@@ -315,7 +328,10 @@ class Agent:
 class _Reader:
     """Reads the agent's lines until it has done, has died, or its time is over."""
 
-    def __init__(self, job: AgentJob, events: int, answers: IO[str], deadline: float) -> None:
+    def __init__(
+        self, job: AgentJob, events: int, answers: IO[str], deadline: float, stepped: Callable[[str, str], bool]
+    ) -> None:
+        self._stepped = stepped
         self.done = False
         self.pid: int | None = None
         self.deadline = deadline
@@ -403,6 +419,8 @@ class _Reader:
                 seen = self._observer.seen() if self._observer else []
                 self.close()
                 self._answer(seen)
+            case "stepped":
+                self._answer("on" if self._stepped(message["revision"], message["direction"]) else "stop")
             case "error":
                 self._error = _error(message)
             case "started":
@@ -536,6 +554,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         wal_bytes=message.get("wal_bytes", 0),
         duration_ms=message.get("duration_ms", 0.0),
         lock_timeout=message.get("lock_timeout", "0"),
+        count=message.get("count", 1),
         error=message.get("error"),
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
@@ -592,6 +611,7 @@ def _encoded(job: AgentJob, events: int, answers: int) -> bytes:
             "statement_timeout_ms": job.statement_timeout_ms,
             "guard": job.guard,
             "kill_after": job.kill_after,
+            "steps": job.steps,
             "events": events,
             "answers": answers,
         }

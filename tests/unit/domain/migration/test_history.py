@@ -75,3 +75,13 @@ def test_what_is_refused(history: History, text: str, message: str) -> None:
 def test_heads() -> None:
     """Heads are what nothing follows; a dependency does not make a follower."""
     assert HISTORY.heads == ("f6", "ff7")
+
+
+def test_several_names_and_files() -> None:
+    """Names and files are one selection, each revision once, in the order in which they run."""
+    history = History((HistoryEntry("a1", path="/v/a1.py"), HistoryEntry("b2", ("a1",), path="/v/b2.py")))
+
+    assert [entry.revision for entry in history.choose(["/v/b2.py", "base:a1", "b2"])] == ["a1", "b2"]
+    assert history.choose(["/v/__init__.py"]) == ()
+    with pytest.raises(HistoryError, match=r"other\.py is no revision of this project"):
+        history.choose(["/v/other.py"])

@@ -1,0 +1,40 @@
+"""`migrate catalogue`: the lock catalogue, measured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapter.inbound.cli import options
+
+app = typer.Typer()
+
+
+@app.command(epilog="Examples: migrate catalogue --check · migrate catalogue --pg 18 --output locks.md")
+def catalogue(
+    output: Annotated[Path, typer.Option(help="The page.")] = Path("docs/locks.md"),
+    pg: options.Major = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 when the page and Postgres disagree.")
+    ] = False,
+) -> None:
+    """Write down what Postgres does in some 200 operations: locks, rewrites, scans, index builds, as it reports them.
+
+    Each available major version of the embedded Postgres is measured; where they differ, the page shows both.
+    """
+    from adapter import bootstrap
+
+    if check and not output.is_file():
+        raise typer.BadParameter(f"there is no page {output}: write it with migrate catalogue, without --check")
+    rows = bootstrap.measure_catalogue(pg)
+    if not check:
+        bootstrap.write_catalogue(output, rows)
+        typer.echo(f"{output}: {len(rows)} operations")
+        return
+    found = bootstrap.check_catalogue(output, rows)
+    for line in found:
+        typer.echo(line)
+    if found:
+        typer.echo(f"{output} and Postgres disagree; look at it, and write it anew with: migrate catalogue", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{output}: {len(rows)} operations, as Postgres does them")

@@ -1,0 +1,1 @@
+"""The lock catalogue: operations, and what measures them."""

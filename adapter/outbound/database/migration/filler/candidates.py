@@ -1,0 +1,187 @@
+"""Expressions that may pass a check, guessed from the literals in its definition."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from adapter.outbound.database.migration.filler.catalog import Column, Schema, Type
+from adapter.outbound.database.migration.filler.quoting import literal
+from adapter.outbound.database.migration.filler.values import (
+    LONG,
+    NUMBERS,
+    TEXTS,
+    TIMES,
+    N,
+    Values,
+    default_values,
+    letters,
+    pool_of,
+)
+
+_MOST_ITEMS = 100
+_MAX_LENGTH = 4_000
+
+
+def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> Iterator[Values]:
+    """Give expressions for a column under checks, those with most different values first."""
+    kind, modifier = schema.base(column.type, column.modifier)
+    strings, numbers = literals_in(definitions)
+    yield default_values(schema, column.type, column.modifier, texts)
+    if kind.name in TEXTS:
+        yield from _text_candidates(modifier - 4 if modifier > 0 else 0, numbers)
+    elif kind.name in NUMBERS:
+        yield from _number_candidates(kind.name, numbers + [float(each) for each in strings if _is_number(each)])
+    elif kind.name in TIMES:
+        yield from _time_candidates(kind.name, strings)
+    elif kind.category == "A":
+        yield from _array_candidates(schema, kind, numbers, texts)
+    else:
+        if kind.name in {"json", "jsonb"}:
+            yield from _json_candidates(kind.name, definitions, strings, numbers)
+        yield from (Values(expression, count) for expression, count in _OTHERS.get(kind.name, ()))
+        if kind.name == "bytea":
+            yield from (
+                Values(f"decode(lpad(md5({N}::text), {2 * int(each)}, '0'), 'hex')")
+                for each in numbers
+                if 0 < each < _MAX_LENGTH
+            )
+
+
+_OTHERS: dict[str, tuple[tuple[str, int], ...]] = {
+    "json": (("'{}'", 1), (f"json_build_array({N})", 0), (f"to_json({N})", 0), (f"to_json('v' || {N})", 0)),
+    "jsonb": (("'{}'", 1), (f"jsonb_build_array({N})", 0), (f"to_jsonb({N})", 0), (f"to_jsonb('v' || {N})", 0)),
+    "bool": (("true", 1), ("false", 1)),
+    "uuid": ((f"overlay(overlay(md5({N}::text) placing '4' from 13) placing '8' from 17)", 0),),
+    "interval": ((f"{N} * interval '1 second'", 0), (f"{N} * interval '1 day'", 0), ("interval '0'", 1)),
+}
+
+
+def _json_candidates(name: str, definitions: str, strings: Sequence[str], numbers: Sequence[float]) -> Iterator[Values]:
+    """Give objects that have the keys which are looked for, with all kinds of values."""
+    looked_for = re.findall(r"(?:->>?|\?[&|]?)\s*(?:ARRAY\[)?'((?:[^']|'')*)'", definitions)
+    keys = list(dict.fromkeys(each.replace("''", "'") for each in looked_for))
+    if not keys:
+        return
+    words = [each for each in strings if each not in keys]
+    values = [Values(f"'value-' || {N}"), *([pool_of(words, "text")] if words else [])]
+    values += [Values(N), Values("true", 1), Values(f"{name}_build_array({N})"), Values(f"{name}_build_object()")]
+    for each in [*values, *_text_candidates(0, numbers), *_number_candidates("numeric", numbers)]:
+        members = ", ".join(f"{literal(key)}, {each.expression}" for key in keys)
+        yield Values(f"{name}_build_object({members})", each.count)
+
+
+def literals_in(definitions: str) -> tuple[list[str], list[float]]:
+    """Take the strings and the numbers out of definitions."""
+    strings = [each.replace("''", "'") for each in re.findall(r"'((?:[^']|'')*)'", definitions)]
+    # a list may stand in one string: '{a,b}'::text[]
+    strings += [item.strip('" ') for each in strings if re.fullmatch(r"\{.*\}", each) for item in each[1:-1].split(",")]
+    bare = re.sub(r"'(?:[^']|'')*'", " ", definitions)
+    numbers = [float(each) for each in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])", bare)]
+    # {2,5} of a regular expression
+    numbers += [float(each) for string in strings for each in re.findall(r"\d+", string)[:8] if len(each) < LONG]
+    return list(dict.fromkeys(strings)), list(dict.fromkeys(numbers))
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+def _text_candidates(length: int, numbers: Sequence[float]) -> Iterator[Values]:
+    for expression in (
+        f"'user' || {N} || '@example.com'",
+        f"'https://example.com/' || {N}",
+        f"'Value ' || {N}",
+        f"'value_' || {N}",
+        f"'VALUE' || {N}",
+        f"'VALUE-' || {N}",
+        f"'/value/' || {N}",
+        f"'+1555' || lpad(({N} % 10000000)::text, 7, '0')",
+        f"'#' || lpad(to_hex({N} % 16777216), 6, '0')",
+        f"'1.0.' || {N}",
+        f"'10.0.' || ({N} / 250) % 250 || '.' || {N} % 250",
+        f"(date '2024-01-01' + ({N} % 36500)::int)::text",
+        f"md5({N}::text)::uuid::text",
+        f"md5({N}::text)",
+        f"encode(sha256({N}::text::bytea), 'hex')",
+        f"{N}::text",
+        f"'{{\"n\": ' || {N} || '}}'",
+    ):
+        yield Values(expression)
+    lengths = [int(each) for each in numbers if 0 < each <= _MAX_LENGTH]
+    for size in dict.fromkeys([*([length] if length else []), 8, *lengths, *(each + 1 for each in lengths), 2, 3, 1]):
+        for first in "aA0":
+            yield letters(size, first)
+    locale = f"chr((97 + {N} % 26)::int) || chr((97 + ({N} / 26) % 26)::int)"
+    yield Values(locale + f" || '-' || upper({locale})", 676)
+    yield Values("''", 1)
+
+
+def _number_candidates(name: str, numbers: Sequence[float]) -> Iterator[Values]:
+    whole = name.startswith("int")
+    ordered = sorted(set(numbers))
+    pairs = list(itertools.pairwise(ordered))
+    if len(ordered) > 2:  # noqa: PLR2004 - the widest range, which two numbers have in common with their only pair
+        pairs.insert(0, (ordered[0], ordered[-1]))
+    for low, high in pairs:
+        if whole:
+            yield _whole(low, high)
+        yield _between(low, high, whole=whole)
+    for each in ordered:
+        number = number_sql(each)
+        yield from (Values(f"({number} + {N})"), Values(f"({number} - {N})"), Values(number, 1))
+        yield Values(f"({number} * {N})")
+        yield _between(0, each, whole=whole) if each > 0 else _between(each, 0, whole=whole)
+    yield from (
+        Values(f"(-{N})"),
+        _between(0, 1, whole=False),
+        _between(0, 9, whole=True),
+        _between(0, 99, whole=True),
+    )
+    yield from (Values("0", 1), Values("1", 1), Values(f"(2 * {N})"), Values(f"(2 * {N} + 1)"))
+
+
+def _whole(low: float, high: float) -> Values:
+    """Give all whole numbers from one bound to the other."""
+    first, last = math.ceil(low), math.floor(high)
+    return Values(f"({first} + {N} % {max(last - first, 0) + 1})", max(last - first, 0) + 1)
+
+
+def _between(low: float, high: float, *, whole: bool) -> Values:
+    """Give values between two bounds, and stay off the bounds where there is room."""
+    if not whole or high - low < 1:
+        return Values(
+            f"({number_sql(low)} + ({number_sql(high)} - ({number_sql(low)}))::numeric * (1 + {N} % 997) / 1000)", 997
+        )
+    first, last = math.ceil(low), math.floor(high)
+    if last - first >= 2:  # noqa: PLR2004 - something lies strictly between
+        first, last = first + 1, last - 1
+    return Values(f"({first} + {N} % {last - first + 1})", last - first + 1)
+
+
+def number_sql(value: float) -> str:
+    """Write a number so that nothing around it changes its sign."""
+    return f"({int(value)})" if value == int(value) else f"({value!r})"
+
+
+def _time_candidates(name: str, strings: Sequence[str]) -> Iterator[Values]:
+    dates = sorted(each for each in strings if re.match(r"\d{4}-\d\d-\d\d", each))
+    pairs = list(itertools.pairwise(dates))
+    if len(dates) > 2:  # noqa: PLR2004 - see _number_candidates
+        pairs.insert(0, (dates[0], dates[-1]))
+    for low, high in pairs:
+        start, end = f"timestamptz {literal(low)}", f"timestamptz {literal(high)}"
+        yield Values(f"({start} + ({end} - {start}) * ((1 + {N} % 9973) / 9975.0))", 9973)
+    step = "1 day" if name == "date" else "1 minute"
+    for each in dates:
+        for sign in "+-":
+            yield Values(f"(timestamptz {literal(each)} {sign} {N} * interval '{step}')")
+    yield Values(f"(current_date + {N}::int * interval '{step}' + interval '1 day')")
+    yield Values(f"(current_date - {N}::int * interval '{step}')")
+
+
+def _array_candidates(schema: Schema, kind: Type, numbers: Sequence[float], texts: str) -> Iterator[Values]:
+    values = default_values(schema, kind.element, -1, texts)
+    for size in dict.fromkeys([1, *(int(each) for each in numbers if 0 < each <= _MOST_ITEMS)]):
+        yield Values(f"ARRAY[{', '.join(values.at(f'{N} + {place}') for place in range(size))}]", values.count)
+    yield Values("'{}'", 1)

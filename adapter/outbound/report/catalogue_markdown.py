@@ -1,0 +1,86 @@
+"""The lock catalogue as a page of Markdown, and the way back from the page to its rows."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from domain.migration.catalogue import COLUMNS, OPERATION, CatalogueRow
+
+_HEAD = """\
+# The lock catalogue
+
+What Postgres does in {count} operations, measured on Postgres {majors} by the tracer of `migrate analyze`, which runs
+each one and reads what the server says of it. `migrate catalogue` writes this page; `migrate catalogue --check` fails
+when the page and the server disagree.
+
+- **lock on its table**: the strongest mode of the table that the operation is about: `orders`, in most of them.
+- **other locks**: on other relations that were there before, but for ACCESS SHARE, and for indexes whose table is
+  locked no less. Of what runs outside a transaction, locks on indexes are left out: it holds them for moments.
+- **stops**: what waits until the transaction ends; of the table itself where no other is named. An index that is locked
+  so stops every query of its table, since planning looks at all indexes.
+- **rewrites**: tables and indexes that are written anew, **scans**: tables that are read from end to end, **builds
+  index**: what it takes grows with the table.
+- **in a transaction**: whether it can run in one; with Alembic, what cannot goes into an `autocommit_block()`.
+
+Where the major versions differ, each has a line. Locks alone are no danger when they last an instant, but all others
+queue behind one that waits: set a `lock_timeout`. The tables have 1,000 rows; `orders` belongs to `users`, `events` has
+the partition `january`, `chunks` has embeddings.
+"""
+_ROW = re.compile(r"\*\*(?P<name>.+?)\*\*(?P<code>(?:<br>`[^`]+`)*)(?:<br>(?P<note>.+))?")
+_MAJOR = re.compile(r"(\d+): (.*)")
+
+
+def render(rows: Sequence[CatalogueRow]) -> str:
+    """Write the page."""
+    majors = " and ".join(str(major) for major in sorted({major for row in rows for major in row.facts}))
+    lines = [_HEAD.format(count=len(rows), majors=majors)]
+    for group, members in groupby(rows, key=lambda row: row.group):
+        lines += [f"## {group}", "", _line((OPERATION, *COLUMNS)), _line(["---"] * (len(COLUMNS) + 1))]
+        lines += [_line([_operation(row), *(_cell(row, column) for column in COLUMNS)]) for row in members]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def read(page: str) -> list[CatalogueRow]:
+    """Read the rows of a page; what cannot be read is left out."""
+    found = re.search(r"measured on Postgres ([\d and]+)", page)
+    majors = [int(major) for major in re.findall(r"\d+", found[1])] if found else []
+    rows, group = [], ""
+    for line in page.splitlines():
+        group = line.removeprefix("## ") if line.startswith("## ") else group
+        operation, *cells = (cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("| ")))
+        head = _ROW.fullmatch(operation.strip())
+        if head and len(cells) == len(COLUMNS):
+            texts = [_by_major(cell.strip(), majors) for cell in cells]
+            facts = {
+                major: {column: text[major] for column, text in zip(COLUMNS, texts, strict=True)} for major in majors
+            }
+            code = tuple(re.findall(r"`([^`]+)`", head["code"]))
+            rows.append(CatalogueRow(group, head["name"], code, head["note"] or "", facts))
+    return rows
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _operation(row: CatalogueRow) -> str:
+    parts = [f"**{row.name}**", *(f"`{code}`" for code in row.code), *([row.note] if row.note else [])]
+    return _escaped("<br>".join(parts))
+
+
+def _cell(row: CatalogueRow, column: str) -> str:
+    texts = {major: facts[column] for major, facts in sorted(row.facts.items())}
+    if len(set(texts.values())) == 1:
+        return _escaped(next(iter(texts.values())))
+    return _escaped("<br>".join(f"{major}: {text}" for major, text in texts.items()))
+
+
+def _by_major(cell: str, majors: Iterable[int]) -> dict[int, str]:
+    parts = [_MAJOR.fullmatch(part) for part in cell.split("<br>")]
+    given = {int(part[1]): part[2] for part in parts if part}
+    return {major: given.get(major, cell) for major in majors}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

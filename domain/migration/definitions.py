@@ -1,0 +1,406 @@
+"""SQL that makes, drops and describes an object of a snapshot, as Postgres would dump it.
+
+Syntax follows the Postgres manual, part "SQL Commands". Where a snapshot holds too little to make an object (foreign
+tables, operators, text search), there is no SQL.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from domain.migration.judging import split
+from domain.migration.snapshot import SchemaSnapshot, Value
+
+Attributes = Mapping[str, Value]
+
+_PLAIN = re.compile(
+    r"(smallint|integer|bigint|boolean|date|uuid|real|double precision|oid|interval|time|\"char\"|name)"
+)
+_MAIN = re.compile(r"(numeric|inet|cidr)")
+_EXTERNAL = re.compile(r"(\w+\.)?(vector|halfvec|sparsevec)\b")
+_LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+_PRIVILEGES = {
+    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
+    "m": "MAINTAIN", "X": "EXECUTE", "U": "USAGE", "C": "CREATE",
+}  # fmt: skip
+_ENABLED = {"origin": "ENABLE", "disabled": "DISABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
+
+
+def literal(text: Value) -> str:
+    """Write a text as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def texts(value: Value) -> list[str]:
+    """Give a list of texts; empty for None."""
+    return [str(one) for one in value] if isinstance(value, tuple) else []
+
+
+def words(kind: str, attributes: Attributes) -> str:
+    """Name a kind as SQL does, `MATERIALIZED VIEW`."""
+    known = str(attributes.get("kind", ""))
+    match kind:
+        case "table":
+            return "FOREIGN TABLE" if known == "foreign table" else "TABLE"
+        case "view" | "function":
+            return "FUNCTION" if known == "window function" else known.upper()
+        case "type":
+            return "DOMAIN" if known == "domain" else "TYPE"
+        case "foreign server":
+            return "SERVER"
+        case _:
+            return kind.upper()
+
+
+def reference(kind: str, name: str, attributes: Attributes) -> str:
+    """Name an object for DROP and COMMENT: `TRIGGER audit ON public.users`."""
+    if kind in {"trigger", "rule", "policy"}:
+        table, own = split(name)
+        return f"{kind.upper()} {own} ON {table}"
+    if kind == "constraint":
+        table, own = split(name)
+        return f"CONSTRAINT {own} ON {'DOMAIN ' if 'VALUE' in str(attributes['definition']) else ''}{table}"
+    return f"{words(kind, attributes)} {name}"
+
+
+def create(kind: str, name: str, snapshot: SchemaSnapshot) -> list[str] | None:
+    """Give the statements that make an object, without its comment, owner and privileges; None where that cannot be."""
+    attributes = snapshot.objects[kind, name]
+    maker = _MAKERS.get(kind)
+    if maker is not None:
+        return maker(name, attributes, snapshot)
+    definition = attributes.get("definition")
+    return [str(definition).strip()] if isinstance(definition, str) else None
+
+
+def column_definition(name: str, snapshot: SchemaSnapshot) -> str:
+    """Write a column as CREATE TABLE has it."""
+    column = snapshot.objects["column", name]
+    parts = [split(name)[1], str(column["type"])]
+    if column.get("collation"):
+        parts.append(f"COLLATE {column['collation']}")
+    if column.get("generated"):
+        kind = str(column["generated"]).upper()
+        parts.append(f"GENERATED ALWAYS AS ({column['expression']}) {kind}")
+    elif column.get("identity"):
+        parts.append(identity(name, snapshot))
+    elif column.get("default") is not None:
+        parts.append(f"DEFAULT {column['default']}")
+    if column.get("not_null"):
+        parts.append("NOT NULL")
+    return " ".join(parts)
+
+
+def identity(name: str, snapshot: SchemaSnapshot) -> str:
+    """Write the identity of a column, its sequence's options in parentheses where they are not the usual ones."""
+    column = snapshot.objects["column", name]
+    said = f"GENERATED {str(column['identity']).upper()} AS IDENTITY"
+    for (kind, sequence), attributes in snapshot.objects.items():
+        if kind == "sequence" and attributes.get("owned_by") == name and attributes.get("of_identity"):
+            options = sequence_options(attributes)
+            table, own = split(name)
+            if sequence != f"{table}_{own}_seq":
+                options = f"SEQUENCE NAME {sequence} {options}".strip()
+            return f"{said} ({options})" if options else said
+    return said
+
+
+def sequence_options(attributes: Attributes, *, every: bool = False) -> str:
+    """Write the options of a sequence that are not the usual ones, or all."""
+    largest = _LARGEST.get(str(attributes.get("type")), 0)
+    start = attributes.get("minimum") if (attributes.get("increment") or 1) == 1 else attributes.get("maximum")
+    usual: dict[str, tuple[str, Value]] = {
+        "increment": ("INCREMENT BY", 1),
+        "minimum": ("MINVALUE", 1),
+        "maximum": ("MAXVALUE", largest),
+        "start": ("START WITH", start),
+        "cache": ("CACHE", 1),
+    }
+    parts = [f"{word} {attributes[key]}" for key, (word, normal) in usual.items() if every or attributes[key] != normal]
+    if attributes.get("cycle"):
+        parts.append("CYCLE")
+    elif every:
+        parts.append("NO CYCLE")
+    return " ".join(parts)
+
+
+def column_settings(name: str, snapshot: SchemaSnapshot) -> Iterator[str]:
+    """Give what a column has beside its definition: storage, compression, statistics, options."""
+    column = snapshot.objects["column", name]
+    table, own = split(name)
+    alter = f"ALTER TABLE {table} ALTER COLUMN {own}"
+    usual = usual_storage(str(column["type"]), snapshot)
+    if column.get("storage") not in {None, usual}:
+        yield f"{alter} SET STORAGE {str(column['storage']).upper()}"
+    if column.get("compression"):
+        yield f"{alter} SET COMPRESSION {column['compression']}"
+    if column.get("statistics") is not None:
+        yield f"{alter} SET STATISTICS {column['statistics']}"
+    if column.get("options"):
+        yield f"{alter} SET ({options(column['options'])})"
+
+
+def usual_storage(type_name: str, snapshot: SchemaSnapshot) -> str:
+    """Give the storage that a column of a type has when nobody says otherwise."""
+    found = snapshot.objects.get(("type", type_name), {})
+    if found.get("kind") == "domain":
+        return usual_storage(str(found["base_type"]), snapshot)
+    if type_name.endswith("[]"):
+        return "extended"
+    if found.get("kind") == "enum" or _PLAIN.match(type_name):
+        return "plain"
+    if _MAIN.match(type_name):
+        return "main"
+    return "external" if _EXTERNAL.match(type_name) else "extended"
+
+
+def options(value: Value) -> str:
+    """Write options, `fillfactor=70`."""
+    return ", ".join(texts(value))
+
+
+def enabled(name: str, kind: str, attributes: Attributes) -> str:
+    """Switch a trigger or a rule to its state."""
+    table, own = split(name)
+    return f"ALTER TABLE {table} {_ENABLED[str(attributes['enabled'])]} {kind.upper()} {own}"
+
+
+def privileges(kind: str, name: str, attributes: Attributes, expected: Value, actual: Value) -> Iterator[str]:
+    """Give the GRANTs and REVOKEs that lead from one access control list to another.
+
+    An item is `grantee=letters/grantor`, an asterisk after a letter is its grant option (manual, Privileges).
+    """
+    wanted, found = _acl(expected), _acl(actual)
+    for grantee in sorted(wanted.keys() | found.keys()):
+        role = grantee or "PUBLIC"
+        has, wants = found.get(grantee, {}), wanted.get(grantee, {})
+        gone = [letter for letter in has if letter not in wants]
+        unpassable = [letter for letter in has if has[letter] and letter in wants and not wants[letter]]
+        if gone:
+            yield f"REVOKE {_on(kind, name, attributes, gone)} FROM {role}"
+        if unpassable:
+            yield f"REVOKE GRANT OPTION FOR {_on(kind, name, attributes, unpassable)} FROM {role}"
+        for passable in (False, True):
+            new = [one for one in wants if wants[one] is passable and (one not in has or (passable and not has[one]))]
+            if new:
+                yield f"GRANT {_on(kind, name, attributes, new)} TO {role}" + " WITH GRANT OPTION" * passable
+
+
+def _acl(value: Value) -> dict[str, dict[str, bool]]:
+    found: dict[str, dict[str, bool]] = {}
+    for item in texts(value):
+        grantee, _, rest = item.partition("=")
+        letters = re.findall(r"([a-zA-Z])(\*?)", rest.partition("/")[0])
+        found.setdefault(grantee, {}).update({letter: bool(star) for letter, star in letters})
+    return found
+
+
+def _on(kind: str, name: str, attributes: Attributes, letters: Iterable[str]) -> str:
+    names = [_PRIVILEGES.get(letter, letter) for letter in letters]
+    if kind == "column":
+        table, own = split(name)
+        return ", ".join(f"{one} ({own})" for one in names) + f" ON TABLE {table}"
+    word = {
+        "view": "TABLE",
+        "table": "TABLE",
+        "type": "TYPE",
+        "aggregate": "FUNCTION",
+        "foreign server": "FOREIGN SERVER",
+    }
+    return f"{', '.join(names)} ON {word.get(kind) or words(kind, attributes)} {name}"
+
+
+def _table(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str] | None:
+    if attributes.get("kind") == "foreign table" or attributes.get("of_type"):
+        return None
+    parents = texts(attributes.get("parents"))
+    bound = attributes.get("partition_bound")
+    unlogged = "UNLOGGED " if attributes.get("persistence") == "unlogged" else ""
+    if bound is not None:
+        body = f"PARTITION OF {parents[0]} {bound}"
+    else:
+        columns = [column for column in columns_of(name, snapshot) if snapshot.objects["column", column].get("local")
+                   is not False]  # fmt: skip
+        body = "(\n    " + ",\n    ".join(column_definition(column, snapshot) for column in columns) + "\n)"
+        body = body if columns else "()"
+        body += f" INHERITS ({', '.join(parents)})" if parents else ""
+    if attributes.get("partition_key"):
+        body += f" PARTITION BY {attributes['partition_key']}"
+    settings = texts(attributes.get("options")) + [f"toast.{one}" for one in texts(attributes.get("toast_options"))]
+    body += f" WITH ({', '.join(settings)})" if settings else ""
+    body += f" TABLESPACE {attributes['tablespace']}" if attributes.get("tablespace") else ""
+    made = [f"CREATE {unlogged}TABLE {name} {body}"]
+    if bound is None:
+        made += [one for column in columns_of(name, snapshot) for one in column_settings(column, snapshot)]
+    return [*made, *row_security(name, attributes)]
+
+
+def row_security(name: str, attributes: Attributes) -> Iterator[str]:
+    """Switch on what a table has of row security and replica identity."""
+    if attributes.get("row_security"):
+        yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+    if attributes.get("force_row_security"):
+        yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
+    if attributes.get("replica_identity") in {"nothing", "full"}:
+        yield f"ALTER TABLE {name} REPLICA IDENTITY {str(attributes['replica_identity']).upper()}"
+
+
+def columns_of(table: str, snapshot: SchemaSnapshot) -> list[str]:
+    """Name the columns of a table in their order."""
+    found = [name for kind, name in snapshot.objects if kind == "column" and split(name)[0] == table]
+    return sorted(found, key=lambda name: int(str(snapshot.objects["column", name].get("position") or 0)))
+
+
+def _column(name: str, _attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
+    add = f"ALTER TABLE {split(name)[0]} ADD COLUMN {column_definition(name, snapshot)}"
+    return [add, *column_settings(name, snapshot)]
+
+
+def _constraint(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
+    owner, own = split(name)
+    word = "DOMAIN" if ("type", owner) in snapshot.objects else "TABLE"
+    return [f"ALTER {word} {owner} ADD CONSTRAINT {own} {attributes['definition']}"]
+
+
+def _index(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
+    definition, table = str(attributes["definition"]), str(attributes["table"])
+    if snapshot.objects.get(("table", table), {}).get("kind") == "partitioned table":
+        # On the partitions as well; their own indexes come with it.
+        definition = definition.replace(" ON ONLY ", " ON ", 1)
+    made = [definition]
+    for setting in texts(attributes.get("statistics")):
+        number, _, target = setting.partition(": ")
+        made.append(f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}")
+    if attributes.get("clustered"):
+        made.append(f"ALTER TABLE {table} CLUSTER ON {split(name)[1]}")
+    if attributes.get("replica_identity"):
+        made.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {split(name)[1]}")
+    return made
+
+
+def _sequence(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    unlogged = "UNLOGGED " if attributes.get("persistence") == "unlogged" else ""
+    return [f"CREATE {unlogged}SEQUENCE {name} AS {attributes['type']} {sequence_options(attributes)}".rstrip()]
+
+
+def _view(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    found = f" WITH ({options(attributes['options'])})" if attributes.get("options") else ""
+    body = str(attributes["definition"]).strip().rstrip(";")
+    empty = "\n WITH NO DATA" if attributes.get("populated") is False else ""
+    return [f"CREATE {words('view', attributes)} {name}{found} AS\n {body}{empty}"]
+
+
+def _schema(name: str, _attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    return [f"CREATE SCHEMA {name}"]
+
+
+def _extension(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    return [f"CREATE EXTENSION {name} SCHEMA {attributes['schema']}"]
+
+
+def _trigger(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    switched = [] if attributes.get("enabled") == "origin" else [enabled(name, "trigger", attributes)]
+    return [str(attributes["definition"]), *switched]
+
+
+def _rule(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    switched = [] if attributes.get("enabled") == "origin" else [enabled(name, "rule", attributes)]
+    return [str(attributes["definition"]).rstrip(";"), *switched]
+
+
+def _policy(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    table, own = split(name)
+    parts = [f"CREATE POLICY {own} ON {table}"]
+    parts += [] if attributes.get("permissive") else ["AS RESTRICTIVE"]
+    parts += [f"FOR {str(attributes['command']).upper()} TO {', '.join(texts(attributes['roles']))}"]
+    parts += [f"USING ({attributes['using']})"] if attributes.get("using") is not None else []
+    parts += [f"WITH CHECK ({attributes['check']})"] if attributes.get("check") is not None else []
+    return [" ".join(parts)]
+
+
+def _statistics(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    target = attributes.get("target")
+    more = [] if target is None else [f"ALTER STATISTICS {name} SET STATISTICS {target}"]
+    return [str(attributes["definition"]), *more]
+
+
+def _type(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str] | None:
+    match attributes.get("kind"):
+        case "enum":
+            return [f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, texts(attributes['values'])))})"]
+        case "domain":
+            parts = [f"CREATE DOMAIN {name} AS {attributes['base_type']}"]
+            parts += [f"COLLATE {attributes['collation']}"] if attributes.get("collation") else []
+            parts += [f"DEFAULT {attributes['default']}"] if attributes.get("default") is not None else []
+            return [" ".join(parts + ["NOT NULL"] * bool(attributes.get("not_null")))]
+        case "composite":
+            columns = ", ".join(column_definition(column, snapshot) for column in columns_of(name, snapshot))
+            return [f"CREATE TYPE {name} AS ({columns})"]
+        case "range" if not attributes.get("canonical"):
+            keys = {"subtype": "SUBTYPE", "opclass": "SUBTYPE_OPCLASS", "subtype_collation": "COLLATION",
+                    "subtype_difference": "SUBTYPE_DIFF", "multirange": "MULTIRANGE_TYPE_NAME"}  # fmt: skip
+            given = [
+                f"{word} = {str(attributes[key]).partition('(')[0]}"
+                for key, word in keys.items()
+                if attributes.get(key)
+            ]
+            return [f"CREATE TYPE {name} AS RANGE ({', '.join(given)})"]
+        case _:
+            return None
+
+
+def _event_trigger(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    tags = ", ".join(map(literal, texts(attributes["tags"])))
+    when = f" WHEN TAG IN ({tags})" if tags else ""
+    made = [f"CREATE EVENT TRIGGER {name} ON {attributes['event']}{when} EXECUTE FUNCTION {attributes['function']}"]
+    if attributes["enabled"] != "origin":
+        made.append(f"ALTER EVENT TRIGGER {name} {_ENABLED[str(attributes['enabled'])]}")
+    return made
+
+
+def _publication(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    actions = [one for one in ("insert", "update", "delete", "truncate") if attributes.get(f"{one}s")]
+    every = " FOR ALL TABLES" if attributes.get("all_tables") else ""
+    settings = [f"publish = {literal(', '.join(actions))}"]
+    settings += ["publish_via_partition_root = true"] if attributes.get("via_partition_root") else []
+    return [f"CREATE PUBLICATION {name}{every} WITH ({', '.join(settings)})"]
+
+
+def _publication_table(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    publication, _, table = name.partition(".")
+    columns = f" ({', '.join(texts(attributes['columns']))})" if attributes.get("columns") else ""
+    where = f" WHERE ({attributes['row_filter']})" if attributes.get("row_filter") else ""
+    return [f"ALTER PUBLICATION {publication} ADD TABLE {table}{columns}{where}"]
+
+
+def _publication_schema(name: str, _attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    publication, _, schema = name.partition(".")
+    return [f"ALTER PUBLICATION {publication} ADD TABLES IN SCHEMA {schema}"]
+
+
+def _cast(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
+    how = {"function": f"WITH FUNCTION {attributes['function']}", "input and output": "WITH INOUT"}
+    when = {"assignment": " AS ASSIGNMENT", "implicit": " AS IMPLICIT"}
+    method = how.get(str(attributes["method"]), "WITHOUT FUNCTION")
+    return [f"CREATE CAST {name} {method}{when.get(str(attributes['context']), '')}"]
+
+
+_MAKERS: Mapping[str, Callable[[str, Attributes, SchemaSnapshot], list[str] | None]] = {
+    "cast": _cast,
+    "column": _column,
+    "constraint": _constraint,
+    "event trigger": _event_trigger,
+    "extension": _extension,
+    "index": _index,
+    "policy": _policy,
+    "publication": _publication,
+    "publication schema": _publication_schema,
+    "publication table": _publication_table,
+    "rule": _rule,
+    "schema": _schema,
+    "sequence": _sequence,
+    "statistics": _statistics,
+    "table": _table,
+    "trigger": _trigger,
+    "type": _type,
+    "view": _view,
+}

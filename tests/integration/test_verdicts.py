@@ -1,0 +1,53 @@
+"""A corpus of revisions with the verdict that the definition of "unsafe" gives them, on each Postgres major."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.database.migration.tracer import Agent
+from domain.migration.analysis import RevisionAnalysis, analyze
+from tests.conftest import Server
+from tests.history import History
+from tests.support import PROJECT_ROOT
+
+FOLDER = PROJECT_ROOT / "tests" / "verdicts"
+CASES: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "cases.toml").read_text(encoding="utf-8"))
+ROWS = 1200
+
+
+@pytest.fixture(scope="module")
+def tracer(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxRevisionTracer]:
+    """Traces the corpus: one base, and every case a branch that follows it."""
+    history = History(tmp_path_factory.mktemp("verdicts") / "versions")
+    history.folder.mkdir()
+    history.add("base0", None, f"op.execute({(FOLDER / 'base.sql').read_text(encoding='utf-8')!r})")
+    for name, case in CASES.items():
+        history.add(name, "base0", case["upgrade"], case["downgrade"])
+    with ServerSandbox(server.url()) as sandbox, Agent() as agent:
+        yield SandboxRevisionTracer(RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent))
+
+
+def expected(server: Server, value: Any) -> Any:
+    """Give what a case says for this major; most say the same for all."""
+    return value.get(str(server.major), value) if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_verdict(name: str, server: Server, tracer: SandboxRevisionTracer) -> None:
+    """Verdict, reasons and locks are those of the corpus, and every corrected revision is Python."""
+    case = CASES[name]
+    (entry,) = tracer.history().select(name)
+    found: RevisionAnalysis = analyze(tracer.trace(entry))
+
+    assert found.verdict == expected(server, case["verdict"]), [str(one) for one in found.diagnostics]
+    assert list(found.reasons) == expected(server, case["reasons"])
+    locks = {table: mode.sql for table, mode in found.trace.locks.items()}
+    assert locks == expected(server, case["locks"])
+    for diagnostic in found.diagnostics:
+        ast.parse(diagnostic.fix or "")

@@ -1,0 +1,1 @@
+"""The whole Postgres histories of published projects."""

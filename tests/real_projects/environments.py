@@ -1,0 +1,77 @@
+"""Virtual environments of foreign projects, made once: `HEXALEMBIC_TEST_ENVIRONMENTS`, else the user's cache folder.
+
+A folder is keyed by the requirements and the version of Python; a lock keeps two test processes from making it at once.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_REQUIREMENTS = Path(__file__).with_name("requirements")
+_INSTALL_SECONDS = 600
+
+
+def environment(name: str) -> Path:
+    """Give the Python of a project's environment; make it when it is not there.
+
+    The test that asks is skipped where pip reaches no registry.
+    """
+    requirements = _REQUIREMENTS / f"{name}.txt"
+    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    folder = _cache() / f"{name}-{key}"
+    python = folder / "bin" / "python"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.create(folder, with_pip=True)
+            _install(python, requirements)
+            (folder / "complete").touch()
+    return python
+
+
+def _cache() -> Path:
+    named = os.environ.get("HEXALEMBIC_TEST_ENVIRONMENTS")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(named) if named else Path(cache) / "hexalembic" / "test-environments"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _install(python: Path, requirements: Path) -> None:
+    """Install exactly what is listed: the whole of a project is more than its migrations import."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"]
+    result = subprocess.run(
+        [*command, "--no-deps", "--only-binary", ":all:", "-r", str(requirements)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_INSTALL_SECONDS,
+    )
+    if result.returncode != 0 and _is_offline(result.stderr):
+        pytest.skip("pip reaches no package registry")
+    assert result.returncode == 0, result.stderr
+
+
+def _is_offline(message: str) -> bool:
+    signs = (
+        "NewConnectionError",
+        "Max retries exceeded",
+        "Temporary failure in name resolution",
+        "ConnectTimeoutError",
+    )
+    return any(sign in message for sign in signs)
