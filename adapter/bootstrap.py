@@ -362,7 +362,7 @@ def analyze(
         from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
         from application.migration.analyze import AnalyzeRevisions
 
-        with closing(SandboxRevisionTracer(databases)) as tracer:
+        with closing(SandboxRevisionTracer(databases, keeps_before=bool(statistics))) as tracer:
             history = databases.history()
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
             return AnalyzeRevisions(tracer)(chosen, statistics, progress, start_after, observed)

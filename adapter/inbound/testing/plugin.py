@@ -48,8 +48,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         pytest.UsageError: There is no ready test of a name.
     """
     wanted = [name for line in config.getini("hexalembic_tests") for name in line.replace(",", " ").split()]
-    # whoever names a file wants the tests of that file
-    if not wanted or not all(Path(argument).is_dir() for argument in config.args):
+    # whoever names a file or a folder wants the tests of that
+    everything = {config.rootpath, *(config.rootpath / folder for folder in config.getini("testpaths"))}
+    if not wanted or not {Path(argument).resolve() for argument in config.args} <= everything:
         return
     module = pytest.Module.from_parent(session, path=_READY)
     ready = {item.name.removeprefix("test_"): item for item in module.collect() if isinstance(item, pytest.Item)}

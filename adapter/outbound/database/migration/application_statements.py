@@ -111,14 +111,16 @@ class ApplicationStatements:
         untried: Tables without any, with the reason.
     """
 
-    def __init__(self, url: str, recorded: Iterable[ApplicationStatement] = ()) -> None:
+    def __init__(self, url: str, recorded: Iterable[ApplicationStatement] = (), *, each_column: bool = True) -> None:
         """Make them, try them, and prepare them.
 
         Args:
             url: The database, before its schema changes.
             recorded: Statements that an application was seen to send.
+            each_column: Make an UPDATE for each column; else one for all, which is faster and says less.
         """
         self._url = url
+        self._each_column = each_column
         self._connection = _connect(url)
         self._rooms: dict[ApplicationStatement, sql.Composed] = {}
         self.untried: dict[str, str] = {}
@@ -181,7 +183,7 @@ class ApplicationStatements:
         for statement in _inserts(relation, row):
             self._rooms[statement] = room
             yield statement
-        yield from _changes(relation, row, key)
+        yield from _changes(relation, row, key, each_column=self._each_column)
 
     def _row(self, relation: _Relation, names: list[str]) -> dict[str, str | None] | None:
         """Take a row as text, one with few NULLs."""
@@ -256,15 +258,19 @@ def _inserts(relation: _Relation, row: Mapping[str, str | None]) -> Iterator[App
 
 
 def _changes(
-    relation: _Relation, row: Mapping[str, str | None], key: tuple[str, ...]
+    relation: _Relation, row: Mapping[str, str | None], key: tuple[str, ...], *, each_column: bool
 ) -> Iterator[ApplicationStatement]:
     values = [row[name] for name in key]
-    for column in relation.columns:
-        if column["given"]:
-            query = sql.SQL("UPDATE {} SET {} = $1 WHERE {}").format(
-                relation.identifier, sql.Identifier(column["name"]), _condition(key, 2)
-            )
-            yield _statement(relation, query, [row[column["name"]], *values])
+    given = [column["name"] for column in relation.columns if column["given"]]
+    for names in [[name] for name in given] if each_column else filter(None, [given]):
+        settings = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}"))
+            for number, name in enumerate(names, 1)
+        )
+        query = sql.SQL("UPDATE {} SET {} WHERE {}").format(
+            relation.identifier, settings, _condition(key, len(names) + 1)
+        )
+        yield _statement(relation, query, [*(row[name] for name in names), *values])
     yield _statement(
         relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
     )

@@ -33,7 +33,7 @@ from domain.migration.compatibility import ApplicationStatement
 from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
-from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.snapshot import SchemaSnapshot, compare
 
 
 @dataclass(frozen=True)
@@ -270,15 +270,19 @@ class RevisionDatabases:
         They are made where the revision has run without rows, and it is undone.
 
         Raises:
-            CannotBuildError: It fails without rows, too, or cannot be undone.
+            CannotBuildError: It fails without rows, too, or cannot be undone wholly.
         """
         applied = self.history().ancestors(entry.parents)
         database = self.copy(self._without_rows(entry.parents, applied))
+        before = read_snapshot(database.url)
         for command in ("upgrade", "undo"):
             result = self.run(database.url, command, entry.revision)
             if result.error is not None:
                 self.drop(database)
                 raise CannotBuildError(described(result.error))
+            if command == "undo" and compare(before, read_snapshot(database.url), ignore={"position"}):
+                self.drop(database)
+                raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
         return database
 

@@ -35,6 +35,10 @@ _SHOWN = 70
 class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
     """Proves revisions on the databases that their traces have left."""
 
+    def __init__(self, databases: RevisionDatabases) -> None:
+        """Begin; see `SandboxRevisionTracer`."""
+        super().__init__(databases, keeps_before=True)
+
     _ends: tuple[SchemaSnapshot, DataDigest, frozenset[str]] | None = None
 
     def conditions(self) -> Conditions:

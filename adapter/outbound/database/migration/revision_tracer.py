@@ -49,13 +49,16 @@ _CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
 class SandboxRevisionTracer(RevisionTracer):
     """Traces the revisions of a project in a sandbox."""
 
-    def __init__(self, databases: RevisionDatabases) -> None:
+    def __init__(self, databases: RevisionDatabases, *, keeps_before: bool = False) -> None:
         """Begin.
 
         Args:
             databases: Makes the databases that the revisions run on.
+            keeps_before: Keep the state before an upgrade until the next revision, for what may be asked of it; each
+                revision then costs a copy more.
         """
         self._databases = databases
+        self._keeps_before = keeps_before
         self._line = RevisionLine(databases)
         self._schema: SchemaSnapshot | None = None
         self._pgvector: str | None = None
@@ -86,16 +89,12 @@ class SandboxRevisionTracer(RevisionTracer):
         except CannotBuildError as error:
             return self._described(entry, error=str(error))
         found, self._line.after = self._up_and_down(entry, base, self._schema if goes_on else None)
-        if found.after is None and found.refused_rows:
+        # rows that the user gave are evidence
+        if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
             found, self._line.after = self._on_other_rows(entry, found)
         self._schema = found.after
         more = _may_be_one_batch(found)
-        if more:
-            grown = self._databases.grown(base, self._databases.project.rows * _MORE, more)
-            found, upgraded = self._up_and_down(entry, grown, None)
-            self._databases.drop(upgraded)
-            self._databases.drop(grown)
-        return found
+        return self._on_more_rows(entry, more) if more else found
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
@@ -138,10 +137,24 @@ class SandboxRevisionTracer(RevisionTracer):
                 return replace(found, refused_rows=failed.refused_rows), after
         return replace(failed, refused_rows=""), None
 
+    def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
+        """Run a revision aside, with more rows in some tables."""
+        base = self._line.before or self._databases.at(entry.parents, at_once=True)
+        grown = self._databases.grown(base, self._databases.project.rows * _MORE, tables)
+        if base is not self._line.before:
+            self._databases.drop(base)
+        kept = self._line.before
+        found, upgraded = self._up_and_down(entry, grown, None)
+        self._databases.drop(upgraded)
+        if self._keeps_before:
+            self._databases.drop(grown)
+        self._line.before = kept
+        return found
+
     def _up_and_down(
         self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision on copies of a database.
+        """Run a revision on a database, or on a copy where the state before is kept.
 
         Args:
             entry: The revision.
@@ -154,8 +167,10 @@ class SandboxRevisionTracer(RevisionTracer):
         run = self._databases.run
         before, tables = self._look(base.url, schema)
         common: dict[str, Any] = {"tables": tables, "before": before, "unfilled": base.unfilled}
-        upgraded = self._databases.copy(base, entry.revision)
-        with ApplicationStatements(upgraded.url, self._databases.project.statements) as code:
+        rows = read_digest(base.url)
+        upgraded = self._upgradable(base, entry.revision)
+        recorded = self._databases.project.statements
+        with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
             up = run(upgraded.url, "upgrade", entry.revision, trace=True)
             compatibility = code.try_again() if up.error is None else None
         statements = _run_of(up, entry.revision, "upgrade").statements
@@ -170,7 +185,7 @@ class SandboxRevisionTracer(RevisionTracer):
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
         if down.error is None:
-            restored, difference = read_snapshot(undone.url), compare(read_digest(base.url), read_digest(undone.url))
+            restored, difference = read_snapshot(undone.url), compare(rows, read_digest(undone.url))
         self._databases.drop(undone)
         trace = self._described(
             entry,
@@ -185,6 +200,12 @@ class SandboxRevisionTracer(RevisionTracer):
             **common,
         )
         return trace, upgraded
+
+    def _upgradable(self, base: RevisionDatabase, revision: str) -> RevisionDatabase:
+        if self._keeps_before:
+            return self._databases.copy(base, revision)
+        self._line.before = None
+        return RevisionDatabase(base.url, base.applied | {revision}, base.unfilled)
 
     def _timed(self, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
         """Run an upgrade once more; None when its statements are not those of the trace."""

@@ -26,8 +26,8 @@ with create_engine("postgresql+psycopg://").connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
-# What the driver's cursor executes is not traced, and a savepoint lets the tracer read the catalog anew. That the
-# operation fails is a finding.
+# What libpq executes itself is not traced, and a savepoint lets the tracer read the catalog anew. That the operation
+# fails is a finding.
 _REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -39,8 +39,9 @@ down_revision = {down_revision!r}
 
 
 def upgrade():
-    cursor = op.get_bind().connection.cursor()
-    cursor.execute({setup!r})
+    result = op.get_bind().connection.dbapi_connection.pgconn.exec_({setup!r}.encode())
+    if result.status not in (1, 2):  # neither a command nor rows
+        raise RuntimeError(result.error_message.decode())
     op.execute("SAVEPOINT prepared")
     with op.get_context().autocommit_block():
         try:
