@@ -280,7 +280,7 @@ class RevisionDatabases:
             if result.error is not None:
                 self.drop(database)
                 raise CannotBuildError(described(result.error))
-            if command == "undo" and compare(before, read_snapshot(database.url), ignore={"position"}):
+            if command == "undo" and not _is_as_before(before, read_snapshot(database.url)):
                 self.drop(database)
                 raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
@@ -391,6 +391,15 @@ class RevisionLine:
         after, self.after = self.after, None
         if after is not None:
             self.databases.keep(after)
+
+
+def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
+    """Tell whether a downgrade gave the schema back; that a constraint stays validated is what downgrades do."""
+    difference = compare(before, after, ignore={"position"})
+    return not (difference.missing or difference.unexpected) and all(
+        change.key[0] == "constraint" and change.attribute in {"validated", "definition"}
+        for change in difference.changed
+    )
 
 
 def read_snapshot(url: str) -> SchemaSnapshot:
