@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from domain.migration.status import DatabaseStatus
 
 
+Read = TypeVar("Read")
+
+
 def embedded() -> ModuleType:
     """Give the module of the embedded Postgres."""
     from adapter.outbound.database import embedded as module
@@ -51,34 +54,31 @@ def upgrade_to_head() -> None:
 
 def database_status(url: str | None = None) -> "DatabaseStatus":
     """Read the state of the database beside the code; `url` stands in for `DATABASE_URL`."""
+    from adapter.outbound.database.migration.status import read_status
+
+    return _read_database(url, read_status)
+
+
+def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
+    """Read something of a database; what goes wrong is explained with its address."""
     from adapter.outbound.database import settings
     from adapter.outbound.database.explain import explain
-    from adapter.outbound.database.migration.status import read_status
 
     database = settings.database_url(url)
     try:
-        return read_status(database)
+        return read(database)
     except Exception as error:
         explained = explain(error, database)
-        if explained is None:
+        if explained is None or explained is error:
             raise
         raise explained from error
 
 
 def read_target_statistics(url: str | None = None) -> "Statistics":
     """Read sizes and rates of the database's tables; `url` stands in for `DATABASE_URL`."""
-    from adapter.outbound.database import settings
-    from adapter.outbound.database.explain import explain
     from adapter.outbound.database.migration.target_statistics import read_statistics
 
-    database = settings.database_url(url)
-    try:
-        return read_statistics(database)
-    except Exception as error:
-        explained = explain(error, database)
-        if explained is None or explained is error:
-            raise
-        raise explained from error
+    return _read_database(url, read_statistics)
 
 
 def load_statistics(path: "Path") -> "Statistics":
@@ -564,18 +564,9 @@ def _read(path: "Path") -> str:
 
 def _applied(url: str) -> tuple[str, ...]:
     """Read which revisions a target has."""
-    from adapter.outbound.database import settings
-    from adapter.outbound.database.explain import explain
     from adapter.outbound.database.migration.applied import read_applied
 
-    database = settings.database_url(url)
-    try:
-        return read_applied(database)
-    except Exception as error:
-        explained = explain(error, database)
-        if explained is None or explained is error:
-            raise
-        raise explained from error
+    return _read_database(url, read_applied)
 
 
 def _project(request: ProjectRequest) -> "Project":
