@@ -1,7 +1,7 @@
 """The composition root: the one place where inbound adapters meet outbound ones."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from application.documents.restore_document import RestoreDocument
     from application.documents.search_passages import SearchPassages
     from application.migration.analyze import AnalysisReport
+    from application.migration.ports import RevisionProver, RevisionTracer
     from application.migration.verify import VerificationReport
     from application.orders.import_history import ImportHistory
     from application.orders.place_order import PlaceOrder
@@ -272,6 +273,7 @@ class ProjectRequest:
             project's settings.
         x_arguments: What `alembic -x` would be given.
         statements: A file that `migrate record` wrote; None for what the project's own settings say.
+        jobs: How many sandboxes share a long range; None for what the machine has room for.
     """
 
     config: "Path | None" = None
@@ -286,6 +288,7 @@ class ProjectRequest:
     environment: tuple[str, ...] = ()
     x_arguments: tuple[str, ...] = ()
     statements: "Path | None" = None
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -303,9 +306,33 @@ class TargetRequest:
     observed: "Path | None" = None
 
 
+_MOST_LANES = 4
+
+
+def _lanes(
+    request: ProjectRequest, open_worker: "Callable[[int], AbstractContextManager[Read]]"
+) -> "list[Callable[[], AbstractContextManager[Read]]]":
+    """Give what opens the workers of the other lanes.
+
+    On one server they would be seen in each other's figures: the WAL is everybody's.
+    """
+    import os
+    from functools import partial
+
+    default = 1 if request.sandbox_url else min(_MOST_LANES, os.cpu_count() or 1)
+    jobs = default if request.jobs is None else request.jobs
+    if request.sandbox_url and jobs > 1:
+        from adapter.outbound.database.errors import DatabaseConfigurationError
+
+        raise DatabaseConfigurationError(
+            "jobs on one server would be seen in each other's figures", "leave out --jobs or --sandbox-url"
+        )
+    return [partial(open_worker, lane) for lane in range(1, jobs)]
+
+
 @contextmanager
-def _revision_databases(request: ProjectRequest) -> "Iterator[RevisionDatabases]":
-    """Open a sandbox for a project."""
+def _revision_databases(request: ProjectRequest, lane: int = 0) -> "Iterator[RevisionDatabases]":
+    """Open a sandbox for a project; each lane has its own."""
     import shutil
     import sys
 
@@ -318,11 +345,15 @@ def _revision_databases(request: ProjectRequest) -> "Iterator[RevisionDatabases]
     # First of all: the agent imports the project's libraries while we import ours and the server starts.
     with Agent(python) as agent:
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
+        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox, cache_directory
 
         project = _project(request)
-        sandbox = ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major)
-        with sandbox:
+        folder = cache_directory() / f"lane-{lane}" if lane else None
+        with (
+            ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major, folder) as (
+                sandbox
+            )
+        ):
             yield RevisionDatabases(project, sandbox, agent, guard=request.sandbox_url is not None)
 
 
@@ -362,10 +393,19 @@ def analyze(
         from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
         from application.migration.analyze import AnalyzeRevisions
 
-        with closing(SandboxRevisionTracer(databases, keeps_before=bool(statistics))) as tracer:
+        @contextmanager
+        def another(lane: int) -> "Iterator[RevisionTracer]":
+            with _revision_databases(request, lane) as own, closing(tracer_on(own)) as tracer:
+                yield tracer
+
+        def tracer_on(own: "RevisionDatabases") -> SandboxRevisionTracer:
+            return SandboxRevisionTracer(own, keeps_before=bool(statistics))
+
+        with closing(tracer_on(databases)) as tracer:
             history = databases.history()
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
-            return AnalyzeRevisions(tracer)(chosen, statistics, progress, start_after, observed)
+            run = AnalyzeRevisions(tracer, _lanes(request, another))
+            return run(chosen, statistics, progress, start_after, observed)
 
 
 def _absolute(wanted: "Sequence[str]") -> list[str]:
@@ -423,7 +463,14 @@ def verify(
             entries = databases.history().entries
             folder = Path(entries[0].path).parent.parent if entries else databases.project.config.parent
             file = folder / "certificates.json"
-        run = VerifyRevisions(prover, CertificateFile(file))
+
+        @contextmanager
+        def another(lane: int) -> "Iterator[RevisionProver]":
+            with _revision_databases(request, lane) as own, closing(SandboxRevisionProver(own)) as prover:
+                own.history()  # it knows what revisions declare
+                yield prover
+
+        run = VerifyRevisions(prover, CertificateFile(file), _lanes(request, another))
         return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
 
 
@@ -621,8 +668,8 @@ def _configuration(given: "Path | None") -> "Path":
     return given.resolve()
 
 
-def render_analysis(report: "AnalysisReport", form: str, *, verbose: bool, color: bool) -> str:
-    """Write a report in a format: text, json, markdown, sarif or github."""
+def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", *, verbose: bool, color: bool) -> str:
+    """Write a report on the project with that configuration in a format: text, json, markdown, sarif or github."""
     import importlib
 
     if form == "text":
@@ -630,7 +677,8 @@ def render_analysis(report: "AnalysisReport", form: str, *, verbose: bool, color
 
         return analysis_text.render(report, verbose=verbose, color=color)
     writer = importlib.import_module(f"adapter.outbound.report.analysis_{form}")
-    written: str = writer.render(report)
+    places = (_configuration(config).parent,) if form in {"sarif", "github"} else ()
+    written: str = writer.render(report, *places)
     return written
 
 

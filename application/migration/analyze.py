@@ -1,9 +1,11 @@
 """Analyze revisions: run each in a sandbox, and judge what Postgres reported."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from application.migration.lanes import Count, in_lanes
 from application.migration.ports import RevisionTracer
 from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
@@ -47,9 +49,11 @@ class AnalyzeRevisions:
 
     Attributes:
         tracer: Runs revisions in a sandbox.
+        others: Open more of them, each in a sandbox of its own, for long ranges.
     """
 
     tracer: RevisionTracer
+    others: Sequence[Callable[[], AbstractContextManager[RevisionTracer]]] = ()
 
     def __call__(
         self,
@@ -76,16 +80,24 @@ class AnalyzeRevisions:
         selected = history.select(wanted) if isinstance(wanted, str) else wanted
         old = history.ancestors(history.resolve(start_after)) if start_after else frozenset[str]()
         entries = [entry for entry in selected if entry.revision not in old]
-        found = []
-        for done, entry in enumerate(entries):
-            progress(done, len(entries), entry)
-            analysis = analyze(self._traced(entry, statistics), statistics).without_catalogs()
-            found.append(replace(analysis, observed_seconds=observed.get(entry.revision)))
-        versions = self.tracer.versions()
-        return AnalysisReport(versions.postgres, versions.pgvector, tuple(found), len(selected) - len(entries))
+        count = Count(len(entries), progress)
+        pgvector: dict[str, None] = {}
 
-    def _traced(self, entry: HistoryEntry, statistics: Statistics) -> RevisionTrace:
-        """Trace a revision; what grows with tables whose size is known is measured on growing copies."""
-        trace = self.tracer.trace(entry)
-        tables = {work.table for work in work_of(trace) if work.table in statistics}
-        return replace(trace, calibration=self.tracer.calibrate(trace, tables)) if tables else trace
+        def analyzed(tracer: RevisionTracer, entry: HistoryEntry) -> RevisionAnalysis:
+            with count.item(entry):
+                analysis = analyze(_traced(tracer, entry, statistics), statistics).without_catalogs()
+            version = tracer.versions().pgvector
+            if version:
+                pgvector[version] = None
+            return replace(analysis, observed_seconds=observed.get(entry.revision))
+
+        found = in_lanes(self.tracer, self.others, entries, analyzed)
+        postgres = self.tracer.versions().postgres
+        return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
+
+
+def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics) -> RevisionTrace:
+    """Trace a revision; what grows with tables whose size is known is measured on growing copies."""
+    trace = tracer.trace(entry)
+    tables = {work.table for work in work_of(trace) if work.table in statistics}
+    return replace(trace, calibration=tracer.calibrate(trace, tables)) if tables else trace

@@ -1,8 +1,11 @@
 """Verify revisions: prove that each can be undone, repeated and lived with, and keep the proof."""
 
+import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from application.migration.lanes import Count, in_lanes
 from application.migration.ports import CertificateStore, RevisionProver
 from domain.migration.analysis import analyze
 from domain.migration.certificate import Certificate, changed_since, merge, outdated
@@ -42,10 +45,12 @@ class VerifyRevisions:
     Attributes:
         prover: Runs revisions in a sandbox.
         certificates: Keeps what was proved.
+        others: Open more provers, each in a sandbox of its own, for long ranges.
     """
 
     prover: RevisionProver
     certificates: CertificateStore
+    others: Sequence[Callable[[], AbstractContextManager[RevisionProver]]] = ()
 
     def __call__(
         self,
@@ -89,12 +94,15 @@ class VerifyRevisions:
             and one.revision in {entry.revision for entry in entries}
         )
         waiting = [entry for entry in entries if entry.revision not in {one.revision for one in good}]
-        found = []
         climbed = self.prover.climb(waiting) if {*proofs} == {Proof.ROUND_TRIP} else {}
-        for done, entry in enumerate(waiting):
-            progress(done, len(waiting), entry)
+        count = Count(len(waiting), progress)
+        writing = threading.Lock()
+
+        def proved(prover: RevisionProver, entry: HistoryEntry) -> RevisionProof:
+            nonlocal known
             exact = climbed.get(entry.revision)
-            proof = self._prove(entry, proofs) if exact is None else self._exact(entry, exact)
+            with count.item(entry):
+                proof = _prove(prover, entry, proofs) if exact is None else _exact(prover, entry, exact)
             certificate = certify(
                 proof,
                 files[entry.revision],
@@ -103,26 +111,31 @@ class VerifyRevisions:
                 seed=conditions.seed,
                 proofs=sorted(names),
             )
-            found.append(replace(proof, certificate=certificate))
             if certificate is not None:
-                known = merge(known, [certificate])
-                self.certificates.write(known)
+                with writing:
+                    known = merge(known, [certificate])
+                    self.certificates.write(known)
+            return replace(proof, certificate=certificate)
+
+        found = in_lanes(self.prover, () if climbed else self.others, waiting, proved)
         return VerificationReport(self.prover.versions().postgres, tuple(found), good, changed)
 
-    def _exact(self, entry: HistoryEntry, trace: RevisionTrace) -> RevisionProof:
-        """Describe a revision that gave everything back."""
-        proof = RevisionProof(analyze(trace, rules=()), trip=round_trip(trace, Again()))
-        return replace(proof, diagnostics=judge_proof(proof, self.prover.declaration(entry)))
 
-    def _prove(self, entry: HistoryEntry, proofs: Collection[Proof]) -> RevisionProof:
-        trace = self.prover.trace(entry)
-        proof = RevisionProof(analyze(trace, Statistics.unknown()))
-        if trace.after is not None:
-            if Proof.ROUND_TRIP in proofs:
-                again = self.prover.upgrade_again(trace) if trace.restored is not None else None
-                proof = replace(proof, trip=round_trip(trace, again))
-            if Proof.REPEAT in proofs:
-                proof = replace(proof, repetition=self.prover.repeat(trace))
-            if Proof.COMPATIBILITY in proofs:
-                proof = replace(proof, old_code=trace.compatibility, new_code=self.prover.new_code(trace))
-        return replace(proof, diagnostics=judge_proof(proof, self.prover.declaration(entry)))
+def _exact(prover: RevisionProver, entry: HistoryEntry, trace: RevisionTrace) -> RevisionProof:
+    """Describe a revision that gave everything back."""
+    proof = RevisionProof(analyze(trace, rules=()), trip=round_trip(trace, Again()))
+    return replace(proof, diagnostics=judge_proof(proof, prover.declaration(entry)))
+
+
+def _prove(prover: RevisionProver, entry: HistoryEntry, proofs: Collection[Proof]) -> RevisionProof:
+    trace = prover.trace(entry)
+    proof = RevisionProof(analyze(trace, Statistics.unknown()))
+    if trace.after is not None:
+        if Proof.ROUND_TRIP in proofs:
+            again = prover.upgrade_again(trace) if trace.restored is not None else None
+            proof = replace(proof, trip=round_trip(trace, again))
+        if Proof.REPEAT in proofs:
+            proof = replace(proof, repetition=prover.repeat(trace))
+        if Proof.COMPATIBILITY in proofs:
+            proof = replace(proof, old_code=trace.compatibility, new_code=prover.new_code(trace))
+    return replace(proof, diagnostics=judge_proof(proof, prover.declaration(entry)))

@@ -225,3 +225,41 @@ def test_own_history_is_safe(server: Server) -> None:
     found = as_json(analyze(server, "base:heads", "--format", "json"))
 
     assert {revision: one["reasons"] for revision, one in found.items() if one["verdict"] == "unsafe"} == {}
+
+
+def test_two_sandboxes_say_what_one_says(mixed: History, tmp_path: Path) -> None:
+    """With --jobs 2 a range is shared by two embedded servers; verdicts and measures are those of one."""
+    for number in range(6, 9):
+        mixed.add(f"r{number}", f"r{number - 1}", f'op.execute("CREATE TABLE t{number} (id int PRIMARY KEY)")')
+    config = mixed.plain_ini()
+
+    def run(jobs: int) -> dict[str, Any]:
+        environment = process_environment(
+            HEXALEMBIC_SANDBOX_DIR=str(tmp_path / "sandbox"), HEXALEMBIC_POSTGRES_LINGER="1"
+        )
+        command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "base:heads", "-c", str(config)]
+        return as_json(
+            subprocess.run(
+                [*command, "--rows", "1200", "--format", "json", "--jobs", str(jobs)],
+                cwd=PROJECT_ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+            )
+        )
+
+    one, two = run(1), run(2)
+    assert (tmp_path / "sandbox" / "lane-1").is_dir()
+    assert list(one) == list(two) == [f"r{number}" for number in range(1, 9)]
+    for name in ("verdict", "reasons", "locks", "rewritten", "changes", "strategy"):
+        assert [revision[name] for revision in one.values()] == [revision[name] for revision in two.values()]
+
+
+def test_jobs_on_one_server_are_refused(server: Server, mixed: History) -> None:
+    """Figures of the server's WAL would be those of all of them."""
+    result = analyze(server, "base:heads", "-c", str(mixed.ini()), "--jobs", "2")
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--sandbox-url" in result.stderr

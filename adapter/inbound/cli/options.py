@@ -30,3 +30,13 @@ Python: TypeAlias = Annotated[
     Path | None, typer.Option(help="The Python of the project, when it has an environment of its own.")
 ]
 StatementTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds that one statement may take.", min=1)]
+Jobs: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Sandboxes that share a long range, each a server of its own. "
+        "Default: one for each processor, at most four; one with --sandbox-url.",
+    ),
+]

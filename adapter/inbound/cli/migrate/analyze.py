@@ -59,6 +59,7 @@ def analyze(
     x: options.X = None,
     python: options.Python = None,
     statement_timeout: options.StatementTimeout = 60,
+    jobs: options.Jobs = None,
     target_url: Annotated[
         str | None, typer.Option(help="The database to be migrated: its sizes decide what is long. It is only read.")
     ] = None,
@@ -92,11 +93,12 @@ def analyze(
         rows_from=rows_from,
         environment=tuple(env or ()),
         x_arguments=tuple(x or ()),
+        jobs=jobs,
     )
     with Progress(form is Format.TEXT) as progress:
         target = bootstrap.TargetRequest(target_url, stats, observed)
         report = bootstrap.analyze(request, wanted, target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(bootstrap.render_analysis(report, form.value, verbose=verbose, color=color))
+    typer.echo(bootstrap.render_analysis(report, form.value, config, verbose=verbose, color=color))
     if fail_on is not FailOn.NEVER and bootstrap.analysis_fails(report, fail_on.value):
         raise typer.Exit(1)

@@ -44,6 +44,7 @@ def verify(
     x: options.X = None,
     python: options.Python = None,
     statement_timeout: options.StatementTimeout = 60,
+    jobs: options.Jobs = None,
     only: Annotated[str, typer.Option(metavar="PROOFS", help="Which proofs: round-trip, repeat, compat.")] = (
         "round-trip,repeat,compat"
     ),
@@ -80,6 +81,7 @@ def verify(
         rows_from=rows_from,
         environment=tuple(env or ()),
         x_arguments=tuple(x or ()),
+        jobs=jobs,
         statements=statements,
     )
     asked = bootstrap.VerificationRequest(wanted, only, certificates, target_url, again=again)

@@ -147,7 +147,9 @@ SELECT pg_catalog.max(virtualtransaction) FROM pg_catalog.pg_locks WHERE pid = p
 # Everything in user schemas but what extensions brought: catalog, oid, column, oid of the table it belongs to, kind,
 # name, hash of its properties. Relations have their file's number besides.
 _CATALOG = r"""
-WITH spaces AS MATERIALIZED (
+WITH now AS MATERIALIZED (
+    SELECT (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint AS number
+), spaces AS MATERIALIZED (
     SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), of_extension AS MATERIALIZED (
     SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
@@ -253,34 +255,42 @@ _CATALOGS = (
 )
 
 
-def _catalog_query(since: int | None) -> str:
-    """Give the query of the whole catalog, or of what a transaction changed in it.
+def _catalog_query() -> str:
+    """Give the query of the whole catalog."""
+    parts = dict.fromkeys(("column", "relation", "o", "type", "p", "t", "w", "x"), "")
+    return _CATALOG.format(**parts, alive="NULL", dropped_columns="NULL")
 
-    Args:
-        since: Number of the transaction: rows that it wrote bear its number, or a later one of its savepoints.
+
+def _changes_query() -> str:
+    """Give the query of what the transaction has changed in the catalog.
+
+    Rows that it wrote bear its number, or a later one of its savepoints.
     """
-    if since is None:
-        parts = dict.fromkeys(("column", "relation", "o", "type", "p", "t", "w", "x"), "")
-        return _CATALOG.format(**parts, alive="NULL", dropped_columns="NULL")
 
     def recent(*columns: str) -> str:
-        return "AND (" + " OR ".join(f"{column}::text::bigint >= {since}" for column in columns) + ")"
+        parts = (f"{column}::text::bigint >= (SELECT number FROM now)" for column in columns)  # noqa: S608
+        return f"AND ({' OR '.join(parts)})"
 
+    # the only object of the user's that is older than the database is the schema public
     alive = ", ".join(
-        f"'{catalog}', (SELECT pg_catalog.json_agg(oid::bigint) FROM pg_catalog.{catalog} WHERE oid::bigint >= 2200)"  # noqa: S608
+        f"'{catalog}', (SELECT pg_catalog.json_agg(oid::bigint) FROM pg_catalog.{catalog}"  # noqa: S608
+        f" WHERE oid::bigint >= 16384 OR oid::bigint = 2200)"
         for catalog in _CATALOGS
     )
     return _CATALOG.format(
         column=recent("a.xmin", "d.xmin"),
         relation=recent("c.version", "i.xmin", "q.xmin", "w.xmin"),
-        type=f"AND (t.xmin::text::bigint >= {since} OR EXISTS (SELECT FROM pg_catalog.pg_enum n"
-        f" WHERE n.enumtypid = t.oid AND n.xmin::text::bigint >= {since}))",
+        type="AND (t.xmin::text::bigint >= (SELECT number FROM now) OR EXISTS (SELECT FROM pg_catalog.pg_enum n"
+        " WHERE n.enumtypid = t.oid AND n.xmin::text::bigint >= (SELECT number FROM now)))",
         **{alias: recent(f"{alias}.xmin") for alias in ("o", "p", "t", "w", "x")},
         alive=f"pg_catalog.json_build_object({alive})",
         dropped_columns="(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(attrelid::bigint, attnum))"  # noqa: S608
         f" FROM pg_catalog.pg_attribute WHERE attisdropped {recent('xmin')})",
     )
 
+
+_WHOLE_CATALOG = _catalog_query()
+_CATALOG_CHANGES = _changes_query()
 
 # Lock modes by strength, as pg_locks writes them.
 _STRENGTH = {
@@ -586,11 +596,12 @@ class Session:
         finally:
             cursor.close()
 
-    def value(self, sql: str) -> Any:
-        """Execute a query of one row and one column."""
+    def value(self, sql: str, *, again: bool = False) -> Any:
+        """Execute a query of one row and one column; one that comes again is planned once, where the driver can."""
         cursor = self.connection.cursor()
+        prepare = {"prepare": True} if again and _prepares(cursor) else {}
         try:
-            cursor.execute(sql)
+            cursor.execute(sql, **prepare)
             row = cursor.fetchone()
         finally:
             cursor.close()
@@ -598,21 +609,27 @@ class Session:
 
     def probe(self, sql: str = _PROBE_TRANSACTION) -> dict[str, Any]:
         """Ask for locks and counters."""
-        return dict(json.loads(self.value(sql)))
+        return dict(json.loads(self.value(sql, again=True)))
 
     def catalog(self, known: Catalog | None = None, since: int | None = None) -> Catalog:
         """Ask for the catalog; with another and the current transaction's number, only for what that changed."""
         if known is not None and since is not None:
-            changed = Catalog.read(json.loads(self.value(_catalog_query(since))), known)
+            changed = Catalog.read(json.loads(self.value(_CATALOG_CHANGES, again=True)), known)
             if changed is not None:
                 return changed
-        whole = Catalog.read(json.loads(self.value(_catalog_query(None))))
+        whole = Catalog.read(json.loads(self.value(_WHOLE_CATALOG)))
         assert whole is not None  # noqa: S101 - nothing was compared
         return whole
 
     def in_block(self) -> bool:
         """Tell whether the author opened a transaction in spite of autocommit."""
         return bool(self.value(_TRANSACTION) == self.value(_TRANSACTION))
+
+
+def _prepares(cursor: Any) -> bool:
+    """Tell whether a cursor prepares when it is told to; other drivers do so by themselves, or never."""
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(cursor, psycopg.Cursor) and not isinstance(cursor, psycopg.ClientCursor)
 
 
 class Loop:

@@ -65,6 +65,7 @@ BEGIN
 END $$
 """
 _ANEW = -1  # a statement that is prepared for this one time
+_UNIQUE = "23505"
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
 _RELATIONS = """
@@ -122,12 +123,14 @@ class ApplicationStatements:
         self._url = url
         self._each_column = each_column
         self._connection = _connect(url)
-        self._rooms: dict[ApplicationStatement, sql.Composed] = {}
+        self._rooms: dict[ApplicationStatement, str] = {}
+        self._calls: dict[ApplicationStatement, str] = {}
+        self._drawing: set[ApplicationStatement] = set()
         self.untried: dict[str, str] = {}
         self._planned: set[ApplicationStatement] = set()
         self.statements = self._running([*self._made(), *recorded])
         if self.statements:
-            prepared = (_prepare(number, statement).as_string() for number, statement in enumerate(self.statements))
+            prepared = (_prepare(number, statement) for number, statement in enumerate(self.statements))
             self._connection.execute(";".join(prepared).encode())
 
     def __enter__(self) -> Self:
@@ -143,6 +146,9 @@ class ApplicationStatements:
         with _connect(self._url) as fresh:
             now = self._errors(fresh, self.statements)
         before = self._errors(self._connection, self.statements, prepared=True)
+        # A sequence that starts again first draws the key of the row that was taken away, then one that is there.
+        again = {number: error for number, error in before.items() if self._draws_twice(number, error[0])}
+        now = {**again, **now}
         broken = [self._broken(number, error) for number, error in now.items()]
         broken += [
             self._broken(number, error, when_prepared=True) for number, error in before.items() if number not in now
@@ -158,9 +164,13 @@ class ApplicationStatements:
 
     def _broken(self, number: int, error: tuple[str, str], *, when_prepared: bool = False) -> BrokenStatement | None:
         state, message = error
-        if not breaks(state):
+        if not breaks(state) and not self._draws_twice(number, state):
             return None
         return BrokenStatement(self.statements[number], message, state, when_prepared)
+
+    def _draws_twice(self, number: int, state: str) -> bool:
+        """Tell whether an INSERT that leaves its key to a default got one that is there."""
+        return state == _UNIQUE and self.statements[number] in self._drawing
 
     def _made(self) -> Iterator[ApplicationStatement]:
         for row in self._connection.execute(_RELATIONS).fetchall():
@@ -180,8 +190,11 @@ class ApplicationStatements:
             return
         key = _key(relation, row)
         room = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _equal({one: row[one] for one in key}))
-        for statement in _inserts(relation, row):
-            self._rooms[statement] = room
+        room_text = room.as_string()
+        for statement, given in _inserts(relation, row):
+            self._rooms[statement] = room_text
+            if relation.key and not {*relation.key} & {*given}:
+                self._drawing.add(statement)
             yield statement
         yield from _changes(relation, row, key, each_column=self._each_column)
 
@@ -223,20 +236,23 @@ class ApplicationStatements:
             return {}
         return {number: (state, message) for number, state, message in json.loads(row[0] if row else "[]")}
 
-    def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, Any]:
-        name = number if prepared else _ANEW
-        arguments = sql.SQL(", ").join(map(sql.Literal, statement.parameters))
-        call = sql.SQL("EXECUTE {}({})" if statement.parameters else "EXECUTE {}{}")
-        execute = call.format(_name(name), arguments)
+    def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, str | None]:
+        name = f"hexalembic_{number if prepared else _ANEW}"
+        if statement not in self._calls:
+            self._calls[statement] = _arguments(statement.parameters)
+        execute = f'EXECUTE "{name}"{self._calls[statement]}'
         if statement in self._planned:
-            nulls = sql.SQL(", ").join(sql.SQL("NULL") for _ in statement.parameters)
-            execute = sql.SQL("EXPLAIN ") + call.format(_name(name), nulls)
-        room = self._rooms.get(statement)
+            execute = f'EXPLAIN EXECUTE "{name}"{_arguments([None] * len(statement.parameters))}'
         return {
-            "prepare": None if prepared else _prepare(_ANEW, statement).as_string(),
-            "room": None if room is None else room.as_string(),
-            "execute": execute.as_string(),
+            "prepare": None if prepared else _prepare(_ANEW, statement),
+            "room": self._rooms.get(statement),
+            "execute": execute,
         }
+
+
+def _arguments(values: Sequence[str | None]) -> str:
+    """Write the values of a call; nothing where there are none."""
+    return f"({', '.join(sql.Literal(value).as_string() for value in values)})" if values else ""
 
 
 def _connect(url: str) -> psycopg.Connection[Any]:
@@ -248,13 +264,16 @@ def _key(relation: _Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
     return relation.key or tuple(name for name, value in row.items() if value is not None)
 
 
-def _inserts(relation: _Relation, row: Mapping[str, str | None]) -> Iterator[ApplicationStatement]:
+def _inserts(
+    relation: _Relation, row: Mapping[str, str | None]
+) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
+    """Make INSERTs, each with the columns that it gives."""
     given = [column["name"] for column in relation.columns if column["given"]]
     needed = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
     for names in (given,) if needed in ([], given) else (given, needed):
         places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, _list(names), places)
-        yield _statement(relation, query, [row[name] for name in names])
+        yield _statement(relation, query, [row[name] for name in names]), names
 
 
 def _changes(
@@ -300,9 +319,5 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else sql.Identifier(name).as_string()
 
 
-def _name(number: int) -> sql.Identifier:
-    return sql.Identifier(f"hexalembic_{number}")
-
-
-def _prepare(number: int, statement: ApplicationStatement) -> sql.Composed:
-    return sql.SQL("PREPARE {} AS {}").format(_name(number), sql.SQL(statement.sql))
+def _prepare(number: int, statement: ApplicationStatement) -> str:
+    return f'PREPARE "hexalembic_{number}" AS {statement.sql}'

@@ -112,6 +112,7 @@ class RevisionDatabases:
         self._entries: dict[str, HistoryEntry] = {}
         self._empty: RevisionDatabase | None = None
         self._broken: dict[str, str] = {}
+        self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
 
     def history(self) -> History:
         """Read the revisions.
@@ -159,33 +160,60 @@ class RevisionDatabases:
         key = self._key(applied, f"filled, texts as {texts_as}" if texts_as else f"filled, at once {at_once}")
         if not self.sandbox.has_template(key):
             made = self._with_rows(parents, applied, texts_as, at_once=at_once)
+            self._leave(made.url)
             self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled)))
         note = self.sandbox.template_note(key)
         return RevisionDatabase(self.sandbox.create(key), applied, json.loads(note) if note else {})
 
-    def filled(self, database: RevisionDatabase) -> RevisionDatabase:
-        """Fill up the tables of a database that has seen another revision since it was filled."""
-        with psycopg.connect(database.url, autocommit=True) as connection:
-            return self._filled(connection, database)
+    def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
+        """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
+        found = self._sessions.get(database.url)
+        if found is not None:
+            with suppress(psycopg.OperationalError):  # a revision has ended it
+                found.execute("SELECT 1")
+                return found
+            found.close()
+        # what a revision changes would invalidate statements that the driver prepares
+        connection = psycopg.connect(database.url, autocommit=True, prepare_threshold=None)
+        self._sessions[database.url] = connection
+        return connection
+
+    def snapshot(self, database: RevisionDatabase) -> SchemaSnapshot:
+        """Read the catalog of a database."""
+        return snapshot(self.session(database))
+
+    def digest(self, database: RevisionDatabase) -> DataDigest:
+        """Digest the rows of a database."""
+        return digest(self.session(database))
+
+    def filled(self, database: RevisionDatabase, texts_as: str = "") -> RevisionDatabase:
+        """Fill up the tables of a database that is new, or has seen another revision since it was filled."""
+        if not self.project.rows:
+            return database
+        found = fill(self.session(database), self.project.rows, texts_as=texts_as)
+        problems = {problem.table: problem.reason for problem in found.problems}
+        return replace(database, unfilled=problems)
 
     def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
         """Copy a database, with more rows in some tables."""
         larger = self.copy(database)
-        with psycopg.connect(larger.url, autocommit=True) as connection:
-            fill(connection, rows, tables)
+        fill(self.session(larger), rows, tables)
         return larger
 
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
         """Copy a database, to which revisions will be applied."""
+        self._leave(database.url)
         return RevisionDatabase(self.sandbox.copy(database.url), database.applied | {*revisions}, database.unfilled)
 
     def drop(self, database: RevisionDatabase | None) -> None:
         """Drop a database."""
         if database is not None:
+            self._leave(database.url)
             self.sandbox.drop(database.url)
 
     def keep(self, database: RevisionDatabase) -> None:
         """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
+        self._leave(database.url)
         self.sandbox.save_template(database.url, self._key(database.applied, "before filling"))
 
     def run(
@@ -233,10 +261,10 @@ class RevisionDatabases:
                 with suppress(CannotBuildError):
                     return self._with_older_rows(earlier, parents, applied)
         database = self.copy(self._without_rows(parents, applied))
-        with psycopg.connect(database.url, autocommit=True) as connection:
-            if self.project.rows_from is not None and applied:
+        if self.project.rows_from is not None and applied:
+            with psycopg.connect(database.url, autocommit=True) as connection:
                 _execute_file(connection, self.project.rows_from, "--rows-from")
-            return self._filled(connection, database, texts_as)
+        return self.filled(database, texts_as)
 
     def _earlier(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
         """Give what was there some revisions earlier, the earliest first, as far as the history is a line."""
@@ -255,8 +283,7 @@ class RevisionDatabases:
         """
         older = self.history().ancestors(earlier)
         database = self.copy(self._without_rows(earlier, older), *(applied - older))
-        with psycopg.connect(database.url, autocommit=True) as connection:
-            self._filled(connection, database)
+        self.filled(database)
         for revision in parents:
             result = self.run(database.url, "upgrade", revision)
             if result.error is not None:
@@ -274,33 +301,30 @@ class RevisionDatabases:
         """
         applied = self.history().ancestors(entry.parents)
         database = self.copy(self._without_rows(entry.parents, applied))
-        before = read_snapshot(database.url)
+        before = self.snapshot(database)
         for command in ("upgrade", "undo"):
             result = self.run(database.url, command, entry.revision)
             if result.error is not None:
                 self.drop(database)
                 raise CannotBuildError(described(result.error))
-            if command == "undo" and not _is_as_before(before, read_snapshot(database.url)):
+            if command == "undo" and not _is_as_before(before, self.snapshot(database)):
                 self.drop(database)
                 raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
         return database
 
-    def _filled(
-        self, connection: psycopg.Connection[tuple[object, ...]], database: RevisionDatabase, texts_as: str = ""
-    ) -> RevisionDatabase:
-        if not self.project.rows:
-            return database
-        found = fill(connection, self.project.rows, texts_as=texts_as)
-        problems = {problem.table: problem.reason for problem in found.problems}
-        return RevisionDatabase(database.url, database.applied, problems)
+    def _leave(self, url: str) -> None:
+        """End the session in a database that is going to be copied, kept, or dropped."""
+        session = self._sessions.pop(url, None)
+        if session is not None:
+            session.close()
 
     def _without_rows(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase:
         """Give the one database without rows, brought as far as it must be."""
         for revision in applied & self._broken.keys():
             raise CannotBuildError(self._broken[revision])
         if self._empty is not None and not self._empty.applied <= applied:
-            self.sandbox.drop(self._empty.url)
+            self.drop(self._empty)
             self._empty = None
         empty = self._empty or self._set_up()
         self._empty = None  # until all went well
@@ -312,7 +336,7 @@ class RevisionDatabases:
                 failed = result.runs[-1].revision if result.runs else revision
                 reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
                 self._broken[failed] = reason
-                self.sandbox.drop(empty.url)
+                self.drop(empty)
                 raise CannotBuildError(reason)
         self._empty = RevisionDatabase(empty.url, applied)
         return self._empty
@@ -406,12 +430,6 @@ def read_snapshot(url: str) -> SchemaSnapshot:
     """Read the catalog of a database."""
     with psycopg.connect(url, autocommit=True) as connection:
         return snapshot(connection)
-
-
-def read_digest(url: str) -> DataDigest:
-    """Digest the rows of a database."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        return digest(connection)
 
 
 def described(error: AgentError) -> str:

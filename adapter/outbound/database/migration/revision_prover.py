@@ -11,8 +11,6 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabase,
     RevisionDatabases,
     described,
-    read_digest,
-    read_snapshot,
 )
 from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver
@@ -151,7 +149,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
     def _difference(self, database: RevisionDatabase) -> tuple[schema.SchemaDifference, DataDifference]:
         """Compare a database with the one that the upgrade left."""
         expected, rows, volatile = self._end()
-        found, differing = read_snapshot(database.url), data.compare(rows, read_digest(database.url))
+        found, differing = self._databases.snapshot(database), data.compare(rows, self._databases.digest(database))
         stable = tuple(change for change in differing.changes if change.subject not in volatile)
         return schema.compare(expected, found, ignore={"position"}), DataDifference(stable)
 
@@ -159,11 +157,11 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """Read what the upgrade left, and which values are others each time: clocks, random numbers."""
         if self._ends is None:
             before, after = self._databases_of_trace()
-            found, rows = read_snapshot(after.url), read_digest(after.url)
+            found, rows = self._databases.snapshot(after), self._databases.digest(after)
             copy = self._databases.copy(before)
             (revision,) = after.applied - before.applied
             self._databases.run(copy.url, "upgrade", revision)
-            difference = data.compare(rows, read_digest(copy.url))
+            difference = data.compare(rows, self._databases.digest(copy))
             self._databases.drop(copy)
             self._ends = found, rows, frozenset(change.subject for change in difference.changes)
         return self._ends
@@ -211,11 +209,11 @@ class _Climber:
                 )
                 self.done += 1
                 self._databases.filled(self._database)
-                self._states = [(again[0], read_digest(self._database.url))]
+                self._states = [(again[0], self._databases.digest(self._database))]
         return True
 
     def _look(self) -> tuple[SchemaSnapshot, DataDigest]:
-        return read_snapshot(self._database.url), read_digest(self._database.url)
+        return self._databases.snapshot(self._database), self._databases.digest(self._database)
 
 
 def _is_same(one: tuple[SchemaSnapshot, DataDigest], other: tuple[SchemaSnapshot, DataDigest]) -> bool:

@@ -22,8 +22,6 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabases,
     RevisionLine,
     described,
-    read_digest,
-    read_snapshot,
 )
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from application.migration.ports import RevisionTracer, Versions
@@ -165,9 +163,9 @@ class SandboxRevisionTracer(RevisionTracer):
             The trace, and the upgraded database; None when the upgrade failed.
         """
         run = self._databases.run
-        before, tables = self._look(base.url, schema)
+        before, tables = self._look(base, schema)
         common: dict[str, Any] = {"tables": tables, "before": before, "unfilled": base.unfilled}
-        rows = read_digest(base.url)
+        rows = self._databases.digest(base)
         upgraded = self._upgradable(base, entry.revision)
         recorded = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
@@ -179,13 +177,13 @@ class SandboxRevisionTracer(RevisionTracer):
             error = None if any(one.error for one in statements) else described(up.error)
             refused = _refused_rows(up.error)
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
-        after = read_snapshot(upgraded.url)
+        after = self._databases.snapshot(upgraded)
         self._note_version(after)
         undone = self._databases.copy(upgraded)
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
         if down.error is None:
-            restored, difference = read_snapshot(undone.url), compare(rows, read_digest(undone.url))
+            restored, difference = self._databases.snapshot(undone), compare(rows, self._databases.digest(undone))
         self._databases.drop(undone)
         trace = self._described(
             entry,
@@ -210,7 +208,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _timed(self, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
         """Run an upgrade once more; None when its statements are not those of the trace."""
         copy = self._databases.copy(base)
-        _, tables = self._look(copy.url, trace.before)
+        _, tables = self._look(copy, trace.before)
         result = self._databases.run(copy.url, "upgrade", trace.revision, trace=True)
         self._databases.drop(copy)
         statements = _run_of(result, trace.revision, "upgrade").statements
@@ -234,19 +232,21 @@ class SandboxRevisionTracer(RevisionTracer):
             **found,
         )
 
-    def _look(self, url: str, schema: SchemaSnapshot | None) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
+    def _look(
+        self, database: RevisionDatabase, schema: SchemaSnapshot | None
+    ) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
         """Read sizes of tables, and the catalog where it is not known."""
-        with psycopg.connect(url, autocommit=True) as connection:
-            found = connection.execute(_TABLES).fetchall()
-            counts = [
-                sql.SQL("SELECT {}, count(*) FROM {}").format(number, sql.Identifier(row[1], row[2]))
-                for number, row in enumerate(found)
-            ]
-            rows: dict[int, int] = {}
-            if counts:
-                rows = dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
-            tables = {row[0]: TableFacts(rows[number], row[3]) for number, row in enumerate(found)}
-        found_schema = schema or read_snapshot(url)
+        session: psycopg.Connection[Any] = self._databases.session(database)
+        found = session.execute(_TABLES).fetchall()
+        counts = [
+            sql.SQL("SELECT {}, count(*) FROM {}").format(number, sql.Identifier(row[1], row[2]))
+            for number, row in enumerate(found)
+        ]
+        rows: dict[int, int] = {}
+        if counts:
+            rows = dict(session.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+        tables = {row[0]: TableFacts(rows[number], row[3]) for number, row in enumerate(found)}
+        found_schema = schema or self._databases.snapshot(database)
         self._note_version(found_schema)
         return found_schema, tables
 

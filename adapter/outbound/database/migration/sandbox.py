@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import socket
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ PREFIX = "hexalembic_sandbox_"
 TEMPLATE_PREFIX = f"{PREFIX}template_"
 KEPT_TEMPLATES = 20
 _STRATEGY_SINCE = 150_000
+_GOING = 5.0  # seconds that a session has for going
+_LOOK = 0.002
 _MARK = "hexalembic template"
 # Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured.
 _SETTINGS = {
@@ -206,8 +209,11 @@ class ServerSandbox(Sandbox):
 
     def _disconnect(self, name: str) -> None:
         """End the sessions of a database, and wait until they are gone."""
-        query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
-        self._connection.execute(query, (name,))
+        # Most have been closed and are about to go; the server's own waiting looks every tenth of a second.
+        query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
+        end = time.monotonic() + _GOING
+        while self._connection.execute(query, (name,)).fetchall() != [(0,)] and time.monotonic() < end:
+            time.sleep(_LOOK)
 
     def _templates(self) -> dict[str, str]:
         """Give the comments on the templates by name, the newest first."""
