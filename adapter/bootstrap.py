@@ -337,24 +337,23 @@ def _revision_databases(request: ProjectRequest, lane: int = 0) -> "Iterator[Rev
     import sys
 
     from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.migration.tracer import Agent
+    from adapter.outbound.database.migration.agent_process import AgentProcess
 
     python = str(request.python or sys.executable)
     if shutil.which(python) is None:
         raise DatabaseConfigurationError(f"there is no Python {python}", "name the project's own with --python")
     # First of all: the agent imports the project's libraries while we import ours and the server starts.
-    with Agent(python) as agent:
+    with AgentProcess(python) as process:
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
         from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox, cache_directory
+        from adapter.outbound.database.migration.tracer import Agent
 
         project = _project(request)
         folder = cache_directory() / f"lane-{lane}" if lane else None
-        with (
-            ServerSandbox(request.sandbox_url) if request.sandbox_url else EmbeddedSandbox(request.major, folder) as (
-                sandbox
-            )
-        ):
-            yield RevisionDatabases(project, sandbox, agent, guard=request.sandbox_url is not None)
+        url = request.sandbox_url
+        sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder)
+        with sandbox, Agent(process) as agent:
+            yield RevisionDatabases(project, sandbox, agent, guard=url is not None)
 
 
 def analyze(

@@ -41,11 +41,18 @@ class Sandbox(Protocol):
         """Drop a database of this sandbox, named by its URL or its name, whoever is connected to it."""
 
     @abstractmethod
+    def show(self, database: str) -> None:
+        """Let the server's roles be those that revisions made in a database, or in what it was copied from.
+
+        Wanted before anything is done with a database, when another one was worked on meanwhile.
+        """
+
+    @abstractmethod
     def has_template(self, key: str) -> bool:
         """Tell whether there is a template with this key."""
 
     @abstractmethod
-    def save_template(self, database: str, key: str, note: str = "") -> None:
+    def save_template(self, database: str, key: str, note: str = "") -> bool:
         """Make a database of this sandbox a template; it is no database of the sandbox any more.
 
         When somebody else saved that template meanwhile, theirs stays and this one is dropped.
@@ -54,6 +61,9 @@ class Sandbox(Protocol):
             database: The database.
             key: Its key.
             note: What should be known of it; `template_note` gives it back.
+
+        Returns:
+            False when it stays what it is, because not all that belongs to it can be kept.
         """
 
     @abstractmethod

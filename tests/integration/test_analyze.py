@@ -92,6 +92,7 @@ def test_verdicts_and_measures(server: Server, mixed: History) -> None:
     assert not found["r2"]["windows"][0]["blocks_reads"]
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_exit_codes_and_formats(server: Server, mixed: History) -> None:
     """An unsafe revision exits with 1 unless told otherwise, and every format names it."""
     ini = str(mixed.ini())
@@ -106,6 +107,7 @@ def test_exit_codes_and_formats(server: Server, mixed: History) -> None:
     assert analyze(server, "r3", "-c", ini).returncode == 0
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_suppression(server: Server, mixed: History) -> None:
     """A suppression with a reason makes the revision safe and is shown; one that suppresses nothing is named."""
     for revision, text in (("r2", '{"blocking-index-build": "people is empty until May"}'), ("r5", '{"typo": "x"}')):
@@ -199,6 +201,7 @@ def test_revisions_that_misbehave(server: Server, history: History, body: str, s
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_bad_input(server: Server, mixed: History, tmp_path: Path) -> None:
     """An unknown revision, a range the wrong way round and a missing file are two lines and exit code 2."""
     ini = str(mixed.ini())
@@ -257,6 +260,7 @@ def test_two_sandboxes_say_what_one_says(mixed: History, tmp_path: Path) -> None
         assert [revision[name] for revision in one.values()] == [revision[name] for revision in two.values()]
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_jobs_on_one_server_are_refused(server: Server, mixed: History) -> None:
     """Figures of the server's WAL would be those of all of them."""
     result = analyze(server, "base:heads", "-c", str(mixed.ini()), "--jobs", "2")

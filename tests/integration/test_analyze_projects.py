@@ -13,7 +13,7 @@ from adapter.outbound.database.errors import DatabaseConfigurationError
 from application.migration.analyze import AnalysisReport
 from domain.errors import DomainError
 from domain.migration.errors import MigrationError
-from tests.conftest import Server
+from tests.conftest import SERVERS, Server
 from tests.history import History
 
 Analyze = Callable[..., AnalysisReport]
@@ -55,6 +55,7 @@ def test_set_up_by_a_file(analyze: Analyze, history: History, tmp_path: Path) ->
     assert found.trace.tables["public.people"].rows == 1200
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     "function",
     [
@@ -73,6 +74,7 @@ def test_set_up_by_a_function(analyze: Analyze, history: History, function: str)
     assert found.reasons == ("blocking-index-build",)
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_a_set_up_that_fails_is_said(analyze: Analyze, history: History, tmp_path: Path) -> None:
     """A set-up with a mistake ends the analysis with the server's words, and one that is not there with its name."""
     setup = tmp_path / "setup.sql"
@@ -99,6 +101,7 @@ def test_rows_of_the_user_come_first(analyze: Analyze, history: History, tmp_pat
     assert found.trace.tables["public.people"].rows == 5
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_variables_and_arguments_reach_env_py(analyze: Analyze, history: History) -> None:
     """A named variable holds the sandbox's address, another its value, and -x arguments arrive."""
     env = """
@@ -118,6 +121,7 @@ def test_variables_and_arguments_reach_env_py(analyze: Analyze, history: History
     assert found.verdict == "safe", found.trace.error
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_old_history_is_run_and_not_judged(analyze: Analyze, history: History) -> None:
     """Revisions up to `start_after` are counted, not judged; the rest is."""
     history.add("r1", None, PEOPLE, "pass")
@@ -270,6 +274,7 @@ with op.get_context().autocommit_block():
 """
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "verdict", "said"),
     [
@@ -299,6 +304,7 @@ def test_revisions_that_misbehave(
         assert connection.execute("SELECT to_regclass('made_elsewhere')").fetchone() == (None,)
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_histories_that_cannot_be_read(analyze: Analyze, history: History) -> None:
     """Several heads without a range, and a cycle, are one line each and name the revisions."""
     history.add("r1", None, PEOPLE)

@@ -234,3 +234,60 @@ def test_the_cache_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_
     assert cache_directory() == tmp_path / "hexalembic" / "sandbox"
     monkeypatch.setenv("HEXALEMBIC_SANDBOX_DIR", str(tmp_path / "mine"))
     assert cache_directory() == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("major", [18, 16])
+def test_each_database_has_its_own_roles(tmp_path: Path, major: int) -> None:
+    """A role belongs to the database it was made in and to its copies: one drops it, the other keeps its grants."""
+    with EmbeddedSandbox(major, tmp_path) as sandbox:
+        first = sandbox.create()
+        sandbox.show(first)
+        _execute(first, "CREATE TABLE people (id int); CREATE ROLE reader NOLOGIN; CREATE ROLE team NOLOGIN")
+        _execute(
+            first, "GRANT SELECT ON people TO reader; GRANT team TO reader; ALTER ROLE reader SET work_mem = '8MB'"
+        )
+        second = sandbox.copy(first)
+        other = sandbox.create()
+        granted = "SELECT relacl::text FROM pg_class WHERE relname = 'people'"
+
+        sandbox.show(other)
+        assert _execute(other, "SELECT count(*) FROM pg_roles WHERE rolname IN ('reader', 'team')") == (0,)
+        _execute(other, "CREATE ROLE reader NOLOGIN")
+        sandbox.show(second)
+        assert "reader=r" in _execute(second, granted)[0]
+        _execute(second, "REVOKE ALL ON people FROM reader; DROP ROLE reader")
+        sandbox.show(first)
+        assert "reader=r" in _execute(first, granted)[0]
+        assert _execute(first, "SELECT pg_has_role('reader', 'team', 'member')") == (True,)
+        assert _execute(first, "SELECT setconfig::text FROM pg_db_role_setting") == ("{work_mem=8MB}",)
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            _execute(first, "DROP ROLE reader")
+        assert not sandbox.save_template(first, "with roles")
+        _execute(first, "DROP OWNED BY reader; DROP ROLE reader; DROP ROLE team")
+        assert sandbox.save_template(first, "without roles")
+    with EmbeddedSandbox(major, tmp_path) as sandbox:
+        database = sandbox.create("without roles")
+        assert _execute(database, "SELECT count(*) FROM pg_roles WHERE rolname IN ('reader', 'team')") == (0,)
+
+
+def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:
+    """The next sandbox on the server takes out what a killed one left, whatever was granted."""
+    killed = """
+import os, signal, sys, psycopg
+from pathlib import Path
+from adapter.outbound.database.migration.sandbox import EmbeddedSandbox
+sandbox = EmbeddedSandbox(18, Path(sys.argv[1]))
+with psycopg.connect(sandbox.create(), autocommit=True) as connection:
+    connection.execute("CREATE ROLE reader NOLOGIN; GRANT CREATE ON SCHEMA public TO reader")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", killed, str(tmp_path)],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        check=False,
+    )
+    with EmbeddedSandbox(18, tmp_path) as sandbox:
+        database = sandbox.create()
+        assert _execute(database, "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'") == (0,)
+    assert done.returncode == -signal.SIGKILL

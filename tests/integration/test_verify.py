@@ -14,7 +14,7 @@ from adapter.outbound.database.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import CertificateError
 from domain.migration.verification import RevisionProof
-from tests.conftest import Server
+from tests.conftest import SERVERS, Server
 from tests.history import History
 
 Verify = Callable[..., VerificationReport]
@@ -205,6 +205,7 @@ def test_certificates_are_kept(verify: Verify, history: History, empty_url: str)
     assert "r1" in applied.diagnostics[0].message
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_reports(verify: Verify, history: History) -> None:
     """Each format names the revision that failed and why."""
     history.add("r1", None, PEOPLE, DROP)
@@ -226,6 +227,7 @@ def test_reports(verify: Verify, history: History) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_bad_input(verify: Verify, history: History, tmp_path: Path) -> None:
     """An unknown proof, a broken certificate file and a declaration without reasons are errors that say what to do."""
     history.add("r1", None, PEOPLE, DROP)

@@ -161,12 +161,14 @@ class RevisionDatabases:
         if not self.sandbox.has_template(key):
             made = self._with_rows(parents, applied, texts_as, at_once=at_once)
             self._leave(made.url)
-            self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled)))
+            if not self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled))):
+                return made
         note = self.sandbox.template_note(key)
         return RevisionDatabase(self.sandbox.create(key), applied, json.loads(note) if note else {})
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
         """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
+        self.sandbox.show(database.url)
         found = self._sessions.get(database.url)
         if found is not None:
             with suppress(psycopg.OperationalError):  # a revision has ended it
@@ -214,7 +216,8 @@ class RevisionDatabases:
     def keep(self, database: RevisionDatabase) -> None:
         """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
         self._leave(database.url)
-        self.sandbox.save_template(database.url, self._key(database.applied, "before filling"))
+        if not self.sandbox.save_template(database.url, self._key(database.applied, "before filling")):
+            self.sandbox.drop(database.url)
 
     def run(
         self,
@@ -247,6 +250,7 @@ class RevisionDatabases:
             guard=self._guard,
             **{"trace": False, **options},
         )
+        self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
         return self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
 
@@ -262,6 +266,8 @@ class RevisionDatabases:
                     return self._with_older_rows(earlier, parents, applied)
         database = self.copy(self._without_rows(parents, applied))
         if self.project.rows_from is not None and applied:
+            self.sandbox.show(database.url)
+            # in a session of its own: such files set what holds for all that follows
             with psycopg.connect(database.url, autocommit=True) as connection:
                 _execute_file(connection, self.project.rows_from, "--rows-from")
         return self.filled(database, texts_as)
@@ -344,6 +350,7 @@ class RevisionDatabases:
     def _set_up(self) -> RevisionDatabase:
         """Make a database as it is before the first revision."""
         url, setup = self.sandbox.create(), self.project.setup
+        self.sandbox.show(url)
         if isinstance(setup, Path):
             with psycopg.connect(url, autocommit=True) as connection:
                 _execute_file(connection, setup, "--setup")

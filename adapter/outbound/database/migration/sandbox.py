@@ -26,6 +26,7 @@ from psycopg import sql
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
 
@@ -77,6 +78,7 @@ class ServerSandbox(Sandbox):
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
+        self._roles: ServerRoles | None = None
         self._connection = self._connect()
         atexit.register(self.close)
         self._drop_leftovers()
@@ -113,8 +115,12 @@ class ServerSandbox(Sandbox):
             DatabaseError: It is no database of this sandbox, or the server refuses.
         """
         source = self._own(database)
+        self.show(source)
         self._disconnect(source)
-        return self._create(source)
+        url = self._create(source)
+        if self._roles:
+            self._roles.copied(source, self._own(url))
+        return url
 
     def drop(self, database: str) -> None:
         """Drop a database of this sandbox.
@@ -125,6 +131,13 @@ class ServerSandbox(Sandbox):
         name = self._own(database)
         self._drop(name)
         self._databases.discard(name)
+        if self._roles:
+            self._roles.forget(name)
+
+    def show(self, database: str) -> None:
+        """Let the server have the roles that belong to a database, and no other's; on a server of others, nothing."""
+        if self._roles:
+            self._roles.show(self._own(database))
 
     def has_template(self, key: str) -> bool:
         """Tell whether there is a template with this key."""
@@ -134,13 +147,18 @@ class ServerSandbox(Sandbox):
         """Give what was noted of a template."""
         return self._templates().get(_template_name(key), "").partition("\n")[2]
 
-    def save_template(self, database: str, key: str, note: str = "") -> None:
+    def save_template(self, database: str, key: str, note: str = "") -> bool:
         """Make a database of this sandbox a template, and drop the oldest templates.
+
+        Returns:
+            False when it stays a database of the sandbox, because it has roles: they live no longer than the sandbox.
 
         Raises:
             DatabaseError: It is no database of this sandbox, or the server refuses.
         """
         name, template = self._own(database), _template_name(key)
+        if self._roles and self._roles.has(name):
+            return False
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
@@ -158,6 +176,7 @@ class ServerSandbox(Sandbox):
             # somebody may copy it, or own it
             with suppress(psycopg.Error):
                 self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(old))
+        return True
 
     def close(self) -> None:
         """Drop all databases of this sandbox; safe to call again."""
@@ -258,25 +277,26 @@ class EmbeddedSandbox(ServerSandbox):
         self._server = embedded.start(major, directory or cache_directory(), settings=_SETTINGS)
         try:
             super().__init__(self._server.url("postgres"))
-            self._roles = self._all_roles()
+            if self._is_alone():
+                for template in drop_roles(self._connection):
+                    self._drop(template)
+            self._roles = ServerRoles(self._connection)
         except BaseException:
             embedded.release(self._server)
             raise
 
     def close(self) -> None:
-        """Drop all databases of this sandbox and the roles that revisions made, and let the server go."""
-        if os.getpid() == self._pid and not self._connection.closed:
-            self._drop_databases()
-            for role in self._all_roles() - self._roles:
-                # a template may hold what is granted to it: then it was there for that, too
-                with suppress(psycopg.Error):
-                    self._run("DROP ROLE {}", sql.Identifier(role))
+        """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
         super().close()
         if os.getpid() == self._pid:
             embedded.release(self._server)
 
-    def _all_roles(self) -> set[str]:
-        return {str(name) for (name,) in self._connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+    def _is_alone(self) -> bool:
+        """Tell whether no other sandbox is open on the server."""
+        query = """
+            SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, %s) AND application_name <> %s
+        """
+        return self._connection.execute(query, (PREFIX, self._owner)).fetchall() == [(0,)]
 
 
 def _strategy(server_version: int) -> LiteralString:

@@ -8,31 +8,21 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
 import psycopg
 
+from adapter.outbound.database.migration.agent_process import AgentProcess
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
 
-AGENT = Path(__file__).with_name("agent.py")
 TIMEOUT = 300.0  # seconds that one run of the agent may take
-_OUTPUT_BYTES = 20_000
-# A process with threads of a library's own cannot be forked for later jobs.
-_ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _NAMED = 10  # tables of a statement that are locked one by one
 _BLOCKER_TIMEOUT = "500ms"
@@ -231,30 +221,22 @@ class AgentResult:
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
     """Run one job in an agent of its own; see `Agent.run`."""
-    with Agent(python) as agent:
+    with Agent(AgentProcess(python)) as agent:
         return agent.run(job, timeout)
 
 
 class Agent:
-    """A process of the project's Python that forks for each job.
+    """Gives jobs to a process of the project's Python, which forks for each of them.
 
     It has the libraries imported; when a `revisions` job came first and nothing of it failed, also what env.py imports.
-
-    Attributes:
-        python: Interpreter that has the project's packages.
     """
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self.python = python
-        self._process: subprocess.Popen[bytes] | None = None
-        self._closing = ExitStack()
-        self._output: IO[bytes]
-        self._events: tuple[int, int]
-        self._answers: tuple[int, int]
+    def __init__(self, process: AgentProcess | None = None) -> None:
+        """Take over a process, or start one of this Python; it ends with the agent."""
+        self._process = process or AgentProcess()
 
     def __enter__(self) -> Self:
-        """Start the process: it imports its libraries while the caller prepares the first job."""
-        self._start()
+        """Give itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -274,15 +256,14 @@ class Agent:
             stepped: Called after each step of `stairs` with its revision and direction, when it is committed and the
                 project's connection is idle; tells whether to go on.
         """
-        process = self._process or self._start()
-        begin = self._output.seek(0, os.SEEK_END)
-        with os.fdopen(os.dup(self._answers[1]), "w", encoding="utf-8") as answers:
-            reader = _Reader(job, self._events[0], answers, time.monotonic() + timeout, stepped)
+        if not self._process.is_open:
+            self._process = AgentProcess(self._process.python)
+        process = self._process
+        begin = process.said()
+        with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
+            reader = _Reader(job, process.events[0], answers, time.monotonic() + timeout, stepped)
             try:
-                assert process.stdin is not None  # noqa: S101 - it is a pipe
-                with suppress(BrokenPipeError):
-                    process.stdin.write(_encoded(job, self._events[1], self._answers[0]) + b"\n")
-                    process.stdin.flush()
+                process.send(_encoded(job, process.events[1], process.answers[0]))
                 reader.read()
             finally:
                 if reader.pid is not None:  # the leader may have gone and left others
@@ -291,38 +272,14 @@ class Agent:
                 reader.close()
                 if not reader.done:
                     _end_sessions(job.connection)
+                output = process.tail(begin)
                 if not reader.exited or reader.spoiled:
-                    self.close(keep_output=True)
-        return reader.result(_tail(self._output, begin))
+                    process.close()
+        return reader.result(output)
 
-    def close(self, *, keep_output: bool = False) -> None:
+    def close(self) -> None:
         """End the process; the next job starts another."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            assert process.stdin is not None  # noqa: S101 - it is a pipe
-            with suppress(BrokenPipeError):
-                process.stdin.close()
-            process.wait()
-            for descriptor in (*self._events, *self._answers):
-                os.close(descriptor)
-        if not keep_output:
-            self._closing.close()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._closing.close()
-        self._output = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-        self._events, self._answers = os.pipe(), os.pipe()
-        self._process = subprocess.Popen(
-            [self.python, str(AGENT)],
-            stdin=subprocess.PIPE,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(self._events[1], self._answers[0]),
-            start_new_session=True,
-            env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
-        )
-        return self._process
+        self._process.close()
 
 
 class _Reader:
@@ -616,12 +573,6 @@ def _encoded(job: AgentJob, events: int, answers: int) -> bytes:
             "answers": answers,
         }
     ).encode()
-
-
-def _tail(output: IO[bytes], begin: int) -> str:
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(begin, size - _OUTPUT_BYTES))
-    return output.read().decode(errors="replace")
 
 
 def _end_sessions(connection: Connection) -> None:

@@ -1,0 +1,90 @@
+"""The process of the agent, in a project's own Python.
+
+Nothing heavy is imported here: the process is started first of all, and imports the project's libraries while its
+parent imports its own.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+AGENT = Path(__file__).with_name("agent.py")
+# A process with threads of a library's own cannot be forked for later jobs.
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+_OUTPUT_BYTES = 20_000
+
+
+class AgentProcess:
+    """A running agent, and the pipes to it.
+
+    Attributes:
+        python: Interpreter that has the project's packages.
+        events: Ends of the pipe that the agent reports through: ours, its.
+        answers: Ends of the pipe that it reads answers from: its, ours.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        """Start it."""
+        self.python = python
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self.events, self.answers = os.pipe(), os.pipe()
+        self._process = subprocess.Popen(
+            [python, str(AGENT)],
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(self.events[1], self.answers[0]),
+            start_new_session=True,
+            env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
+        )
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not ended from here."""
+        return not self._output.closed
+
+    def send(self, line: bytes) -> None:
+        """Give it a job; one that has died is found out when nothing is read from it."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(line + b"\n")
+            self._process.stdin.flush()
+
+    def said(self) -> int:
+        """Tell how many bytes it and its project have printed."""
+        return self._output.seek(0, os.SEEK_END)
+
+    def tail(self, begin: int) -> str:
+        """Give the last of what was printed since."""
+        self._output.seek(max(begin, self.said() - _OUTPUT_BYTES))
+        return self._output.read().decode(errors="replace")
+
+    def close(self) -> None:
+        """End it; safe to call again."""
+        if not self.is_open:
+            return
+        self._process.kill()
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        for descriptor in (*self.events, *self.answers):
+            os.close(descriptor)
+        self._output.close()

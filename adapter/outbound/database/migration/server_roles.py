@@ -1,0 +1,140 @@
+"""The roles of a server, as if each database had its own.
+
+Roles belong to the server, and what depends on them is noted for all databases together. A revision that creates a role
+would find it when it runs again on a copy, and could not drop it while another copy has something that was granted to
+it. So the rows of the shared catalogs are put away with the database that they belong to, and brought back with it.
+
+Source: the Postgres manual, chapter "System Catalogs": pg_authid, pg_auth_members, pg_db_role_setting, pg_shdepend.
+"""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+# What belongs to the roles in a database's share; a member's row counts with either role. The last one also holds what
+# the database's own objects owe to roles.
+_SHARES = {
+    "pg_authid": "oid = ANY (%(roles)s)",
+    "pg_auth_members": "roleid = ANY (%(roles)s) OR member = ANY (%(roles)s)",
+    "pg_db_role_setting": "setrole = ANY (%(roles)s)",
+    "pg_shdepend": "dbid IN (0, %(database)s) AND (refclassid = 'pg_authid'::regclass AND refobjid = ANY (%(roles)s)"
+    " OR classid = 'pg_authid'::regclass AND objid = ANY (%(roles)s))",
+}
+_NOBODY: dict[str, list[dict[str, Any]]] = {catalog: [] for catalog in _SHARES}
+
+
+class ServerRoles:
+    """Which of the server's roles belong to which database.
+
+    Attributes:
+        always: Roles that were there before, which all databases see.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Begin with what is there; the connection's role must be a superuser."""
+        self._connection = connection
+        self.always = self._all()
+        self._shares: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._shown: str | None = None
+
+    def show(self, database: str) -> None:
+        """Let the server have the roles that belong to a database, and no other's."""
+        if self._shown == database:
+            return
+        with self._connection.transaction():
+            mine = self._put_away()
+            share = self._shares.get(database, _NOBODY)
+            if mine or share["pg_authid"]:
+                for catalog, rows in share.items():
+                    self._insert(catalog, rows)
+        self._shown = database
+
+    def copied(self, source: str, copy: str) -> None:
+        """Note that a database is a copy of another, which is shown."""
+        roles = self._own()
+        if roles:
+            with self._connection.transaction():
+                share = self._read(copy, roles)
+                self._connection.execute("DELETE FROM pg_shdepend WHERE dbid = %s", (self._oid(copy),))
+            self._shares[copy] = share
+        self._shown = source
+
+    def has(self, database: str) -> bool:
+        """Tell whether a database has roles of its own."""
+        self.show(database)
+        return bool(self._own())
+
+    def forget(self, database: str) -> None:
+        """Let a dropped database's roles go with it."""
+        if self._shown == database:
+            with self._connection.transaction():
+                self._put_away()
+        self._shares.pop(database, None)
+
+    def _put_away(self) -> bool:
+        """Take the roles of the database that is shown out of the server; tell whether there were any."""
+        roles = self._own()
+        if roles:
+            database = self._shown or ""
+            self._shares[database] = self._read(database, roles)
+            for catalog, condition in reversed(_SHARES.items()):
+                query = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(catalog), sql.SQL(condition))
+                self._connection.execute(query, {"roles": roles, "database": self._oid(database)})
+        elif self._shown is not None:
+            self._shares.pop(self._shown, None)
+        self._shown = None
+        return bool(roles)
+
+    def _read(self, database: str, roles: Collection[int]) -> dict[str, list[dict[str, Any]]]:
+        found = {}
+        for catalog, condition in _SHARES.items():
+            query = sql.SQL("SELECT coalesce(json_agg(to_jsonb(c)), '[]') FROM {} AS c WHERE {}").format(
+                sql.Identifier(catalog), sql.SQL(condition)
+            )
+            row = self._connection.execute(query, {"roles": roles, "database": self._oid(database)}).fetchone()
+            found[catalog] = row[0] if row else []
+        return found
+
+    def _insert(self, catalog: str, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            name = sql.Identifier(catalog)
+            query = sql.SQL("INSERT INTO {} SELECT * FROM json_populate_recordset(NULL::{}, %s::json)").format(
+                name, name
+            )
+            self._connection.execute(query, (json.dumps(rows),))
+
+    def _own(self) -> list[int]:
+        return sorted(self._all() - self.always)
+
+    def _all(self) -> set[int]:
+        return {oid for (oid,) in self._connection.execute("SELECT oid::bigint FROM pg_authid").fetchall()}
+
+    def _oid(self, database: str) -> int:
+        query = "SELECT oid::bigint FROM pg_database WHERE datname = %s"
+        row = self._connection.execute(query, (database,)).fetchone()
+        return int(row[0]) if row else 0
+
+
+def drop_roles(connection: psycopg.Connection[Any]) -> list[str]:
+    """Take all roles that somebody made out of a server, whatever depends on them.
+
+    Returns:
+        The databases that something was granted in to one of them.
+    """
+    query = """
+        SELECT DISTINCT datname FROM pg_shdepend AS s JOIN pg_database AS d ON d.oid = s.dbid
+        WHERE refclassid = 'pg_authid'::regclass AND refobjid::bigint >= 16384
+    """
+    found = [str(name) for (name,) in connection.execute(query).fetchall()]
+    roles = connection.execute(
+        "SELECT coalesce(array_agg(oid::bigint), '{}') FROM pg_authid WHERE oid::bigint >= 16384"
+    )
+    values = {"roles": next(iter(roles))[0], "database": 0}
+    with connection.transaction():
+        for catalog, condition in reversed(_SHARES.items()):
+            query_text = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(catalog), sql.SQL(condition))
+            connection.execute(query_text, values)
+    return found
