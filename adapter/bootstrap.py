@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from application.documents.restore_document import RestoreDocument
     from application.documents.search_passages import SearchPassages
     from application.migration.analyze import AnalysisReport
+    from application.migration.lanes import Opener
     from application.migration.ports import RevisionProver, RevisionTracer
     from application.migration.verify import VerificationReport
     from application.orders.import_history import ImportHistory
@@ -310,8 +312,8 @@ _MOST_LANES = 4
 
 
 def _lanes(
-    request: ProjectRequest, open_worker: "Callable[[int], AbstractContextManager[Read]]"
-) -> "list[Callable[[], AbstractContextManager[Read]]]":
+    request: ProjectRequest, open_worker: "Callable[[int, threading.Event], AbstractContextManager[Read]]"
+) -> "list[Opener[Read]]":
     """Give what opens the workers of the other lanes.
 
     On one server they would be seen in each other's figures: the WAL is everybody's.
@@ -331,8 +333,10 @@ def _lanes(
 
 
 @contextmanager
-def _revision_databases(request: ProjectRequest, lane: int = 0) -> "Iterator[RevisionDatabases]":
-    """Open a sandbox for a project; each lane has its own."""
+def _revision_databases(
+    request: ProjectRequest, lane: int = 0, stop: "threading.Event | None" = None
+) -> "Iterator[RevisionDatabases]":
+    """Open a sandbox for a project; each lane has its own, and begins nothing more when it is stopped."""
     import shutil
     import sys
 
@@ -353,7 +357,7 @@ def _revision_databases(request: ProjectRequest, lane: int = 0) -> "Iterator[Rev
         url = request.sandbox_url
         sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder)
         with sandbox, Agent(process) as agent:
-            yield RevisionDatabases(project, sandbox, agent, guard=url is not None)
+            yield RevisionDatabases(project, sandbox, agent, guard=url is not None, stop=stop)
 
 
 def analyze(
@@ -393,8 +397,8 @@ def analyze(
         from application.migration.analyze import AnalyzeRevisions
 
         @contextmanager
-        def another(lane: int) -> "Iterator[RevisionTracer]":
-            with _revision_databases(request, lane) as own, closing(tracer_on(own)) as tracer:
+        def another(lane: int, stop: "threading.Event") -> "Iterator[RevisionTracer]":
+            with _revision_databases(request, lane, stop) as own, closing(tracer_on(own)) as tracer:
                 yield tracer
 
         def tracer_on(own: "RevisionDatabases") -> SandboxRevisionTracer:
@@ -464,8 +468,8 @@ def verify(
             file = folder / "certificates.json"
 
         @contextmanager
-        def another(lane: int) -> "Iterator[RevisionProver]":
-            with _revision_databases(request, lane) as own, closing(SandboxRevisionProver(own)) as prover:
+        def another(lane: int, stop: "threading.Event") -> "Iterator[RevisionProver]":
+            with _revision_databases(request, lane, stop) as own, closing(SandboxRevisionProver(own)) as prover:
                 own.history()  # it knows what revisions declare
                 yield prover
 

@@ -1,11 +1,10 @@
 """Analyze revisions: run each in a sandbox, and judge what Postgres reported."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from application.migration.lanes import Count, in_lanes
+from application.migration.lanes import Count, Opener, in_lanes
 from application.migration.ports import RevisionTracer
 from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
@@ -53,7 +52,7 @@ class AnalyzeRevisions:
     """
 
     tracer: RevisionTracer
-    others: Sequence[Callable[[], AbstractContextManager[RevisionTracer]]] = ()
+    others: Sequence[Opener[RevisionTracer]] = ()
 
     def __call__(
         self,

@@ -11,22 +11,28 @@ Worker = TypeVar("Worker")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Opener = Callable[[threading.Event], AbstractContextManager[Worker]]
 FEWEST = 4  # items that pay for another worker, which must get ready first
+
+
+class StoppedError(Exception):
+    """The work of a lane is not wanted any more."""
 
 
 def in_lanes(
     worker: Worker,
-    others: Sequence[Callable[[], AbstractContextManager[Worker]]],
+    others: Sequence[Opener[Worker]],
     items: Sequence[Item],
     work: Callable[[Worker, Item], Result],
 ) -> list[Result]:
     """Do something with each item, and give the results in the order of the items.
 
-    Whatever ends this worker's own lane, Ctrl-C too, ends the others behind the item that they are at.
+    Whatever ends this worker's own lane, Ctrl-C too, ends the others as soon as they notice.
 
     Args:
         worker: Does the first items, in this thread.
-        others: Open more workers, each in a thread of its own, and close them there.
+        others: Open more workers, each in a thread of its own, and close them there. They are given an event: when it
+            is set, nobody waits for their work any more, and they may raise `StoppedError`.
         items: What is worked on; later ones take longer, for a schema grows.
         work: What a worker does with an item.
     """
@@ -39,8 +45,8 @@ def in_lanes(
                 return
             yield work(one, item)
 
-    def opened(open_worker: Callable[[], AbstractContextManager[Worker]], part: Sequence[Item]) -> list[Result]:
-        with open_worker() as one:
+    def opened(open_worker: Opener[Worker], part: Sequence[Item]) -> list[Result]:
+        with open_worker(stop) as one:
             return list(lane(one, part))
 
     with ThreadPoolExecutor(max(1, len(parts) - 1)) as pool:

@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from application.migration.lanes import Count, in_lanes
+from application.migration.lanes import Count, Opener, in_lanes
 from application.migration.ports import CertificateStore, RevisionProver
 from domain.migration.analysis import analyze
 from domain.migration.certificate import Certificate, changed_since, merge, outdated
@@ -50,7 +49,7 @@ class VerifyRevisions:
 
     prover: RevisionProver
     certificates: CertificateStore
-    others: Sequence[Callable[[], AbstractContextManager[RevisionProver]]] = ()
+    others: Sequence[Opener[RevisionProver]] = ()
 
     def __call__(
         self,

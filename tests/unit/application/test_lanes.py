@@ -19,7 +19,7 @@ class Place:
 
 
 @contextmanager
-def second() -> Iterator[Place]:
+def second(_stop: threading.Event) -> Iterator[Place]:
     """Open the second place."""
     yield Place("second")
 
@@ -45,13 +45,14 @@ def test_nothing_gives_nothing() -> None:
 
 
 def test_what_ends_the_first_lane_ends_the_others_and_closes_their_places() -> None:
-    """After Ctrl-C the other lane ends behind its item, and what it opened is closed."""
+    """After Ctrl-C the other lane ends behind its item, and what it opened is closed, knowing why."""
     working, interrupted, closed, done = threading.Event(), threading.Event(), threading.Event(), list[int]()
 
     @contextmanager
-    def another() -> Iterator[Place]:
+    def another(stop: threading.Event) -> Iterator[Place]:
         yield Place("second")
-        closed.set()
+        if stop.is_set():
+            closed.set()
 
     def work(place: Place, item: int) -> None:
         if place.name == "first":

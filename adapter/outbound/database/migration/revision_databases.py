@@ -7,6 +7,7 @@ history starts at once.
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
@@ -28,6 +29,7 @@ from adapter.outbound.database.migration.tracer import (
     Connection,
     ListedRevision,
 )
+from application.migration.lanes import StoppedError
 from application.migration.ports import Sandbox
 from domain.migration.compatibility import ApplicationStatement
 from domain.migration.digest import DataDigest
@@ -94,7 +96,15 @@ class RevisionDatabases:
         agent: Runs them, in the project's own Python.
     """
 
-    def __init__(self, project: Project, sandbox: Sandbox, agent: Agent, *, guard: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        sandbox: Sandbox,
+        agent: Agent,
+        *,
+        guard: bool = False,
+        stop: threading.Event | None = None,
+    ) -> None:
         """Remember.
 
         Args:
@@ -102,11 +112,13 @@ class RevisionDatabases:
             sandbox: Where they run.
             agent: Runs them, in the project's own Python.
             guard: Refuse revisions what reaches beyond their database, such as roles.
+            stop: No job is begun when this is set.
         """
         self.project = project
         self.sandbox = sandbox
         self.agent = agent
         self._guard = guard
+        self._stop = stop
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
         self._entries: dict[str, HistoryEntry] = {}
@@ -236,7 +248,12 @@ class RevisionDatabases:
             revision: As in `AgentJob`.
             stepped: As in `Agent.run`.
             options: More of its attributes, such as `kill_after`.
+
+        Raises:
+            StoppedError: It is not wanted any more.
         """
+        if self._stop is not None and self._stop.is_set():
+            raise StoppedError
         seconds = self.project.statement_timeout
         job = AgentJob(
             config=self.project.config,
