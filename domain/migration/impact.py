@@ -159,9 +159,15 @@ def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedW
     found: list[BlockedWork] = []
     for work in sorted(works, key=lambda one: one.statement):
         emptied = emptied_before(trace, work.statement)
-        held = [window for window in windows if window.covers(work.statement) and window.table not in emptied]
+        # What a concurrent build takes besides lasts an instant: it commits before it begins to work.
+        own = work.statement if is_concurrent(trace.upgrade[work.statement]) else None
+        held = [
+            window
+            for window in windows
+            if window.covers(work.statement) and window.table not in emptied and window.from_statement != own
+        ]
         if held:
-            held.sort(key=lambda window, own=work.table: window.table != own)  # type: ignore[misc]
+            held.sort(key=lambda window, table=work.table: window.table != table)  # type: ignore[misc]
             found.append(BlockedWork(work, tuple(held)))
     return tuple(found)
 
@@ -315,7 +321,9 @@ def _work(
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
     read = statement.scanned.get(table, 0) / statement.count
-    return Work(index, table, WorkKind.SCAN) if rows and read >= rows / 2 else None
+    # That a table without rows was read can be told only of a change that had to look at all of it.
+    looked = table in statement.scanned and table in trace.unfilled and _CHANGES.match(statement.sql)
+    return Work(index, table, WorkKind.SCAN) if (read >= rows / 2 if rows else looked) else None
 
 
 def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, table: str, rows: int) -> Work | None:
@@ -352,11 +360,28 @@ def _written(statement: StatementTrace, counts: RowCounts, rows: int) -> int:
         return 0
     commits = statement.count if statement.transaction is None else statement.transactions
     written = (counts.updated + counts.deleted) // commits
+    if fills_nulls(statement):
+        written *= _NULL_EVERY
     return 0 if commits > 1 and written < rows * _WHOLE else written
 
 
+def fills_nulls(statement: StatementTrace) -> bool:
+    """Tell an UPDATE, or a loop of them in one transaction, that gives a column a value wherever it has none.
+
+    A column that an earlier revision added has none in any row of the target, whatever the sandbox has made up.
+    """
+    looped = statement.transaction is not None and statement.count > 1 and statement.transactions == 1
+    found = (_NULL if looped else _ONLY_NULL).search(statement.sql)
+    return found is not None and re.search(rf'\bSET\b.*(?<!\w){found.group(1)}"?\s*=', statement.sql, _ANY) is not None
+
+
+_ANY = re.IGNORECASE | re.DOTALL
+_NULL = re.compile(r"(\w+)\"?\s+IS\s+NULL\b", _ANY)
+_ONLY_NULL = re.compile(r"^\s*UPDATE\b.*\bWHERE\s+\(?(?:[\w\"]+\.)*\"?(\w+)\"?\s+IS\s+NULL\s*\)?\s*;?\s*$", _ANY)
+_NULL_EVERY = 7  # rows that the sandbox makes up: one of them has no value where it may have none
 _WHOLE = 0.9  # of a table's rows: no batch
 _NO_ROOM = "leaves no room"  # as the filler says it
+_CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
 _COMMITS = re.compile(r"\s*(CALL\b|DO\b.*\bLOOP\b)", re.IGNORECASE | re.DOTALL)  # commits within, batch by batch
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)

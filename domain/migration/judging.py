@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import groupby
 
@@ -148,6 +148,16 @@ def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str
     return named or mine
 
 
+def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
+    """Find the statement of the upgrade that gives a column, table or other object another name, by its text."""
+    pattern = re.compile(
+        rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
+    )
+    if "renames" not in trace.memo:
+        trace.memo["renames"] = [index for index, one in enumerate(trace.upgrade) if _RENAME.search(one.sql)]
+    return next((index for index in trace.memo["renames"] if pattern.search(trace.upgrade[index].sql)), None)
+
+
 def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
     """Read a type of pgvector: its name, and its dimensions or None; None for any other type."""
     found = _VECTOR.search(str(type_name))
@@ -222,7 +232,7 @@ def work_diagnostics(
     items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
     for statement, group in groupby(items, key=lambda item: item.work.statement):
         mine = list(group)
-        does = " and ".join(f"{item.work.kind.value} {item.work.table}" for item in mine)
+        does = _does([item.work for item in mine])
         yield Diagnostic(
             code=code,
             severity=Severity.ERROR,
@@ -234,6 +244,14 @@ def work_diagnostics(
         )
 
 
+def _does(works: Sequence[Work]) -> str:
+    """Say what work a statement does, one table after the other where they are few."""
+    kinds = dict.fromkeys(work.kind for work in works)
+    if len(works) <= _SHOWN + 1:
+        return " and ".join(f"{work.kind.value} {work.table}" for work in works)
+    return " and ".join(f"{kind.value} {listed([work.table for work in works if work.kind is kind])}" for kind in kinds)
+
+
 def label(trace: RevisionTrace, statement: int) -> str:
     """Name a statement in a sentence: its number from 1 and how it begins."""
     words = " ".join(trace.upgrade[statement].sql.split())
@@ -241,8 +259,21 @@ def label(trace: RevisionTrace, statement: int) -> str:
 
 
 def waiting(windows: Iterable[LockWindow], statement: int) -> str:
-    """Say who waits for some locks, and until when."""
-    return " and ".join(dict.fromkeys(_wait(window, statement) for window in windows))
+    """Say who waits for some locks, and until when; of many tables, the first ones and how many more."""
+    by_table: dict[str, list[LockWindow]] = {}
+    for window in windows:
+        by_table.setdefault(window.table, []).append(window)
+    shown = list(by_table) if len(by_table) <= _SHOWN + 1 else list(by_table)[:_SHOWN]
+    said = dict.fromkeys(_wait(window, statement) for table in shown for window in by_table[table])
+    rest = len(by_table) - len(shown)
+    return " and ".join([*said, *([f"so do those of {rest} other tables"] if rest else [])])
+
+
+def listed(tables: Sequence[str]) -> str:
+    """Name some tables; of many, the first ones and how many more."""
+    if len(tables) <= _SHOWN + 2:
+        return ", ".join(tables)
+    return f"{', '.join(tables[:_SHOWN])} and {len(tables) - _SHOWN} other tables"
 
 
 def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
@@ -311,17 +342,20 @@ def _failure(statement: StatementTrace) -> Failure:
         return Failure.EXTENSION
     if re.search(r"cannot have more than \d+ dimensions|column does not have dimensions", message):
         return Failure.DIMENSIONS
-    return Failure.ROWS if state[:2] in {"22", "23"} else Failure.OTHER
+    return Failure.ROWS if state[:2] in {"22", "23"} and state != _PARAMETER else Failure.OTHER
 
 
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
+_PARAMETER = "22023"  # an option that nothing takes, whatever the rows
 _WIDTH = 70
+_SHOWN = 2  # tables that a sentence names when there are many
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
 _EXCEPTION = re.compile(r"[\w.]*")
+_RENAME = _pattern(r"\bRENAME\b")
 _PLACE = re.compile(r"\s*\([^()]*\bline (\d+)\)$")
 # What Python, SQLAlchemy and Alembic say of mistakes, where the name of the exception is not part of the message.
 _ACCIDENT = re.compile(

@@ -6,7 +6,7 @@ from enum import Enum
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import index_table, is_concurrent, is_partitioned
-from domain.migration.judging import added, kept, refuses
+from domain.migration.judging import added, kept, listed, refuses
 from domain.migration.trace import RevisionTrace, StatementTrace
 
 
@@ -69,7 +69,7 @@ def _migration(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[Mig
                 return strategy, f"{strategy.value}: {errors[code].message}"
     if errors:
         return MigrationStrategy.DIRECT, f"direct, once this is mended: {next(iter(errors.values())).message}"
-    locked = ", ".join(trace.locks)
+    locked = listed(list(trace.locks))
     if locked:
         return MigrationStrategy.DIRECT, f"direct: the locks on {locked} stop nobody for long."
     return MigrationStrategy.DIRECT, "direct: no table that existed before is locked."

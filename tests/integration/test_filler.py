@@ -282,6 +282,23 @@ def test_parents_of_the_kind_that_a_child_may_have(empty: psycopg.Connection[Any
     assert 2 * ROWS < filled.tables["public.evaluators"] == _count(empty, "public.evaluators")
 
 
+def test_texts_that_match_patterns(empty: psycopg.Connection[Any]) -> None:
+    """LIKE, SIMILAR TO and regular expressions get texts of their form, different ones where they must be."""
+    empty.execute(r"""
+        CREATE TABLE forms (
+            id text PRIMARY KEY CHECK (id LIKE 'usr\_%'),
+            reference text NOT NULL UNIQUE CHECK (reference ~ '^[A-Z]{3}-[0-9]{4,}$'),
+            card varchar(9) NOT NULL CHECK (card ~ '^\d{4}-\d{4}$'),
+            zip text NOT NULL CHECK (zip ~ '^\d{5}(-\d{4})?$'),
+            iban text NOT NULL CHECK (iban ~* '^[[:alpha:]]{2}\d{2}( ?[a-z0-9]{4})+$'),
+            state text NOT NULL CHECK (state ~ '^(?:draft|live)/[^/]+$'),
+            version text NOT NULL CHECK (version SIMILAR TO 'v[0-9]+.[0-9]+(-beta)?')
+        )
+    """)
+    assert fill(empty, ROWS) == Filled({"public.forms": ROWS}, ())
+    assert _value(empty, "SELECT count(DISTINCT reference) FROM forms") == ROWS
+
+
 def test_checks_on_json_and_on_what_is_generated_from_it(empty: psycopg.Connection[Any]) -> None:
     """Objects get the keys that checks, generated columns and unique indexes look for."""
     empty.execute("""

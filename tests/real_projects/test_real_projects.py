@@ -1,4 +1,4 @@
-"""`migrate analyze` on the whole histories of published projects, each in an environment of its own.
+"""`migrate analyze` and `migrate verify` on the histories of published projects, each in an environment of its own.
 
 Their addresses lead nowhere: what runs, runs in the sandbox. The verdicts that are named here were compared with the
 sources of the revisions.
@@ -144,23 +144,7 @@ def test_history(project: Project, one_server: Server, tmp_path: Path) -> None:
     """
     whole = project.whole or os.environ.get("HEXALEMBIC_REAL_PROJECTS") == "whole"
     wanted = ["base:heads"] if whole else [*project.safe, *project.unsafe]
-    python = environment(project.name)
-    config = tmp_path / "alembic.ini"
-    config.write_text(INI.format(location=project.location, url=f"{project.scheme}:{NOWHERE}"), encoding="utf-8")
-    folder = str(tmp_path)
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", *wanted),
-            *("--config", str(config), "--python", str(python), "--sandbox-url", one_server.url()),
-            *("--rows", str(ROWS), "--format", "json", "--fail-on", "never", *project.options),
-        ],
-        cwd=PROJECT_ROOT,
-        env=process_environment(**{**project.variables, "DATA_DIR": folder, "PHOENIX_WORKING_DIR": folder}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1800,
-    )
+    result = _migrate(project, one_server, tmp_path, "analyze", *wanted, "--fail-on", "never")
     assert result.returncode == 0, result.stderr[-3000:]
     revisions: dict[str, dict[str, Any]] = {each["revision"]: each for each in json.loads(result.stdout)["revisions"]}
     assert len(revisions) == (project.revisions if whole else len(wanted))
@@ -170,6 +154,49 @@ def test_history(project: Project, one_server: Server, tmp_path: Path) -> None:
     verdicts = {name: (each["verdict"], each["reasons"]) for name, each in revisions.items()}
     assert {name: verdicts[name] for name in project.safe} == dict.fromkeys(project.safe, ("safe", []))
     assert {name for name, reason in project.unsafe.items() if reason not in verdicts[name][1]} == set()
+
+
+def test_downgrades_that_are_not_what_they_claim(one_server: Server, tmp_path: Path) -> None:
+    """Of two of mlflow's revisions one cannot be undone, and one leaves a narrower column and another check behind."""
+    (project,) = (each for each in PROJECTS if each.name == "mlflow")
+    result = _migrate(project, one_server, tmp_path, "verify", "89d4b8295536:cfd24bdc0731", "--only", "round-trip")
+    assert result.returncode == 1, result.stderr[-3000:]
+    revisions = {each["revision"]: each for each in json.loads(result.stdout)["revisions"]}
+    fails, silent = revisions["2b4d017a5e9b"], revisions["cfd24bdc0731"]
+
+    assert "cannot drop table registered_models because other objects depend on it" in fails["round_trip"]["failure"]
+    assert [each["code"] for each in fails["diagnostics"]] == ["downgrade-fails"]
+    assert silent["round_trip"]["schema"] == [
+        "constraint public.runs.status is missing",
+        "constraint public.runs.runs_status_check is unexpected",
+        "column public.runs.status: type is character varying(9), expected character varying(20)",
+    ]
+    assert "silent-downgrade" in {each["code"] for each in silent["diagnostics"]}
+
+
+def _migrate(
+    project: Project, server: Server, folder: Path, command: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on a project, in a sandbox of the tests' server."""
+    python = environment(project.name)
+    config = folder / "alembic.ini"
+    config.write_text(INI.format(location=project.location, url=f"{project.scheme}:{NOWHERE}"), encoding="utf-8")
+    variables = {**project.variables, "DATA_DIR": str(folder), "PHOENIX_WORKING_DIR": str(folder)}
+    if command == "verify":
+        arguments = (*arguments, "--certificates", str(folder / "certificates.json"))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "adapter.inbound.cli.migrate", command, *arguments),
+            *("--config", str(config), "--python", str(python), "--sandbox-url", server.url()),
+            *("--rows", str(ROWS), "--format", "json", *project.options),
+        ],
+        cwd=PROJECT_ROOT,
+        env=process_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
+    )
 
 
 def _not_run(revisions: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,8 +1,11 @@
 """The analysis as SARIF 2.1.0, which code scanning reads (OASIS Standard, 27 March 2020)."""
 
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from adapter.outbound.report.places import from_repository
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -10,9 +13,13 @@ from domain.migration.diagnostic import Diagnostic, Severity
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
-def render(report: AnalysisReport) -> str:
-    """Write a log with one run."""
-    results = [_result(analysis, diagnostic) for analysis in report.revisions for diagnostic in analysis.diagnostics]
+def render(report: AnalysisReport, project: Path) -> str:
+    """Write a log with one run; files as seen from the root of the repository."""
+    results = [
+        _result(analysis, diagnostic, from_repository(analysis.trace.path, project))
+        for analysis in report.revisions
+        for diagnostic in analysis.diagnostics
+    ]
     rules = sorted({result["ruleId"] for result in results})
     driver = {"name": "migrate analyze", "rules": [{"id": rule} for rule in rules]}
     return json.dumps(
@@ -26,10 +33,10 @@ def render(report: AnalysisReport) -> str:
     )
 
 
-def _result(analysis: RevisionAnalysis, diagnostic: Diagnostic) -> dict[str, Any]:
+def _result(analysis: RevisionAnalysis, diagnostic: Diagnostic, path: str) -> dict[str, Any]:
     location = {
         "physicalLocation": {
-            "artifactLocation": {"uri": analysis.trace.path},
+            "artifactLocation": {"uri": quote(path)},
             "region": {"startLine": analysis.line_of(diagnostic)},
         }
     }

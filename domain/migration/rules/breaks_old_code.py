@@ -2,8 +2,8 @@
 
 The statements are made from the schema before: a SELECT with explicit columns, INSERTs, an UPDATE of each column and a
 DELETE for every table. Other rules explain what is gone, renamed or required; this one says what else breaks: a trigger
-that refuses, a type that reads no such value. The safe way changes what the code sends first, and the schema
-afterwards:
+that refuses, a type that reads no such value, a sequence that starts again, a constraint that a default breaks. The
+safe way changes what the code sends first, and the schema afterwards:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 

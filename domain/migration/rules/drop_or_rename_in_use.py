@@ -21,6 +21,7 @@ from domain.migration.judging import (
     execute,
     names_of,
     removed,
+    renamed_by,
     schema_argument,
     split,
     statement_of,
@@ -99,14 +100,8 @@ def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
 
 
 def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
-    """Tell a rename from a drop by a new object whose name a statement says after RENAME."""
-    for candidate in added(trace, kind):
-        new = re.escape(bare(candidate))
-        pattern = re.compile(rf"\bRENAME\b.*\bTO\s+\"?{new}\"?\s*;?\s*$", re.IGNORECASE | re.DOTALL)
-        own = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
-        if any(pattern.search(statement.sql) and own.search(statement.sql) for statement in trace.upgrade):
-            return candidate
-    return None
+    """Tell a rename from a drop by a new object to which a statement renames it."""
+    return next((new for new in added(trace, kind) if renamed_by(trace, name, new) is not None), None)
 
 
 def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | None:

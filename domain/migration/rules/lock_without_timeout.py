@@ -9,7 +9,7 @@ and writers wait as well, for as long as that query runs. The safe way limits th
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import blocking_tables
+from domain.migration.judging import blocking_tables, listed
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -46,7 +46,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         SEVERITY,
         min(waits),
         tables[0],
-        f"The locks on {', '.join(tables)} are waited for without a lock_timeout: behind one long query, everybody "
+        f"The locks on {listed(tables)} are waited for without a lock_timeout: behind one long query, everybody "
         "else waits, too.",
         "Set a lock_timeout of a few seconds, and try again when it strikes.",
         "op.execute(\"SET LOCAL lock_timeout = '2s'\")\n",

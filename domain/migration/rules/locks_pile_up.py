@@ -8,7 +8,7 @@ transaction, for each table, or a commit in between.
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import blocking_tables
+from domain.migration.judging import blocking_tables, listed
 from domain.migration.rule import ORDERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -49,7 +49,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement,
                 new[0],
-                f"Statement {statement + 1} locks {', '.join(new)} while {', '.join(tables)} is locked already; both "
+                f"Statement {statement + 1} locks {listed(new)} while {listed(tables)} is locked already; both "
                 f"stay locked until the transaction ends with statement {window.to_statement + 1}.",
                 "Give each table a revision of its own, or commit in between.",
             )

@@ -7,12 +7,13 @@ upgrade did not make destroys it. The safe way keeps the values until nobody can
         raise NotImplementedError("users.name was dropped with its values; restore the backup")
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.impact import truncated
-from domain.migration.judging import attributes, names_of, refuses, split
+from domain.migration.judging import attributes, bare, names_of, refuses, split
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import ObjectKey
 from domain.migration.statistics import Statistics
@@ -86,12 +87,18 @@ def _objects(trace: RevisionTrace) -> Mapping[ObjectKey, object]:
 
 
 def _is_overwritten(trace: RevisionTrace, table: str, change: DataChange) -> bool:
-    """Tell a value that an UPDATE of the upgrade put in the place of a made-up one: it may have been meant to be."""
+    """Tell a value that an UPDATE of the upgrade put in the place of a made-up one: it may have been meant to be.
+
+    What the downgrade writes, or stores as another type, it changes itself.
+    """
+    own = re.compile(rf"(?<!\w){re.escape(bare(change.subject))}(?!\w)")
     types = {attributes(state, "column", change.subject).get("type") for state in (trace.before, trace.after)}
     return (
         change.kind is DataChangeKind.VALUES_CHANGED
         and len(types) == 1
-        and not any(table in statement.rows for statement in trace.downgrade or ())
+        and not any(
+            table in one.rows or (table in one.rewritten and own.search(one.sql)) for one in trace.downgrade or ()
+        )
     )
 
 

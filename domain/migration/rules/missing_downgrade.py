@@ -10,6 +10,7 @@ way is to undo it, or to refuse:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.judging import listed
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import compare
 from domain.migration.statistics import Statistics
@@ -38,5 +39,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         {table for one in trace.upgrade for table, rows in one.rows.items() if rows.total and table in trace.tables}
     )
     if written:
-        message = f"The downgrade does nothing: the rows that the upgrade wrote in {', '.join(written)} stay."
+        message = f"The downgrade does nothing: the rows that the upgrade wrote in {listed(written)} stay."
         yield Diagnostic(CODE, Severity.WARNING, None, written[0], message, advice)

@@ -8,12 +8,14 @@ failure at the end loses all the work. The safe way works in batches that commit
             "UPDATE users SET name = email WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 1000)"
         )).rowcount:
             pass
+
+An UPDATE of all rows where a column is NULL counts as one of most rows: after the column was added, none has a value.
 """
 
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import last_statements, unbatched_writes
+from domain.migration.impact import fills_nulls, last_statements, unbatched_writes
 from domain.migration.judging import attributes, label, names_of, split
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -45,13 +47,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         until = (
             "until it has finished" if end == work.statement else f"until the transaction ends with statement {end + 1}"
         )
+        rows = "all rows without a value" if fills_nulls(trace.upgrade[work.statement]) else "most rows"
         yield Diagnostic(
             CODE,
             SEVERITY,
             work.statement,
             work.table,
-            f"{label(trace, work.statement)} writes most rows of {work.table} in one transaction; other writers of "
-            f"these rows wait {until}.",
+            f"{label(trace, work.statement)} writes {rows} of {work.table} in one transaction; other writers of these "
+            f"rows wait {until}.",
             "Write them in batches, each in a transaction of its own.",
             _fix(trace, work.table),
         )

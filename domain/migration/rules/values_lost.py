@@ -1,8 +1,10 @@
 """The upgrade itself throws values away: a table is emptied, or a table or column is made anew under its old name.
 
-TRUNCATE, a DELETE of all rows, DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column: the
-code that ran before finds what it names, but nothing in it. A downgrade that refuses is honest about that, and does not
-bring the values back. The safe way keeps the old values beside the new ones until nobody wants them:
+TRUNCATE, a DELETE of all rows, DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, a new
+column or table that takes the name of one that was renamed: the code that ran before finds what it names, but nothing
+in it. A downgrade that refuses is honest about that, and does not bring the values back. A table that is dropped for a
+copy of its rows loses what others write between the copy and the drop, unless a lock or a trigger prevents it. The safe
+way keeps the old values beside the new ones until nobody wants them:
 
     op.add_column("users", sa.Column("name_new", sa.Text()))
     # Next revisions: fill it in batches, let the code use it, drop the old one last.
@@ -11,11 +13,24 @@ A revision that does this when nobody uses the values any more says so with a li
 then this is a warning.
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import truncated
-from domain.migration.judging import attributes, execute, kept, split, statement_of, suffixed
+from domain.migration.impact import is_big, lock_windows, truncated
+from domain.migration.judging import (
+    added,
+    attributes,
+    bare,
+    execute,
+    kept,
+    label,
+    names_of,
+    renamed_by,
+    split,
+    statement_of,
+    suffixed,
+)
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -38,7 +53,7 @@ GOOD = Example(
 )
 
 
-def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Find tables and columns that are still there and have lost what was in them."""
     if trace.after is None:
         return
@@ -56,6 +71,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             else "Keep them beside the new ones until nobody wants them, or say `Phase: contract` in the docstring.",
             _fix(trace, name) if kind == "column" else None,
         )
+    yield from _unguarded_copies(trace, statistics)
 
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
@@ -67,11 +83,76 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
             if not _filled_after(trace, table, statement):
                 yield "table", table, statement
             continue
+        replaced = _replaced_by(trace, "table", table)
+        if replaced is not None and not _filled_after(trace, table, 0):
+            yield "table", table, replaced
+            continue
         for column in kept(trace, "column"):
             if split(column)[0] == table and not attributes(trace.before, "column", column).get("generated"):
                 dropped = _dropped_by(trace, "table column", column)
                 if dropped is not None and not _filled_after(trace, table, dropped):
                     yield "column", column, dropped
+                replaced = _replaced_by(trace, "column", column)
+                if replaced is not None and not _filled_after(trace, table, 0):
+                    yield "column", column, replaced
+
+
+def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    """Find the statement that renames something whose name a new thing has in the end.
+
+    What the old one belongs to now, as a partition to its parent, has its rows.
+    """
+    if attributes(trace.after, kind, name).get("generated"):
+        return None
+    for other in added(trace, kind):
+        parents = attributes(trace.after, kind, other).get("parents")
+        if split(other)[0] != split(name)[0] or (isinstance(parents, tuple) and name in parents):
+            continue
+        statement = renamed_by(trace, name, other)
+        if statement is not None and not any(
+            renamed_by(trace, one, name) is not None for one in _beside(trace, kind, name)
+        ):
+            return statement
+    return None
+
+
+def _beside(trace: RevisionTrace, kind: str, name: str) -> list[str]:
+    """Name what was there before in the same table or schema: its values were made by somebody."""
+    return [one for one in names_of(trace.before, kind) if one != name and split(one)[0] == split(name)[0]]
+
+
+def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find tables that were copied while others could write them, and dropped for the copy."""
+    for table in kept(trace, "table"):
+        dropped = _dropped_by(trace, "table", table)
+        rows = trace.tables[table].rows if table in trace.tables else 0
+        if dropped is None or not rows or not is_big(trace, statistics, table) or _mirrored(trace, table, dropped):
+            continue
+        held = [window for window in lock_windows(trace) if window.table == table and window.blocks_writes]
+        for index, statement in enumerate(trace.upgrade[:dropped]):
+            copies = statement.scanned.get(table, 0) >= rows / 2 and any(
+                name not in trace.tables and counts.inserted for name, counts in statement.rows.items()
+            )
+            if copies and not any(window.covers(index) and window.covers(dropped) for window in held):
+                yield Diagnostic(
+                    CODE,
+                    SEVERITY,
+                    dropped,
+                    table,
+                    f"{label(trace, dropped)} drops the table that {label(trace, index)} has copied: what others write "
+                    f"to {table} in between is lost.",
+                    "Let ALTER TABLE change the table where it is; else let a trigger write both until the names are "
+                    "exchanged.",
+                )
+                break
+
+
+def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:
+    """Tell whether a trigger of the table's could write the copy, too."""
+    trigger = re.compile(
+        rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){re.escape(bare(table))}(?!\w)", re.DOTALL | re.IGNORECASE
+    )
+    return any(trigger.search(statement.sql) for statement in trace.upgrade[:before])
 
 
 def _emptied_by(trace: RevisionTrace, table: str) -> int | None:

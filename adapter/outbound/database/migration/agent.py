@@ -67,6 +67,7 @@ _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; c
 _TRANSACTION_COMMAND = re.compile(
     r"\s*(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b", re.IGNORECASE
 )
+_FURTHER = re.compile(r";\s*\S")  # another command in the same text
 _END = re.compile(r"\s*(commit|end|rollback|abort)\b", re.IGNORECASE)
 _SAVEPOINT = re.compile(
     r"\s*(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*", re.IGNORECASE
@@ -834,7 +835,9 @@ class Tracer:
             return
         self._end_loop()
         outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
-        if _SETTING.match(sql) or outside:
+        if outside and _FURTHER.search(sql):
+            self._observed(run, session, report, execute)
+        elif _SETTING.match(sql) or outside:
             self._plain(run, session, report, execute)
         elif not (session.autocommit or self._ended) or session.in_block():
             self._inside(run, session, report, execute)
@@ -959,6 +962,10 @@ class Tracer:
         else:
             return
         report["cannot_run_in_transaction"] = True
+        self._observed(run, session, report, execute)
+
+    def _observed(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute what begins and ends transactions itself, while the parent looks at it from a second session."""
         session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
         before = session.probe(_PROBE_TOTAL)
         known = self._known(run, session, before["pid"])

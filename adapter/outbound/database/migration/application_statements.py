@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg import sql
@@ -27,6 +27,10 @@ DECLARE
     job record;
     state text;
     message text;
+    in_schema text;
+    in_table text;
+    by_constraint text;
+    columns jsonb;
     errors jsonb := '[]';
 BEGIN
     FOR job IN
@@ -49,9 +53,20 @@ BEGIN
             EXECUTE job.run;
             RAISE EXCEPTION USING ERRCODE = 'HX000';
         EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, in_schema = SCHEMA_NAME,
+                in_table = TABLE_NAME, by_constraint = CONSTRAINT_NAME;
             IF state <> 'HX000' THEN
-                errors := errors || jsonb_build_array(jsonb_build_array(job.number, state, message));
+                SELECT jsonb_agg(a.attname) INTO columns
+                  FROM (SELECT conrelid, conkey FROM pg_catalog.pg_constraint WHERE conname = by_constraint
+                        UNION ALL
+                        SELECT i.indrelid, i.indkey::int2[]
+                          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+                         WHERE c.relname = by_constraint AND 0 <> ALL (i.indkey::int2[])) k (relation, numbers)
+                  JOIN pg_catalog.pg_class c ON c.oid = k.relation AND c.relname = in_table
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = in_schema
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.numbers);
+                errors := errors || jsonb_build_array(
+                    jsonb_build_array(job.number, state, message, coalesce(columns, '[]')));
             END IF;
         END;
         IF job.prepare IS NOT NULL THEN
@@ -65,7 +80,6 @@ BEGIN
 END $$
 """
 _ANEW = -1  # a statement that is prepared for this one time
-_UNIQUE = "23505"
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
 _RELATIONS = """
@@ -104,6 +118,12 @@ class _Relation:
         return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
 
+class _Error(NamedTuple):
+    sqlstate: str
+    message: str
+    columns: tuple[str, ...]  # of the constraint that refused it, where one did
+
+
 class ApplicationStatements:
     """Statements that run on a database now, ready to be tried again after its schema has changed.
 
@@ -125,7 +145,7 @@ class ApplicationStatements:
         self._connection = _connect(url)
         self._rooms: dict[ApplicationStatement, str] = {}
         self._calls: dict[ApplicationStatement, str] = {}
-        self._drawing: set[ApplicationStatement] = set()
+        self._given: dict[ApplicationStatement, Sequence[str]] = {}
         self.untried: dict[str, str] = {}
         self._planned: set[ApplicationStatement] = set()
         self.statements = self._running([*self._made(), *recorded])
@@ -147,7 +167,7 @@ class ApplicationStatements:
             now = self._errors(fresh, self.statements)
         before = self._errors(self._connection, self.statements, prepared=True)
         # A sequence that starts again first draws the key of the row that was taken away, then one that is there.
-        again = {number: error for number, error in before.items() if self._draws_twice(number, error[0])}
+        again = {number: error for number, error in before.items() if self._refuses_defaults(number, error)}
         now = {**again, **now}
         broken = [self._broken(number, error) for number, error in now.items()]
         broken += [
@@ -162,15 +182,18 @@ class ApplicationStatements:
         broken = (self._broken(number, error) for number, error in errors.items())
         return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried)
 
-    def _broken(self, number: int, error: tuple[str, str], *, when_prepared: bool = False) -> BrokenStatement | None:
-        state, message = error
-        if not breaks(state) and not self._draws_twice(number, state):
+    def _broken(self, number: int, error: _Error, *, when_prepared: bool = False) -> BrokenStatement | None:
+        if not breaks(error.sqlstate) and not self._refuses_defaults(number, error):
             return None
-        return BrokenStatement(self.statements[number], message, state, when_prepared)
+        return BrokenStatement(self.statements[number], error.message, error.sqlstate, when_prepared)
 
-    def _draws_twice(self, number: int, state: str) -> bool:
-        """Tell whether an INSERT that leaves its key to a default got one that is there."""
-        return state == _UNIQUE and self.statements[number] in self._drawing
+    def _refuses_defaults(self, number: int, error: _Error) -> bool:
+        """Tell whether a constraint refuses an INSERT for nothing that the INSERT gives.
+
+        A sequence then draws a key that is there, or a default is not what a new constraint wants.
+        """
+        given = self._given.get(self.statements[number])
+        return given is not None and bool(error.columns) and not {*error.columns} & {*given}
 
     def _made(self) -> Iterator[ApplicationStatement]:
         for row in self._connection.execute(_RELATIONS).fetchall():
@@ -193,8 +216,7 @@ class ApplicationStatements:
         room_text = room.as_string()
         for statement, given in _inserts(relation, row):
             self._rooms[statement] = room_text
-            if relation.key and not {*relation.key} & {*given}:
-                self._drawing.add(statement)
+            self._given[statement] = given
             yield statement
         yield from _changes(relation, row, key, each_column=self._each_column)
 
@@ -213,8 +235,8 @@ class ApplicationStatements:
         errors = self._errors(self._connection, candidates)
         self._planned = {
             candidates[number]
-            for number, (state, _) in errors.items()
-            if candidates[number].recorded and state[:2] in _OF_VALUES
+            for number, error in errors.items()
+            if candidates[number].recorded and error.sqlstate[:2] in _OF_VALUES
         }
         again = [one for number, one in enumerate(candidates) if number not in errors or one in self._planned]
         if self._planned:
@@ -224,8 +246,8 @@ class ApplicationStatements:
 
     def _errors(
         self, connection: psycopg.Connection[Any], statements: Sequence[ApplicationStatement], *, prepared: bool = False
-    ) -> dict[int, tuple[str, str]]:
-        """Run statements, each rolled back, and give SQLSTATE and message of those that fail, by their numbers."""
+    ) -> dict[int, _Error]:
+        """Run statements, each rolled back, and give the errors of those that fail, by their numbers."""
         jobs = [self._job(number, statement, prepared=prepared) for number, statement in enumerate(statements)]
         try:
             with connection.transaction(force_rollback=True):
@@ -234,7 +256,8 @@ class ApplicationStatements:
                 row = connection.execute("SELECT current_setting('hexalembic.errors')").fetchone()
         except psycopg.OperationalError:  # the revision has ended all sessions, this one too
             return {}
-        return {number: (state, message) for number, state, message in json.loads(row[0] if row else "[]")}
+        found = json.loads(row[0] if row else "[]")
+        return {number: _Error(state, message, tuple(columns)) for number, state, message, columns in found}
 
     def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, str | None]:
         name = f"hexalembic_{number if prepared else _ANEW}"

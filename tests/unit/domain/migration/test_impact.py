@@ -6,7 +6,7 @@ from domain.migration.impact import WorkKind, blocked_work, lock_windows, unbatc
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
-from domain.migration.trace import RowCounts, fold
+from domain.migration.trace import RowCounts, TableFacts, fold
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, index, revision, step, table, updated
 
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
@@ -119,6 +119,25 @@ def test_a_loop_in_one_transaction_is_a_bulk_write() -> None:
     """Rows stay locked until the commit, however many statements wrote them."""
     (folded,) = fold([step("UPDATE … WHERE id = %s", 1, rows=updated(1))] * 2000)
     assert unbatched_writes(revision(folded), Statistics.unknown())
+
+
+def test_a_table_that_could_not_be_filled_was_read_all_the_same() -> None:
+    """Of no rows none was read, but a change that looked at the table would have read them; a SELECT may not."""
+    empty = {USERS: TableFacts(0, 0)}
+    check = step("ALTER TABLE users ADD CHECK (id > 0)", 1, EXCLUSIVE, scanned={USERS: 0})
+    (item,) = blocked_work(revision(check, tables=empty, unfilled={USERS: "no value found"}), Statistics.unknown())
+    assert item.work.kind is WorkKind.SCAN
+    assert not blocked_work(revision(check, tables=empty), Statistics.unknown())
+    select = replace(check, sql="SELECT * FROM users")
+    assert not blocked_work(revision(select, tables=empty, unfilled={USERS: "no value found"}), Statistics.unknown())
+
+
+def test_a_concurrent_build_holds_no_strong_lock_while_it_works() -> None:
+    """REINDEX CONCURRENTLY of a partitioned table takes SHARE on each partition to list them, and commits."""
+    build = step("REINDEX TABLE CONCURRENTLY users", None, LockMode.SHARE, indexes_built=("public.ix",))
+    after = {**BASE, **index("ix", USERS)}
+    assert not blocked_work(revision(build, after=after), Statistics.unknown())
+    assert blocked_work(revision(replace(build, sql="REINDEX TABLE users"), after=after), Statistics.unknown())
 
 
 def test_partitioned_parents_have_no_rows_of_their_own() -> None:

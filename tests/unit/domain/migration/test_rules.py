@@ -17,6 +17,7 @@ from domain.migration.trace import RevisionTrace, RowCounts, TableFacts
 from tests.unit.domain.migration.traces import (
     BASE,
     ORDERS,
+    TABLES,
     USERS,
     Objects,
     changed,
@@ -69,6 +70,21 @@ def test_blocking_index_build() -> None:
     assert "CREATE INDEX CONCURRENTLY ix ON public.users" in str(found.fix)
     concurrent = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), scanned={USERS: 2000})
     assert codes(revision(replace(concurrent, lock_timeout="0"), after=IX)) == {}
+
+
+def test_a_sentence_names_few_of_many_tables() -> None:
+    """Of a dozen tables that are locked meanwhile, the first ones are named, and the others are counted."""
+    names = [f"public.t{number:02}" for number in range(12)]
+    locks = dict.fromkeys(names, EXCLUSIVE)
+    trace = revision(
+        step("LOCK TABLE t00, t01", locks=locks),
+        step("UPDATE users SET email = ''", rows=updated()),
+        tables={name: TableFacts(2000, 100_000) for name in (*names, USERS)},
+    )
+    message = said(trace, "schema-and-data-together").message
+    assert "reads and writes of public.t00 wait" in message
+    assert "public.t02" not in message
+    assert message.endswith("and so do those of 10 other tables.")
 
 
 def test_an_index_on_a_small_or_new_table_blocks_nobody() -> None:
@@ -451,6 +467,61 @@ def test_a_table_that_is_swapped_for_its_copy_has_lost_nothing() -> None:
     refused: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
     assert "values-lost" not in codes(revision(copy, drop, step("ALTER TABLE users_new RENAME TO users"), **refused))
     assert codes(revision(drop, step("CREATE TABLE users ()"), **refused))["values-lost"] == "error"
+
+
+def test_a_copy_that_nobody_guards_loses_what_others_write_meanwhile() -> None:
+    """Rows that come between the copy and the drop are in neither, unless writes wait or a trigger writes both."""
+    copy = step("INSERT INTO new", scanned={USERS: 2000}, rows={"public.new": RowCounts(inserted=2000)})
+    drop = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USERS))
+    refused: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
+    found = said(revision(copy, drop, **refused), "values-lost")
+    assert (found.severity, found.statement) == (Severity.ERROR, 1)
+    assert "what others write to public.users in between is lost" in found.message
+    trigger = step("CREATE TRIGGER both AFTER INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION both()", 1)
+    for first in (step("LOCK TABLE users IN SHARE MODE", 1, SHARE), trigger):
+        assert "values-lost" not in codes(revision(first, copy, drop, **refused))
+    assert "values-lost" not in codes(revision(copy, drop, tables={ORDERS: TABLES[ORDERS]}, **refused))
+
+
+def test_a_new_column_under_the_name_of_one_that_was_renamed() -> None:
+    """The code finds the name, and NULL: the values are in a column that it does not know."""
+    after = {**BASE, **column(f"{USERS}.name_old")}
+    swap = (
+        step("ALTER TABLE users ADD COLUMN name_new text", 1),
+        step("ALTER TABLE users RENAME name TO name_old", 1),
+        step('ALTER TABLE users RENAME COLUMN name_new TO "name"', 1),
+    )
+    assert codes(revision(*swap, after=after)) == {"values-lost": "error"}
+    assert said(revision(*swap, after=after), "values-lost").statement == 1
+    filled = step("UPDATE users SET name_new = name", None, rows=updated(), count=10)
+    assert codes(revision(swap[0], filled, *swap[1:], after=after)) == {}
+    before = {**BASE, **column(f"{USERS}.name_new")}
+    assert "values-lost" not in codes(revision(*swap[1:], before=before, after=after))
+
+
+def test_a_new_table_under_the_name_of_one_that_was_renamed() -> None:
+    """The code finds the name, and no rows; as a partition of the new table, the old one keeps them readable."""
+    swap = step("ALTER TABLE users RENAME TO users_2025", 1), step("CREATE TABLE users (LIKE users_2025)", 1)
+    assert codes(revision(*swap, after={**BASE, **table("public.users_2025")})) == {"values-lost": "error"}
+    assert codes(revision(*swap, after={**BASE, **table("public.users_2025", parents=(USERS,))})) == {}
+
+
+def test_a_backfill_of_nulls_writes_most_rows_of_the_target() -> None:
+    """Made-up rows have few NULLs; in the target a column that was added has nothing else. Batches stay batches."""
+    rows = {USERS: RowCounts(updated=285)}
+    for text in (
+        "UPDATE users SET name = 'a' WHERE name IS NULL",
+        'UPDATE users SET "name"=$1 WHERE users."name" IS NULL',
+    ):
+        found = said(revision(step(text, rows=rows)), "unbatched-write")
+        assert "writes all rows without a value of public.users" in found.message
+    batch = "UPDATE users SET name = 'a' WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 500)"
+    assert codes(revision(step(batch, None, rows=rows))) == {}
+    assert codes(revision(step(batch, None, rows=rows, count=2))) == {}
+    assert codes(revision(step(batch, rows=rows, count=2, transactions=2))) == {}
+    assert codes(revision(step(batch, rows=rows, count=2))) == {"unbatched-write": "error"}
+    for other in ("DELETE FROM users WHERE name IS NULL", "UPDATE users SET email = 'a' WHERE name IS NULL"):
+        assert "unbatched-write" not in codes(revision(step(other, rows=rows)))
 
 
 def test_duplicate_index() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from adapter.outbound.database.migration.filler.catalog import Column, Schema, Type
+from adapter.outbound.database.migration.filler.patterns import matching
 from adapter.outbound.database.migration.filler.quoting import literal
 from adapter.outbound.database.migration.filler.values import (
     LONG,
@@ -29,6 +30,7 @@ def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> 
     strings, numbers = literals_in(definitions)
     yield default_values(schema, column.type, column.modifier, texts)
     if kind.name in TEXTS:
+        yield from matching(definitions)
         yield from _text_candidates(modifier - 4 if modifier > 0 else 0, numbers)
     elif kind.name in NUMBERS:
         yield from _number_candidates(kind.name, numbers + [float(each) for each in strings if _is_number(each)])

@@ -13,9 +13,22 @@ from adapter.outbound.database.migration.filler.inserting import insert, insert_
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
 from adapter.outbound.database.migration.filler.planning import make_plan
 from adapter.outbound.database.migration.filler.quoting import literal
+from adapter.outbound.database.migration.filler.values import NULL
 
 _ENOUGH = 2_000  # rows of a table that is only referred to
 _MOST_PARENTS = 10  # times as many rows as were asked for
+_MORE = 10  # one of so many: the rows that are added for columns that no row has a value in
+
+# ANALYZE follows on each filling: it has seen no values in these.
+_EMPTY_COLUMNS = """
+SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
+  AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND NOT a.atthasdef AND a.attgenerated = ''
+  AND (s.attname IS NULL OR s.null_frac = 1)
+ORDER BY a.attrelid, a.attnum
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,11 @@ class Filled:
 
 
 def fill(
-    connection: psycopg.Connection[Any], rows: int = 2000, only: Collection[str] | None = None, texts_as: str = ""
+    connection: psycopg.Connection[Any],
+    rows: int = 2000,
+    only: Collection[str] | None = None,
+    texts_as: str = "",
+    settled: Collection[str] = (),
 ) -> Filled:
     """Fill each table of the user's schemas up to so many rows, parents first, and analyze them.
 
@@ -58,6 +75,9 @@ def fill(
         only: Qualified names of the tables to fill; those that they refer to get up to 2,000 rows. None for all.
         texts_as: A type that the values of text columns shall be readable as, such as `json` or `integer`, where
             nothing else is asked of them: a revision may convert them. A name that is no type changes nothing.
+        settled: Columns, as schema.table.column, that have been there for some revisions. Where one is NULL in every
+            row of a table that has enough, a tenth more rows have values in it, if they can: without a value nobody
+            sees what is lost with a column.
 
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
@@ -65,13 +85,16 @@ def fill(
     with connection.transaction():
         found = rows_of(connection, TABLES)
         full = _full(connection, found, rows)
-        if all(each["oid"] in full for each in found if only is None or each["name"] in only):
+        empty = _without_values(connection, found, full, settled) if settled and rows else {}
+        if not empty and all(each["oid"] in full for each in found if only is None or each["name"] in only):
             return Filled({}, ())
         schema = read_schema(connection, found, texts_as)
     session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection))
     _fill_all(
         session, _needed(schema, only), {each.oid for each in schema.tables.values() if each.name in (only or ())}
     )
+    for oid, columns in empty.items():
+        _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE))
     _analyze(session)
     return Filled(session.added, tuple(FillProblem(table, reason) for table, reason in session.problems.items()))
 
@@ -83,6 +106,45 @@ def _full(connection: psycopg.Connection[Any], tables: Sequence[Mapping[str, Any
         for each in tables
     ]
     return {oid for (oid,) in connection.execute(" UNION ALL ".join(counts).encode())} if counts else set()
+
+
+def _without_values(
+    connection: psycopg.Connection[Any],
+    tables: Sequence[Mapping[str, Any]],
+    full: Collection[int],
+    settled: Collection[str],
+) -> dict[int, set[int]]:
+    """Find those columns of full tables that are NULL in every row."""
+    columns: dict[int, dict[int, str]] = {}
+    for oid, number, column in connection.execute(_EMPTY_COLUMNS, (list(full), list(settled))):
+        columns.setdefault(oid, {})[number] = column
+    queries = [
+        f"SELECT {each['oid']}::int8, {number} WHERE NOT EXISTS (SELECT FROM {each['sql']} WHERE {column} IS NOT NULL)"
+        for each in tables
+        for number, column in columns.get(each["oid"], {}).items()
+    ]
+    found: dict[int, set[int]] = {}
+    for oid, number in connection.execute(" UNION ALL ".join(queries).encode()) if queries else ():
+        found.setdefault(oid, set()).add(number)
+    return found
+
+
+def _give_values(session: Session, table: Table, columns: Collection[int], more: int) -> None:
+    """Add rows that have values in some columns, where there are values and room for such rows."""
+    wanted = session.rows
+    try:
+        with session.connection.transaction():
+            have = int(session.one(f"SELECT count(*) FROM {table.sql}"))
+            session.rows = have + more
+            plan = make_plan(session, table, table.foreign_keys, (), ())
+            if any(number in plan.fixed or plan.values.get(number, NULL) != NULL for number in columns):
+                insert(session, plan, have, session.rows)
+            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.sql}")) - have
+    except (CannotFillError, psycopg.Error):
+        if session.connection.closed:
+            raise
+    finally:
+        session.rows = wanted
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
