@@ -1,8 +1,12 @@
 """Columns that came after the rows get values on demand, so that what is lost with them is seen."""
 
 import psycopg
+import pytest
 
+from adapter import bootstrap
 from adapter.outbound.database.migration.filler import Filled, fill
+from tests.conftest import Server
+from tests.history import History
 
 ROWS = 60
 SETTLED = ("public.people.note", "public.people.team_id", "public.people.n", "public.flags.note")
@@ -40,3 +44,27 @@ def test_a_column_that_has_to_be_null_stays_so(empty_url: str) -> None:
 
     assert [each.problems for each in found] == [(), ()]
     assert counts == (2, 2)
+
+
+@pytest.mark.parametrize("only", ["round-trip", "round-trip,compat"])
+@pytest.mark.parametrize("wanted", ["base:heads", "r7"])
+def test_values_of_a_column_that_came_later_are_missed(
+    server: Server, history: History, wanted: str, only: str
+) -> None:
+    """A revision that drops a column is lossy, though rows were there before the column, by whatever way one comes."""
+    history.add("r1", None, 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY)")', 'op.drop_table("people")')
+    history.add("r2", "r1", 'op.add_column("people", sa.Column("note", sa.Text()))', 'op.drop_column("people", "note")')
+    history.add("r3", "r2", 'op.add_column("people", sa.Column("n", sa.Integer()))', 'op.drop_column("people", "n")')
+    for n in (4, 5, 6):
+        history.add(f"r{n}", f"r{n - 1}", "pass")
+    history.add("r7", "r6", 'op.drop_column("people", "note")', 'op.add_column("people", sa.Column("note", sa.Text()))')
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), rows=ROWS)
+    asked = bootstrap.VerificationRequest(wanted, only, certificates=history.folder.parent / "certificates.json")
+    report = bootstrap.verify(request, asked, lambda *_: None)
+    lost = {
+        proof.analysis.trace.revision: [one.message for one in proof.diagnostics if one.code == "undeclared-loss"]
+        for proof in report.proofs
+    }
+
+    assert {name for name, messages in lost.items() if messages} == {"r7"}
+    assert "public.people.note: all" in lost["r7"][0]

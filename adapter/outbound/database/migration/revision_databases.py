@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.database.migration.digester import digest
-from adapter.outbound.database.migration.filler import fill
+from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
 from adapter.outbound.database.migration.tracer import (
@@ -73,14 +73,25 @@ class RevisionDatabase:
         url: Where it is.
         applied: The revisions that it has.
         unfilled: Tables that got fewer rows than asked for, with the reason.
+        columns: The columns that it had when it was filled last; None before it was.
+        young: Those of them that came after the rows, and how many revisions ago.
     """
 
     url: str
     applied: frozenset[str]
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    columns: frozenset[str] | None = None
+    young: Mapping[str, int] = field(default_factory=dict)
 
 
 _LOOK_BACK = 3  # revisions: a column is added, filled and made NOT NULL in about so many
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname || '.' || a.attname
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND a.attnum > 0 AND NOT a.attisdropped
+"""
 
 
 class CannotBuildError(Exception):
@@ -169,14 +180,14 @@ class RevisionDatabases:
             MigrationError: The project's own set-up or rows cannot be loaded.
         """
         applied = self.history().ancestors(parents)
-        key = self._key(applied, f"filled, texts as {texts_as}" if texts_as else f"filled, at once {at_once}")
+        key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
             made = self._with_rows(parents, applied, texts_as, at_once=at_once)
-            self._leave(made.url)
-            if not self.sandbox.save_template(made.url, key, json.dumps(dict(made.unfilled))):
+            if not self._saved(made, key):
                 return made
-        note = self.sandbox.template_note(key)
-        return RevisionDatabase(self.sandbox.create(key), applied, json.loads(note) if note else {})
+        note = json.loads(self.sandbox.template_note(key) or "{}")
+        database = RevisionDatabase(self.sandbox.create(key), applied, **note)
+        return replace(database, columns=self._columns(database))
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
         """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
@@ -201,12 +212,27 @@ class RevisionDatabases:
         return digest(self.session(database))
 
     def filled(self, database: RevisionDatabase, texts_as: str = "") -> RevisionDatabase:
-        """Fill up the tables of a database that is new, or has seen another revision since it was filled."""
+        """Fill up the tables of a database that is new, or has seen another revision since it was filled.
+
+        Columns that came with one of the last revisions stay empty, as they are in real life; older ones get values.
+        """
         if not self.project.rows:
             return database
-        found = fill(self.session(database), self.project.rows, texts_as=texts_as)
+        now, young, settled = self._columns(database), dict[str, int](), frozenset[str]()
+        if database.columns is not None:
+            ages = {
+                column: database.young.get(column, 0) + 1
+                for column in now
+                if column in database.young or column not in database.columns
+            }
+            young = {column: age for column, age in ages.items() if age <= _LOOK_BACK}
+            settled = now - young.keys()
+        found = fill(self.session(database), self.project.rows, texts_as=texts_as, settled=settled)
         problems = {problem.table: problem.reason for problem in found.problems}
-        return replace(database, unfilled=problems)
+        return replace(database, unfilled=problems, columns=now, young=young)
+
+    def _columns(self, database: RevisionDatabase) -> frozenset[str]:
+        return frozenset(str(name) for (name,) in self.session(database).execute(_COLUMNS).fetchall())
 
     def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
         """Copy a database, with more rows in some tables."""
@@ -217,7 +243,7 @@ class RevisionDatabases:
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
         """Copy a database, to which revisions will be applied."""
         self._leave(database.url)
-        return RevisionDatabase(self.sandbox.copy(database.url), database.applied | {*revisions}, database.unfilled)
+        return replace(database, url=self.sandbox.copy(database.url), applied=database.applied | {*revisions})
 
     def drop(self, database: RevisionDatabase | None) -> None:
         """Drop a database."""
@@ -227,9 +253,13 @@ class RevisionDatabases:
 
     def keep(self, database: RevisionDatabase) -> None:
         """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
+        if not self._saved(self.filled(database), self._key(database.applied, _filled())):
+            self.drop(database)
+
+    def _saved(self, database: RevisionDatabase, key: str) -> bool:
         self._leave(database.url)
-        if not self.sandbox.save_template(database.url, self._key(database.applied, "before filling")):
-            self.sandbox.drop(database.url)
+        note = json.dumps({"unfilled": dict(database.unfilled), "young": dict(database.young)})
+        return self.sandbox.save_template(database.url, key, note)
 
     def run(
         self,
@@ -274,9 +304,6 @@ class RevisionDatabases:
     def _with_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
     ) -> RevisionDatabase:
-        upgraded = self._key(applied, "before filling")
-        if not texts_as and self.sandbox.has_template(upgraded):
-            return self.filled(RevisionDatabase(self.sandbox.create(upgraded), applied))
         if self.project.rows and self.project.rows_from is None and not (texts_as or at_once):
             for earlier in self._earlier(parents):
                 with suppress(CannotBuildError):
@@ -306,7 +333,7 @@ class RevisionDatabases:
         """
         older = self.history().ancestors(earlier)
         database = self.copy(self._without_rows(earlier, older), *(applied - older))
-        self.filled(database)
+        database = self.filled(database)
         for revision in parents:
             result = self.run(database.url, "upgrade", revision)
             if result.error is not None:
@@ -439,6 +466,11 @@ class RevisionLine:
         after, self.after = self.after, None
         if after is not None:
             self.databases.keep(after)
+
+
+def _filled(texts_as: str = "", *, at_once: bool = False) -> str:
+    """Describe the rows of a template; the number is that of the way in which rows are made."""
+    return f"filled {ROWS_SEED}, texts as {texts_as}, at once {at_once}"
 
 
 def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
+from adapter.outbound.database.migration.filler import ROWS_SEED
 from adapter.outbound.database.migration.revision_databases import (
     CannotBuildError,
     RevisionDatabase,
@@ -25,7 +26,6 @@ from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
 from domain.migration.verification import Again, Repetition
 
-_SEED = 1  # the filler makes the same rows each time
 _MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count
 _SHOWN = 70
 
@@ -44,7 +44,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         project = self._databases.project
         text = to_json(project.statements).encode()
         statements = hashlib.sha256(text).hexdigest()[:12] if project.statements else ""
-        return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, _SEED, statements)
+        return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, ROWS_SEED, statements)
 
     def sha256(self, entry: HistoryEntry) -> str:
         """Give the SHA-256 of a revision's file."""
@@ -208,7 +208,7 @@ class _Climber:
                     entry, before=before[0], after=after[0], restored=restored[0], undone=DataDifference()
                 )
                 self.done += 1
-                self._databases.filled(self._database)
+                self._database = self._databases.filled(self._database)
                 self._states = [(again[0], self._databases.digest(self._database))]
         return True
 

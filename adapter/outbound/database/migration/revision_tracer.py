@@ -203,7 +203,7 @@ class SandboxRevisionTracer(RevisionTracer):
         if self._keeps_before:
             return self._databases.copy(base, revision)
         self._line.before = None
-        return RevisionDatabase(base.url, base.applied | {revision}, base.unfilled)
+        return replace(base, applied=base.applied | {revision})
 
     def _timed(self, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
         """Run an upgrade once more; None when its statements are not those of the trace."""

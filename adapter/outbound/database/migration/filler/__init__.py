@@ -11,4 +11,6 @@ query a key instead of one a row, and slow indexes are built after the rows.
 
 from adapter.outbound.database.migration.filler.tables import Filled, FillProblem, fill
 
-__all__ = ["FillProblem", "Filled", "fill"]
+__all__ = ["ROWS_SEED", "FillProblem", "Filled", "fill"]
+
+ROWS_SEED = 2  # of the way in which rows are made: what was made in another way does not count any more
