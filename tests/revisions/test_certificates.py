@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from adapter.outbound.database.migration.filler import ROWS_SEED
 from domain.migration.certificate import from_json, outdated
 from domain.migration.verification import Proof
 from tests.support import PROJECT_ROOT, alembic_config
@@ -23,5 +24,5 @@ def test_every_revision_is_certified(major: int) -> None:
         for revision in script.walk_revisions()
     }
 
-    assert outdated(certificates, with_hash, postgres=major, rows=200, seed=1) == {}
+    assert outdated(certificates, with_hash, postgres=major, rows=200, seed=ROWS_SEED) == {}
     assert {name for one in certificates for name in one.proofs} >= {proof.value for proof in Proof}
