@@ -54,6 +54,11 @@ class Server:
             return connection.info.server_version // 10_000
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, so that no process waits for the other's last one."""
+    items.sort(key=lambda item: "real_projects" not in item.path.parts)
+
+
 def _roomy_memory() -> Path | None:
     """Give a file system in memory, where a database is copied in a fraction of the time; None if it is too small."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's

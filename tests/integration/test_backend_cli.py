@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SERVERS
 from tests.integration.backends import rows
 from tests.support import PROJECT_ROOT, process_environment, run
 
@@ -81,6 +82,7 @@ def test_ingest_and_search(migrated_url: str, tmp_path: Path) -> None:
     assert "All about cups" not in succeed(migrated_url, "search", "cups")
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_wrong_usage_exits_with_2(migrated_url: str) -> None:
     """Wrong options, values and settings exit with 2, without a traceback."""
     for arguments in (
@@ -138,6 +140,7 @@ demo_installed = pytest.mark.skipif(
 )
 
 
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @demo_installed
 def test_demo_can_be_cut_off_and_started_again(migrated_url: str) -> None:
     """A small demo, interrupted, leaves a consistent shop; run again it completes, and then changes nothing."""

@@ -168,7 +168,7 @@ class ServerSandbox(Sandbox):
             # last, so that a template is complete from its first moment
             self._run("ALTER DATABASE {} RENAME TO {}", identifier, sql.Identifier(template))
             self._databases.discard(name)
-        except psycopg.errors.DuplicateDatabase:
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # the latter in the same moment
             self.drop(name)
         except psycopg.Error as error:
             raise _refused(error) from error
