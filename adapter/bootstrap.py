@@ -356,8 +356,12 @@ def _revision_databases(
         folder = cache_directory() / f"lane-{lane}" if lane else None
         url = request.sandbox_url
         sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder)
-        with sandbox, Agent(process) as agent:
-            yield RevisionDatabases(project, sandbox, agent, guard=url is not None, stop=stop)
+        with (
+            sandbox,
+            Agent(process) as agent,
+            closing(RevisionDatabases(project, sandbox, agent, guard=url is not None, stop=stop)) as databases,
+        ):
+            yield databases
 
 
 def analyze(
@@ -546,7 +550,9 @@ class MigrationDatabases:
 
     def drop(self, url: str) -> None:
         """Drop a database that `create` made."""
-        self._databases.sandbox.drop(url)
+        from adapter.outbound.database.migration.revision_databases import RevisionDatabase
+
+        self._databases.drop(RevisionDatabase(url, frozenset()))
 
     def check(self) -> str | None:
         """Say what the models have and the revisions did not make, or the other way round."""

@@ -187,7 +187,7 @@ class RevisionDatabases:
                 return made
         note = json.loads(self.sandbox.template_note(key) or "{}")
         database = RevisionDatabase(self.sandbox.create(key), applied, **note)
-        return replace(database, columns=self._columns(database))
+        return replace(database, columns=self._columns(database)) if self.project.rows else database
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
         """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
@@ -362,6 +362,11 @@ class RevisionDatabases:
                 raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
         return database
+
+    def close(self) -> None:
+        """End the sessions in which databases were looked at."""
+        for url in list(self._sessions):
+            self._leave(url)
 
     def _leave(self, url: str) -> None:
         """End the session in a database that is going to be copied, kept, or dropped."""
