@@ -30,32 +30,9 @@ from pathlib import Path
 
 from alembic import command
 
-from benchmarks.scratch import ROOT, alembic_config
+from benchmarks.scratch import ROOT, alembic_config, generate, write_revision
 
 _POLL = 0.02  # seconds between two looks at the memory
-_ENV = """
-from alembic import context
-from sqlalchemy import create_engine
-
-with create_engine("postgresql+psycopg://").connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
-_REVISION = """
-from alembic import op
-
-revision = {revision!r}
-down_revision = {down_revision!r}
-
-
-def upgrade():
-    op.execute({up!r})
-
-
-def downgrade():
-    op.execute({down!r})
-"""
 # mlflow's first revision expects tables that its application creates.
 _MLFLOW_SETUP = "mlflow.store.tracking.dbmodels.initial_models:Base.metadata.create_all"
 _FIND_MLFLOW = "import mlflow.store.db_migrations as found; print(found.__path__[0])"
@@ -110,15 +87,10 @@ def _own(folder: Path) -> dict[str, Variant]:
 
     def one_new() -> int:
         number = next(new)
-        text = _REVISION.format(
-            revision=f"new{number}",
-            down_revision=head["revision"],
-            up=f"ALTER TABLE users ADD COLUMN new_{number} text",
-            down=f"ALTER TABLE users DROP COLUMN new_{number}",
-        )
-        (versions / f"new{number}.py").write_text(text, encoding="utf-8")
+        up, down = f"ALTER TABLE users ADD COLUMN new_{number} text", f"ALTER TABLE users DROP COLUMN new_{number}"
+        path = write_revision(versions, f"new{number}", head["revision"], up, down)
         _analyze(warm, "head", "-c", config)
-        (versions / f"new{number}.py").unlink()
+        path.unlink()
         return 1
 
     variants = _squawk("squawk, this project", _script(), folder)
@@ -221,18 +193,9 @@ def _print(variants: dict[str, Variant]) -> None:
 def _print_memory(folder: Path, count: int) -> None:
     """Analyze generated revisions, and print how long it took and the most memory that the processes held."""
     project = folder / f"generated{count}"
-    (project / "versions").mkdir(parents=True)
-    (project / "env.py").write_text(_ENV, encoding="utf-8")
-    (project / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n", encoding="utf-8")
-    for number in range(count):
-        add, drop = "ALTER TABLE t ADD COLUMN note text", "ALTER TABLE t DROP COLUMN note"
-        up, down = (drop, add) if number % 2 else (add, drop)
-        if number == 0:
-            up, down = "CREATE TABLE t (id bigint PRIMARY KEY, note text)", "DROP TABLE t"
-        text = _REVISION.format(
-            revision=f"r{number:03}", down_revision=f"r{number - 1:03}" if number else None, up=up, down=down
-        )
-        (project / "versions" / f"r{number:03}.py").write_text(text, encoding="utf-8")
+    create = ("CREATE TABLE t (id bigint PRIMARY KEY, note text)", "DROP TABLE t")
+    add, drop = "ALTER TABLE t ADD COLUMN note text", "ALTER TABLE t DROP COLUMN note"
+    generate(project, [create, *((drop, add) if number % 2 else (add, drop) for number in range(1, count))])
     start = time.perf_counter()
     process = subprocess.Popen(
         _command(["base:heads", "-c", project / "alembic.ini", "--format", "json"]),

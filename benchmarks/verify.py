@@ -52,36 +52,13 @@ from adapter.outbound.database.migration import (
 from adapter.outbound.database.migration.filler import fill
 from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
 from adapter.outbound.database.migration.tracer import Agent
-from benchmarks.scratch import ROOT
+from benchmarks.scratch import ROOT, generate
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's
 _AIM_SECONDS = 20.0  # for all proofs but the kills
 _AIM_STEPS = 250.0  # a second
 _ADDING = threading.Lock()
 _MODULES = (application_statements, revision_databases, revision_prover, revision_tracer)
-_ENV = """
-from alembic import context
-from sqlalchemy import create_engine, pool
-
-with create_engine(context.config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
-_REVISION = """
-from alembic import op
-
-revision = {revision!r}
-down_revision = {down_revision!r}
-
-
-def upgrade():
-    op.execute({up!r})
-
-
-def downgrade():
-    op.execute({down!r})
-"""
 
 
 class Clock(threading.local):
@@ -318,17 +295,10 @@ def _through_processes(databases: sandbox.ServerSandbox, project: Path, count: i
 
 
 def _generate(project: Path, count: int) -> None:
-    (project / "versions").mkdir(parents=True)
-    (project / "env.py").write_text(_ENV, encoding="utf-8")
-    (project / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n", encoding="utf-8")
-    for number in range(count):
-        text = _REVISION.format(
-            revision=_name(number),
-            down_revision=_name(number - 1) if number else None,
-            up=f"CREATE TABLE t{number} (id bigint PRIMARY KEY, note text)",
-            down=f"DROP TABLE t{number}",
-        )
-        (project / "versions" / f"{_name(number)}.py").write_text(text, encoding="utf-8")
+    tables = (f"t{number}" for number in range(count))
+    generate(
+        project, ((f"CREATE TABLE {one} (id bigint PRIMARY KEY, note text)", f"DROP TABLE {one}") for one in tables)
+    )
 
 
 def _name(number: int) -> str:

@@ -23,7 +23,6 @@ _SHARES = {
     "pg_shdepend": "dbid IN (0, %(database)s) AND (refclassid = 'pg_authid'::regclass AND refobjid = ANY (%(roles)s)"
     " OR classid = 'pg_authid'::regclass AND objid = ANY (%(roles)s))",
 }
-_NOBODY: dict[str, list[dict[str, Any]]] = {catalog: [] for catalog in _SHARES}
 
 
 class ServerRoles:
@@ -45,11 +44,9 @@ class ServerRoles:
         if self._shown == database:
             return
         with self._connection.transaction():
-            mine = self._put_away()
-            share = self._shares.get(database, _NOBODY)
-            if mine or share["pg_authid"]:
-                for catalog, rows in share.items():
-                    self._insert(catalog, rows)
+            self._put_away()
+            for catalog, rows in self._shares.get(database, {}).items():
+                self._insert(catalog, rows)
         self._shown = database
 
     def copied(self, source: str, copy: str) -> None:
@@ -74,19 +71,15 @@ class ServerRoles:
                 self._put_away()
         self._shares.pop(database, None)
 
-    def _put_away(self) -> bool:
-        """Take the roles of the database that is shown out of the server; tell whether there were any."""
+    def _put_away(self) -> None:
+        """Take the roles of the database that is shown out of the server."""
+        shown, self._shown = self._shown or "", None
         roles = self._own()
         if roles:
-            database = self._shown or ""
-            self._shares[database] = self._read(database, roles)
-            for catalog, condition in reversed(_SHARES.items()):
-                query = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(catalog), sql.SQL(condition))
-                self._connection.execute(query, {"roles": roles, "database": self._oid(database)})
-        elif self._shown is not None:
-            self._shares.pop(self._shown, None)
-        self._shown = None
-        return bool(roles)
+            self._shares[shown] = self._read(shown, roles)
+            _delete(self._connection, roles, self._oid(shown))
+        else:
+            self._shares.pop(shown, None)
 
     def _read(self, database: str, roles: Collection[int]) -> dict[str, list[dict[str, Any]]]:
         found = {}
@@ -129,12 +122,13 @@ def drop_roles(connection: psycopg.Connection[Any]) -> list[str]:
         WHERE refclassid = 'pg_authid'::regclass AND refobjid::bigint >= 16384
     """
     found = [str(name) for (name,) in connection.execute(query).fetchall()]
-    roles = connection.execute(
-        "SELECT coalesce(array_agg(oid::bigint), '{}') FROM pg_authid WHERE oid::bigint >= 16384"
-    )
-    values = {"roles": next(iter(roles))[0], "database": 0}
+    roles = connection.execute("SELECT oid::bigint FROM pg_authid WHERE oid::bigint >= 16384").fetchall()
     with connection.transaction():
-        for catalog, condition in reversed(_SHARES.items()):
-            query_text = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(catalog), sql.SQL(condition))
-            connection.execute(query_text, values)
+        _delete(connection, [oid for (oid,) in roles], 0)
     return found
+
+
+def _delete(connection: psycopg.Connection[Any], roles: list[int], database: int) -> None:
+    for catalog, condition in reversed(_SHARES.items()):
+        query = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(catalog), sql.SQL(condition))
+        connection.execute(query, {"roles": roles, "database": database})
