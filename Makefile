@@ -29,6 +29,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,demo,minilm]"
+	@$(BIN)/python -m compileall -q adapter application domain  # where Python may not write it later, starts are slow
 	@touch $@
 
 clean:  ## remove the virtual environment and the embedded database

@@ -408,6 +408,9 @@ def analyze(
         def tracer_on(own: "RevisionDatabases") -> SandboxRevisionTracer:
             return SandboxRevisionTracer(own, keeps_before=bool(statistics))
 
+        # while the agent imports the project's libraries, this process has time for what it will need
+        from adapter.outbound.report import analysis_text  # noqa: F401
+
         with closing(tracer_on(databases)) as tracer:
             history = databases.history()
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)

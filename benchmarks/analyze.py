@@ -243,7 +243,7 @@ def _descendants(pid: int) -> list[int]:
 
 def _is_agent(pid: int) -> bool:
     try:
-        return b"agent.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"/agent/start.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -84,7 +84,8 @@ class AnalyzeRevisions:
 
         def analyzed(tracer: RevisionTracer, entry: HistoryEntry) -> RevisionAnalysis:
             with count.item(entry):
-                analysis = analyze(_traced(tracer, entry, statistics), statistics).without_catalogs()
+                trace = _traced(tracer, entry, statistics, goes_on=len(entries) > 1)
+                analysis = analyze(trace, statistics).without_catalogs()
             version = tracer.versions().pgvector
             if version:
                 pgvector[version] = None
@@ -95,8 +96,8 @@ class AnalyzeRevisions:
         return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
 
 
-def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics) -> RevisionTrace:
+def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics, *, goes_on: bool) -> RevisionTrace:
     """Trace a revision; what grows with tables whose size is known is measured on growing copies."""
-    trace = tracer.trace(entry)
+    trace = tracer.trace(entry, goes_on=goes_on)
     tables = {work.table for work in work_of(trace) if work.table in statistics}
     return replace(trace, calibration=tracer.calibrate(trace, tables)) if tables else trace

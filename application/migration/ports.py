@@ -67,6 +67,10 @@ class Sandbox(Protocol):
         """
 
     @abstractmethod
+    def newest_template(self) -> str | None:
+        """Give the key of the template that was saved or copied last; None without one."""
+
+    @abstractmethod
     def template_note(self, key: str) -> str:
         """Give what was noted when the template with this key was saved; empty without one."""
 
@@ -108,8 +112,13 @@ class RevisionTracer(Protocol):
         """
 
     @abstractmethod
-    def trace(self, entry: HistoryEntry) -> RevisionTrace:
-        """Run one revision up and down on a database at its parents with rows in every table."""
+    def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
+        """Run one revision up and down on a database at its parents with rows in every table.
+
+        Args:
+            entry: The revision.
+            goes_on: Whether others may follow it; when none do, its state need not be kept.
+        """
 
     @abstractmethod
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:

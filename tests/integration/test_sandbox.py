@@ -183,12 +183,18 @@ def test_leftovers_of_a_killed_process_are_dropped(url: str) -> None:
 
 
 def test_old_templates_make_room(url: str) -> None:
-    """Only the newest templates are kept."""
+    """The templates that were used last are kept, whenever they were saved."""
     with ServerSandbox(url) as sandbox:
-        for number in range(KEPT_TEMPLATES + 2):
+        assert sandbox.newest_template() is None
+        for number in range(KEPT_TEMPLATES):
+            sandbox.save_template(sandbox.create(), f"key {number}", "a note")
+        assert sandbox.newest_template() == f"key {KEPT_TEMPLATES - 1}"
+        sandbox.create("key 0")
+        assert (sandbox.newest_template(), sandbox.template_note("key 0")) == ("key 0", "a note")
+        for number in range(KEPT_TEMPLATES, KEPT_TEMPLATES + 2):
             sandbox.save_template(sandbox.create(), f"key {number}")
         kept = [number for number in range(KEPT_TEMPLATES + 2) if sandbox.has_template(f"key {number}")]
-    assert kept == list(range(2, KEPT_TEMPLATES + 2))
+    assert kept == [0, *range(3, KEPT_TEMPLATES + 2)]
 
 
 def test_an_embedded_sandbox_keeps_its_templates(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the tracer reports is what Postgres did: operations whose locks, rewrites and scans were measured elsewhere."""
 
+import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
+from adapter.outbound.database.migration.agent_process import AGENT
 from adapter.outbound.database.migration.tracer import (
     AgentJob,
     AgentResult,
@@ -700,8 +702,11 @@ def test_env_py_of_others(env: str, history: History, empty_url: str, tmp_path: 
 
 def test_the_agent_runs_alone() -> None:
     """The agent needs nothing but the standard library until it has a job, and none of our packages ever."""
-    source = (Path(sys.modules[run_agent.__module__].__file__ or "").with_name("agent.py")).read_text()
-    assert not any(f"{word} {package}" in source for word in ("import", "from") for package in ("adapter", "domain"))
+    for module in AGENT.parent.glob("*.py"):
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names, module.name
 
 
 @pytest.mark.parametrize("env", ["psycopg", "asyncpg"])

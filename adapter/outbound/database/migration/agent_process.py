@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-AGENT = Path(__file__).with_name("agent.py")
+AGENT = Path(__file__).parent / "agent" / "start.py"
 # A process with threads of a library's own cannot be forked for later jobs.
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",

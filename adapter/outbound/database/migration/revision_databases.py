@@ -136,6 +136,8 @@ class RevisionDatabases:
         self._empty: RevisionDatabase | None = None
         self._broken: dict[str, str] = {}
         self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
+        self._spare: tuple[str, str] | None = None  # a template's key, and a copy that nobody has used
+        self._settling: str | None = None  # the database in which env.py may still be running
 
     def history(self) -> History:
         """Read the revisions.
@@ -144,9 +146,12 @@ class RevisionDatabases:
             MigrationError: They cannot be read; the message says which file and line.
         """
         if self._history is None:
-            database = self.sandbox.create()
+            # Copied while the agent imports its libraries; mostly it is what is wanted next. Then env.py runs there.
+            template = self.sandbox.newest_template()
+            database = self.sandbox.create(template)
+            self._spare = (template, database) if template else None
             result = self.run(database, "revisions")
-            self.sandbox.drop(database)
+            self._settling = database
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise MigrationError(described(error), "mend the history; alembic history shows the same")
             self._listed = {listed.revision: listed for listed in result.revisions}
@@ -160,7 +165,7 @@ class RevisionDatabases:
         self.history()
         other = copy(self)
         other.project = replace(self.project, rows=rows)
-        other._empty = None  # noqa: SLF001 - of the same class
+        other._empty = other._spare = None  # noqa: SLF001 - of the same class
         return other
 
     def listed(self, revision: str) -> ListedRevision:
@@ -182,12 +187,37 @@ class RevisionDatabases:
         applied = self.history().ancestors(parents)
         key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
-            made = self._with_rows(parents, applied, texts_as, at_once=at_once)
+            made = None if texts_as or at_once else self._from_before(parents, applied)
+            made = made or self._with_rows(parents, applied, texts_as, at_once=at_once)
             if not self._saved(made, key):
                 return made
+        return self._from_template(key, applied)
+
+    def _from_template(self, key: str, applied: frozenset[str]) -> RevisionDatabase:
         note = json.loads(self.sandbox.template_note(key) or "{}")
-        database = RevisionDatabase(self.sandbox.create(key), applied, **note)
+        spare, self._spare = self._spare, None
+        url = spare[1] if spare and spare[0] == key else self.sandbox.create(key)
+        database = RevisionDatabase(url, applied, **note)
         return replace(database, columns=self._columns(database)) if self.project.rows else database
+
+    def _from_before(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase | None:
+        """Go on from where a revision was analyzed some revisions earlier; None where that was not kept."""
+        earlier = self._earlier(parents)
+        for number, revisions in reversed(list(enumerate(earlier))):
+            older = self.history().ancestors(revisions)
+            key = self._key(older, _filled())
+            if not self.sandbox.has_template(key):
+                continue
+            database = self._from_template(key, older)
+            for (revision,) in [*earlier[number + 1 :], tuple(parents)]:
+                result = self.run(database.url, "upgrade", revision)
+                if result.error is not None:  # maybe on such rows
+                    self.drop(database)
+                    return None
+                database = self.filled(replace(database, applied=database.applied | {revision}))
+            assert database.applied == applied  # noqa: S101 - it is a line
+            return database
+        return None
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
         """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
@@ -299,7 +329,9 @@ class RevisionDatabases:
         )
         self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
-        return self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
+        result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
+        self._settling = None
+        return result
 
     def _with_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
@@ -369,7 +401,9 @@ class RevisionDatabases:
             self._leave(url)
 
     def _leave(self, url: str) -> None:
-        """End the session in a database that is going to be copied, kept, or dropped."""
+        """End the session in a database that is copied, kept or dropped next; let env.py end there by itself."""
+        if url == self._settling:
+            self.run(url, "wait")
         session = self._sessions.pop(url, None)
         if session is not None:
             session.close()

@@ -55,10 +55,10 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         listed = self._databases.listed(entry.revision)
         return Declaration.read(entry.revision, listed.lossy_downgrade, listed.irreversible)
 
-    def trace(self, entry: HistoryEntry) -> RevisionTrace:
+    def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
         """Run one revision up and down."""
         self._ends = None
-        return super().trace(entry)
+        return super().trace(entry, goes_on=goes_on)
 
     def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
         """Run revisions up, down and up again in one go, and only compare."""

@@ -74,29 +74,33 @@ class SandboxRevisionTracer(RevisionTracer):
         version = self._databases.sandbox.server_version
         return Versions(f"{version // 10_000}.{version % 10_000}", self._pgvector)
 
-    def trace(self, entry: HistoryEntry) -> RevisionTrace:
+    def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
         """Run one revision up and down on a database at its parents with rows in every table.
 
         A statement that commits by itself and wrote most of a table may be the one batch that was enough for so few
         rows: then the revision runs again on more, where batches show.
 
         What the revision does is data in the trace, its failures included.
+
+        Args:
+            entry: The revision.
+            goes_on: Whether others may follow it. When none do, the downgrade needs no copy.
         """
         try:
-            base, goes_on = self._line.move_to(entry)
+            base, follows = self._line.move_to(entry)
         except CannotBuildError as error:
             return self._described(entry, error=str(error))
-        found, self._line.after = self._up_and_down(entry, base, self._schema if goes_on else None)
+        found, self._line.after = self._up_and_down(entry, base, self._schema if follows else None, copies=goes_on)
         # rows that the user gave are evidence
         if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
-            found, self._line.after = self._on_other_rows(entry, found)
+            found, self._line.after = self._on_other_rows(entry, found, copies=goes_on)
         self._schema = found.after
         more = _may_be_one_batch(found)
         return self._on_more_rows(entry, more) if more else found
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
-        if self._line.before is None or self._line.after is None or not self._databases.project.rows:
+        if self._line.before is None or self._schema is None or not self._databases.project.rows:
             return ()
         runs = [CalibrationRun(_rows(trace.tables), tuple(one.duration_ms for one in trace.upgrade))]
         largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
@@ -120,7 +124,7 @@ class SandboxRevisionTracer(RevisionTracer):
         self._line.close()
 
     def _on_other_rows(
-        self, entry: HistoryEntry, failed: RevisionTrace
+        self, entry: HistoryEntry, failed: RevisionTrace, *, copies: bool
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
         """Run a revision that fails on made-up rows on others that fit; when it fails again, that is its trace."""
         readable = _unreadable(failed.refused_rows)
@@ -130,7 +134,7 @@ class SandboxRevisionTracer(RevisionTracer):
             except CannotBuildError:
                 continue
             self._line.move_aside(base)
-            found, after = self._up_and_down(entry, base, failed.before)
+            found, after = self._up_and_down(entry, base, failed.before, copies=copies)
             if found.after is not None:
                 return replace(found, refused_rows=failed.refused_rows), after
         return replace(failed, refused_rows=""), None
@@ -142,15 +146,14 @@ class SandboxRevisionTracer(RevisionTracer):
         if base is not self._line.before:
             self._databases.drop(base)
         kept = self._line.before
-        found, upgraded = self._up_and_down(entry, grown, None)
-        self._databases.drop(upgraded)
+        found, _ = self._up_and_down(entry, grown, None, copies=False)
         if self._keeps_before:
             self._databases.drop(grown)
         self._line.before = kept
         return found
 
     def _up_and_down(
-        self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None
+        self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None, *, copies: bool
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
         """Run a revision on a database, or on a copy where the state before is kept.
 
@@ -158,9 +161,10 @@ class SandboxRevisionTracer(RevisionTracer):
             entry: The revision.
             base: A database at its parents.
             schema: The catalog of that database; None to read it.
+            copies: Undo the upgrade on a copy.
 
         Returns:
-            The trace, and the upgraded database; None when the upgrade failed.
+            The trace, and the upgraded database; None when the upgrade failed, or was undone there.
         """
         run = self._databases.run
         before, tables = self._look(base, schema)
@@ -179,7 +183,7 @@ class SandboxRevisionTracer(RevisionTracer):
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = self._databases.snapshot(upgraded)
         self._note_version(after)
-        undone = self._databases.copy(upgraded)
+        undone = self._databases.copy(upgraded) if copies else upgraded
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
         if down.error is None:
@@ -197,7 +201,7 @@ class SandboxRevisionTracer(RevisionTracer):
             undone=difference,
             **common,
         )
-        return trace, upgraded
+        return trace, upgraded if copies else None
 
     def _upgradable(self, base: RevisionDatabase, revision: str) -> RevisionDatabase:
         if self._keeps_before:

@@ -94,7 +94,11 @@ class ServerSandbox(Sandbox):
         Raises:
             DatabaseError: The server refuses, or there is no such template.
         """
-        return self._create("template0" if template is None else _template_name(template))
+        if template is None:
+            return self._create("template0")
+        url = self._create(_template_name(template))
+        self._mark(_template_name(template), template, self.template_note(template))
+        return url
 
     def _create(self, source: str) -> str:
         name = f"{self._owner}_{secrets.token_hex(4)}"
@@ -143,12 +147,17 @@ class ServerSandbox(Sandbox):
         """Tell whether there is a template with this key."""
         return _template_name(key) in self._templates()
 
+    def newest_template(self) -> str | None:
+        """Give the key of the template that was saved or copied last; None without one."""
+        comment = next(iter(self._templates().values()), None)
+        return None if comment is None else comment.partition("\n")[0].removeprefix(f"{_MARK} ").rpartition(" ")[0]
+
     def template_note(self, key: str) -> str:
         """Give what was noted of a template."""
         return self._templates().get(_template_name(key), "").partition("\n")[2]
 
     def save_template(self, database: str, key: str, note: str = "") -> bool:
-        """Make a database of this sandbox a template, and drop the oldest templates.
+        """Make a database of this sandbox a template, and drop those that nobody has used for longest.
 
         Returns:
             False when it stays a database of the sandbox, because it has roles: they live no longer than the sandbox.
@@ -162,8 +171,7 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
-        comment = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}\n{note}"
-        self._change("COMMENT ON DATABASE {} IS {}", identifier, sql.Literal(comment))
+        self._mark(name, key, note)
         try:
             # last, so that a template is complete from its first moment
             self._run("ALTER DATABASE {} RENAME TO {}", identifier, sql.Identifier(template))
@@ -177,6 +185,11 @@ class ServerSandbox(Sandbox):
             with suppress(psycopg.Error):
                 self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(old))
         return True
+
+    def _mark(self, name: str, key: str, note: str) -> None:
+        """Write beside a template what it is, and that it was used now."""
+        comment = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}\n{note}"
+        self._change("COMMENT ON DATABASE {} IS {}", sql.Identifier(name), sql.Literal(comment))
 
     def close(self) -> None:
         """Drop all databases of this sandbox; safe to call again."""
@@ -235,7 +248,7 @@ class ServerSandbox(Sandbox):
             time.sleep(_LOOK)
 
     def _templates(self) -> dict[str, str]:
-        """Give the comments on the templates by name, the newest first."""
+        """Give the comments on the templates by name, the one that was used last first."""
         query = """
             SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
             WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)

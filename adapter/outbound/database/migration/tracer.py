@@ -1,6 +1,6 @@
 """Runs the agent in a project's own Python, and reads what it reports.
 
-The agent (`agent.py`) is a child process in a process group of its own. This side limits its time, and lends it a
+The agent (`agent/`) is a child process in a process group of its own. This side limits its time, and lends it a
 second session for statements that no transaction may hold: `CREATE INDEX CONCURRENTLY` and its like.
 """
 
@@ -91,9 +91,9 @@ class AgentJob:
     Attributes:
         config: The project's `alembic.ini` or `pyproject.toml`.
         connection: The sandbox database; every Postgres connection of the project ends there.
-        command: `revisions` (the history; env.py runs without any revision), `setup` (a function of the project's),
-            `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs` (single steps on
-            one connection), or `check` (models).
+        command: `revisions` (the history; afterwards env.py runs without any revision), `setup` (a function of the
+            project's), `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs`
+            (single steps on one connection), `check` (models), or `wait` (until env.py has run).
         revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
             `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
@@ -228,7 +228,8 @@ def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = T
 class Agent:
     """Gives jobs to a process of the project's Python, which forks for each of them.
 
-    It has the libraries imported; when a `revisions` job came first and nothing of it failed, also what env.py imports.
+    It has the libraries imported. After a `revisions` job it also runs env.py, while this side goes on, so that later
+    jobs find imported what that imports; the job's database must stay for that.
     """
 
     def __init__(self, process: AgentProcess | None = None) -> None:
@@ -273,7 +274,7 @@ class Agent:
                 if not reader.done:
                     _end_sessions(job.connection)
                 output = process.tail(begin)
-                if not reader.exited or reader.spoiled:
+                if not reader.exited:
                     process.close()
         return reader.result(output)
 
@@ -310,11 +311,6 @@ class _Reader:
     def exited(self) -> bool:
         """Whether the agent has seen the job's process end, and waits for the next job."""
         return self._code is not None
-
-    @property
-    def spoiled(self) -> bool:
-        """Whether the agent can do no further job: it has read the history itself, and something of it went wrong."""
-        return self._job.command == "revisions" and self._code != 0
 
     def read(self) -> None:
         """Read all of it, up to the end of the job's process."""

@@ -1,0 +1,73 @@
+"""Lets the tracer see what goes to the drivers' cursors without SQLAlchemy."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .tracing import Tracer
+
+
+def trace_drivers(tracer: Tracer) -> None:
+    """Let the tracer see what goes to the drivers' cursors without SQLAlchemy."""
+    _TRACERS.append(tracer)
+    with suppress(ImportError):
+        psycopg: Any = importlib.import_module("psycopg")
+        for name in ("execute", "executemany"):
+            _trace_method(psycopg.Cursor, name, lambda cursor: cursor.connection)
+        copy = psycopg.Cursor.copy
+
+        @contextmanager
+        def traced_copy(self: Any, statement: Any, *args: Any, **named: Any) -> Iterator[Any]:
+            watched = tracer.around_copy(_text(statement, self), self.connection)
+            with watched, copy(self, statement, *args, **named) as opened:
+                yield opened
+
+        psycopg.Cursor.copy = traced_copy
+    with suppress(ImportError):
+        module: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg")
+        for name in ("execute", "executemany"):
+            _trace_method(module.AsyncAdapt_asyncpg_cursor, name, lambda cursor: cursor._adapt_connection)  # noqa: SLF001
+
+
+_TRACERS: list[Tracer] = []
+
+
+def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], Any]) -> None:
+    original = getattr(cursor_class, name)
+    setattr(cursor_class, name, _traced(original, connection_of))
+
+
+def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
+    """Give a cursor's method that hands over to the tracer of this process, where there is one."""
+
+    @functools.wraps(original)
+    def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
+        given: list[Any] = []
+        if _TRACERS and _TRACERS[-1].take_from_driver(
+            _text(statement, self), connection_of(self), lambda: given.append(original(self, statement, *args, **named))
+        ):
+            return given[0]
+        return original(self, statement, *args, **named)
+
+    return method
+
+
+def _text(statement: Any, cursor: Any) -> str:
+    if isinstance(statement, bytes):
+        return statement.decode(errors="replace")
+    return str(statement.as_string(cursor)) if hasattr(statement, "as_string") else str(statement)
+
+
+def psycopg2_cursor(extensions: Any) -> Any:
+    """Give a class of cursors that can be traced: those of psycopg2 are written in C."""
+    methods = {
+        name: _traced(getattr(extensions.cursor, name), lambda cursor: cursor.connection)
+        for name in ("execute", "executemany", "copy_expert")
+    }
+    return type("TracedCursor", (extensions.cursor,), methods)

@@ -1,0 +1,96 @@
+"""Looks at a transaction from inside: locks, counters and the catalog."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from .catalog import CATALOG_CHANGES, WHOLE_CATALOG, Catalog
+
+# One round trip: what this transaction holds and has done so far.
+_PROBE = """
+WITH locks AS MATERIALIZED (
+    SELECT locktype, relation, database, mode, granted, virtualtransaction
+    FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()
+), counters AS MATERIALIZED (
+    SELECT oid::bigint AS oid, pg_catalog.{0}numscans(oid) AS scans, pg_catalog.{0}tuples_returned(oid) AS read,
+        pg_catalog.{0}tuples_inserted(oid) AS inserted, pg_catalog.{0}tuples_updated(oid) AS updated,
+        pg_catalog.{0}tuples_deleted(oid) AS deleted
+    FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm', 'p')
+)
+SELECT pg_catalog.json_build_object(
+    'pid', pg_catalog.pg_backend_pid(),
+    'lock_timeout', pg_catalog.current_setting('lock_timeout'),
+    'wal', (pg_catalog.pg_current_wal_insert_lsn() OPERATOR(pg_catalog.-) '0/0'::pg_catalog.pg_lsn)::bigint,
+    'transaction', (SELECT pg_catalog.max(virtualtransaction) FROM locks),
+    'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(relation::bigint, mode)) FROM locks
+        WHERE locktype = 'relation' AND granted AND relation::bigint >= 16384
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())),
+    'counters', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(oid, scans, read, inserted, updated, deleted))
+        FROM counters WHERE oid >= 16384 AND scans + read + inserted + updated + deleted > 0),
+    'xid', (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint,
+    'catalog', (SELECT pg_catalog.sum(inserted + updated + deleted) FROM counters WHERE oid < 16384)
+)::text
+"""
+PROBE_TRANSACTION = _PROBE.format("pg_stat_get_xact_")
+PROBE_TOTAL = _PROBE.format("pg_stat_get_")
+
+_TRANSACTION = """
+SELECT pg_catalog.max(virtualtransaction) FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()
+"""
+
+
+class Session:
+    """Our cursors on the connection that executes a statement."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement commits by itself."""
+        return bool(getattr(self.connection, "autocommit", False))
+
+    def run(self, sql: str) -> None:
+        """Execute a command."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(sql)
+        finally:
+            cursor.close()
+
+    def value(self, sql: str, *, again: bool = False) -> Any:
+        """Execute a query of one row and one column; one that comes again is planned once, where the driver can."""
+        cursor = self.connection.cursor()
+        prepare = {"prepare": True} if again and _prepares(cursor) else {}
+        try:
+            cursor.execute(sql, **prepare)
+            row = cursor.fetchone()
+        finally:
+            cursor.close()
+        return next(iter(row.values())) if isinstance(row, dict) else row[0]
+
+    def probe(self, sql: str = PROBE_TRANSACTION) -> dict[str, Any]:
+        """Ask for locks and counters."""
+        return dict(json.loads(self.value(sql, again=True)))
+
+    def catalog(self, known: Catalog | None = None, since: int | None = None) -> Catalog:
+        """Ask for the catalog; with another and the current transaction's number, only for what that changed."""
+        if known is not None and since is not None:
+            changed = Catalog.read(json.loads(self.value(CATALOG_CHANGES, again=True)), known)
+            if changed is not None:
+                return changed
+        whole = Catalog.read(json.loads(self.value(WHOLE_CATALOG)))
+        assert whole is not None  # noqa: S101 - nothing was compared
+        return whole
+
+    def in_block(self) -> bool:
+        """Tell whether the author opened a transaction in spite of autocommit."""
+        return bool(self.value(_TRANSACTION) == self.value(_TRANSACTION))
+
+
+def _prepares(cursor: Any) -> bool:
+    """Tell whether a cursor prepares when it is told to; other drivers do so by themselves, or never."""
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(cursor, psycopg.Cursor) and not isinstance(cursor, psycopg.ClientCursor)

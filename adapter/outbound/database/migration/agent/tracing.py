@@ -1,0 +1,451 @@
+"""Takes over the execution of statements while a revision runs, and reports what Postgres said of each."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from .failures import message_of, sqlstate_of
+from .loop import Loop
+from .origin import is_of_revision, line_of, operation
+from .session import PROBE_TOTAL, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .catalog import Catalog
+    from .channel import Channel
+
+
+_NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
+_TRANSACTION_COMMAND = re.compile(
+    r"\s*(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b", re.IGNORECASE
+)
+_FURTHER = re.compile(r";\s*\S")  # another command in the same text
+_END = re.compile(r"\s*(commit|end|rollback|abort)\b", re.IGNORECASE)
+_SAVEPOINT = re.compile(
+    r"\s*(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*", re.IGNORECASE
+)
+_SETTING = re.compile(r"\s*(set|reset|show)\s", re.IGNORECASE)
+
+# Lock modes by strength, as pg_locks writes them.
+_STRENGTH = {
+    "AccessShareLock": 1,
+    "RowShareLock": 2,
+    "RowExclusiveLock": 3,
+    "ShareUpdateExclusiveLock": 4,
+    "ShareLock": 5,
+    "ShareRowExclusiveLock": 6,
+    "ExclusiveLock": 7,
+    "AccessExclusiveLock": 8,
+}
+
+
+class Run:
+    """One upgrade or downgrade function while it runs.
+
+    Attributes:
+        revision: Its id.
+        direction: `upgrade` or `downgrade`.
+        path: The revision's file.
+        before: Relations that were there before its first statement: names by oid; None until that.
+        transactions: Numbers of its transactions.
+    """
+
+    def __init__(self, revision: str, direction: str, path: str) -> None:
+        self.revision = revision
+        self.direction = direction
+        self.path = os.path.realpath(path)
+        self.before: dict[int, str] | None = None
+        self.transactions: dict[str, int] = {}
+
+    def transaction(self, name: str) -> int:
+        """Number a transaction, from 1."""
+        return self.transactions.setdefault(name, len(self.transactions) + 1)
+
+
+class Tracer:
+    """Takes over the execution of statements while a revision runs."""
+
+    def __init__(self, channel: Channel, kill_after: int = 0) -> None:
+        self._channel = channel
+        self._left = kill_after
+        self._run: Run | None = None
+        self._catalog: Catalog | None = None
+        self._pid: int | None = None
+        self._busy = False
+        # The author ended a transaction behind the driver's back: some drivers do not begin another.
+        self._ended = False
+        # What the last statement of a transaction left is what the next one finds.
+        self._left_behind: tuple[Any, dict[str, Any]] | None = None
+        self._loop = Loop()
+
+    def install(self) -> None:
+        """Listen to every engine."""
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
+
+        @event.listens_for(Engine, "do_execute")
+        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+            return self._take(
+                statement, context, lambda: context.dialect.do_execute(cursor, statement, parameters, context)
+            )
+
+        @event.listens_for(Engine, "do_execute_no_params")
+        def do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
+            return self._take(
+                statement, context, lambda: context.dialect.do_execute_no_params(cursor, statement, context)
+            )
+
+        @event.listens_for(Engine, "do_executemany")
+        def do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+            return self._take(
+                statement, context, lambda: context.dialect.do_executemany(cursor, statement, parameters, context)
+            )
+
+        @event.listens_for(Engine, "commit")
+        def commit(_connection: Any) -> None:
+            self._forget()
+
+        @event.listens_for(Engine, "rollback")
+        def rollback(_connection: Any) -> None:
+            self._forget()
+            self._catalog = None
+
+        @event.listens_for(Engine, "rollback_savepoint")
+        def rollback_savepoint(_connection: Any, _name: Any, _context: Any) -> None:
+            self._forget()
+            self._catalog = None
+
+    @contextmanager
+    def running(self, revision: str, direction: str, path: str) -> Iterator[None]:
+        """Trace what runs inside."""
+        self._run = Run(revision, direction, path)
+        self._ended = False
+        self._loop = Loop()
+        self._left_behind = None
+        try:
+            yield
+        finally:
+            self._forget()
+            self._run = None
+
+    def _forget(self) -> None:
+        """End what goes on from statement to statement: the transaction ends, or nobody knows."""
+        busy, self._busy = self._busy, True
+        self._end_loop()
+        self._busy = busy
+        self._left_behind = None
+
+    def _end_loop(self) -> None:
+        """Report a loop that was counted, with what it has done altogether."""
+        loop, run = self._loop, self._run
+        if run is None or not loop.counted:
+            return
+        total: dict[str, Any] = {"rows": {}, "scanned": {}}
+        wal = 0
+        with suppress(Exception):  # the transaction has failed: its figures are gone
+            after = loop.session.probe()
+            self._count(run, total, loop.before["counters"] or [], after["counters"] or [])
+            wal = after["wal"] - loop.before["wal"]
+            self._left_behind = (loop.session.connection, after)
+        for report in loop.reports(total, wal):
+            self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+
+    def _take(self, statement: str, context: Any, execute: Callable[[], None]) -> bool:
+        run = self._run
+        if run is None or self._busy or context is None or context.dialect.name != "postgresql":
+            return False
+        if _SAVEPOINT.fullmatch(statement):
+            self._forget()
+            self._catalog = None
+            return False
+        connection = context.root_connection.connection
+        session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
+        self._busy = True
+        try:
+            report = _report(run, statement)
+            self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
+        finally:
+            self._busy = False
+        return True
+
+    def take_from_driver(self, statement: str, connection: Any, execute: Callable[[], None]) -> bool:
+        """Execute what a revision gives to a driver's cursor itself; False when SQLAlchemy did."""
+        run = self._run
+        if run is None or self._busy or not is_of_revision(run.path):
+            return False
+        if _SAVEPOINT.fullmatch(statement):
+            self._forget()
+            self._catalog = None
+            return False
+        self._busy = True
+        try:
+            self._trace(run, Session(connection), _report(run, statement), execute, streamed=False)
+        finally:
+            self._busy = False
+        return True
+
+    @contextmanager
+    def around_copy(self, statement: str, connection: Any) -> Iterator[None]:
+        """Watch a COPY whose rows a revision sends or reads between."""
+        run, session = self._run, Session(connection)
+        if run is None or self._busy or session.autocommit:
+            yield
+            return
+        self._busy = True
+        try:
+            self._end_loop()
+            with self._watched(run, session, _report(run, statement)):
+                yield
+        finally:
+            self._busy = False
+
+    def _trace(
+        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], *, streamed: bool
+    ) -> None:
+        sql = report["sql"]
+        if self._left_behind and self._loop.goes_on(report, session) and not self._ended:
+            self._count_only(run, session, report, execute, self._left_behind[1])
+            return
+        self._end_loop()
+        outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
+        if outside and _FURTHER.search(sql):
+            self._observed(run, session, report, execute)
+        elif _SETTING.match(sql) or outside:
+            self._plain(run, session, report, execute)
+        elif not (session.autocommit or self._ended) or session.in_block():
+            self._inside(run, session, report, execute)
+        elif streamed:
+            self._plain(run, session, report, execute)
+        else:
+            self._by_itself(run, session, report, execute)
+        if _END.match(sql):
+            self._catalog = None
+            self._left_behind = None
+            self._ended = True
+
+    def _count_only(
+        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], before: dict[str, Any]
+    ) -> None:
+        """Execute what a loop has executed many times: looking at it each time would take longer than the loop."""
+        start = time.perf_counter()
+        try:
+            execute()
+        except Exception as error:
+            self._forget()
+            self._catalog = None
+            report["duration_ms"] = (time.perf_counter() - start) * 1000
+            report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
+            self._send(run, report)
+            raise
+        self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
+        self._die_in_time()
+
+    def _plain(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute what needs no watching, or must not be preceded by a query: SET TRANSACTION and its like."""
+        self._left_behind = None
+        with self._timed(run, report):
+            execute()
+        if _SETTING.match(report["sql"]) and "transaction" not in report["sql"].lower():
+            with suppress(Exception):
+                probe = session.probe()
+                report["lock_timeout"] = probe["lock_timeout"]
+                if not session.autocommit:
+                    report["transaction"] = run.transaction(f"{probe['pid']} {probe['transaction']}")
+        self._send(run, report)
+
+    def _inside(
+        self,
+        run: Run,
+        session: Session,
+        report: dict[str, Any],
+        execute: Callable[[], None],
+        *,
+        ours: bool = False,
+        refused: bool = False,
+    ) -> None:
+        """Execute a statement inside a transaction, between two looks at it; see `_watched`."""
+        with self._watched(run, session, report, ours=ours, refused=refused):
+            execute()
+
+    @contextmanager
+    def _watched(
+        self, run: Run, session: Session, report: dict[str, Any], *, ours: bool = False, refused: bool = False
+    ) -> Iterator[None]:
+        """Look at a transaction before and after what is executed in it.
+
+        Args:
+            run: The function that runs.
+            session: Its connection.
+            report: What is sent to the parent.
+            ours: The transaction is ours, around this statement only.
+            refused: Raise what a transaction forbids without a report.
+        """
+        left, self._left_behind = self._left_behind, None
+        try:
+            before = left[1] if left and left[0] is session.connection and not ours else session.probe()
+        except Exception:  # noqa: BLE001 - the transaction had failed before: the statement says so itself
+            before = None
+        if before is None:
+            with self._timed(run, report):
+                yield
+            self._send(run, report)
+            return
+        known = self._known(run, session, before["pid"])
+        report["lock_timeout"] = before["lock_timeout"]
+        if not ours:
+            report["transaction"] = run.transaction(f"{before['pid']} {before['transaction']}")
+        with self._timed(run, report, silent=_NO_TRANSACTION if refused else set()):
+            yield
+        try:
+            after = session.probe()
+            later = session.catalog(known, after["xid"]) if after["catalog"] != before["catalog"] else known
+        except Exception:  # noqa: BLE001 - a COMMIT or ROLLBACK of the author's: there is nothing to look at
+            self._catalog = None
+            if ours:
+                session.run("COMMIT")
+            self._send(run, report)
+            return
+        if after["transaction"] != before["transaction"]:  # another one began behind our back
+            before = {**before, "locks": [], "counters": []}
+            report["transaction"] = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
+        report["wal_bytes"] = after["wal"] - before["wal"]
+        report["locks"] = _taken(run.before or {}, before["locks"] or [], after["locks"] or [])
+        self._compare(run, report, known, later)
+        self._count(run, report, before["counters"] or [], after["counters"] or [])
+        if ours:
+            with self._timed(run, report, add=True):
+                session.run("COMMIT")
+        else:
+            self._left_behind = (session.connection, after)
+            if known is later:
+                self._loop.saw(report)
+        self._send(run, report)
+
+    def _by_itself(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute a statement that commits by itself: in a transaction of ours where the server lets us."""
+        session.run("BEGIN")
+        try:
+            self._inside(run, session, report, execute, ours=True, refused=True)
+        except Exception as error:
+            self._catalog = None
+            with suppress(Exception):
+                session.run("ROLLBACK")
+            if sqlstate_of(error) not in _NO_TRANSACTION:
+                raise
+        else:
+            return
+        report["cannot_run_in_transaction"] = True
+        self._observed(run, session, report, execute)
+
+    def _observed(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute what begins and ends transactions itself, while the parent looks at it from a second session."""
+        session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
+        before = session.probe(PROBE_TOTAL)
+        known = self._known(run, session, before["pid"])
+        self._channel.ask("observe", pid=before["pid"], sql=report["sql"])
+        failure: Exception | None = None
+        start = time.perf_counter()
+        try:
+            execute()
+        except Exception as error:  # noqa: BLE001 - raised again when it has been reported
+            failure = error
+            report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
+        report["duration_ms"] = (time.perf_counter() - start) * 1000
+        seen = self._channel.ask("observed") or []
+        with suppress(Exception):  # the author may have dropped the connection's own database
+            session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
+            after = session.probe(PROBE_TOTAL)
+            later = session.catalog()
+            report["wal_bytes"] = after["wal"] - before["wal"]
+            report["locks"] = _taken(run.before or {}, [], seen)
+            self._compare(run, report, known, later)
+            self._count(run, report, before["counters"] or [], after["counters"] or [])
+        self._send(run, report)
+        if failure is not None:
+            raise failure
+
+    def _known(self, run: Run, session: Session, pid: int) -> Catalog:
+        if self._catalog is None or self._pid != pid:
+            self._catalog = session.catalog()
+            self._pid = pid
+        if run.before is None:
+            run.before = dict(self._catalog.names)
+        return self._catalog
+
+    def _compare(self, run: Run, report: dict[str, Any], known: Catalog, later: Catalog) -> None:
+        self._catalog = later
+        if known is not later:
+            names = {**later.names, **known.names, **(run.before or {})}
+            report["rewritten"] = sorted(names[oid] for oid in known.rewritten(later))
+            report["indexes_built"] = sorted(later.names[oid] for oid in known.built(later))
+            report.update(known.changes(later))
+
+    def _count(self, run: Run, report: dict[str, Any], before: list[Any], after: list[Any]) -> None:
+        names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
+        earlier = {row[0]: row[1:] for row in before}
+        scanned, rows = {}, {}
+        for oid, *figures in after:
+            if oid not in names:
+                continue
+            # TRUNCATE sets counters back.
+            old = earlier.get(oid, [0] * len(figures))
+            scans, read, *written = (max(0, figure - old[place]) for place, figure in enumerate(figures))
+            if scans or read:
+                scanned[names[oid]] = read
+            if any(written):
+                rows[names[oid]] = written
+        report["scanned"], report["rows"] = scanned, rows
+
+    @contextmanager
+    def _timed(
+        self, run: Run, report: dict[str, Any], *, add: bool = False, silent: set[str] | None = None
+    ) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self._catalog = None
+            if sqlstate_of(error) not in (silent or set()):
+                report["duration_ms"] = (time.perf_counter() - start) * 1000
+                report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
+                self._send(run, report)
+            raise
+        spent = (time.perf_counter() - start) * 1000
+        report["duration_ms"] = report["duration_ms"] + spent if add else spent
+
+    def _send(self, run: Run, report: dict[str, Any]) -> None:
+        self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+        self._die_in_time()
+
+    def _die_in_time(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _report(run: Run, statement: str) -> dict[str, Any]:
+    return {"sql": statement, "line": line_of(run.path), "operation": operation(), "transaction": None}
+
+
+def _taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
+    """Give the strongest mode on each known relation, where it is stronger than what was held before."""
+    held = _strongest(before)
+    return {
+        known[oid]: mode
+        for oid, mode in sorted(_strongest(after).items())
+        if oid in known and _STRENGTH[mode] > _STRENGTH.get(held.get(oid, ""), 0)
+    }
+
+
+def _strongest(locks: list[Any]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for oid, mode in locks:
+        if mode in _STRENGTH and _STRENGTH[mode] > _STRENGTH.get(found.get(oid, ""), 0):
+            found[oid] = mode
+    return found

@@ -1,0 +1,82 @@
+"""Databases at revisions are begun where an earlier analysis has been."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+
+from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
+from adapter.outbound.database.migration.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
+from adapter.outbound.database.migration.tracer import Agent
+from tests.conftest import Server
+from tests.history import History
+
+ROWS = 30
+
+
+@pytest.fixture
+def opened(server: Server, history: History) -> "Opened":
+    """Three revisions, and what opens a sandbox for them."""
+    history.add("r1", None, 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY)")', 'op.drop_table("people")')
+    history.add("r2", "r1", 'op.add_column("people", sa.Column("note", sa.Text()))', 'op.drop_column("people", "note")')
+    history.add("r3", "r2", 'op.add_column("people", sa.Column("n", sa.Integer()))', 'op.drop_column("people", "n")')
+    return Opened(server, history)
+
+
+class Opened:
+    """Opens the same project again and again."""
+
+    def __init__(self, server: Server, history: History) -> None:
+        self._server = server
+        self._config = history.plain_ini()
+
+    @contextmanager
+    def __call__(self) -> Iterator[RevisionDatabases]:
+        """Open it."""
+        with ServerSandbox(self._server.url()) as sandbox, Agent() as agent:
+            databases = RevisionDatabases(Project(self._config, rows=ROWS), sandbox, agent)
+            with closing(databases):
+                yield databases
+
+
+def sandbox_databases(server: Server) -> set[str]:
+    """Name the throw-away databases that are there now."""
+    with psycopg.connect(server.url()) as connection:
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND NOT starts_with(datname, %s)"
+        return {str(name) for (name,) in connection.execute(query, (PREFIX, TEMPLATE_PREFIX)).fetchall()}
+
+
+def described(url: str) -> tuple[object, ...] | None:
+    """Give the revision, the number of rows, and how many of them have each value."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT (SELECT version_num FROM alembic_version), count(*), count(note) FROM people"
+        return connection.execute(query).fetchone()
+
+
+def test_a_copy_of_the_last_template_is_ready(opened: Opened, server: Server) -> None:
+    """The database in which env.py runs first is the one that is asked for next, when it was used last."""
+    with opened() as databases:
+        seen = described(databases.at(["r2"]).url)
+    with opened() as databases:
+        databases.history()
+        before = sandbox_databases(server)
+        first = databases.at(["r2"])
+        assert sandbox_databases(server) == before
+        second, copy = databases.at(["r2"]), databases.copy(first)
+        assert len(sandbox_databases(server) - before) == 2
+        assert seen == ("r2", ROWS, 0)
+        assert [described(one.url) for one in (first, second, copy)] == [seen] * 3
+
+
+def test_a_later_revision_goes_on_from_a_template(opened: Opened) -> None:
+    """What was kept at a revision is what those that follow begin with."""
+    with opened() as databases:
+        kept = databases.at(["r1"], at_once=True)
+        with psycopg.connect(kept.url) as connection:
+            connection.execute("INSERT INTO people VALUES (-7)")
+        databases.keep(kept)
+    with opened() as databases:
+        later = databases.at(["r3"])
+        assert described(later.url) == ("r3", ROWS + 1, 0)
+        assert {name for name in later.young if "people" in name} == {"public.people.note", "public.people.n"}
