@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_VALUES = frozenset({"23503", "23505", "23514", "23P01"})
+_CHECK, _NULL = "23514", "23502"
+_VALUES = frozenset({"23503", "23505", _CHECK, "23P01"})
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,19 @@ class BrokenStatement:
         error: What the server said.
         sqlstate: The code of that.
         when_prepared: It fails only where it was prepared before the schema changed, as drivers and poolers do.
+        relation: The table that refused it, a partition's root; empty where no single table did.
     """
 
     statement: ApplicationStatement
     error: str
     sqlstate: str
     when_prepared: bool = False
+    relation: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another table refused it, to which a trigger or a foreign key's action writes."""
+        return bool(self.relation and self.statement.table) and self.relation != self.statement.table
 
     def __str__(self) -> str:
         """Say it as a sentence."""
@@ -53,17 +61,34 @@ class Compatibility:
         tried: How many ran before.
         broken: Those that fail now.
         untried: Tables without a statement that could be tried, with the reason.
+        inserted: Tables into which an INSERT ran before.
     """
 
     tried: int
     broken: tuple[BrokenStatement, ...] = ()
     untried: Mapping[str, str] = field(default_factory=dict)
+    inserted: frozenset[str] = frozenset()
+
+    def still_inserts(self, table: str) -> bool:
+        """Tell whether all INSERTs into a table that ran before run now; False where none was tried."""
+        return table in self.inserted and not any(
+            one.statement.table == table and one.statement.sql.startswith("INSERT") for one in self.broken
+        )
 
 
-def breaks(sqlstate: str) -> bool:
+def breaks(broken: BrokenStatement, constraint: str = "") -> bool:
     """Tell whether an error is about the schema, and not about the values that happened to be tried.
 
     A new CHECK, unique or foreign key may refuse made-up values that no application writes; a missing column, a type
-    that takes no such value, and a NULL that was allowed are about every statement of that form.
+    that takes no such value, a row that no partition takes, and a NULL that was allowed are about every statement of
+    that form. So is what a trigger writes to another table: the statement has not chosen it.
+
+    Args:
+        broken: The statement and its error.
+        constraint: The constraint that refused it; empty where none did.
     """
-    return sqlstate not in _VALUES
+    if broken.sqlstate == _CHECK and not constraint:
+        return True
+    if broken.elsewhere and broken.sqlstate in {_CHECK, _NULL}:
+        return True
+    return broken.sqlstate not in _VALUES

@@ -56,6 +56,7 @@ class WorkKind(Enum):
     REWRITE = "rewrites"
     INDEX = "builds an index on"
     WRITE = "writes most rows of"
+    LOCK = "locks most rows of"
     INSERT = "adds many rows to"
     SCAN = "reads every row of"
 
@@ -124,7 +125,7 @@ def _all_work(trace: RevisionTrace) -> Iterator[Work]:
 def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     """Name the tables that existed before and of which a statement read, wrote or rebuilt anything."""
     built = (index_table(trace, name) for name in (*statement.indexes_built, *statement.rewritten))
-    names = {*statement.rewritten, *statement.scanned, *statement.rows, *filter(None, built)}
+    names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, built)}
     return sorted(name for name in names if name in trace.tables)
 
 
@@ -173,10 +174,9 @@ def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedW
 
 
 def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work, ...]:
-    """Find transactions that write most rows of a big table: whoever writes these rows waits for their end."""
-    return tuple(
-        work for work in work_of(trace) if work.kind is WorkKind.WRITE and is_big(trace, statistics, work.table)
-    )
+    """Find transactions that write or lock most rows of a big table: whoever writes these rows waits for their end."""
+    kinds = {WorkKind.WRITE, WorkKind.LOCK}
+    return tuple(work for work in work_of(trace) if work.kind in kinds and is_big(trace, statistics, work.table))
 
 
 def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
@@ -316,7 +316,7 @@ def _work(
     if indexes:
         return Work(index, table, WorkKind.INDEX, indexes)
     if (index, table) in heavy:
-        return Work(index, table, WorkKind.WRITE)
+        return Work(index, table, WorkKind.WRITE if table in statement.rows else WorkKind.LOCK)
     rows = trace.tables[table].rows
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
@@ -338,28 +338,27 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
 
 
 def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
-    """Find the statements with which a transaction has written half of a table's rows."""
+    """Find the statements with which a transaction has written or locked half of a table's rows."""
     heavy: set[tuple[int, str]] = set()
     totals: dict[tuple[int, str], int] = {}
     for index, statement in enumerate(trace.upgrade):
-        for table, counts in statement.rows.items():
-            if table not in trace.tables:
-                continue
+        for table in sorted({*statement.rows, *statement.locked} & trace.tables.keys()):
             key = (-1 - index if statement.transaction is None else statement.transaction, table)
             before = totals.get(key, 0)
-            totals[key] = before + _written(statement, counts, trace.tables[table].rows)
+            totals[key] = before + _written(statement, table, trace.tables[table].rows)
             half = max(trace.tables[table].rows / 2, 1)
             if before < half <= totals[key]:
                 heavy.add((index, table))
     return heavy
 
 
-def _written(statement: StatementTrace, counts: RowCounts, rows: int) -> int:
+def _written(statement: StatementTrace, table: str, rows: int) -> int:
     """Count existing rows that stay locked: none to speak of when each batch is committed, and is no whole table."""
     if statement.cannot_run_in_transaction and _COMMITS.match(statement.sql):
         return 0
     commits = statement.count if statement.transaction is None else statement.transactions
-    written = (counts.updated + counts.deleted) // commits
+    counts = statement.rows.get(table, RowCounts())
+    written = (counts.updated + counts.deleted + statement.locked.get(table, 0)) // commits
     if fills_nulls(statement):
         written *= _NULL_EVERY
     return 0 if commits > 1 and written < rows * _WHOLE else written

@@ -62,6 +62,7 @@ class StatementTrace:
         indexes_built: Indexes that it made.
         scanned: Rows that it read in sequential scans, by table.
         rows: Rows that it wrote, by table.
+        locked: Rows that it locked and did not write, by table: those of a SELECT … FOR UPDATE.
         created: Objects that it made.
         altered: Objects that it changed.
         dropped: Objects that it dropped.
@@ -84,6 +85,7 @@ class StatementTrace:
     indexes_built: tuple[str, ...] = ()
     scanned: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, RowCounts] = field(default_factory=dict)
+    locked: Mapping[str, int] = field(default_factory=dict)
     created: tuple[ChangedObject, ...] = ()
     altered: tuple[ChangedObject, ...] = ()
     dropped: tuple[ChangedObject, ...] = ()
@@ -270,6 +272,7 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
             name: one.rows.get(name, RowCounts()) + other.rows.get(name, RowCounts())
             for name in {**one.rows, **other.rows}
         },
+        locked={name: one.locked.get(name, 0) + other.locked.get(name, 0) for name in {**one.locked, **other.locked}},
         created=tuple(dict.fromkeys(one.created + other.created)),
         altered=tuple(dict.fromkeys(one.altered + other.altered)),
         dropped=tuple(dict.fromkeys(one.dropped + other.dropped)),

@@ -46,7 +46,7 @@ def run(example: Example, sandbox: ServerSandbox, agent: Agent, folder: Path) ->
     databases = RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent)
     tracer = SandboxRevisionTracer(databases)
     (entry,) = tracer.history().select("r2")
-    return analyze(tracer.trace(entry))
+    return analyze(tracer.trace(entry, goes_on=False))
 
 
 def codes(analysis: RevisionAnalysis) -> set[str]:

@@ -99,6 +99,7 @@ def _statement(statement: StatementTrace) -> dict[str, Any]:
         "indexes_built": list(statement.indexes_built),
         "scanned": dict(statement.scanned),
         "rows_written": {table: rows.total for table, rows in statement.rows.items()},
+        "rows_locked": dict(statement.locked),
         "wal_bytes": statement.wal_bytes,
         "duration_ms": round(statement.duration_ms, 3),
         "lock_timeout": statement.lock_timeout,

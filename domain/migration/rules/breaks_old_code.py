@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import removed, split
+from domain.migration.judging import attributes, kept, removed, split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -54,13 +54,15 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if key in said or _is_explained(trace, broken):
             continue
         said.add(key)
-        yield _prepared(broken) if broken.when_prepared else _failing(broken, contract=contract)
+        yield _prepared(broken) if broken.when_prepared else _failing(trace, broken, contract=contract)
 
 
-def _failing(broken: BrokenStatement, *, contract: bool) -> Diagnostic:
+def _failing(trace: RevisionTrace, broken: BrokenStatement, *, contract: bool) -> Diagnostic:
+    # code seldom gives a key that has a default
+    mild = contract or (broken.sqlstate == _GENERATED and not _computes(trace, broken.statement.table))
     return Diagnostic(
         CODE,
-        Severity.WARNING if contract else SEVERITY,
+        Severity.WARNING if mild else SEVERITY,
         None,
         broken.statement.table,
         f"A statement that the code before may send fails now: {broken}.",
@@ -88,7 +90,17 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     """
     table = broken.statement.table
     gone = {*removed(trace, "table"), *removed(trace, "view")}
-    if table in gone or broken.sqlstate in {_NULL, _GENERATED}:
+    if table in gone or (broken.sqlstate == _NULL and not broken.elsewhere):
         return True
     columns = any(split(column)[0] == table for column in removed(trace, "column"))
     return broken.sqlstate in _MISSING and (bool(gone) or columns or bool(removed(trace, "function")))
+
+
+def _computes(trace: RevisionTrace, table: str) -> bool:
+    """Tell whether a column of a table is computed now that could be given before."""
+    return any(
+        attributes(trace.after, "column", name).get("generated")
+        and not attributes(trace.before, "column", name).get("generated")
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+    )

@@ -66,14 +66,22 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "view", name),
                 name,
-                f"The table {name} is a view now that Postgres cannot write through: INSERT, UPDATE and DELETE of the "
-                "code that ran before fail.",
+                f"The table {name} is a view now that Postgres cannot write through as before: INSERT, UPDATE or "
+                "DELETE of the code that ran before fail.",
                 "Let the view show one table, without joins and groups, or give it INSTEAD OF triggers.",
             )
 
 
 def _is_read_only(trace: RevisionTrace, view: str) -> bool:
-    """Tell whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it."""
+    """Tell whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it.
+
+    What was tried tells; where nothing could be tried, its definition.
+    """
+    if trace.compatibility is not None and view in trace.compatibility.inserted:
+        return any(
+            one.statement.table == view and not one.statement.sql.startswith("SELECT")
+            for one in trace.compatibility.broken
+        )
     held = attributes(trace.after, "view", view)
     if not held or any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
         return False

@@ -44,13 +44,27 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find invalid indexes that the upgrade made or touched; those of partitioned tables are invalid by design."""
+    """Find invalid indexes that the upgrade made or touched."""
     for index in sorted(names_of(trace.after, "index")):
         held = attributes(trace.after, "index", index)
         table = str(held["table"])
-        partitioned = attributes(trace.after, "table", table).get("kind") == "partitioned table"
         statement = statement_of(trace, "index", index)
-        if held.get("valid") is False and not partitioned and statement is not None:
+        if held.get("valid") is not False or statement is None:
+            continue
+        if attributes(trace.after, "table", table).get("kind") == "partitioned table":
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement,
+                table,
+                f"The index {index} of {table} is invalid after the upgrade: not every partition has its part of it.",
+                "Build an index on each partition concurrently, and attach it, in this revision: with the last one the "
+                "whole becomes valid.",
+                "with op.get_context().autocommit_block():\n"
+                f'    op.execute("CREATE INDEX CONCURRENTLY … ON <partition> …")\n'
+                f'op.execute("ALTER INDEX {index} ATTACH PARTITION …")\n',
+            )
+        else:
             yield Diagnostic(
                 CODE,
                 SEVERITY,

@@ -1,4 +1,4 @@
-"""Most rows of a table are updated or deleted in one transaction.
+"""Most rows of a table are updated, deleted, or locked by a SELECT … FOR UPDATE, in one transaction.
 
 Each row stays locked until the transaction ends, so whoever writes one of them waits; dead rows pile up, and one
 failure at the end loses all the work. The safe way works in batches that commit:
@@ -15,7 +15,7 @@ An UPDATE of all rows where a column is NULL counts as one of most rows: after t
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import fills_nulls, last_statements, unbatched_writes
+from domain.migration.impact import WorkKind, fills_nulls, last_statements, unbatched_writes
 from domain.migration.judging import attributes, label, names_of, split
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -47,13 +47,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         until = (
             "until it has finished" if end == work.statement else f"until the transaction ends with statement {end + 1}"
         )
+        does = "locks" if work.kind is WorkKind.LOCK else "writes"
         rows = "all rows without a value" if fills_nulls(trace.upgrade[work.statement]) else "most rows"
         yield Diagnostic(
             CODE,
             SEVERITY,
             work.statement,
             work.table,
-            f"{label(trace, work.statement)} writes {rows} of {work.table} in one transaction; other writers of these "
+            f"{label(trace, work.statement)} {does} {rows} of {work.table} in one transaction; other writers of these "
             f"rows wait {until}.",
             "Write them in batches, each in a transaction of its own.",
             _fix(trace, work.table),

@@ -8,7 +8,6 @@ PREPARE: a plan whose result type has changed is refused). Everything runs in tr
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -31,6 +30,7 @@ DECLARE
     in_table text;
     by_constraint text;
     columns jsonb;
+    relation text;
     errors jsonb := '[]';
 BEGIN
     FOR job IN
@@ -65,8 +65,13 @@ BEGIN
                   JOIN pg_catalog.pg_class c ON c.oid = k.relation AND c.relname = in_table
                   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = in_schema
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.numbers);
-                errors := errors || jsonb_build_array(
-                    jsonb_build_array(job.number, state, message, coalesce(columns, '[]')));
+                SELECT format('%I.%I', n.nspname, c.relname) INTO relation
+                  FROM pg_catalog.pg_class p JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+                  JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(p.oid), p.oid)
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE p.relname = in_table AND pn.nspname = in_schema;
+                errors := errors || jsonb_build_array(jsonb_build_array(
+                    job.number, state, message, coalesce(columns, '[]'), by_constraint, coalesce(relation, '')));
             END IF;
         END;
         IF job.prepare IS NOT NULL THEN
@@ -91,7 +96,8 @@ SELECT n.nspname, c.relname, c.relkind,
           FROM pg_catalog.pg_index i
          CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-         WHERE i.indrelid = c.oid AND i.indisprimary)
+         WHERE i.indrelid = c.oid AND i.indisprimary),
+       format('%I.%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relname <> 'alembic_version'
@@ -105,23 +111,22 @@ class _Relation:
     schema: str
     name: str
     is_table: bool
+    is_partitioned: bool
     columns: tuple[Mapping[str, Any], ...]
     key: tuple[str, ...]
+    table: str  # the qualified name, quoted where it must be
 
     @property
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.schema, self.name)
-
-    @property
-    def table(self) -> str:
-        """The qualified name, quoted where it must be."""
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
 
 class _Error(NamedTuple):
     sqlstate: str
     message: str
     columns: tuple[str, ...]  # of the constraint that refused it, where one did
+    constraint: str
+    relation: str  # the table that refused it, or the root of its partitions
 
 
 class ApplicationStatements:
@@ -173,19 +178,22 @@ class ApplicationStatements:
         broken += [
             self._broken(number, error, when_prepared=True) for number, error in before.items() if number not in now
         ]
-        return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried)
+        return self._compatibility(broken)
 
     def try_on(self, url: str) -> Compatibility:
         """Run them on another database: the code that is to come on the schema of today."""
         with _connect(url) as other:
             errors = self._errors(other, self.statements)
-        broken = (self._broken(number, error) for number, error in errors.items())
-        return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried)
+        return self._compatibility(self._broken(number, error) for number, error in errors.items())
+
+    def _compatibility(self, broken: Iterable[BrokenStatement | None]) -> Compatibility:
+        inserted = frozenset(one.table for one in self.statements if one in self._given)
+        return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried, inserted)
 
     def _broken(self, number: int, error: _Error, *, when_prepared: bool = False) -> BrokenStatement | None:
-        if not breaks(error.sqlstate) and not self._refuses_defaults(number, error):
-            return None
-        return BrokenStatement(self.statements[number], error.message, error.sqlstate, when_prepared)
+        statement = self.statements[number]
+        found = BrokenStatement(statement, error.message, error.sqlstate, when_prepared, error.relation)
+        return found if breaks(found, error.constraint) or self._refuses_defaults(number, error) else None
 
     def _refuses_defaults(self, number: int, error: _Error) -> bool:
         """Tell whether a constraint refuses an INSERT for nothing that the INSERT gives.
@@ -197,7 +205,9 @@ class ApplicationStatements:
 
     def _made(self) -> Iterator[ApplicationStatement]:
         for row in self._connection.execute(_RELATIONS).fetchall():
-            relation = _Relation(row[0], row[1], row[2] in {"r", "p"}, tuple(row[3] or ()), tuple(row[4] or ()))
+            kind = row[2]
+            columns, key = tuple(row[3] or ()), tuple(row[4] or ())
+            relation = _Relation(row[0], row[1], kind in {"r", "p"}, kind == "p", columns, key, row[5])
             yield from self._of_relation(relation)
 
     def _of_relation(self, relation: _Relation) -> Iterator[ApplicationStatement]:
@@ -221,11 +231,13 @@ class ApplicationStatements:
         yield from _changes(relation, row, key, each_column=self._each_column)
 
     def _row(self, relation: _Relation, names: list[str]) -> dict[str, str | None] | None:
-        """Take a row as text, one with few NULLs."""
+        """Take a row as text, one with few NULLs; of partitions from the youngest, which is written most."""
         texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
-        query = sql.SQL("SELECT {} FROM (SELECT * FROM {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
+        order = sql.SQL("ORDER BY tableoid DESC" if relation.is_partitioned else "")
+        form = sql.SQL("SELECT {} FROM (SELECT * FROM {} {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
+        query = form.format(texts, relation.identifier, order, _SAMPLE, _list(names))
         try:
-            found = self._connection.execute(query.format(texts, relation.identifier, _SAMPLE, _list(names))).fetchone()
+            found = self._connection.execute(query).fetchone()
         except psycopg.Error:
             return None
         return None if found is None else dict(zip(names, found, strict=True))
@@ -257,7 +269,9 @@ class ApplicationStatements:
         except psycopg.OperationalError:  # the revision has ended all sessions, this one too
             return {}
         found = json.loads(row[0] if row else "[]")
-        return {number: _Error(state, message, tuple(columns)) for number, state, message, columns in found}
+        return {
+            number: _Error(state, message, tuple(columns), *rest) for number, state, message, columns, *rest in found
+        }
 
     def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, str | None]:
         name = f"hexalembic_{number if prepared else _ANEW}"
@@ -336,10 +350,6 @@ def _equal(values: Mapping[str, str | None]) -> sql.Composed:
 
 def _list(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(name) for name in names)
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else sql.Identifier(name).as_string()
 
 
 def _prepare(number: int, statement: ApplicationStatement) -> str:

@@ -28,7 +28,7 @@ from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.trace import CalibrationRun, RevisionTrace, StatementTrace, TableFacts
+from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
 _TABLES = """
@@ -284,10 +284,10 @@ def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
     return frozenset(
         table
         for statement in trace.upgrade
-        for table, rows in statement.rows.items()
+        for table in {*statement.rows, *statement.locked} & trace.tables.keys()
+        for rows in [statement.rows.get(table, RowCounts())]
         if _is_batch(trace.upgrade, statement)
-        and table in trace.tables
-        and 0 < trace.tables[table].rows <= 2 * (rows.updated + rows.deleted)
+        and 0 < trace.tables[table].rows <= 2 * (rows.updated + rows.deleted + statement.locked.get(table, 0))
     )
 
 

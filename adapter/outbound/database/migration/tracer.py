@@ -501,6 +501,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         indexes_built=tuple(message.get("indexes_built", ())),
         scanned=dict(message.get("scanned", {})),
         rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
+        locked=dict(message.get("locked", {})),
         created=objects("created"),
         altered=objects("altered"),
         dropped=objects("dropped"),

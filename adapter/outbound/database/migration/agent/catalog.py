@@ -163,6 +163,7 @@ class Catalog:
         self.names: dict[int, str] = {row[1]: row[5] for row in relations}
         stored = [row for row in relations if row[4] in {"table", "index", "materialized view"} and row[7]]
         self.files: dict[int, int] = {row[1]: row[7] for row in stored}
+        self.tables: set[str] = {row[5] for row in relations if row[4] == "table"}
         self.indexes: set[int] = {row[1] for row in stored if row[4] == "index"}
 
     @classmethod

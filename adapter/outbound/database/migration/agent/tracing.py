@@ -32,6 +32,7 @@ _SAVEPOINT = re.compile(
 )
 _SETTING = re.compile(r"\s*(set|reset|show)\s", re.IGNORECASE)
 
+_LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 # Lock modes by strength, as pg_locks writes them.
 _STRENGTH = {
     "AccessShareLock": 1,
@@ -318,6 +319,8 @@ class Tracer:
         report["locks"] = _taken(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
         self._count(run, report, before["counters"] or [], after["counters"] or [])
+        if not report["rows"] and after["xid"]:
+            after = self._count_locked(session, report, after)
         if ours:
             with self._timed(run, report, add=True):
                 session.run("COMMIT")
@@ -401,6 +404,20 @@ class Tracer:
             if any(written):
                 rows[names[oid]] = written
         report["scanned"], report["rows"] = scanned, rows
+
+    def _count_locked(self, session: Session, report: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        """Count the rows that a SELECT … FOR UPDATE has locked; they bear the transaction's number, or a later one.
+
+        Returns:
+            What the transaction has done up to now, for this has read tables.
+        """
+        tables = self._catalog.tables if self._catalog else set()
+        locked = [name for name, mode in report["locks"].items() if mode == "RowShareLock" and name in tables]
+        if not locked:
+            return after
+        counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked}
+        report["locked"] = {name: count for name, count in counts.items() if count}
+        return session.probe()
 
     @contextmanager
     def _timed(
