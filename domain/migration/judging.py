@@ -264,7 +264,12 @@ def waiting(windows: Iterable[LockWindow], statement: int) -> str:
     for window in windows:
         by_table.setdefault(window.table, []).append(window)
     shown = list(by_table) if len(by_table) <= _SHOWN + 1 else list(by_table)[:_SHOWN]
-    said = dict.fromkeys(_wait(window, statement) for table in shown for window in by_table[table])
+    alike: dict[tuple[str, str], list[str]] = {}
+    for table in shown:
+        for window in by_table[table]:
+            tables = alike.setdefault(_wait(window, statement), [])
+            tables += [table] if table not in tables else []
+    said = [f"{who} of {listed(tables)} wait {until}" for (who, until), tables in alike.items()]
     rest = len(by_table) - len(shown)
     return " and ".join([*said, *([f"so do those of {rest} other tables"] if rest else [])])
 
@@ -318,13 +323,14 @@ def concurrently(definition: Value) -> str:
     return in_autocommit(execute(text))
 
 
-def _wait(window: LockWindow, statement: int) -> str:
+def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
+    """Say what waits, and until when."""
     who = "reads and writes" if window.blocks_reads else "writes"
     if window.to_statement == statement:
         until = "until it has finished"
     else:
         until = f"until the transaction ends with statement {window.to_statement + 1}"
-    return f"{who} of {window.table} wait {until} ({window.mode.sql})"
+    return who, f"{until} ({window.mode.sql})"
 
 
 def _scan_cause(text: str) -> Cause:

@@ -356,3 +356,24 @@ def test_rows_that_do_not_fit_are_no_verdict(analyze: Analyze, history: History)
         assert one.verdict == "safe", one.reasons
         assert one.trace.undone is not None
         assert not one.trace.undone.losses
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> None:
+    """A revision that refuses the JSON that was made up is judged on rows without; one that refuses NULLs fails."""
+    history.add(
+        "r1", None, PEOPLE + '\nop.execute("ALTER TABLE people ADD prefs jsonb")', "op.execute('DROP TABLE people')"
+    )
+    found = 'op.get_bind().scalar(sa.text("SELECT count(*) FROM people WHERE {}"))'
+    refuse = f'if {found}:\n    raise ValueError("mend them first")\n'
+    add, drop = 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")'
+    history.add("json", "r1", refuse.format("NOT prefs ? 'theme'") + add, drop)
+    history.add("nulls", "r1", refuse.format("name IS NULL OR prefs IS NULL") + add, drop)
+    config = plain_project(history)
+    (json,) = analyze("json", config=config).revisions
+    (nulls,) = analyze("nulls", config=config).revisions
+
+    assert json.reasons == ()
+    assert json.trace.refused_rows == "mend them first"
+    assert {one.code for one in json.diagnostics} >= {"rows-must-fit"}
+    assert nulls.reasons == ("upgrade-fails",)

@@ -92,6 +92,17 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
+# Statements that empty the JSON columns; NULL where that is allowed.
+_DOCUMENTS = """
+SELECT format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
+    CASE WHEN a.attnotnull THEN quote_literal('{}') ELSE 'NULL' END)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype)
+ORDER BY c.oid, a.attnum
+"""
 
 
 class CannotBuildError(Exception):
@@ -393,6 +404,19 @@ class RevisionDatabases:
                 self.drop(database)
                 raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
+        return database
+
+    def without_documents(self, entry: HistoryEntry) -> RevisionDatabase | None:
+        """Make a database at a revision's parents, with nothing in its JSON columns; None where it has none."""
+        database = self.at(entry.parents)
+        session = self.session(database)
+        found = session.execute(_DOCUMENTS).fetchall()
+        if not found:
+            self.drop(database)
+            return None
+        for (change,) in found:
+            with suppress(psycopg.Error):  # a constraint wants something there
+                session.execute(str(change).encode())
         return database
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ rows.
 
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,17 +128,30 @@ class SandboxRevisionTracer(RevisionTracer):
         self, entry: HistoryEntry, failed: RevisionTrace, *, copies: bool
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
         """Run a revision that fails on made-up rows on others that fit; when it fails again, that is its trace."""
-        readable = _unreadable(failed.refused_rows)
-        for texts_as in (readable, "") if readable else ("",):
-            try:
-                base = self._databases.at(entry.parents, texts_as) if texts_as else self._databases.fitting(entry)
-            except CannotBuildError:
-                continue
+        for base in self._other_rows(entry, failed):
             self._line.move_aside(base)
             found, after = self._up_and_down(entry, base, failed.before, copies=copies)
             if found.after is not None:
                 return replace(found, refused_rows=failed.refused_rows), after
         return replace(failed, refused_rows=""), None
+
+    def _other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
+        """Make databases with other rows, such as the error asks for.
+
+        A check of the author's own in Python is believed, unless it is about JSON: what that looks like, only the
+        application knows.
+        """
+        readable = _unreadable(failed.refused_rows)
+        if readable:
+            with suppress(CannotBuildError):
+                yield self._databases.at(entry.parents, readable)
+        if readable or any(statement.error for statement in failed.upgrade):
+            with suppress(CannotBuildError):
+                yield self._databases.fitting(entry)
+        else:
+            base = self._databases.without_documents(entry)
+            if base is not None:
+                yield base
 
     def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision aside, with more rows in some tables."""
@@ -261,8 +275,8 @@ class SandboxRevisionTracer(RevisionTracer):
 
 def _refused_rows(error: AgentError) -> str:
     """Say why a revision failed when that may be because of the rows; empty when it was for another reason."""
-    by_server = error.sqlstate is not None and error.sqlstate[:2] in _OF_ROWS
-    return error.message if by_server or error.type == "JSONDecodeError" else ""
+    may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS
+    return error.message if may_be else ""
 
 
 def _unreadable(message: str) -> str:

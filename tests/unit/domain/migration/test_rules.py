@@ -82,7 +82,7 @@ def test_a_sentence_names_few_of_many_tables() -> None:
         tables={name: TableFacts(2000, 100_000) for name in (*names, USERS)},
     )
     message = said(trace, "schema-and-data-together").message
-    assert "reads and writes of public.t00 wait" in message
+    assert "reads and writes of public.t00, public.t01 wait" in message
     assert "public.t02" not in message
     assert message.endswith("and so do those of 10 other tables.")
 
