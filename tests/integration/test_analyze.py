@@ -267,3 +267,31 @@ def test_jobs_on_one_server_are_refused(server: Server, mixed: History) -> None:
 
     assert (result.returncode, result.stdout) == (2, "")
     assert "--sandbox-url" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["analyze", "r1", "--sandbox-url", "{server}", "--rows", "10"], 0, "SAFE r1"),
+        (["status"], 2, "status knows this project only"),
+        (["--help"], 0, "alembic.ini or pyproject.toml"),
+    ],
+)
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_the_project_is_named_before_the_command(
+    server: Server, history: History, arguments: list[str], code: int, said: str
+) -> None:
+    """`-c` stands where `alembic` has it, and is refused by commands that know this project only."""
+    history.add("r1", None, BASE, DROP_BASE)
+    result = subprocess.run(
+        [sys.executable, "-m", "adapter.inbound.cli.migrate", "-c", str(history.plain_ini())]
+        + [one.format(server=server.url()) for one in arguments],
+        cwd=PROJECT_ROOT,
+        env=process_environment(None),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == code, result.stderr
+    assert said in " ".join((result.stdout + result.stderr).replace("│", " ").split())

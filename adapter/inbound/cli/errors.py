@@ -6,22 +6,28 @@
 import gc
 import os
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    import typer
 
 INTERRUPTED = 130
 
 
-def run(app: typer.Typer) -> None:
-    """Run a command line and end the process with its exit code; an expected error shows two lines, no traceback."""
+def run(build: "Callable[[], typer.Typer]") -> None:
+    """Run a command line and end the process with its exit code; an expected error shows two lines, no traceback.
+
+    It is imported in here, too: Ctrl-C may come while that goes on.
+    """
     try:
-        app()
+        build()()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _say("interrupted", "")
+            _interrupted()
         raise
     except KeyboardInterrupt:
-        _say("interrupted", "")
+        _interrupted()
         sys.exit(INTERRUPTED)
     except Exception as error:
         from adapter import bootstrap
@@ -31,14 +37,17 @@ def run(app: typer.Typer) -> None:
             raise
         code, message, hint = described
         _say("error: ", message)
-        typer.echo(f"hint: {hint}", err=True)
+        _say("", f"hint: {hint}")
         sys.exit(code)
     finally:
         gc.freeze()  # a last look for garbage among all that was imported takes a tenth of a second
 
 
+def _interrupted() -> None:
+    _say("interrupted", "")
+
+
 def _say(label: str, message: str) -> None:
     # Colors reach terminals only, and none that asks for plain text (no-color.org).
-    plain = False if os.environ.get("NO_COLOR") else None
-    typer.secho(label, fg=typer.colors.RED, err=True, nl=False, color=plain)
-    typer.echo(message, err=True)
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and label
+    sys.stderr.write(f"\033[31m{label}\033[0m{message}\n" if colors else f"{label}{message}\n")

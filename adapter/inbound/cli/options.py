@@ -40,3 +40,14 @@ Jobs: TypeAlias = Annotated[
         "Default: one for each processor, at most four; one with --sandbox-url.",
     ),
 ]
+
+
+def before_the_command(context: typer.Context, config: Config = None) -> None:
+    """Take `-c` where `alembic` has it, too: before the command."""
+    name = context.invoked_subcommand
+    if config is None or name is None:
+        return
+    command = context.command.commands[name]  # type: ignore[attr-defined]
+    if not any(parameter.name == "config" for parameter in command.params):
+        raise typer.BadParameter(f"{name} knows this project only: leave it out", param_hint="--config")
+    context.default_map = {name: {"config": str(config)}}

@@ -2,10 +2,12 @@
 
 import importlib
 import pkgutil
-
-import typer
+from typing import TYPE_CHECKING
 
 from adapter.inbound.cli.errors import run
+
+if TYPE_CHECKING:
+    import typer
 
 HELP = """Evolve a Postgres + pgvector database: what Alembic leaves out.
 
@@ -14,9 +16,19 @@ Schema changes themselves are plain Alembic: alembic upgrade head.
 """
 
 
-def build() -> typer.Typer:
+def build() -> "typer.Typer":
     """Collect the commands."""
-    app = typer.Typer(name="migrate", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    import typer
+
+    from adapter.inbound.cli.options import before_the_command
+
+    app = typer.Typer(
+        name="migrate",
+        help=HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        callback=before_the_command,
+    )
     for module in pkgutil.iter_modules(__path__):
         if module.name == "__main__":
             continue
@@ -26,4 +38,4 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; the console script."""
-    run(build())
+    run(build)
