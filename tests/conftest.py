@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from adapter.outbound.database import embedded
 from adapter.outbound.database.url import DatabaseURL
 from tests.history import History
 from tests.support import alembic_config
+
+# A shell without a terminal lets its children ignore Ctrl-C, and so would the commands that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Taken out of the environment, so that a test names its database or gets none.
 EXTERNAL_URL = os.environ.pop("DATABASE_URL", None)

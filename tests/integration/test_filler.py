@@ -410,3 +410,18 @@ def test_types_of_extensions(empty: psycopg.Connection[Any]) -> None:
         )
     """)
     assert fill(empty, ROWS) == Filled({"public.t": ROWS}, ())
+
+
+def test_a_type_ends_before_the_rows_do(empty_url: str) -> None:
+    """Where the numbers of a type run out, the table has no room, and is said to have none."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE settings (id smallint PRIMARY KEY CHECK (id = 1), theme text)")
+        connection.execute("INSERT INTO settings VALUES (1, 'dark')")
+        connection.execute("CREATE TABLE odd (id smallint PRIMARY KEY CHECK (id % 100 = 1))")
+        connection.execute("CREATE TABLE half (id smallint PRIMARY KEY CHECK (id % 2 = 1))")
+        found = fill(connection, ROWS * 2)
+
+    assert found.tables["public.half"] == ROWS * 2
+    assert 200 <= found.tables["public.odd"] < ROWS * 2
+    assert {problem.table for problem in found.problems} == {"public.settings", "public.odd"}
+    assert all("leaves no room" in problem.reason for problem in found.problems)

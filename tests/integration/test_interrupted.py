@@ -48,8 +48,7 @@ def test_ctrl_c(project: Path, history: History, server: Server, tmp_path: Path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        process_group=0,  # as a shell does; a shell without a terminal lets its children ignore the signal
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread has begun
+        process_group=0,  # as a shell does
     )
     try:
         url = server.url()

@@ -9,10 +9,19 @@ import pytest
 from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
 from adapter.outbound.database.migration.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
 from adapter.outbound.database.migration.tracer import Agent
-from tests.conftest import Server
+from tests.conftest import SERVERS, Server
 from tests.history import History
 
 ROWS = 30
+EXIT_ONCE = """
+import pathlib
+try:
+    pathlib.Path(__file__).with_name("first").touch(exist_ok=False)
+except FileExistsError:
+    pass
+else:
+    raise SystemExit(3)
+"""
 
 
 @pytest.fixture
@@ -80,3 +89,26 @@ def test_a_later_revision_goes_on_from_a_template(opened: Opened) -> None:
         later = databases.at(["r3"])
         assert described(later.url) == ("r3", ROWS + 1, 0)
         assert {name for name in later.young if "people" in name} == {"public.people.note", "public.people.n"}
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
+        EXIT_ONCE,
+    ],
+    ids=["leaves a thread", "exits"],
+)
+def test_what_env_py_does_first_harms_no_job(server: Server, history: History, trouble: str) -> None:
+    """Later jobs run as in a new process when env.py left something in this one."""
+    history.add("r1", None, 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, note text NOT NULL)")')
+    config = history.plain_ini()
+    env = config.parent / "env.py"
+    env.write_text(trouble + env.read_text(encoding="utf-8"), encoding="utf-8")
+    with ServerSandbox(server.url()) as sandbox, Agent() as agent:
+        databases = RevisionDatabases(Project(config, rows=ROWS), sandbox, agent)
+        databases.history()
+        made = databases.at(["r1"])
+        databases.close()
+        assert described(made.url) == ("r1", ROWS, ROWS)

@@ -535,6 +535,18 @@ def test_duplicate_index() -> None:
         assert codes(revision(build, before=before, after={**before, **other})) == {}
 
 
+def test_unique_index_may_fail() -> None:
+    """Whether two rows are equal, the sandbox cannot know; where something kept them apart, none are."""
+    build = step("CREATE UNIQUE INDEX CONCURRENTLY uq", None, indexes_built=("public.uq",), lock_timeout="0")
+    unique = index("uq", USERS, "btree (email)", unique=True)
+    found = said(revision(build, after={**BASE, **unique}), "unique-index-may-fail")
+    assert found.message.endswith("its build fails where two rows are equal, and leaves an invalid index.")
+    assert found.help == "Look first: SELECT email, count(*) FROM public.users GROUP BY email HAVING count(*) > 1"
+    kept = {**BASE, **index("pk", USERS, "btree (id)", unique=True)}
+    both = index("uq", USERS, "btree (id, lower((email)::text)) INCLUDE (name)", unique=True)
+    assert codes(revision(build, before=kept, after={**kept, **both})) == {}
+
+
 def test_foreign_key_without_index() -> None:
     """Each delete of a user would read all orders."""
     after = {

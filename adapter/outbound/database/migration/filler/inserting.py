@@ -18,6 +18,8 @@ _SLOW_INDEXES = {"hnsw"}
 _SINGLES = 300  # rows that are tried one by one, when everything else failed
 _NO_ROOM = "a unique key, an exclusion constraint or a trigger leaves no room for more"
 _WRONG = "cannot be inserted: "  # fewer rows would not help
+_TOO_FAR = "the type has no further numbers"
+_OUT_OF_RANGE = "22003"
 
 
 def insert_without_indexes(session: Session, plan: Plan, have: int) -> str | None:
@@ -80,6 +82,13 @@ def _insert_somehow(session: Session, plan: Plan, first: int, last: int, limit: 
             return inserted, None
     if reason.startswith(_WRONG):
         return 0, reason
+    while reason == _TOO_FAR:
+        if last - first < _BATCH:
+            return 0, None
+        last = first + (last - first) // 4
+        inserted, reason = _try_insert(session, plan, first, last, limit)
+        if reason is None:
+            return inserted, None
     total = _insert_pieces(session, plan, first, last, limit, size=_BATCH)
     if total == 0:
         total = _insert_pieces(session, plan, first, min(last, first + _SINGLES - 1), limit, size=1)
@@ -110,6 +119,8 @@ def _try_insert(session: Session, plan: Plan, first: int, last: int, limit: int)
     except psycopg.Error as error:
         if session.connection.closed:
             raise
+        if error.sqlstate == _OUT_OF_RANGE and plan.filters:
+            return 0, _TOO_FAR
         wrong = (error.sqlstate or "").startswith("42") and not plan.table.triggers
         return 0, (_WRONG if wrong else "") + reason_of(error)
 

@@ -1,0 +1,83 @@
+"""A unique index is built on values that nothing has kept apart so far.
+
+In the sandbox it was built; on your rows it fails as soon as two of them are equal, and a concurrent build leaves an
+invalid index behind. Only your database knows. The safe way looks first, and mends what it finds:
+
+    SELECT email, count(*) FROM users GROUP BY email HAVING count(*) > 1
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.impact import is_concurrent
+from domain.migration.judging import added, attributes, is_live, names_of
+from domain.migration.rule import USERS, Example
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "unique-index-may-fail"
+SEVERITY = Severity.NOTE
+BAD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("uq_users_email", "users", ["email"], unique=True, postgresql_concurrently=True)
+""",
+    'op.drop_index("uq_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("uq_users_id_email", "users", ["id", "email"], unique=True, postgresql_concurrently=True)
+""",
+    'op.drop_index("uq_users_id_email", "users")',
+)
+_KEYS = re.compile(r" USING \w+ \((.*?)\)(?: INCLUDE | WHERE | NULLS NOT DISTINCT|$)")
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find new unique indexes on columns that were there before, and that no unique index covered."""
+    for name in added(trace, "index"):
+        held = attributes(trace.after, "index", name)
+        table = str(held["table"])
+        statement = next((number for number, one in enumerate(trace.upgrade) if name in one.indexes_built), None)
+        if not held.get("unique") or held.get("valid") is False or statement is None:
+            continue
+        keys = _keys(held["definition"])
+        if not is_live(trace, table, statement) or _is_kept_apart(trace, table, keys):
+            continue
+        leaves = ", and leaves an invalid index" if is_concurrent(trace.upgrade[statement]) else ""
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            statement,
+            table,
+            f"The index {name} of {table} is unique, and nothing kept its values apart so far: its build fails where "
+            f"two rows are equal{leaves}.",
+            f"Look first: {_question(table, keys)}",
+        )
+
+
+def _question(table: str, keys: list[str]) -> str:
+    columns = ", ".join(keys)
+    return f"SELECT {columns}, count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1"  # noqa: S608 - never run
+
+
+def _keys(definition: object) -> list[str]:
+    """Give the columns and expressions of an index."""
+    found = _KEYS.search(str(definition))
+    return [part.strip() for part in re.split(r",(?![^(]*\))", found.group(1))] if found else []
+
+
+def _is_kept_apart(trace: RevisionTrace, table: str, keys: list[str]) -> bool:
+    """Tell whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
+    if any(f"{table}.{key}" in added(trace, "column") for key in keys):
+        return True
+    for other in names_of(trace.before, "index"):
+        held = attributes(trace.before, "index", other)
+        whole = held.get("unique") and held.get("valid") is not False and not held.get("predicate")
+        if whole and held["table"] == table and {*_keys(held["definition"])} <= {*keys}:
+            return True
+    return False
