@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _CHECK, _NULL = "23514", "23502"
-_VALUES = frozenset({"23503", "23505", _CHECK, "23P01"})
+REFERENCES = frozenset({"23503", "23001"})  # a foreign key, without and with RESTRICT (so since Postgres 18)
+_VALUES = REFERENCES | {"23505", _CHECK, "23P01"}
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,17 @@ CREATE TABLE people (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, age int, mood mood,
     twice int GENERATED ALWAYS AS (age * 2) STORED
 );
-CREATE TABLE "Pets" (id int PRIMARY KEY, owner bigint REFERENCES people, name text);
+CREATE TABLE "Pets" (id int PRIMARY KEY, owner bigint REFERENCES people ON DELETE CASCADE, name text);
+CREATE TABLE seats (id int PRIMARY KEY, person bigint);
 CREATE VIEW grown AS SELECT id, email FROM people WHERE age > 17;
 CREATE TABLE nobody (id int);
 INSERT INTO people (email, age, mood) SELECT n || '@example.org', n, 'glad' FROM generate_series(1, 30) n;
+INSERT INTO seats SELECT n, n FROM generate_series(1, 30) n;
 INSERT INTO "Pets" SELECT n, n, 'pet' FROM generate_series(1, 30) n;
 """
 
 
+RESTRICT = "ADD FOREIGN KEY (owner) REFERENCES people ON DELETE RESTRICT"
 # It writes NULL to another table.
 TRIGGER = """
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -82,6 +85,8 @@ def test_every_form_of_statement_runs_on_its_own_schema(url: str) -> None:
          {"people": "duplicate key value"}),
         ('ALTER TABLE "Pets" DROP name, ADD name text GENERATED ALWAYS AS (\'x\') STORED',
          {'"Pets"': 'column "name"'}),
+        (f'ALTER TABLE "Pets" DROP CONSTRAINT "Pets_owner_fkey", {RESTRICT}', {"people": "violates"}),
+        ("ALTER TABLE seats ADD FOREIGN KEY (person) REFERENCES people ON DELETE RESTRICT", {}),
         (f"CREATE TABLE seen (who text NOT NULL); {TRIGGER}", {"people": 'in column "who" of relation "seen"'}),
         (f"CREATE TABLE seen (who text UNIQUE); INSERT INTO seen VALUES ('x'); {TRIGGER}", {}),
     ],

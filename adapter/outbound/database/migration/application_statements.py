@@ -15,7 +15,13 @@ from typing import Any, NamedTuple, Self
 import psycopg
 from psycopg import sql
 
-from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility, breaks
+from domain.migration.compatibility import (
+    REFERENCES,
+    ApplicationStatement,
+    BrokenStatement,
+    Compatibility,
+    breaks,
+)
 
 _OF_VALUES = frozenset({"22", "23", "P0"})  # classes of SQLSTATE: data, integrity, raised by a trigger
 # All in one trip to the server: there are hundreds of statements, and each is tried three times. A row whose values an
@@ -105,6 +111,14 @@ SELECT n.nspname, c.relname, c.relkind,
  ORDER BY 1, 2
 """
 
+_FOREIGN_KEYS = """
+SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
+  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+ WHERE k.contype = 'f' GROUP BY k.oid, n.nspname, c.relname
+"""
+
 
 @dataclass(frozen=True)
 class _Relation:
@@ -153,6 +167,8 @@ class ApplicationStatements:
         self._given: dict[ApplicationStatement, Sequence[str]] = {}
         self.untried: dict[str, str] = {}
         self._planned: set[ApplicationStatement] = set()
+        found = self._connection.execute(_FOREIGN_KEYS).fetchall()
+        self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in found}
         self.statements = self._running([*self._made(), *recorded])
         if self.statements:
             prepared = (_prepare(number, statement) for number, statement in enumerate(self.statements))
@@ -193,7 +209,13 @@ class ApplicationStatements:
     def _broken(self, number: int, error: _Error, *, when_prepared: bool = False) -> BrokenStatement | None:
         statement = self.statements[number]
         found = BrokenStatement(statement, error.message, error.sqlstate, when_prepared, error.relation)
-        return found if breaks(found, error.constraint) or self._refuses_defaults(number, error) else None
+        other = self._refuses_defaults(number, error) or self._refuses_deletion(number, error)
+        return found if breaks(found, error.constraint) or other else None
+
+    def _refuses_deletion(self, number: int, error: _Error) -> bool:
+        """Tell whether a foreign key that was there before refuses a DELETE now: it does not cascade any more."""
+        known = (error.relation, frozenset(error.columns)) in self._foreign_keys
+        return known and error.sqlstate in REFERENCES and self.statements[number].sql.startswith("DELETE")
 
     def _refuses_defaults(self, number: int, error: _Error) -> bool:
         """Tell whether a constraint refuses an INSERT for nothing that the INSERT gives.
