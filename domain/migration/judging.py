@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from itertools import groupby
 
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -83,28 +84,37 @@ def attributes(snapshot: SchemaSnapshot | None, kind: str, name: str) -> Mapping
 
 def names_of(snapshot: SchemaSnapshot | None, kind: str) -> frozenset[str]:
     """Name all objects of a kind."""
-    return frozenset() if snapshot is None else frozenset(name for found, name in snapshot.objects if found == kind)
+    return frozenset() if snapshot is None else snapshot.names(kind)
 
 
 def added(trace: RevisionTrace, kind: str) -> list[str]:
     """Name the objects of a kind that the upgrade left and that were not there before."""
-    if trace.before is None or trace.after is None:
-        return []
-    return sorted(names_of(trace.after, kind) - names_of(trace.before, kind))
+    return _moved(trace, kind)[0]
 
 
 def removed(trace: RevisionTrace, kind: str) -> list[str]:
     """Name the objects of a kind that the upgrade made vanish."""
-    if trace.before is None or trace.after is None:
-        return []
-    return sorted(names_of(trace.before, kind) - names_of(trace.after, kind))
+    return _moved(trace, kind)[1]
 
 
 def kept(trace: RevisionTrace, kind: str) -> list[str]:
     """Name the objects of a kind that are there before and after."""
-    return sorted(names_of(trace.before, kind) & names_of(trace.after, kind))
+    return _moved(trace, kind)[2]
 
 
+def _moved(trace: RevisionTrace, kind: str) -> tuple[list[str], list[str], list[str]]:
+    """Name what came, what went and what stayed of a kind; nothing where one of the two catalogs is not known."""
+    if trace.before is None or trace.after is None:
+        return [], [], []
+    key = f"moved {kind}"
+    if key not in trace.memo:
+        before, after = names_of(trace.before, kind), names_of(trace.after, kind)
+        trace.memo[key] = sorted(after - before), sorted(before - after), sorted(before & after)
+    found: tuple[list[str], list[str], list[str]] = trace.memo[key]
+    return found
+
+
+@lru_cache(maxsize=10_000)
 def split(name: str) -> tuple[str, str]:
     """Cut a qualified name into what contains the object and its own name: `public.users`, `email`."""
     parts = _PART.findall(name)
@@ -150,11 +160,13 @@ def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str
 
 def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
     """Find the statement of the upgrade that gives a column, table or other object another name, by its text."""
+    if "renames" not in trace.memo:
+        trace.memo["renames"] = [index for index, one in enumerate(trace.upgrade) if _RENAME.search(one.sql)]
+    if not trace.memo["renames"]:
+        return None
     pattern = re.compile(
         rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
     )
-    if "renames" not in trace.memo:
-        trace.memo["renames"] = [index for index, one in enumerate(trace.upgrade) if _RENAME.search(one.sql)]
     return next((index for index in trace.memo["renames"] if pattern.search(trace.upgrade[index].sql)), None)
 
 

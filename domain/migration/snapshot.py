@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Self, TypeAlias
@@ -45,6 +46,17 @@ class SchemaSnapshot:
             for key, attributes in self.objects.items()
         }
         object.__setattr__(self, "objects", MappingProxyType(frozen))
+
+    def names(self, kind: str) -> frozenset[str]:
+        """Name all objects of a kind."""
+        return self._names.get(kind, frozenset())
+
+    @cached_property
+    def _names(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for kind, name in self.objects:
+            found.setdefault(kind, set()).add(name)
+        return {kind: frozenset(names) for kind, names in found.items()}
 
     def __hash__(self) -> int:
         """Agree with equality."""

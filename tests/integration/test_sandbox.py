@@ -1,6 +1,7 @@
 """Sandboxes on a server by URL and on an embedded one: what they create goes away, and nothing else does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.migration import memory
 from adapter.outbound.database.migration.sandbox import (
     KEPT_TEMPLATES,
     PREFIX,
@@ -297,3 +299,76 @@ os.kill(os.getpid(), signal.SIGKILL)
         database = sandbox.create()
         assert _execute(database, "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'") == (0,)
     assert done.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that a sandbox below `tmp_path` takes for memory with room."""
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", str(folder))
+    monkeypatch.setattr(memory, "_is_on", lambda *_: False)
+    monkeypatch.setattr(memory, "ROOM", 0)
+    for above in (tmp_path, *tmp_path.parents[:2]):  # the server may run as another user
+        above.chmod(0o711)
+    yield folder
+    for major in embedded.PACKAGES:
+        embedded.stop(major, tmp_path / "server", force=True)
+
+
+def _tablespace(url: str, which: str = "datname = current_database()") -> str:
+    row = _execute(
+        url, f"SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE {which}"
+    )
+    return str(row[0]) if row else ""
+
+
+@pytest.mark.parametrize("major", [18, 16])
+def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory: Path, major: int) -> None:
+    """What is thrown away lies in memory; a template and its copies survive that the machine starts anew."""
+    with EmbeddedSandbox(major, tmp_path / "server") as sandbox:
+        made = sandbox.create()
+        _execute(made, "CREATE TABLE t AS SELECT 4 AS v")
+        assert _tablespace(made) == memory.NAME
+        assert _tablespace(sandbox.copy(made)) == memory.NAME
+        sandbox.save_template(made, "key")
+        assert _tablespace(sandbox.create(), f"starts_with(datname, '{TEMPLATE_PREFIX}')") == "pg_default"
+    embedded.stop(major, tmp_path / "server", force=True)
+    (place,) = in_memory.iterdir()
+    shutil.rmtree(place)
+    with EmbeddedSandbox(major, tmp_path / "server") as sandbox:
+        again = sandbox.create("key")
+        assert _execute(again, "SELECT v FROM t") == (4,)
+        assert _tablespace(again) == memory.NAME
+
+
+def test_memory_of_a_server_whose_data_is_gone_is_used_again(tmp_path: Path, in_memory: Path) -> None:
+    """A new server in the place of a deleted one finds what that left in memory, and takes it over."""
+    for _ in range(2):
+        with EmbeddedSandbox(18, tmp_path / "server") as sandbox:
+            assert _tablespace(sandbox.create()) == memory.NAME
+        embedded.stop(18, tmp_path / "server", force=True)
+        shutil.rmtree(tmp_path / "server")
+    assert len(list(in_memory.iterdir())) == 1
+
+
+@pytest.mark.parametrize("trouble", ["no room", "none wanted", "somebody else's"])
+def test_without_memory_the_disk_is_used(
+    tmp_path: Path, in_memory: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """A sandbox works without memory: there is none left, it is switched off, or the folder in it is not its own."""
+    if trouble == "no room":
+        monkeypatch.setattr(memory, "ROOM", 2**60)
+    elif trouble == "none wanted":
+        monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", "")
+    else:
+        with EmbeddedSandbox(18, tmp_path / "server"):
+            pass
+        embedded.stop(18, tmp_path / "server", force=True)
+        (place,) = in_memory.iterdir()
+        shutil.rmtree(place)
+        place.mkdir(mode=0o755)
+    with EmbeddedSandbox(18, tmp_path / "server") as sandbox:
+        made = sandbox.create()
+        assert _tablespace(made) == "pg_default"
+        assert sandbox.save_template(made, "key")

@@ -48,8 +48,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     for index in sorted(names_of(trace.after, "index")):
         held = attributes(trace.after, "index", index)
         table = str(held["table"])
-        statement = statement_of(trace, "index", index)
-        if held.get("valid") is not False or statement is None:
+        statement = statement_of(trace, "index", index) if held.get("valid") is False else None
+        if statement is None:
             continue
         if attributes(trace.after, "table", table).get("kind") == "partitioned table":
             yield Diagnostic(

@@ -26,6 +26,7 @@ from psycopg import sql
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.migration.memory import memory_tablespace
 from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
@@ -78,6 +79,7 @@ class ServerSandbox(Sandbox):
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
+        self._tablespace: str | None = None
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
         atexit.register(self.close)
@@ -104,13 +106,23 @@ class ServerSandbox(Sandbox):
         name = f"{self._owner}_{secrets.token_hex(4)}"
         # noted before it exists: Ctrl-C may come while the server creates it
         self._databases.add(name)
+        try:
+            self._create_in(self._tablespace, name, source)
+        except DatabaseError as error:
+            if self._tablespace is None or not isinstance(error.__cause__, psycopg.errors.DiskFull):
+                raise
+            self._tablespace = None
+            self._create_in(None, name, source)
+        return self.url.with_database(name).libpq
+
+    def _create_in(self, tablespace: str | None, name: str, source: str) -> None:
         self._change(
-            "CREATE DATABASE {} TEMPLATE {}{}",
+            "CREATE DATABASE {} TEMPLATE {}{}{}",
             sql.Identifier(name),
             sql.Identifier(source),
             sql.SQL(_strategy(self.server_version)),
+            sql.SQL(" TABLESPACE {}").format(sql.Identifier(tablespace)) if tablespace else sql.SQL(""),
         )
-        return self.url.with_database(name).libpq
 
     def copy(self, database: str) -> str:
         """Copy a database of this sandbox, and give the copy's URL.
@@ -171,6 +183,8 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
+        if self._tablespace:  # it outlives what is in memory
+            self._change("ALTER DATABASE {} SET TABLESPACE pg_default", identifier)
         self._mark(name, key, note)
         try:
             # last, so that a template is complete from its first moment
@@ -273,6 +287,7 @@ class ServerSandbox(Sandbox):
 class EmbeddedSandbox(ServerSandbox):
     """Databases on an embedded server with a data directory of its own, which survives for the sake of its templates.
 
+    The databases themselves are in memory, where that has room.
     The server stops by itself some seconds after the last sandbox on it is closed.
     """
 
@@ -294,6 +309,7 @@ class EmbeddedSandbox(ServerSandbox):
                 for template in drop_roles(self._connection):
                     self._drop(template)
             self._roles = ServerRoles(self._connection)
+            self._tablespace = memory_tablespace(self._connection)
         except BaseException:
             embedded.release(self._server)
             raise
