@@ -282,7 +282,10 @@ def _through_processes(databases: sandbox.ServerSandbox, project: Path, count: i
     url = databases.create()
     settings = (project / "alembic.ini").read_text(encoding="utf-8")
     config = project / "with_url.ini"
-    config.write_text(f"{settings}sqlalchemy.url = {_sqlalchemy(url).replace('%', '%%')}\n", encoding="utf-8")
+    address = _sqlalchemy(url).replace("%", "%%")
+    config.write_text(
+        settings.replace("sqlalchemy.url = postgresql+psycopg://", f"sqlalchemy.url = {address}"), "utf-8"
+    )
     start = time.perf_counter()
     for number in range(count):
         for step in (("upgrade", _name(number)), ("downgrade", "-1"), ("upgrade", _name(number))):
