@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -333,23 +334,52 @@ def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory
         assert _tablespace(sandbox.copy(made)) == memory.NAME
         sandbox.save_template(made, "key")
         assert _tablespace(sandbox.create(), f"starts_with(datname, '{TEMPLATE_PREFIX}')") == "pg_default"
-    embedded.stop(major, tmp_path / "server", force=True)
-    (place,) = in_memory.iterdir()
-    shutil.rmtree(place)
+    assert list(in_memory.iterdir()) == []
     with EmbeddedSandbox(major, tmp_path / "server") as sandbox:
         again = sandbox.create("key")
         assert _execute(again, "SELECT v FROM t") == (4,)
         assert _tablespace(again) == memory.NAME
 
 
-def test_memory_of_a_server_whose_data_is_gone_is_used_again(tmp_path: Path, in_memory: Path) -> None:
-    """A new server in the place of a deleted one finds what that left in memory, and takes it over."""
-    for _ in range(2):
+@pytest.mark.parametrize("gone", ["files", "data", "nothing"])
+def test_what_a_killed_sandbox_left_in_memory(tmp_path: Path, in_memory: Path, gone: str) -> None:
+    """After a kill, a restart of the machine, or the deletion of the server's data, the next one begins anew there."""
+    code = "import os; from adapter.outbound.database.migration import memory; memory.ROOM = 0\n"
+    code += (
+        "memory._is_on = lambda *_: False\nfrom adapter.outbound.database.migration.sandbox import EmbeddedSandbox\n"
+    )
+    code += "from pathlib import Path\n"
+    code += (
+        f"sandbox = EmbeddedSandbox(18, Path({str(tmp_path / 'server')!r}))\nsandbox.create()\nos.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False)
+    (place,) = in_memory.iterdir()
+    embedded.stop(18, tmp_path / "server", force=True)
+    if gone == "files":
+        shutil.rmtree(place)
+    elif gone == "data":
+        (tmp_path / "server").rename(tmp_path / "elsewhere")
+        shutil.rmtree(tmp_path / "elsewhere")
+    where = tmp_path / ("other" if gone == "data" else "server")
+    with EmbeddedSandbox(18, where) as sandbox:
+        assert _tablespace(sandbox.create()) == memory.NAME
+        assert len(list(in_memory.iterdir())) == 1
+        assert (place in in_memory.iterdir()) == (gone != "data")
+    assert list(in_memory.iterdir()) == []
+    embedded.stop(18, where, force=True)
+
+
+def test_sandboxes_side_by_side_share_the_memory(tmp_path: Path, in_memory: Path) -> None:
+    """Several that come and go at once all work there; the last one gives it back."""
+
+    def use(_number: int) -> set[str]:
         with EmbeddedSandbox(18, tmp_path / "server") as sandbox:
-            assert _tablespace(sandbox.create()) == memory.NAME
-        embedded.stop(18, tmp_path / "server", force=True)
-        shutil.rmtree(tmp_path / "server")
-    assert len(list(in_memory.iterdir())) == 1
+            return {_tablespace(sandbox.create()) for _ in range(3)}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(use, range(12)))
+    assert found == [{memory.NAME}] * 12
+    assert list(in_memory.iterdir()) == []
 
 
 @pytest.mark.parametrize("trouble", ["no room", "none wanted", "somebody else's"])
@@ -363,10 +393,7 @@ def test_without_memory_the_disk_is_used(
         monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", "")
     else:
         with EmbeddedSandbox(18, tmp_path / "server"):
-            pass
-        embedded.stop(18, tmp_path / "server", force=True)
-        (place,) = in_memory.iterdir()
-        shutil.rmtree(place)
+            (place,) = in_memory.iterdir()
         place.mkdir(mode=0o755)
     with EmbeddedSandbox(18, tmp_path / "server") as sandbox:
         made = sandbox.create()

@@ -12,7 +12,8 @@ import os
 import re
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from psycopg import sql
 
 NAME = "hexalembic_memory"
 ROOM = 4 * 1024**3  # bytes: a database takes some dozens of MB, on growing tables some hundreds
+_LOCK = 7_203_811_954  # of those who make or drop the tablespace, in the one database that all sandboxes connect to
+_DATA = "data"  # the file that says whose folder this is
 _FOLDER = "/dev/shm"  # noqa: S108 - what is made there is looked at before it is used
 _MEMORY = Path("/proc/meminfo")
 
@@ -31,7 +34,7 @@ def memory_tablespace(connection: psycopg.Connection[Any]) -> str | None:
     `HEXALEMBIC_SANDBOX_MEMORY` names another folder than /dev/shm, or none when it is empty.
 
     Args:
-        connection: A superuser's, outside a transaction. No database is left in the tablespace that is not in use.
+        connection: A superuser's, outside a transaction, that is seen as a sandbox's.
     """
     folder = Path(os.environ.get("HEXALEMBIC_SANDBOX_MEMORY", _FOLDER) or os.devnull)
     data = Path(str(_value(connection, "SHOW data_directory")))
@@ -39,24 +42,48 @@ def memory_tablespace(connection: psycopg.Connection[Any]) -> str | None:
         return None
     place = folder / f"hexalembic-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
     try:
-        return NAME if _is_ready(connection, place) or _made(connection, place, data.stat()) else None
+        with _locked(connection):
+            return NAME if _is_ready(connection, place) or _made(connection, place, data) else None
     except (OSError, psycopg.Error):  # somebody else's folder, or a server that refuses: the disk does as well
         return None
 
 
+def give_back(connection: psycopg.Connection[Any], is_alone: Callable[[], bool]) -> None:
+    """Drop the tablespace and its folder, unless other sandboxes use it.
+
+    Args:
+        connection: As above; no database of its sandbox is left.
+        is_alone: Tells whether no other sandbox is open on the server.
+    """
+    with suppress(OSError, psycopg.Error), _locked(connection):
+        if is_alone():
+            place = Path(str(_value(connection, f"{_LOCATION} WHERE spcname = '{NAME}'")))
+            connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(NAME)))
+            shutil.rmtree(place)
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
 def _is_ready(connection: psycopg.Connection[Any], place: Path) -> bool:
     """Tell whether the tablespace is there and its files are, too; one whose files went with a restart is dropped."""
-    query = "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = %s"
-    found = connection.execute(query, (NAME,)).fetchone()
+    found = _value(connection, f"{_LOCATION} WHERE spcname = '{NAME}'")
     if found is None:
         return False
-    if found[0] == str(place) and any(place.glob("PG_*")):
+    if found == str(place) and any(place.glob("PG_*")):
         return True
     connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(NAME)))
     return False
 
 
-def _made(connection: psycopg.Connection[Any], place: Path, owner: os.stat_result) -> bool:
+def _made(connection: psycopg.Connection[Any], place: Path, data: Path) -> bool:
+    owner = data.stat()
     with suppress(FileExistsError):
         place.mkdir(mode=0o700)
         if place.stat().st_uid != owner.st_uid:
@@ -64,12 +91,22 @@ def _made(connection: psycopg.Connection[Any], place: Path, owner: os.stat_resul
     held = place.lstat()
     if not stat.S_ISDIR(held.st_mode) or (held.st_uid, stat.S_IMODE(held.st_mode)) != (owner.st_uid, 0o700):
         return False
-    for left in place.iterdir():  # of a server whose data was deleted
-        shutil.rmtree(left)
+    _sweep(place, owner.st_uid)
+    (place / _DATA).write_text(str(data), encoding="utf-8")
     query = sql.SQL("CREATE TABLESPACE {} LOCATION {}").format(sql.Identifier(NAME), sql.Literal(str(place)))
-    with suppress(psycopg.errors.DuplicateObject):  # in the same moment
-        connection.execute(query)
+    connection.execute(query)
     return True
+
+
+def _sweep(place: Path, owner: int) -> None:
+    """Delete what killed servers left here whose data has been deleted; the name tells that of this one."""
+    for left in place.iterdir():
+        shutil.rmtree(left, ignore_errors=True)
+    for other in place.parent.glob("hexalembic-*"):
+        with suppress(OSError):
+            of = (other / _DATA).read_text(encoding="utf-8")
+            if other != place and other.lstat().st_uid == owner and not Path(of).exists():
+                shutil.rmtree(other)
 
 
 def _is_on(data: Path, folder: Path) -> bool:
@@ -82,6 +119,9 @@ def _has_room(folder: Path) -> bool:
         return False
     found = re.search(r"MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii")) if _MEMORY.exists() else None
     return found is None or int(found[1]) * 1024 >= ROOM
+
+
+_LOCATION = "SELECT pg_tablespace_location(oid) FROM pg_tablespace"
 
 
 def _value(connection: psycopg.Connection[Any], query: str) -> object:

@@ -26,7 +26,7 @@ from psycopg import sql
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration.memory import memory_tablespace
+from adapter.outbound.database.migration.memory import give_back, memory_tablespace
 from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
@@ -316,6 +316,10 @@ class EmbeddedSandbox(ServerSandbox):
 
     def close(self) -> None:
         """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
+        if os.getpid() == self._pid and not self._connection.closed:
+            self._drop_databases()
+            if self._tablespace:
+                give_back(self._connection, self._is_alone)
         super().close()
         if os.getpid() == self._pid:
             embedded.release(self._server)
