@@ -775,3 +775,38 @@ def test_a_loop_over_rows_is_counted(history: History, empty_url: str) -> None:
     assert {one.transaction for one in statements} == {1}
     assert statements[2].rows == {"public.log": RowCounts(inserted=1)}
     assert statements[3].locks == {"public.log": statements[3].locks["public.log"]}
+
+
+@pytest.mark.parametrize("env", ["psycopg", "asyncpg"])
+def test_rows_that_are_locked_and_not_written(env: str, history: History, empty_url: str) -> None:
+    """A SELECT … FOR UPDATE locks rows, in a savepoint, too; a foreign key's look at parents is no such statement."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE TABLE a AS SELECT n AS id FROM generate_series(1, 50) n")\n'
+        'op.execute("ALTER TABLE a ADD PRIMARY KEY (id)")\n'
+        'op.execute("CREATE TABLE b (id int REFERENCES a)")',
+    )
+    history.add(
+        "next",
+        "first",
+        'op.execute("SELECT id FROM a WHERE id <= 7 FOR UPDATE")\n'
+        "with op.get_bind().begin_nested():\n"
+        '    op.execute("SELECT id FROM b FOR SHARE")\n'
+        'op.execute("INSERT INTO b SELECT id FROM a WHERE id > 40")\n'
+        'op.execute("SELECT count(*) FROM a")\n'
+        "with op.get_context().autocommit_block():\n"
+        '    op.execute("SELECT id FROM a FOR NO KEY UPDATE")\n',
+    )
+    config = history.plain_ini() if env == "psycopg" else history.ini()
+    run = next(
+        one for one in run_agent(job(config, empty_url)).runs if (one.revision, one.direction) == ("next", "upgrade")
+    )
+    seen, shared, inserted, counted, alone = run.statements
+
+    assert run.error is None
+    assert seen.locked == {"public.a": 7}
+    assert (shared.locked, inserted.locked, counted.locked) == ({}, {}, {})
+    assert inserted.rows == {"public.b": RowCounts(inserted=10)}
+    assert counted.scanned == {"public.a": 50}
+    assert alone.locked == {"public.a": 50}

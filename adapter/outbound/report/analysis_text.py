@@ -109,6 +109,7 @@ def _work(statement: StatementTrace) -> str:
     found += [f"builds {name}" for name in statement.indexes_built]
     found += [f"reads {rows:,} of {name}" for name, rows in statement.scanned.items() if rows]
     found += [f"writes {rows.total:,} in {name}" for name, rows in statement.rows.items() if rows.total]
+    found += [f"locks {rows:,} rows of {name}" for name, rows in statement.locked.items()]
     return "\n".join(found)
 
 
