@@ -535,6 +535,19 @@ def test_duplicate_index() -> None:
         assert codes(revision(build, before=before, after={**before, **other})) == {}
 
 
+def test_row_security_without_policy() -> None:
+    """Of four commands those are named that no policy allows; a new table, or one that had it, is nobody's trouble."""
+    on = step("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+    secured = table(USERS, row_security=True)
+    reading, everything = (
+        {("policy", f"{USERS}.own"): {"command": command, "permissive": True}} for command in ("select", "all")
+    )
+    found = said(revision(on, after={**BASE, **secured, **reading}), "row-security-without-policy")
+    assert "no policy allows INSERT, UPDATE, DELETE: roles other than its owner find no row" in found.message
+    assert codes(revision(on, after={**BASE, **secured, **everything})) == {}
+    assert codes(revision(on, before={**BASE, **secured}, after={**BASE, **secured})) == {}
+
+
 def test_unique_index_may_fail() -> None:
     """Whether two rows are equal, the sandbox cannot know; where something kept them apart, none are."""
     build = step("CREATE UNIQUE INDEX CONCURRENTLY uq", None, indexes_built=("public.uq",), lock_timeout="0")
