@@ -14,7 +14,14 @@ revisions     in the order in which they run, each with
   rewritten   tables that existed before and got another file
   predicted_seconds, observed_seconds   [low, high] of the upgrade at the target, and what a deployment took; or null
   unfilled    {table: why it got fewer rows than asked for}
-  upgrade, downgrade   {statements, error}; downgrade is null when it was not run
+  upgrade, downgrade   {statements, error}; downgrade is null when it was not run. Of each statement:
+    sql, line, operation   its text, the line of the revision's file, and the Alembic operation where there was one
+    transaction            its number in the run, from 1; null when it committed by itself
+    locks                  {relation: mode}: what it took on relations that existed before, ACCESS SHARE included
+    rewritten, indexes_built, scanned {table: rows read}, rows_written {table: rows}
+    rows_locked            {table: rows} that a SELECT … FOR UPDATE locked
+    wal_bytes, duration_ms, lock_timeout (in force), error
+    count, transactions    how many times it ran in a row, and over how many transactions; the figures are sums
   windows     locks with the statements between which they are held, counted from 1: they are released at the end of the
               last; `held_ms` in the sandbox; `estimate_seconds` is [low, high]
               at the target's size, or null where nothing was measured; `measured_rows` {table: [rows…]} names the sizes
