@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.inspector import snapshot
@@ -157,10 +158,7 @@ class RevisionDatabases:
             MigrationError: They cannot be read; the message says which file and line.
         """
         if self._history is None:
-            # Copied while the agent imports its libraries; mostly it is what is wanted next. Then env.py runs there.
-            template = self.sandbox.newest_template()
-            database = self.sandbox.create(template)
-            self._spare = (template, database) if template else None
+            database = self._first_database()
             result = self.run(database, "revisions")
             self._settling = database
             for error in (*result.problems, *([result.error] if result.error else [])):
@@ -170,6 +168,18 @@ class RevisionDatabases:
             self._entries = {entry.revision: entry for entry in entries}
             self._history = History(entries)
         return self._history
+
+    def _first_database(self) -> str:
+        """Make the database in which env.py runs first: a copy of what will mostly be wanted next.
+
+        It is made while the agent imports its libraries.
+        """
+        template = self.sandbox.newest_template()
+        if template is not None:
+            with suppress(DatabaseError):  # somebody else has dropped it meanwhile
+                self._spare = (template, self.sandbox.create(template))
+                return self._spare[1]
+        return self.sandbox.create()
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
         """Give the same with another number of rows."""

@@ -149,9 +149,8 @@ class SandboxRevisionTracer(RevisionTracer):
             with suppress(CannotBuildError):
                 yield self._databases.fitting(entry)
         else:
-            base = self._databases.without_documents(entry)
-            if base is not None:
-                yield base
+            with suppress(CannotBuildError):
+                yield from filter(None, [self._databases.without_documents(entry)])
 
     def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision aside, with more rows in some tables."""

@@ -99,7 +99,8 @@ class ServerSandbox(Sandbox):
         if template is None:
             return self._create("template0")
         url = self._create(_template_name(template))
-        self._mark(_template_name(template), template, self.template_note(template))
+        with suppress(DatabaseError):  # somebody else has dropped it meanwhile
+            self._mark(_template_name(template), template, self.template_note(template))
         return url
 
     def _create(self, source: str) -> str:

@@ -59,7 +59,7 @@ class Worker:
         sys.stderr.flush()
         os._exit(0)  # threads and exit handlers of the project have no say
 
-    def list(self, job: dict[str, Any]) -> bool:
+    def read_history(self, job: dict[str, Any]) -> bool:
         """Read the history, here, for all jobs to come; tell whether it can be read."""
         channel = Channel(job["events"], None)
         try:
@@ -173,7 +173,7 @@ def main() -> None:
         job = json.loads(line)
         channel = Channel(job["events"], None)
         if job["command"] == "revisions":
-            listed = worker.list(job)
+            listed = worker.read_history(job)
             channel.send("exited", code=0)
             # the parent goes on meanwhile
             if not (listed and worker.warm()):
