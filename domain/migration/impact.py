@@ -124,7 +124,7 @@ def _all_work(trace: RevisionTrace) -> Iterator[Work]:
 
 def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     """Name the tables that existed before and of which a statement read, wrote or rebuilt anything."""
-    built = (index_table(trace, name) for name in (*statement.indexes_built, *statement.rewritten))
+    built = (_table_then(trace, statement, name) for name in (*statement.indexes_built, *statement.rewritten))
     names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, built)}
     return sorted(name for name in names if name in trace.tables)
 
@@ -233,6 +233,11 @@ def index_table(trace: RevisionTrace, index: str) -> str | None:
     return None
 
 
+def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> str | None:
+    """Name the table of an index while a statement ran; a copy may get its name, and its indexes, later."""
+    return statement.built_on.get(index) or index_table(trace, index)
+
+
 def last_statements(trace: RevisionTrace) -> dict[int, int]:
     """Give the index of the last statement of each transaction of the upgrade."""
     return {
@@ -312,7 +317,7 @@ def _work(
     if table in statement.rewritten:
         return Work(index, table, WorkKind.REWRITE)
     names = dict.fromkeys((*statement.indexes_built, *statement.rewritten))
-    indexes = tuple(name for name in names if index_table(trace, name) == table)
+    indexes = tuple(name for name in names if _table_then(trace, statement, name) == table)
     if indexes:
         return Work(index, table, WorkKind.INDEX, indexes)
     if (index, table) in heavy:
@@ -331,7 +336,7 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
         return None
     if table in statement.rewritten:
         return Work(index, table, WorkKind.REWRITE)
-    indexes = tuple(name for name in statement.indexes_built if index_table(trace, name) == table)
+    indexes = tuple(name for name in statement.indexes_built if _table_then(trace, statement, name) == table)
     if indexes:
         return Work(index, table, WorkKind.INDEX, indexes)
     return Work(index, table, WorkKind.SCAN) if statement.scanned.get(table, 0) >= rows / 2 else None

@@ -60,6 +60,7 @@ class StatementTrace:
             its transaction holds already are not named again unless it needed more.
         rewritten: Tables and indexes that got another file.
         indexes_built: Indexes that it made.
+        built_on: The table of each of them, by the name that it had then.
         scanned: Rows that it read in sequential scans, by table.
         rows: Rows that it wrote, by table.
         locked: Rows that it locked and did not write, by table: those of a SELECT … FOR UPDATE.
@@ -83,6 +84,7 @@ class StatementTrace:
     locks: Mapping[str, LockMode] = field(default_factory=dict)
     rewritten: tuple[str, ...] = ()
     indexes_built: tuple[str, ...] = ()
+    built_on: Mapping[str, str] = field(default_factory=dict)
     scanned: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, RowCounts] = field(default_factory=dict)
     locked: Mapping[str, int] = field(default_factory=dict)
@@ -265,6 +267,7 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
         },
         rewritten=tuple(dict.fromkeys(one.rewritten + other.rewritten)),
         indexes_built=tuple(dict.fromkeys(one.indexes_built + other.indexes_built)),
+        built_on={**one.built_on, **other.built_on},
         scanned={
             name: one.scanned.get(name, 0) + other.scanned.get(name, 0) for name in {**one.scanned, **other.scanned}
         },

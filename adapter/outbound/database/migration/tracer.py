@@ -499,6 +499,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         locks={name: LockMode.parse(mode) for name, mode in message.get("locks", {}).items()},
         rewritten=tuple(message.get("rewritten", ())),
         indexes_built=tuple(message.get("indexes_built", ())),
+        built_on=dict(message.get("built_on", {})),
         scanned=dict(message.get("scanned", {})),
         rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
         locked=dict(message.get("locked", {})),

@@ -205,6 +205,10 @@ class Catalog:
             "altered": list(dict.fromkeys(_described(self, altered) + again)),
         }
 
+    def table_of(self, index: int) -> int:
+        """Give the oid of the table that an index belongs to."""
+        return int(self.objects["pg_class", index, 0][3])
+
     def rewritten(self, later: Catalog) -> list[int]:
         """Give the tables and indexes that got another file since."""
         return [oid for oid, file in self.files.items() if later.files.get(oid, file) != file]

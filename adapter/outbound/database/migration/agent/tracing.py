@@ -386,7 +386,9 @@ class Tracer:
         if known is not later:
             names = {**later.names, **known.names, **(run.before or {})}
             report["rewritten"] = sorted(names[oid] for oid in known.rewritten(later))
-            report["indexes_built"] = sorted(later.names[oid] for oid in known.built(later))
+            built = known.built(later)
+            report["indexes_built"] = sorted(later.names[oid] for oid in built)
+            report["built_on"] = {later.names[oid]: names[later.table_of(oid)] for oid in built}
             report.update(known.changes(later))
 
     def _count(self, run: Run, report: dict[str, Any], before: list[Any], after: list[Any]) -> None:
