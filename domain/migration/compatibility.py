@@ -46,7 +46,8 @@ class BrokenStatement:
     @property
     def elsewhere(self) -> bool:
         """Whether another table refused it, to which a trigger or a foreign key's action writes."""
-        return bool(self.relation and self.statement.table) and self.relation != self.statement.table
+        here, there = (name.rpartition(".")[2].strip('"').lower() for name in (self.statement.table, self.relation))
+        return bool(here and there) and here != there  # of a recorded statement, the schema is not known
 
     def __str__(self) -> str:
         """Say it as a sentence."""

@@ -234,7 +234,7 @@ def index_table(trace: RevisionTrace, index: str) -> str | None:
 
 
 def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> str | None:
-    """Name the table of an index while a statement ran; a copy may get its name, and its indexes, later."""
+    """Name the table that an index was built on; a copy of another may take over its name, and its indexes, later."""
     return statement.built_on.get(index) or index_table(trace, index)
 
 
@@ -345,25 +345,30 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
 def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
     """Find the statements with which a transaction has written or locked half of a table's rows."""
     heavy: set[tuple[int, str]] = set()
-    totals: dict[tuple[int, str], int] = {}
+    totals: dict[tuple[int, str], tuple[int, int]] = {}  # those that are locked are mostly those that are written next
     for index, statement in enumerate(trace.upgrade):
         for table in sorted({*statement.rows, *statement.locked} & trace.tables.keys()):
             key = (-1 - index if statement.transaction is None else statement.transaction, table)
-            before = totals.get(key, 0)
-            totals[key] = before + _written(statement, table, trace.tables[table].rows)
-            half = max(trace.tables[table].rows / 2, 1)
-            if before < half <= totals[key]:
+            rows = trace.tables[table].rows
+            counts = statement.rows.get(table, RowCounts())
+            written, locked = totals.get(key, (0, 0))
+            now = (
+                written + _kept_locked(statement, counts.updated + counts.deleted, rows),
+                locked + _kept_locked(statement, statement.locked.get(table, 0), rows),
+            )
+            totals[key] = now
+            half = max(rows / 2, 1)
+            if written < half <= now[0] or (locked < half <= now[1] and now[0] < half):
                 heavy.add((index, table))
     return heavy
 
 
-def _written(statement: StatementTrace, table: str, rows: int) -> int:
+def _kept_locked(statement: StatementTrace, touched: int, rows: int) -> int:
     """Count existing rows that stay locked: none to speak of when each batch is committed, and is no whole table."""
     if statement.cannot_run_in_transaction and _COMMITS.match(statement.sql):
         return 0
     commits = statement.count if statement.transaction is None else statement.transactions
-    counts = statement.rows.get(table, RowCounts())
-    written = (counts.updated + counts.deleted + statement.locked.get(table, 0)) // commits
+    written = touched // commits
     if fills_nulls(statement):
         written *= _NULL_EVERY
     return 0 if commits > 1 and written < rows * _WHOLE else written

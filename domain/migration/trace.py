@@ -60,7 +60,7 @@ class StatementTrace:
             its transaction holds already are not named again unless it needed more.
         rewritten: Tables and indexes that got another file.
         indexes_built: Indexes that it made.
-        built_on: The table of each of them, by the name that it had then.
+        built_on: The table of each of them, by the name that it had before the revision, or when it was made.
         scanned: Rows that it read in sequential scans, by table.
         rows: Rows that it wrote, by table.
         locked: Rows that it locked and did not write, by table: those of a SELECT … FOR UPDATE.

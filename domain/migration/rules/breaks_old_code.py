@@ -92,8 +92,17 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     gone = {*removed(trace, "table"), *removed(trace, "view")}
     if table in gone or (broken.sqlstate == _NULL and not broken.elsewhere):
         return True
+    if broken.sqlstate == _GENERATED and any(_had_to_be_given(trace, name) for name in kept(trace, "column")):
+        return True
     columns = any(split(column)[0] == table for column in removed(trace, "column"))
     return broken.sqlstate in _MISSING and (bool(gone) or columns or bool(removed(trace, "function")))
+
+
+def _had_to_be_given(trace: RevisionTrace, column: str) -> bool:
+    """Tell whether INSERTs had to name a column that makes its own values now: that is said of the column."""
+    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
+    given = any(before.get(attribute) for attribute in ("default", "identity", "generated"))
+    return bool(before.get("not_null")) and not given and after.get("identity") == "always"
 
 
 def _computes(trace: RevisionTrace, table: str) -> bool:

@@ -11,7 +11,7 @@ earlier attempt left before it builds:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, bare, names_of, schema_argument, statement_of
+from domain.migration.judging import attributes, bare, execute, names_of, schema_argument, statement_of
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -61,8 +61,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 "Build an index on each partition concurrently, and attach it, in this revision: with the last one the "
                 "whole becomes valid.",
                 "with op.get_context().autocommit_block():\n"
-                f'    op.execute("CREATE INDEX CONCURRENTLY … ON <partition> …")\n'
-                f'op.execute("ALTER INDEX {index} ATTACH PARTITION …")\n',
+                '    op.execute("CREATE INDEX CONCURRENTLY … ON <partition> …")\n'
+                + execute(f"ALTER INDEX {index} ATTACH PARTITION …"),
             )
         else:
             yield Diagnostic(

@@ -7,12 +7,13 @@ invalid index behind. Only your database knows. The safe way looks first, and me
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import is_concurrent
 from domain.migration.judging import added, attributes, is_live, names_of
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import Value
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -34,7 +35,7 @@ with op.get_context().autocommit_block():
 """,
     'op.drop_index("uq_users_id_email", "users")',
 )
-_KEYS = re.compile(r" USING \w+ \((.*?)\)(?: INCLUDE | WHERE | NULLS NOT DISTINCT|$)")
+_COLUMN = re.compile(r'("(?:[^"]|"")+"|\w+)(?: (?!COLLATE)\w+_ops)?(?: DESC| ASC)?(?: NULLS (?:FIRST|LAST))?')
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
@@ -46,7 +47,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if not held.get("unique") or held.get("valid") is False or statement is None:
             continue
         keys = _keys(held["definition"])
-        if not is_live(trace, table, statement) or _is_kept_apart(trace, table, keys):
+        if not is_live(trace, table, statement) or _is_kept_apart(trace, table, held, keys):
             continue
         leaves = ", and leaves an invalid index" if is_concurrent(trace.upgrade[statement]) else ""
         yield Diagnostic(
@@ -56,28 +57,47 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             table,
             f"The index {name} of {table} is unique, and nothing kept its values apart so far: its build fails where "
             f"two rows are equal{leaves}.",
-            f"Look first: {_question(table, keys)}",
+            f"Look first: {_question(table, held, keys)}",
         )
 
 
-def _question(table: str, keys: list[str]) -> str:
+def _question(table: str, held: Mapping[str, Value], keys: list[str]) -> str:
     columns = ", ".join(keys)
-    return f"SELECT {columns}, count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1"  # noqa: S608 - never run
+    # NULLs are no duplicates
+    wanted = [] if held.get("nulls_not_distinct") else [f"{key} IS NOT NULL" for key in keys]
+    wanted += [str(held["predicate"])] if held.get("predicate") else []
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    return f"SELECT {columns}, count(*) FROM {table}{where} GROUP BY {columns} HAVING count(*) > 1"  # noqa: S608 - never run
 
 
 def _keys(definition: object) -> list[str]:
-    """Give the columns and expressions of an index."""
-    found = _KEYS.search(str(definition))
-    return [part.strip() for part in re.split(r",(?![^(]*\))", found.group(1))] if found else []
+    """Give the columns and expressions of an index, without their order and operator classes."""
+    text = str(definition).partition(" USING ")[2].partition("(")[2]
+    keys, depth, quoted, begin = list[str](), 0, False, 0
+    for place, character in enumerate(text):
+        quoted ^= character in "\"'"
+        if quoted:
+            continue
+        depth += (character == "(") - (character == ")")
+        if depth < 0 or (depth == 0 and character == ","):
+            keys.append(text[begin:place].strip())
+            begin = place + 1
+        if depth < 0:
+            break
+    return [found.group(1) if (found := _COLUMN.fullmatch(key)) else key for key in keys]
 
 
-def _is_kept_apart(trace: RevisionTrace, table: str, keys: list[str]) -> bool:
+def _is_kept_apart(trace: RevisionTrace, table: str, held: Mapping[str, Value], keys: list[str]) -> bool:
     """Tell whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
-    if any(f"{table}.{key}" in added(trace, "column") for key in keys):
-        return True
+    wrote = any(table in statement.rows for statement in trace.upgrade)
+    for key in keys:
+        column = f"{table}.{key}"
+        if column in added(trace, "column") and not (wrote or attributes(trace.after, "column", column).get("default")):
+            return not held.get("nulls_not_distinct")
     for other in names_of(trace.before, "index"):
-        held = attributes(trace.before, "index", other)
-        whole = held.get("unique") and held.get("valid") is not False and not held.get("predicate")
-        if whole and held["table"] == table and {*_keys(held["definition"])} <= {*keys}:
+        old = attributes(trace.before, "index", other)
+        whole = old.get("unique") and old.get("valid") is not False and not old.get("predicate")
+        strict = old.get("nulls_not_distinct") or not held.get("nulls_not_distinct")
+        if whole and strict and old["table"] == table and {*_keys(old["definition"])} <= {*keys}:
             return True
     return False

@@ -28,8 +28,8 @@ class AgentProcess:
 
     Attributes:
         python: Interpreter that has the project's packages.
-        events: Ends of the pipe that the agent reports through: ours, its.
-        answers: Ends of the pipe that it reads answers from: its, ours.
+        events: Ends of the pipe that the agent reports through: ours, and the number of its.
+        answers: Ends of the pipe that it reads answers from: the number of its, and ours.
     """
 
     def __init__(self, python: str = sys.executable) -> None:
@@ -46,6 +46,9 @@ class AgentProcess:
             start_new_session=True,
             env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
         )
+        # its ends are its own: when it dies, nothing more can be read
+        os.close(self.events[1])
+        os.close(self.answers[0])
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -85,6 +88,6 @@ class AgentProcess:
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
-        for descriptor in (*self.events, *self.answers):
-            os.close(descriptor)
+        os.close(self.events[0])
+        os.close(self.answers[1])
         self._output.close()

@@ -111,12 +111,13 @@ SELECT n.nspname, c.relname, c.relkind,
  ORDER BY 1, 2
 """
 
+# Those that let a parent go: CASCADE, SET NULL, SET DEFAULT.
 _FOREIGN_KEYS = """
 SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
- WHERE k.contype = 'f' GROUP BY k.oid, n.nspname, c.relname
+ WHERE k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd') GROUP BY k.oid, n.nspname, c.relname
 """
 
 

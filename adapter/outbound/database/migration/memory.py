@@ -25,7 +25,9 @@ ROOM = 4 * 1024**3  # bytes: a database takes some dozens of MB, on growing tabl
 _LOCK = 7_203_811_954  # of those who make or drop the tablespace, in the one database that all sandboxes connect to
 _DATA = "data"  # the file that says whose folder this is
 _FOLDER = "/dev/shm"  # noqa: S108 - what is made there is looked at before it is used
+_PREFIX = "hexalembic-memory-"
 _MEMORY = Path("/proc/meminfo")
+_GROUP = {name: Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current")}
 
 
 def memory_tablespace(connection: psycopg.Connection[Any]) -> str | None:
@@ -40,12 +42,24 @@ def memory_tablespace(connection: psycopg.Connection[Any]) -> str | None:
     data = Path(str(_value(connection, "SHOW data_directory")))
     if not folder.is_dir() or _is_on(data, folder) or not _has_room(folder):
         return None
-    place = folder / f"hexalembic-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
+    place = folder / f"{_PREFIX}{hashlib.sha256(_owner(data).encode()).hexdigest()[:16]}"
     try:
         with _locked(connection):
             return NAME if _is_ready(connection, place) or _made(connection, place, data) else None
     except (OSError, psycopg.Error):  # somebody else's folder, or a server that refuses: the disk does as well
         return None
+
+
+def bring_back(folder: Path) -> None:
+    """Make the folders anew that servers below a folder had in memory before the machine was started anew.
+
+    A server that was killed then looks for them when it recovers, and does not start without.
+    """
+    for link in folder.glob("*/pg_tblspc/*"):
+        with suppress(OSError):
+            place = link.readlink()
+            if place.name.startswith(_PREFIX) and not place.exists():
+                _make(place, link.parent.stat())
 
 
 def give_back(connection: psycopg.Connection[Any], is_alone: Callable[[], bool]) -> None:
@@ -85,27 +99,40 @@ def _is_ready(connection: psycopg.Connection[Any], place: Path) -> bool:
 def _made(connection: psycopg.Connection[Any], place: Path, data: Path) -> bool:
     owner = data.stat()
     with suppress(FileExistsError):
-        place.mkdir(mode=0o700)
-        if place.stat().st_uid != owner.st_uid:
-            os.chown(place, owner.st_uid, owner.st_gid)
+        _make(place, owner)
     held = place.lstat()
     if not stat.S_ISDIR(held.st_mode) or (held.st_uid, stat.S_IMODE(held.st_mode)) != (owner.st_uid, 0o700):
         return False
     _sweep(place, owner.st_uid)
-    (place / _DATA).write_text(str(data), encoding="utf-8")
+    (place / _DATA).write_text(_owner(data), encoding="utf-8")
     query = sql.SQL("CREATE TABLESPACE {} LOCATION {}").format(sql.Identifier(NAME), sql.Literal(str(place)))
     connection.execute(query)
     return True
+
+
+def _make(place: Path, owner: os.stat_result) -> None:
+    place.mkdir(mode=0o700)
+    if place.stat().st_uid != owner.st_uid:
+        os.chown(place, owner.st_uid, owner.st_gid)
+
+
+def _owner(data: Path) -> str:
+    """Say whose memory it is: the folder's name, and whose view of the files that is; containers can share memory."""
+    view = ""
+    with suppress(OSError):
+        view = os.readlink("/proc/self/ns/mnt")  # noqa: PTH115 - it is no path
+    return f"{view}\n{data}"
 
 
 def _sweep(place: Path, owner: int) -> None:
     """Delete what killed servers left here whose data has been deleted; the name tells that of this one."""
     for left in place.iterdir():
         shutil.rmtree(left, ignore_errors=True)
-    for other in place.parent.glob("hexalembic-*"):
+    for other in place.parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            of = (other / _DATA).read_text(encoding="utf-8")
-            if other != place and other.lstat().st_uid == owner and not Path(of).exists():
+            of = Path((other / _DATA).read_text(encoding="utf-8").partition("\n")[2])
+            known = (other / _DATA).read_text(encoding="utf-8") == _owner(of)
+            if other != place and known and other.lstat().st_uid == owner and not of.exists():
                 shutil.rmtree(other)
 
 
@@ -118,7 +145,11 @@ def _has_room(folder: Path) -> bool:
     if shutil.disk_usage(folder).free < ROOM:
         return False
     found = re.search(r"MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii")) if _MEMORY.exists() else None
-    return found is None or int(found[1]) * 1024 >= ROOM
+    if found is not None and int(found[1]) * 1024 < ROOM:
+        return False
+    with suppress(OSError, ValueError):  # a container's own limit; "max" is none
+        return int(_GROUP["max"].read_text("ascii")) - int(_GROUP["current"].read_text("ascii")) >= ROOM
+    return True
 
 
 _LOCATION = "SELECT pg_tablespace_location(oid) FROM pg_tablespace"

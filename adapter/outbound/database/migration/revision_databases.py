@@ -149,7 +149,6 @@ class RevisionDatabases:
         self._broken: dict[str, str] = {}
         self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
         self._spare: tuple[str, str] | None = None  # a template's key, and a copy that nobody has used
-        self._settling: str | None = None  # the database in which env.py may still be running
 
     def history(self) -> History:
         """Read the revisions.
@@ -158,9 +157,9 @@ class RevisionDatabases:
             MigrationError: They cannot be read; the message says which file and line.
         """
         if self._history is None:
-            database = self._first_database()
+            # it lives as long as the sandbox: env.py runs there while the next databases are made
+            database, self._spare = self.sandbox.create(), self._copied_ahead()
             result = self.run(database, "revisions")
-            self._settling = database
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise MigrationError(described(error), "mend the history; alembic history shows the same")
             self._listed = {listed.revision: listed for listed in result.revisions}
@@ -169,17 +168,12 @@ class RevisionDatabases:
             self._history = History(entries)
         return self._history
 
-    def _first_database(self) -> str:
-        """Make the database in which env.py runs first: a copy of what will mostly be wanted next.
-
-        It is made while the agent imports its libraries.
-        """
+    def _copied_ahead(self) -> tuple[str, str] | None:
+        """Copy what will mostly be wanted next, while the agent imports its libraries; give the template, too."""
         template = self.sandbox.newest_template()
-        if template is not None:
-            with suppress(DatabaseError):  # somebody else has dropped it meanwhile
-                self._spare = (template, self.sandbox.create(template))
-                return self._spare[1]
-        return self.sandbox.create()
+        with suppress(DatabaseError):  # somebody else has dropped it meanwhile
+            return (template, self.sandbox.create(template)) if template else None
+        return None
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
         """Give the same with another number of rows."""
@@ -208,7 +202,7 @@ class RevisionDatabases:
         applied = self.history().ancestors(parents)
         key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
-            made = None if texts_as or at_once else self._from_before(parents, applied)
+            made = None if texts_as or at_once or self.project.rows_from else self._from_before(parents, applied)
             made = made or self._with_rows(parents, applied, texts_as, at_once=at_once)
             if not self._saved(made, key):
                 return made
@@ -350,9 +344,7 @@ class RevisionDatabases:
         )
         self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
-        result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
-        self._settling = None
-        return result
+        return self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
 
     def _with_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
@@ -435,9 +427,7 @@ class RevisionDatabases:
             self._leave(url)
 
     def _leave(self, url: str) -> None:
-        """End the session in a database that is copied, kept or dropped next; let env.py end there by itself."""
-        if url == self._settling:
-            self.run(url, "wait")
+        """End the session in a database that is going to be copied, kept, or dropped."""
         session = self._sessions.pop(url, None)
         if session is not None:
             session.close()

@@ -26,7 +26,7 @@ from psycopg import sql
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration.memory import give_back, memory_tablespace
+from adapter.outbound.database.migration.memory import bring_back, give_back, memory_tablespace
 from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
@@ -38,6 +38,7 @@ _STRATEGY_SINCE = 150_000
 _GOING = 5.0  # seconds that a session has for going
 _LOOK = 0.002
 _MARK = "hexalembic template"
+_DISK = "pg_default"
 # Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured.
 _SETTINGS = {
     "fsync": "off",
@@ -79,7 +80,8 @@ class ServerSandbox(Sandbox):
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
-        self._tablespace: str | None = None
+        self._tablespace: str | None = None  # of new databases; None for that of their template
+        self._has_memory = False
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
         atexit.register(self.close)
@@ -110,10 +112,11 @@ class ServerSandbox(Sandbox):
         try:
             self._create_in(self._tablespace, name, source)
         except DatabaseError as error:
-            if self._tablespace is None or not isinstance(error.__cause__, psycopg.errors.DiskFull):
+            full = isinstance(error.__cause__, psycopg.errors.DiskFull)
+            if not (full and self._has_memory and self._tablespace != _DISK):
                 raise
-            self._tablespace = None
-            self._create_in(None, name, source)
+            self._tablespace = _DISK
+            self._create_in(_DISK, name, source)
         return self.url.with_database(name).libpq
 
     def _create_in(self, tablespace: str | None, name: str, source: str) -> None:
@@ -184,8 +187,8 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
-        if self._tablespace:  # it outlives what is in memory
-            self._change("ALTER DATABASE {} SET TABLESPACE pg_default", identifier)
+        if self._has_memory:  # it outlives what is there
+            self._change("ALTER DATABASE {} SET TABLESPACE {}", identifier, sql.Identifier(_DISK))
         self._mark(name, key, note)
         try:
             # last, so that a template is complete from its first moment
@@ -303,7 +306,9 @@ class EmbeddedSandbox(ServerSandbox):
             DatabaseConfigurationError: The version or the directory cannot be used.
             DatabaseError: The server did not start.
         """
-        self._server = embedded.start(major, directory or cache_directory(), settings=_SETTINGS)
+        folder = directory or cache_directory()
+        bring_back(folder)
+        self._server = embedded.start(major, folder, settings=_SETTINGS)
         try:
             super().__init__(self._server.url("postgres"))
             if self._is_alone():
@@ -311,6 +316,7 @@ class EmbeddedSandbox(ServerSandbox):
                     self._drop(template)
             self._roles = ServerRoles(self._connection)
             self._tablespace = memory_tablespace(self._connection)
+            self._has_memory = self._tablespace is not None
         except BaseException:
             embedded.release(self._server)
             raise
@@ -319,7 +325,7 @@ class EmbeddedSandbox(ServerSandbox):
         """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
         if os.getpid() == self._pid and not self._connection.closed:
             self._drop_databases()
-            if self._tablespace:
+            if self._has_memory:
                 give_back(self._connection, self._is_alone)
         super().close()
         if os.getpid() == self._pid:

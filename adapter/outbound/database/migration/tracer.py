@@ -93,7 +93,7 @@ class AgentJob:
         connection: The sandbox database; every Postgres connection of the project ends there.
         command: `revisions` (the history; afterwards env.py runs without any revision), `setup` (a function of the
             project's), `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs`
-            (single steps on one connection), `check` (models), or `wait` (until env.py has run).
+            (single steps on one connection), or `check` (models).
         revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
             `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
@@ -229,7 +229,7 @@ class Agent:
     """Gives jobs to a process of the project's Python, which forks for each of them.
 
     It has the libraries imported. After a `revisions` job it also runs env.py, while this side goes on, so that later
-    jobs find imported what that imports; the job's database must stay for that.
+    jobs find imported what that imports; the job's database must stay for that, and be nobody else's.
     """
 
     def __init__(self, process: AgentProcess | None = None) -> None:

@@ -554,7 +554,18 @@ def test_unique_index_may_fail() -> None:
     unique = index("uq", USERS, "btree (email)", unique=True)
     found = said(revision(build, after={**BASE, **unique}), "unique-index-may-fail")
     assert found.message.endswith("its build fails where two rows are equal, and leaves an invalid index.")
-    assert found.help == "Look first: SELECT email, count(*) FROM public.users GROUP BY email HAVING count(*) > 1"
+    assert found.help == (
+        "Look first: SELECT email, count(*) FROM public.users WHERE email IS NOT NULL"
+        " GROUP BY email HAVING count(*) > 1"
+    )
+    keys = "(COALESCE(name, (email || '),')), email DESC NULLS LAST) WITH (fillfactor='90')"
+    odd = index("uq", USERS, f"btree {keys}", unique=True)
+    asked = said(revision(build, after={**BASE, **odd}), "unique-index-may-fail").help
+    assert "SELECT COALESCE(name, (email || '),')), email, count(*) FROM" in asked
+    new = {**BASE, **column(f"{USERS}.slug"), **index("uq", USERS, "btree (slug)", unique=True)}
+    filling = step("UPDATE users SET slug = name WHERE id < 5", 1, rows=updated(5))
+    assert codes(revision(build, after=new)) == {}
+    assert "unique-index-may-fail" in codes(revision(filling, build, after=new))
     kept = {**BASE, **index("pk", USERS, "btree (id)", unique=True)}
     both = index("uq", USERS, "btree (id, lower((email)::text)) INCLUDE (name)", unique=True)
     assert codes(revision(build, before=kept, after={**kept, **both})) == {}

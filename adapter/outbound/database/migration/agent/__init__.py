@@ -9,7 +9,7 @@ none of them hides a module of the project. The agent reads jobs from standard i
 - `conninfo`: `host`, `port`, `user`, `password`, `dbname` of the sandbox database.
 - `command`: `revisions` (report the history; when that is done, env.py runs without any revision, so that later jobs
   find everything imported), `setup`, `upgrade`, `downgrade`, `undo` (the downgrade of just the one revision), `stairs`
-  (single steps, on one connection), `check` (whether the models match), or `wait` (until env.py has run).
+  (single steps, on one connection), or `check` (whether the models match).
 - `revision`: target of the command; for `setup` a `module:function` of the project.
 - `steps`: of `stairs`: pairs of a revision and `upgrade` or `downgrade`. After each, `stepped` is asked.
 - `trace`: whether statements are traced.
@@ -23,6 +23,6 @@ none of them hides a module of the project. The agent reads jobs from standard i
 - `events`, `answers`: file descriptors; JSON lines are written to the first and read from the second.
 
 Lines have an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (of a history), `begin`,
-`statement`, `end` (of one upgrade or downgrade function), `observe` and `observed` (answered by the parent), `error`,
-`done`.
+`statement`, `end` (of one upgrade or downgrade function), `observe`, `observed` and `stepped` (answered by the parent),
+`error`, `done`.
 """

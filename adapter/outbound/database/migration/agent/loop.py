@@ -63,6 +63,7 @@ class Loop:
                 "duration_ms": milliseconds,
                 "wal_bytes": wal if wrote else 0,
                 "locks": {},
+                "locked": {},
                 "rows": {table: figures for kind, table, figures in done if kind == "rows"},
                 "scanned": {table: figures for kind, table, figures in done if kind == "scanned"},
             }

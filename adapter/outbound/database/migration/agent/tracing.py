@@ -32,6 +32,8 @@ _SAVEPOINT = re.compile(
 )
 _SETTING = re.compile(r"\s*(set|reset|show)\s", re.IGNORECASE)
 
+_LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
+_KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
 _LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 # Lock modes by strength, as pg_locks writes them.
 _STRENGTH = {
@@ -84,6 +86,7 @@ class Tracer:
         # What the last statement of a transaction left is what the next one finds.
         self._left_behind: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
+        self._locked: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
 
     def install(self) -> None:
         """Listen to every engine."""
@@ -128,6 +131,7 @@ class Tracer:
         self._run = Run(revision, direction, path)
         self._ended = False
         self._loop = Loop()
+        self._locked = {}
         self._left_behind = None
         try:
             yield
@@ -388,7 +392,8 @@ class Tracer:
             report["rewritten"] = sorted(names[oid] for oid in known.rewritten(later))
             built = known.built(later)
             report["indexes_built"] = sorted(later.names[oid] for oid in built)
-            report["built_on"] = {later.names[oid]: names[later.table_of(oid)] for oid in built}
+            tables = {oid: names.get(later.table_of(oid)) for oid in built}  # none of an extension's tables
+            report["built_on"] = {later.names[oid]: table for oid, table in tables.items() if table}
             report.update(known.changes(later))
 
     def _count(self, run: Run, report: dict[str, Any], before: list[Any], after: list[Any]) -> None:
@@ -410,15 +415,30 @@ class Tracer:
     def _count_locked(self, session: Session, report: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         """Count the rows that a SELECT … FOR UPDATE has locked; they bear the transaction's number, or a later one.
 
+        Those of FOR KEY SHARE do not count: whoever writes anything but keys goes on.
+
         Returns:
             What the transaction has done up to now, for this has read tables.
         """
-        tables = self._catalog.tables if self._catalog else set()
-        locked = [name for name, mode in report["locks"].items() if mode == "RowShareLock" and name in tables]
+        if self._catalog is None or _KEY_SHARE.search(report["sql"]):
+            return after
+        taken = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
+        if _LOCKS_ROWS.search(report["sql"]):  # the table may be locked so already
+            taken |= {self._catalog.names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
+        locked = sorted(taken & self._catalog.tables)
         if not locked:
             return after
-        counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked}
-        report["locked"] = {name: count for name, count in counts.items() if count}
+        session.run("SAVEPOINT hexalembic")
+        try:
+            counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked}
+        except Exception:  # noqa: BLE001 - the role may not read them
+            session.run("ROLLBACK TO SAVEPOINT hexalembic")
+            counts = {}
+        session.run("RELEASE SAVEPOINT hexalembic")
+        before = self._locked.get(report["transaction"], {})
+        report["locked"] = {name: count - before.get(name, 0) for name, count in counts.items()}
+        report["locked"] = {name: count for name, count in report["locked"].items() if count > 0}
+        self._locked = {report["transaction"]: {**before, **counts}}
         return session.probe()
 
     @contextmanager

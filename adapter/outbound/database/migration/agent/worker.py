@@ -162,7 +162,7 @@ def _has_threads() -> bool:
 
 def main() -> None:
     """Do one job a line, each in a process of its own that finds the libraries imported: that is most of its time."""
-    environment = dict(os.environ)
+    program, environment = [sys.executable, *sys.argv], dict(os.environ)
     os.environ.pop("PYTHONSAFEPATH", None)  # it was meant for this process, not for those that the project starts
     gc.disable()  # there is nothing to collect among what libraries define, and looking takes a fifth of the time
     for library in _IMPORTED_ONCE:
@@ -177,11 +177,8 @@ def main() -> None:
             channel.send("exited", code=0)
             # the parent goes on meanwhile
             if not (listed and worker.warm()):
-                _begin_again(environment)
-            continue
-        if job["command"] == "wait":
-            channel.send("done")
-            channel.send("exited", code=0)
+                # become a new agent: what a project has left in this process would be inherited by each job
+                os.execve(sys.executable, program, environment)  # noqa: S606 - the same as before
             continue
         pid = os.fork()
         if pid == 0:
@@ -190,8 +187,3 @@ def main() -> None:
             worker.run(job)
         _, status = os.waitpid(pid, 0)
         channel.send("exited", code=os.waitstatus_to_exitcode(status))
-
-
-def _begin_again(environment: dict[str, str]) -> None:
-    """Become a new agent: what a project has left in this process would be inherited by each job."""
-    os.execve(sys.executable, [sys.executable, *sys.argv], environment)  # noqa: S606 - the same as before
