@@ -785,7 +785,11 @@ def test_rows_that_are_locked_and_not_written(env: str, history: History, empty_
         None,
         'op.execute("CREATE TABLE a AS SELECT n AS id FROM generate_series(1, 50) n")\n'
         'op.execute("ALTER TABLE a ADD PRIMARY KEY (id)")\n'
-        'op.execute("CREATE TABLE b (id int REFERENCES a)")',
+        'op.execute("CREATE TABLE b (id int REFERENCES a)")\n'
+        'op.execute("CREATE TABLE c AS TABLE a")\n'
+        'op.execute("CREATE TABLE d AS TABLE a")\n'
+        'op.execute("CREATE FUNCTION locking() RETURNS void SECURITY DEFINER LANGUAGE plpgsql"\n'
+        '    " AS $$ BEGIN PERFORM id FROM d FOR UPDATE; END $$")',
     )
     history.add(
         "next",
@@ -795,6 +799,11 @@ def test_rows_that_are_locked_and_not_written(env: str, history: History, empty_
         '    op.execute("SELECT id FROM b FOR SHARE")\n'
         'op.execute("INSERT INTO b SELECT id FROM a WHERE id > 40")\n'
         'op.execute("SELECT count(*) FROM a")\n'
+        'op.execute("SELECT id FROM a WHERE id <= 10 FOR UPDATE")\n'
+        'op.execute("SELECT id FROM c FOR KEY SHARE")\n'
+        'op.execute("SET ROLE pg_monitor")\n'
+        'op.execute("SELECT locking()")\n'
+        'op.execute("RESET ROLE")\n'
         "with op.get_context().autocommit_block():\n"
         '    op.execute("SELECT id FROM a FOR NO KEY UPDATE")\n',
     )
@@ -802,11 +811,38 @@ def test_rows_that_are_locked_and_not_written(env: str, history: History, empty_
     run = next(
         one for one in run_agent(job(config, empty_url)).runs if (one.revision, one.direction) == ("next", "upgrade")
     )
-    seen, shared, inserted, counted, alone = run.statements
-
     assert run.error is None
+    seen, shared, inserted, counted, more, keys, _, unreadable, _, alone = run.statements
+
     assert seen.locked == {"public.a": 7}
     assert (shared.locked, inserted.locked, counted.locked) == ({}, {}, {})
     assert inserted.rows == {"public.b": RowCounts(inserted=10)}
     assert counted.scanned == {"public.a": 50}
+    assert (more.locked, keys.locked, unreadable.locked) == ({"public.a": 3}, {}, {})
     assert alone.locked == {"public.a": 50}
+
+
+def test_tables_of_extensions_are_passed_over(history: History, empty_url: str) -> None:
+    """An index on a table that belongs to an extension is built like any other, and is nobody's."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE EXTENSION IF NOT EXISTS vector")\n'
+        'op.execute("CREATE TABLE parts (id int)")\n'
+        'op.execute("ALTER EXTENSION vector ADD TABLE parts")',
+    )
+    history.add("next", "first", 'op.execute("CREATE INDEX ix ON parts (id)")')
+    config = history.ini()
+    assert run_agent(job(config, empty_url, revision="first")).error is None
+    result = run_agent(job(config, empty_url))
+    assert result.error is None, result.error
+    (index,) = run_of(result).statements
+    assert (index.indexes_built, index.built_on) == (("public.ix",), {})
+
+
+def test_an_agent_that_does_not_start_is_said_to_have_died(history: History, empty_url: str) -> None:
+    """A program that ends at once, in place of Python, is not waited for."""
+    history.add("first", None, "pass")
+    result = run_agent(job(history.ini(), empty_url), python="/bin/true")
+    assert result.error is not None
+    assert result.error.kind == "died"

@@ -535,6 +535,13 @@ def test_duplicate_index() -> None:
         assert codes(revision(build, before=before, after={**before, **other})) == {}
 
 
+def test_rows_that_are_locked_and_then_written_count_once() -> None:
+    """A batch that is locked first is no larger for that; all rows locked are as bad as all rows written."""
+    lock = step("SELECT … FOR UPDATE", 1, locked={USERS: 700})
+    assert codes(revision(lock, step("UPDATE users …", 1, rows=updated(700)))) == {}
+    assert codes(revision(step("SELECT … FOR UPDATE", 1, locked={USERS: 1500}))) == {"unbatched-write": "error"}
+
+
 def test_row_security_without_policy() -> None:
     """Of four commands those are named that no policy allows; a new table, or one that had it, is nobody's trouble."""
     on = step("ALTER TABLE users ENABLE ROW LEVEL SECURITY")

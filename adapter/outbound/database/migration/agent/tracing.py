@@ -323,7 +323,7 @@ class Tracer:
         report["locks"] = _taken(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
         self._count(run, report, before["counters"] or [], after["counters"] or [])
-        if not report["rows"] and after["xid"]:
+        if after["xid"]:
             after = self._count_locked(session, report, after)
         if ours:
             with self._timed(run, report, add=True):
@@ -415,15 +415,18 @@ class Tracer:
     def _count_locked(self, session: Session, report: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         """Count the rows that a SELECT … FOR UPDATE has locked; they bear the transaction's number, or a later one.
 
-        Those of FOR KEY SHARE do not count: whoever writes anything but keys goes on.
+        Those of FOR KEY SHARE do not count, as foreign keys take it: whoever writes anything but keys goes on.
 
         Returns:
             What the transaction has done up to now, for this has read tables.
         """
         if self._catalog is None or _KEY_SHARE.search(report["sql"]):
             return after
+        before = self._locked.get(report["transaction"], {})
+        if report["rows"] and not before:
+            return after
         taken = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
-        if _LOCKS_ROWS.search(report["sql"]):  # the table may be locked so already
+        if before or _LOCKS_ROWS.search(report["sql"]):  # the table may be locked so already
             taken |= {self._catalog.names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
         locked = sorted(taken & self._catalog.tables)
         if not locked:
@@ -435,9 +438,9 @@ class Tracer:
             session.run("ROLLBACK TO SAVEPOINT hexalembic")
             counts = {}
         session.run("RELEASE SAVEPOINT hexalembic")
-        before = self._locked.get(report["transaction"], {})
-        report["locked"] = {name: count - before.get(name, 0) for name, count in counts.items()}
-        report["locked"] = {name: count for name, count in report["locked"].items() if count > 0}
+        if not report["rows"]:
+            more = {name: count - before.get(name, 0) for name, count in counts.items()}
+            report["locked"] = {name: count for name, count in more.items() if count > 0}
         self._locked = {report["transaction"]: {**before, **counts}}
         return session.probe()
 
