@@ -73,9 +73,11 @@ class Compatibility:
 
     def still_inserts(self, table: str) -> bool:
         """Tell whether all INSERTs into a table that ran before run now; False where none was tried."""
-        return table in self.inserted and not any(
-            one.statement.table == table and one.statement.sql.startswith("INSERT") for one in self.broken
-        )
+        return table in self.inserted and "INSERT" not in self.failing(table)
+
+    def failing(self, table: str) -> set[str]:
+        """Name the commands of which a statement on a table fails now: `SELECT`, `INSERT` and so on."""
+        return {one.statement.sql.split(maxsplit=1)[0].upper() for one in self.broken if one.statement.table == table}
 
 
 def breaks(broken: BrokenStatement, constraint: str = "") -> bool:

@@ -142,6 +142,18 @@ def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
     return next((index for index, statement in enumerate(trace.upgrade) if own.search(statement.sql)), None)
 
 
+def is_optional(trace: RevisionTrace, column: str) -> bool:
+    """Tell whether a column gave itself a value before, so that INSERTs could leave it out."""
+    held = attributes(trace.before, "column", column)
+    return any(held.get(attribute) for attribute in ("default", "identity", "generated"))
+
+
+def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
+    """Tell whether INSERTs had to name a column that now refuses values."""
+    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
+    return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
+
+
 def constraint_of(trace: RevisionTrace, index: str) -> str | None:
     """Name the constraint that an index is for and that the upgrade added."""
     constraint = attributes(trace.after, "index", index).get("constraint")

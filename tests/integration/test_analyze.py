@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import SERVERS, Server
 from tests.history import History
-from tests.support import PROJECT_ROOT, process_environment
+from tests.support import PROJECT_ROOT, process_environment, run
 
 BASE = """
 op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text, age int)")
@@ -283,15 +283,7 @@ def test_the_project_is_named_before_the_command(
 ) -> None:
     """`-c` stands where `alembic` has it, and is refused by commands that know this project only."""
     history.add("r1", None, BASE, DROP_BASE)
-    result = subprocess.run(
-        [sys.executable, "-m", "adapter.inbound.cli.migrate", "-c", str(history.plain_ini())]
-        + [one.format(server=server.url()) for one in arguments],
-        cwd=PROJECT_ROOT,
-        env=process_environment(None),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    given = (one.format(server=server.url()) for one in arguments)
+    result = run("adapter.inbound.cli.migrate", "-c", str(history.plain_ini()), *given)
     assert result.returncode == code, result.stderr
     assert said in " ".join((result.stdout + result.stderr).replace("│", " ").split())

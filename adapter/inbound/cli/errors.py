@@ -48,6 +48,7 @@ def _interrupted() -> None:
 
 
 def _say(label: str, message: str) -> None:
-    # Colors reach terminals only, and none that asks for plain text (no-color.org).
+    # Colors reach terminals only, and none that asks for plain text (no-color.org). Nothing is imported for them:
+    # Ctrl-C may have come in the middle of that.
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and label
     sys.stderr.write(f"\033[31m{label}\033[0m{message}\n" if colors else f"{label}{message}\n")

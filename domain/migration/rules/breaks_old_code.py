@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, kept, removed, split
+from domain.migration.judging import attributes, kept, refuses_what_it_needed, removed, split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -92,17 +92,10 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     gone = {*removed(trace, "table"), *removed(trace, "view")}
     if table in gone or (broken.sqlstate == _NULL and not broken.elsewhere):
         return True
-    if broken.sqlstate == _GENERATED and any(_had_to_be_given(trace, name) for name in kept(trace, "column")):
+    if broken.sqlstate == _GENERATED and any(refuses_what_it_needed(trace, name) for name in _columns(trace, table)):
         return True
     columns = any(split(column)[0] == table for column in removed(trace, "column"))
     return broken.sqlstate in _MISSING and (bool(gone) or columns or bool(removed(trace, "function")))
-
-
-def _had_to_be_given(trace: RevisionTrace, column: str) -> bool:
-    """Tell whether INSERTs had to name a column that makes its own values now: that is said of the column."""
-    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
-    given = any(before.get(attribute) for attribute in ("default", "identity", "generated"))
-    return bool(before.get("not_null")) and not given and after.get("identity") == "always"
 
 
 def _computes(trace: RevisionTrace, table: str) -> bool:
@@ -110,6 +103,9 @@ def _computes(trace: RevisionTrace, table: str) -> bool:
     return any(
         attributes(trace.after, "column", name).get("generated")
         and not attributes(trace.before, "column", name).get("generated")
-        for name in kept(trace, "column")
-        if split(name)[0] == table
+        for name in _columns(trace, table)
     )
+
+
+def _columns(trace: RevisionTrace, table: str) -> list[str]:
+    return [name for name in kept(trace, "column") if split(name)[0] == table]

@@ -78,10 +78,7 @@ def _is_read_only(trace: RevisionTrace, view: str) -> bool:
     What was tried tells; where nothing could be tried, its definition.
     """
     if trace.compatibility is not None and view in trace.compatibility.inserted:
-        return any(
-            one.statement.table == view and not one.statement.sql.startswith("SELECT")
-            for one in trace.compatibility.broken
-        )
+        return bool(trace.compatibility.failing(view) - {"SELECT"})
     held = attributes(trace.after, "view", view)
     if not held or any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
         return False

@@ -16,7 +16,9 @@ from domain.migration.judging import (
     bare,
     execute,
     is_live,
+    is_optional,
     kept,
+    refuses_what_it_needed,
     schema_argument,
     split,
     statement_of,
@@ -51,9 +53,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     columns += [
         (name, "has lost its default")
         for name in kept(trace, "column")
-        if _optional(trace, name) and attributes(trace.before, "column", name)["not_null"]
+        if is_optional(trace, name) and attributes(trace.before, "column", name)["not_null"]
     ]
-    columns += [(name, _REFUSES) for name in kept(trace, "column") if _required_before(trace, name)]
+    columns += [(name, _REFUSES) for name in kept(trace, "column") if refuses_what_it_needed(trace, name)]
     for name, what in columns:
         table, column = split(name)
         if is_live(trace, table, last) and what == _REFUSES:
@@ -84,19 +86,8 @@ def _is_given(trace: RevisionTrace, table: str) -> bool:
     return trace.compatibility is not None and trace.compatibility.still_inserts(table)
 
 
-def _required_before(trace: RevisionTrace, column: str) -> bool:
-    """Tell whether INSERTs had to name a column that now refuses values."""
-    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
-    return bool(before["not_null"]) and not _optional(trace, column) and after.get("identity") == "always"
-
-
 def _required(trace: RevisionTrace, column: str) -> bool:
     held = attributes(trace.after, "column", column)
     given = any(held.get(attribute) for attribute in ("identity", "generated"))
     default = held.get("default") or attributes(trace.after, "type", str(held["type"])).get("default")
     return bool(held["not_null"]) and default is None and not given
-
-
-def _optional(trace: RevisionTrace, column: str) -> bool:
-    held = attributes(trace.before, "column", column)
-    return any(held.get(attribute) for attribute in ("default", "identity", "generated"))

@@ -22,6 +22,8 @@ from psycopg import sql
 
 NAME = "hexalembic_memory"
 ROOM = 4 * 1024**3  # bytes: a database takes some dozens of MB, on growing tables some hundreds
+_LOCATION = f"SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = '{NAME}'"  # noqa: S608 - a constant
+_DROP = sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(NAME))
 _LOCK = 7_203_811_954  # of those who make or drop the tablespace, in the one database that all sandboxes connect to
 _DATA = "data"  # the file that says whose folder this is
 _FOLDER = "/dev/shm"  # noqa: S108 - what is made there is looked at before it is used
@@ -71,8 +73,8 @@ def give_back(connection: psycopg.Connection[Any], is_alone: Callable[[], bool])
     """
     with suppress(OSError, psycopg.Error), _locked(connection):
         if is_alone():
-            place = Path(str(_value(connection, f"{_LOCATION} WHERE spcname = '{NAME}'")))
-            connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(NAME)))
+            place = Path(str(_value(connection, _LOCATION)))
+            connection.execute(_DROP)
             shutil.rmtree(place)
 
 
@@ -87,12 +89,12 @@ def _locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 def _is_ready(connection: psycopg.Connection[Any], place: Path) -> bool:
     """Tell whether the tablespace is there and its files are, too; one whose files went with a restart is dropped."""
-    found = _value(connection, f"{_LOCATION} WHERE spcname = '{NAME}'")
+    found = _value(connection, _LOCATION)
     if found is None:
         return False
     if found == str(place) and any(place.glob("PG_*")):
         return True
-    connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(NAME)))
+    connection.execute(_DROP)
     return False
 
 
@@ -130,9 +132,10 @@ def _sweep(place: Path, owner: int) -> None:
         shutil.rmtree(left, ignore_errors=True)
     for other in place.parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            of = Path((other / _DATA).read_text(encoding="utf-8").partition("\n")[2])
-            known = (other / _DATA).read_text(encoding="utf-8") == _owner(of)
-            if other != place and known and other.lstat().st_uid == owner and not of.exists():
+            said = (other / _DATA).read_text(encoding="utf-8")
+            data = Path(said.partition("\n")[2])
+            mine = said == _owner(data) and other.lstat().st_uid == owner
+            if other != place and mine and not data.exists():
                 shutil.rmtree(other)
 
 
@@ -150,9 +153,6 @@ def _has_room(folder: Path) -> bool:
     with suppress(OSError, ValueError):  # a container's own limit; "max" is none
         return int(_GROUP["max"].read_text("ascii")) - int(_GROUP["current"].read_text("ascii")) >= ROOM
     return True
-
-
-_LOCATION = "SELECT pg_tablespace_location(oid) FROM pg_tablespace"
 
 
 def _value(connection: psycopg.Connection[Any], query: str) -> object:

@@ -202,7 +202,10 @@ class RevisionDatabases:
         applied = self.history().ancestors(parents)
         key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
-            made = None if texts_as or at_once or self.project.rows_from else self._from_before(parents, applied)
+            made = None
+            if not (texts_as or at_once or self.project.rows_from):
+                with suppress(CannotBuildError):
+                    made = self._from_before(parents, applied)
             made = made or self._with_rows(parents, applied, texts_as, at_once=at_once)
             if not self._saved(made, key):
                 return made
@@ -216,7 +219,11 @@ class RevisionDatabases:
         return replace(database, columns=self._columns(database)) if self.project.rows else database
 
     def _from_before(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase | None:
-        """Go on from where a revision was analyzed some revisions earlier; None where that was not kept."""
+        """Go on from where a revision was analyzed some revisions earlier; None where that was not kept.
+
+        Raises:
+            CannotBuildError: The revisions fail, maybe on such rows.
+        """
         earlier = self._earlier(parents)
         for number, revisions in reversed(list(enumerate(earlier))):
             older = self.history().ancestors(revisions)
@@ -225,10 +232,7 @@ class RevisionDatabases:
                 continue
             database = self._from_template(key, older)
             for (revision,) in [*earlier[number + 1 :], tuple(parents)]:
-                result = self.run(database.url, "upgrade", revision)
-                if result.error is not None:  # maybe on such rows
-                    self.drop(database)
-                    return None
+                self._run_or_drop(database, "upgrade", revision)
                 database = self.filled(replace(database, applied=database.applied | {revision}))
             assert database.applied == applied  # noqa: S101 - it is a line
             return database
@@ -380,11 +384,19 @@ class RevisionDatabases:
         database = self.copy(self._without_rows(earlier, older), *(applied - older))
         database = self.filled(database)
         for revision in parents:
-            result = self.run(database.url, "upgrade", revision)
-            if result.error is not None:
-                self.drop(database)
-                raise CannotBuildError(described(result.error))
+            self._run_or_drop(database, "upgrade", revision)
         return self.filled(database)
+
+    def _run_or_drop(self, database: RevisionDatabase, command: str, revision: str) -> None:
+        """Run a job on a database, and drop that where it fails.
+
+        Raises:
+            CannotBuildError: It fails.
+        """
+        error = self.run(database.url, command, revision).error
+        if error is not None:
+            self.drop(database)
+            raise CannotBuildError(described(error))
 
     def fitting(self, entry: HistoryEntry) -> RevisionDatabase:
         """Make a database at a revision's parents, with rows that satisfy what the revision asks of them.
@@ -398,24 +410,25 @@ class RevisionDatabases:
         database = self.copy(self._without_rows(entry.parents, applied))
         before = self.snapshot(database)
         for command in ("upgrade", "undo"):
-            result = self.run(database.url, command, entry.revision)
-            if result.error is not None:
-                self.drop(database)
-                raise CannotBuildError(described(result.error))
+            self._run_or_drop(database, command, entry.revision)
             if command == "undo" and not _is_as_before(before, self.snapshot(database)):
                 self.drop(database)
                 raise CannotBuildError("the downgrade leaves another schema")
             database = self.filled(database)
         return database
 
-    def without_documents(self, entry: HistoryEntry) -> RevisionDatabase | None:
-        """Make a database at a revision's parents, with nothing in its JSON columns; None where it has none."""
+    def without_documents(self, entry: HistoryEntry) -> RevisionDatabase:
+        """Make a database at a revision's parents, with nothing in its JSON columns.
+
+        Raises:
+            CannotBuildError: It has none, or cannot be made.
+        """
         database = self.at(entry.parents)
         session = self.session(database)
         found = session.execute(_DOCUMENTS).fetchall()
         if not found:
             self.drop(database)
-            return None
+            raise CannotBuildError("it has no JSON")
         for (change,) in found:
             with suppress(psycopg.Error):  # a constraint wants something there
                 session.execute(str(change).encode())

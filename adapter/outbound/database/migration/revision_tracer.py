@@ -150,7 +150,7 @@ class SandboxRevisionTracer(RevisionTracer):
                 yield self._databases.fitting(entry)
         else:
             with suppress(CannotBuildError):
-                yield from filter(None, [self._databases.without_documents(entry)])
+                yield self._databases.without_documents(entry)
 
     def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision aside, with more rows in some tables."""

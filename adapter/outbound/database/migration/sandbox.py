@@ -80,8 +80,7 @@ class ServerSandbox(Sandbox):
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
-        self._tablespace: str | None = None  # of new databases; None for that of their template
-        self._has_memory = False
+        self._tablespace: str | None = None  # of new databases; None where there is no memory
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
         atexit.register(self.close)
@@ -113,7 +112,7 @@ class ServerSandbox(Sandbox):
             self._create_in(self._tablespace, name, source)
         except DatabaseError as error:
             full = isinstance(error.__cause__, psycopg.errors.DiskFull)
-            if not (full and self._has_memory and self._tablespace != _DISK):
+            if not full or self._tablespace in {None, _DISK}:
                 raise
             self._tablespace = _DISK
             self._create_in(_DISK, name, source)
@@ -187,7 +186,7 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
-        if self._has_memory:  # it outlives what is there
+        if self._tablespace is not None:  # it outlives what is there
             self._change("ALTER DATABASE {} SET TABLESPACE {}", identifier, sql.Identifier(_DISK))
         self._mark(name, key, note)
         try:
@@ -316,20 +315,20 @@ class EmbeddedSandbox(ServerSandbox):
                     self._drop(template)
             self._roles = ServerRoles(self._connection)
             self._tablespace = memory_tablespace(self._connection)
-            self._has_memory = self._tablespace is not None
         except BaseException:
             embedded.release(self._server)
             raise
 
     def close(self) -> None:
         """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
-        if os.getpid() == self._pid and not self._connection.closed:
-            self._drop_databases()
-            if self._has_memory:
-                give_back(self._connection, self._is_alone)
         super().close()
         if os.getpid() == self._pid:
             embedded.release(self._server)
+
+    def _drop_databases(self) -> None:
+        super()._drop_databases()
+        if self._tablespace is not None:
+            give_back(self._connection, self._is_alone)
 
     def _is_alone(self) -> bool:
         """Tell whether no other sandbox is open on the server."""

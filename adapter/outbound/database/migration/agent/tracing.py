@@ -441,7 +441,8 @@ class Tracer:
         if not report["rows"]:
             more = {name: count - before.get(name, 0) for name, count in counts.items()}
             report["locked"] = {name: count for name, count in more.items() if count > 0}
-        self._locked = {report["transaction"]: {**before, **counts}}
+        if report["transaction"] is not None:
+            self._locked = {report["transaction"]: {**before, **counts}}
         return session.probe()
 
     @contextmanager
