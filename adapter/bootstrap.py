@@ -276,6 +276,8 @@ class ProjectRequest:
         x_arguments: What `alembic -x` would be given.
         statements: A file that `migrate record` wrote; None for what the project's own settings say.
         jobs: How many sandboxes share a long range; None for what the machine has room for.
+        isolated: The kernel keeps the project's process and the embedded server from connecting to anything else.
+        network: The project's process may use the network all the same.
     """
 
     config: "Path | None" = None
@@ -291,6 +293,8 @@ class ProjectRequest:
     x_arguments: tuple[str, ...] = ()
     statements: "Path | None" = None
     jobs: int | None = None
+    isolated: bool = True
+    network: bool = False
 
 
 @dataclass(frozen=True)
@@ -342,20 +346,28 @@ def _revision_databases(
 
     from adapter.outbound.database.errors import DatabaseConfigurationError
     from adapter.outbound.database.migration.agent_process import AgentProcess
+    from adapter.outbound.database.migration.places import cache_directory
+    from adapter.outbound.isolation import wall
 
     python = str(request.python or sys.executable)
     if shutil.which(python) is None:
         raise DatabaseConfigurationError(f"there is no Python {python}", "name the project's own with --python")
+    if request.isolated and not wall.is_available():
+        raise DatabaseConfigurationError(
+            f"this system ({sys.platform}) has no means to keep revisions away from real databases",
+            "go on without, on a machine from which no real database can be reached: --no-isolation",
+        )
+    folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
+    keep = [] if request.sandbox_url else [str(embedded().socket_directory(request.major, folder))]
     # First of all: the agent imports the project's libraries while we import ours and the server starts.
-    with AgentProcess(python) as process:
+    with AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process:
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox, cache_directory
+        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
         from adapter.outbound.database.migration.tracer import Agent
 
         project = _project(request)
-        folder = cache_directory() / f"lane-{lane}" if lane else None
         url = request.sandbox_url
-        sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder)
+        sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder, walled=request.isolated)
         with (
             sandbox,
             Agent(process) as agent,

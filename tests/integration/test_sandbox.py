@@ -16,13 +16,13 @@ import pytest
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration import memory
+from adapter.outbound.database.migration.places import cache_directory
 from adapter.outbound.database.migration.sandbox import (
     KEPT_TEMPLATES,
     PREFIX,
     TEMPLATE_PREFIX,
     EmbeddedSandbox,
     ServerSandbox,
-    cache_directory,
     template_key,
 )
 from tests.conftest import Server

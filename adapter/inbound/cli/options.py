@@ -30,6 +30,20 @@ Python: TypeAlias = Annotated[
     Path | None, typer.Option(help="The Python of the project, when it has an environment of its own.")
 ]
 StatementTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds that one statement may take.", min=1)]
+NoIsolation: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-isolation",
+        help="Do not ask the kernel to keep the project's process and the sandbox's server from other databases.",
+    ),
+]
+AllowNetwork: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-network",
+        help="Let the project's process use the network: a revision or env.py can then reach a real database.",
+    ),
+]
 Jobs: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -51,3 +65,19 @@ def before_the_command(context: typer.Context, config: Config = None) -> None:
     if not any(parameter.name == "config" for parameter in command.params):
         raise typer.BadParameter(f"{name} knows this project only: leave it out", param_hint="--config")
     context.default_map = {name: {"config": str(config)}}
+
+
+def warn_of_open_walls(*, no_isolation: bool, allow_network: bool) -> None:
+    """Say on stderr what may be reached that is out of reach by default."""
+    if no_isolation:
+        typer.echo(
+            "warning: --no-isolation: nothing keeps a revision or env.py from connecting to a real database,"
+            " and what it does there is real",
+            err=True,
+        )
+    elif allow_network:
+        typer.echo(
+            "warning: --allow-network: a revision or env.py can reach every server of the network,"
+            " a real database included, and what it does there is real",
+            err=True,
+        )

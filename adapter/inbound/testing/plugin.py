@@ -7,6 +7,7 @@ In the project's pytest configuration (`pyproject.toml`, `[tool.pytest.ini_optio
     hexalembic_config = "alembic.ini"   # where it is, from the root
     hexalembic_rows = "100"             # rows that each table gets in a round trip
     hexalembic_postgres = "18"          # major version of the embedded server
+    hexalembic_no_isolation = true      # where the system cannot keep revisions away from other databases
 
 The server is embedded, or the one whose URL the fixture `hexalembic_server` gives, for example pytest-postgresql's:
 
@@ -32,6 +33,7 @@ _OPTIONS = {
     "hexalembic_config": ("string", "alembic.ini or pyproject.toml of the migrations. Default: alembic.ini."),
     "hexalembic_rows": ("string", "Rows that each table gets where rows are needed. Default: 100."),
     "hexalembic_postgres": ("string", "Major version of the embedded Postgres."),
+    "hexalembic_no_isolation": ("bool", "Go on where the kernel cannot keep revisions away from other databases."),
 }
 
 
@@ -79,6 +81,7 @@ def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | No
         major=int(major) if major else None,
         sandbox_url=hexalembic_server,
         rows=int(pytestconfig.getini("hexalembic_rows") or 100),
+        isolated=not pytestconfig.getini("hexalembic_no_isolation"),
     )
     with bootstrap.migration_databases(request) as databases:
         yield databases

@@ -34,13 +34,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.isolation.wall import behind_wall
 
 DEFAULT_MAJOR = 18
 DEFAULT_DATABASE = "hexalembic"
@@ -52,6 +53,7 @@ _SOCKET_BYTES = 103
 _LOG_BYTES = 10 * 2**20  # a longer log begins anew at the next start
 _MARK = "created-by-hexalembic"
 _PROBE = "hexalembic-probe"
+_WALL = "hexalembic.wall"  # a setting of the server, which says that it was started behind the wall
 _TOO_MANY = "53300"  # SQLSTATE: too many connections
 _DUPLICATES = {"42P04", "23505"}  # somebody else created the database in the same moment
 
@@ -170,6 +172,15 @@ os.register_at_fork(after_in_child=_forget_after_fork)
 atexit.register(_leave)
 
 
+def socket_directory(major: int | None = None, root: Path | None = None) -> Path:
+    """Return where the socket of a server is when it runs; the arguments are those of `start`.
+
+    Raises:
+        DatabaseConfigurationError: The major version is unknown, or its package is not installed.
+    """
+    return _place(major, root).sockets
+
+
 def binary(name: str, major: int | None = None) -> Path:
     """Find a program of the installed Postgres, such as `psql` or `pg_dump`.
 
@@ -191,6 +202,7 @@ def start(
     *,
     settings: Mapping[str, str] | None = None,
     keep: bool = False,
+    walled: bool = False,
 ) -> EmbeddedServer:
     """Use the server for the rest of this process's life, and start it unless it runs.
 
@@ -201,6 +213,8 @@ def start(
         root: Holds the data directories; default `HEXALEMBIC_POSTGRES_DIR`, else `.postgres` of the project.
         settings: Server settings, such as `{"fsync": "off"}`. A server that runs already keeps its own.
         keep: Let it run without users, until `stop`.
+        walled: The kernel refuses the server, and all that it starts, every connection to somewhere else. One that
+            runs without that is stopped first.
 
     Raises:
         DatabaseConfigurationError: The version, the directory or the installation cannot work; nothing was changed.
@@ -211,11 +225,16 @@ def start(
     with _guard, _explained(place):
         _is_created(place)
         place.root.mkdir(parents=True, exist_ok=True)
+        if walled and _answers(place) and not _is_walled(place):
+            with _stopped(place, force=False):
+                pass
         fresh = _take_lease(place, deadline)
         try:
             if keep:
                 place.file("keep").touch()
-            _serve(place, settings or {}, deadline)
+            _serve(place, settings or {}, deadline, walled=walled)
+            if walled:
+                _check_wall(place)
             _used.add(place)
         except BaseException:
             if fresh:
@@ -543,6 +562,20 @@ def _answers(place: _Place) -> bool:
     return True
 
 
+def _is_walled(place: _Place) -> bool:
+    """Return whether the running server was started behind the wall."""
+    return bool(_query(place, f"select current_setting('{_WALL}', true)")[0])
+
+
+def _check_wall(place: _Place) -> None:
+    """Raise a DatabaseError where somebody has started the server without the wall meanwhile."""
+    if not _is_walled(place):
+        raise DatabaseError(
+            f"Postgres {place.major} in {place.root} was started without isolation just now",
+            "wait until the command with --no-isolation has ended, then run this again",
+        )
+
+
 def _clients(place: _Place) -> int:
     """Count the connected clients, without our own probes."""
     return int(
@@ -590,14 +623,14 @@ def _postmaster(place: _Place) -> int | None:
 # --- starting ---
 
 
-def _serve(place: _Place, settings: Mapping[str, str], deadline: float) -> None:
+def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walled: bool) -> None:
     """See that there is a supervisor, and wait until the server answers."""
     silent = 0
     while True:
         lock = _lock(place.file("supervisor"), fcntl.LOCK_EX)
         if lock is not None:
             try:
-                said = _start_supervisor(place, settings, lock, deadline)
+                said = _start_supervisor(place, settings, lock, deadline, walled=walled)
             finally:
                 os.close(lock)
             if said != "ready":
@@ -623,7 +656,9 @@ def _serve(place: _Place, settings: Mapping[str, str], deadline: float) -> None:
         time.sleep(0.02)
 
 
-def _start_supervisor(place: _Place, settings: Mapping[str, str], lock: int, deadline: float) -> str:
+def _start_supervisor(
+    place: _Place, settings: Mapping[str, str], lock: int, deadline: float, *, walled: bool = False
+) -> str:
     """Start a supervisor that inherits the lock; give "ready", its error, or nothing when it was killed."""
     _identity(place)  # errors of the set-up belong here, not in the log
     linger = os.environ.get("HEXALEMBIC_POSTGRES_LINGER") or "5"
@@ -635,7 +670,7 @@ def _start_supervisor(place: _Place, settings: Mapping[str, str], lock: int, dea
         ) from None
     # -P: the directory of this file holds an `alembic` that would shadow the library. -S: a light start.
     command = [sys.executable, "-S", "-P", "-m", __spec__.name]
-    arguments = [str(place.major), str(place.root), str(place.binaries), str(lock), linger]
+    arguments = [str(place.major), str(place.root), str(place.binaries), str(lock), linger, "walled" * walled]
     with place.file("log").open("ab") as log, suppress(subprocess.TimeoutExpired):
         return subprocess.run(
             [*command, *arguments, *(f"{name}={value}" for name, value in settings.items())],
@@ -694,13 +729,13 @@ def _identity(place: _Place) -> tuple[int, int, list[str]] | None:
 # --- the supervisor's process ---
 
 
-def _run(place: _Place, *command: str) -> subprocess.Popen[bytes]:
-    """Run a program of Postgres as the user that fits, writing to the log."""
+def _run(place: _Place, *command: str, wall: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Run a program of Postgres as the user that fits, writing to the log; `wall` is a command to run it through."""
     identity = _identity(place)
     uid, gid, prefix = identity or (None, None, [])
     with place.file("log").open("ab") as log:
         return subprocess.Popen(
-            [*prefix, str(place.binaries / command[0]), *command[1:]],
+            [*prefix, *wall, str(place.binaries / command[0]), *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -737,7 +772,7 @@ def _create(place: _Place) -> None:
     new.rename(place.data)
 
 
-def _launch(place: _Place, settings: list[str]) -> subprocess.Popen[bytes]:
+def _launch(place: _Place, settings: list[str], *, walled: bool) -> subprocess.Popen[bytes]:
     """Start Postgres; no other postmaster of this data directory runs."""
     if not _is_created(place):
         _create(place)
@@ -754,11 +789,13 @@ def _launch(place: _Place, settings: list[str]) -> subprocess.Popen[bytes]:
         stale.unlink(missing_ok=True)
     directories = '"' + str(place.sockets).replace('"', '""') + '"'
     fixed = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "timezone=UTC"]
-    options = [part for setting in (*fixed, "log_timezone=UTC", *settings) for part in ("-c", setting)]
-    return _run(place, "postgres", "-D", str(place.data), *options)
+    wall = [f"{_WALL}=kernel"] if walled else []
+    options = [part for setting in (*fixed, "log_timezone=UTC", *settings, *wall) for part in ("-c", setting)]
+    command = ("postgres", "-D", str(place.data), *options)
+    return behind_wall(lambda prefix: _run(place, *command, wall=prefix)) if walled else _run(place, *command)
 
 
-def _bring_up(place: _Place, settings: list[str]) -> int | None:
+def _bring_up(place: _Place, settings: list[str], *, walled: bool) -> int | None:
     """Adopt the running server or start one, and wait until it answers.
 
     Returns:
@@ -776,7 +813,7 @@ def _bring_up(place: _Place, settings: list[str]) -> int | None:
         if pid is None:
             if _answers(place):
                 return None
-            child = _launch(place, settings)
+            child = _launch(place, settings, walled=walled)
             pid = child.pid
         while child.poll() is None if child else _is_postmaster(pid, place.data):
             if _answers(place):
@@ -823,15 +860,15 @@ def _watch(place: _Place, pid: int, linger: float) -> None:
 
 
 def _supervise(arguments: list[str]) -> None:
-    """Run the supervisor: `major root binaries lock linger [setting …]`; stdout gets "ready" or an error."""
-    major, root, binaries, lock, linger, *settings = arguments
+    """Run the supervisor: `major root binaries lock linger walled [setting …]`; stdout gets "ready" or an error."""
+    major, root, binaries, lock, linger, walled, *settings = arguments
     os.set_inheritable(int(lock), False)  # Postgres must not hold it
     if os.fork():
         os._exit(0)  # nobody's child, so that no caller has to wait for its end
     place = _Place(int(major), Path(root), Path(binaries))
     said, pid = "ready", None
     try:
-        pid = _bring_up(place, settings)
+        pid = _bring_up(place, settings, walled=bool(walled))
     except (DatabaseError, OSError) as error:
         said = getattr(error, "message", str(error))
     with suppress(BrokenPipeError):  # the caller may have been interrupted

@@ -60,6 +60,8 @@ def analyze(
     python: options.Python = None,
     statement_timeout: options.StatementTimeout = 60,
     jobs: options.Jobs = None,
+    no_isolation: options.NoIsolation = False,
+    allow_network: options.AllowNetwork = False,
     target_url: Annotated[
         str | None, typer.Option(help="The database to be migrated: its sizes decide what is long. It is only read.")
     ] = None,
@@ -81,6 +83,7 @@ def analyze(
 
     if target_url and stats:
         raise typer.BadParameter("--target-url and --stats say the same: give one of them")
+    options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
     request = bootstrap.ProjectRequest(
         config=config,
         name=name,
@@ -94,6 +97,8 @@ def analyze(
         environment=tuple(env or ()),
         x_arguments=tuple(x or ()),
         jobs=jobs,
+        isolated=not no_isolation,
+        network=allow_network,
     )
     with Progress(form is Format.TEXT) as progress:
         target = bootstrap.TargetRequest(target_url, stats, observed)

@@ -45,6 +45,8 @@ def verify(
     python: options.Python = None,
     statement_timeout: options.StatementTimeout = 60,
     jobs: options.Jobs = None,
+    no_isolation: options.NoIsolation = False,
+    allow_network: options.AllowNetwork = False,
     only: Annotated[str, typer.Option(metavar="PROOFS", help="Which proofs: round-trip, repeat, compat.")] = (
         "round-trip,repeat,compat"
     ),
@@ -69,6 +71,7 @@ def verify(
     """
     from adapter import bootstrap
 
+    options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
     request = bootstrap.ProjectRequest(
         config=config,
         name=name,
@@ -82,6 +85,8 @@ def verify(
         environment=tuple(env or ()),
         x_arguments=tuple(x or ()),
         jobs=jobs,
+        isolated=not no_isolation,
+        network=allow_network,
         statements=statements,
     )
     asked = bootstrap.VerificationRequest(wanted, only, certificates, target_url, again=again)

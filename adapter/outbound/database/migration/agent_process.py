@@ -8,9 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+from adapter.outbound.isolation.launch import FAILED
+from adapter.outbound.isolation.wall import launcher
 
 AGENT = Path(__file__).parent / "agent" / "start.py"
 # A process with threads of a library's own cannot be forked for later jobs.
@@ -27,18 +31,27 @@ class AgentProcess:
     """A running agent, and the pipes to it.
 
     Attributes:
-        python: Interpreter that has the project's packages.
         events: Ends of the pipe that the agent reports through: ours, and the number of its.
         answers: Ends of the pipe that it reads answers from: the number of its, and ours.
     """
 
-    def __init__(self, python: str = sys.executable) -> None:
-        """Start it."""
-        self.python = python
+    def __init__(
+        self, python: str = sys.executable, *, keep: Iterable[str] = (), walled: bool = True, network: bool = False
+    ) -> None:
+        """Start it.
+
+        Args:
+            python: Interpreter that has the project's packages.
+            keep: Folders of Postgres sockets that it may reach; all others are covered, where this system allows that.
+            walled: Keep the network and those sockets out of its reach.
+            network: Leave the network in its reach all the same.
+        """
+        self._python, self._keep, self._walled, self._network = python, tuple(keep), walled, network
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.events, self.answers = os.pipe(), os.pipe()
+        wall = launcher(network=network, keep=self._keep) if walled else []
         self._process = subprocess.Popen(
-            [python, str(AGENT)],
+            [*wall, python, str(AGENT)],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -62,6 +75,19 @@ class AgentProcess:
     def is_open(self) -> bool:
         """Whether it was not ended from here."""
         return not self._output.closed
+
+    def again(self) -> "AgentProcess":
+        """Start another one like it."""
+        return AgentProcess(self._python, keep=self._keep, walled=self._walled, network=self._network)
+
+    def reaches(self, folder: str) -> bool:
+        """Return whether a Postgres socket in a folder is in its reach."""
+        place = f"{os.path.realpath(folder)}/"
+        return not self._walled or any(place.startswith(f"{os.path.realpath(kept)}/") for kept in self._keep)
+
+    def failed_to_start(self) -> bool:
+        """Return whether the wall could not be set up, so that nothing was started; what was said is in the output."""
+        return self._process.poll() == FAILED
 
     def send(self, line: bytes) -> None:
         """Give it a job; one that has died is found out when nothing is read from it."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.inspector import snapshot
@@ -348,7 +348,9 @@ class RevisionDatabases:
         )
         self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
-        return self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
+        result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
+        raise_if_unreachable(result)
+        return result
 
     def _with_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
@@ -569,6 +571,28 @@ def described(error: AgentError) -> str:
     where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
     kind = "it called sys.exit: " if error.kind == "exit" else ""
     return f"{kind}{error.message.strip()}{where}"
+
+
+def raise_if_unreachable(result: AgentResult) -> None:
+    """Raise what a configuration mends: env.py went to a database of its own, or wanted the network.
+
+    Raises:
+        DatabaseConfigurationError: It did.
+    """
+    error = result.error
+    if error is None or error.kind not in {"elsewhere", "network"} or (error.kind == "network" and result.runs):
+        return
+    where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
+    if error.kind == "elsewhere":
+        raise DatabaseConfigurationError(
+            f"{error.message}: nothing was run{where}",
+            "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
+        )
+    wanted = ", ".join(result.addresses) or "the network"
+    raise DatabaseConfigurationError(
+        f"env.py wanted {wanted}, and the network is out of its reach{where}: {error.message.strip()}",
+        "give it what it fetches with --env NAME=VALUE, or make that with --setup; --allow-network opens the network",
+    )
 
 
 def _execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:

@@ -27,6 +27,7 @@ from psycopg import sql
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.memory import bring_back, give_back, memory_tablespace
+from adapter.outbound.database.migration.places import cache_directory
 from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
@@ -59,13 +60,6 @@ def template_key(files: Iterable[Path], server_version: int, extra: str = "") ->
     """
     parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
     return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()
-
-
-def cache_directory() -> Path:
-    """Give the folder of the embedded sandboxes: `HEXALEMBIC_SANDBOX_DIR`, else below the user's cache folder."""
-    named = os.environ.get("HEXALEMBIC_SANDBOX_DIR")
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(cache) / "hexalembic" / "sandbox"
 
 
 class ServerSandbox(Sandbox):
@@ -105,7 +99,8 @@ class ServerSandbox(Sandbox):
         return url
 
     def _create(self, source: str) -> str:
-        name = f"{self._owner}_{secrets.token_hex(4)}"
+        # nobody else can know it: a connection proves by it that it leads here
+        name = f"{self._owner}_{secrets.token_hex(8)}"
         # noted before it exists: Ctrl-C may come while the server creates it
         self._databases.add(name)
         try:
@@ -294,12 +289,13 @@ class EmbeddedSandbox(ServerSandbox):
     The server stops by itself some seconds after the last sandbox on it is closed.
     """
 
-    def __init__(self, major: int | None = None, directory: Path | None = None) -> None:
+    def __init__(self, major: int | None = None, directory: Path | None = None, *, walled: bool = True) -> None:
         """Start the server.
 
         Args:
             major: The major version of Postgres; default as in `embedded.start`.
             directory: Holds the data directories; default `cache_directory()`.
+            walled: The kernel refuses the server every connection to somewhere else.
 
         Raises:
             DatabaseConfigurationError: The version or the directory cannot be used.
@@ -307,7 +303,7 @@ class EmbeddedSandbox(ServerSandbox):
         """
         folder = directory or cache_directory()
         bring_back(folder)
-        self._server = embedded.start(major, folder, settings=_SETTINGS)
+        self._server = embedded.start(major, folder, settings=_SETTINGS, walled=walled)
         try:
             super().__init__(self._server.url("postgres"))
             if self._is_alone():
@@ -349,7 +345,7 @@ def _host() -> str:
 
 def _is_leftover(name: str) -> bool:
     """Tell whether the owner of a database without a session is gone, as far as can be seen from this host."""
-    owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{8}}", name)
+    owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{16}}", name)
     return owner is not None and (owner[1] != _host() or not _lives(int(owner[2])))
 
 

@@ -18,10 +18,13 @@ from typing import IO, Any, Self
 
 import psycopg
 
+from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.agent_process import AgentProcess
+from adapter.outbound.database.migration.relay import Relay
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
 
+UNWALLED = "run it where user processes may set up seccomp filters, or go on without isolation: --no-isolation"
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _NAMED = 10  # tables of a statement that are locked one by one
@@ -51,6 +54,7 @@ class Connection:
         user: Role.
         password: Its password, None where none is asked for.
         dbname: Database.
+        parameters: All that libpq was told, such as `sslmode`.
     """
 
     host: str
@@ -58,6 +62,12 @@ class Connection:
     user: str
     password: str | None = field(repr=False)
     dbname: str
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a Unix socket."""
+        return self.host.startswith("/")
 
     @classmethod
     def parse(cls, url: str) -> "Connection":
@@ -69,19 +79,14 @@ class Connection:
             user=str(parts.get("user") or "postgres"),
             password=None if parts.get("password") is None else str(parts["password"]),
             dbname=str(parts.get("dbname") or "postgres"),
+            parameters={name: str(value) for name, value in parts.items() if value is not None},
         )
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
         """Open a session."""
-        return psycopg.connect(
-            host=self.host,
-            port=self.port,
-            user=self.user,
-            password=self.password,
-            dbname=self.dbname,
-            application_name="hexalembic-observer",
-            autocommit=autocommit,
-        )
+        address: dict[str, Any] = {**self.parameters, "password": self.password, "dbname": self.dbname}
+        address |= {"host": self.host, "port": self.port, "user": self.user}
+        return psycopg.connect(**{**address, "application_name": "hexalembic-observer"}, autocommit=autocommit)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,9 @@ class AgentError:
     Attributes:
         message: What was said: by the server, by Alembic, by Python.
         kind: `exception`, `exit` (it called `sys.exit`), `refused` (it wanted another kind of database), `history`
-            (revisions that cannot be told apart), `timeout`, `died` (its process ended without a word).
+            (revisions that cannot be told apart), `network` (it wanted the network, which is out of reach), `elsewhere`
+            (it got a connection that does not lead to the sandbox), `timeout`, `died` (its process ended without a
+            word).
         type: Name of the exception's class; empty where there was none.
         sqlstate: The server's code; None where it was not the server.
         path: File it came from, None where that is not known.
@@ -210,6 +217,8 @@ class AgentResult:
         problems: What is wrong with the history, though it could be read.
         error: Why the command failed; None when it did not.
         output: What the project printed; its end when it is long.
+        addresses: Hosts and ports in the network that it wanted.
+        variables: Variables of the environment that its own files asked for and nobody has set.
     """
 
     runs: tuple[AgentRun, ...] = ()
@@ -217,11 +226,13 @@ class AgentResult:
     problems: tuple[AgentError, ...] = ()
     error: AgentError | None = None
     output: str = field(default="", repr=False)
+    addresses: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
     """Run one job in an agent of its own; see `Agent.run`."""
-    with Agent(AgentProcess(python)) as agent:
+    with Agent(python=python) as agent:
         return agent.run(job, timeout)
 
 
@@ -232,9 +243,11 @@ class Agent:
     jobs find imported what that imports; the job's database must stay for that, and be nobody else's.
     """
 
-    def __init__(self, process: AgentProcess | None = None) -> None:
-        """Take over a process, or start one of this Python; it ends with the agent."""
-        self._process = process or AgentProcess()
+    def __init__(self, process: AgentProcess | None = None, *, python: str = sys.executable) -> None:
+        """Take over a process, or let the first job start one of a Python; it ends with the agent."""
+        self._process = process
+        self._python = python
+        self._relay: Relay | None = None
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -257,14 +270,14 @@ class Agent:
             stepped: Called after each step of `stairs` with its revision and direction, when it is committed and the
                 project's connection is idle; tells whether to go on.
         """
-        if not self._process.is_open:
-            self._process = AgentProcess(self._process.python)
-        process = self._process
+        process = self._started(job.connection)
         begin = process.said()
         with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
             reader = _Reader(job, process.events[0], answers, time.monotonic() + timeout, stepped)
             try:
-                process.send(_encoded(job, process.events[1], process.answers[0]))
+                process.send(
+                    _encoded(job, self._way_to(job.connection, process), process.events[1], process.answers[0])
+                )
                 reader.read()
             finally:
                 if reader.pid is not None:  # the leader may have gone and left others
@@ -274,13 +287,35 @@ class Agent:
                 if not reader.done:
                     _end_sessions(job.connection)
                 output = process.tail(begin)
+                unwalled = not reader.exited and process.failed_to_start()
                 if not reader.exited:
                     process.close()
+        if unwalled:
+            raise DatabaseConfigurationError(output.strip(), UNWALLED)
         return reader.result(output)
 
     def close(self) -> None:
         """End the process; the next job starts another."""
-        self._process.close()
+        if self._process is not None:
+            self._process.close()
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
+
+    def _started(self, connection: Connection) -> AgentProcess:
+        if self._process is None:
+            self._process = AgentProcess(self._python, keep=[connection.host] if connection.is_local else ())
+        elif not self._process.is_open:
+            self._process = self._process.again()
+        return self._process
+
+    def _way_to(self, connection: Connection, process: AgentProcess) -> Connection:
+        """Return how the process gets to a database: directly, or through a socket of ours where that is walled off."""
+        if connection.is_local and process.reaches(connection.host):
+            return connection
+        self._relay = self._relay or Relay()
+        self._relay.lead_to({**connection.parameters, "dbname": connection.dbname})
+        return replace(connection, host=self._relay.folder, port=5432)
 
 
 class _Reader:
@@ -304,6 +339,8 @@ class _Reader:
         self._problems: list[AgentError] = []
         self._error: AgentError | None = None
         self._observer: _Observer | None = None
+        self._addresses: tuple[str, ...] = ()
+        self._variables: tuple[str, ...] = ()
         self._late = False
         self._observations = 0
 
@@ -349,9 +386,17 @@ class _Reader:
             error = AgentError("it did not end in the time given", "timeout")
         elif not self.done:
             error = AgentError(f"the process ended with code {self._code} and no report", "died")
-        return AgentResult(tuple(self._runs), tuple(self._revisions), tuple(self._problems), error, output)
+        return AgentResult(
+            tuple(self._runs),
+            tuple(self._revisions),
+            tuple(self._problems),
+            error,
+            output,
+            self._addresses,
+            self._variables,
+        )
 
-    def _take(self, message: dict[str, Any]) -> None:  # noqa: C901 - one case for each kind of line
+    def _take(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
         match message["event"]:
             case "statement":
                 self._statements.append(statement_trace(message))
@@ -375,7 +420,11 @@ class _Reader:
             case "stepped":
                 self._answer("on" if self._stepped(message["revision"], message["direction"]) else "stop")
             case "error":
-                self._error = _error(message)
+                # that a connection went elsewhere is why all else failed
+                if self._error is None or self._error.kind != "elsewhere":
+                    self._error = _error(message)
+            case "wanted":
+                self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":
                 self.pid = message["pid"]
             case "exited":
@@ -544,8 +593,7 @@ def _listed(message: Mapping[str, Any]) -> ListedRevision:
     )
 
 
-def _encoded(job: AgentJob, events: int, answers: int) -> bytes:
-    to = job.connection
+def _encoded(job: AgentJob, to: Connection, events: int, answers: int) -> bytes:
     return json.dumps(
         {
             "config": str(job.config.resolve()),

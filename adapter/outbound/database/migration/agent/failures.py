@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import socket
 import traceback
 from typing import Any
 
@@ -12,11 +12,30 @@ class RefusedError(Exception):
     """The project tried to connect to something that is not Postgres."""
 
 
+class ElsewhereError(Exception):
+    """A connection of the project's does not lead to the sandbox."""
+
+
+_OURS = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs 10 ms
+_LIBRARY = ("<", os.path.dirname(os.__file__) + os.sep, _OURS)  # noqa: PTH120
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_KINDS: dict[type[BaseException], str] = {SystemExit: "exit", RefusedError: "refused", ElsewhereError: "elsewhere"}
+
+
+def is_of_project(path: str) -> bool:
+    """Return whether a file is the project's own: neither a library's, nor Python's, nor ours."""
+    return not any(
+        form.startswith(_LIBRARY) or any(part in form for part in _INSTALLED) for form in (path, os.path.realpath(path))
+    )
+
+
 def failure(error: BaseException, path: str | None = None) -> dict[str, Any]:
     """Describe an error; `path` is the revision's file, whose line is looked for."""
-    kind = "exit" if isinstance(error, SystemExit) else "refused" if isinstance(error, RefusedError) else "exception"
+    kind = next((name for error_class, name in _KINDS.items() if isinstance(error, error_class)), "exception")
     message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else message_of(error)
     place, line = path and os.path.realpath(path), None
+    if kind == "exception" and _is_network(error):
+        kind = "network"
     if isinstance(error, SyntaxError):
         place, line = error.filename, error.lineno
     else:
@@ -33,13 +52,22 @@ def failure(error: BaseException, path: str | None = None) -> dict[str, Any]:
     }
 
 
+def _is_network(error: BaseException) -> bool:
+    """Return whether an error came of a network that is not there: the kernel refused a socket, or no name is found."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, socket.gaierror) or (isinstance(seen, PermissionError) and seen.filename is None):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
 def culprit(error: BaseException) -> dict[str, Any]:
     """Describe what went wrong outside a revision's function, with the last file of the project it came through."""
     described = failure(error)
     if described["path"] is None:
-        library = (sys.prefix, sys.base_prefix, "<", os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if not os.path.realpath(frame.filename).startswith(library) and not frame.filename.startswith(library):
+            if is_of_project(frame.filename):
                 described["path"], described["line"] = frame.filename, frame.lineno
                 break
     return described

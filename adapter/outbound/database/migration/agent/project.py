@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .channel import Channel
+    from .proof import Proof
     from .redirect import Sandbox
     from .tracing import Tracer
 
 
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
+_CONNINFO = re.compile(r"(\s*\w+\s*=\s*('(?:[^'\\]|\\.)*'|\S+))+\s*")
+_PLACE = re.compile(r"\b(host|hostaddr|dbname|service)\s*=")
+# Variables of libpq that say where to go and how to sign in; settings of the session, such as PGOPTIONS, stay.
+_PG_ADDRESS = re.compile(
+    r"PG(HOST|HOSTADDR|PORT|DATABASE|USER|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SYSCONFDIR|SSL\w*|REQUIRE\w*|"
+    r"CHANNELBINDING|GSS\w*|KRBSRVNAME|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$"
+)
 
 
 def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
@@ -39,23 +47,32 @@ def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
     config.cmd_opts = argparse.Namespace(
         x=job.get("x_arguments") or None, config=path, name=name, raiseerr=False, quiet=False, sql=False, tag=None
     )
-    environment = {"DATABASE_URL": None, **(job.get("environment") or {})}
-    for variable, value in environment.items():
-        given = value or os.environ.get(variable, "").partition("://")[0]
-        if not value or _SCHEME.fullmatch(value):
-            scheme = given if _SCHEME.fullmatch(given) else "postgresql"
-            os.environ[variable] = sandbox.url(scheme)
-        else:
-            os.environ[variable] = str(value)
-    os.environ.update(PGHOST=sandbox.host, PGPORT=str(sandbox.port), PGUSER=sandbox.user, PGDATABASE=sandbox.database)
-    os.environ["PGPASSWORD"] = sandbox.password or ""
-    for variable in ("PGSERVICE", "PGHOSTADDR", "PGSSLMODE"):
-        os.environ.pop(variable, None)
+    _set_variables(job.get("environment") or {}, sandbox)
     with suppress(Exception):  # a value that does not interpolate is nobody's URL
         scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
         url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else _scheme())
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+def _set_variables(given: dict[str, str | None], sandbox: Sandbox) -> None:
+    """Set the variables of the project; whatever holds an address of Postgres holds the sandbox's."""
+    for variable in [name for name in os.environ if _PG_ADDRESS.match(name)]:
+        del os.environ[variable]
+    os.environ.update(PGHOST=sandbox.host, PGPORT=str(sandbox.port), PGUSER=sandbox.user, PGDATABASE=sandbox.database)
+    os.environ.update(PGPASSWORD=sandbox.password or "", PGPASSFILE=os.devnull, PGSERVICEFILE=os.devnull)
+    for variable, value in list(os.environ.items()):
+        scheme, separator, _ = value.partition("://")
+        if separator and _SCHEME.fullmatch(scheme):
+            os.environ[variable] = sandbox.url(scheme)
+        elif _CONNINFO.fullmatch(value) and _PLACE.search(value):
+            os.environ[variable] = sandbox.conninfo()
+    for variable, wanted in {"DATABASE_URL": None, **given}.items():
+        scheme = (wanted or os.environ.get(variable, "")).partition("://")[0]
+        if wanted and not _SCHEME.fullmatch(scheme):
+            os.environ[variable] = wanted
+        else:
+            os.environ[variable] = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else "postgresql")
 
 
 def list_revisions(script: Any, channel: Channel) -> None:
@@ -134,8 +151,9 @@ def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Chann
     run_env(config, script, run, "heads")
 
 
-def watch_revisions(channel: Channel, tracer: Tracer | None) -> None:
-    """Report the begin and the end of each upgrade and downgrade function."""
+def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> None:
+    """Report the begin and the end of each upgrade and downgrade function, and let none begin outside the sandbox."""
+    from alembic import op
     from alembic.runtime.migration import RevisionStep
 
     original = RevisionStep.__init__
@@ -148,6 +166,7 @@ def watch_revisions(channel: Channel, tracer: Tracer | None) -> None:
 
         @functools.wraps(function)
         def migrate(*args: Any, **named: Any) -> Any:
+            proof.of(op.get_context().connection)
             channel.send("begin", **names)
             try:
                 with tracer.running(path=revision.path, **names) if tracer else nullcontext():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import re
 from contextlib import suppress
 from typing import Any
@@ -84,6 +85,14 @@ class Sandbox:
             return f"{scheme}://{user}@/{database}?host={quote(self.host, safe='/')}&port={self.port}"
         return f"{scheme}://{user}@{self.host}:{self.port}/{database}"
 
+    def conninfo(self) -> str:
+        """Return libpq's other form of an address."""
+        parts = {"host": self.host, "port": self.port, "user": self.user, "dbname": self.database}
+        if self.password:
+            parts["password"] = self.password
+        quoted = {name: str(value).replace("\\", r"\\").replace("'", r"\'") for name, value in parts.items()}
+        return " ".join(f"{name}='{value}'" for name, value in quoted.items())
+
     def libpq(self, positional: tuple[Any, ...], named: dict[str, Any], database: str) -> dict[str, Any]:
         """Replace the address in arguments of psycopg or psycopg2; other parameters of a connection string stay."""
         text = next((value for value in (*positional, named.get("dsn"), named.get("conninfo")) if value), None)
@@ -158,6 +167,17 @@ def redirect_drivers(sandbox: Sandbox) -> None:
             return await connect_original(**sandbox.asyncpg(named))
 
         module.connect = asyncpg.connect = connect_asyncpg
+    with suppress(ImportError):
+        core: Any = importlib.import_module("pg8000.core")
+        init = core.CoreConnection.__init__  # that of both of its interfaces
+
+        @functools.wraps(init)
+        def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
+            named.update(zip(inspect.signature(init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
+            named.pop("self", None)
+            init(self, **sandbox.pg8000(named))
+
+        core.CoreConnection.__init__ = init_pg8000
 
 
 def _redirect_psycopg(connection_class: Any, sandbox: Sandbox) -> None:

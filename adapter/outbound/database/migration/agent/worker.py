@@ -16,8 +16,10 @@ from .channel import Channel
 from .drivers import trace_drivers
 from .failures import culprit
 from .project import climb, configure, list_revisions, run_env, script_of, set_up, undo, watch_revisions
+from .proof import Proof
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
+from .wanted import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +43,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._sandbox = Sandbox()
+        self._proof = Proof(self._sandbox)
         self._config: Any = None
         self._script: Any = None
         self._redirected = False
@@ -54,6 +57,7 @@ class Worker:
             self._work(job, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
             channel.send("error", **culprit(error), traceback=traceback.format_exc())
+        channel.send("wanted", addresses=list(WANTED.addresses), variables=list(WANTED.variables))
         channel.send("done")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -94,10 +98,13 @@ class Worker:
         if not self._redirected:
             redirect_drivers(self._sandbox)
             redirect_engines(self._sandbox)
+            self._proof.install()
+            WANTED.watch()
             self._redirected = True
         return configure(job, self._sandbox)
 
     def _work(self, job: dict[str, Any], channel: Channel) -> None:
+        self._proof.channel = channel
         config = self._configured(job)
         if job["command"] == "setup":
             set_up(job["revision"], self._sandbox)
@@ -107,7 +114,7 @@ class Worker:
             tracer = Tracer(channel, job.get("kill_after") or 0)
             tracer.install()
             trace_drivers(tracer)
-        watch_revisions(channel, tracer)
+        watch_revisions(channel, tracer, self._proof)
         script = self._script or script_of(config)
         target = job["revision"]
         if job["command"] == "upgrade":

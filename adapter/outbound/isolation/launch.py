@@ -1,0 +1,33 @@
+"""Starts a program behind the wall: `launch.py [--network] [--keep FOLDER]… -- PROGRAM ARGUMENT…`.
+
+Run as a script, by an interpreter that loads nothing else: `python -I -S`. The program takes this process's place.
+`--network` leaves the network open; `--keep` names folders whose Postgres sockets stay in reach.
+"""
+
+import itertools
+import os
+import sys
+
+FAILED = 78  # EX_CONFIG of sysexits.h: the wall does not stand, and nothing was started
+
+
+def main(arguments: list[str]) -> None:
+    """Build the wall, and become the program."""
+    from adapter.outbound.isolation.seccomp import IsolationError, refuse
+    from adapter.outbound.isolation.sockets import cover
+
+    end = arguments.index("--")
+    options, program = arguments[:end], arguments[end + 1 :]
+    cover([folder for option, folder in itertools.pairwise(options) if option == "--keep"])
+    try:
+        refuse(network="--network" not in options)
+    except IsolationError as error:
+        sys.stderr.write(f"the kernel filter cannot be set up: {error.strerror}\n")
+        sys.exit(FAILED)
+    os.execvp(program[0], program)  # noqa: S606 - the arguments are a list
+
+
+if __name__ == "__main__":
+    # appended: packages of this environment must not hide the standard library's
+    sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))  # noqa: PTH100, PTH118, PTH120
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""A kernel filter for the system calls of a thread, inherited by every process that is started from it.
+
+No privilege and no package is needed: a process may always give up rights. The filter cannot be taken off again.
+
+Sources: the Linux manual, seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, and socket(2); the numbers are those of the
+kernel's syscall tables and of linux/audit.h.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_PR_SET_SECCOMP = 22
+_PR_GET_SECCOMP = 21
+_PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_ALLOW = 0x7FFF0000
+_ERRNO = 0x00050000
+_X32 = 0x40000000  # this bit marks calls of the x32 ABI, which have numbers of their own
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
+_AF_NETLINK = 16
+# Unix sockets reach the sandbox; netlink asks the kernel about this machine, which getaddrinfo does.
+_FAMILIES = (socket.AF_UNIX, _AF_NETLINK)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """System calls of an architecture: its number in linux/audit.h, and theirs."""
+
+    audit: int
+    socket: int
+    connect: int
+    others: tuple[int, ...]  # see `_OTHERS`
+
+
+# What would lead around the other refusals: io_uring opens sockets without socket(2); mounts uncover what was covered;
+# another namespace has no covers; a debugged process or a copied descriptor has sockets of its own.
+_OTHERS = (
+    "io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd"
+)
+_GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438)
+_TABLES = {
+    "x86_64": _Table(0xC000003E, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438)),
+    "aarch64": _Table(0xC00000B7, 198, 203, _GENERIC),
+    "riscv64": _Table(0xC00000F3, 198, 203, _GENERIC),
+}
+
+
+class IsolationError(OSError):
+    """The kernel does not set up the wall."""
+
+
+def is_supported() -> bool:
+    """Return whether this kernel and architecture have the filter."""
+    return sys.platform == "linux" and _table() is not None and _libc().prctl(_PR_GET_SECCOMP, 0, None, 0, 0) >= 0
+
+
+def refuse(*, network: bool, connections: bool = False) -> None:
+    """Refuse system calls of this thread, and of all that is started from it, from now on.
+
+    What is refused fails with EACCES (sockets) or EPERM (what would lead around that), as missing privileges do.
+
+    Args:
+        network: Refuse sockets of every family but Unix and netlink.
+        connections: Refuse every connection, those of Unix sockets included.
+
+    Raises:
+        IsolationError: The kernel did not take the filter, or it does not work.
+    """
+    table = _table()
+    if table is None:
+        raise IsolationError(errno.ENOSYS, f"no filter is known for {platform.machine()}")
+    program = b"".join(_program(table, network=network, connections=connections))
+    code = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code)))
+    libc = _libc()
+    for arguments in ((_PR_SET_NO_NEW_PRIVS, 1, None), (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)):
+        if libc.prctl(*arguments, 0, 0) != 0:
+            number = ctypes.get_errno()
+            raise IsolationError(number, os.strerror(number))
+    if network and not _is_refused():
+        raise IsolationError(errno.ENOSYS, "the filter was taken, but a network socket can still be opened")
+
+
+def _is_refused() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+    except PermissionError:
+        return True
+    except OSError:  # this machine has no such network
+        return True
+    return False
+
+
+def _program(table: _Table, *, network: bool, connections: bool) -> Iterator[bytes]:
+    """Yield the instructions: `code, jump if true, jump if false, operand`; jumps count from the next one."""
+    yield _instruction(_LOAD, _ARCHITECTURE)
+    yield _instruction(_EQUAL, table.audit, true=1)
+    yield _instruction(_RETURN, _ERRNO | errno.EPERM)  # a call of another ABI has other numbers
+    yield _instruction(_LOAD, _NUMBER)
+    yield _instruction(_AT_LEAST, _X32, false=1)
+    yield _instruction(_RETURN, _ERRNO | errno.EPERM)
+    for number in table.others:
+        yield _instruction(_EQUAL, number, false=1)
+        yield _instruction(_RETURN, _ERRNO | errno.EPERM)
+    if connections:
+        yield _instruction(_EQUAL, table.connect, false=1)
+        yield _instruction(_RETURN, _ERRNO | errno.EACCES)
+    if network:
+        yield _instruction(_EQUAL, table.socket, false=len(_FAMILIES) + 2)
+        yield _instruction(_LOAD, _ARGUMENT)
+        for left in range(len(_FAMILIES), 0, -1):
+            yield _instruction(_EQUAL, _FAMILIES[-left], true=left)
+        yield _instruction(_RETURN, _ERRNO | errno.EACCES)
+    yield _instruction(_RETURN, _ALLOW)
+
+
+def _instruction(code: int, operand: int, *, true: int = 0, false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, true, false, operand)
+
+
+def _table() -> _Table | None:
+    fits = sys.maxsize > 2**32  # a program of 32 bits on such a kernel has another ABI
+    return _TABLES.get(platform.machine()) if fits else None
+
+
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong)
+    return libc

@@ -1,0 +1,81 @@
+"""Covers the sockets of other Postgres servers, in a mount namespace of this process and of all that it starts.
+
+An ordinary user gets such a namespace inside a user namespace, where the system allows that; containers often
+forbid it.
+
+Sources: the Linux manual, unshare(2), user_namespaces(7), mount_namespaces(7), and proc_net(5) for /proc/net/unix.
+"""
+
+import ctypes
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
+_SOCKET = re.compile(r"/\.s\.PGSQL\.\d+$")
+# Where servers of distributions have their sockets: covered whole, so that one which starts later is not seen either.
+_WELL_KNOWN = ("/run/postgresql", "/var/run/postgresql")
+_NOTHING = b"/dev/null"  # a connection to what is no socket is refused
+
+
+def cover(keep: Iterable[str]) -> bool:
+    """Cover the sockets of all Postgres servers but those below some folders.
+
+    Args:
+        keep: Folders whose sockets stay.
+
+    Returns:
+        Whether they are covered; False where this system gives no namespace to this user, and nothing is changed.
+    """
+    kept = tuple(f"{os.path.realpath(folder)}/" for folder in keep)
+    sockets = {path for path in map(os.path.realpath, _sockets()) if not path.startswith(kept)}
+    if not _own_namespace():
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None) != 0:
+        return False
+    folders = {os.path.realpath(folder) for folder in _WELL_KNOWN if os.path.isdir(folder)}  # noqa: PTH112 - quick start
+    folders |= {os.path.dirname(path) for path in sockets if _is_data_directory(os.path.dirname(path))}  # noqa: PTH120
+    folders = {folder for folder in folders if not any(f"{folder}/".startswith(one) for one in kept)}
+    done = [libc.mount(b"none", os.fsencode(folder), b"tmpfs", 0, b"size=4k,mode=755") == 0 for folder in folders]
+    left = [os.fsencode(path) for path in sockets if os.path.exists(path)]  # noqa: PTH110 - not in a covered folder
+    return all([*done, *(libc.mount(_NOTHING, path, None, _MS_BIND, None) == 0 for path in left)])
+
+
+def _sockets() -> list[str]:
+    """Read the paths of Postgres sockets that some process listens on."""
+    with suppress(OSError), open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as listed:  # noqa: PTH123
+        paths = (line.split(maxsplit=7)[-1].rstrip("\n") for line in listed)
+        return [path for path in paths if _SOCKET.search(path) and path.startswith("/")]
+    return []
+
+
+def _is_data_directory(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, "PG_VERSION"))  # noqa: PTH110, PTH118
+
+
+def _own_namespace() -> bool:
+    """Move into a mount namespace of our own; an ordinary user needs a user namespace around it, with the same id."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0:
+        return bool(libc.unshare(_CLONE_NEWNS) == 0)
+    # A half-made user namespace would leave this process without its own user: a child tries it first.
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _own_user_namespace(libc) else 1)
+    return os.waitpid(child, 0)[1] == 0 and _own_user_namespace(libc)
+
+
+def _own_user_namespace(libc: ctypes.CDLL) -> bool:
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS) != 0:
+        return False
+    try:
+        for file, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(f"/proc/self/{file}", "w", encoding="ascii") as map_file:  # noqa: PTH123
+                map_file.write(line)
+    except OSError:
+        return False
+    return bool(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None) == 0)
