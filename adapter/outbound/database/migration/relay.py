@@ -81,9 +81,7 @@ class Relay:
         ready.set()
         loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(end_tasks())
         loop.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,7 +94,10 @@ class Relay:
                     return
                 server_reader, server_writer = await _connect(self._parameters)
                 server_writer.write(startup)
-                await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
+                try:
+                    await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
+                finally:
+                    server_writer.close()
             except (OSError, ssl.SSLError) as error:
                 writer.write(_error(f"the sandbox's server cannot be reached: {error}"))
             finally:
@@ -110,6 +111,15 @@ class Relay:
         asked = dict(zip(fields[::2], fields[1::2], strict=False))
         name = asked.get(b"database", asked.get(b"user", b"")).decode(errors="replace")
         return None if name == self.database else f"only the sandbox's own database can be reached, not {name}"
+
+
+async def end_tasks() -> None:
+    """End all other tasks of this loop, and let their connections close."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.01)
 
 
 async def _startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
@@ -143,15 +153,25 @@ async def _connect_by_network(
     host: str, port: int, parameters: Mapping[str, str]
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection(host, port)
+    try:
+        await _encrypt(reader, writer, host, parameters)
+    except BaseException:
+        writer.close()
+        raise
+    return reader, writer
+
+
+async def _encrypt(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, parameters: Mapping[str, str]
+) -> None:
     mode = parameters.get("sslmode") or "prefer"
     if mode in {"disable", "allow"}:
-        return reader, writer
+        return
     writer.write(_SSL_REQUEST)
     if await reader.readexactly(1) == b"S":
         await writer.start_tls(_context(mode, parameters), server_hostname=parameters.get("host") or host)
     elif mode != "prefer":
         raise ConnectionRefusedError(f"the server has no SSL, and sslmode is {mode}")
-    return reader, writer
 
 
 def _context(mode: str, parameters: Mapping[str, str]) -> ssl.SSLContext:
@@ -166,7 +186,8 @@ def _context(mode: str, parameters: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Carry all that comes from one end to another, and close that when it ends."""
     try:
         while data := await reader.read(_BYTES):
             writer.write(data)

@@ -1,0 +1,129 @@
+"""What leads the project's process to a sandbox on a server that a URL names leads nowhere else."""
+
+import asyncio
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import trustme
+
+from adapter.outbound.database.migration.relay import Relay, copy, end_tasks
+from tests.conftest import SERVERS, Server
+
+_SSL_REQUEST = 80877103
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    """A relay that leads nowhere yet."""
+    with Relay() as opened:
+        yield opened
+
+
+def _through(relay: Relay, server: Server, database: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(host=relay.folder, user=server.user, dbname=database, password=server.password)
+
+
+def _parameters(server: Server, database: str = "postgres", **more: str) -> dict[str, str]:
+    return {"host": server.host, "port": str(server.port), "dbname": database, **more}
+
+
+def test_only_one_database_is_reached(relay: Relay, server: Server, migrated_url: str) -> None:
+    """The database in use is reached; another one of the same server is refused with its name, and the session ends."""
+    relay.lead_to(_parameters(server))
+    with _through(relay, server, "postgres") as session:
+        assert session.execute("SELECT current_database()").fetchall() == [("postgres",)]
+    name = str(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"])
+    with pytest.raises(psycopg.OperationalError, match=f"only the sandbox's own database can be reached, not {name}"):
+        _through(relay, server, name)
+
+
+def test_large_results_and_cancellation(relay: Relay, server: Server) -> None:
+    """What a session sends and gets is carried whole, and a request to cancel a statement arrives."""
+    relay.lead_to(_parameters(server))
+    with _through(relay, server, "postgres") as session:
+        sent = "x" * 5_000_000
+        assert session.execute("SELECT %s::text || 'y'", (sent,)).fetchall() == [(f"{sent}y",)]
+        threading.Timer(0.2, session.cancel_safe).start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            session.execute("SELECT pg_sleep(60)")
+
+
+def test_a_server_that_is_not_there_is_said(relay: Relay, tmp_path: Path) -> None:
+    """A server that does not answer ends the session in a sentence, not in silence."""
+    relay.lead_to({"host": str(tmp_path), "dbname": "postgres"})
+    with pytest.raises(psycopg.OperationalError, match="the sandbox's server cannot be reached"):
+        psycopg.connect(host=relay.folder, user="postgres", dbname="postgres")
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority of this test's own."""
+    return trustme.CA()
+
+
+@contextmanager
+def _encrypting(server: Server, authority: trustme.CA) -> Iterator[int]:
+    """Serve Postgres with TLS on a port of the loopback, in front of a server, as poolers do."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert struct.unpack("!ii", await reader.readexactly(8)) == (8, _SSL_REQUEST)
+        writer.write(b"S")
+        try:
+            await writer.start_tls(context)
+            behind, ahead = await asyncio.open_unix_connection(f"{server.host}/.s.PGSQL.{server.port}")
+            await asyncio.gather(copy(reader, ahead), copy(behind, writer))
+        except OSError:  # a client that does not trust the certificate goes away
+            writer.close()
+
+    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        listening = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
+        ports.append(listening.sockets[0].getsockname()[1])
+        ready.set()
+        loop.run_forever()
+        listening.close()
+        loop.run_until_complete(end_tasks())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait()
+    yield ports[0]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize("mode", ["prefer", "require", "verify-ca", "verify-full"])
+def test_encryption(relay: Relay, server: Server, authority: trustme.CA, tmp_path: Path, mode: str) -> None:
+    """A server that encrypts is reached in each of libpq's modes, with the certificate that the URL names."""
+    root = tmp_path / "root.pem"
+    authority.cert_pem.write_to_path(root)
+    with _encrypting(server, authority) as port:
+        relay.lead_to(
+            {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": mode, "sslrootcert": str(root)}
+        )
+        with _through(relay, server, "postgres") as session:
+            assert session.execute("SELECT 1").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_encryption_that_cannot_be_trusted(relay: Relay, server: Server, authority: trustme.CA, tmp_path: Path) -> None:
+    """A certificate of somebody else is refused, and so is a server without encryption where that is demanded."""
+    root = tmp_path / "root.pem"
+    trustme.CA().cert_pem.write_to_path(root)
+    with _encrypting(server, authority) as port:
+        parameters = {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": "verify-full"}
+        relay.lead_to({**parameters, "sslrootcert": str(root)})
+        with pytest.raises(psycopg.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
+            _through(relay, server, "postgres")
