@@ -1,7 +1,7 @@
 """The composition root: the one place where inbound adapters meet outbound ones."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
@@ -358,9 +358,17 @@ def _revision_databases(
             "go on without, on a machine from which no real database can be reached: --no-isolation",
         )
     folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
-    keep = [] if request.sandbox_url else [str(embedded().socket_directory(request.major, folder))]
+    relay = None
+    if request.sandbox_url:
+        from adapter.outbound.database.migration.relay import Relay
+
+        relay = Relay()
+    keep = [relay.folder if relay else str(embedded().socket_directory(request.major, folder))]
     # First of all: the agent imports the project's libraries while we import ours and the server starts.
-    with AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process:
+    with (
+        relay or nullcontext(),
+        AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
+    ):
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
         from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
         from adapter.outbound.database.migration.tracer import Agent
@@ -370,7 +378,7 @@ def _revision_databases(
         sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder, walled=request.isolated)
         with (
             sandbox,
-            Agent(process) as agent,
+            Agent(process, relay=relay) as agent,
             closing(RevisionDatabases(project, sandbox, agent, guard=url is not None, stop=stop)) as databases,
         ):
             yield databases

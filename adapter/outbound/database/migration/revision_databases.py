@@ -17,14 +17,14 @@ from typing import Any
 
 import psycopg
 
-from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
+from adapter.outbound.database.migration.environment_errors import described, raise_if_environment_failed
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
 from adapter.outbound.database.migration.tracer import (
     Agent,
-    AgentError,
     AgentJob,
     AgentResult,
     Connection,
@@ -349,7 +349,7 @@ class RevisionDatabases:
         self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
         result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
-        raise_if_unreachable(result)
+        raise_if_environment_failed(job, result)
         return result
 
     def _with_rows(
@@ -564,35 +564,6 @@ def read_snapshot(url: str) -> SchemaSnapshot:
     """Read the catalog of a database."""
     with psycopg.connect(url, autocommit=True) as connection:
         return snapshot(connection)
-
-
-def described(error: AgentError) -> str:
-    """Say what went wrong in a project, in one line where that can be."""
-    where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
-    kind = "it called sys.exit: " if error.kind == "exit" else ""
-    return f"{kind}{error.message.strip()}{where}"
-
-
-def raise_if_unreachable(result: AgentResult) -> None:
-    """Raise what a configuration mends: env.py went to a database of its own, or wanted the network.
-
-    Raises:
-        DatabaseConfigurationError: It did.
-    """
-    error = result.error
-    if error is None or error.kind not in {"elsewhere", "network"} or (error.kind == "network" and result.runs):
-        return
-    where = f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
-    if error.kind == "elsewhere":
-        raise DatabaseConfigurationError(
-            f"{error.message}: nothing was run{where}",
-            "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
-        )
-    wanted = ", ".join(result.addresses) or "the network"
-    raise DatabaseConfigurationError(
-        f"env.py wanted {wanted}, and the network is out of its reach{where}: {error.message.strip()}",
-        "give it what it fetches with --env NAME=VALUE, or make that with --setup; --allow-network opens the network",
-    )
 
 
 def _execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:

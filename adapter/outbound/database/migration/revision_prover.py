@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
+from adapter.outbound.database.migration.environment_errors import described
 from adapter.outbound.database.migration.filler import ROWS_SEED
 from adapter.outbound.database.migration.revision_databases import (
     CannotBuildError,
     RevisionDatabase,
     RevisionDatabases,
-    described,
 )
 from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver

@@ -17,12 +17,12 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
+from adapter.outbound.database.migration.environment_errors import described
 from adapter.outbound.database.migration.revision_databases import (
     CannotBuildError,
     RevisionDatabase,
     RevisionDatabases,
     RevisionLine,
-    described,
 )
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from application.migration.ports import RevisionTracer, Versions

@@ -14,17 +14,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import psycopg
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.agent_process import AgentProcess
-from adapter.outbound.database.migration.relay import Relay
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
 
 UNWALLED = "run it where user processes may set up seccomp filters, or go on without isolation: --no-isolation"
+if TYPE_CHECKING:
+    from adapter.outbound.database.migration.relay import Relay
+
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _NAMED = 10  # tables of a statement that are locked one by one
@@ -243,11 +245,19 @@ class Agent:
     jobs find imported what that imports; the job's database must stay for that, and be nobody else's.
     """
 
-    def __init__(self, process: AgentProcess | None = None, *, python: str = sys.executable) -> None:
-        """Take over a process, or let the first job start one of a Python; it ends with the agent."""
+    def __init__(
+        self, process: AgentProcess | None = None, *, relay: "Relay | None" = None, python: str = sys.executable
+    ) -> None:
+        """Take over a process, or let the first job start one of a Python; it ends with the agent.
+
+        Args:
+            process: The process.
+            relay: What leads to databases that are out of its reach; its folder is in the reach of the process.
+            python: The Python of a process that is started here.
+        """
         self._process = process
         self._python = python
-        self._relay: Relay | None = None
+        self._relay = relay
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -304,16 +314,20 @@ class Agent:
 
     def _started(self, connection: Connection) -> AgentProcess:
         if self._process is None:
-            self._process = AgentProcess(self._python, keep=[connection.host] if connection.is_local else ())
+            if not connection.is_local:
+                from adapter.outbound.database.migration.relay import Relay
+
+                self._relay = Relay()
+            folder = self._relay.folder if self._relay else connection.host
+            self._process = AgentProcess(self._python, keep=[folder])
         elif not self._process.is_open:
             self._process = self._process.again()
         return self._process
 
     def _way_to(self, connection: Connection, process: AgentProcess) -> Connection:
         """Return how the process gets to a database: directly, or through a socket of ours where that is walled off."""
-        if connection.is_local and process.reaches(connection.host):
+        if self._relay is None or (connection.is_local and process.reaches(connection.host)):
             return connection
-        self._relay = self._relay or Relay()
         self._relay.lead_to({**connection.parameters, "dbname": connection.dbname})
         return replace(connection, host=self._relay.folder, port=5432)
 

@@ -1,0 +1,61 @@
+"""What it means that a project's env.py failed before any revision ran: its configuration is not what it needs."""
+
+from pathlib import Path
+
+from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.migration.tracer import AgentError, AgentJob, AgentResult
+
+_RUNS_ENV = {"upgrade", "downgrade", "undo", "stairs"}
+_IN_ENV = {"exception", "exit", "refused", "network"}
+
+
+def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
+    """Raise where env.py failed before a revision ran, or connected to a database of its own.
+
+    Raises:
+        DatabaseConfigurationError: It did; the hint names the option that gives it what it needs.
+    """
+    error = result.error
+    if error is None:
+        return
+    if error.kind == "elsewhere":
+        raise DatabaseConfigurationError(
+            f"{error.message}: nothing was run{_where(error)}",
+            "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
+        )
+    # Alembic's own errors are about the history; an error without a file of the project's is not env.py's
+    own = error.kind in _IN_ENV and error.type != "CommandError" and error.path is not None
+    if own and job.command in _RUNS_ENV and not result.runs:
+        raise DatabaseConfigurationError(*_explained(error, result))
+
+
+def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:
+    file = Path(str(error.path)).name
+    if error.kind == "network":
+        wanted = ", ".join(result.addresses) or "the network"
+        return (
+            f"{file} wanted {wanted}, and the network is out of its reach{_where(error)}: {error.message.strip()}",
+            "give it what it fetches with --env NAME=VALUE, or make it with --setup; --allow-network opens the network",
+        )
+    first = error.message.strip().partition("\n")[0]
+    kind = "" if error.kind in {"exit", "refused"} else f"{error.type}: "
+    message = f"{file} failed before any revision ran{_where(error)}: {kind}{_exit(error)}{first}"
+    if error.type in {"ModuleNotFoundError", "ImportError"}:
+        return message, "run it in the Python that has the project's packages: --python PATH"
+    if result.variables:
+        names = ", ".join(result.variables)
+        return message, f"it asked for variables that are not set ({names}): give them with --env NAME=VALUE"
+    return message, "give it what it needs: --env NAME=VALUE, -x NAME=VALUE, or --setup for what must be there before"
+
+
+def described(error: AgentError) -> str:
+    """Return what went wrong in a project, in one line where that can be."""
+    return f"{_exit(error)}{error.message.strip()}{_where(error)}"
+
+
+def _exit(error: AgentError) -> str:
+    return "it called sys.exit: " if error.kind == "exit" else ""
+
+
+def _where(error: AgentError) -> str:
+    return f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""
