@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.redaction import shown
 from domain.migration.compatibility import ApplicationStatement
 from domain.migration.statements import (
     StatementsError,
@@ -54,7 +55,8 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         raise DatabaseConfigurationError(
-            f"{command[0]} cannot be run: {error.strerror}", "name a command after --, for example: -- python app.py"
+            f"{shown(command[0])} cannot be run: {error.strerror}",
+            "name a command after --, for example: -- python app.py",
         ) from error
     old = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
