@@ -1,7 +1,9 @@
 """Addresses of databases with a marker as password, well-formed and not, and the search for it in what came out."""
 
+import re
 from urllib.parse import quote
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 # Letters and digits without a piece that a word, a hash or a revision could have.
@@ -91,9 +93,12 @@ def passwords(draw: st.DrawFn) -> str:
 def urls(draw: st.DrawFn) -> str:
     """Draw an address of a server that does not answer."""
     shape = draw(st.sampled_from(_SHAPES))
-    return shape.format(
+    url = shape.format(
         scheme=draw(st.sampled_from(_SCHEMES)), password=draw(passwords()), host=draw(st.sampled_from(_HOSTS))
     )
+    # without @ it means a host, its port and a database, and nobody could tell
+    assume("@" in url or not re.search(r"//ana:\d+[/?]", url))
+    return url
 
 
 def leaked(text: str) -> str:

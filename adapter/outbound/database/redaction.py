@@ -32,22 +32,47 @@ _GAP = r"(?:\s|/\*.*?\*/|--[^\n]*(?:\n|$))*"  # SQL's blanks and comments
 _EQUALS = re.compile(rf"\\*['\"]?{_GAP}(?:=>?|:=)\s*", _DOTALL)
 _COLON = re.compile(r"\\*['\"]\s*:\s*|:(?=\S)|\s*:\s*(?=\\*['\"])")
 _BEHIND = re.compile(rf"['\"]?{_GAP}", _DOTALL)
+_COLON_OF_YAML = re.compile(r":[ \t]+(?=\S)")
 _LINE = re.compile(r"(?<=\n)[ \t-]*\Z|\A[ \t-]*\Z")  # what stands before a key of YAML
-# A literal in each of its spellings; one that does not end is hidden to the end of the text.
-_QUOTED = re.compile(
-    r"(?:E|U&|N|B|X)?(?:"
-    r"(?P<doubled>'{2,})(?![\s,;)\]}&]|$).*?(?:(?P=doubled)|$)"  # in a literal of another statement
-    r"|(?P<escaped>\\+['\"]).*?(?:(?P=escaped)|$)"
-    r"|(?P<single>')(?:[^'\\]|\\.|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*"
-    r'|(?P<double>")(?:[^"\\]|\\.|"")*(?:"|$)'
-    r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
-    r")",
-    _DOTALL,
-)
-_EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)\]}&:]|$)")
+
+
+def _quoted(*, escapes: bool, inside: bool) -> re.Pattern[str]:
+    """Return a literal in each of its spellings; one that does not end is hidden to the end of the text.
+
+    Inside of another literal its quotes are doubled.
+
+    Whether a backslash escapes depends on whose literal it is. Both is tried, and all is hidden that one of them says.
+    """
+    doubled, escaped, single, double = (
+        (r"\\\\|\\(?P=doubled)|", r"\\\\(?P=escaped)|\\\\|", r"[^'\\]|\\.|''", r'[^"\\]|\\.|""')
+        if escapes
+        else ("", "", r"[^']|''", r'[^"]|""')
+    )
+    begin = r"(?P<doubled>'{2,})" if inside else r"(?P<doubled>'{2,})(?![\s,;)\]}&]|$)"
+    return re.compile(
+        r"(?:E|U&|N|B|X)?(?:"
+        rf"{begin}(?:{doubled}(?!(?P=doubled)).)*(?:(?P=doubled)|$)"  # inside a literal
+        rf"|(?P<escaped>\\+['\"])(?:{escaped}(?!(?P=escaped)).)*(?:(?P=escaped)|$)"
+        rf"|(?P<single>')(?:{single})*(?:'|$)(?:\s*\n\s*'(?:{single})*(?:'|$))*"
+        rf'|(?P<double>")(?:{double})*(?:"|$)'
+        r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
+        r")",
+        _DOTALL,
+    )
+
+
+_LITERALS = {
+    (escapes, inside): _quoted(escapes=escapes, inside=inside) for escapes in (False, True) for inside in (False, True)
+}
+_HIDDEN_BEFORE = re.compile(r"\\*['\"]*(?:\*{0,3}…|\*{3}(?=[\\'\"\s&,;)\]}]|$))")  # and perhaps cut off
+_EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)\]}&]|::|$)")
 _BARE = re.compile(r"(?:\\.|(?!&[\w%]+=)\S)+", re.DOTALL)
 _CLOSING = "'\")]},;"
-_NOT_SECRET = re.compile(r"(?:null\b|\$\d+|%\(\w+\)s|%s|:\w+|\?)(?=[\s,;)&]|$)", re.IGNORECASE)
+_NOT_SECRET = re.compile(
+    r"(?:null\b|default\b|\$\d+|%\(\w+\)s|%s|:\w+|\?|(?:[\w\"]+\.)+\"?\w*passw(?:or)?d\"?)(?=[\s,;)&}\]:]|$)"
+    r"|(?:lower|upper|trim|coalesce|nullif|crypt|md5|encode|digest|cast|concat)\(",
+    re.IGNORECASE,
+)
 # A statement that is put together while it runs: the secret stands somewhere behind.
 _BUILT = re.compile(r"'+\s*\|\||%(?:\d+\$)?[LI]|%\d+\$s|%s'|'%", re.IGNORECASE)
 _FORMATTED = re.compile(r"'*%(?:\(\w+\)s|s)")
@@ -66,6 +91,8 @@ _PLAIN = re.compile(
     r"(?:\?(?:host|port|user|dbname|sslmode)=[\w.%/-]*(?:&(?:host|port|user|dbname|sslmode)=[\w.%/-]*)*)?"
 )
 _UP_TO_LAST_AT = re.compile(r"(?:(?!://).)*@", re.DOTALL)
+_NEAR = 200  # characters
+_MAIL = re.compile(r"['\"<(]?[\w.+-]+@[\w-]+(?:\.[A-Za-z][\w-]*)+['\">).,;:]*")
 # name:password@host without a scheme; `::` is a cast.
 _LOGIN = re.compile(r"(?<![^\s'\"(\[{,=;<>/|])([^\s:/@'\"]{0,63})(?<!:):(?!:|//)(\S*)@(?=[\w.\[/*])")
 # Complaints about an address quote the piece that they could not read.
@@ -188,13 +215,25 @@ def _addresses(text: str) -> str:
         postgres = _POSTGRES.fullmatch(scheme[0]) is not None
         run = (_POSTGRES_RUN if postgres else _RUN).match(text, scheme.end())
         end = scheme.end() + (run[0] if run else "").rfind("@") + 1
-        if postgres and end == scheme.end() and _HOSTS.match(text, end) is None:
-            found = _UP_TO_LAST_AT.match(text, end)
-            end = found.end() if found else run.end() if run else end
+        if postgres and run:
+            end = _end_of_login(text, end, run)
         parts += [text[at : scheme.end()], _login(text[scheme.end() : end])]
         at = end
     text = "".join((*parts, text[at:]))
     return _LOGIN.sub(lambda found: _login(found[0]), text)
+
+
+def _end_of_login(text: str, end: int, run: re.Match[str]) -> int:
+    """Return where a login ends that may have blanks in it: behind the last @ that is of no mail address."""
+    if end == run.start() and _HOSTS.match(text, end) is None:
+        found = _UP_TO_LAST_AT.match(text, end)
+        return found.end() if found else run.end()
+    if end > run.start() or ":" in run[0]:
+        behind = text[run.end() : run.end() + _NEAR].partition("://")[0]
+        for token in re.finditer(r"\S*@(?=[\w\[/.])\S*", behind):
+            if not _MAIL.fullmatch(token[0]):
+                end = run.end() + token.start() + token[0].rfind("@") + 1
+    return end
 
 
 def _login(text: str) -> str:
@@ -207,29 +246,50 @@ def _login(text: str) -> str:
 
 def _words(text: str) -> str:
     """Hide what follows a word for a secret."""
+    spans = _spans(text, escapes=False)
+    if "\\" in text:
+        spans = sorted((*spans, *_spans(text, escapes=True)))
     parts, at = [], 0
-    for word in _WORD.finditer(text):
-        if word.start() < at:
-            continue
-        sign = _EQUALS.match(text, word.end()) or _COLON.match(text, word.end())
-        if sign is None and _LINE.search(text[: word.start()][-80:]):
-            sign = re.compile(r":[ \t]+(?=\S)").match(text, word.end())
-        begin = sign.end() if sign else _end(_BEHIND.match(text, word.end()))
-        if _BUILT.match(text, begin) or (sign is None and _FORMATTED.match(text, begin)):
-            parts += [text[at:begin], HIDDEN]
-            return "".join(parts)
-        value = _value(text, begin, assigned=sign is not None, role=_ROLE.search(text[: word.start()]) is not None)
-        if value is not None:
-            parts += [text[at:begin], value[0]]
-            at = value[1]
+    for begin, end, shown_instead in spans:
+        if begin >= at:
+            parts += [text[at:begin], shown_instead]
+        at = max(at, end)
     return "".join((*parts, text[at:]))
 
 
-def _value(text: str, begin: int, *, assigned: bool, role: bool) -> tuple[str, int] | None:
+def _spans(text: str, *, escapes: bool) -> list[tuple[int, int, str]]:
+    """Return where secrets begin and end, and what is shown in their place."""
+    spans: list[tuple[int, int, str]] = []
+    for word in _WORD.finditer(text):
+        if spans and word.start() < spans[-1][1]:
+            continue
+        sign = _sign(text, word)
+        begin = sign.end() if sign else _end(_BEHIND.match(text, word.end()))
+        if _BUILT.match(text, begin) or (sign is None and _FORMATTED.match(text, begin)):
+            return [*spans, (begin, len(text), HIDDEN)]
+        role = sign is None and _ROLE.search(text[: word.start()]) is not None
+        inside = text.count("'", 0, begin) % 2 == 1
+        value = _value(text, begin, (escapes, inside), assigned=sign is not None, role=role)
+        if value is not None:
+            in_json = value[0] == HIDDEN and sign is not None and re.fullmatch(r'"\s*:\s*', sign[0])
+            spans.append((begin, value[1], f'"{HIDDEN}"' if in_json else value[0]))
+    return spans
+
+
+def _sign(text: str, word: re.Match[str]) -> re.Match[str] | None:
+    """Return what says that the value of a word follows."""
+    sign = _EQUALS.match(text, word.end()) or _COLON.match(text, word.end())
+    if sign is None and _LINE.search(text[: word.start()][-80:]):
+        sign = _COLON_OF_YAML.match(text, word.end())
+    return sign
+
+
+def _value(text: str, begin: int, kind: tuple[bool, bool], *, assigned: bool, role: bool) -> tuple[str, int] | None:
     """Return what is shown in place of a secret that begins there, and where it ends; None where none does."""
-    if _EMPTY.match(text, begin):
+    _, inside = kind
+    if (_EMPTY.match(text, begin) and not inside) or _HIDDEN_BEFORE.match(text, begin):
         return None
-    quoted = _QUOTED.match(text, begin)
+    quoted = _LITERALS[kind].match(text, begin)
     if quoted:
         quote = quoted["doubled"] or quoted["escaped"] or quoted["single"] or quoted["double"] or "'"
         return f"{quote}{HIDDEN}{quote}", quoted.end()
@@ -237,7 +297,7 @@ def _value(text: str, begin: int, *, assigned: bool, role: bool) -> tuple[str, i
         bare = _BARE.match(text, begin)
         if bare and bare[0].rstrip(_CLOSING):
             return HIDDEN, bare.end() - len(bare[0]) + len(bare[0].rstrip(_CLOSING))
-    name = _NAME.match(text, begin) if role and not assigned else None
+    name = _NAME.match(text, begin) if role else None
     return (HIDDEN, name.end()) if name else None
 
 

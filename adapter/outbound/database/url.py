@@ -273,7 +273,7 @@ def _has_good_brackets(elsewhere: str, hosts: str) -> bool:
 
 
 def _is_port(text: str) -> bool:
-    return text in {"", ":"} or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
+    return not text or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
 
 
 def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.redaction import shown
+from adapter.outbound.database.redaction import redact, shown
 from domain.migration.compatibility import ApplicationStatement
 from domain.migration.statements import (
     StatementsError,
@@ -76,8 +76,8 @@ def _read(folder: Path) -> Iterator[ApplicationStatement]:
             with suppress(ValueError):  # the last line of a process that was killed
                 found = json.loads(line)
                 if is_of_application(found["sql"]):
-                    sql = found["sql"].strip().rstrip(";")
-                    yield ApplicationStatement(sql, table_of(sql), tuple(found["parameters"]), recorded=True)
+                    sql = redact(found["sql"].strip().rstrip(";"))
+                    yield ApplicationStatement(sql, table_of(sql), tuple(redact(found["parameters"])), recorded=True)
 
 
 def read_statements(path: Path) -> tuple[ApplicationStatement, ...]:

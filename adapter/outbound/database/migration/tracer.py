@@ -19,6 +19,7 @@ from typing import IO, Any, Self
 import psycopg
 
 from adapter.outbound.database.migration.agent_process import AgentProcess
+from adapter.outbound.database.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
 
@@ -276,7 +277,7 @@ class Agent:
                 output = process.tail(begin)
                 if not reader.exited:
                     process.close()
-        return reader.result(output)
+        return reader.result(redact(output))
 
     def close(self) -> None:
         """End the process; the next job starts another."""
@@ -305,6 +306,7 @@ class _Reader:
         self._error: AgentError | None = None
         self._observer: _Observer | None = None
         self._late = False
+        self._has_secret = False  # the last statement
         self._observations = 0
 
     @property
@@ -355,11 +357,12 @@ class _Reader:
         match message["event"]:
             case "statement":
                 self._statements.append(statement_trace(message))
+                self._has_secret = self._statements[-1].sql != message["sql"]
             case "begin":
                 self._finish_run(None, finished=False)
                 self._runs.append(AgentRun(message["revision"], message["direction"]))
             case "end":
-                self._finish_run(_error(message) if message["error"] is not None else None, finished=True)
+                self._finish_run(self._read_error(message) if message["error"] is not None else None, finished=True)
             case "revision":
                 self._revisions.append(_listed(message))
             case "problem":
@@ -375,13 +378,18 @@ class _Reader:
             case "stepped":
                 self._answer("on" if self._stepped(message["revision"], message["direction"]) else "stop")
             case "error":
-                self._error = _error(message)
+                self._error = self._read_error(message)
             case "started":
                 self.pid = message["pid"]
             case "exited":
                 self._code = message["code"]
             case "done":
                 self.done = True
+
+    def _read_error(self, message: Mapping[str, Any]) -> AgentError:
+        """Read an error; of a statement with a password, a server may quote the password."""
+        error = _error(message)
+        return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
 
     def _kill(self) -> None:
         self.close()
@@ -491,8 +499,11 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
     def objects(name: str) -> tuple[ChangedObject, ...]:
         return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
 
+    sql, error = redact(message["sql"]), redact(message.get("error"))
+    if error is not None and sql != message["sql"]:
+        error = without_quotes(error)
     return StatementTrace(
-        sql=message["sql"],
+        sql=sql,
         line=message.get("line"),
         operation=message.get("operation"),
         transaction=message.get("transaction"),
@@ -510,7 +521,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         duration_ms=message.get("duration_ms", 0.0),
         lock_timeout=message.get("lock_timeout", "0"),
         count=message.get("count", 1),
-        error=message.get("error"),
+        error=error,
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
     )
@@ -518,13 +529,13 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
 
 def _error(message: Mapping[str, Any]) -> AgentError:
     return AgentError(
-        message["error"],
+        redact(message["error"]),
         message["kind"],
         message.get("type", ""),
         message.get("sqlstate"),
         message.get("path"),
         message.get("line"),
-        message.get("traceback", ""),
+        redact(message.get("traceback", "")),
     )
 
 
