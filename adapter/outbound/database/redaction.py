@@ -36,23 +36,22 @@ _COLON_OF_YAML = re.compile(r":[ \t]+(?=\S)")
 _LINE = re.compile(r"(?<=\n)[ \t-]*\Z|\A[ \t-]*\Z")  # what stands before a key of YAML
 
 
-def _quoted(*, escapes: bool, inside: bool) -> re.Pattern[str]:
+def _quoted(*, escapes: bool, doubled: str) -> re.Pattern[str]:
     """Return a literal in each of its spellings; one that does not end is hidden to the end of the text.
 
-    Inside of another literal its quotes are doubled.
-
-    Whether a backslash escapes depends on whose literal it is. Both is tried, and all is hidden that one of them says.
+    Args:
+        escapes: A backslash escapes: so it is in E'…', in libpq's connection strings and in Python.
+        doubled: Where doubled quotes are those of a literal in another one.
     """
-    doubled, escaped, single, double = (
+    pair, pair_escaped, single, double = (
         (r"\\\\|\\(?P=doubled)|", r"\\\\(?P=escaped)|\\\\|", r"[^'\\]|\\.|''", r'[^"\\]|\\.|""')
         if escapes
         else ("", "", r"[^']|''", r'[^"]|""')
     )
-    begin = r"(?P<doubled>'{2,})" if inside else r"(?P<doubled>'{2,})(?![\s,;)\]}&]|$)"
     return re.compile(
         r"(?:E|U&|N|B|X)?(?:"
-        rf"{begin}(?:{doubled}(?!(?P=doubled)).)*(?:(?P=doubled)|$)"  # inside a literal
-        rf"|(?P<escaped>\\+['\"])(?:{escaped}(?!(?P=escaped)).)*(?:(?P=escaped)|$)"
+        rf"(?P<doubled>{doubled})(?:{pair}(?!(?P=doubled)).)*(?:(?P=doubled)|$)"
+        rf"|(?P<escaped>\\+['\"])(?:{pair_escaped}(?!(?P=escaped)).)*(?:(?P=escaped)|$)"
         rf"|(?P<single>')(?:{single})*(?:'|$)(?:\s*\n\s*'(?:{single})*(?:'|$))*"
         rf'|(?P<double>")(?:{double})*(?:"|$)'
         r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
@@ -61,15 +60,15 @@ def _quoted(*, escapes: bool, inside: bool) -> re.Pattern[str]:
     )
 
 
-_LITERALS = {
-    (escapes, inside): _quoted(escapes=escapes, inside=inside) for escapes in (False, True) for inside in (False, True)
-}
+_PLAIN_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"(?!)") for escapes in (False, True)}
+_DOUBLED_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}(?![\s,;)\]}&]|$)") for escapes in (False, True)}
+_INNER_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}") for escapes in (False, True)}
 _HIDDEN_BEFORE = re.compile(r"\\*['\"]*(?:\*{0,3}…|\*{3}(?=[\\'\"\s&,;)\]}]|$))")  # and perhaps cut off
 _EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)\]}&]|::|$)")
 _BARE = re.compile(r"(?:\\.|(?!&[\w%]+=)\S)+", re.DOTALL)
 _CLOSING = "'\")]},;"
 _NOT_SECRET = re.compile(
-    r"(?:null\b|default\b|\$\d+|%\(\w+\)s|%s|:\w+|\?|(?:[\w\"]+\.)+\"?\w*passw(?:or)?d\"?)(?=[\s,;)&}\]:]|$)"
+    r"(?:null\b|default\b|\$\d+|%\(\w+\)s|%s|:\w*passw\w*|\?|(?:[\w\"]+\.)+\"?\w*passw(?:or)?d\"?)(?=[\s,;)&}\]:]|$)"
     r"|(?:lower|upper|trim|coalesce|nullif|crypt|md5|encode|digest|cast|concat)\(",
     re.IGNORECASE,
 )
@@ -90,7 +89,8 @@ _PLAIN = re.compile(
     r"postgres(?:ql)?(?:\+(?:psycopg2?|asyncpg))?://(?:[\w.%-]+@)?[\w.-]*(?::\d+)?(?:,[\w.-]+(?::\d+)?)*(?:/[\w.%-]*)?"
     r"(?:\?(?:host|port|user|dbname|sslmode)=[\w.%/-]*(?:&(?:host|port|user|dbname|sslmode)=[\w.%/-]*)*)?"
 )
-_UP_TO_LAST_AT = re.compile(r"(?:(?!://).)*@", re.DOTALL)
+_ANOTHER = re.compile(r"(?<![^\s'\"(=])[a-z][a-z0-9+]*://(?!@)")
+_UP_TO_LAST_AT = re.compile(rf"(?:(?!{_ANOTHER.pattern}).)*@", re.DOTALL)
 _NEAR = 200  # characters
 _MAIL = re.compile(r"['\"<(]?[\w.+-]+@[\w-]+(?:\.[A-Za-z][\w-]*)+['\">).,;:]*")
 # name:password@host without a scheme; `::` is a cast.
@@ -229,7 +229,7 @@ def _end_of_login(text: str, end: int, run: re.Match[str]) -> int:
         found = _UP_TO_LAST_AT.match(text, end)
         return found.end() if found else run.end()
     if end > run.start() or ":" in run[0]:
-        behind = text[run.end() : run.end() + _NEAR].partition("://")[0]
+        behind = _ANOTHER.split(text[run.end() : run.end() + _NEAR], maxsplit=1)[0]
         for token in re.finditer(r"\S*@(?=[\w\[/.])\S*", behind):
             if not _MAIL.fullmatch(token[0]):
                 end = run.end() + token.start() + token[0].rfind("@") + 1
@@ -246,9 +246,14 @@ def _login(text: str) -> str:
 
 def _words(text: str) -> str:
     """Hide what follows a word for a secret."""
-    spans = _spans(text, escapes=False)
-    if "\\" in text:
-        spans = sorted((*spans, *_spans(text, escapes=True)))
+    # Whose literal it is, and so what ends it, is not known: all is hidden that one of the readings says.
+    readings = [(escapes, doubled) for escapes in (False, True) for doubled in (False, True)]
+    spans = sorted(
+        span
+        for escapes, doubled in readings
+        if (not escapes or "\\" in text) and (not doubled or "''" in text)
+        for span in _spans(text, escapes=escapes, doubled=doubled)
+    )
     parts, at = [], 0
     for begin, end, shown_instead in spans:
         if begin >= at:
@@ -257,7 +262,7 @@ def _words(text: str) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _spans(text: str, *, escapes: bool) -> list[tuple[int, int, str]]:
+def _spans(text: str, *, escapes: bool, doubled: bool) -> list[tuple[int, int, str]]:
     """Return where secrets begin and end, and what is shown in their place."""
     spans: list[tuple[int, int, str]] = []
     for word in _WORD.finditer(text):
@@ -269,7 +274,10 @@ def _spans(text: str, *, escapes: bool) -> list[tuple[int, int, str]]:
             return [*spans, (begin, len(text), HIDDEN)]
         role = sign is None and _ROLE.search(text[: word.start()]) is not None
         inside = text.count("'", 0, begin) % 2 == 1
-        value = _value(text, begin, (escapes, inside), assigned=sign is not None, role=role)
+        empty = not (doubled and inside) and _EMPTY.match(text, begin) is not None
+        literals = (_INNER_LITERAL if inside else _DOUBLED_LITERAL) if doubled else _PLAIN_LITERAL
+        literal = None if empty else literals[escapes]
+        value = _value(text, begin, literal, assigned=sign is not None, role=role)
         if value is not None:
             in_json = value[0] == HIDDEN and sign is not None and re.fullmatch(r'"\s*:\s*', sign[0])
             spans.append((begin, value[1], f'"{HIDDEN}"' if in_json else value[0]))
@@ -284,12 +292,13 @@ def _sign(text: str, word: re.Match[str]) -> re.Match[str] | None:
     return sign
 
 
-def _value(text: str, begin: int, kind: tuple[bool, bool], *, assigned: bool, role: bool) -> tuple[str, int] | None:
+def _value(
+    text: str, begin: int, literal: re.Pattern[str] | None, *, assigned: bool, role: bool
+) -> tuple[str, int] | None:
     """Return what is shown in place of a secret that begins there, and where it ends; None where none does."""
-    _, inside = kind
-    if (_EMPTY.match(text, begin) and not inside) or _HIDDEN_BEFORE.match(text, begin):
+    if literal is None or _HIDDEN_BEFORE.match(text, begin):
         return None
-    quoted = _LITERALS[kind].match(text, begin)
+    quoted = literal.match(text, begin)
     if quoted:
         quote = quoted["doubled"] or quoted["escaped"] or quoted["single"] or quoted["double"] or "'"
         return f"{quote}{HIDDEN}{quote}", quoted.end()
