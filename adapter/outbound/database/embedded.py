@@ -801,8 +801,9 @@ def _launch(place: _Place, settings: list[str]) -> subprocess.Popen[bytes]:
         stale.unlink(missing_ok=True)
     directories = '"' + str(place.sockets).replace('"', '""') + '"'
     fixed = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "timezone=UTC"]
-    # A statement that fails may have a password in it, and what the server quotes of it, too.
-    fixed += ["log_timezone=UTC", "log_min_error_statement=panic", "log_error_verbosity=terse"]
+    # A statement that fails may have a password in it, and so has what the server quotes of it: its client is told,
+    # the log has what concerns the server.
+    fixed += ["log_timezone=UTC", "log_min_messages=log", "log_min_error_statement=panic", "log_error_verbosity=terse"]
     options = [part for setting in (*fixed, *settings) for part in ("-c", setting)]
     return _run(place, "postgres", "-D", str(place.data), *options)
 

@@ -65,7 +65,7 @@ _DOUBLED_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}(?![\s,;)\]
 _INNER_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}") for escapes in (False, True)}
 _HIDDEN_BEFORE = re.compile(r"\\*['\"]*(?:\*{0,3}…|\*{3}(?=[\\'\"\s&,;)\]}]|$))")  # and perhaps cut off
 _EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)\]}&]|::|$)")
-_BARE = re.compile(r"(?:\\.|(?!&[\w%]+=)\S)+", re.DOTALL)
+_BARE = re.compile(r"(?:\\.|(?!&[\w%]+=|'::\w)\S)+", re.DOTALL)
 _CLOSING = "'\")]},;"
 _NOT_SECRET = re.compile(
     r"(?:null\b|default\b|\$\d+|%\(\w+\)s|%s|:\w*passw\w*|\?|(?:[\w\"]+\.)+\"?\w*passw(?:or)?d\"?)(?=[\s,;)&}\]:]|$)"
@@ -76,7 +76,7 @@ _NOT_SECRET = re.compile(
 _BUILT = re.compile(r"'+\s*\|\||%(?:\d+\$)?[LI]|%\d+\$s|%s'|'%", re.IGNORECASE)
 _FORMATTED = re.compile(r"'*%(?:\(\w+\)s|s)")
 _ROLE = re.compile(r"\b(?:create|alter)\s+(?:role|user|group)\b[^;]*\Z", re.IGNORECASE)
-_NAME = re.compile(r"(?!null\b|valid\b)[^\s;,'\"$]+", re.IGNORECASE)
+_UNQUOTED = re.compile(r"(?!null\b|[$'\"])[^;\n]+", re.IGNORECASE)  # no valid statement: all of it may be meant
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
@@ -104,6 +104,7 @@ _COMPLAINT = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EXAMPLE = "user:password@"  # how our own hints write it
+_REASON = '"why nobody wants it back"'  # what is proposed for a column, whatever its name
 
 
 def redact(value: Data, unread: Iterable[str] = ()) -> Data:
@@ -296,7 +297,7 @@ def _value(
     text: str, begin: int, literal: re.Pattern[str] | None, *, assigned: bool, role: bool
 ) -> tuple[str, int] | None:
     """Return what is shown in place of a secret that begins there, and where it ends; None where none does."""
-    if literal is None or _HIDDEN_BEFORE.match(text, begin):
+    if literal is None or _HIDDEN_BEFORE.match(text, begin) or text.startswith(_REASON, begin):
         return None
     quoted = literal.match(text, begin)
     if quoted:
@@ -306,8 +307,8 @@ def _value(
         bare = _BARE.match(text, begin)
         if bare and bare[0].rstrip(_CLOSING):
             return HIDDEN, bare.end() - len(bare[0]) + len(bare[0].rstrip(_CLOSING))
-    name = _NAME.match(text, begin) if role else None
-    return (HIDDEN, name.end()) if name else None
+    unquoted = _UNQUOTED.match(text, begin) if role else None
+    return (HIDDEN, unquoted.end()) if unquoted else None
 
 
 def _end(found: re.Match[str] | None) -> int:

@@ -42,7 +42,7 @@ NESTED = (
 
 
 @given(text=passwords(), literal=st.sampled_from(LITERALS), statement=st.sampled_from(STATEMENTS))
-@settings(max_examples=400, derandomize=True, database=None, deadline=None)
+@settings(max_examples=250, derandomize=True, database=None, deadline=None)
 def test_statements(text: str, literal: Callable[[str], str], statement: str) -> None:
     """A password in a statement is hidden in each spelling of a literal; the rest of the statement stays."""
     said = redact(statement.replace("{}", literal(text)))
@@ -52,7 +52,7 @@ def test_statements(text: str, literal: Callable[[str], str], statement: str) ->
 
 
 @given(text=passwords(), statement=st.sampled_from(NESTED))
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@settings(max_examples=150, derandomize=True, database=None, deadline=None)
 def test_connection_strings_in_statements(text: str, statement: str) -> None:
     """A connection string in a literal, its quotes doubled or escaped, is hidden as it would be outside."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
@@ -135,7 +135,7 @@ def printed(url: str) -> str:
 
 
 @given(url=urls())
-@settings(max_examples=1500, derandomize=True, database=None, deadline=None)
+@settings(max_examples=400, derandomize=True, database=None, deadline=None)
 @example(url=f"postgresql://ana:12/{MARKER}@h/d")
 @example(url=f"postgresql://ana:12#{MARKER}@h/d")
 @example(url=f"postgresql://ana:12?{MARKER}=x@h/d")
@@ -146,8 +146,16 @@ def test_urls(url: str) -> None:
     assert not leaked(printed(url))
 
 
+@pytest.mark.long
+@given(url=urls())
+@settings(max_examples=20_000, derandomize=True, database=None, deadline=None)
+def test_urls_by_the_thousand(url: str) -> None:
+    """The same for very many."""
+    assert not leaked(printed(url))
+
+
 @given(text=passwords(), scheme=st.sampled_from(["postgresql", "postgres", "postgresql+asyncpg"]))
-@settings(max_examples=400, derandomize=True, database=None, deadline=None)
+@settings(max_examples=200, derandomize=True, database=None, deadline=None)
 def test_urls_in_text(text: str, scheme: str) -> None:
     """A URL that somebody else quotes is hidden up to its last @, with awkward characters in its password, too."""
     for sentence in ("{}", "cannot connect to {}: refused", "engine = create_engine('{}')", "(url {!r})"):
