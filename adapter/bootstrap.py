@@ -212,6 +212,7 @@ def embedder() -> "Embedder":
         DatabaseConfigurationError: The name is unknown, or the model's packages are not installed.
     """
     from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.redaction import shown
     from adapter.outbound.database.settings import setting
 
     name = (setting("EMBEDDER") or "wordllama").lower()
@@ -234,16 +235,46 @@ def embedder() -> "Embedder":
 
         return HashingEmbedder()
     raise DatabaseConfigurationError(
-        f"there is no embedding model {name!r}", "set EMBEDDER to wordllama, minilm or hashing"
+        f"there is no embedding model {shown(name)!r}", "set EMBEDDER to wordllama, minilm or hashing"
     )
 
 
-def describe_error(error: BaseException) -> tuple[int, str, str] | None:
+def redact(value: "Read", unread: "Sequence[str]" = ()) -> "Read":
+    """Take the passwords out of a text or of data; see `redaction.redact`."""
+    from adapter.outbound.database import redaction
+
+    return redaction.redact(value, unread)
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether a text is an address or the like."""
+    from adapter.outbound.database import redaction
+
+    return redaction.may_hold_secret(text)
+
+
+def print_traceback(error: BaseException, unread: "Sequence[str]" = ()) -> None:
+    """Print the traceback of a defect, without passwords."""
+    from adapter.outbound.database import redaction
+
+    redaction.print_traceback(type(error), error, error.__traceback__, unread)
+
+
+def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
     """Say how a command ends with this error.
+
+    Args:
+        error: What was raised.
+        unread: The arguments of the command: what looks like an address is not shown as it was given.
 
     Returns:
         Exit code, message and hint; None when the error is a defect, whose traceback is needed.
     """
+    described = _described(error)
+    return None if described is None else (described[0], redact(described[1], unread), redact(described[2], unread))
+
+
+def _described(error: BaseException) -> tuple[int, str, str] | None:
     from adapter.outbound.database.explain import explain, server_message, sqlstate
     from domain.errors import DomainError
 
@@ -347,11 +378,12 @@ def _revision_databases(
     from adapter.outbound.database.errors import DatabaseConfigurationError
     from adapter.outbound.database.migration.agent_process import AgentProcess
     from adapter.outbound.database.migration.places import cache_directory
+    from adapter.outbound.database.redaction import shown
     from adapter.outbound.isolation import wall
 
     python = str(request.python or sys.executable)
     if shutil.which(python) is None:
-        raise DatabaseConfigurationError(f"there is no Python {python}", "name the project's own with --python")
+        raise DatabaseConfigurationError(f"there is no Python {shown(python)}", "name the project's own with --python")
     if request.isolated and not wall.is_available():
         raise DatabaseConfigurationError(
             f"this system ({sys.platform}) has no means to keep revisions away from real databases",
@@ -478,6 +510,7 @@ def verify(
     from adapter.outbound.database.errors import DatabaseConfigurationError
     from adapter.outbound.database.migration.certificate_file import CertificateFile
     from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
+    from adapter.outbound.database.redaction import shown
     from application.migration.verify import VerifyRevisions
     from domain.migration.verification import Proof
 
@@ -485,7 +518,7 @@ def verify(
     known = {proof.value: proof for proof in Proof}
     for name in names:
         if name not in known:
-            raise DatabaseConfigurationError(f"there is no proof {name!r}", f"there are {', '.join(known)}")
+            raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
     applied = _applied(asked.target) if asked.target else ()
     with _revision_databases(request) as databases, closing(SandboxRevisionProver(databases)) as prover:
         file = asked.certificates
@@ -634,11 +667,12 @@ def migration_databases(request: ProjectRequest) -> "Iterator[MigrationDatabases
 
 def _read(path: "Path") -> str:
     from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.redaction import shown
 
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise DatabaseConfigurationError(f"{path} cannot be read: {error.strerror}", "name a log file") from None
+        raise DatabaseConfigurationError(f"{shown(path)} cannot be read: {error.strerror}", "name a log file") from None
 
 
 def _applied(url: str) -> tuple[str, ...]:
@@ -655,6 +689,7 @@ def _project(request: ProjectRequest) -> "Project":
     from adapter.outbound.database.migration.project_settings import read_project_settings
     from adapter.outbound.database.migration.recorder import read_statements
     from adapter.outbound.database.migration.revision_databases import Project
+    from adapter.outbound.database.redaction import shown
 
     config = _configuration(request.config)
     settings = read_project_settings(config)
@@ -662,7 +697,7 @@ def _project(request: ProjectRequest) -> "Project":
     def file(given: "Path | str", folder: Path, option: str) -> Path:
         path = folder / given
         if not path.is_file():
-            raise DatabaseConfigurationError(f"there is no file {given}", f"name a file of SQL with {option}")
+            raise DatabaseConfigurationError(f"there is no file {shown(given)}", f"name a file of SQL with {option}")
         return path.resolve()
 
     setup: str | Path | None = request.setup or settings.setup or None
@@ -690,13 +725,14 @@ def _configuration(given: "Path | None") -> "Path":
     from pathlib import Path
 
     from adapter.outbound.database.errors import DatabaseConfigurationError
+    from adapter.outbound.database.redaction import shown
     from adapter.outbound.database.settings import PROJECT_ROOT
 
     if given is None:
         here = Path("alembic.ini")
         return here.resolve() if here.is_file() else PROJECT_ROOT / "alembic.ini"
     if not given.is_file():
-        raise DatabaseConfigurationError(f"there is no file {given}", "name the project's alembic.ini with -c")
+        raise DatabaseConfigurationError(f"there is no file {shown(given)}", "name the project's alembic.ini with -c")
     return given.resolve()
 
 

@@ -29,12 +29,13 @@ def run(build: "Callable[[], typer.Typer]") -> None:
     except KeyboardInterrupt:
         _interrupted()
         sys.exit(INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - every one is shown, without passwords
         from adapter import bootstrap
 
-        described = bootstrap.describe_error(error)
+        described = bootstrap.describe_error(error, sys.argv[1:])
         if described is None:
-            raise
+            bootstrap.print_traceback(error, sys.argv[1:])
+            sys.exit(1)
         code, message, hint = described
         _say("error: ", message)
         _say("", f"hint: {hint}")

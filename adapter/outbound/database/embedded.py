@@ -11,6 +11,8 @@ Files below the root (`.postgres/` of the project, or `HEXALEMBIC_POSTGRES_DIR`)
 - `18.log`: what initdb, Postgres and the supervisor say.
 - `18.new-*`: a directory that initdb has not finished, or that is being deleted. It never counts.
 
+Each is for its owner alone: whoever can open a lock file can hold it. So is the root, where it is made here.
+
 The supervisor starts Postgres, or adopts a running one, and stops it when it holds the lease exclusively, no client is
 connected, and nobody came for the linger time. It keeps the lease until Postgres has stopped: who comes in between
 waits for the lease and then finds no server, never one that is about to go. So take the lease first, and look second.
@@ -38,9 +40,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.redaction import redact, shown
 from adapter.outbound.isolation.wall import behind_wall
 
 DEFAULT_MAJOR = 18
@@ -224,14 +228,14 @@ def start(
     deadline = time.monotonic() + TIMEOUT
     with _guard, _explained(place):
         _is_created(place)
-        place.root.mkdir(parents=True, exist_ok=True)
+        _make_root(place)
         if walled and _answers(place) and not _is_walled(place):
             with _stopped(place, force=False):
                 pass
         fresh = _take_lease(place, deadline)
         try:
             if keep:
-                place.file("keep").touch()
+                os.close(_open_private(place.file("keep"), os.O_RDONLY))
             _serve(place, settings or {}, deadline, walled=walled)
             if walled:
                 _check_wall(place)
@@ -335,7 +339,7 @@ def _place(major: int | None, root: Path | None, *, installed: bool = True) -> _
     known = {str(number): number for number in PACKAGES}
     if version not in known:
         raise DatabaseConfigurationError(
-            f"there is no embedded Postgres '{version}'", f"choose one of {', '.join(known)} as version"
+            f"there is no embedded Postgres '{shown(version)}'", f"choose one of {', '.join(known)} as version"
         )
     module, package = PACKAGES[known[version]]
     binaries = Path()
@@ -397,7 +401,7 @@ def _is_created(place: _Place, *, reset: bool = False) -> bool:
 def _lock(path: Path, mode: int) -> int | None:
     """Open and lock a file without waiting; None when somebody holds it."""
     while True:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _open_private(path, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
             if _is_same(descriptor, path):
@@ -409,6 +413,38 @@ def _lock(path: Path, mode: int) -> int | None:
             os.close(descriptor)
             raise
         os.close(descriptor)  # deleted between open and lock
+
+
+def _open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner can open, and make it: whoever can open one can lock it, too."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with suppress(PermissionError):  # root's, or opened by root in somebody's folder
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def _open_log(place: _Place) -> BinaryIO:
+    return os.fdopen(_open_private(place.file("log"), os.O_WRONLY | os.O_APPEND), "ab")
+
+
+def _make_root(place: _Place) -> None:
+    """Make the folder for its owner alone; where root makes it, the user that runs Postgres may pass through.
+
+    One that is there already may be somebody's own: its mode is left alone, and our files in it are made private.
+    """
+    if place.root.is_dir():
+        for suffix in ("lease", "supervisor", "keep", "log"):
+            with suppress(OSError):
+                if place.file(suffix).lstat().st_mode & 0o077:
+                    place.file(suffix).chmod(0o600)
+        return
+    place.root.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        place.root.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(place.root, -1, pwd.getpwnam("nobody").pw_gid)
+            place.root.chmod(0o710)
 
 
 def _is_same(descriptor: int, path: Path) -> bool:
@@ -666,19 +702,19 @@ def _start_supervisor(
         float(linger)
     except ValueError:
         raise DatabaseConfigurationError(
-            f"HEXALEMBIC_POSTGRES_LINGER is '{linger}'", "set it to a number of seconds"
+            f"HEXALEMBIC_POSTGRES_LINGER is '{shown(linger)}'", "set it to a number of seconds"
         ) from None
     # -P: the directory of this file holds an `alembic` that would shadow the library. -S: a light start.
     command = [sys.executable, "-S", "-P", "-m", __spec__.name]
     arguments = [str(place.major), str(place.root), str(place.binaries), str(lock), linger, "walled" * walled]
-    with place.file("log").open("ab") as log, suppress(subprocess.TimeoutExpired):
+    with _open_log(place) as log, suppress(subprocess.TimeoutExpired):
         return subprocess.run(
             [*command, *arguments, *(f"{name}={value}" for name, value in settings.items())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(_PROJECT)},
+            env=_supervisor_environment(),
             pass_fds=[lock],
             start_new_session=True,
             timeout=max(0.1, deadline - time.monotonic()),
@@ -688,11 +724,18 @@ def _start_supervisor(
     return ""
 
 
+def _supervisor_environment() -> dict[str, str]:
+    """Return what the supervisor needs: it outlives its caller, whose secrets are not its own."""
+    kept = {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX"}
+    found = {name: value for name, value in os.environ.items() if name in kept or name.startswith("LC_")}
+    return {**found, "PYTHONPATH": str(_PROJECT)}
+
+
 def _tail(place: _Place, since: int = 0) -> str:
     """Read the last lines of the log, from a position in bytes on."""
     with suppress(OSError), place.file("log").open("rb") as log:
         log.seek(since)
-        return "\n" + "\n".join(log.read().decode(errors="replace").splitlines()[-12:])
+        return redact("\n" + "\n".join(log.read().decode(errors="replace").splitlines()[-12:]))
     return ""
 
 
@@ -713,7 +756,7 @@ def _identity(place: _Place) -> tuple[int, int, list[str]] | None:
     with suppress(FileNotFoundError):
         uid, gid = place.data.stat().st_uid or uid, place.data.stat().st_gid or gid
     program = place.binaries / "postgres"
-    if all(path.stat().st_mode & stat.S_IXOTH for path in (*place.data.parents, program, *program.parents)):
+    if all(_is_passable(path.stat(), gid) for path in (*place.data.parents, program, *program.parents)):
         return uid, gid, []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -726,6 +769,10 @@ def _identity(place: _Place) -> tuple[int, int, list[str]] | None:
     return uid, gid, [setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
 
 
+def _is_passable(found: os.stat_result, group: int) -> bool:
+    return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == group else stat.S_IXOTH))
+
+
 # --- the supervisor's process ---
 
 
@@ -733,7 +780,7 @@ def _run(place: _Place, *command: str, wall: Sequence[str] = ()) -> subprocess.P
     """Run a program of Postgres as the user that fits, writing to the log; `wall` is a command to run it through."""
     identity = _identity(place)
     uid, gid, prefix = identity or (None, None, [])
-    with place.file("log").open("ab") as log:
+    with _open_log(place) as log:
         return subprocess.Popen(
             [*prefix, *wall, str(place.binaries / command[0]), *command[1:]],
             stdin=subprocess.DEVNULL,
@@ -789,8 +836,11 @@ def _launch(place: _Place, settings: list[str], *, walled: bool) -> subprocess.P
         stale.unlink(missing_ok=True)
     directories = '"' + str(place.sockets).replace('"', '""') + '"'
     fixed = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "timezone=UTC"]
+    # A statement that fails may have a password in it, and so has what the server quotes of it: its client is told,
+    # the log has what concerns the server.
+    fixed += ["log_timezone=UTC", "log_min_messages=log", "log_min_error_statement=panic", "log_error_verbosity=terse"]
     wall = [f"{_WALL}=kernel"] if walled else []
-    options = [part for setting in (*fixed, "log_timezone=UTC", *settings, *wall) for part in ("-c", setting)]
+    options = [part for setting in (*fixed, *settings, *wall) for part in ("-c", setting)]
     command = ("postgres", "-D", str(place.data), *options)
     return behind_wall(lambda prefix: _run(place, *command, wall=prefix)) if walled else _run(place, *command)
 

@@ -1,5 +1,7 @@
 """Errors of the database adapter: what happened, and what mends it."""
 
+from adapter.outbound.database.redaction import redact
+
 HINT = "\n  hint: "
 
 
@@ -15,9 +17,9 @@ class DatabaseError(Exception):
     exit_code = 3
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = redact(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """Give both lines, as a terminal shows them."""

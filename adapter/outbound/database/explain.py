@@ -3,6 +3,7 @@
 import re
 
 from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.database.url import DatabaseURL
 
 # SQLSTATE values: PostgreSQL manual, appendix A.
@@ -27,7 +28,7 @@ def server_message(error: BaseException) -> str:
     origin = getattr(error, "orig", None) or error
     text = str(origin).strip() or type(origin).__name__
     first = text.splitlines()[0]
-    return re.sub(r"^<class '[^']*'>: ", "", first)
+    return redact(re.sub(r"^<class '[^']*'>: ", "", first))
 
 
 def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseError | None:

@@ -1,5 +1,6 @@
-"""One database URL, in the forms that the two drivers want, and the one function that prints it.
+"""One database URL, in the forms that the two drivers want, and as it may be printed.
 
+A URL that can be read in two ways is refused: in one of them a piece of its password would be a host or a database.
 The canonical form is libpq's (PostgreSQL manual, 34.1.1 Connection Strings). psycopg reads it as it is; asyncpg reads
 it as a DSN, without the parameters that act in libpq only.
 """
@@ -10,9 +11,26 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.redaction import HIDDEN, is_secret
 
 _SCHEMES = ("postgres", "postgresql")
 _DRIVERS = ("", "psycopg", "psycopg_async", "psycopg2", "asyncpg")
+# Named where they stand in a URL; anything else there may be a piece of a password.
+_OTHER_KINDS = {"mysql", "mariadb", "sqlite", "oracle", "mssql", "cockroachdb", "redshift", "jdbc:postgresql"}
+_OTHER_DRIVERS = {"pg8000", "psycopg2cffi", "pygresql", "pypostgresql", "aiopg"}
+_FORM = "postgresql://user:password@host:5432/database"
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_LAST_PORT = 65535
+_PARAMETER_LIST = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*|")
+_NUMBERS = {
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+}
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|(?=[^\[\]]*$)[^:\[\]]*")
 
 # SQLAlchemy's and asyncpg's names of what libpq calls otherwise.
 _TO_LIBPQ = {"ssl": "sslmode", "database": "dbname"}
@@ -50,6 +68,48 @@ _ONLY_LIBPQ = frozenset(
         "tcp_user_timeout",
     }
 )
+# What else a URL may say. A name that is none of these may be a piece of a password.
+_PARAMETERS = (
+    _ONLY_ASYNCPG.keys()
+    | _ONLY_LIBPQ
+    | _TO_LIBPQ.keys()
+    | {
+        "application_name",
+        "dbname",
+        "gsslib",
+        "host",
+        "hostaddr",
+        "krbsrvname",
+        "max_protocol_version",
+        "min_protocol_version",
+        "oauth_client_id",
+        "oauth_client_secret",
+        "oauth_issuer",
+        "oauth_scope",
+        "options",
+        "passfile",
+        "password",
+        "port",
+        "replication",
+        "scram_client_key",
+        "scram_server_key",
+        "service",
+        "servicefile",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcertmode",
+        "sslcrl",
+        "sslkey",
+        "sslkeylogfile",
+        "sslmode",
+        "sslnegotiation",
+        "sslpassword",
+        "sslrootcert",
+        "target_session_attrs",
+        "user",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -74,34 +134,34 @@ class DatabaseURL:
         Raises:
             DatabaseConfigurationError: The URL is of another kind of database, or cannot be read.
         """
-        scheme, separator, _ = url.strip().partition("://")
+        text = url.strip()
+        scheme, separator, _ = text.partition("://")
         kind, _, driver = scheme.partition("+")
         if not separator:
-            raise DatabaseConfigurationError(
-                "The database URL has no scheme.", "Write it as postgresql://user:password@host:5432/database."
-            )
+            raise DatabaseConfigurationError("The database URL has no scheme.", f"Write it as {_FORM}.")
         if kind not in _SCHEMES:
+            named = f"for {kind!r}" if kind in _OTHER_KINDS else "not one of Postgres"
             raise DatabaseConfigurationError(
-                f"The database URL is for {kind!r}, and this project needs Postgres with pgvector.",
+                f"The database URL is {named}, and this project needs Postgres with pgvector.",
                 "Set DATABASE_URL to postgresql://…, or unset it to use the embedded Postgres.",
             )
         if driver not in _DRIVERS:
+            named = f"the driver {driver!r}" if driver in _OTHER_DRIVERS else "a driver"
             raise DatabaseConfigurationError(
-                f"The database URL names the driver {driver!r}, which is not installed here.",
+                f"The database URL names {named}, which is not installed here.",
                 "Leave the driver out (postgresql://…): asyncpg and psycopg are chosen where each is needed.",
             )
-        parts = urlsplit(url.strip())
-        try:
-            query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-            _check_ports(parts.netloc)
-        except ValueError as error:
+        problem = _problem(text)
+        if problem:
             raise DatabaseConfigurationError(
-                f"The database URL cannot be read: {_without_password(str(error), url)}.",
-                "Write it as postgresql://user:password@host:5432/database; percent-encode : / ? # @ in the password.",
-            ) from None
+                f"The database URL cannot be read: {problem}.",
+                f"Write it as {_FORM}; percent-encode : / ? # @ in the password.",
+            )
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         parameters, asyncpg_options = _sort_parameters(query)
-        text = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
-        return cls(_join(parts.netloc, parts.path, text), asyncpg_options)
+        written = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
+        return cls(_join(parts.netloc, parts.path, written), asyncpg_options)
 
     @property
     def asyncpg_url(self) -> str:
@@ -132,14 +192,13 @@ class DatabaseURL:
         return DatabaseURL(_join(parts.netloc, f"/{quote(name, safe='')}", query), self.asyncpg_options)
 
     def __str__(self) -> str:
-        """Give the URL as it may be printed."""
-        return redact(self.libpq)
-
-
-def redact(url: str) -> str:
-    """Give a URL as it may be printed: without its password."""
-    url = re.sub(r"((?:ssl)?password=)[^&\s]*", r"\1***", url)
-    return re.sub(r"(://[^:/?#@\s]*):[^/?#\s]*@", r"\1:***@", url)
+        """Give the URL as it may be printed: without its password, and what else is secret."""
+        parts = urlsplit(self.libpq)
+        login, at, hosts = parts.netloc.rpartition("@")
+        name, colon, _ = re.split(r"(:|%3A|$)", login, maxsplit=1, flags=re.IGNORECASE)
+        query = [item.partition("=") for item in parts.query.split("&") if item]
+        shown = "&".join(f"{key}={HIDDEN if is_secret(key) else value}" for key, _, value in query)
+        return _join(f"{name}{f':{HIDDEN}' if colon else ''}{at}{hosts}", parts.path, shown)
 
 
 def _join(netloc: str, path: str, query: str) -> str:
@@ -180,13 +239,47 @@ def _host_list(hosts: list[str]) -> dict[str, str]:
     return {"host": ",".join(names), "port": ",".join(ports)}
 
 
-def _check_ports(netloc: str) -> None:
-    """Refuse what an unescaped character in a password leaves in the place of a port."""
-    for host in netloc.rpartition("@")[2].split(","):
-        port = re.sub(r"^\[[^\]]*\]", "", host).partition(":")[2]
-        if port and not port.isdigit():
-            raise ValueError("a port is not a number")
+def _problem(url: str) -> str | None:
+    """Return what is wrong with a URL, without a word of it; None where it means one thing only.
+
+    Drivers read a URL that was not percent-encoded in different ways, and each quotes another piece of it.
+    """
+    address, question, query = url.partition("://")[2].partition("?")
+    netloc, _, path = address.partition("/")
+    login, _, hosts = netloc.rpartition("@")
+    for problem, is_there in (
+        ("it has a space, a line break or a control character in it", re.search(r"[\s\x00-\x1f\x7f]", url)),
+        ("a % is not followed by two hexadecimal digits", "%" in _PERCENT.sub("", url)),
+        ("%00 stands for no character of a name or a password", "%00" in url),
+        ("it has a # in it", "#" in url),
+        ("it has more than one @, or one behind the host", "@" in login + path + query),
+        ("its brackets are not those of an IPv6 address", not _has_good_brackets(login + path, hosts)),
+        ("a port is not a number up to 65535", not all(_is_port(_HOST.sub("", one, 1)) for one in hosts.split(","))),
+        ("a parameter is not written as name=value", question and not re.fullmatch(_PARAMETER_LIST, query)),
+    ):
+        if is_there:
+            return problem
+    return _problem_of_parameters(parse_qsl(query, keep_blank_values=True))
 
 
-def _without_password(text: str, url: str) -> str:
-    return text.replace(url, redact(url))
+def _has_good_brackets(elsewhere: str, hosts: str) -> bool:
+    if "[" in elsewhere or "]" in elsewhere:
+        return False
+    try:
+        urlsplit(f"postgresql://{hosts}")  # which asks whether it is an address
+    except ValueError:
+        return False
+    return all(_HOST.match(one) for one in hosts.split(","))
+
+
+def _is_port(text: str) -> bool:
+    return not text or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
+
+
+def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:
+    for place, (name, value) in enumerate(query, 1):
+        if name not in _PARAMETERS:
+            return f"its parameter number {place} is none that libpq or asyncpg knows"
+        if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", value):
+            return f"its parameter {name} is not a whole number"
+    return None

@@ -5,6 +5,7 @@ Source: GitHub Actions documentation, "Workflow commands", setting a notice, war
 
 from pathlib import Path
 
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.places import from_repository
 from application.migration.analyze import AnalysisReport
 from domain.migration.diagnostic import Severity
@@ -22,7 +23,7 @@ def render(report: AnalysisReport, project: Path) -> str:
                 continue
             line = analysis.line_of(diagnostic)
             properties = f"file={_property(path)},line={line},title={_property(diagnostic.code)}"
-            text = f"{diagnostic.message}\n{diagnostic.help}"
+            text = redact(f"{diagnostic.message}\n{diagnostic.help}")
             lines.append(f"::{_COMMANDS[diagnostic.severity]} {properties}::{_data(text)}")
     return "\n".join(lines)
 

@@ -33,6 +33,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from adapter.outbound.database.redaction import redact
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic
@@ -44,7 +45,7 @@ SCHEMA = "hexalembic.analysis/1"
 
 def render(report: AnalysisReport) -> str:
     """Write a report as JSON, two spaces deep."""
-    return json.dumps(as_data(report), indent=2, ensure_ascii=False)
+    return json.dumps(redact(as_data(report)), indent=2, ensure_ascii=False)
 
 
 def as_data(report: AnalysisReport) -> dict[str, Any]:

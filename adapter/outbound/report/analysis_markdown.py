@@ -1,5 +1,6 @@
 """The analysis as Markdown: a comment under a pull request."""
 
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.waiting import waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -19,7 +20,7 @@ def render(report: AnalysisReport) -> str:
             lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", "", *waiting]
             for diagnostic in analysis.diagnostics:
                 lines += _section(diagnostic)
-    return "\n".join(lines)
+    return redact("\n".join(lines))
 
 
 def _row(analysis: RevisionAnalysis) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.places import from_repository
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -26,7 +27,7 @@ def render(report: AnalysisReport, project: Path) -> str:
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{"tool": {"driver": driver}, "results": results}],
+            "runs": [{"tool": {"driver": driver}, "results": redact(results)}],
         },
         indent=2,
         ensure_ascii=False,

@@ -8,6 +8,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.waiting import predicted_against_observed, waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -40,7 +41,7 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
     if report.unjudged:
         verdict += f", {report.unjudged} up to start_after not judged"
     console.print(Text(f"{verdict} (measured on Postgres {report.postgres}{extension})", style="bold"))
-    return buffer.getvalue().rstrip("\n")
+    return redact(buffer.getvalue().rstrip("\n"))
 
 
 def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:

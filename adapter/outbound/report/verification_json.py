@@ -16,6 +16,7 @@ revisions     in the order in which they run, each with
 import json
 from typing import Any
 
+from adapter.outbound.database.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import RoundTrip
 from domain.migration.compatibility import Compatibility
@@ -27,7 +28,7 @@ SCHEMA = "hexalembic.verification/1"
 
 def render(report: VerificationReport) -> str:
     """Write a report as JSON, two spaces deep."""
-    return json.dumps(as_data(report), indent=2, ensure_ascii=False)
+    return json.dumps(redact(as_data(report)), indent=2, ensure_ascii=False)
 
 
 def as_data(report: VerificationReport) -> dict[str, Any]:

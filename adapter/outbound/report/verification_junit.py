@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+from adapter.outbound.database.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.diagnostic import Severity
 from domain.migration.verification import RevisionProof
@@ -15,7 +16,7 @@ def render(report: VerificationReport) -> str:
             suite, "testcase", classname="history", name="applied revisions are those that were proved"
         )
         for diagnostic in report.diagnostics:
-            ET.SubElement(case, "failure", message=diagnostic.message).text = diagnostic.help
+            ET.SubElement(case, "failure", message=redact(diagnostic.message)).text = redact(diagnostic.help)
     for certificate in report.certified:
         name = f"{certificate.revision} unchanged since it was proved"
         ET.SubElement(suite, "testcase", classname="revisions", name=name)
@@ -36,5 +37,5 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     if errors:
         parts = [f"{one.code}: {one.message}\n{one.help}" for one in errors]
         parts += dict.fromkeys(one.fix for one in errors if one.fix)
-        text = "\n\n".join(parts)
-        ET.SubElement(case, "failure", message=errors[0].message, type=errors[0].code).text = text
+        text = redact("\n\n".join(parts))
+        ET.SubElement(case, "failure", message=redact(errors[0].message), type=errors[0].code).text = text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.verification_text import facts, summary, title
 from application.migration.verify import VerificationReport
 from domain.migration.verification import RevisionProof
@@ -9,7 +10,7 @@ from domain.migration.verification import RevisionProof
 
 def render(report: VerificationReport) -> str:
     """Write a report: a table of the revisions, then what is wrong."""
-    return "\n".join(_lines(report))
+    return redact("\n".join(_lines(report)))
 
 
 def _lines(report: VerificationReport) -> Iterator[str]:

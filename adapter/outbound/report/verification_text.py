@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from adapter.outbound.database.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import Reversibility
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -45,7 +46,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
     if buffer.tell():
         console.print()
     console.print(Text(summary(report), style="bold"))
-    return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n"))
+    return redact("\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n")))
 
 
 def summary(report: VerificationReport) -> str:

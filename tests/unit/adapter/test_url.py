@@ -3,7 +3,8 @@
 import pytest
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.url import DatabaseURL, redact
+from adapter.outbound.database.redaction import redact
+from adapter.outbound.database.url import DatabaseURL
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from adapter.inbound.cli.backend import demo, document, ingest, order, product, search, user
+from adapter.inbound.cli.group import RedactingGroup
 
 
 def build() -> typer.Typer:
     """Give the command line."""
     app = typer.Typer(
         name="backend",
+        cls=RedactingGroup,
         help="Users, products, orders and documents, on Postgres with pgvector.",
         no_args_is_help=True,
         rich_markup_mode="markdown",

@@ -20,10 +20,12 @@ def build() -> "typer.Typer":
     """Collect the commands."""
     import typer
 
+    from adapter.inbound.cli.group import RedactingGroup
     from adapter.inbound.cli.options import before_the_command
 
     app = typer.Typer(
         name="migrate",
+        cls=RedactingGroup,
         help=HELP,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

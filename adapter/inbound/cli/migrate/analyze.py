@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_range
 from adapter.inbound.cli.progress import Progress
 
 app = typer.Typer()
@@ -44,6 +45,7 @@ def analyze(
         list[str] | None,
         typer.Argument(
             metavar="[RANGE|FILE]...",
+            callback=checked_range,
             help="Revisions, as from:to with from excluded, as one revision, or as files of revisions. "
             "Default: what the target has not applied; without a target, the last one.",
         ),

@@ -1,6 +1,8 @@
 """`migrate db`: the embedded Postgres of the project, for people and scripts."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +23,11 @@ Major = Annotated[
     int | None,
     typer.Option("--pg", metavar="16|18", help="Major version (default: HEXALEMBIC_POSTGRES_VERSION, else 18)."),
 ]
+_OF_PSQL = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TERMINFO|TMPDIR|TZ|COLUMNS|LINES|LANG|LANGUAGE|LC_\w+|NO_COLOR|INPUTRC"
+    r"|(?:PSQL_)?(?:EDITOR|PAGER)|VISUAL|LESS\w*|MORE|PSQL\w*|PG_COLORS?|PGAPPNAME|PGCLIENTENCODING|PGTZ|PGDATESTYLE"
+    r"|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|DISPLAY|WAYLAND_DISPLAY|XDG_\w+"
+)
 
 
 def _embedded() -> ModuleType:
@@ -106,9 +113,14 @@ def psql(
     server = embedded.start(pg)
     embedded.ensure_database(server, database)
     command = [str(embedded.binary("psql", server.major)), server.url(database), *context.args]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, env=_psql_environment()) as process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's, to cancel a query
         raise typer.Exit(process.wait())
+
+
+def _psql_environment() -> dict[str, str]:
+    """Return what psql, its editor and its pager read; addresses and passwords of other servers are not among it."""
+    return {name: value for name, value in os.environ.items() if _OF_PSQL.fullmatch(name)}
 
 
 @app.command(epilog="Example: migrate db reset --yes")

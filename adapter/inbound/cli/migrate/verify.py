@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_range
 from adapter.inbound.cli.progress import Progress
 
 app = typer.Typer()
@@ -31,7 +32,10 @@ EXAMPLES = (
 @app.command(epilog=EXAMPLES)
 def verify(
     wanted: Annotated[
-        str, typer.Argument(metavar="[RANGE]", help="Revisions, as from:to with from excluded, or one revision.")
+        str,
+        typer.Argument(
+            metavar="[RANGE]", callback=checked_range, help="Revisions, as from:to with from excluded, or one revision."
+        ),
     ] = "base:heads",
     config: options.Config = None,
     name: options.Name = "alembic",

@@ -9,6 +9,7 @@ from alembic.util import CommandError
 
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.metadata import load_metadata
+from adapter.outbound.database.redaction import guard_process
 from adapter.outbound.database.upgrade.offline import ScriptWriter
 from adapter.outbound.database.upgrade.online import run_online
 from adapter.outbound.database.upgrade.options import MigrationOptions
@@ -16,6 +17,7 @@ from adapter.outbound.database.upgrade.options import MigrationOptions
 config = context.config
 if config.config_file_name is not None and config.attributes.get("configure_logger", True):
     fileConfig(config.config_file_name, disable_existing_loggers=False)
+    guard_process()
 
 target_metadata = load_metadata()
 

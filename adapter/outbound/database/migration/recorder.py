@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.redaction import redact, shown
 from domain.migration.compatibility import ApplicationStatement
 from domain.migration.statements import (
     StatementsError,
@@ -54,7 +55,8 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         raise DatabaseConfigurationError(
-            f"{command[0]} cannot be run: {error.strerror}", "name a command after --, for example: -- python app.py"
+            f"{shown(command[0])} cannot be run: {error.strerror}",
+            "name a command after --, for example: -- python app.py",
         ) from error
     old = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
@@ -74,8 +76,8 @@ def _read(folder: Path) -> Iterator[ApplicationStatement]:
             with suppress(ValueError):  # the last line of a process that was killed
                 found = json.loads(line)
                 if is_of_application(found["sql"]):
-                    sql = found["sql"].strip().rstrip(";")
-                    yield ApplicationStatement(sql, table_of(sql), tuple(found["parameters"]), recorded=True)
+                    sql = redact(found["sql"].strip().rstrip(";"))
+                    yield ApplicationStatement(sql, table_of(sql), tuple(redact(found["parameters"])), recorded=True)
 
 
 def read_statements(path: Path) -> tuple[ApplicationStatement, ...]:

@@ -20,6 +20,7 @@ import psycopg
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.agent_process import AgentProcess
+from adapter.outbound.database.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
 
@@ -301,8 +302,8 @@ class Agent:
                 if not reader.exited:
                     process.close()
         if unwalled:
-            raise DatabaseConfigurationError(output.strip(), UNWALLED)
-        return reader.result(output)
+            raise DatabaseConfigurationError(redact(output.strip()), UNWALLED)
+        return reader.result(redact(output))
 
     def close(self) -> None:
         """End the process; the next job starts another."""
@@ -356,6 +357,7 @@ class _Reader:
         self._addresses: tuple[str, ...] = ()
         self._variables: tuple[str, ...] = ()
         self._late = False
+        self._has_secret = False  # the last statement
         self._observations = 0
 
     @property
@@ -414,11 +416,12 @@ class _Reader:
         match message["event"]:
             case "statement":
                 self._statements.append(statement_trace(message))
+                self._has_secret = self._statements[-1].sql != message["sql"]
             case "begin":
                 self._finish_run(None, finished=False)
                 self._runs.append(AgentRun(message["revision"], message["direction"]))
             case "end":
-                self._finish_run(_error(message) if message["error"] is not None else None, finished=True)
+                self._finish_run(self._read_error(message) if message["error"] is not None else None, finished=True)
             case "revision":
                 self._revisions.append(_listed(message))
             case "problem":
@@ -436,7 +439,7 @@ class _Reader:
             case "error":
                 # that a connection went elsewhere is why all else failed
                 if self._error is None or self._error.kind != "elsewhere":
-                    self._error = _error(message)
+                    self._error = self._read_error(message)
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":
@@ -445,6 +448,11 @@ class _Reader:
                 self._code = message["code"]
             case "done":
                 self.done = True
+
+    def _read_error(self, message: Mapping[str, Any]) -> AgentError:
+        """Read an error; of a statement with a password, a server may quote the password."""
+        error = _error(message)
+        return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
 
     def _kill(self) -> None:
         self.close()
@@ -554,8 +562,11 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
     def objects(name: str) -> tuple[ChangedObject, ...]:
         return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
 
+    sql, error = redact(message["sql"]), redact(message.get("error"))
+    if error is not None and sql != message["sql"]:
+        error = without_quotes(error)
     return StatementTrace(
-        sql=message["sql"],
+        sql=sql,
         line=message.get("line"),
         operation=message.get("operation"),
         transaction=message.get("transaction"),
@@ -573,7 +584,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         duration_ms=message.get("duration_ms", 0.0),
         lock_timeout=message.get("lock_timeout", "0"),
         count=message.get("count", 1),
-        error=message.get("error"),
+        error=error,
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
     )
@@ -581,13 +592,13 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
 
 def _error(message: Mapping[str, Any]) -> AgentError:
     return AgentError(
-        message["error"],
+        redact(message["error"]),
         message["kind"],
         message.get("type", ""),
         message.get("sqlstate"),
         message.get("path"),
         message.get("line"),
-        message.get("traceback", ""),
+        redact(message.get("traceback", "")),
     )
 
 

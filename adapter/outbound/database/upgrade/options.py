@@ -41,12 +41,13 @@ class MigrationOptions:
         known = [field.name for field in fields(cls)]
         for name in arguments:
             if name not in known:
-                raise DatabaseConfigurationError(f"There is no option -x {name}.", f"Known are: {', '.join(known)}.")
+                shown = f"There is no option -x {name}" if _is_nearly(name, known) else "An option -x is unknown"
+                raise DatabaseConfigurationError(f"{shown}.", f"Known are: {', '.join(known)}.")
         given = dict(arguments)
         for name in ("lock_timeout", "concurrent_lock_timeout"):
             if name in given and not _DURATION.fullmatch(given[name]):
                 raise DatabaseConfigurationError(
-                    f"-x {name}={given[name]} is not a duration.", f"Write for example -x {name}=500ms, 5s or 10min."
+                    f"The value of -x {name} is not a duration.", f"Write for example -x {name}=500ms, 5s or 10min."
                 )
         return cls(
             url=given.get("url"),
@@ -60,7 +61,16 @@ class MigrationOptions:
         )
 
 
+def _is_nearly(name: str, known: list[str]) -> bool:
+    """Return whether a name is a misspelled one: what is not may be an address, and is not shown."""
+    from difflib import get_close_matches
+
+    return name.isidentifier() and bool(get_close_matches(name, known))
+
+
 def _whole_number(name: str, text: str) -> int:
     if not text.isdecimal():
-        raise DatabaseConfigurationError(f"-x {name}={text} is not a whole number.", f"Write for example -x {name}=5.")
+        raise DatabaseConfigurationError(
+            f"The value of -x {name} is not a whole number.", f"Write for example -x {name}=5."
+        )
     return int(text)

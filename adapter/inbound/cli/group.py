@@ -1,0 +1,53 @@
+"""A group of commands whose complaints about arguments show no password."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+_QUOTED = ("message", "option_name", "param_hint", "filename", "ui_filename", "possibilities")
+
+
+class RedactingGroup(TyperGroup):
+    """Leaves out of a usage error the argument that it is about, where that looks like an address."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """Read the arguments of the group itself."""
+        try:
+            return super().make_context(*arguments, **named)
+        except TyperException as error:
+            _redact(error)
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read those of the command, and run it."""
+        try:
+            return super().invoke(ctx)
+        except TyperException as error:
+            _redact(error)
+            raise
+
+
+def checked_range(wanted: Any) -> Any:
+    """Return a range of revisions or several.
+
+    Raises:
+        typer.BadParameter: One is an address: it would be quoted as a revision that does not exist.
+    """
+    from adapter import bootstrap
+
+    for name in [wanted] if isinstance(wanted, str) else wanted or ():
+        if not name.endswith(".py") and bootstrap.may_hold_secret(name):
+            raise typer.BadParameter("this is no revision, range or file; an address is given with --target-url")
+    return wanted
+
+
+def _redact(error: TyperException) -> None:
+    from adapter import bootstrap
+
+    for name in _QUOTED:
+        text = getattr(error, name, None)
+        if isinstance(text, str | list | tuple):
+            setattr(error, name, bootstrap.redact(text, sys.argv[1:]))

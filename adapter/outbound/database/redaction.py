@@ -1,0 +1,315 @@
+"""What may be printed: the one function that takes passwords out of text, and what puts it in front of logs and errors.
+
+What stands where a URL has its password, or follows a word for a secret, is left out up to where that must have ended;
+where the end cannot be told, more is left out rather than less. Text that nobody could read is not given to this
+function but not shown at all: no pattern knows where a password ends that has spaces, quotes and @ in it.
+
+Sources: the Postgres manual, 34.1.1 Connection Strings, 4.1.2 Constants, and the syntax of CREATE ROLE, CREATE USER
+MAPPING and CREATE SUBSCRIPTION. Standard library only: whatever ends with an error imports it.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from logging import LogRecord
+    from types import TracebackType
+
+Data = TypeVar("Data")
+
+HIDDEN = "***"
+_DOTALL = re.IGNORECASE | re.DOTALL
+_QUICK = re.compile(r"@|://|%40|pass|secret|pwd|scram_", re.IGNORECASE)
+
+# What libpq, drivers, servers and people call a secret, and the file that holds some.
+_WORD = re.compile(
+    r"\w*(?:passw(?:or)?d|passphrase|passfile|secret|scram_(?:client|server)_key)\b|\w*pwd\b", re.IGNORECASE
+)
+_GAP = r"(?:\s|/\*.*?\*/|--[^\n]*(?:\n|$))*"  # SQL's blanks and comments
+_EQUALS = re.compile(rf"\\*['\"]?{_GAP}(?:=>?|:=)\s*", _DOTALL)
+_COLON = re.compile(r"\\*['\"]\s*:\s*|:(?=\S)|\s*:\s*(?=\\*['\"])")
+_BEHIND = re.compile(rf"['\"]?{_GAP}", _DOTALL)
+_COLON_OF_YAML = re.compile(r":[ \t]+(?=\S)")
+_LINE = re.compile(r"(?<=\n)[ \t-]*\Z|\A[ \t-]*\Z")  # what stands before a key of YAML
+
+
+def _quoted(*, escapes: bool, doubled: str) -> re.Pattern[str]:
+    """Return a literal in each of its spellings; one that does not end is hidden to the end of the text.
+
+    Args:
+        escapes: A backslash escapes: so it is in E'…', in libpq's connection strings and in Python.
+        doubled: Where doubled quotes are those of a literal in another one.
+    """
+    pair, pair_escaped, single, double = (
+        (r"\\\\|\\(?P=doubled)|", r"\\\\(?P=escaped)|\\\\|", r"[^'\\]|\\.|''", r'[^"\\]|\\.|""')
+        if escapes
+        else ("", "", r"[^']|''", r'[^"]|""')
+    )
+    return re.compile(
+        r"(?:E|U&|N|B|X)?(?:"
+        rf"(?P<doubled>{doubled})(?:{pair}(?!(?P=doubled)).)*(?:(?P=doubled)|$)"
+        rf"|(?P<escaped>\\+['\"])(?:{pair_escaped}(?!(?P=escaped)).)*(?:(?P=escaped)|$)"
+        rf"|(?P<single>')(?:{single})*(?:'|$)(?:\s*\n\s*'(?:{single})*(?:'|$))*"
+        rf'|(?P<double>")(?:{double})*(?:"|$)'
+        r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
+        r")",
+        _DOTALL,
+    )
+
+
+_PLAIN_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"(?!)") for escapes in (False, True)}
+_DOUBLED_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}(?![\s,;)\]}&]|$)") for escapes in (False, True)}
+_INNER_LITERAL = {escapes: _quoted(escapes=escapes, doubled=r"'{2,}") for escapes in (False, True)}
+_HIDDEN_BEFORE = re.compile(r"\\*['\"]*(?:\*{0,3}…|\*{3}(?=[\\'\"\s&,;)\]}]|$))")  # and perhaps cut off
+_EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)\]}&]|::|$)")
+_BARE = re.compile(r"(?:\\.|(?!&[\w%]+=|'::\w)\S)+", re.DOTALL)
+_CLOSING = "'\")]},;"
+_NOT_SECRET = re.compile(
+    r"(?:null\b|default\b|\$\d+|%\(\w+\)s|%s|:\w*passw\w*|\?|(?:[\w\"]+\.)+\"?\w*passw(?:or)?d\"?)(?=[\s,;)&}\]:]|$)"
+    r"|(?:lower|upper|trim|coalesce|nullif|crypt|md5|encode|digest|cast|concat)\(",
+    re.IGNORECASE,
+)
+# A statement that is put together while it runs: the secret stands somewhere behind.
+_BUILT = re.compile(r"'+\s*\|\||%(?:\d+\$)?[LI]|%\d+\$s|%s'|'%", re.IGNORECASE)
+_FORMATTED = re.compile(r"'*%(?:\(\w+\)s|s)")
+_ROLE = re.compile(r"\b(?:create|alter)\s+(?:role|user|group)\b[^;]*\Z", re.IGNORECASE)
+_UNQUOTED = re.compile(r"(?!null\b|[$'\"])[^;\n]+", re.IGNORECASE)  # no valid statement: all of it may be meant
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+_POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+_RUN = re.compile(r"[^\s'\"<>`]*")
+_POSTGRES_RUN = re.compile(r"\S*")
+_HOST = r"(?:\[[0-9A-Fa-f:.%]*\]|[^\s:/?#@\[\]'\",]*)(?::\d*)?"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?=[/?\s'\"),.;]|$)")
+# An address without any secret: our own messages name it so.
+_PLAIN = re.compile(
+    r"postgres(?:ql)?(?:\+(?:psycopg2?|asyncpg))?://(?:[\w.%-]+@)?[\w.-]*(?::\d+)?(?:,[\w.-]+(?::\d+)?)*(?:/[\w.%-]*)?"
+    r"(?:\?(?:host|port|user|dbname|sslmode)=[\w.%/-]*(?:&(?:host|port|user|dbname|sslmode)=[\w.%/-]*)*)?"
+)
+_ANOTHER = re.compile(r"(?<![^\s'\"(=])[a-z][a-z0-9+]*://(?!@)")
+_UP_TO_LAST_AT = re.compile(rf"(?:(?!{_ANOTHER.pattern}).)*@", re.DOTALL)
+_NEAR = 200  # characters
+_MAIL = re.compile(r"['\"<(]?[\w.+-]+@[\w-]+(?:\.[A-Za-z][\w-]*)+['\">).,;:]*")
+# name:password@host without a scheme; `::` is a cast.
+_LOGIN = re.compile(r"(?<![^\s'\"(\[{,=;<>/|])([^\s:/@'\"]{0,63})(?<!:):(?!:|//)(\S*)@(?=[\w.\[/*])")
+# Complaints about an address quote the piece that they could not read.
+_COMPLAINT = re.compile(
+    r"in connection info string|percent-encoded token|invalid percent|URI query parameter|invalid port number"
+    r"|for connection option|\bin URI\b|invalid connection option|invalid dsn|cast to integer value as"
+    r"|invalid literal for int|IPv4 or IPv6|netloc .*invalid|translate host name \"[^\"]*@|parse .*\bURL\b",
+    re.IGNORECASE,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_EXAMPLE = "user:password@"  # how our own hints write it
+_REASON = '"why nobody wants it back"'  # what is proposed for a column, whatever its name
+
+
+def redact(value: Data, unread: Iterable[str] = ()) -> Data:
+    """Return a text, or data with texts in it, without the passwords.
+
+    Args:
+        value: A text; of a list, a tuple or a mapping the values.
+        unread: Texts that somebody gave and nobody could read: none of them is shown whole where it may hold a secret.
+    """
+    redacted: Any = value
+    if isinstance(value, str):
+        redacted = _text(_without(value, unread))
+    elif isinstance(value, Mapping):
+        redacted = {key: redact(one, unread) for key, one in value.items()}
+    elif isinstance(value, list):
+        redacted = [redact(one, unread) for one in value]
+    elif isinstance(value, tuple):
+        redacted = tuple(redact(one, unread) for one in value)
+    return cast(Data, redacted)
+
+
+def is_secret(word: str) -> bool:
+    """Return whether a parameter of that name holds a secret."""
+    return _WORD.fullmatch(word) is not None
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether a text is an address or the like, by signs that no revision and hardly a file has."""
+    return bool(re.search(r"[@%?&=\\'\"]|//|\w+:\S*:|[\s:]\S*[\n\t]|:.*\s", text)) or _WORD.search(text) is not None
+
+
+def shown(given: object) -> str:
+    """Return what somebody gave as a name or a file, for a message that quotes it; an address becomes `…`."""
+    text = str(given)
+    return "…" if may_hold_secret(text) else text
+
+
+def without_quotes(message: str) -> str:
+    """Return a server's message without what it quotes: of a statement with a password, it may quote that."""
+    return re.sub(r"\"(?:[^\"]|\"\")*\"?", f'"{HIDDEN}"', message)
+
+
+def guard_process() -> None:
+    """Put `redact` in front of what this process logs, and of the traceback that it may end with."""
+    import logging
+
+    for handler in logging.getLogger().handlers:
+        if _redact_record not in handler.filters:
+            handler.addFilter(_redact_record)
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = print_traceback
+
+
+def print_traceback(
+    kind: type[BaseException], error: BaseException, trace: "TracebackType | None", unread: Iterable[str] = ()
+) -> None:
+    """Print a traceback without the passwords."""
+    from traceback import format_exception
+
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace)), unread))
+
+
+def _redact_record(record: "LogRecord") -> bool:
+    """Redact a record before it is written; every record passes."""
+    record.msg, record.args = redact(record.getMessage()), ()
+    if record.exc_info and record.exc_info[0] is not None:
+        from traceback import format_exception
+
+        record.exc_text = redact("".join(format_exception(*record.exc_info)).rstrip("\n"))
+    return True
+
+
+def _without(text: str, unread: Iterable[str]) -> str:
+    """Return a text without what was given and looks like an address, whole or as the path that it was taken for."""
+    for given in unread:
+        if may_hold_secret(given) and not _PLAIN.fullmatch(given):
+            option, _, value = given.partition("=")
+            pieces = {given, value} if option.startswith("-") else {given}
+            pieces |= {str(path) for one in tuple(pieces) for path in (PurePath(one), *PurePath(one).parents)}
+            for piece in sorted((one for one in pieces if may_hold_secret(one)), key=len, reverse=True):
+                for written in (piece, repr(piece)[1:-1], _CONTROL.sub(lambda it: f"\\x{ord(it[0]):02x}", piece)):
+                    text = text.replace(written, "…")
+    return text
+
+
+def _text(text: str) -> str:
+    if _COMPLAINT.search(text):
+        text = _without_complaint(text)
+    return _words(_addresses(text)) if _QUICK.search(text) else text
+
+
+def _without_complaint(text: str) -> str:
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if _COMPLAINT.search(line):
+            # from the first quote to the last; one that does not end on its line has a line break in it
+            lines[number] = re.sub(r"(['\"]).*['\"]", rf"\1{HIDDEN}\1", line)
+            if re.sub(r"\w'\w", "", line).count('"') % 2 or re.sub(r"\w'\w", "", line).count("'") % 2:
+                return "\n".join((*lines[:number], re.sub(r"(['\"]).*", rf"\1{HIDDEN}\1", line)))
+    return "\n".join(lines)
+
+
+def _addresses(text: str) -> str:
+    """Hide what stands between a name and the last @ of an address."""
+    parts, at = [], 0
+    for scheme in _SCHEME.finditer(text):
+        if scheme.start() < at:
+            continue
+        postgres = _POSTGRES.fullmatch(scheme[0]) is not None
+        run = (_POSTGRES_RUN if postgres else _RUN).match(text, scheme.end())
+        end = scheme.end() + (run[0] if run else "").rfind("@") + 1
+        if postgres and run:
+            end = _end_of_login(text, end, run)
+        parts += [text[at : scheme.end()], _login(text[scheme.end() : end])]
+        at = end
+    text = "".join((*parts, text[at:]))
+    return _LOGIN.sub(lambda found: _login(found[0]), text)
+
+
+def _end_of_login(text: str, end: int, run: re.Match[str]) -> int:
+    """Return where a login ends that may have blanks in it: behind the last @ that is of no mail address."""
+    if end == run.start() and _HOSTS.match(text, end) is None:
+        found = _UP_TO_LAST_AT.match(text, end)
+        return found.end() if found else run.end()
+    if end > run.start() or ":" in run[0]:
+        behind = _ANOTHER.split(text[run.end() : run.end() + _NEAR], maxsplit=1)[0]
+        for token in re.finditer(r"\S*@(?=[\w\[/.])\S*", behind):
+            if not _MAIL.fullmatch(token[0]):
+                end = run.end() + token.start() + token[0].rfind("@") + 1
+    return end
+
+
+def _login(text: str) -> str:
+    """Return the part of an address up to its last @ with the name alone."""
+    if text == _EXAMPLE:
+        return text
+    name, colon, rest = re.split(r"(:|%3A|$)", text, maxsplit=1, flags=re.IGNORECASE)
+    return f"{name}:{HIDDEN}{'@' if text.endswith('@') else ''}" if colon and rest != "@" else text
+
+
+def _words(text: str) -> str:
+    """Hide what follows a word for a secret."""
+    # Whose literal it is, and so what ends it, is not known: all is hidden that one of the readings says.
+    readings = [(escapes, doubled) for escapes in (False, True) for doubled in (False, True)]
+    spans = sorted(
+        span
+        for escapes, doubled in readings
+        if (not escapes or "\\" in text) and (not doubled or "''" in text)
+        for span in _spans(text, escapes=escapes, doubled=doubled)
+    )
+    parts, at = [], 0
+    for begin, end, shown_instead in spans:
+        if begin >= at:
+            parts += [text[at:begin], shown_instead]
+        at = max(at, end)
+    return "".join((*parts, text[at:]))
+
+
+def _spans(text: str, *, escapes: bool, doubled: bool) -> list[tuple[int, int, str]]:
+    """Return where secrets begin and end, and what is shown in their place."""
+    spans: list[tuple[int, int, str]] = []
+    for word in _WORD.finditer(text):
+        if spans and word.start() < spans[-1][1]:
+            continue
+        sign = _sign(text, word)
+        begin = sign.end() if sign else _end(_BEHIND.match(text, word.end()))
+        if _BUILT.match(text, begin) or (sign is None and _FORMATTED.match(text, begin)):
+            return [*spans, (begin, len(text), HIDDEN)]
+        role = sign is None and _ROLE.search(text[: word.start()]) is not None
+        inside = text.count("'", 0, begin) % 2 == 1
+        empty = not (doubled and inside) and _EMPTY.match(text, begin) is not None
+        literals = (_INNER_LITERAL if inside else _DOUBLED_LITERAL) if doubled else _PLAIN_LITERAL
+        literal = None if empty else literals[escapes]
+        value = _value(text, begin, literal, assigned=sign is not None, role=role)
+        if value is not None:
+            in_json = value[0] == HIDDEN and sign is not None and re.fullmatch(r'"\s*:\s*', sign[0])
+            spans.append((begin, value[1], f'"{HIDDEN}"' if in_json else value[0]))
+    return spans
+
+
+def _sign(text: str, word: re.Match[str]) -> re.Match[str] | None:
+    """Return what says that the value of a word follows."""
+    sign = _EQUALS.match(text, word.end()) or _COLON.match(text, word.end())
+    if sign is None and _LINE.search(text[: word.start()][-80:]):
+        sign = _COLON_OF_YAML.match(text, word.end())
+    return sign
+
+
+def _value(
+    text: str, begin: int, literal: re.Pattern[str] | None, *, assigned: bool, role: bool
+) -> tuple[str, int] | None:
+    """Return what is shown in place of a secret that begins there, and where it ends; None where none does."""
+    if literal is None or _HIDDEN_BEFORE.match(text, begin) or text.startswith(_REASON, begin):
+        return None
+    quoted = literal.match(text, begin)
+    if quoted:
+        quote = quoted["doubled"] or quoted["escaped"] or quoted["single"] or quoted["double"] or "'"
+        return f"{quote}{HIDDEN}{quote}", quoted.end()
+    if assigned and not _NOT_SECRET.match(text, begin):
+        bare = _BARE.match(text, begin)
+        if bare and bare[0].rstrip(_CLOSING):
+            return HIDDEN, bare.end() - len(bare[0]) + len(bare[0].rstrip(_CLOSING))
+    unquoted = _UNQUOTED.match(text, begin) if role else None
+    return (HIDDEN, unquoted.end()) if unquoted else None
+
+
+def _end(found: re.Match[str] | None) -> int:
+    return found.end() if found else 0

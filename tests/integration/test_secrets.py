@@ -1,0 +1,167 @@
+"""No password leaves: commands get addresses with a marker as password, and all that comes out is searched."""
+
+import contextlib
+import io
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.config import CommandLine, Config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapter.inbound.cli import backend, migrate
+from adapter.outbound.database import settings as database_settings
+from tests.secret_urls import leaked, urls
+from tests.support import PROJECT_ROOT
+
+INI = str(PROJECT_ROOT / "alembic.ini")
+# Each with the place of the address; without one it is the environment's. The last are those of a hand that slipped.
+COMMANDS = (
+    "alembic upgrade head",
+    "alembic current",
+    "alembic check",
+    "alembic -x url={} upgrade head",
+    "alembic -x {} current",
+    "alembic -x lock_timeout={} current",
+    "alembic -x lock_retries={} current",
+    "migrate status",
+    "migrate status --format json",
+    "migrate status --url {}",
+    "migrate up",
+    "migrate stats",
+    "migrate stats --target-url {} --format json",
+    "migrate analyze --target-url {}",
+    "migrate analyze --target-url {} --format json",
+    "migrate analyze --sandbox-url {} --format sarif",
+    "migrate verify --target-url {}",
+    "migrate verify --sandbox-url {} --format junit",
+    "backend product list",
+    "backend search word",
+    "backend order show 1",
+    "migrate analyze {}",
+    "migrate verify {}",
+    "migrate analyze -c {}",
+    "migrate analyze --pg {}",
+    "migrate analyze --format {}",
+    "migrate analyze --stats {}",
+    "migrate analyze --observed {}",
+    "migrate analyze --python {}",
+    "migrate analyze --rows-from {}",
+    "migrate status {}",
+    "migrate {}",
+    "migrate db start --pg {}",
+    "migrate db {}",
+    "migrate record -o statements.json -- {}",
+    "migrate record -o {}/statements.json -- true",
+    "migrate catalogue --check --output {}",
+    "backend {}",
+    "backend ingest {}",
+    "backend product add cup --price {}",
+    "backend order place --user ana --item {}",
+    "backend user register {} ana",
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Stand in a folder of its own, with servers of its own; logging stays what it was."""
+    folder = tmp_path_factory.mktemp("secrets")
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("EMBEDDER", "hashing")
+        patch.setattr(database_settings, "_env_file", dict)
+        yield folder
+    root.handlers[:], sys.excepthook = before[0], before[2]
+    root.setLevel(before[1])
+
+
+def said_by(command: str, url: str) -> str:
+    """Run a command in this process as its program does, and return all that it printed."""
+    program, *arguments = (url if word == "{}" else word.replace("{}", url) for word in command.split())
+    run: Callable[[list[str]], None] = {"alembic": _alembic, "migrate": _migrate, "backend": _backend}[program]
+    printed = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
+        if "{}" not in command:
+            patch.setenv("DATABASE_URL", url)
+        patch.setattr(sys, "argv", [program, *arguments])
+        try:
+            run(arguments)
+        except SystemExit:
+            pass
+        except BaseException as error:  # noqa: BLE001 - as the interpreter ends a program
+            sys.excepthook(type(error), error, error.__traceback__)
+    return printed.getvalue()
+
+
+def _alembic(arguments: list[str]) -> None:
+    line = CommandLine(prog="alembic")
+    options = line.parser.parse_args(["-c", INI, *arguments])
+    line.run_cmd(
+        Config(options.config[0] if isinstance(options.config, list) else INI, cmd_opts=options, stdout=sys.stdout),
+        options,
+    )
+
+
+def _migrate(_: list[str]) -> None:
+    migrate.main()
+
+
+def _backend(_: list[str]) -> None:
+    backend.main()
+
+
+def written_below(folder: Path) -> str:
+    """Return the names and contents of all files of a folder."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return "\n".join(f"{path}\n{path.read_text(errors='replace')}" for path in found)
+
+
+def search(place: Path, command: str, url: str) -> None:
+    """Run a command with an address, and fail where a piece of the password came out or was written."""
+    said = said_by(command, url)
+    assert not leaked(said), f"{command!r} with {url!r} printed: {leaked(said)!r}"
+    assert not leaked(written_below(place)), f"{command!r} with {url!r} wrote: {leaked(written_below(place))!r}"
+
+
+_few = settings(
+    max_examples=250, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+_many = settings(_few, max_examples=6000)
+
+
+@given(command=st.sampled_from(COMMANDS), url=urls())
+@_few
+def test_no_command_shows_a_password(place: Path, command: str, url: str) -> None:
+    """What a command prints and writes has no piece of a password, whatever the address looks like."""
+    search(place, command, url)
+
+
+@pytest.mark.long
+@given(command=st.sampled_from(COMMANDS), url=urls())
+@_many
+def test_no_command_shows_a_password_in_thousands_of_tries(place: Path, command: str, url: str) -> None:
+    """The same, some 140 times for each command."""
+    search(place, command, url)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_known(place: Path, command: str) -> None:
+    """Each command takes the address where it is put: it complains of that, not of a word that it does not know."""
+    said = " ".join(said_by(command, "postgresql://ana:secret@127.0.0.1:1/shop").split())
+
+    assert said.strip(), place
+    assert "secret" not in said
+    assert "Traceback" not in said
+    if command.split()[1:] not in ([["{}"]], ["db", "{}"]):
+        assert (
+            "No such" not in said or "No such file" in said or command.endswith(("migrate {}", "backend {}", "db {}"))
+        )
