@@ -20,6 +20,7 @@ import psycopg
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
+from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
 from adapter.outbound.database.migration.tracer import (
@@ -249,6 +250,7 @@ class RevisionDatabases:
             found.close()
         # what a revision changes would invalidate statements that the driver prepares
         connection = psycopg.connect(database.url, autocommit=True, prepare_threshold=None)
+        restrict(connection)
         self._sessions[database.url] = connection
         return connection
 
@@ -561,6 +563,7 @@ def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
 def read_snapshot(url: str) -> SchemaSnapshot:
     """Read the catalog of a database."""
     with psycopg.connect(url, autocommit=True) as connection:
+        restrict(connection)
         return snapshot(connection)
 
 
