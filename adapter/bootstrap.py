@@ -348,14 +348,16 @@ def _revision_databases(
         raise DatabaseConfigurationError(f"there is no Python {python}", "name the project's own with --python")
     # First of all: the agent imports the project's libraries while we import ours and the server starts.
     with AgentProcess(python) as process:
+        from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
+        from adapter.outbound.database.migration.guest_sandbox import GuestSandbox
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox, cache_directory
+        from adapter.outbound.database.migration.sandbox import cache_directory
         from adapter.outbound.database.migration.tracer import Agent
 
         project = _project(request)
         folder = cache_directory() / f"lane-{lane}" if lane else None
         url = request.sandbox_url
-        sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder)
+        sandbox = GuestSandbox(url) if url else EmbeddedSandbox(request.major, folder)
         with (
             sandbox,
             Agent(process) as agent,
@@ -715,7 +717,7 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
     from adapter.outbound.database import embedded
     from adapter.outbound.database.migration.catalogue.measure import measure, rows
     from adapter.outbound.database.migration.catalogue.operations import OPERATIONS
-    from adapter.outbound.database.migration.sandbox import EmbeddedSandbox
+    from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 
     majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
     measured = {}

@@ -53,6 +53,9 @@ _LOG_BYTES = 10 * 2**20  # a longer log begins anew at the next start
 _MARK = "created-by-hexalembic"
 _PROBE = "hexalembic-probe"
 _TOO_MANY = "53300"  # SQLSTATE: too many connections
+_NOT_YET = "57P03"  # it starts, or stops
+# What a throw-away server begins with again at each start, whatever was written there.
+_CONFIGURATION = {"postgresql.auto.conf": "", "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
 _DUPLICATES = {"42P04", "23505"}  # somebody else created the database in the same moment
 
 
@@ -103,6 +106,10 @@ class ServerStatus:
     processes: int | None
     keep: bool
     size: int
+
+
+class UnusableServerError(DatabaseError):
+    """The server does not start, or does not let its own superuser in."""
 
 
 class _RefusedError(OSError):
@@ -191,6 +198,7 @@ def start(
     *,
     settings: Mapping[str, str] | None = None,
     keep: bool = False,
+    throw_away: bool = False,
 ) -> EmbeddedServer:
     """Use the server for the rest of this process's life, and start it unless it runs.
 
@@ -201,8 +209,10 @@ def start(
         root: Holds the data directories; default `HEXALEMBIC_POSTGRES_DIR`, else `.postgres` of the project.
         settings: Server settings, such as `{"fsync": "off"}`. A server that runs already keeps its own.
         keep: Let it run without users, until `stop`.
+        throw_away: Undo at the start what was done to its configuration files since it was made, by ALTER SYSTEM too.
 
     Raises:
+        UnusableServerError: It cannot start, or refuses its own superuser.
         DatabaseConfigurationError: The version, the directory or the installation cannot work; nothing was changed.
         DatabaseError: It did not start in time; the message quotes its log.
     """
@@ -215,7 +225,7 @@ def start(
         try:
             if keep:
                 place.file("keep").touch()
-            _serve(place, settings or {}, deadline)
+            _serve(place, settings or {}, deadline, throw_away=throw_away)
             _used.add(place)
         except BaseException:
             if fresh:
@@ -337,7 +347,8 @@ def _explained(place: _Place) -> Iterator[None]:
     try:
         yield
     except _RefusedError as error:
-        raise DatabaseError(f"Postgres refused: {error}", f"see {place.file('log')}") from error
+        kind = DatabaseError if error.sqlstate == _TOO_MANY else UnusableServerError
+        raise kind(f"Postgres refused: {error}", f"see {place.file('log')}") from error
     except OSError as error:
         raise DatabaseConfigurationError(
             f"cannot use {error.filename or place.root}: {error.strerror or error}",
@@ -537,10 +548,18 @@ def _answers(place: _Place) -> bool:
             return False
         _query(place, "select 1")
     except _RefusedError as error:
-        return error.sqlstate == _TOO_MANY  # it is there
+        return error.sqlstate != _NOT_YET  # it is there
     except OSError:
         return False
     return True
+
+
+def _is_idle(place: _Place) -> bool:
+    """Tell whether no client is connected, as far as can be known of a server that lets nobody in."""
+    try:
+        return _clients(place) == 0
+    except _RefusedError as error:
+        return error.sqlstate not in {_TOO_MANY, _NOT_YET}
 
 
 def _clients(place: _Place) -> int:
@@ -590,20 +609,21 @@ def _postmaster(place: _Place) -> int | None:
 # --- starting ---
 
 
-def _serve(place: _Place, settings: Mapping[str, str], deadline: float) -> None:
+def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, throw_away: bool) -> None:
     """See that there is a supervisor, and wait until the server answers."""
     silent = 0
     while True:
         lock = _lock(place.file("supervisor"), fcntl.LOCK_EX)
         if lock is not None:
             try:
+                _undo_configuration(place, wanted=throw_away)
                 said = _start_supervisor(place, settings, lock, deadline)
             finally:
                 os.close(lock)
             if said != "ready":
                 silent += 1
                 if said or silent > 2:  # noqa: PLR2004 - somebody may have killed it: try again, but not for ever
-                    raise DatabaseError(
+                    raise UnusableServerError(
                         f"Postgres {place.major} did not start: {said or _tail(place)}", f"see {place.file('log')}"
                     )
         if _answers(place):
@@ -621,6 +641,21 @@ def _serve(place: _Place, settings: Mapping[str, str], deadline: float) -> None:
                 f"see {place.file('log')}",
             )
         time.sleep(0.02)
+
+
+def _undo_configuration(place: _Place, *, wanted: bool) -> None:
+    """Write the configuration files anew where the server is to be thrown away; a link put there is not followed."""
+    if not wanted or _postmaster(place) is not None or not _is_created(place):
+        return
+    for name, text in _CONFIGURATION.items():
+        path = place.data / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        identity = _identity(place)
+        if identity is not None:
+            os.fchown(descriptor, identity[0], identity[1])
+        os.write(descriptor, text.encode())
+        os.close(descriptor)
 
 
 def _start_supervisor(place: _Place, settings: Mapping[str, str], lock: int, deadline: float) -> str:
@@ -806,7 +841,7 @@ def _watch(place: _Place, pid: int, linger: float) -> None:
         lease = None
         try:
             lease = _lock(place.file("lease"), fcntl.LOCK_EX)
-            if lease is None or place.file("keep").exists() or _clients(place):
+            if lease is None or place.file("keep").exists() or not _is_idle(place):
                 idle_since = None
                 continue
             idle_since = max(idle_since or time.time(), place.file("lease").stat().st_mtime)
