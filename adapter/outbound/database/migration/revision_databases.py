@@ -126,7 +126,6 @@ class RevisionDatabases:
         sandbox: Sandbox,
         agent: Agent,
         *,
-        guard: bool = False,
         stop: threading.Event | None = None,
     ) -> None:
         """Remember.
@@ -135,13 +134,11 @@ class RevisionDatabases:
             project: Whose revisions.
             sandbox: Where they run.
             agent: Runs them, in the project's own Python.
-            guard: Refuse revisions what reaches beyond their database, such as roles.
             stop: No job is begun when this is set.
         """
         self.project = project
         self.sandbox = sandbox
         self.agent = agent
-        self._guard = guard
         self._stop = stop
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
@@ -345,7 +342,6 @@ class RevisionDatabases:
             environment=self.project.environment,
             x_arguments=self.project.x_arguments,
             statement_timeout_ms=seconds * 1000,
-            guard=self._guard,
             **{"trace": False, **options},
         )
         self.sandbox.show(database)

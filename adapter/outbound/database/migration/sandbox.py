@@ -290,21 +290,21 @@ class ServerSandbox(Sandbox):
         drop: LiteralString = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
         try:
             self._run(drop, sql.Identifier(name))
-        except psycopg.errors.ObjectInUse:
+        except (psycopg.errors.ObjectInUse, psycopg.errors.WrongObjectType):  # the latter of what was made a template
             self._release(name)
             self._change(drop, sql.Identifier(name))
         except psycopg.Error as error:
             raise _refused(error) from error
 
     def _release(self, name: str) -> None:
-        """End what keeps a database from being dropped besides sessions: subscriptions and prepared transactions."""
+        """End what keeps a database from being dropped, besides sessions."""
         with suppress(psycopg.Error):  # what remains is said by the server when the database is dropped
+            self._run("ALTER DATABASE {} IS_TEMPLATE false ALLOW_CONNECTIONS true", sql.Identifier(name))
             if self._connection.execute("SHOW is_superuser").fetchone() == ("on",):
                 query = "DELETE FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)"
                 self._connection.execute(query, (name,))
             prepared = "SELECT gid FROM pg_prepared_xacts WHERE database = %s"
             for (transaction,) in self._connection.execute(prepared, (name,)).fetchall():
-                self._run("ALTER DATABASE {} ALLOW_CONNECTIONS true", sql.Identifier(name))
                 with psycopg.connect(self.url.with_database(name).libpq, autocommit=True) as there:
                     there.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
 
