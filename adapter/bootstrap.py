@@ -295,7 +295,8 @@ class ProjectRequest:
         config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, else this project's.
         name: Section of that file.
         major: Major version of the embedded sandbox; None for the default.
-        sandbox_url: A server for the sandbox in place of the embedded one.
+        sandbox_url: A server for the sandbox in place of the embedded one; its role may reach nothing else there.
+        any_role: That server is thrown away as a whole, so that any role will do.
         rows: Rows that each table is filled with.
         statement_timeout: Seconds that one statement may take.
         python: The project's interpreter; None for this one.
@@ -315,6 +316,7 @@ class ProjectRequest:
     name: str = "alembic"
     major: int | None = None
     sandbox_url: str | None = None
+    any_role: bool = False
     rows: int = 2000
     statement_timeout: int = 60
     python: "Path | None" = None
@@ -401,17 +403,22 @@ def _revision_databases(
         relay or nullcontext(),
         AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
     ):
+        from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
+        from adapter.outbound.database.migration.guest_sandbox import GuestSandbox
         from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-        from adapter.outbound.database.migration.sandbox import EmbeddedSandbox, ServerSandbox
+        from adapter.outbound.database.migration.sandbox import ServerSandbox
         from adapter.outbound.database.migration.tracer import Agent
 
         project = _project(request)
-        url = request.sandbox_url
-        sandbox = ServerSandbox(url) if url else EmbeddedSandbox(request.major, folder, walled=request.isolated)
+        sandbox: ServerSandbox
+        if request.sandbox_url is None:
+            sandbox = EmbeddedSandbox(request.major, folder, walled=request.isolated)
+        else:
+            sandbox = (ServerSandbox if request.any_role else GuestSandbox)(request.sandbox_url)
         with (
             sandbox,
             Agent(process, relay=relay) as agent,
-            closing(RevisionDatabases(project, sandbox, agent, guard=url is not None, stop=stop)) as databases,
+            closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
         ):
             yield databases
 
@@ -771,7 +778,7 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
     from adapter.outbound.database import embedded
     from adapter.outbound.database.migration.catalogue.measure import measure, rows
     from adapter.outbound.database.migration.catalogue.operations import OPERATIONS
-    from adapter.outbound.database.migration.sandbox import EmbeddedSandbox
+    from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 
     majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
     measured = {}

@@ -49,6 +49,7 @@ from adapter.outbound.database.migration import (
     sandbox,
     tracer,
 )
+from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 from adapter.outbound.database.migration.filler import fill
 from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
 from adapter.outbound.database.migration.tracer import Agent
@@ -214,7 +215,7 @@ def _parts() -> Iterator[tuple[Any, str, str]]:
     for name in ("_create", "_disconnect", "save_template"):
         yield sandbox.ServerSandbox, name, "copies of databases"
     yield sandbox.ServerSandbox, "_drop", "drops of databases"
-    yield sandbox.EmbeddedSandbox, "__init__", "start of the server"
+    yield EmbeddedSandbox, "__init__", "start of the server"
     yield tracer.Agent, "run", "agent: {1.command}, traced: {1.trace}"
     for name in ("__init__", "try_on", "try_again"):
         yield application_statements.ApplicationStatements, name, "statements of the application"

@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -106,6 +106,39 @@ def server_external() -> Server:
     )
 
 
+def _sandbox_url(server: Server) -> str:
+    """Make a role that reaches the sandbox's databases only, as `--sandbox-url` wants it, and a base with pgvector."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE hexalembic_sandbox LOGIN CREATEDB")
+        for name in ("hexalembic_sandbox", "hexalembic_sandbox_base"):
+            connection.execute(f"CREATE DATABASE {name} OWNER hexalembic_sandbox".encode())
+        connection.execute("REVOKE CONNECT ON DATABASE postgres, template1, hexalembic FROM PUBLIC")
+    with psycopg.connect(server.url("hexalembic_sandbox_base"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    return replace(server, user="hexalembic_sandbox").url("hexalembic_sandbox")
+
+
+@pytest.fixture(scope="session")
+def sandbox_url_18() -> Iterator[str]:
+    """Address of a sandbox on Postgres 18, on a server of its own: on others, each new database is open to all."""
+    for server in _embedded_server(18):
+        yield _sandbox_url(server)
+
+
+@pytest.fixture(scope="session")
+def sandbox_url_16() -> Iterator[str]:
+    """The same on Postgres 16."""
+    for server in _embedded_server(16):
+        yield _sandbox_url(server)
+
+
+@pytest.fixture(scope="session")
+def sandbox_url_external() -> str:
+    """The address that `DATABASE_URL` names; tests of `--sandbox-url` need a role that reaches nothing else there."""
+    assert EXTERNAL_URL is not None
+    return EXTERNAL_URL
+
+
 def migrate_template(**connection: Any) -> None:
     """Bring the template database to head."""
     server = Server("", connection["host"], connection["port"], connection["user"], connection["password"])
@@ -125,6 +158,13 @@ def server(request: pytest.FixtureRequest) -> Server:
     """A server: each test that uses it runs once on each major."""
     running: Server = request.getfixturevalue(f"server_{request.param}")
     return running
+
+
+@pytest.fixture
+def sandbox_url(server: Server, request: pytest.FixtureRequest) -> str:
+    """What `--sandbox-url` takes, on the server's major."""
+    url: str = request.getfixturevalue(f"sandbox_url_{server.name}")
+    return url
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ class Failure(Enum):
     ENUM_VALUE = auto()
     EXTENSION = auto()
     DIMENSIONS = auto()
+    SANDBOX = auto()
     OTHER = auto()
 
 
@@ -372,6 +373,8 @@ def _failure(statement: StatementTrace) -> Failure:
         return Failure.EXTENSION
     if re.search(r"cannot have more than \d+ dimensions|column does not have dimensions", message):
         return Failure.DIMENSIONS
+    if state in _UNREACHABLE or (state in _REFUSED and re.match(_REFUSED[state], message)):
+        return Failure.SANDBOX
     return Failure.ROWS if state[:2] in {"22", "23"} and state != _PARAMETER else Failure.OTHER
 
 
@@ -379,6 +382,14 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
+# What a server says that was to connect to another; what drivers say of a lost connection has other codes.
+_UNREACHABLE = frozenset({"08001", "08006"})
+# What the sandbox refuses, and others may allow: its settings, its role's attributes, foreign tables.
+_REFUSED = {
+    "0A000": "ALTER SYSTEM is not allowed",
+    "42501": "permission denied to |must be superuser",
+    "55000": "access to non-system foreign table is restricted",
+}
 _PARAMETER = "22023"  # an option that nothing takes, whatever the rows
 _WIDTH = 70
 _SHOWN = 2  # tables that a sentence names when there are many

@@ -197,6 +197,18 @@ class RevisionTrace:
         return dict(sorted(found.items()))
 
     @property
+    def foreign_tables(self) -> list[str]:
+        """Foreign tables, before or after: the sandbox neither fills nor reads them."""
+        return sorted(
+            {
+                name
+                for snapshot in (self.before, self.after)
+                for (kind, name), attributes in (snapshot.objects.items() if snapshot else ())
+                if kind == "table" and attributes.get("kind") == "foreign table"
+            }
+        )
+
+    @property
     def rewritten(self) -> list[str]:
         """Tables that existed before and that the upgrade rewrote."""
         return sorted({name for statement in self.upgrade for name in statement.rewritten if name in self.tables})

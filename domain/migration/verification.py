@@ -175,6 +175,10 @@ def certify(
 def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
     trace = proof.analysis.trace
     if trace.after is None:
+        unjudged = [one for one in proof.analysis.diagnostics if one.code == "not-in-sandbox"]
+        if unjudged:
+            yield from (_error(one.code, one.message, one.help) for one in unjudged)
+            return
         failed = next((statement.error for statement in trace.upgrade if statement.error), trace.error)
         yield _error(
             "upgrade-fails", f"The upgrade fails: {failed}", "Mend it; migrate analyze -v shows the statement."

@@ -20,12 +20,12 @@ op.execute("CREATE TABLE pets (id bigint PRIMARY KEY, owner_id bigint)")
 DROP_BASE = 'op.execute("DROP TABLE pets")\nop.execute("DROP TABLE people")'
 
 
-def analyze(server: Server, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+def analyze(sandbox_url: str, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command on a sandbox of the tests' server."""
     return subprocess.run(
         [
             *(sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze"),
-            *("--sandbox-url", server.url(), "--rows", "1200"),
+            *("--sandbox-url", sandbox_url, "--rows", "1200"),
             *arguments,
         ],
         cwd=PROJECT_ROOT,
@@ -69,9 +69,9 @@ def mixed(history: History) -> History:
     return history
 
 
-def test_verdicts_and_measures(server: Server, mixed: History) -> None:
+def test_verdicts_and_measures(sandbox_url: str, mixed: History) -> None:
     """Index build and rewrite under blocking locks are unsafe, their online forms are safe, as Postgres reported."""
-    found = as_json(analyze(server, "base:heads", "-c", str(mixed.ini()), "--format", "json"))
+    found = as_json(analyze(sandbox_url, "base:heads", "-c", str(mixed.ini()), "--format", "json"))
 
     assert {revision: one["verdict"] for revision, one in found.items()} == {
         "r1": "safe",
@@ -93,48 +93,48 @@ def test_verdicts_and_measures(server: Server, mixed: History) -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_exit_codes_and_formats(server: Server, mixed: History) -> None:
+def test_exit_codes_and_formats(sandbox_url: str, mixed: History) -> None:
     """An unsafe revision exits with 1 unless told otherwise, and every format names it."""
     ini = str(mixed.ini())
     for form in ("text", "markdown", "sarif", "github", "json"):
-        result = analyze(server, "r2", "-c", ini, "--format", form)
+        result = analyze(sandbox_url, "r2", "-c", ini, "--format", form)
 
         assert result.returncode == 1, result.stderr
         assert "blocking-index-build" in result.stdout
         assert "public.people" in result.stdout
         assert "\x1b[" not in result.stdout
-    assert analyze(server, "r2", "-c", ini, "--fail-on", "never").returncode == 0
-    assert analyze(server, "r3", "-c", ini).returncode == 0
+    assert analyze(sandbox_url, "r2", "-c", ini, "--fail-on", "never").returncode == 0
+    assert analyze(sandbox_url, "r3", "-c", ini).returncode == 0
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_suppression(server: Server, mixed: History) -> None:
+def test_suppression(sandbox_url: str, mixed: History) -> None:
     """A suppression with a reason makes the revision safe and is shown; one that suppresses nothing is named."""
     for revision, text in (("r2", '{"blocking-index-build": "people is empty until May"}'), ("r5", '{"typo": "x"}')):
         path = mixed.folder / f"{revision}.py"
         path.write_text(path.read_text(encoding="utf-8") + f"\n\nsafety_assured = {text}\n", encoding="utf-8")
-    found = as_json(analyze(server, "r1:r5", "-c", str(mixed.ini()), "--format", "json"))
+    found = as_json(analyze(sandbox_url, "r1:r5", "-c", str(mixed.ini()), "--format", "json"))
 
     assert found["r2"]["verdict"] == "safe"
     assert "people is empty until May" in {one["suppressed"] for one in found["r2"]["diagnostics"]}
     assert "unused-suppression" in {one["code"] for one in found["r5"]["diagnostics"]}
 
 
-def test_failing_revision_does_not_end_the_analysis(server: Server, history: History) -> None:
+def test_failing_revision_does_not_end_the_analysis(sandbox_url: str, history: History) -> None:
     """A revision that fails on existing rows is unsafe, and the next ones are analyzed all the same."""
     history.add("r1", None, BASE, DROP_BASE)
     history.add(
         "r2", "r1", 'op.execute("ALTER TABLE people ADD COLUMN must text NOT NULL")', 'op.drop_column("people", "must")'
     )
     history.add("r3", "r2", 'op.execute("ALTER TABLE pets ADD COLUMN color text")', 'op.drop_column("pets", "color")')
-    found = as_json(analyze(server, "base:heads", "-c", str(history.ini()), "--format", "json"))
+    found = as_json(analyze(sandbox_url, "base:heads", "-c", str(history.ini()), "--format", "json"))
 
     assert found["r2"]["verdict"] == "unsafe"
     assert "contains null values" in found["r2"]["upgrade"]["statements"][0]["error"]
     assert found["r3"]["verdict"] == "safe"
 
 
-def test_batches_are_told_from_one_big_update(server: Server, history: History) -> None:
+def test_batches_are_told_from_one_big_update(sandbox_url: str, history: History) -> None:
     """Batches that commit by themselves are safe although one would be enough for the sandbox; one UPDATE is not."""
     history.add("r1", None, BASE, DROP_BASE)
     history.add("r2", "r1", 'op.execute("UPDATE people SET age = 1")', "pass")
@@ -151,18 +151,20 @@ def test_batches_are_told_from_one_big_update(server: Server, history: History) 
         "        last += 3000",
         "pass",
     )
-    found = as_json(analyze(server, "r1:r3", "-c", str(history.ini()), "--format", "json"))
+    found = as_json(analyze(sandbox_url, "r1:r3", "-c", str(history.ini()), "--format", "json"))
 
     assert "unbatched-write" in found["r2"]["reasons"]
     assert "unbatched-write" not in found["r3"]["reasons"]
 
 
-def test_nothing_reaches_the_projects_database(server: Server, mixed: History, empty_url: str) -> None:
+def test_nothing_reaches_the_projects_database(
+    server: Server, sandbox_url: str, mixed: History, empty_url: str
+) -> None:
     """The database that DATABASE_URL names is not touched, not even read."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("ALTER DATABASE hexalembic_empty WITH ALLOW_CONNECTIONS false")
         try:
-            result = analyze(server, "r5", "-c", str(mixed.ini()), url=empty_url)
+            result = analyze(sandbox_url, "r5", "-c", str(mixed.ini()), url=empty_url)
         finally:
             connection.execute("ALTER DATABASE hexalembic_empty WITH ALLOW_CONNECTIONS true")
 
@@ -171,9 +173,9 @@ def test_nothing_reaches_the_projects_database(server: Server, mixed: History, e
         assert connection.execute("SELECT to_regclass('people')").fetchone() == (None,)
 
 
-def test_no_database_is_left(server: Server, mixed: History) -> None:
+def test_no_database_is_left(server: Server, sandbox_url: str, mixed: History) -> None:
     """After the command the server has the templates that the next one starts from, and no other database of ours."""
-    analyze(server, "r5", "-c", str(mixed.ini()))
+    analyze(sandbox_url, "r5", "-c", str(mixed.ini()))
     with psycopg.connect(server.url()) as connection:
         names = connection.execute(
             "SELECT datname FROM pg_database WHERE datname LIKE 'hexalembic_sandbox_%'"
@@ -191,10 +193,10 @@ def test_no_database_is_left(server: Server, mixed: History) -> None:
         ("op.execute('SELECT no_such_function()')", "no_such_function"),
     ],
 )
-def test_revisions_that_misbehave(server: Server, history: History, body: str, said: str) -> None:
+def test_revisions_that_misbehave(sandbox_url: str, history: History, body: str, said: str) -> None:
     """A revision that exits, raises or fails is unsafe with what it said, and the command ends well."""
     history.add("r1", None, body, "pass")
-    result = analyze(server, "r1", "-c", str(history.ini()), "--format", "json")
+    result = analyze(sandbox_url, "r1", "-c", str(history.ini()), "--format", "json")
 
     assert as_json(result)["r1"]["verdict"] == "unsafe"
     assert said in result.stdout
@@ -202,7 +204,7 @@ def test_revisions_that_misbehave(server: Server, history: History, body: str, s
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_bad_input(server: Server, mixed: History, tmp_path: Path) -> None:
+def test_bad_input(sandbox_url: str, mixed: History, tmp_path: Path) -> None:
     """An unknown revision, a range the wrong way round and a missing file are two lines and exit code 2."""
     ini = str(mixed.ini())
     for arguments, said in (
@@ -210,22 +212,22 @@ def test_bad_input(server: Server, mixed: History, tmp_path: Path) -> None:
         (("r3:r1", "-c", ini), "r3 comes after r1"),
         (("r1", "-c", str(tmp_path / "none.ini")), "there is no file"),
     ):
-        result = analyze(server, *arguments)
+        result = analyze(sandbox_url, *arguments)
 
         assert result.returncode == 2, result.stderr
         assert said in result.stderr
         assert "hint: " in result.stderr
     (mixed.folder / "r9.py").write_text("this is no Python", encoding="utf-8")
-    broken = analyze(server, "r1", "-c", ini)
+    broken = analyze(sandbox_url, "r1", "-c", ini)
     assert broken.returncode == 3
     assert "r9.py" in broken.stderr
     assert "Traceback" not in broken.stderr
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_own_history_is_safe(server: Server) -> None:
+def test_own_history_is_safe(sandbox_url: str) -> None:
     """Every revision of this project is safe by its own measure."""
-    found = as_json(analyze(server, "base:heads", "--format", "json"))
+    found = as_json(analyze(sandbox_url, "base:heads", "--format", "json"))
 
     assert {revision: one["reasons"] for revision, one in found.items() if one["verdict"] == "unsafe"} == {}
 
@@ -261,9 +263,9 @@ def test_two_sandboxes_say_what_one_says(mixed: History, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_jobs_on_one_server_are_refused(server: Server, mixed: History) -> None:
+def test_jobs_on_one_server_are_refused(sandbox_url: str, mixed: History) -> None:
     """Figures of the server's WAL would be those of all of them."""
-    result = analyze(server, "base:heads", "-c", str(mixed.ini()), "--jobs", "2")
+    result = analyze(sandbox_url, "base:heads", "-c", str(mixed.ini()), "--jobs", "2")
 
     assert (result.returncode, result.stdout) == (2, "")
     assert "--sandbox-url" in result.stderr
@@ -279,11 +281,11 @@ def test_jobs_on_one_server_are_refused(server: Server, mixed: History) -> None:
 )
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_the_project_is_named_before_the_command(
-    server: Server, history: History, arguments: list[str], code: int, said: str
+    sandbox_url: str, history: History, arguments: list[str], code: int, said: str
 ) -> None:
     """`-c` stands where `alembic` has it, and is refused by commands that know this project only."""
     history.add("r1", None, BASE, DROP_BASE)
-    given = (one.format(server=server.url()) for one in arguments)
+    given = (one.format(server=sandbox_url) for one in arguments)
     result = run("adapter.inbound.cli.migrate", "-c", str(history.plain_ini()), *given)
     assert result.returncode == code, result.stderr
     assert said in " ".join((result.stdout + result.stderr).replace("│", " ").split())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import SERVERS, Server
+from tests.conftest import SERVERS
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
@@ -32,9 +32,9 @@ def three(history: History) -> History:
     return history
 
 
-def analyze(server: Server, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def analyze(sandbox_url: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command on a sandbox of the tests' server."""
-    command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "--sandbox-url", server.url()]
+    command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "--sandbox-url", sandbox_url]
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=PROJECT_ROOT,
@@ -52,31 +52,31 @@ def analyzed(result: subprocess.CompletedProcess[str]) -> list[str]:
     return [revision["revision"] for revision in json.loads(result.stdout)["revisions"]]
 
 
-def test_files_and_ranges_select_revisions(server: Server, three: History) -> None:
+def test_files_and_ranges_select_revisions(sandbox_url: str, three: History) -> None:
     """Files and ranges are analyzed together, each revision once and in the order in which they run."""
     ini, folder = three.plain_ini(), three.folder
 
     given = (folder / "r3.py", "base:r1", folder / "__init__.py", os.path.relpath(folder / "r1.py", PROJECT_ROOT))
-    assert analyzed(analyze(server, *given, "-c", ini, "--format", "json")) == ["r1", "r3"]
+    assert analyzed(analyze(sandbox_url, *given, "-c", ini, "--format", "json")) == ["r1", "r3"]
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "sarif", "github"])
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_no_revision_among_the_files(server: Server, three: History, form: str) -> None:
+def test_no_revision_among_the_files(sandbox_url: str, three: History, form: str) -> None:
     """An `__init__.py` alone is nothing to analyze, in every format, and that is no failure."""
-    result = analyze(server, three.folder / "__init__.py", "-c", three.plain_ini(), "--format", form)
+    result = analyze(sandbox_url, three.folder / "__init__.py", "-c", three.plain_ini(), "--format", form)
 
     assert result.returncode == 0, result.stderr
     assert "r3" not in result.stdout
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_files_that_are_no_revisions(server: Server, three: History, tmp_path: Path) -> None:
+def test_files_that_are_no_revisions(sandbox_url: str, three: History, tmp_path: Path) -> None:
     """A file of another place, and one that is not there, are two lines and exit code 2."""
     (tmp_path / "other.py").touch()
     ini = three.plain_ini()
     for name in ("other.py", "gone.py"):
-        result = analyze(server, tmp_path / name, "-c", ini)
+        result = analyze(sandbox_url, tmp_path / name, "-c", ini)
 
         assert result.returncode == 2
         assert f"{name} is no revision of this project" in result.stderr
@@ -84,9 +84,9 @@ def test_files_that_are_no_revisions(server: Server, three: History, tmp_path: P
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-def test_no_such_python(server: Server, three: History) -> None:
+def test_no_such_python(sandbox_url: str, three: History) -> None:
     """An interpreter that is not there is named, with the option that names another."""
-    result = analyze(server, three.folder / "r2.py", "-c", three.plain_ini(), "--python", "/nowhere/python")
+    result = analyze(sandbox_url, three.folder / "r2.py", "-c", three.plain_ini(), "--python", "/nowhere/python")
 
     assert result.returncode == 2
     assert "there is no Python /nowhere/python" in result.stderr
@@ -158,7 +158,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
 
 
-def test_hook_runs(server: Server, repository: Path) -> None:
+def test_hook_runs(sandbox_url: str, repository: Path) -> None:
     """The hook's entry, given the staged files that its pattern lets through, fails on the unsafe revision only."""
     staged = git(repository, "diff", "--cached", "--name-only", "--diff-filter=ACM").split()
     files = [name for name in staged if re.search(hook()["files"], name)]
@@ -166,7 +166,7 @@ def test_hook_runs(server: Server, repository: Path) -> None:
 
     def run(*names: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*shlex.split(hook()["entry"]), "--sandbox-url", server.url(), *names],
+            [*shlex.split(hook()["entry"]), "--sandbox-url", sandbox_url, *names],
             cwd=repository,
             env=environment(),
             capture_output=True,

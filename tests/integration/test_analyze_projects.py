@@ -29,7 +29,9 @@ def analyze(server: Server, history: History) -> Analyze:
         wanted: str | None = "heads", target: bootstrap.TargetRequest | None = None, **request: Any
     ) -> AnalysisReport:
         config = request.pop("config", None) or history.folder.parent / "alembic.ini"
-        asked = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), **{"rows": 1200, **request})
+        asked = bootstrap.ProjectRequest(
+            config=config, sandbox_url=server.url(), any_role=True, **{"rows": 1200, **request}
+        )
         return bootstrap.analyze(asked, wanted, target or bootstrap.TargetRequest(), lambda *_: None)
 
     return run

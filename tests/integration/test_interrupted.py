@@ -31,11 +31,13 @@ def project(history: History) -> Path:
 
 @pytest.mark.parametrize("sandbox", ["of a server", "embedded"])
 @pytest.mark.parametrize("command", ["verify", "analyze"])
-def test_ctrl_c(project: Path, history: History, server: Server, tmp_path: Path, command: str, sandbox: str) -> None:
+def test_ctrl_c(
+    project: Path, history: History, server: Server, sandbox_url: str, tmp_path: Path, command: str, sandbox: str
+) -> None:
     """The process, its children, its databases and its temporary files are gone at once; what was proved is kept."""
     folder, temporary = tmp_path / "sandbox", tmp_path / "temporary"
     temporary.mkdir()
-    where = ["--pg", str(server.major)] if sandbox == "embedded" else ["--sandbox-url", server.url()]
+    where = ["--pg", str(server.major)] if sandbox == "embedded" else ["--sandbox-url", sandbox_url]
     certificates = project.parent / "certificates.json"
     if command == "verify":
         where += ["--certificates", str(certificates)]
@@ -51,7 +53,7 @@ def test_ctrl_c(project: Path, history: History, server: Server, tmp_path: Path,
         process_group=0,  # as a shell does
     )
     try:
-        url = server.url()
+        url = sandbox_url
         if sandbox == "embedded":
             _until(lambda: embedded.status(server.major, folder).running)
             url = embedded.status(server.major, folder).server.url("postgres")

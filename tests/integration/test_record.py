@@ -178,7 +178,7 @@ def test_verify_tries_recorded_statements(
     config.write_text(
         config.read_text(encoding="utf-8") + f"\n[hexalembic]\nstatements = {tmp_path / 's.json'}\n", encoding="utf-8"
     )
-    request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), rows=20)
+    request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
     asked = bootstrap.VerificationRequest("r2", "compat", tmp_path / "certificates.json")
     report = bootstrap.verify(request, asked, lambda *_: None)
     text = bootstrap.render_verification(report, "json", verbose=False, color=False)

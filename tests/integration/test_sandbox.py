@@ -16,12 +16,12 @@ import pytest
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration import memory
+from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 from adapter.outbound.database.migration.places import cache_directory
 from adapter.outbound.database.migration.sandbox import (
     KEPT_TEMPLATES,
     PREFIX,
     TEMPLATE_PREFIX,
-    EmbeddedSandbox,
     ServerSandbox,
     template_key,
 )
@@ -284,7 +284,7 @@ def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:
     killed = """
 import os, signal, sys, psycopg
 from pathlib import Path
-from adapter.outbound.database.migration.sandbox import EmbeddedSandbox
+from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 sandbox = EmbeddedSandbox(18, Path(sys.argv[1]))
 with psycopg.connect(sandbox.create(), autocommit=True) as connection:
     connection.execute("CREATE ROLE reader NOLOGIN; GRANT CREATE ON SCHEMA public TO reader")
@@ -345,9 +345,8 @@ def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory
 def test_what_a_killed_sandbox_left_in_memory(tmp_path: Path, in_memory: Path, gone: str) -> None:
     """After a kill, a restart of the machine, or the deletion of the server's data, the next one begins anew there."""
     code = "import os; from adapter.outbound.database.migration import memory; memory.ROOM = 0\n"
-    code += (
-        "memory._is_on = lambda *_: False\nfrom adapter.outbound.database.migration.sandbox import EmbeddedSandbox\n"
-    )
+    code += "memory._is_on = lambda *_: False\n"
+    code += "from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox\n"
     code += "from pathlib import Path\n"
     code += (
         f"sandbox = EmbeddedSandbox(18, Path({str(tmp_path / 'server')!r}))\nsandbox.create()\nos.kill(os.getpid(), 9)"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SERVERS, Server
+from tests.conftest import SERVERS
 from tests.real_projects.environments import environment
 from tests.support import PROJECT_ROOT, process_environment
 
@@ -126,15 +126,15 @@ def project(request: pytest.FixtureRequest) -> Project:
 
 
 @pytest.fixture
-def one_server(request: pytest.FixtureRequest) -> Server:
+def one_sandbox(request: pytest.FixtureRequest) -> str:
     """One server: the histories are long, and other tests compare the majors."""
-    running: Server = request.getfixturevalue(f"server_{SERVERS[0]}")
-    return running
+    url: str = request.getfixturevalue(f"sandbox_url_{SERVERS[0]}")
+    return url
 
 
-def test_history(project: Project, one_server: Server, tmp_path: Path) -> None:
+def test_history(project: Project, one_sandbox: str, tmp_path: Path) -> None:
     """Every revision runs in the sandbox, and those that are named are judged as a reader of their source would."""
-    result = _migrate(project, one_server, tmp_path, "analyze", "base:heads", "--fail-on", "never")
+    result = _migrate(project, one_sandbox, tmp_path, "analyze", "base:heads", "--fail-on", "never")
     assert result.returncode == 0, result.stderr[-3000:]
     revisions: dict[str, dict[str, Any]] = {each["revision"]: each for each in json.loads(result.stdout)["revisions"]}
     assert len(revisions) == project.revisions
@@ -146,10 +146,10 @@ def test_history(project: Project, one_server: Server, tmp_path: Path) -> None:
     assert {name for name, reason in project.unsafe.items() if reason not in verdicts[name][1]} == set()
 
 
-def test_downgrades_that_are_not_what_they_claim(one_server: Server, tmp_path: Path) -> None:
+def test_downgrades_that_are_not_what_they_claim(one_sandbox: str, tmp_path: Path) -> None:
     """Of two of mlflow's revisions one cannot be undone, and one leaves a narrower column and another check behind."""
     (project,) = (each for each in PROJECTS if each.name == "mlflow")
-    result = _migrate(project, one_server, tmp_path, "verify", "89d4b8295536:cfd24bdc0731", "--only", "round-trip")
+    result = _migrate(project, one_sandbox, tmp_path, "verify", "89d4b8295536:cfd24bdc0731", "--only", "round-trip")
     assert result.returncode == 1, result.stderr[-3000:]
     revisions = {each["revision"]: each for each in json.loads(result.stdout)["revisions"]}
     fails, silent = revisions["2b4d017a5e9b"], revisions["cfd24bdc0731"]
@@ -165,9 +165,9 @@ def test_downgrades_that_are_not_what_they_claim(one_server: Server, tmp_path: P
 
 
 def _migrate(
-    project: Project, server: Server, folder: Path, command: str, *arguments: str
+    project: Project, sandbox_url: str, folder: Path, command: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command on a project, in a sandbox of the tests' server."""
+    """Run a command on a project, on the tests' server."""
     python = environment(project.name)
     config = folder / "alembic.ini"
     config.write_text(INI.format(location=project.location, url=f"{project.scheme}:{NOWHERE}"), encoding="utf-8")
@@ -177,7 +177,7 @@ def _migrate(
     return subprocess.run(
         [
             *(sys.executable, "-m", "adapter.inbound.cli.migrate", command, *arguments),
-            *("--config", str(config), "--python", str(python), "--sandbox-url", server.url()),
+            *("--config", str(config), "--python", str(python), "--sandbox-url", sandbox_url),
             *("--rows", str(ROWS), "--format", "json", *project.options),
         ],
         cwd=PROJECT_ROOT,

@@ -11,7 +11,11 @@ Config: TypeAlias = Annotated[
 Name: TypeAlias = Annotated[str, typer.Option("--name", "-n", help="Section of that file.")]
 Major: TypeAlias = Annotated[int | None, typer.Option("--pg", metavar="16|18", help="Major version of the sandbox.")]
 SandboxURL: TypeAlias = Annotated[
-    str | None, typer.Option(help="A server for the sandbox; databases are created there and dropped again.")
+    str | None,
+    typer.Option(
+        help="A server for the sandbox; databases are created there and dropped again. "
+        "Its role may do nothing else there: another is refused, with the statements that make one."
+    ),
 ]
 Rows: TypeAlias = Annotated[int, typer.Option(help="Rows that each table is filled with.", min=0)]
 RowsFrom: TypeAlias = Annotated[

@@ -9,7 +9,8 @@ In the project's pytest configuration (`pyproject.toml`, `[tool.pytest.ini_optio
     hexalembic_postgres = "18"          # major version of the embedded server
     hexalembic_no_isolation = true      # where the system cannot keep revisions away from other databases
 
-The server is embedded, or the one whose URL the fixture `hexalembic_server` gives, for example pytest-postgresql's:
+The server is embedded, or the one whose URL the fixture `hexalembic_server` gives. Name one that is thrown away after
+the tests, for the migrations may do there whatever its role may, for example pytest-postgresql's:
 
     @pytest.fixture(scope="session")
     def hexalembic_server(postgresql_proc):
@@ -80,6 +81,7 @@ def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | No
         config=pytestconfig.rootpath / (pytestconfig.getini("hexalembic_config") or "alembic.ini"),
         major=int(major) if major else None,
         sandbox_url=hexalembic_server,
+        any_role=True,
         rows=int(pytestconfig.getini("hexalembic_rows") or 100),
         isolated=not pytestconfig.getini("hexalembic_no_isolation"),
     )

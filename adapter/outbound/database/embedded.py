@@ -59,6 +59,9 @@ _MARK = "created-by-hexalembic"
 _PROBE = "hexalembic-probe"
 _WALL = "hexalembic.wall"  # a setting of the server, which says that it was started behind the wall
 _TOO_MANY = "53300"  # SQLSTATE: too many connections
+_NOT_YET = "57P03"  # it starts, or stops
+# What a throw-away server begins with again at each start, whatever was written there.
+_CONFIGURATION = {"postgresql.auto.conf": "", "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
 _DUPLICATES = {"42P04", "23505"}  # somebody else created the database in the same moment
 
 
@@ -109,6 +112,10 @@ class ServerStatus:
     processes: int | None
     keep: bool
     size: int
+
+
+class UnusableServerError(DatabaseError):
+    """The server does not start, or does not let its own superuser in."""
 
 
 class _RefusedError(OSError):
@@ -207,6 +214,7 @@ def start(
     settings: Mapping[str, str] | None = None,
     keep: bool = False,
     walled: bool = False,
+    throw_away: bool = False,
 ) -> EmbeddedServer:
     """Use the server for the rest of this process's life, and start it unless it runs.
 
@@ -219,8 +227,10 @@ def start(
         keep: Let it run without users, until `stop`.
         walled: The kernel refuses the server, and all that it starts, every connection to somewhere else. One that
             runs without that is stopped first.
+        throw_away: Undo at the start what was done to its configuration files since it was made, by ALTER SYSTEM too.
 
     Raises:
+        UnusableServerError: It cannot start, or refuses its own superuser.
         DatabaseConfigurationError: The version, the directory or the installation cannot work; nothing was changed.
         DatabaseError: It did not start in time; the message quotes its log.
     """
@@ -236,7 +246,7 @@ def start(
         try:
             if keep:
                 os.close(_open_private(place.file("keep"), os.O_RDONLY))
-            _serve(place, settings or {}, deadline, walled=walled)
+            _serve(place, settings or {}, deadline, walled=walled, throw_away=throw_away)
             if walled:
                 _check_wall(place)
             _used.add(place)
@@ -360,7 +370,8 @@ def _explained(place: _Place) -> Iterator[None]:
     try:
         yield
     except _RefusedError as error:
-        raise DatabaseError(f"Postgres refused: {error}", f"see {place.file('log')}") from error
+        kind = DatabaseError if error.sqlstate == _TOO_MANY else UnusableServerError
+        raise kind(f"Postgres refused: {error}", f"see {place.file('log')}") from error
     except OSError as error:
         raise DatabaseConfigurationError(
             f"cannot use {error.filename or place.root}: {error.strerror or error}",
@@ -592,7 +603,7 @@ def _answers(place: _Place) -> bool:
             return False
         _query(place, "select 1")
     except _RefusedError as error:
-        return error.sqlstate == _TOO_MANY  # it is there
+        return error.sqlstate != _NOT_YET  # it is there
     except OSError:
         return False
     return True
@@ -610,6 +621,14 @@ def _check_wall(place: _Place) -> None:
             f"Postgres {place.major} in {place.root} was started without isolation just now",
             "wait until the command with --no-isolation has ended, then run this again",
         )
+
+
+def _is_idle(place: _Place) -> bool:
+    """Tell whether no client is connected, as far as can be known of a server that lets nobody in."""
+    try:
+        return _clients(place) == 0
+    except _RefusedError as error:
+        return error.sqlstate not in {_TOO_MANY, _NOT_YET}
 
 
 def _clients(place: _Place) -> int:
@@ -659,20 +678,21 @@ def _postmaster(place: _Place) -> int | None:
 # --- starting ---
 
 
-def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walled: bool) -> None:
+def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walled: bool, throw_away: bool) -> None:
     """See that there is a supervisor, and wait until the server answers."""
     silent = 0
     while True:
         lock = _lock(place.file("supervisor"), fcntl.LOCK_EX)
         if lock is not None:
             try:
+                _undo_configuration(place, wanted=throw_away)
                 said = _start_supervisor(place, settings, lock, deadline, walled=walled)
             finally:
                 os.close(lock)
             if said != "ready":
                 silent += 1
                 if said or silent > 2:  # noqa: PLR2004 - somebody may have killed it: try again, but not for ever
-                    raise DatabaseError(
+                    raise UnusableServerError(
                         f"Postgres {place.major} did not start: {said or _tail(place)}", f"see {place.file('log')}"
                     )
         if _answers(place):
@@ -690,6 +710,21 @@ def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walle
                 f"see {place.file('log')}",
             )
         time.sleep(0.02)
+
+
+def _undo_configuration(place: _Place, *, wanted: bool) -> None:
+    """Write the configuration files anew where the server is to be thrown away; a link put there is not followed."""
+    if not wanted or _postmaster(place) is not None or not _is_created(place):
+        return
+    for name, text in _CONFIGURATION.items():
+        path = place.data / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        identity = _identity(place)
+        if identity is not None:
+            os.fchown(descriptor, identity[0], identity[1])
+        os.write(descriptor, text.encode())
+        os.close(descriptor)
 
 
 def _start_supervisor(
@@ -893,7 +928,7 @@ def _watch(place: _Place, pid: int, linger: float) -> None:
         lease = None
         try:
             lease = _lock(place.file("lease"), fcntl.LOCK_EX)
-            if lease is None or place.file("keep").exists() or _clients(place):
+            if lease is None or place.file("keep").exists() or not _is_idle(place):
                 idle_since = None
                 continue
             idle_since = max(idle_since or time.time(), place.file("lease").stat().st_mtime)

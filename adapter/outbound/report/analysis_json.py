@@ -13,6 +13,7 @@ revisions     in the order in which they run, each with
   locks       strongest mode of the upgrade on each table that existed before; ACCESS SHARE left out
   rewritten   tables that existed before and got another file
   predicted_seconds, observed_seconds   [low, high] of the upgrade at the target, and what a deployment took; or null
+  not_read    foreign tables, which the sandbox neither fills nor reads
   unfilled    {table: why it got fewer rows than asked for}
   upgrade, downgrade   {statements, error}; downgrade is null when it was not run. Of each statement:
     sql, line, operation   its text, the line of the revision's file, and the Alembic operation where there was one
@@ -81,6 +82,7 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         },
         "locks": {relation: mode.sql for relation, mode in trace.locks.items()},
         "rewritten": trace.rewritten,
+        "not_read": trace.foreign_tables,
         "unfilled": dict(trace.unfilled),
         "predicted_seconds": analysis.predicted_seconds,
         "observed_seconds": analysis.observed_seconds,

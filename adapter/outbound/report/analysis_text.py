@@ -61,6 +61,8 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
     strategy = analysis.strategy
     decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
     _fact(console, "strategy", decided)
+    if foreign := trace.foreign_tables:
+        _fact(console, "not read", f"{', '.join(foreign)} (foreign tables)")
     if verbose and trace.unfilled:
         tables = (
             f"{table} has {trace.tables[table].rows} ({reason})"

@@ -7,6 +7,7 @@ certified     revisions that were not proved again, for their certificate is goo
 revisions     in the order in which they run, each with
   revision, path, message, phase, failed
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
+  not_read       foreign tables, which the sandbox neither fills nor reads
   round_trip     {refusal, failure, schema, data, schema_again, data_again}, differences in sentences; or null
   repetition     {twice, kills, survived, failures}; or null
   old_code, new_code   {tried, broken: [{sql, table, error, sqlstate, when_prepared, recorded}], untried}; or null
@@ -52,6 +53,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "failed": proof.failed,
         "reversibility": certificate.reversibility.value if certificate else None,
         "losses": dict(certificate.losses) if certificate else {},
+        "not_read": trace.foreign_tables,
         "round_trip": _trip(proof.trip),
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),

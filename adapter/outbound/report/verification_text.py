@@ -73,6 +73,8 @@ def facts(proof: RevisionProof) -> Iterator[str]:
         yield f"{running} of {proof.old_code.tried} old statements run"
     if proof.new_code is not None and proof.new_code.broken:
         yield f"{len(proof.new_code.broken)} of {proof.new_code.tried} new statements need it"
+    if foreign := proof.analysis.trace.foreign_tables:
+        yield f"foreign and not read: {', '.join(foreign)}"
 
 
 def title(proof: RevisionProof) -> str:

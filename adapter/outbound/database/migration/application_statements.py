@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import psycopg
 from psycopg import sql
 
+from adapter.outbound.database.migration.foreign_tables import restrict, take_handlers
 from domain.migration.compatibility import (
     REFERENCES,
     ApplicationStatement,
@@ -286,6 +287,7 @@ class ApplicationStatements:
         jobs = [self._job(number, statement, prepared=prepared) for number, statement in enumerate(statements)]
         try:
             with connection.transaction(force_rollback=True):
+                take_handlers(connection)
                 connection.execute("SELECT set_config('hexalembic.jobs', %s, true)", (json.dumps(jobs),))
                 connection.execute(_RUN)
                 row = connection.execute("SELECT current_setting('hexalembic.errors')").fetchone()
@@ -316,7 +318,9 @@ def _arguments(values: Sequence[str | None]) -> str:
 
 
 def _connect(url: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(url, autocommit=True, prepare_threshold=None)
+    connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+    restrict(connection)
+    return connection
 
 
 def _key(relation: _Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ Each table is read by one sequential scan, without a sort, and a few numbers a c
 an `integer`, a `bigint` and a `text` column. Numbers count by value (1.50 is 1.5), `json` by its text, and vectors by
 their text, which has all the digits they hold.
 
-Left out: generated columns, which follow from the others; foreign tables, temporary tables, tables of extensions,
-materialized views, and large objects.
+Left out: generated columns, which follow from the others; foreign tables, alone and as partitions; temporary tables,
+tables of extensions, materialized views, and large objects.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -21,6 +21,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from adapter.outbound.database.migration.foreign_tables import mixed_tables
 from domain.migration.digest import (
     ColumnDigest,
     DataChange,
@@ -122,11 +123,12 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table with its stored columns; its name is qualified and quoted."""
+    """A table with its stored columns; its name is qualified and quoted, `local` is read where parts are foreign."""
 
     name: str
     partitioned: bool
     columns: tuple[_Column, ...]
+    local: str = ""
 
     @property
     def key(self) -> tuple[_Column, ...]:
@@ -135,7 +137,9 @@ class _Table:
 
     @property
     def source(self) -> str:
-        """What a query reads: all partitions of a partitioned table, but not the children of another one."""
+        """What a query reads: all local partitions of a partitioned table, but no children of another."""
+        if self.partitioned and self.local:
+            return f"{self.local} AS t"
         return f"{'' if self.partitioned else 'ONLY '}{self.name} AS t"
 
     @property
@@ -206,6 +210,7 @@ _TABLES = f"""
     )
     SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
            c.relkind = 'p',
+           c.oid::int8,
            quote_ident(a.attname),
            format_type(coalesce(b.type, a.atttypid), NULL),
            a.attnotnull,
@@ -242,11 +247,13 @@ def _tables(
     cursor: psycopg.Cursor[Any], wanted: Collection[str] | None, exclude: Collection[str]
 ) -> Mapping[str, _Table]:
     cursor.execute(_TABLES, {"exclude": list(exclude)})
+    described = cursor.fetchall()
+    mixed = mixed_tables(cursor.connection)
     found = {}
-    for (name, partitioned), rows in groupby(cursor, key=itemgetter(0, 1)):
+    for (name, partitioned, oid), rows in groupby(described, key=itemgetter(0, 1, 2)):
         if wanted is None or name in wanted:
-            columns = tuple(_Column(*column) for _, _, *column in rows if column[0] is not None)
-            found[name] = _Table(name, partitioned, columns)
+            columns = tuple(_Column(*column) for _, _, _, *column in rows if column[0] is not None)
+            found[name] = _Table(name, partitioned, columns, mixed[oid].source if oid in mixed else "")
     return found
 
 

@@ -21,6 +21,7 @@ from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.environment_errors import described, raise_if_environment_failed
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
+from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
 from adapter.outbound.database.migration.tracer import (
@@ -125,7 +126,6 @@ class RevisionDatabases:
         sandbox: Sandbox,
         agent: Agent,
         *,
-        guard: bool = False,
         stop: threading.Event | None = None,
     ) -> None:
         """Remember.
@@ -134,13 +134,11 @@ class RevisionDatabases:
             project: Whose revisions.
             sandbox: Where they run.
             agent: Runs them, in the project's own Python.
-            guard: Refuse revisions what reaches beyond their database, such as roles.
             stop: No job is begun when this is set.
         """
         self.project = project
         self.sandbox = sandbox
         self.agent = agent
-        self._guard = guard
         self._stop = stop
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
@@ -249,6 +247,7 @@ class RevisionDatabases:
             found.close()
         # what a revision changes would invalidate statements that the driver prepares
         connection = psycopg.connect(database.url, autocommit=True, prepare_threshold=None)
+        restrict(connection)
         self._sessions[database.url] = connection
         return connection
 
@@ -343,7 +342,6 @@ class RevisionDatabases:
             environment=self.project.environment,
             x_arguments=self.project.x_arguments,
             statement_timeout_ms=seconds * 1000,
-            guard=self._guard,
             **{"trace": False, **options},
         )
         self.sandbox.show(database)
@@ -563,6 +561,7 @@ def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
 def read_snapshot(url: str) -> SchemaSnapshot:
     """Read the catalog of a database."""
     with psycopg.connect(url, autocommit=True) as connection:
+        restrict(connection)
         return snapshot(connection)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
 from adapter.outbound.database.migration.environment_errors import described
+from adapter.outbound.database.migration.foreign_tables import mixed_tables
 from adapter.outbound.database.migration.revision_databases import (
     CannotBuildError,
     RevisionDatabase,
@@ -33,7 +33,7 @@ from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, Sta
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
 _TABLES = """
-    SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, pg_relation_size(c.oid)
+    SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND c.relname <> 'alembic_version'
@@ -255,14 +255,13 @@ class SandboxRevisionTracer(RevisionTracer):
         """Read sizes of tables, and the catalog where it is not known."""
         session: psycopg.Connection[Any] = self._databases.session(database)
         found = session.execute(_TABLES).fetchall()
+        mixed = mixed_tables(session)
         counts = [
-            sql.SQL("SELECT {}, count(*) FROM {}").format(number, sql.Identifier(row[1], row[2]))
-            for number, row in enumerate(found)
+            f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else name} r"  # noqa: S608 - quoted there
+            for name, oid, _ in found
         ]
-        rows: dict[int, int] = {}
-        if counts:
-            rows = dict(session.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
-        tables = {row[0]: TableFacts(rows[number], row[3]) for number, row in enumerate(found)}
+        rows: dict[int, int] = dict(session.execute(" UNION ALL ".join(counts).encode()).fetchall()) if counts else {}
+        tables = {name: TableFacts(rows[oid], size) for name, oid, size in found}
         found_schema = schema or self._databases.snapshot(database)
         self._note_version(found_schema)
         return found_schema, tables

@@ -1,4 +1,4 @@
-"""Throw-away databases, on an embedded server or on one that a URL names.
+"""Throw-away databases on a server; `embedded_sandbox` and `guest_sandbox` say on which.
 
 Every database is called `hexalembic_sandbox_<host>_<pid>_<random>`, a template `hexalembic_sandbox_template_<hash>`; no
 other database of the server is touched. The sandbox keeps one session open, whose application name is the first part of
@@ -14,21 +14,19 @@ import os
 import re
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, LiteralString, Self
+from typing import Any, ClassVar, LiteralString, Self
 
 import psycopg
 from psycopg import sql
 
-from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration.memory import bring_back, give_back, memory_tablespace
-from adapter.outbound.database.migration.places import cache_directory
-from adapter.outbound.database.migration.server_roles import ServerRoles, drop_roles
+from adapter.outbound.database.migration.server_roles import ServerRoles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
 
@@ -39,15 +37,7 @@ _STRATEGY_SINCE = 150_000
 _GOING = 5.0  # seconds that a session has for going
 _LOOK = 0.002
 _MARK = "hexalembic template"
-_DISK = "pg_default"
-# Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured.
-_SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "autovacuum": "off",
-    "max_connections": "100",
-}
+DISK = "pg_default"
 
 
 def template_key(files: Iterable[Path], server_version: int, extra: str = "") -> str:
@@ -63,22 +53,30 @@ def template_key(files: Iterable[Path], server_version: int, extra: str = "") ->
 
 
 class ServerSandbox(Sandbox):
-    """Databases on a server that a URL names; its role must be allowed to create databases.
+    """Databases on a server; the role must be allowed to create databases.
 
     Attributes:
         url: The database that the sandbox connects to; it is only used to create and drop others.
     """
+
+    _options: ClassVar[str] = ""  # of its own session
 
     def __init__(self, url: str) -> None:
         self.url = DatabaseURL.parse(url)
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
+        self._source = "template0"  # what a database without a template is made from
         self._tablespace: str | None = None  # of new databases; None where there is no memory
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
+        self._check()
+        self._known = {name for name, _ in self._others()}
         atexit.register(self.close)
         self._drop_leftovers()
+
+    def _check(self) -> None:
+        """Raise an error where the server cannot be used."""
 
     @property
     def server_version(self) -> int:
@@ -92,7 +90,7 @@ class ServerSandbox(Sandbox):
             DatabaseError: The server refuses, or there is no such template.
         """
         if template is None:
-            return self._create("template0")
+            return self._create(self._source)
         url = self._create(_template_name(template))
         with suppress(DatabaseError):  # somebody else has dropped it meanwhile
             self._mark(_template_name(template), template, self.template_note(template))
@@ -107,10 +105,10 @@ class ServerSandbox(Sandbox):
             self._create_in(self._tablespace, name, source)
         except DatabaseError as error:
             full = isinstance(error.__cause__, psycopg.errors.DiskFull)
-            if not full or self._tablespace in {None, _DISK}:
+            if not full or self._tablespace in {None, DISK}:
                 raise
-            self._tablespace = _DISK
-            self._create_in(_DISK, name, source)
+            self._tablespace = DISK
+            self._create_in(DISK, name, source)
         return self.url.with_database(name).libpq
 
     def _create_in(self, tablespace: str | None, name: str, source: str) -> None:
@@ -182,7 +180,7 @@ class ServerSandbox(Sandbox):
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
         if self._tablespace is not None:  # it outlives what is there
-            self._change("ALTER DATABASE {} SET TABLESPACE {}", identifier, sql.Identifier(_DISK))
+            self._change("ALTER DATABASE {} SET TABLESPACE {}", identifier, sql.Identifier(DISK))
         self._mark(name, key, note)
         try:
             # last, so that a template is complete from its first moment
@@ -213,8 +211,41 @@ class ServerSandbox(Sandbox):
 
     def _drop_databases(self) -> None:
         for name in sorted(self._databases):
-            with suppress(DatabaseError):
+            try:
                 self.drop(name)
+            except DatabaseError as error:
+                self._warn_of(name, error)
+        self._drop_strangers()
+
+    def _warn_of(self, name: str, error: DatabaseError) -> None:
+        """Say that a database could not be dropped, where nothing can be raised any more."""
+        left = f"the database {name} was left: {error.message}; the next sandbox on this server drops it"
+        sys.stderr.write(f"warning: {left}\n")
+
+    def _drop_strangers(self) -> None:
+        """Drop the databases that revisions have made."""
+        with suppress(psycopg.Error):  # the server has gone: what was left has been said
+            for name, owned in self._others():
+                if owned and name not in self._known:
+                    try:
+                        self._drop(name)
+                    except DatabaseError as error:
+                        self._warn_of(name, error)
+
+    def _others(self) -> list[tuple[str, bool]]:
+        """Name the databases that are no sandbox's, and whether they are this role's."""
+        query = """
+            SELECT datname::text, pg_get_userbyid(datdba) = session_user FROM pg_database
+            WHERE NOT starts_with(datname::text, %s)
+        """
+        return self._connection.execute(query, (PREFIX,)).fetchall()
+
+    def _is_alone(self) -> bool:
+        """Tell whether no other sandbox is open on the server."""
+        query = """
+            SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, %s) AND application_name <> %s
+        """
+        return self._connection.execute(query, (PREFIX, self._owner)).fetchall() == [(0,)]
 
     def __enter__(self) -> Self:
         """Give the sandbox itself."""
@@ -226,7 +257,8 @@ class ServerSandbox(Sandbox):
 
     def _connect(self) -> psycopg.Connection[Any]:
         try:
-            return psycopg.connect(self.url.libpq, autocommit=True, application_name=self._owner)
+            address = psycopg.conninfo.make_conninfo(self.url.libpq, options=self._options or None)
+            return psycopg.connect(address, autocommit=True, application_name=self._owner)
         except psycopg.Error as error:
             raise _refused(error) from error
 
@@ -249,7 +281,26 @@ class ServerSandbox(Sandbox):
             raise _refused(error) from error
 
     def _drop(self, name: str) -> None:
-        self._change("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql.Identifier(name))
+        drop: LiteralString = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
+        try:
+            self._run(drop, sql.Identifier(name))
+        except (psycopg.errors.ObjectInUse, psycopg.errors.WrongObjectType):  # the latter of what was made a template
+            self._release(name)
+            self._change(drop, sql.Identifier(name))
+        except psycopg.Error as error:
+            raise _refused(error) from error
+
+    def _release(self, name: str) -> None:
+        """End what keeps a database from being dropped, besides sessions."""
+        with suppress(psycopg.Error):  # what remains is said by the server when the database is dropped
+            self._run("ALTER DATABASE {} IS_TEMPLATE false ALLOW_CONNECTIONS true", sql.Identifier(name))
+            if self._connection.execute("SHOW is_superuser").fetchone() == ("on",):
+                query = "DELETE FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)"
+                self._connection.execute(query, (name,))
+            prepared = "SELECT gid FROM pg_prepared_xacts WHERE database = %s"
+            for (transaction,) in self._connection.execute(prepared, (name,)).fetchall():
+                with psycopg.connect(self.url.with_database(name).libpq, autocommit=True) as there:
+                    there.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
 
     def _disconnect(self, name: str) -> None:
         """End the sessions of a database, and wait until they are gone."""
@@ -280,58 +331,6 @@ class ServerSandbox(Sandbox):
                 # another sandbox may drop it in the same moment
                 with suppress(DatabaseError):
                     self._drop(str(name))
-
-
-class EmbeddedSandbox(ServerSandbox):
-    """Databases on an embedded server with a data directory of its own, which survives for the sake of its templates.
-
-    The databases themselves are in memory, where that has room.
-    The server stops by itself some seconds after the last sandbox on it is closed.
-    """
-
-    def __init__(self, major: int | None = None, directory: Path | None = None, *, walled: bool = True) -> None:
-        """Start the server.
-
-        Args:
-            major: The major version of Postgres; default as in `embedded.start`.
-            directory: Holds the data directories; default `cache_directory()`.
-            walled: The kernel refuses the server every connection to somewhere else.
-
-        Raises:
-            DatabaseConfigurationError: The version or the directory cannot be used.
-            DatabaseError: The server did not start.
-        """
-        folder = directory or cache_directory()
-        bring_back(folder)
-        self._server = embedded.start(major, folder, settings=_SETTINGS, walled=walled)
-        try:
-            super().__init__(self._server.url("postgres"))
-            if self._is_alone():
-                for template in drop_roles(self._connection):
-                    self._drop(template)
-            self._roles = ServerRoles(self._connection)
-            self._tablespace = memory_tablespace(self._connection)
-        except BaseException:
-            embedded.release(self._server)
-            raise
-
-    def close(self) -> None:
-        """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
-        super().close()
-        if os.getpid() == self._pid:
-            embedded.release(self._server)
-
-    def _drop_databases(self) -> None:
-        super()._drop_databases()
-        if self._tablespace is not None:
-            give_back(self._connection, self._is_alone)
-
-    def _is_alone(self) -> bool:
-        """Tell whether no other sandbox is open on the server."""
-        query = """
-            SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, %s) AND application_name <> %s
-        """
-        return self._connection.execute(query, (PREFIX, self._owner)).fetchall() == [(0,)]
 
 
 def _strategy(server_version: int) -> LiteralString:

@@ -115,7 +115,6 @@ class AgentJob:
         kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
         kill_during: The number of the statement outside a transaction, from 1, during which the server's process that
             executes it is ended, and the project's is killed; 0 for none.
-        guard: Whether to refuse what reaches beyond the database, such as roles; other databases always are.
     """
 
     config: Path
@@ -128,7 +127,6 @@ class AgentJob:
     x_arguments: tuple[str, ...] = ()
     name: str = "alembic"
     statement_timeout_ms: int = 0
-    guard: bool = False
     kill_after: int = 0
     kill_during: int = 0
     steps: tuple[tuple[str, str], ...] = ()
@@ -637,7 +635,6 @@ def _encoded(job: AgentJob, to: Connection, events: int, answers: int) -> bytes:
             "environment": dict(job.environment),
             "x_arguments": list(job.x_arguments),
             "statement_timeout_ms": job.statement_timeout_ms,
-            "guard": job.guard,
             "kill_after": job.kill_after,
             "steps": job.steps,
             "events": events,

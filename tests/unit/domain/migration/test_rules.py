@@ -336,6 +336,15 @@ def test_enum_value_removed() -> None:
         ("54000", "CREATE INDEX", "column cannot have more than 2000 dimensions", "ann-index-too-many-dimensions"),
         ("25001", "CREATE INDEX CONCURRENTLY", "cannot run inside a transaction block", "upgrade-fails"),
         ("42P07", "CREATE TABLE users", "relation exists", "upgrade-fails"),
+        ("08006", "CREATE SUBSCRIPTION s", "could not connect to the publisher", "not-in-sandbox"),
+        ("08001", "SELECT dblink_connect('')", "could not establish connection", "not-in-sandbox"),
+        ("08003", "ALTER TABLE users", "connection was closed in the middle of operation", "upgrade-fails"),
+        ("0A000", "ALTER SYSTEM RESET ALL", "ALTER SYSTEM is not allowed in this environment", "not-in-sandbox"),
+        ("0A000", "CREATE INDEX", "access method does not support it", "upgrade-fails"),
+        ("42501", "CREATE ROLE app", "permission denied to create role", "not-in-sandbox"),
+        ("42501", "ALTER TABLE users", "must be owner of table users", "upgrade-fails"),
+        ("55000", "SELECT 1", "access to non-system foreign table is restricted", "not-in-sandbox"),
+        ("55000", "SELECT 1", "currval of sequence is not yet defined in this session", "upgrade-fails"),
     ],
 )
 def test_failures(sqlstate: str, sql: str, error: str, code: str) -> None:

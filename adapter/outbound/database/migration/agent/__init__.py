@@ -18,8 +18,6 @@ none of them hides a module of the project. The agent reads jobs from standard i
 - `x_arguments`: what `alembic -x` would be given.
 - `statement_timeout_ms`: after how many milliseconds the server cancels a statement; 0 for never.
 - `kill_after`: the process kills itself after so many statements of a traced function, before it commits; 0 for never.
-- `guard`: refuse what reaches beyond the database: roles, tablespaces, settings of the server. Other databases are
-  refused in any case.
 - `events`, `answers`: file descriptors; JSON lines are written to the first and read from the second.
 
 Lines have an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (of a history), `begin`,

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from adapter.outbound.database.migration.filler.quoting import quote
+from adapter.outbound.database.migration.foreign_tables import mixed_tables
 
 BOUNDS = "the partitions' bounds"
 
@@ -90,7 +91,9 @@ class Table:
     oid: int
     sql: str
     name: str
-    partitioned: bool  # into nothing
+    source: str  # what is read for it, without an alias: the table, or those of its parts that are no foreign tables
+    analyzed: str  # what ANALYZE is told to look at; empty for nothing
+    partitioned: bool  # into nothing that can be filled
     plain: bool  # neither partitions nor rules nor triggers of the user
     columns: Mapping[int, Column]
     checks: tuple[Check, ...]
@@ -140,7 +143,7 @@ class Schema:
         return column.identity or any(name in self.volatile for name in names)
 
 
-TABLES = """
+_TABLES = """
 SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, n.nspname || '.' || c.relname AS name,
        c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -192,7 +195,8 @@ FROM pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrel
 _PARTITIONS = """
 SELECT c.oid::int8 AS relation, p.relid::regclass::text AS partition, pg_get_partition_constraintdef(p.relid) AS bound
 FROM pg_class c CROSS JOIN pg_partition_tree(c.oid) p
-WHERE c.relkind = 'p' AND NOT c.relispartition AND p.isleaf AND p.relid <> c.oid ORDER BY c.oid, p.relid::regclass::text
+JOIN pg_class l ON l.oid = p.relid AND l.relkind = 'r'
+WHERE c.relkind = 'p' AND NOT c.relispartition ORDER BY c.oid, p.relid::regclass::text
 """
 
 _FOREIGN_KEYS = """
@@ -221,6 +225,17 @@ FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY t.tgn
 """
 
 _VOLATILE = "SELECT DISTINCT proname::text AS name FROM pg_proc WHERE provolatile = 'v'"
+
+
+def find_tables(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Read which tables there are, and what can be read of each without a foreign table."""
+    found, mixed = rows_of(connection, _TABLES), mixed_tables(connection)
+    for row in found:
+        table = mixed.get(row["oid"])
+        row["source"] = row["sql"] if table is None else table.source
+        # what is analyzed is read with its children
+        row["analyzed"] = row["sql"] if table is None else ", ".join(set(table.local) - {table.name})
+    return found
 
 
 def rows_of(connection: psycopg.Connection[Any], query: str) -> list[dict[str, Any]]:
@@ -314,6 +329,8 @@ def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[st
         row["oid"],
         row["sql"],
         row["name"],
+        row["source"],
+        row["analyzed"],
         row["partitioned"] and not bounds,
         not (row["partitioned"] or row["has_rules"] or parts["triggers"]),
         columns,

@@ -156,10 +156,9 @@ def _orphans(session: Session, table: Table, key: ForeignKey) -> str:
     names = column_names(session, key.parent, key.parent_columns)
     same = " AND ".join(f"p.{name} = {column}" for name, column in zip(names, columns, strict=True))
     given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    parent = session.relation(key.parent)
-    return (
-        f"SELECT EXISTS (SELECT FROM {table.sql} c WHERE {given} AND NOT EXISTS (SELECT FROM {parent} p WHERE {same}))"
-    )
+    parent = session.source(key.parent)
+    lacks = f"NOT EXISTS (SELECT FROM {parent} p WHERE {same})"
+    return f"SELECT EXISTS (SELECT FROM {table.source} c WHERE {given} AND {lacks})"
 
 
 def _statement(plan: Plan, first: int, last: int, limit: int, conflict: str = "ON CONFLICT DO NOTHING") -> str:

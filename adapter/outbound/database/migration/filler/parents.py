@@ -34,7 +34,7 @@ def pick_parents(session: Session, plan: Plan, key: ForeignKey, keys: Sequence[F
 def _source(
     session: Session, plan: Plan, key: ForeignKey, keys: Sequence[ForeignKey], chosen: Mapping[int, str]
 ) -> Source:
-    table, parent = plan.table, session.relation(key.parent)
+    table, parent = plan.table, session.source(key.parent)
     names = column_names(session, key.parent, key.parent_columns)
     columns = [f"p.{name}" for name in names]
     conditions = [f"{column} IS NOT NULL" for column in columns] + _checked_parents(table, key, columns)
@@ -42,7 +42,7 @@ def _source(
         same = " AND ".join(
             f"o.{table.columns[number].quoted} = {column}" for number, column in zip(key.columns, columns, strict=True)
         )
-        conditions.append(f"NOT EXISTS (SELECT FROM {table.sql} o WHERE {same})")
+        conditions.append(f"NOT EXISTS (SELECT FROM {table.source} o WHERE {same})")
     narrower = [other for other in keys if other != key and set(other.columns) <= set(key.columns)]
     conditions += [_also_in(session, key, other, columns) for other in narrower]
     picked = ", ".join(f"{column} AS k{place}" for place, column in enumerate(columns))
@@ -94,7 +94,7 @@ def _also_in(session: Session, key: ForeignKey, other: ForeignKey, columns: Sequ
     same = " AND ".join(
         f"q.{name} = {columns[key.columns.index(number)]}" for name, number in zip(names, other.columns, strict=True)
     )
-    return f"EXISTS (SELECT FROM {session.relation(other.parent)} q WHERE {same})"
+    return f"EXISTS (SELECT FROM {session.source(other.parent)} q WHERE {same})"
 
 
 def make_roots(plan: Plan, key: ForeignKey, absent: set[int]) -> None:

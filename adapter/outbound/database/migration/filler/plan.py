@@ -40,10 +40,10 @@ class Session:
         except psycopg.Error:
             return None
 
-    def relation(self, oid: int) -> str:
-        """Give the name of a table or a partition as SQL writes it."""
+    def source(self, oid: int) -> str:
+        """Give what is read for a table or a partition."""
         table = self.schema.tables.get(oid)
-        return table.sql if table else str(self.one(f"SELECT {oid}::regclass::text"))
+        return table.source if table else str(self.one(f"SELECT {oid}::regclass::text"))
 
     def name(self, oid: int) -> str:
         """Give the qualified name of a table."""

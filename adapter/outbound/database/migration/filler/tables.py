@@ -8,12 +8,13 @@ from typing import Any
 
 import psycopg
 
-from adapter.outbound.database.migration.filler.catalog import TABLES, ForeignKey, Schema, Table, read_schema, rows_of
+from adapter.outbound.database.migration.filler.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.database.migration.filler.inserting import insert, insert_without_indexes, reason_of
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
 from adapter.outbound.database.migration.filler.planning import make_plan
 from adapter.outbound.database.migration.filler.quoting import literal
 from adapter.outbound.database.migration.filler.values import NULL
+from adapter.outbound.database.migration.foreign_tables import without_handlers
 
 _ENOUGH = 2_000  # rows of a table that is only referred to
 _MOST_PARENTS = 10  # times as many rows as were asked for
@@ -83,26 +84,27 @@ def fill(
         psycopg.Error: The catalog cannot be read, or the connection is lost.
     """
     with connection.transaction():
-        found = rows_of(connection, TABLES)
+        found = find_tables(connection)
         full = _full(connection, found, rows)
         empty = _without_values(connection, found, full, settled) if settled and rows else {}
         if not empty and all(each["oid"] in full for each in found if only is None or each["name"] in only):
             return Filled({}, ())
         schema = read_schema(connection, found, texts_as)
     session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection))
-    _fill_all(
-        session, _needed(schema, only), {each.oid for each in schema.tables.values() if each.name in (only or ())}
-    )
-    for oid, columns in empty.items():
-        _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE))
-    _analyze(session)
+    named = {each.oid for each in schema.tables.values() if each.name in (only or ())}
+    with without_handlers(connection):
+        _fill_all(session, _needed(schema, only), named)
+        for oid, columns in empty.items():
+            _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE))
+        _analyze(session)
     return Filled(session.added, tuple(FillProblem(table, reason) for table, reason in session.problems.items()))
 
 
 def _full(connection: psycopg.Connection[Any], tables: Sequence[Mapping[str, Any]], rows: int) -> set[int]:
     """Find the tables that have enough rows, in one query."""
     counts = [
-        f"SELECT {each['oid']}::int8 WHERE {rows} <= (SELECT count(*) FROM (SELECT FROM {each['sql']} LIMIT {rows}) t)"
+        f"SELECT {each['oid']}::int8"
+        f" WHERE {rows} <= (SELECT count(*) FROM (SELECT FROM {each['source']} r LIMIT {rows}) t)"
         for each in tables
     ]
     return {oid for (oid,) in connection.execute(" UNION ALL ".join(counts).encode())} if counts else set()
@@ -119,7 +121,8 @@ def _without_values(
     for oid, number, column in connection.execute(_EMPTY_COLUMNS, (list(full), list(settled))):
         columns.setdefault(oid, {})[number] = column
     queries = [
-        f"SELECT {each['oid']}::int8, {number} WHERE NOT EXISTS (SELECT FROM {each['sql']} WHERE {column} IS NOT NULL)"
+        f"SELECT {each['oid']}::int8, {number}"
+        f" WHERE NOT EXISTS (SELECT FROM {each['source']} r WHERE {column} IS NOT NULL)"
         for each in tables
         for number, column in columns.get(each["oid"], {}).items()
     ]
@@ -134,12 +137,12 @@ def _give_values(session: Session, table: Table, columns: Collection[int], more:
     wanted = session.rows
     try:
         with session.connection.transaction():
-            have = int(session.one(f"SELECT count(*) FROM {table.sql}"))
+            have = int(session.one(f"SELECT count(*) FROM {table.source} r"))
             session.rows = have + more
             plan = make_plan(session, table, table.foreign_keys, (), ())
             if any(number in plan.fixed or plan.values.get(number, NULL) != NULL for number in columns):
                 insert(session, plan, have, session.rows)
-            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.sql}")) - have
+            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - have
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:
             raise
@@ -263,7 +266,7 @@ def _fill_table(
 
 
 def _count(session: Session, table: Table) -> int:
-    return int(session.one(f"SELECT count(*) FROM (SELECT FROM {table.sql} LIMIT {session.rows}) t"))
+    return int(session.one(f"SELECT count(*) FROM (SELECT FROM {table.source} r LIMIT {session.rows}) t"))
 
 
 def _fill_up(
@@ -271,7 +274,8 @@ def _fill_up(
 ) -> str | None:
     """Insert what is missing; give the reason when something still is."""
     if table.partitioned:
-        raise CannotFillError("it has no partitions")
+        local = table.source == table.sql
+        raise CannotFillError("it has no partitions" if local else "all its partitions are foreign tables")
     own = [key for key in table.foreign_keys if key.parent == table.oid]
     others = [*kept, *(key for key in table.foreign_keys if key.parent != table.oid and key not in promised)]
     reason = None
@@ -328,12 +332,12 @@ def _move_sequences(session: Session, table: Table, kept: Sequence[ForeignKey]) 
         column = table.columns[number]
         if column.identity or "nextval(" in (column.default or ""):
             sequence = f"pg_get_serial_sequence({literal(table.sql)}, {literal(column.name)})"
-            session.attempt(f"SELECT setval({sequence}, max({column.quoted})) FROM {table.sql}")
+            session.attempt(f"SELECT setval({sequence}, max({column.quoted})) FROM {table.source} r")
 
 
 def _analyze(session: Session) -> None:
     """Let the planner know the new rows."""
-    names = [table.sql for table in session.schema.tables.values() if session.added.get(table.name)]
+    names = [each.analyzed for each in session.schema.tables.values() if session.added.get(each.name) and each.analyzed]
     if names:
         with session.connection.transaction():
             # the rows are regular: a short look tells as much as a long one

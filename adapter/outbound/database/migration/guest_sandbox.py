@@ -1,0 +1,50 @@
+"""Throw-away databases on a server that a URL names, which is somebody else's."""
+
+from contextlib import suppress
+
+import psycopg
+
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.database.migration.sandbox_role import BASE, check_role
+
+
+class GuestSandbox(ServerSandbox):
+    """Databases on a server of somebody else, as a role that can reach nothing else there; nothing of them stays.
+
+    They are made from the database `hexalembic_sandbox_base`, where there is one.
+    """
+
+    def _check(self) -> None:
+        """Raise an error where the role may do more than it should.
+
+        Raises:
+            UnfitRoleError: It may, or it may not create databases.
+        """
+        try:
+            check_role(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        found = self._connection.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", (BASE,))
+        if found.fetchone() == (True,):
+            self._source = BASE
+
+    def _drop_leftovers(self) -> None:
+        super()._drop_leftovers()
+        self._drop_templates()
+
+    def _drop_databases(self) -> None:
+        super()._drop_databases()
+        with suppress(psycopg.Error):  # the server has gone
+            self._drop_templates()
+
+    def _drop_templates(self) -> None:
+        """Drop what was kept for the time of a command, unless others are at work, who do it when they end."""
+        if not self._is_alone():
+            return
+        for name in self._templates():
+            try:
+                self._drop(name)
+            except DatabaseError as error:
+                self._warn_of(name, error)
