@@ -2,19 +2,22 @@
 
 No privilege and no package is needed: a process may always give up rights. The filter cannot be taken off again.
 
+What a start waits for is imported here: `platform`, `dataclasses` and `socket` would double its time.
+
 Sources: the Linux manual, seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, and socket(2); the numbers are those of the
 kernel's syscall tables and of linux/audit.h.
 """
 
+import _socket
 import ctypes
 import errno
 import os
-import platform
-import socket
 import struct
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PR_SET_SECCOMP = 22
 _PR_GET_SECCOMP = 21
@@ -27,24 +30,19 @@ _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
 _AF_NETLINK = 16
 # Unix sockets reach the sandbox; netlink asks the kernel about this machine, which getaddrinfo does.
-_FAMILIES = (socket.AF_UNIX, _AF_NETLINK)
+_FAMILIES = (_socket.AF_UNIX, _AF_NETLINK)
 
 
-@dataclass(frozen=True)
 class _Table:
     """System calls of an architecture: its number in linux/audit.h, and theirs."""
 
-    audit: int
-    socket: int
-    connect: int
-    others: tuple[int, ...]  # see `_OTHERS`
+    def __init__(self, audit: int, socket: int, connect: int, others: tuple[int, ...]) -> None:
+        self.audit, self.socket, self.connect, self.others = audit, socket, connect, others
 
 
 # What would lead around the other refusals: io_uring opens sockets without socket(2); mounts uncover what was covered;
-# another namespace has no covers; a debugged process or a copied descriptor has sockets of its own.
-_OTHERS = (
-    "io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd"
-)
+# another namespace has no covers; a debugged process or a copied descriptor has sockets of its own. In this order:
+# io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd
 _GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438)
 _TABLES = {
     "x86_64": _Table(0xC000003E, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438)),
@@ -76,7 +74,7 @@ def refuse(*, network: bool, connections: bool = False) -> None:
     """
     table = _table()
     if table is None:
-        raise IsolationError(errno.ENOSYS, f"no filter is known for {platform.machine()}")
+        raise IsolationError(errno.ENOSYS, f"no filter is known for {os.uname().machine}")
     program = b"".join(_program(table, network=network, connections=connections))
     code = ctypes.create_string_buffer(program, len(program))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code)))
@@ -91,7 +89,7 @@ def refuse(*, network: bool, connections: bool = False) -> None:
 
 def _is_refused() -> bool:
     try:
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+        _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM).close()
     except PermissionError:
         return True
     except OSError:  # this machine has no such network
@@ -99,7 +97,7 @@ def _is_refused() -> bool:
     return False
 
 
-def _program(table: _Table, *, network: bool, connections: bool) -> Iterator[bytes]:
+def _program(table: _Table, *, network: bool, connections: bool) -> "Iterator[bytes]":
     """Yield the instructions: `code, jump if true, jump if false, operand`; jumps count from the next one."""
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_EQUAL, table.audit, true=1)
@@ -128,7 +126,7 @@ def _instruction(code: int, operand: int, *, true: int = 0, false: int = 0) -> b
 
 def _table() -> _Table | None:
     fits = sys.maxsize > 2**32  # a program of 32 bits on such a kernel has another ABI
-    return _TABLES.get(platform.machine()) if fits else None
+    return _TABLES.get(os.uname().machine) if fits else None
 
 
 def _libc() -> ctypes.CDLL:

@@ -8,19 +8,20 @@ Sources: the Linux manual, unshare(2), user_namespaces(7), mount_namespaces(7), 
 
 import ctypes
 import os
-import re
-from collections.abc import Iterable
-from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
-_SOCKET = re.compile(r"/\.s\.PGSQL\.\d+$")
+_SOCKET = "/.s.PGSQL."
 # Where servers of distributions have their sockets: covered whole, so that one which starts later is not seen either.
 _WELL_KNOWN = ("/run/postgresql", "/var/run/postgresql")
 _NOTHING = b"/dev/null"  # a connection to what is no socket is refused
 
 
-def cover(keep: Iterable[str]) -> bool:
+def cover(keep: "Iterable[str]") -> bool:
     """Cover the sockets of all Postgres servers but those below some folders.
 
     Args:
@@ -46,10 +47,12 @@ def cover(keep: Iterable[str]) -> bool:
 
 def _sockets() -> list[str]:
     """Read the paths of Postgres sockets that some process listens on."""
-    with suppress(OSError), open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as listed:  # noqa: PTH123
-        paths = (line.split(maxsplit=7)[-1].rstrip("\n") for line in listed)
-        return [path for path in paths if _SOCKET.search(path) and path.startswith("/")]
-    return []
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as listed:  # noqa: PTH123
+            paths = [line.split(maxsplit=7)[-1].rstrip("\n") for line in listed]
+    except OSError:
+        return []
+    return [path for path in paths if path.startswith("/") and path.rpartition(_SOCKET)[2].isdigit()]
 
 
 def _is_data_directory(folder: str) -> bool:

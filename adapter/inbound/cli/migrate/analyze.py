@@ -79,7 +79,8 @@ def analyze(
 ) -> None:
     """Run revisions on a throw-away Postgres and report locks, rewrites and scans, as Postgres reported them.
 
-    The project's database is not touched: every connection of its env.py goes to the sandbox.
+    The project's database is not touched: the kernel refuses its env.py and its revisions every other connection
+    than those to the sandbox. See docs/isolation.md.
     """
     from adapter import bootstrap
 
