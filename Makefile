@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 # Each process has servers of its own; on a server that DATABASE_URL names they would meet.
 PARALLEL := $(if $(DATABASE_URL),,-n 2)
 
-.PHONY: migrate test check format clean help
+.PHONY: migrate test test-all check format clean help
 
 migrate: $(VENV)/.installed  ## set up, start Postgres, run `alembic upgrade head`, show the status
 	@$(BIN)/migrate up
 
 test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majors
-	@$(BIN)/pytest $(PARALLEL) --ignore=tests/test_readme.py
+	@$(BIN)/pytest $(PARALLEL) -m "not long" --ignore=tests/test_readme.py
+
+test-all: test  ## the same and the long tests: whole histories of other projects, more seeds and kills
+	@$(BIN)/pytest $(PARALLEL) -m long
 
 check: $(VENV)/.installed  ## lint, types, layers, commands of the READMEs
 	@$(BIN)/ruff check .
@@ -37,4 +40,4 @@ clean:  ## remove the virtual environment and the embedded database
 	@rm -rf $(VENV)
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'

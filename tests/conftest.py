@@ -58,9 +58,17 @@ class Server:
             return connection.info.server_version // 10_000
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, so that no process waits for the other's last one."""
-    items.sort(key=lambda item: "real_projects" not in item.path.parts)
+    """Mark what `make test` leaves out, and begin with the longest, so that no process waits for the other's last one.
+
+    Of a test marked `one_major`, that is what it does on the other majors.
+    """
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.get_closest_marker("one_major") and parameters.get("server", SERVERS[0]) != SERVERS[0]:
+            item.add_marker("long")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def _roomy_memory() -> Path | None:

@@ -13,6 +13,8 @@ from tests.conftest import SERVERS, Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment, run
 
+pytestmark = pytest.mark.one_major
+
 BASE = """
 op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text, age int)")
 op.execute("CREATE TABLE pets (id bigint PRIMARY KEY, owner_id bigint)")

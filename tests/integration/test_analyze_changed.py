@@ -16,6 +16,8 @@ from tests.conftest import SERVERS
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 TABLE = 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text)")'
 INDEX = 'op.create_index("ix_people_name", "people", ["name"])'
 COLUMN = 'op.execute("ALTER TABLE people ADD COLUMN nickname text")'

@@ -16,6 +16,8 @@ from domain.migration.errors import MigrationError
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 Analyze = Callable[..., AnalysisReport]
 PEOPLE = 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text)")'
 INDEX = 'op.create_index("ix_people_name", "people", ["name"])'

@@ -14,6 +14,8 @@ from tests.conftest import SERVERS
 from tests.integration.backends import rows
 from tests.support import PROJECT_ROOT, process_environment, run
 
+pytestmark = pytest.mark.one_major
+
 
 def backend(url: str | None, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run the command with the embedder of tests."""

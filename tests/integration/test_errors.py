@@ -13,6 +13,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, alembic_config, process_environment, run
 
+pytestmark = pytest.mark.one_major
+
 
 def fails(*arguments: str, url: str | None, exit_code: int = 255) -> str:
     """Run a command that must fail, and give what it says."""

@@ -18,6 +18,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 SECONDS = 60
 
 

@@ -8,6 +8,8 @@ from adapter.outbound.database.migration.filler import Filled, fill
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 ROWS = 60
 SETTLED = ("public.people.note", "public.people.team_id", "public.people.n", "public.flags.note")
 

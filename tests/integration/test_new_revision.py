@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 VERSIONS = "adapter/outbound/database/alembic/versions"
 MODEL = "adapter/outbound/database/documents/models/sqlalchemy.py"
 

@@ -2,9 +2,13 @@
 
 import subprocess
 
+import pytest
+
 from adapter.outbound.database import embedded
 from tests.catalogs import EMPTY, assert_equal, catalog
 from tests.support import run
+
+pytestmark = pytest.mark.one_major
 
 
 def psql(url: str, script: str) -> None:

@@ -11,6 +11,8 @@ from adapter.outbound.database.readiness import DatabaseBehindError, find_heads,
 from tests.integration.backends import act, rows
 from tests.support import alembic_config, run
 
+pytestmark = pytest.mark.one_major
+
 
 def head() -> str:
     """Give the head as Alembic's own reader sees it."""

@@ -19,6 +19,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 SCRIPT = """
 import asyncio, os, subprocess, sys, time
 import sqlalchemy as sa

@@ -231,6 +231,7 @@ def test_each_kind(base: Base, name: str) -> None:
     assert not compare(before, snapshot(driver), ignore={"position"}), code
 
 
+@pytest.mark.long
 def test_forgotten_downgrades(verify: Callable[[str], VerificationReport], history: History) -> None:
     """Each is found as silent, and is exact with the code that was derived."""
     history.add("base0", None, statements(BASE), "raise NotImplementedError('the base')")

@@ -12,6 +12,8 @@ from adapter.outbound.database.migration.tracer import Agent
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 ROWS = 30
 EXIT_ONCE = """
 import pathlib

@@ -16,6 +16,8 @@ from domain.migration.rules import all_rules
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 RULES = {rule.code: rule for rule in all_rules()}
 ROWS = 1200
 

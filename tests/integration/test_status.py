@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import psycopg
+import pytest
 from alembic import command
 
 from tests.history import History
 from tests.support import alembic_config, run
+
+pytestmark = pytest.mark.one_major
 
 
 def status(url: str) -> dict[str, Any]:

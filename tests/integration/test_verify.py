@@ -17,6 +17,8 @@ from domain.migration.verification import RevisionProof
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 Verify = Callable[..., VerificationReport]
 PEOPLE = 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, age int)")'
 DROP = 'op.execute("DROP TABLE people")'

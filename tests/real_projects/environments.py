@@ -6,6 +6,8 @@ A folder is keyed by the requirements and the version of Python; a lock keeps tw
 import fcntl
 import hashlib
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +25,7 @@ _INSTALL_SECONDS = 600
 def environment(name: str) -> Path:
     """Give the Python of a project's environment; make it when it is not there.
 
-    The test that asks is skipped where pip reaches no registry.
+    The test that asks is skipped where pip reaches no registry, or the registry has no file of a pin for this Python.
     """
     requirements = _REQUIREMENTS / f"{name}.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
@@ -64,7 +66,15 @@ def _install(python: Path, requirements: Path) -> None:
     )
     if result.returncode != 0 and _is_offline(result.stderr):
         pytest.skip("pip reaches no package registry")
+    if result.returncode != 0 and (missing := _missing(result.stderr)):
+        pytest.skip(f"the registry has no {missing} for Python {platform.python_version()}")
     assert result.returncode == 0, result.stderr
+
+
+def _missing(message: str) -> str | None:
+    """Return the pin for which pip found no file that fits this Python, as pip has no code for it but this sentence."""
+    found = re.search(r"No matching distribution found for (\S+)", message)
+    return found and found.group(1)
 
 
 def _is_offline(message: str) -> bool:

@@ -69,6 +69,8 @@ class Project:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+pytestmark = pytest.mark.long
+
 PROJECTS = (
     Project(
         name="mlflow",

@@ -8,6 +8,8 @@ import pytest
 
 from adapter.outbound.embedding.wordllama import WordLlamaEmbedder
 
+pytest.importorskip("wordllama", reason="wordllama has no wheel for this Python")
+
 
 def test_wordllama_knows_meaning_offline(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """It loads without the network, says nothing, leaves logging alone, and relates words that share no letters."""
