@@ -116,15 +116,18 @@ def test_lock_timeout_is_retried_where_it_gave_way(empty_url: str) -> None:
 
 
 def test_lock_that_never_ends_is_an_error_that_says_what_to_do(empty_url: str) -> None:
-    """When every try meets the lock, the command fails with the statement and a query, and what was done stays."""
+    """When every try meets the lock, the command fails with the statement and its holder, and what was done stays."""
     command.upgrade(alembic_config(empty_url), "b64f20e9d7a8")
-    with open_transaction(empty_url, "LOCK TABLE profiles IN ACCESS SHARE MODE"):
+    with open_transaction(empty_url, "LOCK TABLE profiles IN ACCESS SHARE MODE") as holder:
+        pid = holder.info.backend_pid
         result = run("alembic", "-x", "lock_timeout=50ms", "-x", "lock_retries=1", "upgrade", "head", url=empty_url)
 
     assert result.returncode == 255
     assert "in 2 tries" in result.stdout
     assert "ALTER TABLE profiles ADD COLUMN locale" in result.stdout
-    assert "hint: Find them with: SELECT pid" in result.stdout
+    assert f"held by process {pid} (user postgres, no application name, idle in transaction since" in result.stdout
+    assert "): LOCK TABLE profiles IN ACCESS SHARE MODE." in result.stdout
+    assert f"hint: End it: SELECT pg_terminate_backend({pid});" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     assert current(empty_url) == "b64f20e9d7a8"
 
@@ -278,7 +281,8 @@ def test_another_upgrade_that_does_not_end_is_named(empty_url: str) -> None:
         pid = holder.info.backend_pid
 
     assert result.returncode == 255
-    assert f"process {pid} (a deployment" in result.stdout
+    assert f"process {pid} (user postgres, 'a deployment', idle in transaction since " in result.stdout
+    assert f"SELECT pg_terminate_backend({pid});" in result.stdout
     assert "Traceback" not in result.stderr
 
 
