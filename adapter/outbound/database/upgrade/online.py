@@ -97,7 +97,7 @@ def _write(
 
     with (
         one_at_a_time(connection, options.wait_for_upgrade),
-        watched(connection, before.pid, read_lock_timeout(connection), progress.note_statement) as watch,
+        watched(connection, before.pid, read_lock_timeout(connection, options), progress.note_statement) as watch,
     ):
         with_retries(lambda: _run(connection), recover, options.lock_retries, watch)
 

@@ -70,8 +70,9 @@ def _gave_up(error: DBAPIError, holders: tuple[Holder, ...], attempts: int) -> D
         else "Find who holds it: SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL "
         "ORDER BY xact_start;"
     )
+    left = " The build may have left an invalid index, which migrate status shows." if concurrent else ""
     return DatabaseError(
         f"The lock that this revision needs could not be had, in {attempts} {'try' if attempts == 1 else 'tries'} "
-        f"({server_message(error)}; statement: {one_line(error.statement)}); {who}.",
+        f"({server_message(error)}; statement: {one_line(error.statement)}); {who}.{left}",
         f"{find} Then run this again, or wait longer with -x {option}.",
     )

@@ -49,12 +49,14 @@ def read_session(connection: Connection) -> Session:
     return Session(int(row[0]), dict(zip(_SETTINGS, row[1:], strict=True)))
 
 
-def read_lock_timeout(connection: Connection) -> float:
-    """Read for how many seconds a statement waits for a lock; 0 for ever."""
-    query = "SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'"  # in milliseconds
-    milliseconds = connection.scalar(text(query))
+def read_lock_timeout(connection: Connection, options: MigrationOptions) -> float:
+    """Let the server read the options' durations; give the shorter one in seconds, 0 where there is none."""
+    # asyncpg would want a timedelta for an interval
+    one, other = (f"nullif(CAST(CAST(:{name} AS text) AS interval), '0')" for name in ("one", "other"))
+    durations = {"one": options.lock_timeout, "other": options.concurrent_lock_timeout}
+    seconds = connection.scalar(text(f"SELECT extract(epoch FROM least({one}, {other}))"), durations)  # noqa: S608
     connection.commit()
-    return float(milliseconds or 0) / 1000
+    return float(seconds or 0)
 
 
 @contextmanager
