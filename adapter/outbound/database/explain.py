@@ -121,6 +121,8 @@ def _explain_database(error: BaseException, url: DatabaseURL | None) -> Database
     return DatabaseError(f"{fault[0]} ({fault[1]}).", again) if fault else None
 
 
+_DIRECT = "Name the server itself in DATABASE_URL, or set pool_mode = session."
+
 # SQLSTATEs, what the server's message matches, what happened, what mends it. The first that fits wins.
 _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
@@ -163,6 +165,13 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "pgvector is not installed on the server at {where} ({message}).",
         "Install it there (Debian: apt install postgresql-<major>-pgvector), then run this again.",
     ),
+    (
+        ("26000", "42P05"),
+        '"(__asyncpg_|_pg3_|")',  # names that drivers choose
+        "A connection pooler stands before {where} and gives each transaction another session ({message}).",
+        _DIRECT,
+    ),
+    (("08P01",), "", "A connection pooler before {where} refused ({message}).", _DIRECT),
     (
         ("25006",),
         "",

@@ -10,19 +10,18 @@ revision's SET. Neither its port nor its name tells it. What does:
   gets another while it stays connected, or one that was used in between, prove that the mode is another.
 """
 
-from contextlib import ExitStack
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
 
 from sqlalchemy import Connection
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.explain import sqlstate
 from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
 
-_ROUNDS = 4
-_PATIENCE = 5.0  # seconds
-# A driver's prepared statement that is unknown on the next process, or known there from somebody else.
-_OTHER_SESSION = {"26000", "42P05"}
+_ROUNDS = 3
+_PATIENCE = 2.0  # seconds
 _WHERE = """
 SELECT coalesce(host(inet_server_addr()), ''), current_setting('port'), current_setting('unix_socket_directories')
 """
@@ -32,8 +31,8 @@ def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
     """Refuse to go on where a pooler does not keep one session for a client.
 
     Args:
-        connection: The connection of the upgrade.
-        pid: The server's process that its statements run on.
+        connection: The connection of the upgrade; no transaction is open on it.
+        pid: The server's process that its last statement ran on.
 
     Raises:
         DatabaseConfigurationError: There is one.
@@ -41,41 +40,19 @@ def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
     if not is_pooled(connection, pid):
         return
     connections = SecondConnections(connection)
-    try:
-        if not connections.within(_PATIENCE, lambda: _shares_sessions(connections)):
-            return
-    except TimeoutError:
+    if _shares_sessions(connection, connections, pid):
+        named = f" ({server})" if (server := _server(connections)) else ""
         raise DatabaseConfigurationError(
-            f"A connection pooler stands before this database, and had no second connection to give in {_PATIENCE:g} s;"
-            " so nobody can tell whether it keeps one session for a client. Nothing was run.",
-            _hint(""),
-        ) from None
-    raise transaction_pooler(_server(connections))
+            "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) stands before "
+            "this database: the lock that lets one upgrade run at a time, and settings of the session, do not last "
+            "there. Nothing was run.",
+            f"Name the server itself{named} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session.",
+        )
 
 
 def is_pooled(connection: Connection, pid: int) -> bool:
     """Tell whether the other end is no server process but a pooler; its mode is not asked."""
     return _announced(connection.connection.driver_connection) not in {None, pid}
-
-
-def transaction_pooler(server: str = "") -> DatabaseConfigurationError:
-    """Describe the pooler, and the way around it."""
-    return DatabaseConfigurationError(
-        "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) stands before this "
-        "database: the lock that lets one upgrade run at a time, and settings of the session, do not last there. "
-        "Nothing was run.",
-        _hint(server),
-    )
-
-
-def _hint(server: str) -> str:
-    itself = f" ({server})" if server else ""
-    return f"Name the server itself{itself} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session."
-
-
-def is_lost_session(error: BaseException) -> bool:
-    """Tell whether a prepared statement has got lost between two statements of one client."""
-    return sqlstate(error) in _OTHER_SESSION
 
 
 def _announced(driver: Any) -> int | None:
@@ -86,27 +63,79 @@ def _announced(driver: Any) -> int | None:
     return None if found is None else int(found)
 
 
-def _shares_sessions(connections: SecondConnections) -> bool:
+def _shares_sessions(connection: Connection, connections: SecondConnections, pid: int) -> bool:
     """Tell whether two clients that are connected at once get the same process.
 
-    A pooler takes a process that is idle before it starts another: the one that was used last, or longest ago. Each
-    round takes one out of its pool, in an open transaction. So the first client's own is taken at the latest when no
-    other is left, or has been used by somebody else, or is its own.
+    A pooler takes a process that is idle before it starts another or lets a client wait: the one that was used last, or
+    longest ago. Each round takes one out of its pool, in an open transaction. So the first client's is taken, unless it
+    has been used by somebody else, or is its own.
     """
-    with ExitStack() as opened:
-        try:
-            client = opened.enter_context(connections.open())
-            for _ in range(_ROUNDS):
-                pid, used = _used(client)
-                other = opened.enter_context(connections.open())
-                other.rows("BEGIN")
-                if (pid, used) != _seen(other, pid) or pid != _used(client)[0]:
-                    return True
-        except Exception as error:
-            if is_lost_session(error):
+    with _by_itself(connection) as client, ExitStack() as opened:
+        for _ in range(_ROUNDS):
+            used = _used(client)
+            if used[0] != pid:
                 return True
-            raise
+            other = opened.enter_context(_Other(connections, pid))
+            if other.seen is None:  # it has to wait, though the first client's is idle
+                return any(_used(client)[0] != pid for _ in range(_ROUNDS))
+            if other.seen != used:
+                return True
     return False
+
+
+@contextmanager
+def _by_itself(connection: Connection) -> Iterator[SecondConnection]:
+    """Let each statement of a connection commit by itself."""
+    raw: Any = connection.connection.dbapi_connection
+    level = connection.dialect.get_isolation_level(raw)
+    connection.rollback()
+    connection.dialect.set_isolation_level(raw, "AUTOCOMMIT")
+    try:
+        yield SecondConnection(raw, None)
+    finally:
+        connection.dialect.set_isolation_level(raw, level)
+
+
+class _Other:
+    """Another client, that has a transaction open in its context.
+
+    Attributes:
+        seen: The first client's process and when that was last used; 0 where it is this client's. None when this client
+            has got no process in time.
+    """
+
+    def __init__(self, connections: SecondConnections, pid: int) -> None:
+        self._connections = connections
+        self._pid = pid
+        self._answered, self._let_go = threading.Event(), threading.Event()
+        self.seen: tuple[int, str] | None = None
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._run, name="other client", daemon=True).start()
+        self._answered.wait(_PATIENCE)
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go.set()
+
+    def _run(self) -> None:
+        try:
+            self._connections.in_thread(self._hold)
+        except BaseException as error:  # noqa: BLE001 - raised again in the first client's thread
+            self._error = error
+        self._answered.set()
+
+    def _hold(self) -> None:
+        with self._connections.open() as client:
+            if self._let_go.is_set():
+                return
+            client.rows("BEGIN")
+            self.seen = _seen(client, self._pid)
+            self._answered.set()
+            self._let_go.wait()
 
 
 def _used(client: SecondConnection) -> tuple[int, str]:
