@@ -1,7 +1,9 @@
-"""Ctrl-C in the middle of `migrate verify` and `migrate analyze`: nothing stays behind, and proofs go on."""
+"""Ctrl-C, SIGTERM and SIGHUP in `migrate verify` and `migrate analyze`: nothing stays behind, and proofs go on."""
 
+import functools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -31,12 +33,38 @@ def project(history: History) -> Path:
     return history.plain_ini()
 
 
-@pytest.mark.parametrize("sandbox", ["of a server", "embedded"])
-@pytest.mark.parametrize("command", ["verify", "analyze"])
-def test_ctrl_c(
-    project: Path, history: History, server: Server, sandbox_url: str, tmp_path: Path, command: str, sandbox: str
+INTERRUPT, TERMINATE, HANG_UP = (
+    (signal.SIGINT, 130, "interrupted\n"),
+    (signal.SIGTERM, 143, "terminated\n"),
+    (signal.SIGHUP, 129, "hung up\n"),
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "sandbox", "ended"),
+    [
+        ("verify", "of a server", INTERRUPT),
+        ("verify", "embedded", INTERRUPT),
+        ("analyze", "of a server", INTERRUPT),
+        ("analyze", "embedded", INTERRUPT),
+        ("verify", "of a server", TERMINATE),
+        ("analyze", "embedded", TERMINATE),
+        ("verify", "embedded", HANG_UP),
+    ],
+    ids=lambda value: value[2].strip() if isinstance(value, tuple) else value,
+)
+def test_in_the_middle(
+    project: Path,
+    history: History,
+    server: Server,
+    sandbox_url: str,
+    tmp_path: Path,
+    command: str,
+    sandbox: str,
+    ended: tuple[signal.Signals, int, str],
 ) -> None:
     """The process, its children, its databases and its temporary files are gone at once; what was proved is kept."""
+    number, code, said = ended
     folder, temporary = tmp_path / "sandbox", tmp_path / "temporary"
     temporary.mkdir()
     where = ["--pg", str(server.major)] if sandbox == "embedded" else ["--sandbox-url", sandbox_url]
@@ -61,11 +89,11 @@ def test_ctrl_c(
             url = embedded.status(server.major, folder).server.url("postgres")
         _until(lambda: _sleeps(url))
         children = _descendants(process.pid)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=SECONDS / 2)
-        assert (process.returncode, errors) == (130, "interrupted\n")
+        assert (process.returncode, errors) == (code, said)
         assert children
-        _until(lambda: not [child for child in children if Path(f"/proc/{child}").exists()])
+        _until(lambda: _are_gone(children))
         assert _databases(url) == []
         assert list(temporary.iterdir()) == []
         if command == "verify":
@@ -81,6 +109,82 @@ def test_ctrl_c(
             process.kill()
             process.communicate()
         embedded.stop(server.major, folder, force=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """From its first import to its last statement, a second signal included: nothing is left of the process."""
+    folder, temporary = tmp_path / "sandbox", tmp_path / "temporary"
+    temporary.mkdir()
+    arguments = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "base:heads", "-c", str(project)]
+    environment = process_environment(TMPDIR=str(temporary), HEXALEMBIC_SANDBOX_DIR=str(folder))
+    embedded.start(18, folder)  # what is interrupted is not its first start, which takes longest
+    url = embedded.status(18, folder).server.url("postgres")
+    moments = random.Random(20261129)
+    try:
+        for _ in range(6):
+            process = subprocess.Popen(
+                arguments,
+                cwd=PROJECT_ROOT,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                process_group=0,
+            )
+            _until(functools.partial(_listens, process.pid))
+            time.sleep(moments.uniform(0, 2.5))
+            children = _descendants(process.pid)
+            os.kill(process.pid, number)
+            time.sleep(0.05)
+            os.kill(process.pid, number)
+            _, errors = process.communicate(timeout=SECONDS)
+            assert process.returncode == 128 + number, errors
+            assert "Traceback" not in errors
+            _until(functools.partial(_are_gone, children))
+            assert _databases(url) == []
+            assert list(temporary.iterdir()) == []
+    finally:
+        embedded.stop(18, folder, force=True)
+        embedded.release(embedded.status(18, folder).server)
+
+
+def test_nohup(project: Path, tmp_path: Path) -> None:
+    """Where SIGHUP is ignored, as nohup has it, the command goes on."""
+    folder = tmp_path / "sandbox"
+    arguments = ["nohup", sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "head", "-c", str(project)]
+    process = subprocess.Popen(
+        arguments,
+        cwd=PROJECT_ROOT,
+        env=process_environment(HEXALEMBIC_SANDBOX_DIR=str(folder)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _until(lambda: embedded.status(18, folder).running)
+        url = embedded.status(18, folder).server.url("postgres")
+        _until(lambda: _sleeps(url))
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(SECONDS) == 143
+        assert _databases(url) == []
+    finally:
+        process.kill()
+        process.wait()
+        embedded.stop(18, folder, force=True)
+
+
+def _are_gone(processes: list[int]) -> bool:
+    return not any(Path(f"/proc/{one}").exists() for one in processes)
+
+
+def _listens(pid: int) -> bool:
+    """Tell whether a process has a handler for SIGTERM."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -120,15 +120,18 @@ def test_lock_timeout_is_retried_where_it_gave_way(empty_url: str) -> None:
 
 
 def test_lock_that_never_ends_is_an_error_that_says_what_to_do(empty_url: str) -> None:
-    """When every try meets the lock, the command fails with the statement and a query, and what was done stays."""
+    """When every try meets the lock, the command fails with the statement and its holder, and what was done stays."""
     command.upgrade(alembic_config(empty_url), "b64f20e9d7a8")
-    with open_transaction(empty_url, "LOCK TABLE profiles IN ACCESS SHARE MODE"):
+    with open_transaction(empty_url, "LOCK TABLE profiles IN ACCESS SHARE MODE") as holder:
+        pid = holder.info.backend_pid
         result = run("alembic", "-x", "lock_timeout=50ms", "-x", "lock_retries=1", "upgrade", "head", url=empty_url)
 
     assert result.returncode == 255
     assert "in 2 tries" in result.stdout
     assert "ALTER TABLE profiles ADD COLUMN locale" in result.stdout
-    assert "hint: Find them with: SELECT pid" in result.stdout
+    assert f"held by process {pid} (user postgres, no application name, idle in transaction since" in result.stdout
+    assert "): LOCK TABLE profiles IN ACCESS SHARE MODE." in result.stdout
+    assert f"hint: End it: SELECT pg_terminate_backend({pid});" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     assert current(empty_url) == "b64f20e9d7a8"
 
@@ -282,7 +285,8 @@ def test_another_upgrade_that_does_not_end_is_named(empty_url: str) -> None:
         pid = holder.info.backend_pid
 
     assert result.returncode == 255
-    assert f"process {pid} (a deployment" in result.stdout
+    assert f"process {pid} (user postgres, 'a deployment', idle in transaction since " in result.stdout
+    assert f"SELECT pg_terminate_backend({pid});" in result.stdout
     assert "Traceback" not in result.stderr
 
 
@@ -409,3 +413,51 @@ def test_plain_psycopg_url_of_the_tooling(empty_url: str) -> None:
 
     assert current(empty_url) == HEAD
     assert os.environ.get("DATABASE_URL") is None
+
+
+def test_the_holder_of_a_lock_is_named(empty_url: str, history: History) -> None:
+    """Who holds the lock is named on both drivers; what this role may not see of it is said to be hidden."""
+    history.add("r1", None, "op.execute('CREATE TABLE a (x int)')")
+    history.add("r2", "r1", "op.execute('ALTER TABLE a ADD y int')")
+    with psycopg.connect(empty_url, autocommit=True) as administrator:
+        administrator.execute("DROP ROLE IF EXISTS owner_without_superuser")
+        administrator.execute("CREATE ROLE owner_without_superuser LOGIN")
+        administrator.execute("ALTER DATABASE hexalembic_empty OWNER TO owner_without_superuser")
+    url = empty_url.replace("://postgres@", "://owner_without_superuser@")
+    command.upgrade(history.config(url), "r1")
+    plain = history.config(url, lock_timeout="200ms", lock_retries="0")
+    handed = history.config(url, lock_timeout="200ms", lock_retries="0")
+    handed.attributes["connection"] = engine.tooling_engine(DatabaseURL.parse(url))
+    for config in (plain, handed):
+        with open_transaction(url, "SELECT  'x' AS one,\n x FROM a") as holder:
+            holder.execute("SET application_name = 'a report'")
+            holder.execute("SELECT  'x' AS one,\n x FROM a")
+            with pytest.raises(CommandError) as caught:
+                command.upgrade(config, "head")
+            pid = holder.info.backend_pid
+        said = str(caught.value)
+        assert "in 1 try" in said
+        assert "statement: ALTER TABLE a ADD y int" in said
+        assert f"held by process {pid} (user owner_without_superuser, 'a report', idle in transaction since 2" in said
+        assert "): SELECT 'x' AS one, x FROM a.\n  hint: End it: " in said
+        with open_transaction(empty_url, "SELECT x FROM a"), pytest.raises(CommandError) as caught:
+            command.upgrade(config, "head")
+        assert "its state and query are hidden from role owner_without_superuser" in str(caught.value)
+        assert "GRANT pg_read_all_stats TO owner_without_superuser)" in str(caught.value)
+    assert current(empty_url) == "r1"
+
+
+def test_concurrent_build_that_gives_up_names_its_own_option(empty_url: str, history: History) -> None:
+    """A concurrent build waits for `concurrent_lock_timeout`: the hint names that, and the holder is named, too."""
+    history.add("r1", None, "op.execute('CREATE TABLE a (x int)')")
+    build = "op.execute('CREATE INDEX CONCURRENTLY i ON a (x)')"
+    history.add("r2", "r1", f"with op.get_context().autocommit_block():\n    {build}")
+    command.upgrade(history.config(empty_url), "r1")
+    with open_transaction(empty_url, "INSERT INTO a VALUES (1)") as holder:
+        with pytest.raises(CommandError) as caught:
+            command.upgrade(history.config(empty_url, concurrent_lock_timeout="500ms", lock_retries="0"), "head")
+        pid = holder.info.backend_pid
+
+    assert f"held by process {pid} (" in str(caught.value)
+    assert "wait longer with -x concurrent_lock_timeout=" in str(caught.value)
+    assert "with -x lock_timeout=" not in str(caught.value)

@@ -1,18 +1,24 @@
 """Where errors become exit codes, for every command.
 
-0 fine, 1 refused by a rule, 2 wrong usage or configuration, 3 the database refused or failed, 130 interrupted.
+0 fine, 1 refused by a rule, 2 wrong usage or configuration, 3 the database refused or failed; 130 interrupted, 143
+terminated, 129 hung up: as a shell says it of a process that a signal has ended.
 """
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import typer
 
 INTERRUPTED = 130
+_SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+_received: list[signal.Signals] = []  # the signal that ends this process, which is cleaning up for it
 
 
 def run(build: "Callable[[], typer.Typer]") -> None:
@@ -20,15 +26,15 @@ def run(build: "Callable[[], typer.Typer]") -> None:
 
     It is imported in here, too: Ctrl-C may come while that goes on.
     """
+    _listen()
     try:
         build()()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _interrupted()
+            sys.exit(_interrupted())
         raise
     except KeyboardInterrupt:
-        _interrupted()
-        sys.exit(INTERRUPTED)
+        sys.exit(_interrupted())
     except Exception as error:  # noqa: BLE001 - every one is shown, without passwords
         from adapter import bootstrap
 
@@ -44,8 +50,26 @@ def run(build: "Callable[[], typer.Typer]") -> None:
         gc.freeze()  # a last look for garbage among all that was imported takes a tenth of a second
 
 
-def _interrupted() -> None:
-    _say("interrupted", "")
+def _listen() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: whatever is open is closed and dropped first."""
+    for wanted in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(wanted) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(wanted, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if not _received:  # the next one must not stop the cleaning up
+        _received.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+
+def _interrupted() -> int:
+    """Say by what, and give the exit code."""
+    number = _received[0] if _received else signal.SIGINT
+    with suppress(OSError):  # the terminal may have gone
+        _say(_SAID[number], "")
+        sys.stderr.flush()
+    return 128 + number
 
 
 def _say(label: str, message: str) -> None:

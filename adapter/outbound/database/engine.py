@@ -1,5 +1,7 @@
 """Engines on a database URL: asyncpg for the application and `env.py`, psycopg for the tooling."""
 
+from typing import Any
+
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -20,4 +22,8 @@ def tooling_engine(url: DatabaseURL) -> Engine:
     """Build the tooling's engine on psycopg: each connection is opened and closed for itself."""
     import psycopg
 
-    return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url.libpq), poolclass=NullPool)
+    def connect() -> "psycopg.Connection[Any]":
+        # behind a connection pooler, a prepared statement would stay in a session that is somebody else's next
+        return psycopg.connect(url.libpq, prepare_threshold=None)
+
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)

@@ -1,6 +1,7 @@
 """Turns what drivers and servers raise into one line of what happened and one of what mends it."""
 
 import re
+from collections.abc import Iterator
 
 from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.database.redaction import redact
@@ -10,16 +11,39 @@ from adapter.outbound.database.url import DatabaseURL
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
 
+# What ends a session or a statement from outside: nothing is wrong with the statement.
+_FAULTS = {
+    "57P01": "The server ended the session",
+    "57P02": "The server stopped at once, or one of its processes crashed,",
+    "57P03": "The server is starting or stopping",
+    "57P04": "The database was dropped",
+    "57P05": "The server ended the session, which was idle for longer than idle_session_timeout",
+    "57014": "The server cancelled the statement: somebody asked for it, or it ran longer than statement_timeout",
+    "25P03": "The server ended the session, which was idle in a transaction for longer than "
+    "idle_in_transaction_session_timeout",
+    "25P04": "The server ended the session, whose transaction was longer than transaction_timeout",
+}
+_LOST = "The connection to the server was lost"
+
 
 def sqlstate(error: BaseException) -> str | None:
     """Find the SQLSTATE in an error of asyncpg, psycopg or SQLAlchemy, or in what caused it."""
+    return next((state for one in _chain(error) if (state := _own_state(one))), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error, what caused it, or what it hides, and so on."""
     seen: BaseException | None = error
     while seen is not None:
-        for holder in (seen, getattr(seen, "orig", None)):
-            state = getattr(holder, "sqlstate", None)
-            if isinstance(state, str):
-                return state
+        yield seen
         seen = seen.__cause__ or seen.__context__
+
+
+def _own_state(error: BaseException) -> str | None:
+    for holder in (error, getattr(error, "orig", None)):
+        state = getattr(holder, "sqlstate", None)
+        if isinstance(state, str):
+            return state
     return None
 
 
@@ -29,6 +53,30 @@ def server_message(error: BaseException) -> str:
     text = str(origin).strip() or type(origin).__name__
     first = text.splitlines()[0]
     return redact(re.sub(r"^<class '[^']*'>: ", "", first))
+
+
+def fault_of(error: BaseException) -> tuple[str, str] | None:
+    """Say what ended a session or a statement from outside, and what was said of it.
+
+    Returns:
+        None when it was the statement itself, or no fault of the database at all.
+    """
+    for one in _chain(error):  # asyncpg's own complaint is caused by what the server said
+        if (state := _own_state(one)) in _FAULTS:
+            return _FAULTS[state], server_message(one)
+    for one in _chain(error):
+        state = _own_state(one)
+        # psycopg has one class, and no SQLSTATE, for all that it notices itself.
+        lost = state is None and type(getattr(one, "orig", one)).__name__ == "OperationalError"
+        gone = getattr(one, "connection_invalidated", False) or isinstance(one, ConnectionError)
+        if lost or gone or (state or "").startswith("08"):
+            return _LOST, server_message(one)
+    return None
+
+
+def _has_gone(error: BaseException) -> bool:
+    """Tell whether the session of an error, or of one that it hides, was there and has gone."""
+    return any(getattr(one, "connection_invalidated", False) for one in _chain(error))
 
 
 def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseError | None:
@@ -51,6 +99,10 @@ def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseErr
         return DatabaseConfigurationError(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."
         )
+    return _explain_database(error, url)
+
+
+def _explain_database(error: BaseException, url: DatabaseURL | None) -> DatabaseError | None:
     values = {
         "where": str(url) if url is not None else "the database",
         "name": (url.database if url is not None else "") or "the database",
@@ -60,13 +112,17 @@ def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseErr
     for states, pattern, message, hint in _BY_STATE:
         if state in states and re.search(pattern, values["message"]):
             return DatabaseError(message.format(**values), hint.format(**values))
-    if _is_unreachable(error):
+    if _is_unreachable(error) and not _has_gone(error):
         return DatabaseError(
             "No Postgres server answers at {where} ({message}).".format(**values),
             "Start the server or correct DATABASE_URL; unset DATABASE_URL to use the embedded Postgres.",
         )
-    return None
+    fault = fault_of(error)
+    again = "What was not committed has been rolled back: run the command again when that is mended."
+    return DatabaseError(f"{fault[0]} ({fault[1]}).", again) if fault else None
 
+
+_DIRECT = "Name the server itself in DATABASE_URL, or set pool_mode = session."
 
 # SQLSTATEs, what the server's message matches, what happened, what mends it. The first that fits wins.
 _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
@@ -110,6 +166,13 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "pgvector is not installed on the server at {where} ({message}).",
         "Install it there (Debian: apt install postgresql-<major>-pgvector), then run this again.",
     ),
+    (
+        ("26000", "42P05"),
+        '"(__asyncpg_|_pg3_|")',  # names that drivers choose
+        "A connection pooler stands before {where} and gives each transaction another session ({message}).",
+        _DIRECT,
+    ),
+    (("08P01",), "", "A connection pooler before {where} refused ({message}).", _DIRECT),
     (
         ("25006",),
         "",

@@ -13,21 +13,20 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.upgrade.holders import Holder, end_them, holders_query, join, read_holders
+from adapter.outbound.database.upgrade.session import give_back
 
 logger = logging.getLogger("alembic.runtime.migration")
 
 # Any number will do that other software does not use; advisory locks belong to one database.
 KEY = 0x6865_7861_6C65_6D62
 
-_HOLDER = text(
-    """
-    SELECT a.pid, a.application_name, a.client_addr::text, a.backend_start::timestamp(0)
-    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-      AND l.classid::bigint = :high AND l.objid::bigint = :low
-    """
-)
+_HOLDERS = """
+SELECT l.pid FROM pg_catalog.pg_locks l
+ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+   AND l.classid::bigint = {high} AND l.objid::bigint = {low}
+"""
 
 
 @contextmanager
@@ -45,10 +44,7 @@ def one_at_a_time(connection: Connection, seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.closed and not connection.invalidated:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})
-            connection.commit()
+        give_back(connection, lambda: _unlock(connection))
 
 
 def _wait_for_lock(connection: Connection, seconds: float) -> None:
@@ -56,12 +52,14 @@ def _wait_for_lock(connection: Connection, seconds: float) -> None:
     said = False
     while not _try(connection):
         if not said:
-            logger.info("Waiting for another upgrade of this database: %s", _holder(connection))
+            logger.info("Waiting for another upgrade of this database: %s", _shown(_holders(connection)))
             said = True
         if time.monotonic() > deadline:
+            holders = _holders(connection)
             raise DatabaseError(
-                f"Another upgrade of this database has run for more than {seconds:g} s: {_holder(connection)}.",
-                "Wait for it (-x wait_for_upgrade=SECONDS), or end it: SELECT pg_terminate_backend(<pid>);",
+                f"Another upgrade of this database has run for more than {seconds:g} s: {_shown(holders)}.",
+                "Wait for it (-x wait_for_upgrade=SECONDS)"
+                + (f", or end it: {end}" if (end := end_them(holders)) else "."),
             )
         time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - spreads the pollers
 
@@ -72,10 +70,16 @@ def _try(connection: Connection) -> bool:
     return bool(got)
 
 
-def _holder(connection: Connection) -> str:
-    row = connection.execute(_HOLDER, {"high": KEY >> 32, "low": KEY & 0xFFFF_FFFF}).first()
+def _unlock(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})
+
+
+def _holders(connection: Connection) -> tuple[Holder, ...]:
+    query = holders_query(_HOLDERS.format(high=KEY >> 32, low=KEY & 0xFFFF_FFFF))
+    holders = read_holders(list(connection.exec_driver_sql(query)))
     connection.commit()
-    if row is None:
-        return "it has just ended"
-    pid, application, address, since = row
-    return f"process {pid} ({application or 'unnamed'}, from {address or 'this machine'}, since {since})"
+    return holders
+
+
+def _shown(holders: tuple[Holder, ...]) -> str:
+    return join(holders) or "it has just ended"

@@ -3,12 +3,10 @@
 import asyncio
 import logging
 import threading
-import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from alembic import context
-from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
@@ -18,9 +16,21 @@ from adapter.outbound.database import autogenerate, engine, settings
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.explain import explain
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
+from adapter.outbound.database.upgrade.faults import explain_fault
+from adapter.outbound.database.upgrade.lock_watch import watched
 from adapter.outbound.database.upgrade.options import MigrationOptions
+from adapter.outbound.database.upgrade.pooler import is_pooled, refuse_transaction_pooler
+from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.retry import with_retries
-from adapter.outbound.database.upgrade.session import apply_settings, session
+from adapter.outbound.database.upgrade.second_connection import SecondConnections
+from adapter.outbound.database.upgrade.session import (
+    Session,
+    apply_settings,
+    read_lock_timeout,
+    read_session,
+    session,
+    session_of_transactions,
+)
 from adapter.outbound.database.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -51,18 +61,45 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
 
 def run_on_connection(connection: Connection, metadata: MetaData, options: MigrationOptions) -> None:
     """Run the current Alembic command on a connection."""
-    in_callers_transaction = connection.in_transaction()
-    with session(connection, options, in_callers_transaction=in_callers_transaction):
-        _configure(connection, metadata)
-        if in_callers_transaction:
-            _run_in_callers_transaction()
-        elif _command_writes():
-            with one_at_a_time(connection, options.wait_for_upgrade):
-                with_retries(
-                    lambda: _run(connection), lambda: _recover(connection, metadata, options), options.lock_retries
-                )
-        else:
+    if connection.in_transaction():
+        apply_settings(connection, options, local=True)
+        _configure(connection, metadata, Progress())
+        _run_in_callers_transaction()
+        return
+    before = read_session(connection)
+    _configure(connection, metadata, progress := Progress())
+    if _command_writes():
+        refuse_transaction_pooler(connection, before.pid)
+        connections = SecondConnections(connection)
+        try:
+            with session(connection, options, before):
+                _write(connection, metadata, options, progress, before)
+        except Exception as error:
+            fault = explain_fault(error, context.get_context(), progress, connections)
+            if fault is None:
+                raise
+            raise fault from error
+    else:
+        prepare = session_of_transactions if is_pooled(connection, before.pid) else session
+        with prepare(connection, options, before):
             _run(connection)
+
+
+def _write(
+    connection: Connection, metadata: MetaData, options: MigrationOptions, progress: Progress, before: Session
+) -> None:
+    """Run a command that writes: alone, and again where it gave way to others."""
+
+    def recover() -> None:
+        connection.rollback()
+        apply_settings(connection, options)
+        _configure(connection, metadata, progress)
+
+    with (
+        one_at_a_time(connection, options.wait_for_upgrade),
+        watched(connection, before.pid, read_lock_timeout(connection, options), progress.note_statement) as watch,
+    ):
+        with_retries(lambda: _run(connection), recover, options.lock_retries, watch)
 
 
 def _run_on(target: Any, run: Callable[[Connection], None]) -> None:
@@ -107,33 +144,15 @@ def _wait_for(work: Coroutine[Any, Any, None]) -> None:
         raise failure[0]
 
 
-def _configure(connection: Connection, metadata: MetaData) -> None:
+def _configure(connection: Connection, metadata: MetaData, progress: Progress) -> None:
     context.configure(
         connection=connection,
         # Each revision is kept as soon as it is done: what fails later does not undo it, nor un-stamp it.
         transaction_per_migration=True,
-        on_version_apply=_Durations(),
+        on_version_apply=progress,
         **autogenerate.options(metadata),
     )
-
-
-class _Durations:
-    """Logs how long each revision took: `migrate analyze --observed` holds that against what was predicted."""
-
-    def __init__(self) -> None:
-        self._begin = time.monotonic()
-
-    def __call__(
-        self,
-        ctx: MigrationContext,  # noqa: ARG002 - Alembic names what it gives
-        step: MigrationInfo,
-        heads: Collection[Any],  # noqa: ARG002
-        run_args: Mapping[str, Any],  # noqa: ARG002
-    ) -> None:
-        now = time.monotonic()
-        if step.is_upgrade and not step.is_stamp:
-            logger.info("Applied %s in %.3f s", step.up_revision_id, now - self._begin)
-        self._begin = now
+    progress.follow(context.get_context())
 
 
 def _run(connection: Connection) -> None:
@@ -161,12 +180,6 @@ def _run_in_callers_transaction() -> None:
             "A revision commits by itself (autocommit_block) and cannot run in the transaction of the connection that "
             "was handed over.\n  hint: hand over a connection from engine.connect(), with nothing executed on it."
         ) from error
-
-
-def _recover(connection: Connection, metadata: MetaData, options: MigrationOptions) -> None:
-    connection.rollback()
-    apply_settings(connection, options)
-    _configure(connection, metadata)
 
 
 def _command_writes() -> bool:

@@ -1,12 +1,13 @@
 """Session settings of an upgrade: a short lock timeout, a long one for concurrent index builds, a known search path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from adapter.outbound.database.upgrade.options import MigrationOptions
 
@@ -23,34 +24,76 @@ def is_concurrent_build(sql: str) -> bool:
     return _CONCURRENT.match(sql) is not None
 
 
-@contextmanager
-def session(connection: Connection, options: MigrationOptions, *, in_callers_transaction: bool) -> Iterator[None]:
-    """Set a session up for migrations, and give back what was set before.
+@dataclass(frozen=True)
+class Session:
+    """The session of an upgrade, as it was handed over.
 
-    Args:
-        connection: The connection that migrations run on.
-        options: The options of this call.
-        in_callers_transaction: The caller began a transaction and will end it: settings then last as long as it does.
-            Else nothing is left uncommitted here, or Alembic would take the open transaction for the caller's own,
-            say "Running upgrade", and apply nothing.
+    Attributes:
+        pid: Its process on the server.
+        settings: Its settings, by name.
     """
-    if in_callers_transaction:
-        apply_settings(connection, options, local=True)
-        yield
-        return
-    before = {name: connection.scalar(text(f"SELECT current_setting('{name}', true)")) for name in _SETTINGS}
+
+    pid: int
+    settings: dict[str, str | None]
+
+
+def read_session(connection: Connection) -> Session:
+    """Read which session a connection has.
+
+    No transaction is left open, here as below: Alembic would take it for the caller's own, say "Running upgrade", and
+    apply nothing.
+    """
+    values = ", ".join(f"current_setting('{name}', true)" for name in _SETTINGS)
+    row = connection.execute(text(f"SELECT pg_backend_pid(), {values}")).one()
+    connection.rollback()
+    return Session(int(row[0]), dict(zip(_SETTINGS, row[1:], strict=True)))
+
+
+def read_lock_timeout(connection: Connection, options: MigrationOptions) -> float:
+    """Let the server read the options' durations; give the shorter one in seconds, 0 where there is none."""
+    # asyncpg would want a timedelta for an interval
+    one, other = (f"nullif(CAST(CAST(:{name} AS text) AS interval), '0')" for name in ("one", "other"))
+    durations = {"one": options.lock_timeout, "other": options.concurrent_lock_timeout}
+    seconds = connection.scalar(text(f"SELECT extract(epoch FROM least({one}, {other}))"), durations)  # noqa: S608
     connection.commit()
+    return float(seconds or 0)
+
+
+@contextmanager
+def session(connection: Connection, options: MigrationOptions, before: Session) -> Iterator[None]:
+    """Set a session up for migrations, and give back what was set before."""
     apply_settings(connection, options, local=False)
-    with _long_timeout_for_concurrent_builds(connection, options, str(before["statement_timeout"])):
+    with _long_timeout_for_concurrent_builds(connection, options, str(before.settings["statement_timeout"])):
         try:
             yield
         finally:
-            if not connection.closed and not connection.invalidated:
-                connection.rollback()
-                for name, value in before.items():
-                    if value is not None:
-                        _set(connection, name, value)
-                connection.commit()
+            give_back(connection, lambda: _restore(connection, before))
+
+
+@contextmanager
+def session_of_transactions(connection: Connection, options: MigrationOptions, _before: Session) -> Iterator[None]:
+    """Set each transaction up by itself: behind a connection pooler, somebody else may have the session afterwards."""
+
+    def begin(connection: Connection) -> None:
+        apply_settings(connection, options, local=True)
+
+    event.listen(connection, "begin", begin)
+    try:
+        yield
+    finally:
+        event.remove(connection, "begin", begin)
+
+
+def give_back(connection: Connection, restore: Callable[[], None]) -> None:
+    """Give something back in a transaction of its own; a session where that fails is ended, and keeps nothing."""
+    if connection.closed or connection.invalidated:
+        return
+    try:
+        connection.rollback()
+        restore()
+        connection.commit()
+    except (SQLAlchemyError, OSError):
+        connection.invalidate()
 
 
 def apply_settings(connection: Connection, options: MigrationOptions, *, local: bool = False) -> None:
@@ -68,6 +111,12 @@ def apply_settings(connection: Connection, options: MigrationOptions, *, local: 
         connection.commit()
     except DBAPIError:
         connection.rollback()  # Postgres 13, and servers on systems that cannot tell, do not have it.
+
+
+def _restore(connection: Connection, before: Session) -> None:
+    for name, value in before.settings.items():
+        if value is not None:
+            _set(connection, name, value)
 
 
 def _search_path(connection: Connection, wanted: str) -> str:

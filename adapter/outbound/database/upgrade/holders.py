@@ -1,0 +1,82 @@
+"""Says who holds a lock: the sessions, and what they do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+_SHOWN = 120  # characters of a statement
+
+# What a role may not see of another's session is null, and in place of its query stands a remark (manual, "Dynamic
+# Statistics Views"). Process 0 is a prepared transaction (manual, "System Information Functions", pg_blocking_pids).
+_SESSIONS = """
+SELECT b.pid, a.usename, a.application_name, coalesce(host(a.client_addr), ''), a.state,
+       coalesce(a.xact_start, a.state_change)::timestamptz(0)::text, a.query, coalesce(a.backend_type, ''),
+       pg_has_role('pg_read_all_stats', 'USAGE') OR coalesce(pg_has_role(a.usesysid, 'USAGE'), false), current_user
+  FROM ({pids}) AS b (pid) LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
+ ORDER BY a.xact_start NULLS LAST
+"""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A session that holds a lock, or stands before others in the queue for it.
+
+    Attributes:
+        pid: Its process on the server; 0 for a prepared transaction, which has none.
+        description: What is known of it, in one line.
+    """
+
+    pid: int
+    description: str
+
+    def __str__(self) -> str:
+        """Give the description."""
+        return self.description
+
+
+def holders_query(pids: str) -> str:
+    """Give the query that describes sessions.
+
+    Args:
+        pids: A query of process ids.
+    """
+    return _SESSIONS.format(pids=pids)
+
+
+def read_holders(rows: list[Any]) -> tuple[Holder, ...]:
+    """Read what `holders_query` answers."""
+    return tuple(Holder(int(row[0]), _described(row)) for row in rows)
+
+
+def join(holders: tuple[Holder, ...]) -> str:
+    """Name several in one line."""
+    return "; ".join(map(str, holders))
+
+
+def end_them(holders: tuple[Holder, ...]) -> str:
+    """Give the statement that ends those sessions; nothing where there is none to end."""
+    pids = [f"pg_terminate_backend({holder.pid})" for holder in holders if holder.pid]
+    return f"SELECT {', '.join(pids)};" if pids else ""
+
+
+def one_line(statement: str | None) -> str:
+    """Shorten a statement to what fits into a message; every statement that is shown goes through here."""
+    words = " ".join((statement or "").split())
+    return words if len(words) <= _SHOWN else words[: _SHOWN - 1] + "…"
+
+
+def _described(row: Any) -> str:
+    pid, user, application, address, state, since, query, kind, visible, reader = row
+    if not pid:
+        return "a prepared transaction (SELECT gid, owner, prepared FROM pg_prepared_xacts)"
+    if not kind and user is None:
+        return f"process {pid}, which has just ended"
+    name = f"{application!r}" if application else "no application name"
+    facts = [f"user {user}" if user else kind, name, f"from {address}" if address else ""]
+    if not visible:
+        return (
+            f"process {pid} ({', '.join(filter(None, facts))}; its state and query are hidden from role {reader}: "
+            f"GRANT pg_read_all_stats TO {reader})"
+        )
+    facts.append(f"{state or 'at work'} since {since}" if since else state or "")
+    said = f": {one_line(query)}" if query else ""
+    return f"process {pid} ({', '.join(filter(None, facts))}){said}"
