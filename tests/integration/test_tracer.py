@@ -843,3 +843,44 @@ def test_an_agent_that_does_not_start_is_said_to_have_died(history: History, emp
     result = run_agent(job(history.ini(), empty_url), python="/bin/true")
     assert result.error is not None
     assert result.error.kind == "died"
+
+
+REWRITE = "ALTER TABLE a ALTER v TYPE bigint"
+WRAPPED = {
+    "set": f"SET lock_timeout = '2s'; {REWRITE}",
+    "set local": f"SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s'; {REWRITE}",
+    "comment": f"-- widen\nSET lock_timeout = '2s';\n/* now */ {REWRITE};",
+    "reset": f"RESET ALL; {REWRITE}",
+    "show": f"SHOW lock_timeout; {REWRITE}",
+    "set role": f"SET ROLE postgres; {REWRITE}; RESET ROLE",
+    "set transaction": f"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; {REWRITE}",
+    "comment and set transaction": f"/* first */ SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; {REWRITE}",
+    "do": f"DO $$ BEGIN PERFORM set_config('lock_timeout', '2s', true); EXECUTE '{REWRITE}'; END $$",
+    "function": f"CREATE FUNCTION widen() RETURNS void LANGUAGE sql AS '{REWRITE}'; SELECT widen()",
+    "with": f"SELECT 1; {REWRITE}; SELECT 2",
+}
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_a_statement_is_traced_however_it_is_wrapped(kind: str, history: History, empty_url: str) -> None:
+    """A rewrite is seen beside settings in one text, behind comments, in a DO block and in a function."""
+    history.add("r1", None, "op.execute('CREATE TABLE a (v int)')")
+    history.add("r2", "r1", f"op.execute({WRAPPED[kind]!r})")
+    result = run_agent(job(history.plain_ini(), empty_url))
+    assert result.error is None
+    statements = run_of(result, "r2").statements
+    assert [table for statement in statements for table in statement.rewritten] == ["public.a"]
+    assert any(statement.locks["public.a"].sql == ACCESS for statement in statements if "public.a" in statement.locks)
+
+
+@pytest.mark.parametrize("env", ["psycopg", "asyncpg"])
+@pytest.mark.parametrize("first", ["", "/* first */ "])
+def test_set_transaction_comes_before_any_query(first: str, env: str, history: History, empty_url: str) -> None:
+    """SET TRANSACTION works while it is traced, alone and behind a comment, in each driver's way to begin."""
+    history.add("r1", None, "op.execute('CREATE TABLE a (v int)')")
+    level = f"{first}SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+    shown = "op.get_bind().exec_driver_sql('SHOW transaction_isolation').scalar()"
+    history.add("r2", "r1", f"op.execute({level!r})\nassert {shown} == 'serializable'")
+    result = run_agent(job(history.plain_ini() if env == "psycopg" else history.ini(), empty_url))
+    assert result.error is None
+    assert run_of(result, "r2").finished

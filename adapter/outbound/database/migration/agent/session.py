@@ -52,6 +52,19 @@ class Session:
         """Whether each statement commits by itself."""
         return bool(getattr(self.connection, "autocommit", False))
 
+    def is_idle(self) -> bool:
+        """Return whether the connection is in no transaction, as far as its driver tells."""
+        info = getattr(self.connection, "info", None)
+        status = getattr(info, "transaction_status", None)
+        if status is not None:
+            return int(status) == 0
+        began = getattr(self.connection, "_started", getattr(self.connection, "_in_transaction", None))
+        return began is False
+
+    def rollback(self) -> None:
+        """End the transaction in the way of the driver, so that it begins another."""
+        self.connection.rollback()
+
     def run(self, sql: str) -> None:
         """Execute a command."""
         cursor = self.connection.cursor()

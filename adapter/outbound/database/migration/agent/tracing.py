@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
+_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a command
 _TRANSACTION_COMMAND = re.compile(
-    r"\s*(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b", re.IGNORECASE
+    _BLANK + r"(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _FURTHER = re.compile(r";\s*\S")  # another command in the same text
-_END = re.compile(r"\s*(commit|end|rollback|abort)\b", re.IGNORECASE)
+_END = re.compile(_BLANK + r"(commit|end|rollback|abort)\b", re.IGNORECASE | re.DOTALL)
 _SAVEPOINT = re.compile(
-    r"\s*(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*", re.IGNORECASE
+    _BLANK + r"(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*",
+    re.IGNORECASE | re.DOTALL,
 )
-_SETTING = re.compile(r"\s*(set|reset|show)\s", re.IGNORECASE)
+# It must come before any query of its transaction, those of ours included.
+_SET_TRANSACTION = re.compile(
+    _BLANK + r"set\s+((local|session)\s+)?(transaction|characteristics)\b", re.IGNORECASE | re.DOTALL
+)
 
 _LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
 _KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
@@ -218,15 +224,18 @@ class Tracer:
             self._count_only(run, session, report, execute, self._left_behind[1])
             return
         self._end_loop()
+        first = _SET_TRANSACTION.match(sql)
         outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
         if outside and _FURTHER.search(sql):
             self._observed(run, session, report, execute)
-        elif _SETTING.match(sql) or outside:
-            self._plain(run, session, report, execute)
+        elif outside or (first and not _FURTHER.search(sql)):
+            self._plain(run, report, execute)
+        elif first and session.is_idle():
+            self._begun_with(run, session, report, execute)
         elif not (session.autocommit or self._ended) or session.in_block():
             self._inside(run, session, report, execute)
         elif streamed:
-            self._plain(run, session, report, execute)
+            self._plain(run, report, execute)
         else:
             self._by_itself(run, session, report, execute)
         if _END.match(sql):
@@ -251,18 +260,21 @@ class Tracer:
         self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
         self._die_in_time()
 
-    def _plain(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+    def _plain(self, run: Run, report: dict[str, Any], execute: Callable[[], None]) -> None:
         """Execute what needs no watching, or must not be preceded by a query: SET TRANSACTION and its like."""
         self._left_behind = None
         with self._timed(run, report):
             execute()
-        if _SETTING.match(report["sql"]) and "transaction" not in report["sql"].lower():
-            with suppress(Exception):
-                probe = session.probe()
-                report["lock_timeout"] = probe["lock_timeout"]
-                if not session.autocommit:
-                    report["transaction"] = run.transaction(f"{probe['pid']} {probe['transaction']}")
         self._send(run, report)
+
+    def _begun_with(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute a text that begins a transaction with SET TRANSACTION and goes on: look before in another one."""
+        before = session.probe()
+        self._known(run, session, before["pid"])
+        session.rollback()
+        nothing = {**before, "locks": [], "counters": [], "transaction": None}
+        self._left_behind = (session.connection, nothing)
+        self._inside(run, session, report, execute)
 
     def _inside(
         self,
