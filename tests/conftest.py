@@ -47,9 +47,8 @@ class Server:
     def url(self, database: str = "postgres") -> str:
         """Give the URL of a database of this server."""
         password = f":{quote(self.password, safe='')}" if self.password else ""
-        return (
-            f"postgresql://{quote(self.user)}{password}@/{database}?host={quote(self.host, safe='')}&port={self.port}"
-        )
+        place = f"{quote(database)}?host={quote(self.host, safe='')}&port={self.port}"
+        return f"postgresql://{quote(self.user)}{password}@/{place}"
 
     @property
     def major(self) -> int:

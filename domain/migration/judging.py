@@ -388,7 +388,7 @@ _UNREACHABLE = frozenset({"08001", "08006"})
 _REFUSED = {
     "0A000": "ALTER SYSTEM is not allowed",
     "42501": "permission denied to |must be superuser",
-    "55000": "access to non-system foreign table is restricted",
+    "55000": "access to non-system foreign table is restricted|foreign-data wrapper .* has no handler",
 }
 _PARAMETER = "22023"  # an option that nothing takes, whatever the rows
 _WIDTH = 70

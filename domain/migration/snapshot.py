@@ -51,6 +51,12 @@ class SchemaSnapshot:
         """Name all objects of a kind."""
         return self._names.get(kind, frozenset())
 
+    @property
+    def foreign_tables(self) -> frozenset[str]:
+        """Name the foreign tables, which stand for rows of another server."""
+        tables = ((name, self.objects["table", name]) for name in self.names("table"))
+        return frozenset(name for name, attributes in tables if attributes.get("kind") == "foreign table")
+
     @cached_property
     def _names(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}

@@ -151,6 +151,7 @@ class RevisionTrace:
         lossy_downgrade: Losses of its downgrade that it declares, with their reasons.
         source: Text of its file.
         unfilled: Tables that got fewer rows than asked for, with the reason.
+        foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
@@ -176,6 +177,7 @@ class RevisionTrace:
     lossy_downgrade: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     calibration: tuple[CalibrationRun, ...] = ()
     compatibility: Compatibility | None = None
@@ -195,18 +197,6 @@ class RevisionTrace:
                 if relation in self.tables and mode > LockMode.ACCESS_SHARE:
                     found[relation] = max(mode, found.get(relation, mode))
         return dict(sorted(found.items()))
-
-    @property
-    def foreign_tables(self) -> list[str]:
-        """Foreign tables, before or after: the sandbox neither fills nor reads them."""
-        return sorted(
-            {
-                name
-                for snapshot in (self.before, self.after)
-                for (kind, name), attributes in (snapshot.objects.items() if snapshot else ())
-                if kind == "table" and attributes.get("kind") == "foreign table"
-            }
-        )
 
     @property
     def rewritten(self) -> list[str]:

@@ -175,16 +175,13 @@ def test_nothing_reaches_the_projects_database(
         assert connection.execute("SELECT to_regclass('people')").fetchone() == (None,)
 
 
-def test_no_database_is_left(server: Server, sandbox_url: str, mixed: History) -> None:
-    """After the command the server has the templates that the next one starts from, and no other database of ours."""
-    analyze(sandbox_url, "r5", "-c", str(mixed.ini()))
-    with psycopg.connect(server.url()) as connection:
-        names = connection.execute(
-            "SELECT datname FROM pg_database WHERE datname LIKE 'hexalembic_sandbox_%'"
-        ).fetchall()
-
-    assert names
-    assert all(name.startswith("hexalembic_sandbox_template_") for (name,) in names)
+def test_no_database_is_left(sandbox_url: str, mixed: History) -> None:
+    """After the command the server has the databases that it had before it; no template is left there."""
+    query = "SELECT datname FROM pg_database ORDER BY 1"
+    with psycopg.connect(sandbox_url, autocommit=True) as connection:
+        before = connection.execute(query).fetchall()
+        assert analyze(sandbox_url, "r5", "-c", str(mixed.ini())).returncode in {0, 1}
+        assert connection.execute(query).fetchall() == before
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def analyze(server: Server, history: History) -> Analyze:
     ) -> AnalysisReport:
         config = request.pop("config", None) or history.folder.parent / "alembic.ini"
         asked = bootstrap.ProjectRequest(
-            config=config, sandbox_url=server.url(), any_role=True, **{"rows": 1200, **request}
+            config=config, **{"sandbox_url": server.url(), "any_role": True, "rows": 1200, **request}
         )
         return bootstrap.analyze(asked, wanted, target or bootstrap.TargetRequest(), lambda *_: None)
 
@@ -163,24 +163,26 @@ def test_branches_and_failures_start_from_their_own_parents(analyze: Analyze, hi
     assert verdicts == {"r1": "safe", "left": "safe", "right": "safe", "next": "unsafe", "last": "safe"}
 
 
-def test_other_databases_and_roles_are_out_of_reach(analyze: Analyze, history: History, empty_url: str) -> None:
+def test_other_databases_and_roles_are_out_of_reach(analyze: Analyze, history: History, sandbox_url: str) -> None:
     """On a named server a revision can drop no other database and make no role; both are said, and nothing happened."""
-    name = empty_url.rpartition("/")[2].partition("?")[0]
-    history.add(
-        "r1", None, f'with op.get_context().autocommit_block():\n    op.execute("DROP DATABASE {name} WITH (FORCE)")'
-    )
-    history.add("r2", None, 'op.execute("CREATE ROLE hexalembic_left_behind")')
-    report = analyze("base:heads", config=plain_project(history))
+    drop = "/* by privileges */ DROP DATABASE hexalembic WITH (FORCE)"
+    history.add("r1", None, 'with op.get_context().autocommit_block():\n    op.execute("DROP DATABASE hexalembic")')
+    history.add("r2", None, f'with op.get_context().autocommit_block():\n    op.execute("{drop}")')
+    history.add("r3", None, 'op.execute("CREATE ROLE hexalembic_left_behind")')
+    report = analyze("base:heads", config=plain_project(history), sandbox_url=sandbox_url, any_role=False)
     errors = {
         one.trace.revision: one.trace.error or "".join(statement.error or "" for statement in one.trace.upgrade)
         for one in report.revisions
     }
 
     assert "refused DROP DATABASE" in errors["r1"]
-    assert "refused CREATE ROLE" in errors["r2"]
-    with psycopg.connect(empty_url) as connection:
+    assert "must be owner of database hexalembic" in errors["r2"]
+    assert "permission denied to create role" in errors["r3"]
+    assert {one.trace.revision: one.reasons for one in report.revisions}["r3"] == ("not-in-sandbox",)
+    with psycopg.connect(sandbox_url) as connection:
         found = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'hexalembic_left_behind'").fetchone()
-    assert found == (0,)
+        assert found == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'hexalembic'").fetchone() == (1,)
 
 
 def test_a_table_that_stays_empty_is_said(analyze: Analyze, history: History) -> None:

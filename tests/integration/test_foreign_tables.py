@@ -3,16 +3,20 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from adapter import bootstrap
+from adapter.outbound.database import embedded
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.filler import fill
 from adapter.outbound.database.migration.foreign_tables import mixed_tables, restrict
 from tests.conftest import Server
+from tests.history import History
 
 ROWS = 40
 
@@ -155,3 +159,56 @@ def test_our_sessions_are_refused(place: Place, statement: str) -> None:
         restrict(connection)
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="restricted"):
             connection.execute(statement.encode())
+
+
+@pytest.fixture
+def sandbox_directory(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder for embedded sandboxes of this test."""
+    monkeypatch.setenv("HEXALEMBIC_SANDBOX_DIR", str(tmp_path / "sandbox"))
+    yield
+    embedded.stop(server.major, tmp_path / "sandbox", force=True)
+
+
+@pytest.mark.usefixtures("sandbox_directory")
+def test_proofs_say_what_was_not_read(server: Server, production: str, history: History) -> None:
+    """A table with foreign partitions is proved on its local ones, and both reports name the others."""
+    history.add("r1", None, f"op.execute({f'{wrapper(server, production)};{TREES}'!r})")
+    history.add(
+        "r2",
+        "r1",
+        'op.execute("ALTER TABLE events ADD COLUMN note text")',
+        'op.execute("ALTER TABLE events DROP COLUMN note")',
+    )
+    place = Place("", server.url(production) if server.major > 16 else None)
+    before = place.behind()
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
+    asked = bootstrap.VerificationRequest("r2", "round-trip,repeat,compat", history.folder / "certificates.json")
+    report = bootstrap.verify(request, asked, lambda *_: None)
+    assert not report.failed, bootstrap.render_verification(report, "text", verbose=True, color=False)
+    (proof,) = report.proofs
+    assert proof.analysis.trace.tables["public.events"].rows == ROWS
+    named = "public.alone, public.away_all, public.events_new_high, public.events_old, public.people_far"
+    assert f"foreign and not read: {named}" in bootstrap.render_verification(report, "text", verbose=False, color=False)
+    analysis = bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None)
+    written = bootstrap.render_analysis(analysis, "text", None, verbose=False, color=False)
+    assert f"{named} (foreign tables)" in " ".join(written.split())
+    assert place.behind() == before
+
+
+@pytest.mark.usefixtures("sandbox_directory")
+@pytest.mark.parametrize(
+    "statement",
+    ["INSERT INTO people SELECT id, name FROM everybody", "REFRESH MATERIALIZED VIEW gathered", "DELETE FROM events"],
+)
+def test_revisions_that_read_foreign_tables_are_not_judged(
+    server: Server, production: str, history: History, statement: str
+) -> None:
+    """A revision that reads a foreign table ends in a sentence that says why it was not judged."""
+    view = "CREATE MATERIALIZED VIEW gathered AS SELECT * FROM everybody WITH NO DATA"
+    history.add("r1", None, f"op.execute({f'{wrapper(server, production)};{TREES};{view}'!r})")
+    history.add("r2", "r1", f"op.execute({statement!r})")
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
+    (analysis,) = bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions
+    assert analysis.reasons == ("not-in-sandbox",)
+    (said,) = (one for one in analysis.diagnostics if one.code == "not-in-sandbox")
+    assert "was not judged: a foreign table has no rows in the sandbox" in said.message

@@ -16,6 +16,7 @@ import pytest
 
 from adapter.outbound.database import embedded
 from adapter.outbound.database.migration.sandbox import PREFIX, TEMPLATE_PREFIX
+from adapter.outbound.database.migration.sandbox_role import BASE
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
@@ -205,7 +206,8 @@ def _sleeps(url: str) -> bool:
 def _databases(url: str) -> list[str]:
     with psycopg.connect(url) as connection:
         names = [name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()]
-    return [name for name in names if name.startswith(PREFIX) and not name.startswith(TEMPLATE_PREFIX)]
+    ours = [name for name in names if name.startswith(PREFIX) and name != BASE]
+    return [name for name in ours if not name.startswith(TEMPLATE_PREFIX)]
 
 
 def _descendants(pid: int) -> list[int]:

@@ -82,7 +82,7 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         },
         "locks": {relation: mode.sql for relation, mode in trace.locks.items()},
         "rewritten": trace.rewritten,
-        "not_read": trace.foreign_tables,
+        "not_read": list(trace.foreign_tables),
         "unfilled": dict(trace.unfilled),
         "predicted_seconds": analysis.predicted_seconds,
         "observed_seconds": analysis.observed_seconds,

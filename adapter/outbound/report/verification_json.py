@@ -53,7 +53,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "failed": proof.failed,
         "reversibility": certificate.reversibility.value if certificate else None,
         "losses": dict(certificate.losses) if certificate else {},
-        "not_read": trace.foreign_tables,
+        "not_read": list(trace.foreign_tables),
         "round_trip": _trip(proof.trip),
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),

@@ -236,6 +236,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _described(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
         listed = self._databases.listed(entry.revision)
         path = Path(listed.path)
+        catalogs: list[SchemaSnapshot] = [found[name] for name in ("before", "after") if found.get(name) is not None]
         root = self._databases.project.config.resolve().parent
         return RevisionTrace(
             revision=listed.revision,
@@ -246,6 +247,7 @@ class SandboxRevisionTracer(RevisionTracer):
             safety_assured=dict(listed.safety_assured),
             lossy_downgrade=listed.lossy_downgrade if isinstance(listed.lossy_downgrade, dict) else {},
             source=path.read_text(encoding="utf-8"),
+            foreign_tables=tuple(sorted({name for catalog in catalogs for name in catalog.foreign_tables})),
             **found,
         )
 
