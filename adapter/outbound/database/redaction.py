@@ -132,8 +132,9 @@ def is_secret(word: str) -> bool:
 
 
 def may_hold_secret(text: str) -> bool:
-    """Return whether a text is an address or the like, by signs that no revision and hardly a file has."""
-    return bool(re.search(r"[@%?&=\\'\"]|//|\w+:\S*:|[\s:]\S*[\n\t]|:.*\s", text)) or _WORD.search(text) is not None
+    """Return whether a text is an address or the like; a mail address, a name and hardly a file is none."""
+    signs = re.search(r"@|:/|\w:\S*:", text) or _WORD.search(text)
+    return signs is not None and _MAIL.fullmatch(text) is None
 
 
 def shown(given: object) -> str:

@@ -4,13 +4,14 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.redaction import guard_process, redact
+from adapter.outbound.database.redaction import guard_process, redact, shown
 from adapter.outbound.database.url import DatabaseURL
 from tests.secret_urls import MARKER, leaked, passwords, urls
 from tests.support import PROJECT_ROOT
@@ -109,6 +110,22 @@ def test_messages(text: str) -> None:
 def test_what_is_no_secret_stays(text: str) -> None:
     """Columns of that name, placeholders, addresses without a password, and our own hints are shown as they are."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize("given_text", ["ana@example.org", "Ben & Jerry's 50% off?", "head-2:head", "folder/x=1.sql"])
+def test_arguments_that_are_no_addresses(given_text: str) -> None:
+    """A message goes on quoting an argument that is a mail address, a name, a range or a file."""
+    assert redact(f"there is no {given_text}", [given_text]) == f"there is no {given_text}"
+    assert shown(given_text) == given_text
+
+
+@given(url=urls())
+@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+def test_arguments_that_are_addresses(url: str) -> None:
+    """An address where none belongs is not quoted, nor a folder that it was taken for."""
+    for quoted in (url, repr(url), str(Path(url)), str(Path(url, "x.json").parent)):
+        assert not leaked(redact(f"there is no file {quoted}.", [url, f"--option={url}"]))
+    assert not leaked(shown(url))
 
 
 def test_the_rest_stays() -> None:
