@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.database.migration.foreign_tables import restrict, take_handlers
+from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from domain.migration.compatibility import (
     REFERENCES,
     ApplicationStatement,
@@ -94,7 +95,7 @@ END $$
 _ANEW = -1  # a statement that is prepared for this one time
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
-_RELATIONS = """
+_RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
                    'needed', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '') ORDER BY a.attnum)
@@ -107,10 +108,10 @@ SELECT n.nspname, c.relname, c.relkind,
        format('%I.%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relname <> 'alembic_version'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1, 2
-"""
+"""  # noqa: S608 - a constant
 
 # Those that let a parent go: CASCADE, SET NULL, SET DEFAULT.
 _FOREIGN_KEYS = """

@@ -5,7 +5,7 @@ from pathlib import Path
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.tracer import AgentError, AgentJob, AgentResult
 
-_RUNS_ENV = {"upgrade", "downgrade", "undo", "stairs"}
+_RUNS_ENV = {"env", "upgrade", "downgrade", "undo", "stairs"}
 _IN_ENV = {"exception", "exit", "refused", "network"}
 
 

@@ -31,6 +31,7 @@ from adapter.outbound.database.migration.tracer import (
     Connection,
     ListedRevision,
 )
+from adapter.outbound.database.migration.version_table import mark_version_tables, version_tables
 from application.migration.lanes import StoppedError
 from application.migration.ports import Sandbox
 from domain.migration.compatibility import ApplicationStatement
@@ -253,11 +254,13 @@ class RevisionDatabases:
 
     def snapshot(self, database: RevisionDatabase) -> SchemaSnapshot:
         """Read the catalog of a database."""
-        return snapshot(self.session(database))
+        session = self.session(database)
+        return snapshot(session, exclude_tables=version_tables(session))
 
     def digest(self, database: RevisionDatabase) -> DataDigest:
         """Digest the rows of a database."""
-        return digest(self.session(database))
+        session = self.session(database)
+        return digest(session, exclude_tables=version_tables(session))
 
     def filled(self, database: RevisionDatabase, texts_as: str = "") -> RevisionDatabase:
         """Fill up the tables of a database that is new, or has seen another revision since it was filled.
@@ -481,6 +484,12 @@ class RevisionDatabases:
                     f"--setup {setup} failed: {described(result.error)}",
                     "name a function of the project that takes nothing, an engine, or a connection",
                 )
+        # what env.py makes by itself, such as a schema for its versions, is no revision's
+        result = self.run(url, "env")
+        if result.error is not None:
+            raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
+        with psycopg.connect(url, autocommit=True) as connection:
+            mark_version_tables(connection, result.version_tables)
         return RevisionDatabase(url, frozenset())
 
     def _key(self, revisions: Iterable[str], state: str) -> str:
@@ -488,9 +497,17 @@ class RevisionDatabases:
         files = [Path(self._listed[revision].path) for revision in revisions]
         files += [path for path in {file.parent.parent / "env.py" for file in files} if path.is_file()]
         files += [path for path in (project.config, project.rows_from, project.setup) if isinstance(path, Path)]
-        given = (project.name, sorted(project.environment.items()), project.x_arguments, str(project.setup))
+        given = (
+            project.name,
+            "env.py was run",
+            sorted(project.environment.items()),
+            project.x_arguments,
+            str(project.setup),
+        )
         root = hashlib.sha256(str(project.config.parent.resolve()).encode()).hexdigest()
-        return template_key(files, self.sandbox.server_version, f"{state}, {project.rows} rows, {given}, {root}")
+        return template_key(
+            files, self.sandbox.server_version, f"{state}, env.py run, {project.rows} rows, {given}, {root}"
+        )
 
 
 class RevisionLine:
@@ -562,7 +579,7 @@ def read_snapshot(url: str) -> SchemaSnapshot:
     """Read the catalog of a database."""
     with psycopg.connect(url, autocommit=True) as connection:
         restrict(connection)
-        return snapshot(connection)
+        return snapshot(connection, exclude_tables=version_tables(connection))
 
 
 def _execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:

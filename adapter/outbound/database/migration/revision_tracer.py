@@ -25,6 +25,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionLine,
 )
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
+from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
@@ -32,13 +33,13 @@ from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
-_TABLES = """
+_TABLES = f"""
     SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-      AND c.relname <> 'alembic_version'
+      AND {NOT_VERSION_TABLE}
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-"""
+"""  # noqa: S608 - a constant
 
 _MORE = 10  # times as many rows, to tell a batch from a whole table
 _DOUBLINGS = 4

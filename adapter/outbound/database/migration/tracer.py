@@ -101,7 +101,7 @@ class AgentJob:
         connection: The sandbox database; every Postgres connection of the project ends there.
         command: `revisions` (the history; afterwards env.py runs without any revision), `setup` (a function of the
             project's), `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs`
-            (single steps on one connection), or `check` (models).
+            (single steps on one connection), `env` (env.py without any revision), or `check` (models).
         revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
             `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
@@ -218,6 +218,7 @@ class AgentResult:
         problems: What is wrong with the history, though it could be read.
         error: Why the command failed; None when it did not.
         output: What the project printed; its end when it is long.
+        version_tables: Where the project's versions are written, of the command `env`, qualified and quoted.
         addresses: Hosts and ports in the network that it wanted.
         variables: Variables of the environment that its own files asked for and nobody has set.
     """
@@ -229,6 +230,7 @@ class AgentResult:
     output: str = field(default="", repr=False)
     addresses: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    version_tables: tuple[str, ...] = ()
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
@@ -354,6 +356,7 @@ class _Reader:
         self._observer: _Observer | None = None
         self._addresses: tuple[str, ...] = ()
         self._variables: tuple[str, ...] = ()
+        self._version_tables: tuple[str, ...] = ()
         self._late = False
         self._has_secret = False  # the last statement
         self._observations = 0
@@ -408,6 +411,7 @@ class _Reader:
             output,
             self._addresses,
             self._variables,
+            self._version_tables,
         )
 
     def _take(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
@@ -438,6 +442,8 @@ class _Reader:
                 # that a connection went elsewhere is why all else failed
                 if self._error is None or self._error.kind != "elsewhere":
                     self._error = self._read_error(message)
+            case "version_table":
+                self._version_tables = tuple(message["names"])
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":

@@ -92,4 +92,14 @@ def message_of(error: BaseException) -> str:
         if primary:
             detail = getattr(said, "message_detail", None) or getattr(said, "detail", None)
             return f"{primary}\n{detail}" if detail else str(primary)
+    if isinstance(error, AssertionError) and not str(error) and _is_of_autocommit_block(error):
+        return (
+            "autocommit_block() cannot work: env.py has begun a transaction on the connection before"
+            " context.configure(), and Alembic takes part in that; commit before it, or connect with AUTOCOMMIT"
+        )
     return str(error).strip() or type(error).__name__
+
+
+def _is_of_autocommit_block(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name == "autocommit_block"

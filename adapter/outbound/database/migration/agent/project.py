@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 _CONNINFO = re.compile(r"(\s*\w+\s*=\s*('(?:[^'\\]|\\.)*'|\S+))+\s*")
+_QUALIFIED = """
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass(:name)
+"""
 _PLACE = re.compile(r"\b(host|hostaddr|dbname|service)\s*=")
 # Variables of libpq that say where to go and how to sign in; settings of the session, such as PGOPTIONS, stay.
 _PG_ADDRESS = re.compile(
@@ -121,6 +125,23 @@ def run_env(config: Any, script: Any, steps: Callable[[Any, Any], Any], target: 
         config, script, fn=steps, as_sql=False, starting_rev=None, destination_rev=target, tag=None
     ):
         script.run_env()
+
+
+def report_version_table(channel: Channel, _heads: Any, context: Any) -> list[Any]:
+    """Report where the project's versions are written, and keep that as a first revision would.
+
+    Returns:
+        No steps: nothing is run.
+    """
+    from sqlalchemy import text
+
+    connection = context.connection
+    name = connection.dialect.identifier_preparer.format_table(context._version)  # noqa: SLF001
+    found = connection.execute(text(_QUALIFIED), {"name": name}).fetchall()
+    channel.send("version_table", names=[str(row[0]) for row in found])
+    with context.begin_transaction(_per_migration=True):
+        pass  # commits what a first revision would commit
+    return []
 
 
 def undo(config: Any, script: Any, revision: str) -> None:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from .redirect import Sandbox
 
 _PROVED = "hexalembic.sandbox"  # in a connection's `info`, which lives as long as the driver's connection
-_WHERE = """
-SELECT pg_catalog.current_database(), coalesce(
-    pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.current_setting('unix_socket_directories', true), '?')
-"""
+_DATABASE = "SELECT pg_catalog.current_database()"
+_WHERE = (
+    "SELECT pg_catalog.host(pg_catalog.inet_server_addr())",
+    "SELECT pg_catalog.current_setting('unix_socket_directories', true)",  # not every role may read it
+)
 
 
 class Proof:
@@ -58,10 +59,13 @@ class Proof:
         connection.info[_PROVED] = True
 
     def _prove(self, connection: Any) -> None:
-        database, where = _ask(connection)
+        database = _ask(connection, _DATABASE)
         if database == self._sandbox.database:
             return
-        error = ElsewhereError(f"env.py connected to {where}/{database} itself")
+        with suppress(Exception):  # what was asked may have failed, and with it the transaction
+            connection.rollback()
+        where = next(filter(None, (_ask(connection, query) for query in _WHERE)), type(connection).__module__)
+        error = ElsewhereError(f"env.py connected to {where}/{database or 'something that is no Postgres'} itself")
         place = next((frame for frame in reversed(traceback.extract_stack()) if is_of_project(frame.filename)), None)
         if self.channel is not None:  # said at once: env.py may try again, or go on without
             at = {"path": os.path.realpath(place.filename), "line": place.lineno} if place else {}
@@ -71,16 +75,16 @@ class Proof:
         raise error
 
 
-def _ask(connection: Any) -> tuple[str, str]:
-    """Ask in which database of which server a connection is; one that answers something else is no Postgres."""
+def _ask(connection: Any, query: str) -> str | None:
+    """Return the one value that a query gives; None where the server, or whatever it is, gives none."""
     cursor = connection.cursor()
     try:
-        cursor.execute(_WHERE)
+        cursor.execute(query)
         row = cursor.fetchone()
-        database, where = row.values() if isinstance(row, dict) else row
-    except Exception as error:  # noqa: BLE001 - each driver has its own
-        return f"({type(error).__name__}: {error})", type(connection).__module__
+        value = next(iter(row.values())) if isinstance(row, dict) else row[0]
+    except Exception:  # noqa: BLE001 - each driver has its own
+        return None
     finally:
         with suppress(Exception):
             cursor.close()
-    return str(database), str(where)
+    return None if value is None else str(value)

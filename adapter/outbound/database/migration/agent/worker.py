@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -15,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from .channel import Channel
 from .drivers import trace_drivers
 from .failures import culprit
-from .project import climb, configure, list_revisions, run_env, script_of, set_up, undo, watch_revisions
+from .project import (
+    climb,
+    configure,
+    list_revisions,
+    report_version_table,
+    run_env,
+    script_of,
+    set_up,
+    undo,
+    watch_revisions,
+)
 from .proof import Proof
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
@@ -117,7 +128,9 @@ class Worker:
         watch_revisions(channel, tracer, self._proof)
         script = self._script or script_of(config)
         target = job["revision"]
-        if job["command"] == "upgrade":
+        if job["command"] == "env":
+            run_env(config, script, functools.partial(report_version_table, channel), "heads")
+        elif job["command"] == "upgrade":
             run_env(config, script, lambda heads, _context: script._upgrade_revs(target, heads), target)  # noqa: SLF001
         elif job["command"] == "downgrade":
             run_env(config, script, lambda heads, _context: script._downgrade_revs(target, heads), target)  # noqa: SLF001

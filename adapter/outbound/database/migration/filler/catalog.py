@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from adapter.outbound.database.migration.filler.quoting import quote
 from adapter.outbound.database.migration.foreign_tables import mixed_tables
+from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 
 BOUNDS = "the partitions' bounds"
 
@@ -143,19 +144,16 @@ class Schema:
         return column.identity or any(name in self.volatile for name in names)
 
 
-_TABLES = """
+_TABLES = f"""
 SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, n.nspname || '.' || c.relname AS name,
        c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relname <> 'alembic_version'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-  -- a version table under another name
-  AND (SELECT array_agg(a.attname::text) FROM pg_attribute a
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) IS DISTINCT FROM ARRAY['version_num']
 ORDER BY n.nspname, c.relname
-"""
+"""  # noqa: S608 - a constant
 
 _COLUMNS = """
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS name, a.atttypid::int8 AS type,
