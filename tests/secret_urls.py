@@ -95,7 +95,7 @@ def urls(draw: st.DrawFn) -> str:
     shape, password = draw(st.sampled_from(_SHAPES)), draw(passwords())
     url = shape.format(scheme=draw(st.sampled_from(_SCHEMES)), password=password, host=draw(st.sampled_from(_HOSTS)))
     # Without a host behind it, such a password means a host, a port and a database, and nobody could tell.
-    assume("{host}" in shape or not re.search(r"//ana:{password}", shape) or not re.search(r"^\d+[/?]|@", password))
+    assume("{host}" in shape or not re.search(r"//ana:{password}", shape) or not re.search(r"^\d+[/?,]|@", password))
     return url
 
 
