@@ -14,7 +14,7 @@ test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majo
 	@$(BIN)/pytest $(PARALLEL) -m "not long" --ignore=tests/test_readme.py
 
 test-all: test  ## the same and the long tests: whole histories of other projects, more seeds and kills
-	@$(BIN)/pytest $(PARALLEL) -m long
+	@$(BIN)/pytest $(PARALLEL) --maxschedchunk 1 -m long  # one at a time, as some take minutes
 
 check: $(VENV)/.installed  ## lint, types, layers, commands of the READMEs
 	@$(BIN)/ruff check .

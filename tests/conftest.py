@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if item.get_closest_marker("one_major") and parameters.get("server", SERVERS[0]) != SERVERS[0]:
             item.add_marker("long")
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=lambda item: "real_projects" not in item.path.parts)
 
 
 def _roomy_memory() -> Path | None:
@@ -85,6 +85,17 @@ def _embedded_server(major: int) -> Iterator[Server]:
     embedded.stop(major, root, force=True)
     embedded.release(running)
     shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sandbox() -> Iterator[None]:
+    """Give embedded sandboxes a folder of the tests' own: the user's cache stays as it is, and may be read-only."""
+    folder = Path(tempfile.mkdtemp(prefix="hx", dir=_roomy_memory()))
+    os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(folder)
+    yield
+    for major in embedded.PACKAGES:
+        embedded.stop(major, folder, force=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,14 @@ def test_what_is_wrong_is_said(project: Path, history: History) -> None:
     assert "Traceback" not in printed
 
 
+def test_ready_tests_are_selected_like_others(project: Path) -> None:
+    """`-k` and `-m` leave out ready tests as they leave out the project's own."""
+    settings = "hexalembic_tests = single_head upgrade\nmarkers = slow\n"
+
+    assert "1 passed, 5 deselected" in run(project, settings, "-k", "single_head")
+    assert "6 deselected" in run(project, settings, "-m", "slow")
+
+
 def test_an_unknown_name_is_said(project: Path) -> None:
     """A ready test that does not exist is an error that names those that do."""
     assert "there is no ready test roundtrip; there are single_head" in run(project, "hexalembic_tests = roundtrip\n")

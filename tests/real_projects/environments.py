@@ -31,7 +31,6 @@ def environment(name: str) -> Path:
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = _cache() / f"{name}-{key}"
     python = folder / "bin" / "python"
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -42,9 +41,16 @@ def environment(name: str) -> Path:
 
 
 def _cache() -> Path:
+    """Return the folder of the environments; where the user's cache cannot be written, that of this environment."""
     named = os.environ.get("HEXALEMBIC_TEST_ENVIRONMENTS")
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(cache) / "hexalembic" / "test-environments"
+    folder = Path(named) if named else Path(cache) / "hexalembic" / "test-environments"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(sys.prefix) / "test-environments"
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextmanager

@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(name, text, type=kind)  # type: ignore[arg-type]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself selects by name and marker
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the ready tests that the project wants.
 

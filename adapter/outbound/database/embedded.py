@@ -375,7 +375,8 @@ def _explained(place: _Place) -> Iterator[None]:
     except OSError as error:
         raise DatabaseConfigurationError(
             f"cannot use {error.filename or place.root}: {error.strerror or error}",
-            "use it as its owner, or choose another directory with HEXALEMBIC_POSTGRES_DIR",
+            "use it as its owner, or choose another directory with HEXALEMBIC_POSTGRES_DIR, "
+            "for a sandbox with HEXALEMBIC_SANDBOX_DIR",
         ) from error
 
 
