@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from .redirect import Sandbox
 
 _PROVED = "hexalembic.sandbox"  # in a connection's `info`, which lives as long as the driver's connection
+# Not everybody may know where the socket is.
 _WHERE = """
 SELECT pg_catalog.current_database(), coalesce(
-    pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.current_setting('unix_socket_directories', true), '?')
+    pg_catalog.host(pg_catalog.inet_server_addr()),
+    CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE')
+         THEN pg_catalog.current_setting('unix_socket_directories', true) END, '?')
 """
 
 
