@@ -50,8 +50,8 @@ def _explained(statement: StatementTrace) -> tuple[str, str]:
         return "the database wanted to connect to another server", f"Try it on a copy, and say so: {_accepted()}."
     if state == "42501":
         return (
-            "the sandbox's role may do nothing beyond its own databases",
-            "Leave out --sandbox-url: the embedded sandbox may do it.",
+            "its role may do nothing beyond the sandbox's own databases",
+            "Leave out --sandbox-url: on the embedded sandbox a revision is a superuser.",
         )
     if state == "0A000":
         return (

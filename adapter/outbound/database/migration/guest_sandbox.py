@@ -12,7 +12,8 @@ from adapter.outbound.database.migration.sandbox_role import BASE, check_role
 class GuestSandbox(ServerSandbox):
     """Databases on a server of somebody else, as a role that can reach nothing else there; nothing of them stays.
 
-    They are made from the database `hexalembic_sandbox_base`, where there is one.
+    They are made from the database `hexalembic_sandbox_base`, where there is one. All sandboxes on a server have the
+    same role: a revision could drop another sandbox's database there (one in use only WITH FORCE), and nobody else's.
     """
 
     def _check(self) -> None:
