@@ -11,6 +11,7 @@ from adapter.outbound.database.url import DatabaseURL
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
 
+_GONE = "08003"
 # What ends a session or a statement from outside: nothing is wrong with the statement.
 _FAULTS = {
     "57P01": "The server ended the session",
@@ -28,7 +29,9 @@ _LOST = "The connection to the server was lost"
 
 def sqlstate(error: BaseException) -> str | None:
     """Find the SQLSTATE in an error of asyncpg, psycopg or SQLAlchemy, or in what caused it."""
-    return next((state for one in _chain(error) if (state := _own_state(one))), None)
+    states = [state for one in _chain(error) if (state := _own_state(one))]
+    # asyncpg's own complaint that a connection is gone may be caused by what the server said before
+    return next((state for state in states if state != _GONE), _GONE if states else None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -61,7 +64,7 @@ def fault_of(error: BaseException) -> tuple[str, str] | None:
     Returns:
         None when it was the statement itself, or no fault of the database at all.
     """
-    for one in _chain(error):  # asyncpg's own complaint is caused by what the server said
+    for one in _chain(error):
         if (state := _own_state(one)) in _FAULTS:
             return _FAULTS[state], server_message(one)
     for one in _chain(error):
