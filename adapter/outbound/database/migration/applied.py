@@ -55,7 +55,7 @@ def read_applied(url: DatabaseURL) -> tuple[str, ...]:
 
 def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> tuple[str, ...]:
     name = sql.Identifier(schema, table)
-    refuse_without_grant(connection, url, schema, table)
+    _refuse_without_grant(connection, url, schema, table)
     try:
         rows = connection.execute(sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(name)).fetchall()
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
@@ -70,8 +70,13 @@ def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str
     return tuple(str(version) for (version,) in rows)
 
 
-def refuse_without_grant(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> None:
-    """Raise a DatabaseError with the grants that this role lacks to read a table; do nothing where it lacks none."""
+def refuse_without_grants(connection: psycopg.Connection[Any], url: DatabaseURL) -> None:
+    """Raise a DatabaseError where this role may not read the version tables that are there."""
+    for schema, table in connection.execute(_VERSION_TABLES).fetchall():
+        _refuse_without_grant(connection, url, schema, table)
+
+
+def _refuse_without_grant(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> None:
     row = connection.execute(_LACKING, (schema, table)).fetchone()
     if row is None:
         return
