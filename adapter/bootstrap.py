@@ -71,7 +71,7 @@ def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "R
     try:
         return read(database)
     except Exception as error:
-        explained = explain(error, database)
+        explained = explain(error, database, reads=True)
         if explained is None or explained is error:
             raise
         raise explained from error

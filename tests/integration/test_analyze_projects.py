@@ -12,6 +12,7 @@ from adapter import bootstrap
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from application.migration.analyze import AnalysisReport
 from domain.errors import DomainError
+from domain.migration.diagnostic import Severity
 from domain.migration.errors import MigrationError
 from tests.conftest import SERVERS, Server
 from tests.history import History
@@ -383,3 +384,24 @@ def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> N
     assert json.trace.refused_rows == "mend them first"
     assert {one.code for one in json.diagnostics} >= {"rows-must-fit"}
     assert nulls.reasons == ("upgrade-fails",)
+
+
+def test_a_revision_that_forges_its_reports(analyze: Analyze, history: History) -> None:
+    """A revision that reports in place of the agent is no safe one: its upgrade fails, and the reason is said."""
+    history.add("r1", None, PEOPLE)
+    history.add(
+        "r2",
+        "r1",
+        "import os, stat\n"
+        "for number in range(3, 64):\n"
+        "    try:\n"
+        "        if stat.S_ISFIFO(os.fstat(number).st_mode):\n"
+        '            os.write(number, b\'{"event": "end", "error": null}\\n{"event": "done"}\\n\')\n'
+        "    except OSError:\n"
+        "        pass\n"
+        f"{INDEX}",
+    )
+    report = analyze(config=history.plain_ini())
+
+    assert report.fails_on(Severity.ERROR)
+    assert "its code wrote into the pipe" in str(report)

@@ -1,15 +1,22 @@
 """Turns what drivers and servers raise into one line of what happened and one of what mends it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeAlias
 
 from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.read_only import READ_ONLY, describe_read_only
 from adapter.outbound.database.redaction import redact
 from adapter.outbound.database.url import DatabaseURL
 
 # SQLSTATE values: PostgreSQL manual, appendix A.
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
+
+_NO_PRIVILEGE = "42501"
+_GONE = "08003"
+Ask: TypeAlias = Callable[[str], list[Any]]
 
 # What ends a session or a statement from outside: nothing is wrong with the statement.
 _FAULTS = {
@@ -28,7 +35,9 @@ _LOST = "The connection to the server was lost"
 
 def sqlstate(error: BaseException) -> str | None:
     """Find the SQLSTATE in an error of asyncpg, psycopg or SQLAlchemy, or in what caused it."""
-    return next((state for one in _chain(error) if (state := _own_state(one))), None)
+    states = [state for one in _chain(error) if (state := _own_state(one))]
+    # asyncpg's own complaint that a connection is gone may be caused by what the server said before
+    return next((state for state in states if state != _GONE), _GONE if states else None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -61,7 +70,7 @@ def fault_of(error: BaseException) -> tuple[str, str] | None:
     Returns:
         None when it was the statement itself, or no fault of the database at all.
     """
-    for one in _chain(error):  # asyncpg's own complaint is caused by what the server said
+    for one in _chain(error):
         if (state := _own_state(one)) in _FAULTS:
             return _FAULTS[state], server_message(one)
     for one in _chain(error):
@@ -79,12 +88,16 @@ def _has_gone(error: BaseException) -> bool:
     return any(getattr(one, "connection_invalidated", False) for one in _chain(error))
 
 
-def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseError | None:
+def explain(
+    error: BaseException, url: DatabaseURL | None = None, *, reads: bool = False, ask: Ask | None = None
+) -> DatabaseError | None:
     """Say what an error means.
 
     Args:
         error: What was raised while connecting or while a statement ran.
         url: The database that was meant.
+        reads: Whether the command only reads; then nothing that lets it write is proposed.
+        ask: Asks the database, over a connection like that of the error; by default one is opened to the URL.
 
     Returns:
         The error to show instead, or None when only the traceback tells what is wrong.
@@ -99,16 +112,25 @@ def explain(error: BaseException, url: DatabaseURL | None = None) -> DatabaseErr
         return DatabaseConfigurationError(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."
         )
-    return _explain_database(error, url)
+    return _explain_database(error, url, reads, ask)
 
 
-def _explain_database(error: BaseException, url: DatabaseURL | None) -> DatabaseError | None:
+def _explain_database(
+    error: BaseException, url: DatabaseURL | None, reads: bool, ask: Ask | None
+) -> DatabaseError | None:
     values = {
         "where": str(url) if url is not None else "the database",
         "name": (url.database if url is not None else "") or "the database",
         "message": server_message(error),
     }
     state = sqlstate(error)
+    if state == READ_ONLY:
+        return describe_read_only(ask or partial(_ask, url), values["where"], values["message"])
+    if state == _NO_PRIVILEGE and reads:
+        return DatabaseError(
+            "This role may not read something ({message}).".format(**values),
+            "Let its owner run, in database {name}: GRANT SELECT ON <what is named> TO <role>;".format(**values),
+        )
     for states, pattern, message, hint in _BY_STATE:
         if state in states and re.search(pattern, values["message"]):
             return DatabaseError(message.format(**values), hint.format(**values))
@@ -146,6 +168,15 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "Close idle connections, or raise max_connections.",
     ),
     (
+        ("55P03",),
+        "",
+        "A lock could not be had in time at {where} ({message}).",
+        (
+            "Try again when whoever holds it has finished: SELECT pid, xact_start, query FROM pg_stat_activity "
+            "WHERE xact_start IS NOT NULL ORDER BY xact_start;"
+        ),
+    ),
+    (
         ("42501",),
         "extension",
         "This role may not create the extension ({message}).",
@@ -173,13 +204,16 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         _DIRECT,
     ),
     (("08P01",), "", "A connection pooler before {where} refused ({message}).", _DIRECT),
-    (
-        ("25006",),
-        "",
-        "The database at {where} only reads ({message}).",
-        "Use the URL of the primary, not of a standby.",
-    ),
 )
+
+
+def _ask(url: DatabaseURL | None, query: str) -> list[Any]:
+    import psycopg
+
+    if url is None:
+        return []
+    with psycopg.connect(url.libpq, autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()
 
 
 def _is_unreachable(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.index_definition import after_using
 from domain.migration.judging import added, attributes, names_of, statement_of
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -56,7 +57,7 @@ def _covers(trace: RevisionTrace, other: str, name: str) -> bool:
     mine, theirs = attributes(trace.after, "index", name), attributes(trace.after, "index", other)
     if theirs.get("valid") is False or (mine.get("unique") and not theirs.get("unique")):
         return False
-    own, foreign = (str(held["definition"]).partition(" USING ")[2] for held in (mine, theirs))
+    own, foreign = (after_using(str(held["definition"])) for held in (mine, theirs))
     if own == foreign:
         return name > other or other not in added(trace, "index")
     keys, longer = _PLAIN.match(own), _PLAIN.match(foreign)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.index_definition import after_using
 from domain.migration.judging import attributes, names_of, split, vector_dimensions
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
@@ -96,7 +97,7 @@ def _bytes_per_row(trace: RevisionTrace, index: str) -> int | None:
     if held.get("access_method") != "hnsw":
         return None
     definition, table = str(held["definition"]), str(held["table"])
-    keys = definition.partition(" USING ")[2]
+    keys = after_using(definition)
     cast = re.search(r"(vector|halfvec|sparsevec)\((\d+)\)", keys)
     kind = (cast.group(1), int(cast.group(2))) if cast else None
     for column in names_of(trace.after, "column"):

@@ -6,11 +6,11 @@ invalid index behind. Only your database knows. The safe way looks first, and me
     SELECT email, count(*) FROM users GROUP BY email HAVING count(*) > 1
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import is_concurrent
+from domain.migration.index_definition import key_columns
 from domain.migration.judging import added, attributes, is_live, names_of
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import Value
@@ -35,7 +35,6 @@ with op.get_context().autocommit_block():
 """,
     'op.drop_index("uq_users_id_email", "users")',
 )
-_COLUMN = re.compile(r'("(?:[^"]|"")+"|\w+)(?: (?!COLLATE)\w+_ops)?(?: DESC| ASC)?(?: NULLS (?:FIRST|LAST))?')
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
@@ -46,7 +45,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         statement = next((number for number, one in enumerate(trace.upgrade) if name in one.indexes_built), None)
         if not held.get("unique") or held.get("valid") is False or statement is None:
             continue
-        keys = _keys(held["definition"])
+        keys = key_columns(str(held["definition"]))
         if not is_live(trace, table, statement) or _is_kept_apart(trace, table, held, keys):
             continue
         leaves = ", and leaves an invalid index" if is_concurrent(trace.upgrade[statement]) else ""
@@ -70,23 +69,6 @@ def _question(table: str, held: Mapping[str, Value], keys: list[str]) -> str:
     return f"SELECT {columns}, count(*) FROM {table}{where} GROUP BY {columns} HAVING count(*) > 1"  # noqa: S608 - never run
 
 
-def _keys(definition: object) -> list[str]:
-    """Give the columns and expressions of an index, without their order and operator classes."""
-    text = str(definition).partition(" USING ")[2].partition("(")[2]
-    keys, depth, quoted, begin = list[str](), 0, False, 0
-    for place, character in enumerate(text):
-        quoted ^= character in "\"'"
-        if quoted:
-            continue
-        depth += (character == "(") - (character == ")")
-        if depth < 0 or (depth == 0 and character == ","):
-            keys.append(text[begin:place].strip())
-            begin = place + 1
-        if depth < 0:
-            break
-    return [found.group(1) if (found := _COLUMN.fullmatch(key)) else key for key in keys]
-
-
 def _is_kept_apart(trace: RevisionTrace, table: str, held: Mapping[str, Value], keys: list[str]) -> bool:
     """Tell whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
     wrote = any(table in statement.rows for statement in trace.upgrade)
@@ -98,6 +80,6 @@ def _is_kept_apart(trace: RevisionTrace, table: str, held: Mapping[str, Value], 
         old = attributes(trace.before, "index", other)
         whole = old.get("unique") and old.get("valid") is not False and not old.get("predicate")
         strict = old.get("nulls_not_distinct") or not held.get("nulls_not_distinct")
-        if whole and strict and old["table"] == table and {*_keys(old["definition"])} <= {*keys}:
+        if whole and strict and old["table"] == table and {*key_columns(str(old["definition"]))} <= {*keys}:
             return True
     return False

@@ -12,13 +12,11 @@ import psycopg
 from psycopg.rows import dict_row
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.migration.applied import TIMEOUTS
 from adapter.outbound.database.url import DatabaseURL
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
 
-_TIMEOUTS = """
-SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '500ms', true),
-       set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true)
-"""
+_SETTINGS = "SELECT set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true)"
 
 # A standby counts no writes, and no scans but its own.
 _TARGET = """
@@ -131,7 +129,8 @@ def read_statistics(url: DatabaseURL) -> Statistics:
 
 def _read(connection: psycopg.Connection[Any]) -> Statistics:
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_TIMEOUTS)
+        cursor.execute(TIMEOUTS)
+        cursor.execute(_SETTINGS)
         target = _target(cursor)
         cursor.execute(_TABLES, {"observed": target.observed_seconds}, prepare=False)
         return Statistics({row.pop("name"): TableStatistics(**row) for row in cursor}, target)

@@ -6,6 +6,7 @@ second session for statements that no transaction may hold: `CREATE INDEX CONCUR
 
 import json
 import os
+import secrets
 import select
 import signal
 import sys
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _POLL = 0.001  # seconds between two looks at the locks of a statement
+_FORGED_BYTES = 1 << 16
 _NAMED = 10  # tables of a statement that are locked one by one
 _BLOCKER_TIMEOUT = "500ms"
 
@@ -141,7 +143,7 @@ class AgentError:
         kind: `exception`, `exit` (it called `sys.exit`), `refused` (it wanted another kind of database), `history`
             (revisions that cannot be told apart), `network` (it wanted the network, which is out of reach), `elsewhere`
             (it got a connection that does not lead to the sandbox), `timeout`, `died` (its process ended without a
-            word).
+            word), `forged` (it wrote into the pipe of the reports itself, so that nothing is known of what it did).
         type: Name of the exception's class; empty where there was none.
         sqlstate: The server's code; None where it was not the server.
         path: File it came from, None where that is not known.
@@ -284,11 +286,11 @@ class Agent:
         process = self._started(job.connection)
         begin = process.said()
         with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
-            reader = _Reader(job, process.events[0], answers, time.monotonic() + timeout, stepped)
+            token = secrets.token_hex(16)
+            reader = _Reader(job, token, process.events[0], answers, time.monotonic() + timeout, stepped)
             try:
-                process.send(
-                    _encoded(job, self._way_to(job.connection, process), process.events[1], process.answers[0])
-                )
+                way = self._way_to(job.connection, process)
+                process.send(_encoded(job, way, token, process.events[1], process.answers[0]))
                 reader.read()
             finally:
                 if reader.pid is not None:  # the leader may have gone and left others
@@ -337,8 +339,16 @@ class _Reader:
     """Reads the agent's lines until it has done, has died, or its time is over."""
 
     def __init__(
-        self, job: AgentJob, events: int, answers: IO[str], deadline: float, stepped: Callable[[str, str], bool]
+        self,
+        job: AgentJob,
+        token: str,
+        events: int,
+        answers: IO[str],
+        deadline: float,
+        stepped: Callable[[str, str], bool],
     ) -> None:
+        self._token = token.encode()
+        self._forged = False
         self._stepped = stepped
         self.done = False
         self.pid: int | None = None
@@ -387,7 +397,9 @@ class _Reader:
                 return
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                self._take(json.loads(line))
+                self._read_line(line)
+            if len(self._rest) > _FORGED_BYTES and not self._rest.startswith(self._token):
+                self._forged, self._rest = True, self._rest[-len(self._token) :]  # no line of ours is in there
 
     def close(self) -> None:
         """Let go of the second sessions."""
@@ -399,7 +411,9 @@ class _Reader:
         """Give what was read."""
         self._finish_run(None, finished=False)
         error = self._error
-        if self._late:
+        if self._forged:
+            error = AgentError("its code wrote into the pipe through which its statements are reported", "forged")
+        elif self._late:
             error = AgentError("it did not end in the time given", "timeout")
         elif not self.done:
             error = AgentError(f"the process ended with code {self._code} and no report", "died")
@@ -413,6 +427,17 @@ class _Reader:
             self._variables,
             self._version_tables,
         )
+
+    def _read_line(self, line: bytes) -> None:
+        """Take a line of the agent's; what the project has written before it, or as one of its own, is no report."""
+        strange, token, report = line.rpartition(self._token)
+        if strange or not token:
+            self._forged = True
+        if token:
+            try:
+                self._take(json.loads(report))
+            except ValueError:  # the project wrote into the middle of it
+                self._forged = True
 
     def _take(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
         match message["event"]:
@@ -622,7 +647,7 @@ def _listed(message: Mapping[str, Any]) -> ListedRevision:
     )
 
 
-def _encoded(job: AgentJob, to: Connection, events: int, answers: int) -> bytes:
+def _encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int) -> bytes:
     return json.dumps(
         {
             "config": str(job.config.resolve()),
@@ -643,6 +668,7 @@ def _encoded(job: AgentJob, to: Connection, events: int, answers: int) -> bytes:
             "statement_timeout_ms": job.statement_timeout_ms,
             "kill_after": job.kill_after,
             "steps": job.steps,
+            "token": token,
             "events": events,
             "answers": answers,
         }

@@ -7,7 +7,8 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 
 from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.explain import fault_of, server_message
+from adapter.outbound.database.explain import fault_of, server_message, sqlstate
+from adapter.outbound.database.read_only import READ_ONLY, describe_read_only
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
 
@@ -65,6 +66,21 @@ def explain_fault(
     if isinstance(state, _State) and state.invalid and progress.commits_itself:
         hint = f"{hint} (unless the revision does so itself, before that: DROP INDEX CONCURRENTLY {state.invalid[0]};)"
     return DatabaseError(" ".join(filter(None, said)), hint)
+
+
+def explain_read_only(error: BaseException, connections: SecondConnections) -> DatabaseError | None:
+    """Say why the database only reads, where it refused for that; None where it did not."""
+    if sqlstate(error) != READ_ONLY:
+        return None
+
+    def ask(query: str) -> list[Any]:
+        def run() -> list[Any]:
+            with connections.open() as second:
+                return second.rows(query)
+
+        return connections.within(_PATIENCE, run)
+
+    return describe_read_only(ask, "the database", server_message(error))
 
 
 def _read_state(migration: MigrationContext, connections: SecondConnections) -> "_State | str":

@@ -10,13 +10,14 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapter.outbound.database import autogenerate, engine, settings
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.explain import explain
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
-from adapter.outbound.database.upgrade.faults import explain_fault
+from adapter.outbound.database.upgrade.faults import explain_fault, explain_read_only
 from adapter.outbound.database.upgrade.lock_watch import watched
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.database.upgrade.pooler import is_pooled, refuse_transaction_pooler
@@ -75,14 +76,19 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
             with session(connection, options, before):
                 _write(connection, metadata, options, progress, before)
         except Exception as error:
-            fault = explain_fault(error, context.get_context(), progress, connections)
+            fault = explain_fault(error, context.get_context(), progress, connections) or explain_read_only(
+                error, connections
+            )
             if fault is None:
                 raise
             raise fault from error
     else:
         prepare = session_of_transactions if is_pooled(connection, before.pid) else session
-        with prepare(connection, options, before):
-            _run(connection)
+        try:
+            with prepare(connection, options, before):
+                _run(connection)
+        except DBAPIError as error:
+            raise explain(error, reads=True) or error from error
 
 
 def _write(

@@ -19,6 +19,7 @@ none of them hides a module of the project. The agent reads jobs from standard i
 - `statement_timeout_ms`: after how many milliseconds the server cancels a statement; 0 for never.
 - `kill_after`: the process kills itself after so many statements of a traced function, before it commits; 0 for never.
 - `events`, `answers`: file descriptors; JSON lines are written to the first and read from the second.
+- `token`: what each line that is written begins with.
 
 Lines have an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (of a history), `begin`,
 `statement`, `end` (of one upgrade or downgrade function), `observe`, `observed` and `stepped` (answered by the parent),

@@ -62,7 +62,7 @@ class Worker:
     def run(self, job: dict[str, Any]) -> None:
         """Do a job, report how it ended, and end the process."""
         _no_input()
-        channel = Channel(job["events"], job.get("answers"))
+        channel = Channel(job["token"], job["events"], job.get("answers"))
         channel.send("started", pid=os.getpid())
         try:
             self._work(job, channel)
@@ -76,7 +76,7 @@ class Worker:
 
     def read_history(self, job: dict[str, Any]) -> bool:
         """Read the history, here, for all jobs to come; tell whether it can be read."""
-        channel = Channel(job["events"], None)
+        channel = Channel(job["token"], job["events"], None)
         try:
             with _without_input():
                 self._config = self._configured(job)
@@ -191,7 +191,7 @@ def main() -> None:
     worker = Worker()
     for line in iter(sys.stdin.readline, ""):
         job = json.loads(line)
-        channel = Channel(job["events"], None)
+        channel = Channel(job["token"], job["events"], None)
         if job["command"] == "revisions":
             listed = worker.read_history(job)
             channel.send("exited", code=0)
