@@ -782,11 +782,12 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
     from adapter.outbound.database.migration.catalogue.measure import measure, rows
     from adapter.outbound.database.migration.catalogue.operations import OPERATIONS
     from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
+    from adapter.outbound.isolation import wall
 
     majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
     measured = {}
     for one in majors:
-        with EmbeddedSandbox(one) as sandbox:
+        with EmbeddedSandbox(one, walled=wall.is_available()) as sandbox:  # it runs statements of ours only
             measured[one] = measure(sandbox, OPERATIONS)
     return rows(OPERATIONS, measured)
 
