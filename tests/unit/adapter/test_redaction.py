@@ -165,7 +165,7 @@ def test_urls(url: str) -> None:
 
 @pytest.mark.long
 @given(url=urls())
-@settings(max_examples=20_000, derandomize=True, database=None, deadline=None)
+@settings(max_examples=5_000, derandomize=True, database=None, deadline=None)
 def test_urls_by_the_thousand(url: str) -> None:
     """The same for very many."""
     assert not leaked(printed(url))
