@@ -21,6 +21,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from adapter.outbound.database.explain import costs_more
 from adapter.outbound.database.migration.foreign_tables import mixed_tables
 from domain.migration.digest import (
     ColumnDigest,
@@ -292,16 +293,6 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str,
             key = _wrapped(overall) if table.key else None
             digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
     return digests
-
-
-def costs_more(error: psycopg.Error) -> bool:
-    """Tell whether an error is of more than the one thing that was read: of the session, its time, the whole server."""
-    state = error.sqlstate or ""
-    return not state or state[:2] in _OF_ALL or state == "55P03"
-
-
-# Classes of SQLSTATE: connection, transaction, resources, operator intervention, system.
-_OF_ALL = frozenset({"08", "25", "40", "53", "57"})
 
 
 def _digest_query(table: _Table) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.database.explain import costs_more
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
-from adapter.outbound.database.migration.digester import costs_more
 from adapter.outbound.database.migration.environment_errors import described
 from adapter.outbound.database.migration.foreign_tables import mixed_tables
 from adapter.outbound.database.migration.revision_databases import (
