@@ -52,10 +52,12 @@ class DataDigest:
     Attributes:
         tables: Each table by its qualified name, quoted as SQL needs it; a partitioned table with all its partitions.
         counters: The last value of each sequence; None when it has not given one yet.
+        unread: Tables that could not be read, with the reason; they are not compared.
     """
 
     tables: Mapping[str, TableDigest]
     counters: Mapping[str, int | None] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Copy both, so that nobody can change them afterwards."""
@@ -190,18 +192,21 @@ def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
     Tables and columns without a single value are not missed; the schema's difference tells of them. A column that
     vanished while another came with the same values in the same rows was renamed; likewise a table.
     """
-    renamed = _renamed_tables(expected.tables, actual.tables)
+    unread = expected.unread.keys() | actual.unread.keys()
+    was = {name: table for name, table in expected.tables.items() if name not in unread}
+    now = {name: table for name, table in actual.tables.items() if name not in unread}
+    renamed = _renamed_tables(was, now)
     changes = [DataChange(old, DataChangeKind.TABLE_RENAMED, other=new) for old, new in renamed.items()]
-    for name, before in expected.tables.items():
-        after = actual.tables.get(renamed.get(name, name))
+    for name, before in was.items():
+        after = now.get(renamed.get(name, name))
         if after is not None:
             changes += _table_changes(name, before, after)
         elif before.rows:
             changes.append(DataChange(name, DataChangeKind.TABLE_GONE, before.rows, before.rows))
     changes += (
         DataChange(name, DataChangeKind.TABLE_NEW, after.rows)
-        for name, after in actual.tables.items()
-        if name not in expected.tables and name not in renamed.values() and after.rows
+        for name, after in now.items()
+        if name not in was and name not in renamed.values() and after.rows
     )
     # A sequence that came anew under its old name starts again, and its next value may be taken.
     changes += (

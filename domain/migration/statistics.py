@@ -86,10 +86,13 @@ class Statistics(Mapping[str, TableStatistics]):
     Attributes:
         tables: What is known.
         target: Of which database; None where nobody said.
+        unread: What could not be read, with the reason: the file of a relation, whose size is then that of the last
+            ANALYZE, or the extensions that the server has to offer.
     """
 
     tables: Mapping[str, TableStatistics] = field(default_factory=dict)
     target: Target | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def unknown(cls) -> "Statistics":
@@ -110,7 +113,8 @@ class Statistics(Mapping[str, TableStatistics]):
         target = self.target
         head = {} if target is None else asdict(target) | {"taken_at": target.taken_at.isoformat()}
         tables = {name: asdict(one) for name, one in self.tables.items()}
-        return json.dumps({"schema": SCHEMA, **head, "tables": tables}, indent=2, ensure_ascii=False)
+        unread = {"unread": dict(self.unread)} if self.unread else {}
+        return json.dumps({"schema": SCHEMA, **head, "tables": tables, **unread}, indent=2, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Statistics":
@@ -130,7 +134,8 @@ class Statistics(Mapping[str, TableStatistics]):
         if reader.value("tables", dict) is None:
             raise StatisticsError("the statistics have no tables")
         tables = {name: _table(name, one) for name, one in reader.members("tables")}
-        return cls(tables, _target(reader) if "taken_at" in data else None)
+        unread = {name: str(reason) for name, reason in reader.members("unread")}
+        return cls(tables, _target(reader) if "taken_at" in data else None, unread)
 
     def __getitem__(self, table: str) -> TableStatistics:
         """Look a table up.

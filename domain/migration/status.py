@@ -32,6 +32,7 @@ class DatabaseStatus:
         invalid_indexes: Indexes that an interrupted concurrent build left behind, and no query uses.
         drift: What differs between models and database, a sentence each; None while the database is not at head,
             when the two cannot be compared.
+        unread: What could not be read, a sentence each.
     """
 
     database: str
@@ -44,6 +45,7 @@ class DatabaseStatus:
     extension_available: str | None = None
     invalid_indexes: tuple[str, ...] = ()
     drift: tuple[str, ...] | None = field(default=None)
+    unread: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ class DatabaseStatus:
             found.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
         if self.drift:
             found.append("models and database differ: alembic revision --autogenerate")
-        if self.extension is None and not self.pending:
+        if self.extension is None and not self.pending and not self.unread:
             found.append("pgvector is missing: CREATE EXTENSION vector")
+        found += [f"not read: {what}" for what in self.unread]
         return tuple(found)

@@ -151,6 +151,7 @@ class RevisionTrace:
         lossy_downgrade: Losses of its downgrade that it declares, with their reasons.
         source: Text of its file.
         unfilled: Tables that got fewer rows than asked for, with the reason.
+        unread: Tables whose rows could not be read and were not compared, with the reason.
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
@@ -177,6 +178,7 @@ class RevisionTrace:
     lossy_downgrade: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     calibration: tuple[CalibrationRun, ...] = ()

@@ -386,6 +386,29 @@ def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> N
     assert nulls.reasons == ("upgrade-fails",)
 
 
+def test_a_table_that_cannot_be_read_costs_itself(analyze: Analyze, history: History) -> None:
+    """A value that has no text stops no report: its table is named with the reason, all else is measured."""
+    history.add(
+        "r1",
+        None,
+        f"""{PEOPLE}
+op.execute("CREATE TYPE odd AS (x int)")
+op.execute("CREATE TABLE odds (x odd)")
+op.execute("INSERT INTO odds VALUES (ROW(1))")
+op.execute("CREATE FUNCTION fails(odd) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'it has no text'; END $$")
+op.execute("CREATE CAST (odd AS text) WITH FUNCTION fails(odd)")
+""",
+    )
+    history.add("r2", "r1", INDEX, 'op.drop_index("ix_people_name")')
+    report = analyze(config=history.plain_ini())
+    (analysis,) = report.revisions
+
+    assert dict(analysis.trace.unread) == {"public.odds": "it has no text"}
+    assert analysis.trace.locks["public.people"].sql == "SHARE"
+    written = " ".join(bootstrap.render_analysis(report, "text", None, verbose=False, color=False).split())
+    assert "not read public.odds (it has no text)" in written
+
+
 def test_a_revision_that_forges_its_reports(analyze: Analyze, history: History) -> None:
     """A revision that reports in place of the agent is no safe one: its upgrade fails, and the reason is said."""
     history.add("r1", None, PEOPLE)

@@ -264,14 +264,35 @@ def test_a_table_of_1600_columns_is_read(connection: Connection) -> None:
     assert sum(column.values for column in found.columns.values()) == 1
 
 
-def test_hidden_rows_are_an_error(connection: Connection) -> None:
-    """A role that row security shows only some rows gets no digest of those."""
+def test_hidden_rows_cost_their_table(connection: Connection) -> None:
+    """A role that row security shows only some rows gets no digest of those; the table is named, others are read."""
     connection.execute("CREATE ROLE digest_reader; GRANT USAGE ON SCHEMA shop TO digest_reader")
     connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA shop TO digest_reader")
     connection.execute("ALTER TABLE shop.users ENABLE ROW LEVEL SECURITY; SET LOCAL ROLE digest_reader")
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
-        digest(connection)
-    assert digest(connection, ["shop.logs"]).tables["shop.logs"].rows == 200
+    found = digest(connection)
+    assert found.unread.keys() == {"shop.users"}
+    assert "row-level security" in found.unread["shop.users"]
+    assert found.tables["shop.logs"].rows == 200
+    assert digest(connection, ["shop.logs"]).unread == {}
+
+
+def test_what_cannot_be_read_costs_that_table(connection: Connection) -> None:
+    """A table that the role may not read, and one whose values have no text, are named and not compared."""
+    before = digest(connection)
+    connection.execute("CREATE ROLE digest_guest; GRANT USAGE ON SCHEMA shop TO digest_guest")
+    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA shop TO digest_guest")
+    connection.execute("REVOKE SELECT ON shop.logs FROM digest_guest")
+    connection.execute("CREATE TYPE shop.odd AS (x int); CREATE TABLE shop.odds (x shop.odd)")
+    connection.execute("INSERT INTO shop.odds VALUES (ROW(1))")
+    connection.execute("GRANT SELECT ON shop.odds TO digest_guest")
+    connection.execute(
+        "CREATE FUNCTION shop.fails(shop.odd) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'it has no text'; END $$"
+    )
+    connection.execute("CREATE CAST (shop.odd AS text) WITH FUNCTION shop.fails(shop.odd); SET LOCAL ROLE digest_guest")
+    found = digest(connection)
+    assert found.unread == {"shop.logs": "permission denied for table logs", "shop.odds": "it has no text"}
+    assert not compare(before, found)
+    assert not compare(found, before)
 
 
 def test_nothing_is_written_and_an_open_transaction_goes_on(connection: Connection) -> None:

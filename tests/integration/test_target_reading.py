@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,7 +11,9 @@ from alembic import command
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.applied import read_applied
+from adapter.outbound.database.migration.target_statistics import read_statistics
 from adapter.outbound.database.url import DatabaseURL
+from domain.migration.statistics import Statistics
 from tests.conftest import Server
 from tests.history import History
 from tests.support import alembic_config, run
@@ -143,3 +146,56 @@ def test_a_standby(server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
         assert "is a standby, which only reads" in said
         assert "Use the URL of the primary" in said
         assert "Traceback" not in said
+
+
+def test_one_file_that_cannot_be_measured(server: Server, empty_url: str) -> None:
+    """A relation whose file is damaged has the size of its last ANALYZE, and is named; all others are read."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE sound AS SELECT g AS x FROM generate_series(1, 3000) g")
+        connection.execute("CREATE TABLE damaged AS SELECT g AS x FROM generate_series(1, 3000) g")
+        connection.execute("ANALYZE; CHECKPOINT")
+        row = connection.execute(
+            "SELECT current_setting('data_directory') || '/' || pg_relation_filepath('damaged')"
+        ).fetchone()
+    assert row is not None
+    file = Path(row[0])
+    kept = file.rename(file.with_name("kept"))
+    file.symlink_to(file)  # a circle
+    try:
+        text = run("adapter.inbound.cli.migrate", "stats", url=empty_url)
+        found = read_statistics(DatabaseURL.parse(empty_url))
+    finally:
+        file.unlink()
+        kept.rename(file)
+
+    assert text.returncode == 0, text.stderr
+    assert "not read: public.damaged (could not stat file" in text.stdout
+    assert found.unread.keys() == {"public.damaged"}
+    assert found["public.damaged"].rows == found["public.sound"].rows >= 3000
+    assert found["public.damaged"].bytes == found["public.sound"].bytes
+    assert Statistics.from_json(found.to_json()).unread == found.unread
+    assert server.name
+
+
+def test_extensions_that_cannot_be_read(server: Server, migrated_url: str, tmp_path: Path) -> None:
+    """The control file of somebody else's extension that is damaged costs what the server offers, not the report."""
+    if server.major < 18:
+        return  # only 18 can be given another folder of extensions
+    folder = tmp_path / "extension"
+    folder.mkdir()
+    (folder / "broken.control").write_text("comment = 'not closed\n")
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET extension_control_path = '{tmp_path}:$system'".encode())
+        stats = run("adapter.inbound.cli.migrate", "stats", url=migrated_url)
+        status = run("adapter.inbound.cli.migrate", "status", url=migrated_url)
+        connection.execute(f"ALTER DATABASE {name} RESET extension_control_path".encode())
+
+    assert stats.returncode == status.returncode == 0, stats.stderr + status.stderr
+    assert "not read: extensions on offer (syntax error in file" in stats.stdout
+    assert "public.users" in stats.stdout
+    assert "not read: the extensions on offer (syntax error in file" in status.stdout
+    assert "drift     none" in status.stdout
+    assert "pgvector  0.8." in status.stdout

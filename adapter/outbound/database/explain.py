@@ -56,6 +56,16 @@ def _own_state(error: BaseException) -> str | None:
     return None
 
 
+def costs_more(error: BaseException) -> bool:
+    """Tell whether an error is of more than the one thing that was read: of the session, its time, the whole server."""
+    state = sqlstate(error) or ""
+    return not state or state[:2] in _OF_ALL or state == LOCK_NOT_AVAILABLE
+
+
+# Classes of SQLSTATE: connection, transaction, resources, operator intervention.
+_OF_ALL = frozenset({"08", "25", "40", "53", "57"})
+
+
 def server_message(error: BaseException) -> str:
     """Give the server's own first line, without SQLAlchemy's and the driver's decoration."""
     origin = getattr(error, "orig", None) or error

@@ -14,6 +14,7 @@ revisions     in the order in which they run, each with
   rewritten   tables that existed before and got another file
   predicted_seconds, observed_seconds   [low, high] of the upgrade at the target, and what a deployment took; or null
   not_read    foreign tables, which the sandbox neither fills nor reads
+  unread      tables whose rows could not be read and were not compared, with the reason
   unfilled    {table: why it got fewer rows than asked for}
   upgrade, downgrade   {statements, error}; downgrade is null when it was not run. Of each statement:
     sql, line, operation   its text, the line of the revision's file, and the Alembic operation where there was one
@@ -83,6 +84,7 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         "locks": {relation: mode.sql for relation, mode in trace.locks.items()},
         "rewritten": trace.rewritten,
         "not_read": list(trace.foreign_tables),
+        "unread": dict(trace.unread),
         "unfilled": dict(trace.unfilled),
         "predicted_seconds": analysis.predicted_seconds,
         "observed_seconds": analysis.observed_seconds,

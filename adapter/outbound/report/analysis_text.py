@@ -61,8 +61,10 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
     strategy = analysis.strategy
     decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
     _fact(console, "strategy", decided)
-    if foreign := trace.foreign_tables:
-        _fact(console, "not read", f"{', '.join(foreign)} (foreign tables)")
+    not_read = [f"{', '.join(trace.foreign_tables)} (foreign tables)"] if trace.foreign_tables else []
+    not_read += [f"{table} ({reason})" for table, reason in trace.unread.items()]
+    if not_read:
+        _fact(console, "not read", "\n".join(not_read))
     if verbose and trace.unfilled:
         tables = (
             f"{table} has {trace.tables[table].rows} ({reason})"

@@ -8,6 +8,7 @@ revisions     in the order in which they run, each with
   revision, path, message, phase, failed
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
+  unread         tables whose rows could not be read and were not compared, with the reason
   round_trip     {refusal, failure, schema, data, schema_again, data_again}, differences in sentences; or null
   repetition     {twice, kills, survived, failures}; or null
   old_code, new_code   {tried, broken: [{sql, table, error, sqlstate, when_prepared, recorded}], untried}; or null
@@ -54,6 +55,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "reversibility": certificate.reversibility.value if certificate else None,
         "losses": dict(certificate.losses) if certificate else {},
         "not_read": list(trace.foreign_tables),
+        "unread": dict(trace.unread),
         "round_trip": _trip(proof.trip),
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),

@@ -75,6 +75,8 @@ def facts(proof: RevisionProof) -> Iterator[str]:
         yield f"{len(proof.new_code.broken)} of {proof.new_code.tried} new statements need it"
     if foreign := proof.analysis.trace.foreign_tables:
         yield f"foreign and not read: {', '.join(foreign)}"
+    for table, reason in proof.analysis.trace.unread.items():
+        yield f"not read: {table} ({reason})"
 
 
 def title(proof: RevisionProof) -> str:

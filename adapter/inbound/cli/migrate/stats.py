@@ -44,6 +44,8 @@ def print_statistics(found: "Statistics") -> None:
 
     if found.target is not None:
         _print_target(found.target)
+    for what, reason in found.unread.items():
+        typer.echo(f"not read: {what} ({reason})")
     if not found:
         typer.echo("no tables")
         return

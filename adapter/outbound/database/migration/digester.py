@@ -21,6 +21,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from adapter.outbound.database.explain import costs_more
 from adapter.outbound.database.migration.foreign_tables import mixed_tables
 from domain.migration.digest import (
     ColumnDigest,
@@ -42,7 +43,8 @@ def digest(
     """Digest the rows of the connected database.
 
     Nothing is written, no lock is stronger than ACCESS SHARE, and the session is left as it was. Inside a transaction
-    its uncommitted changes are seen; without one, all tables are read as of one moment.
+    its uncommitted changes are seen; without one, all tables are read as of one moment. A table that cannot be read,
+    because the role may not, row security would hide rows, or a value has no text, costs that table.
 
     Args:
         connection: A connection that is idle or in a transaction that has not failed.
@@ -50,7 +52,6 @@ def digest(
         exclude_tables: Tables to pass over, by name in any schema or by qualified name.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: A table may not be read, or row security would hide rows of it.
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
@@ -58,7 +59,9 @@ def digest(
         found = _tables(cursor, tables, exclude_tables)
         cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
         counters = dict(cursor.fetchall())
-        return DataDigest(dict(_digests(cursor, found)), {} if tables is not None else counters)
+        unread: dict[str, str] = {}
+        digests = dict(_digests(cursor, found, unread))
+        return DataDigest(digests, {} if tables is not None else counters, unread)
 
 
 def look_closer(
@@ -257,19 +260,39 @@ def _tables(
     return found
 
 
-def _digests(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> Iterator[tuple[str, TableDigest]]:
-    """Read several tables in one round trip."""
+def _digests(
+    cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table], unread: dict[str, str]
+) -> Iterator[tuple[str, TableDigest]]:
+    """Read several tables in one round trip; where one cannot be read, each by itself."""
     remaining = iter(tables.values())
     while batch := list(islice(remaining, _AT_ONCE)):
-        cursor.execute("; ".join(map(_digest_query, batch)).encode())
-        for table, result in zip(batch, cursor.results(), strict=True):
+        try:
+            yield from _batch(cursor, batch)
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            for table in batch:
+                try:
+                    yield from _batch(cursor, [table])
+                except psycopg.Error as one:
+                    if costs_more(one):
+                        raise
+                    unread[table.name] = one.diag.message_primary or str(one)
+
+
+def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str, TableDigest]]:
+    digests = []
+    with cursor.connection.transaction():
+        cursor.execute("; ".join(map(_digest_query, tables)).encode())
+        for table, result in zip(tables, cursor.results(), strict=True):
             rows, overall, counts, sums = result.fetchone() or (0, None, [], [])
             columns = {
                 column.name: ColumnDigest(rows if count is None else count, _wrapped(total))
                 for column, count, total in zip(table.columns, counts, sums, strict=True)
             }
             key = _wrapped(overall) if table.key else None
-            yield table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))
+            digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
+    return digests
 
 
 def _digest_query(table: _Table) -> str:

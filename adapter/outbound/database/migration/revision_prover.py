@@ -205,7 +205,12 @@ class _Climber:
                     return False
                 entry = self._flight[self.done]
                 self._exact[entry.revision] = self._prover.describe(
-                    entry, before=before[0], after=after[0], restored=restored[0], undone=DataDifference()
+                    entry,
+                    before=before[0],
+                    after=after[0],
+                    restored=restored[0],
+                    undone=DataDifference(),
+                    unread={name: why for _, rows in self._states for name, why in rows.unread.items()},
                 )
                 self.done += 1
                 self._database = self._databases.filled(self._database)

@@ -7,7 +7,7 @@ rows.
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.database.explain import costs_more
 from adapter.outbound.database.migration.application_statements import ApplicationStatements
 from adapter.outbound.database.migration.environment_errors import described
 from adapter.outbound.database.migration.foreign_tables import mixed_tables
@@ -182,8 +183,13 @@ class SandboxRevisionTracer(RevisionTracer):
         """
         run = self._databases.run
         before, tables = self._look(base, schema)
-        common: dict[str, Any] = {"tables": tables, "before": before, "unfilled": base.unfilled}
         rows = self._databases.digest(base)
+        common: dict[str, Any] = {
+            "tables": tables,
+            "before": before,
+            "unfilled": base.unfilled,
+            "unread": dict(rows.unread),
+        }
         upgraded = self._upgradable(base, entry.revision)
         recorded = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
@@ -201,7 +207,9 @@ class SandboxRevisionTracer(RevisionTracer):
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
         if down.error is None:
-            restored, difference = self._databases.snapshot(undone), compare(rows, self._databases.digest(undone))
+            rows_restored = self._databases.digest(undone)
+            restored, difference = self._databases.snapshot(undone), compare(rows, rows_restored)
+            common["unread"].update(rows_restored.unread)
         self._databases.drop(undone)
         trace = self._described(
             entry,
@@ -263,8 +271,8 @@ class SandboxRevisionTracer(RevisionTracer):
             f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else name} r"  # noqa: S608 - quoted there
             for name, oid, _ in found
         ]
-        rows: dict[int, int] = dict(session.execute(" UNION ALL ".join(counts).encode()).fetchall()) if counts else {}
-        tables = {name: TableFacts(rows[oid], size) for name, oid, size in found}
+        rows = _counted(session, counts)
+        tables = {name: TableFacts(rows.get(oid, 0), size) for name, oid, size in found}
         found_schema = schema or self._databases.snapshot(database)
         self._note_version(found_schema)
         return found_schema, tables
@@ -272,6 +280,20 @@ class SandboxRevisionTracer(RevisionTracer):
     def _note_version(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
         self._pgvector = str(version) if version else self._pgvector
+
+
+def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:
+    """Count rows of tables at once; where one of them cannot be read, each by itself, without those."""
+    if not counts:
+        return {}
+    try:
+        return dict(session.execute(" UNION ALL ".join(counts).encode()).fetchall())
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+    if len(counts) == 1:
+        return {}
+    return {oid: rows for count in counts for oid, rows in _counted(session, [count]).items()}
 
 
 def _refused_rows(error: AgentError) -> str:

@@ -6,12 +6,14 @@ parameter, which connection poolers refuse. No table is opened; their files are 
 and is given back at once.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.explain import costs_more
 from adapter.outbound.database.migration.applied import TIMEOUTS
 from adapter.outbound.database.url import DatabaseURL
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
@@ -42,6 +44,15 @@ SELECT coalesce(a.name, e.extname)::text AS name, e.extversion AS installed, a.d
  ORDER BY 1
 """
 
+_INSTALLED = "SELECT extname AS name, extversion AS installed FROM pg_extension ORDER BY 1"
+_FILES = """
+SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname) AS name
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 't', 'i') AND c.oid >= 16384
+   AND NOT EXISTS (SELECT FROM pg_locks AS l
+                    WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')
+"""
+
 # Rows are estimated as the planner does it (manual, "Row Estimation Examples"): density at the last VACUUM or ANALYZE
 # times today's pages. Where the activity counters say more, they count, as too small is the worse mistake. A table that
 # was never analyzed has only the counters. Where these know of less than two rows a page a crash or a reset lost them,
@@ -56,6 +67,7 @@ WITH RECURSIVE setting AS MATERIALIZED (
     SELECT DISTINCT l.relation
       FROM pg_locks AS l JOIN setting AS s ON l.database = s.database
      WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+     UNION ALL SELECT unnest(%(unread)s::oid[])
 ), file AS MATERIALIZED (
     SELECT c.oid, CASE WHEN c.oid IN (TABLE locked) THEN c.relpages::bigint * s.block
                        ELSE coalesce(pg_relation_size(c.oid), 0) END AS bytes
@@ -131,15 +143,54 @@ def _read(connection: psycopg.Connection[Any]) -> Statistics:
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(TIMEOUTS)
         cursor.execute(_SETTINGS)
-        target = _target(cursor)
-        cursor.execute(_TABLES, {"observed": target.observed_seconds}, prepare=False)
-        return Statistics({row.pop("name"): TableStatistics(**row) for row in cursor}, target)
+        unread: dict[str, str] = {}
+        target = _target(cursor, unread)
+        try:
+            tables = _tables(cursor, target, [])
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            broken = dict(_without_a_size(cursor))
+            unread |= dict(broken.values())
+            tables = _tables(cursor, target, list(broken))
+        return Statistics(tables, target, unread)
 
 
-def _target(cursor: psycopg.Cursor[dict[str, Any]]) -> Target:
+def _tables(cursor: psycopg.Cursor[dict[str, Any]], target: Target, unread: list[int]) -> dict[str, TableStatistics]:
+    """Read all tables; the files of some relations are left alone."""
+    with cursor.connection.transaction():
+        cursor.execute(_TABLES, {"observed": target.observed_seconds, "unread": unread}, prepare=False)
+        return {row.pop("name"): TableStatistics(**row) for row in cursor}
+
+
+def _without_a_size(cursor: psycopg.Cursor[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Find the relations whose files cannot be measured, with their names and the reasons."""
+    for row in cursor.execute(_FILES).fetchall():
+        try:
+            with cursor.connection.transaction():
+                cursor.execute("SELECT pg_relation_size(%s)", (row["oid"],))
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            yield row["oid"], (row["name"], error.diag.message_primary or str(error))
+
+
+def _extensions(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> dict[str, Extension]:
+    """Read the extensions; only those of the database, where the server cannot read what it has to offer."""
+    try:
+        with cursor.connection.transaction():
+            return {row.pop("name"): Extension(**row) for row in cursor.execute(_EXTENSIONS)}
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+        unread["extensions on offer"] = error.diag.message_primary or str(error)
+    return {row["name"]: Extension(row["installed"]) for row in cursor.execute(_INSTALLED)}
+
+
+def _target(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> Target:
     found = cursor.execute(_TARGET).fetchone()
     assert found is not None  # noqa: S101 - every database has its row
-    extensions = {row.pop("name"): Extension(**row) for row in cursor.execute(_EXTENSIONS)}
+    extensions = _extensions(cursor, unread)
     major, minor = divmod(found["version"], 10_000)
     return Target(
         database=found["database"],
