@@ -153,10 +153,12 @@ class DatabaseURL:
             )
         problem = _problem(text)
         if problem:
-            raise DatabaseConfigurationError(
-                f"The database URL cannot be read: {problem}.",
-                f"Write it as {_FORM}; percent-encode : / ? # @ in the password.",
+            hint = (
+                "Take that out of the URL; settings of the session go into options=-c%20NAME=VALUE."
+                if problem.startswith("its parameter")
+                else f"Write it as {_FORM}; percent-encode : / ? # @ in the password."
             )
+            raise DatabaseConfigurationError(f"The database URL cannot be read: {problem}.", hint)
         parts = urlsplit(text)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         parameters, asyncpg_options = _sort_parameters(query)
@@ -276,8 +278,26 @@ def _is_port(text: str) -> bool:
     return not text or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
 
 
+# Parameters that other tools read from the same variable. Only names that are known are shown: others may be a piece of
+# a password.
+_OF_OTHERS = {
+    **dict.fromkeys(
+        ("pgbouncer", "schema", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"), "Prisma"
+    ),
+    **dict.fromkeys(("pool_size", "max_overflow", "pool_recycle", "pool_pre_ping", "echo"), "SQLAlchemy's engine"),
+    **dict.fromkeys(("charset", "serverVersion"), "Doctrine or MySQL"),
+    **dict.fromkeys(("currentSchema", "prepareThreshold", "stringtype", "reWriteBatchedInserts"), "JDBC"),
+    **dict.fromkeys(("conn_max_age", "atomic_requests"), "Django"),
+    **dict.fromkeys(("pool", "reconnect", "encoding", "adapter"), "Rails"),
+    **dict.fromkeys(("uselibpqcompat", "supa"), "node-postgres"),
+    **dict.fromkeys(("pool_max_conns", "pool_min_conns", "default_query_exec_mode", "simple_protocol"), "pgx"),
+}
+
+
 def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:
     for place, (name, value) in enumerate(query, 1):
+        if name in _OF_OTHERS:
+            return f"its parameter {name} is one of {_OF_OTHERS[name]}, which neither libpq nor asyncpg knows"
         if name not in _PARAMETERS:
             return f"its parameter number {place} is none that libpq or asyncpg knows"
         if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", value):

@@ -116,3 +116,19 @@ def test_other_database_of_the_same_server() -> None:
 
     assert other.libpq == "postgresql://u:p@h/e%20f?sslmode=require"
     assert other.asyncpg_arguments["statement_cache_size"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("pgbouncer=true", "parameter pgbouncer is one of Prisma"),
+        ("pool_size=5", "parameter pool_size is one of SQLAlchemy's engine"),
+        ("nobody_knows=1", "parameter number 1 is none that libpq or asyncpg knows"),
+        ("connect_timeout=soon", "parameter connect_timeout is not a whole number"),
+    ],
+)
+def test_parameters_that_nobody_here_knows(parameter: str, said: str) -> None:
+    """A parameter of another tool is named, with what takes it out; a name that could be a secret is only counted."""
+    with pytest.raises(DatabaseConfigurationError, match=said) as caught:
+        DatabaseURL.parse(f"postgresql://u:p@db.example.com/shop?{parameter}")
+    assert caught.value.hint.startswith("Take that out of the URL")
