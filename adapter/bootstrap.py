@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
+    from adapter.outbound.database.migration.sandbox import ServerSandbox
     from adapter.outbound.database.url import DatabaseURL
     from application.documents.delete_document import DeleteDocument
     from application.documents.ingest_documents import IngestDocuments
@@ -373,6 +374,22 @@ def _lanes(
 
 
 @contextmanager
+def _naming_full_disk(sandbox: "ServerSandbox") -> "Iterator[None]":
+    """Name the disk where the sandbox's server finds no room, whatever it was doing."""
+    import psycopg
+
+    from adapter.outbound.database.full_disk import FullDiskError
+
+    try:
+        yield
+    except psycopg.errors.DiskFull as error:
+        raise sandbox.full_disk(error.diag.message_primary or str(error)) from error
+    except FullDiskError as error:
+        # said already by the sandbox itself, or what a revision was told
+        raise (error if error.message.startswith("The disk of") else sandbox.full_disk(error.message)) from error
+
+
+@contextmanager
 def _revision_databases(
     request: ProjectRequest, lane: int = 0, stop: "threading.Event | None" = None
 ) -> "Iterator[RevisionDatabases]":
@@ -422,6 +439,7 @@ def _revision_databases(
             sandbox,
             Agent(process, relay=relay) as agent,
             closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
+            _naming_full_disk(sandbox),
         ):
             yield databases
 

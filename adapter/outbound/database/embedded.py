@@ -44,6 +44,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.full_disk import describe_os_error
 from adapter.outbound.database.redaction import redact, shown
 from adapter.outbound.isolation.wall import behind_wall
 
@@ -373,6 +374,9 @@ def _explained(place: _Place) -> Iterator[None]:
         kind = DatabaseError if error.sqlstate == _TOO_MANY else UnusableServerError
         raise kind(f"Postgres refused: {error}", f"see {place.file('log')}") from error
     except OSError as error:
+        error.filename = error.filename or str(place.root)
+        if full := describe_os_error(error):
+            raise full from error
         raise DatabaseConfigurationError(
             f"cannot use {error.filename or place.root}: {error.strerror or error}",
             "use it as its owner, or choose another directory with HEXALEMBIC_POSTGRES_DIR, "

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
+from adapter.outbound.database.full_disk import DISK_FULL, describe_os_error
 from adapter.outbound.database.read_only import READ_ONLY, describe_read_only
 from adapter.outbound.database.redaction import redact
 from adapter.outbound.database.url import DatabaseURL
@@ -118,6 +119,8 @@ def explain(
         message, _, hint = str(error).partition(HINT)
         shown = explain(error.__cause__) if isinstance(error.__cause__, DatabaseError) else None
         return shown or DatabaseError(message, hint or "See alembic --help and the README of the migrations directory.")
+    if full := next((found for one in _chain(error) if (found := describe_os_error(one))), None):
+        return full
     if isinstance(error, ModuleNotFoundError) and error.name in {"asyncpg", "psycopg", "greenlet"}:
         return DatabaseConfigurationError(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."
@@ -176,6 +179,12 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "",
         "The server at {where} has no connection left ({message}).",
         "Close idle connections, or raise max_connections.",
+    ),
+    (
+        (DISK_FULL,),
+        "",
+        "The disk of the server at {where} is full ({message}).",
+        "Free space there. What was not committed has been rolled back: then run the command again.",
     ),
     (
         ("55P03",),

@@ -27,8 +27,13 @@ class CertificateFile(CertificateStore):
     def write(self, certificates: Iterable[Certificate]) -> None:
         """Keep these in place of what was kept; who reads meanwhile sees the old file or the new one."""
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        draft.write_text(to_json(certificates), encoding="utf-8")
-        draft.replace(self._path)
+        try:
+            draft.write_text(to_json(certificates), encoding="utf-8")
+            draft.replace(self._path)
+        except OSError as error:
+            error.filename = error.filename or str(draft)  # a write that finds no room names no file
+            draft.unlink(missing_ok=True)
+            raise
 
 
 class Unkept(CertificateStore):

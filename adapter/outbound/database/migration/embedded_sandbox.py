@@ -2,11 +2,14 @@
 
 import atexit
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from adapter.outbound.database import embedded
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.full_disk import describe_full_disk
 from adapter.outbound.database.migration.foreign_tables import KIND, SETTING
 from adapter.outbound.database.migration.memory import bring_back, give_back, memory_tablespace
 from adapter.outbound.database.migration.places import cache_directory
@@ -79,6 +82,16 @@ class EmbeddedSandbox(ServerSandbox):
 
     def _check(self) -> None:
         check_server(self._connection)
+
+    def full_disk(self, message: str) -> DatabaseError:
+        """Describe the full disk of this machine, in memory or where the data are."""
+        space = re.search(r"pg_tblspc/(\d+)/", message)
+        if space is None:
+            hint = "free space there, or put the sandbox elsewhere: HEXALEMBIC_SANDBOX_DIR=FOLDER"
+            return describe_full_disk("the sandbox's server", self._server.data_directory, message, hint)
+        folder = Path(os.path.realpath(self._server.data_directory / "pg_tblspc" / space[1]))
+        hint = "free memory there, or keep the sandbox's databases on the disk: HEXALEMBIC_SANDBOX_MEMORY="
+        return describe_full_disk("the sandbox's server", folder, message, hint)
 
     def _abandon(self) -> None:
         """Leave a server on which nothing was made yet."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.full_disk import DISK_FULL, FullDiskError
 from adapter.outbound.database.migration.tracer import AgentError, AgentJob, AgentResult
 
 _RUNS_ENV = {"env", "upgrade", "downgrade", "undo", "stairs"}
@@ -27,6 +28,18 @@ def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
     own = error.kind in _IN_ENV and error.type != "CommandError" and error.path is not None
     if own and job.command in _RUNS_ENV and not result.runs:
         raise DatabaseConfigurationError(*_explained(error, result))
+
+
+def raise_if_disk_full(result: AgentResult) -> None:
+    """Raise where a statement found no room on the server's disk: that is no fault of its revision.
+
+    Raises:
+        FullDiskError: One did.
+    """
+    errors = [*(run.error for run in result.runs), result.error]
+    full = next((error for error in errors if error is not None and error.sqlstate == DISK_FULL), None)
+    if full is not None:
+        raise FullDiskError(full.message, "free space on the server's disk")
 
 
 def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:

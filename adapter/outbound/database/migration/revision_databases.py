@@ -19,7 +19,11 @@ import psycopg
 
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
-from adapter.outbound.database.migration.environment_errors import described, raise_if_environment_failed
+from adapter.outbound.database.migration.environment_errors import (
+    described,
+    raise_if_disk_full,
+    raise_if_environment_failed,
+)
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
@@ -351,6 +355,7 @@ class RevisionDatabases:
         # Nothing runs for ever: a revision has a dozen statements' time.
         result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
         raise_if_environment_failed(job, result)
+        raise_if_disk_full(result)
         return result
 
     def _with_rows(

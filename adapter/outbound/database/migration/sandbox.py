@@ -26,6 +26,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.full_disk import describe_full_disk
 from adapter.outbound.database.migration.server_roles import ServerRoles
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.ports import Sandbox
@@ -189,7 +190,7 @@ class ServerSandbox(Sandbox):
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # the latter in the same moment
             self.drop(name)
         except psycopg.Error as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
         for old in list(self._templates())[KEPT_TEMPLATES:]:
             # somebody may copy it, or own it
             with suppress(psycopg.Error):
@@ -260,7 +261,7 @@ class ServerSandbox(Sandbox):
             address = psycopg.conninfo.make_conninfo(self.url.libpq, options=self._options or None)
             return psycopg.connect(address, autocommit=True, application_name=self._owner)
         except psycopg.Error as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
 
     def _own(self, database: str) -> str:
         name = DatabaseURL.parse(database).database if "://" in database else database
@@ -278,7 +279,21 @@ class ServerSandbox(Sandbox):
         try:
             self._run(query, *parts)
         except psycopg.Error as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: psycopg.Error) -> DatabaseError:
+        message = error.diag.message_primary or str(error).partition("\n")[0]
+        if isinstance(error, psycopg.errors.DiskFull):
+            return self.full_disk(message)
+        return DatabaseError(f"the sandbox server refused: {message}", "its role must be allowed to create databases")
+
+    def full_disk(self, message: str) -> DatabaseError:
+        """Describe the server's full disk.
+
+        Args:
+            message: What the server said of it, which names the file.
+        """
+        return describe_full_disk("the sandbox's server", None, message, "free space there, or name another server")
 
     def _drop(self, name: str) -> None:
         drop: LiteralString = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
@@ -288,7 +303,7 @@ class ServerSandbox(Sandbox):
             self._release(name)
             self._change(drop, sql.Identifier(name))
         except psycopg.Error as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
 
     def _release(self, name: str) -> None:
         """End what keeps a database from being dropped, besides sessions."""
@@ -360,8 +375,3 @@ def _lives(pid: int) -> bool:
 
 def _template_name(key: str) -> str:
     return TEMPLATE_PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
-
-
-def _refused(error: psycopg.Error) -> DatabaseError:
-    message = error.diag.message_primary or str(error).partition("\n")[0]
-    return DatabaseError(f"the sandbox server refused: {message}", "its role must be allowed to create databases")

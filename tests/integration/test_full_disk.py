@@ -1,0 +1,83 @@
+"""A disk without room is named, with its folder and what is free there, and no revision is blamed for it."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from adapter import bootstrap
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.full_disk import describe_os_error
+from adapter.outbound.database.migration import memory
+from adapter.outbound.database.migration.certificate_file import CertificateFile
+from tests.conftest import Server
+from tests.history import History
+
+Small = Callable[[str], Path]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Small]:
+    """Mount file systems in memory, of a size such as `64m`."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    with ExitStack() as mounted:
+
+        def mount(size: str) -> Path:
+            folder = tmp_path / f"small-{size}"
+            folder.mkdir()
+            options = f"size={size},mode=755"
+            subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+            mounted.callback(subprocess.run, ["/bin/umount", "--lazy", str(folder)], check=True)
+            return folder
+
+        for path in (tmp_path, *tmp_path.parents[:3]):
+            path.chmod(0o755)
+        yield mount
+
+
+@pytest.mark.parametrize("command", ["analyze", "verify"])
+def test_the_sandbox_in_memory(
+    server: Server, small: Small, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A revision that fills the memory of the sandbox ends the command with the folder, and has no verdict."""
+    history.add("r1", None, 'op.execute("CREATE TABLE people (id int, note text)")', 'op.drop_table("people")')
+    filling = "INSERT INTO people SELECT g, repeat('x', 1000) FROM generate_series(1, 200000) g"
+    history.add("r2", "r1", f'op.execute("{filling}")', 'op.execute("TRUNCATE people")')
+    folder = small("100m")
+    monkeypatch.setattr(memory, "ROOM", 0)
+    monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", str(folder))
+    monkeypatch.setenv("HEXALEMBIC_SANDBOX_DIR", str(tmp_path / "sandbox"))
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=5, jobs=1)
+    asked = bootstrap.VerificationRequest("base:heads", "round-trip", tmp_path / "certificates.json")
+    run = {
+        "analyze": lambda: bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None),
+        "verify": lambda: bootstrap.verify(request, asked, lambda *_: None),
+    }[command]
+    with pytest.raises(DatabaseError) as caught:
+        run()
+
+    assert caught.value.message.startswith("The disk of the sandbox's server is full: ")
+    assert f" bytes are free on {folder}, for the folder {folder}/hexalembic-memory-" in caught.value.message
+    assert "could not extend file" in caught.value.message
+    assert "HEXALEMBIC_SANDBOX_MEMORY=" in caught.value.hint
+
+
+def test_a_file_of_our_own(small: Small) -> None:
+    """Certificates that find no room name their file system, and leave no half of a file."""
+    folder = small("4k")
+    (folder / "ballast").write_bytes(b"x" * 4096)
+    with pytest.raises(OSError, match="No space left") as caught:
+        CertificateFile(folder / "certificates.json").write([])
+    described = describe_os_error(caught.value)
+
+    assert described is not None
+    assert described.message == (
+        f"The disk of this command is full: 0 bytes are free on {folder}, for the folder {folder} "
+        "(No space left on device)."
+    )
+    assert [path.name for path in folder.iterdir()] == ["ballast"]
+    assert bootstrap.describe_error(caught.value) == (3, described.message, described.hint)
