@@ -12,6 +12,8 @@ from adapter.outbound.database.migration.tracer import AgentJob, AgentResult, Co
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 Run = Callable[..., AgentResult]
 ENV = """
 import json, os, socket

@@ -26,6 +26,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 SLOW = "op.execute('CREATE TABLE b (x int)')\nop.execute('SELECT pg_sleep(50)')"
 SLEEPS = "SELECT pid FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.50' AND state = 'active'"
 

@@ -18,6 +18,8 @@ from adapter.outbound.database.migration.foreign_tables import mixed_tables, res
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 ROWS = 40
 
 # Partitions of partitions, children, a default partition, defaults that choose the partition, and ways round: views,

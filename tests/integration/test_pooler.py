@@ -17,6 +17,8 @@ from tests.history import History
 from tests.integration.pgbouncer import pgbouncer
 from tests.support import PROJECT_ROOT, alembic_config, process_environment, run
 
+pytestmark = pytest.mark.one_major
+
 POOLS: list[dict[str, Any]] = [{}, {"server_round_robin": 1}, {"default_pool_size": 1}, {"min_pool_size": 8}]
 
 

@@ -22,6 +22,8 @@ from tests.history import History
 from tests.secret_urls import MARKER, leaked
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 _SECRETS = f"""
 op.execute("CREATE ROLE secrets_of_ana LOGIN PASSWORD '{MARKER}'")
 op.execute("ALTER ROLE secrets_of_ana PASSWORD E'a\\\\'{MARKER}'")

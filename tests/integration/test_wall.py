@@ -18,6 +18,8 @@ from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.isolation import seccomp, wall
 
+pytestmark = pytest.mark.one_major
+
 MAJORS = [18, 16]
 NOBODY = 65534
 FAMILIES = """
