@@ -119,7 +119,7 @@ def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) ->
     temporary.mkdir()
     arguments = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "base:heads", "-c", str(project)]
     environment = process_environment(TMPDIR=str(temporary), HEXALEMBIC_SANDBOX_DIR=str(folder))
-    embedded.start(18, folder)  # what is interrupted is not its first start, which takes longest
+    embedded.start(18, folder, walled=True)  # what is interrupted is not its first start, which takes longest
     url = embedded.status(18, folder).server.url("postgres")
     moments = random.Random(20261129)
     try:
