@@ -256,7 +256,7 @@ def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: 
     # whoever notices first says it: the revision's session, or the sandbox's own
     said = {
         "session": r"error: The session in which revision r2 ran was ended \(terminating connection",
-        "fast": r"error: The (sandbox's server ended the session|session in which revision r2 ran was ended) \(terminat",
+        "fast": r"error: The (sandbox's server ended the session|session in which revision r2 ran was ended) \(term",
         "immediate": r"error: The connection to the server was lost \(",
     }
     assert re.search(said[fault], errors)
