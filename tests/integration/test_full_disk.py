@@ -53,10 +53,12 @@ def test_the_sandbox_in_memory(
     monkeypatch.setenv("HEXALEMBIC_SANDBOX_DIR", str(tmp_path / "sandbox"))
     request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=5, jobs=1)
     asked = bootstrap.VerificationRequest("base:heads", "round-trip", tmp_path / "certificates.json")
-    run = {
-        "analyze": lambda: bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None),
-        "verify": lambda: bootstrap.verify(request, asked, lambda *_: None),
-    }[command]
+
+    def run() -> object:
+        if command == "verify":
+            return bootstrap.verify(request, asked, lambda *_: None)
+        return bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None)
+
     with pytest.raises(DatabaseError) as caught:
         run()
 

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -213,3 +214,50 @@ def _databases(url: str) -> list[str]:
 def _descendants(pid: int) -> list[int]:
     children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
     return [one for child in children for one in (child, *_descendants(child))]
+
+
+@pytest.mark.parametrize("command", ["analyze", "verify"])
+@pytest.mark.parametrize("fault", ["immediate", "fast", "session"])
+def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: str, fault: str) -> None:
+    """A sandbox whose server stops, or whose session somebody ends, is said in two lines; nothing gets a verdict."""
+    folder = tmp_path / "sandbox"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "adapter.inbound.cli.migrate", command, "r2", "-c", str(project), "--jobs", "1"],
+        cwd=PROJECT_ROOT,
+        env=process_environment(HEXALEMBIC_SANDBOX_DIR=str(folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _until(lambda: embedded.status(18, folder).running)
+        server = embedded.status(18, folder)
+        url = server.server.url("postgres")
+        _until(lambda: _sleeps(url))
+        if fault == "session":
+            with psycopg.connect(url) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(40)%'"
+                    " AND state = 'active' AND pid <> pg_backend_pid()"
+                )
+        else:
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGQUIT if fault == "immediate" else signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        embedded.stop(18, folder, force=True)
+
+    assert (process.returncode, output.strip()) == (3, "")
+    assert "Traceback" not in errors
+    lines = [line for line in errors.splitlines() if line.startswith(("error:", "hint:", "warning:"))]
+    assert len(lines) == (2 if fault == "session" else 3)
+    # whoever notices first says it: the revision's session, or the sandbox's own
+    said = {
+        "session": r"error: The session in which revision r2 ran was ended \(terminating connection",
+        "fast": r"error: The (sandbox's server ended the session|session in which revision r2 ran was ended) \(term",
+        "immediate": r"error: The connection to the server was lost \(",
+    }
+    assert re.search(said[fault], errors)
+    assert "run the command again" in errors.lower()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.database.full_disk import DISK_FULL, FullDiskError
 from adapter.outbound.database.migration.tracer import AgentError, AgentJob, AgentResult
 
@@ -40,6 +40,26 @@ def raise_if_disk_full(result: AgentResult) -> None:
     full = next((error for error in errors if error is not None and error.sqlstate == DISK_FULL), None)
     if full is not None:
         raise FullDiskError(full.message, "free space on the server's disk")
+
+
+def raise_if_session_ended(job: AgentJob, result: AgentResult) -> None:
+    """Raise where somebody ended the session of a revision, or the sandbox's server: that is no verdict on it.
+
+    Raises:
+        DatabaseError: Somebody did, who is not this tool.
+    """
+    if job.kill_after or job.kill_during:
+        return
+    failed = [(run.revision, run.error) for run in result.runs] + [(job.revision, result.error)]
+    for revision, error in failed:
+        if error is not None and error.sqlstate in _ENDED:
+            raise DatabaseError(
+                f"The session in which revision {revision} ran was ended ({error.message.strip()}); it has no verdict.",
+                "Run the command again, and leave the sandbox's server alone; a revision must not end its own session.",
+            )
+
+
+_ENDED = {"57P01", "57P02", "57P03"}
 
 
 def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from adapter.outbound.database.migration.environment_errors import (
     described,
     raise_if_disk_full,
     raise_if_environment_failed,
+    raise_if_session_ended,
 )
 from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.foreign_tables import restrict
@@ -356,6 +357,7 @@ class RevisionDatabases:
         result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
         raise_if_environment_failed(job, result)
         raise_if_disk_full(result)
+        raise_if_session_ended(job, result)
         return result
 
     def _with_rows(

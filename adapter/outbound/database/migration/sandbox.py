@@ -26,6 +26,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.explain import fault_of
 from adapter.outbound.database.full_disk import describe_full_disk
 from adapter.outbound.database.migration.server_roles import ServerRoles
 from adapter.outbound.database.url import DatabaseURL
@@ -51,6 +52,14 @@ def template_key(files: Iterable[Path], server_version: int, extra: str = "") ->
     """
     parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
     return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()
+
+
+class GoneError(DatabaseError):
+    """The sandbox's server does not answer any more."""
+
+    def __init__(self, what: str, said: str) -> None:
+        hint = "Nothing but the sandbox was touched: run the command again, and leave its server alone."
+        super().__init__(f"{what} ({said}).", hint)
 
 
 class ServerSandbox(Sandbox):
@@ -216,11 +225,15 @@ class ServerSandbox(Sandbox):
                 self.drop(name)
             except DatabaseError as error:
                 self._warn_of(name, error)
+                if isinstance(error, GoneError):
+                    break  # no other can be dropped either
         self._drop_strangers()
 
     def _warn_of(self, name: str, error: DatabaseError) -> None:
         """Say that a database could not be dropped, where nothing can be raised any more."""
-        left = f"the database {name} was left: {error.message}; the next sandbox on this server drops it"
+        others = len(self._databases) - 1 if isinstance(error, GoneError) else 0
+        were = f"and {others} more were" if others else "was"
+        left = f"the database {name} {were} left: {error.message}; the next sandbox on this server drops it"
         sys.stderr.write(f"warning: {left}\n")
 
     def _drop_strangers(self) -> None:
@@ -285,6 +298,8 @@ class ServerSandbox(Sandbox):
         message = error.diag.message_primary or str(error).partition("\n")[0]
         if isinstance(error, psycopg.errors.DiskFull):
             return self.full_disk(message)
+        if fault := fault_of(error):
+            return GoneError(fault[0].replace("The server", "The sandbox's server"), message)
         return DatabaseError(f"the sandbox server refused: {message}", "its role must be allowed to create databases")
 
     def full_disk(self, message: str) -> DatabaseError:
