@@ -38,3 +38,11 @@ def process_environment(url: str | None = None, **environment: str) -> dict[str,
     if url is not None:
         given["DATABASE_URL"] = url
     return given
+
+
+def open_to_others(folder: Path) -> None:
+    """Let the user that a server runs as read a test's folder; what is open above it, such as /tmp, stays as it is."""
+    for each in (folder, *folder.parents[:2]):
+        mode = each.stat().st_mode
+        if mode & 0o005 != 0o005:
+            each.chmod(mode | 0o055)

@@ -26,6 +26,7 @@ from adapter.outbound.database.migration.sandbox import (
     template_key,
 )
 from tests.conftest import Server
+from tests.support import open_to_others
 
 PROJECT = Path(__file__).parents[2]
 WAITING = """
@@ -310,8 +311,7 @@ def in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", str(folder))
     monkeypatch.setattr(memory, "_is_on", lambda *_: False)
     monkeypatch.setattr(memory, "ROOM", 0)
-    for above in (tmp_path, *tmp_path.parents[:2]):  # the server may run as another user
-        above.chmod(0o711)
+    open_to_others(tmp_path)
     yield folder
     for major in embedded.PACKAGES:
         embedded.stop(major, tmp_path / "server", force=True)

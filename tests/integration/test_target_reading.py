@@ -16,7 +16,7 @@ from adapter.outbound.database.url import DatabaseURL
 from domain.migration.statistics import Statistics
 from tests.conftest import Server
 from tests.history import History
-from tests.support import alembic_config, run
+from tests.support import alembic_config, open_to_others, run
 
 READER = "reader_of_revisions"
 
@@ -184,8 +184,7 @@ def test_extensions_that_cannot_be_read(server: Server, migrated_url: str, tmp_p
     folder = tmp_path / "extension"
     folder.mkdir()
     (folder / "broken.control").write_text("comment = 'not closed\n")
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    open_to_others(tmp_path)
     with psycopg.connect(migrated_url, autocommit=True) as connection:
         name = connection.info.dbname
         connection.execute(f"ALTER DATABASE {name} SET extension_control_path = '{tmp_path}:$system'".encode())
