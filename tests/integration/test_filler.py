@@ -146,7 +146,7 @@ def test_every_kind_of_table_gets_its_rows(empty: psycopg.Connection[Any]) -> No
     """Each type, check, key, cycle and partition gets valid rows; a second time adds none; the planner knows them."""
     empty.execute(KINDS)
     filled = fill(empty, ROWS)
-    assert set(_reasons(filled)) == set(FEW)
+    assert _reasons(filled).keys() == FEW.keys(), _reasons(filled)
     assert {table: rows for table, rows in filled.tables.items() if rows != ROWS} == FEW
     assert all(_count(empty, table) >= rows for table, rows in filled.tables.items())
     assert _value(empty, "SELECT reltuples FROM pg_class WHERE relname = 'checked'") == ROWS
@@ -353,7 +353,7 @@ def test_indexes_are_whole_after_a_large_fill(empty: psycopg.Connection[Any]) ->
     assert _value(empty, invalid) == "broken"
     assert _value(empty, "SELECT reltuples FROM pg_class WHERE relname = 'by_word'") == rows
     empty.execute("SET enable_seqscan = off")
-    assert _value(empty, "SELECT count(*) FROM t WHERE lower(w) = 'value-5999'") == 1
+    assert _value(empty, "SELECT count(*) FROM t WHERE lower(w) = 'value-5950'") == 1
     assert _value(empty, "SELECT current_setting('session_replication_role')") == "origin"
 
 

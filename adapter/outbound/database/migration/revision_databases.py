@@ -293,7 +293,7 @@ class RevisionDatabases:
     def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
         """Copy a database, with more rows in some tables."""
         larger = self.copy(database)
-        fill(self.session(larger), rows, tables)
+        fill(self.session(larger), rows, tables, edges=False)
         return larger
 
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:

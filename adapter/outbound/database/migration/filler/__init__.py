@@ -13,4 +13,4 @@ from adapter.outbound.database.migration.filler.tables import Filled, FillProble
 
 __all__ = ["ROWS_SEED", "FillProblem", "Filled", "fill"]
 
-ROWS_SEED = 2  # of the way in which rows are made: what was made in another way does not count any more
+ROWS_SEED = 3  # of the way in which rows are made: what was made in another way does not count any more

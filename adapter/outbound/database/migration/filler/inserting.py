@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -22,37 +22,40 @@ _TOO_FAR = "the type has no further numbers"
 _OUT_OF_RANGE = "22003"
 
 
-def insert_without_indexes(session: Session, plan: Plan, have: int) -> str | None:
+def insert_without_indexes(session: Session, plan: Plan, have: int, want: int) -> str | None:
     """Insert, and build indexes afterwards where that is faster; needs a superuser, who may mark them as unfinished."""
-    many = session.rows - have >= _MANY
+    many = want - have >= _MANY
     indexes = [each for each in plan.table.indexes if many or each.method in _SLOW_INDEXES]
-    if not (session.superuser and plan.table.plain and indexes and session.rows - have >= _BATCH):
-        return insert(session, plan, have, session.rows)
+    if not (session.superuser and plan.table.plain and indexes and want - have >= _BATCH):
+        return insert(session, plan, have, want)
     oids = ", ".join(str(each.oid) for each in indexes)
     try:
         with session.connection.transaction():
             session.connection.execute(
                 f"UPDATE pg_index SET indisvalid = false, indisready = false WHERE indexrelid IN ({oids})".encode()
             )
-            reason = insert(session, plan, have, session.rows)
+            reason = insert(session, plan, have, want)
             for each in indexes:
                 session.connection.execute(f"REINDEX INDEX {each.sql}".encode())
     except psycopg.Error:
         if session.connection.closed:
             raise
         # an index on an expression that fails for these values
-        return insert(session, plan, have, session.rows)
+        return insert(session, plan, have, want)
     return reason
 
 
-def insert(session: Session, plan: Plan, have: int, want: int) -> str | None:
-    """Insert rows until there are so many: all at once, in batches, one by one, whichever works first."""
+def insert(session: Session, plan: Plan, have: int, want: int, first: int = 0) -> str | None:
+    """Insert rows until there are so many: all at once, in batches, one by one, whichever works first.
+
+    They are numbered from `first`; 0 stands for the number after those that are there.
+    """
     full, want = want, int(min(want, _room(plan)))
     if want <= have:
         return _NO_ROOM
     reason = None
     size = 1 if plan.yields == 1 else min(50, math.ceil(1.2 / plan.yields))
-    first = have + 1
+    first = first or have + 1
     for _ in range(4):
         missing = want - have
         last = first + missing * size - 1
@@ -111,7 +114,7 @@ def _try_insert(session: Session, plan: Plan, first: int, last: int, limit: int)
             return quick, None
     try:
         with session.connection.transaction():
-            count = session.connection.execute(_statement(plan, first, last, limit).encode()).rowcount
+            count = session.connection.execute(statement_for(plan, first, last, limit).encode()).rowcount
             if not session.deferred:
                 # what waits for the commit shall fail here
                 session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -138,7 +141,7 @@ def _insert_quickly(session: Session, plan: Plan, first: int, last: int, limit: 
         with session.connection.transaction():
             if table.foreign_keys:
                 session.connection.execute("SET LOCAL session_replication_role = replica")
-            statement = _statement(plan, first, last, limit, conflict="")
+            statement = statement_for(plan, first, last, limit, conflict="")
             count = session.connection.execute(statement.encode()).rowcount
             if table.foreign_keys:
                 session.connection.execute("SET LOCAL session_replication_role = origin")
@@ -161,9 +164,17 @@ def _orphans(session: Session, table: Table, key: ForeignKey) -> str:
     return f"SELECT EXISTS (SELECT FROM {table.source} c WHERE {given} AND {lacks})"
 
 
-def _statement(plan: Plan, first: int, last: int, limit: int, conflict: str = "ON CONFLICT DO NOTHING") -> str:
+def statement_for(
+    plan: Plan,
+    first: int,
+    last: int,
+    limit: int,
+    conflict: str = "ON CONFLICT DO NOTHING",
+    changes: Mapping[int, str] | None = None,
+) -> str:
+    """Return the INSERT of the rows with these numbers, with other expressions for some columns."""
     table = plan.table
-    numbers = sorted({*plan.values, *plan.fixed})
+    numbers = sorted({*plan.values, *plan.fixed, *(changes or {})})
     conflict = conflict if table.arbitrable else ""
     if not numbers:
         # every column has a default; a SELECT without columns makes rows too
@@ -173,7 +184,7 @@ def _statement(plan: Plan, first: int, last: int, limit: int, conflict: str = "O
     where = f"WHERE {' AND '.join(plan.filters)}" if plan.filters else ""
     return (
         f"INSERT INTO {table.sql} ({names}) OVERRIDING SYSTEM VALUE SELECT {picked}"
-        f" FROM ({plan.rows(first, last)} OFFSET 0) r {where}"
+        f" FROM ({plan.rows(first, last, changes)} OFFSET 0) r {where}"
         f"{'' if last - first < limit and not plan.sources else ' ORDER BY r.fill_row'} LIMIT {limit} {conflict}"
     )
 

@@ -66,7 +66,10 @@ def _source(
         or any(number in check.columns for check in table.checks)
         for number in key.columns
     )
-    return Source(f"f{len(plan.sources)}", key, query, chosen, count, optional)
+    others = [source for source in plan.sources if source.key.parent == key.parent]
+    same = next((source for source in others if source.key.parent_columns == key.parent_columns), None)
+    beside = same.alias if same is not None and chosen else ""
+    return Source(f"f{len(plan.sources)}", key, query, chosen, count, optional, len(others), beside)
 
 
 def _checked_parents(table: Table, key: ForeignKey, columns: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ class Session:
     problems: dict[str, str] = field(default_factory=dict)
     filled: set[int] = field(default_factory=set)
     deferred: bool = False
+    edges: bool = True
 
     def one(self, query: str) -> Any:
         """Give the one value of a query."""
@@ -61,6 +62,8 @@ class Source:
     shared: Mapping[int, str]  # columns that another source has chosen, and its expression for them
     count: int
     optional: bool
+    shift: int = 0  # other foreign keys to the same parent are so many rows behind
+    beside: str = ""  # one of those, by its alias, which shares a part of the key
 
     def column(self, number: int) -> str:
         """Give the expression for a column of the child."""
@@ -68,12 +71,18 @@ class Source:
 
     def join(self, index: str) -> str:
         """Join the parent whose number is made from this expression."""
+        neighbor, before = f"{self.alias}b", ""
+        if self.beside:
+            places = range(len(self.key.columns))
+            same = " AND ".join(f"{neighbor}.k{place} = {self.beside}.k{place}" for place in places)
+            before, index = f"LEFT JOIN ({self.query}) {neighbor} ON {same} ", f"{neighbor}.n"
+        index = f"{index} + {self.shift}" if self.shift else index
         # with a constant, the planner can hash
         conditions = [f"{self.alias}.n = ({index}) % {f'{self.alias}.c' if self.shared else self.count}"]
         conditions += [f"{self.column(number)} = {other}" for number, other in self.shared.items()]
         if self.optional:
             conditions.append(f"(g + {self.key.columns[0]}) % {_NULL_EVERY} <> 0")
-        return f"LEFT JOIN ({self.query}) {self.alias} ON {' AND '.join(conditions)}"
+        return f"{before}LEFT JOIN ({self.query}) {self.alias} ON {' AND '.join(conditions)}"
 
 
 @dataclass

@@ -1,12 +1,15 @@
 """Decides on all columns of a table, and numbers their values so that unique keys have room."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 from adapter.outbound.database.migration.filler.catalog import ForeignKey, Table
 from adapter.outbound.database.migration.filler.checks import satisfy
 from adapter.outbound.database.migration.filler.columns import choose_values
 from adapter.outbound.database.migration.filler.parents import make_roots, pick_parents
 from adapter.outbound.database.migration.filler.plan import Plan, Session
+
+_NEIGHBORS = 3  # rows under one parent
 
 
 def make_plan(
@@ -50,6 +53,8 @@ def _spread(session: Session, plan: Plan) -> None:
         counts = {part: count for part, (_, count) in parts.items()}
         left_out = [n for n in key if n not in plan.values and n not in plan.fixed]
         own = any(session.schema.own_values(table.columns[number]) for number in left_out)
+        if _referred_to_twice(session, table, key):
+            _share_parents(plan, parts, endless=own)
         if (
             own
             or len(parts) < 2  # noqa: PLR2004 - a single part needs no partner
@@ -57,6 +62,26 @@ def _spread(session: Session, plan: Plan) -> None:
         ):
             continue
         _number_parts(plan, sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _referred_to_twice(session: Session, table: Table, key: Sequence[int]) -> bool:
+    """Tell whether another table has two foreign keys to rows of this one that have a part in common."""
+    for child in session.schema.tables.values():
+        wide = [each.columns for each in child.foreign_keys if each.parent == table.oid and len(each.columns) > 1]
+        if any(set(one) & set(other) for one, other in itertools.combinations(wide, 2)):
+            return len(key) > 1
+    return False
+
+
+def _share_parents(plan: Plan, parts: Mapping[int | str, tuple[int, int]], *, endless: bool) -> None:
+    """Let neighbors have the same parent where another part of their key tells them apart.
+
+    Who refers to two rows of this table under one parent finds two then.
+    """
+    if endless or any(isinstance(part, int) and count == 0 for part, (_, count) in parts.items()):
+        for part in parts:
+            if isinstance(part, str):
+                plan.indexes.setdefault(part, f"g / {_NEIGHBORS}")
 
 
 def _parts(plan: Plan, key: Sequence[int]) -> dict[int | str, tuple[int, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.database.migration.filler.catalog import ForeignKey, Schema, Table, find_tables, read_schema
+from adapter.outbound.database.migration.filler.edge_rows import edge_count, insert_edges
 from adapter.outbound.database.migration.filler.inserting import insert, insert_without_indexes, reason_of
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
 from adapter.outbound.database.migration.filler.planning import make_plan
@@ -64,6 +65,8 @@ def fill(
     only: Collection[str] | None = None,
     texts_as: str = "",
     settled: Collection[str] = (),
+    *,
+    edges: bool = True,
 ) -> Filled:
     """Fill each table of the user's schemas up to so many rows, parents first, and analyze them.
 
@@ -79,6 +82,7 @@ def fill(
         settled: Columns, as schema.table.column, that have been there for some revisions. Where one is NULL in every
             row of a table that has enough, a tenth more rows have values in it, if they can: without a value nobody
             sees what is lost with a column.
+        edges: Make some rows with values at the edges of their types in tables that have next to none.
 
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
@@ -90,7 +94,7 @@ def fill(
         if not empty and all(each["oid"] in full for each in found if only is None or each["name"] in only):
             return Filled({}, ())
         schema = read_schema(connection, found, texts_as)
-    session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection))
+    session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection), edges=edges)
     named = {each.oid for each in schema.tables.values() if each.name in (only or ())}
     with without_handlers(connection):
         _fill_all(session, _needed(schema, only), named)
@@ -141,7 +145,9 @@ def _give_values(session: Session, table: Table, columns: Collection[int], more:
             session.rows = have + more
             plan = make_plan(session, table, table.foreign_keys, (), ())
             if any(number in plan.fixed or plan.values.get(number, NULL) != NULL for number in columns):
-                insert(session, plan, have, session.rows)
+                edge_rows = edge_count(wanted)
+                insert(session, plan, have, session.rows - min(edge_rows, more))
+                insert_edges(session, plan, session.rows, edge_rows, columns)
             session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - have
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:
@@ -281,7 +287,7 @@ def _fill_up(
     reason = None
     have = before
     if own and before < session.rows:
-        first = max(1, session.rows // 8) if all(table.optional(key) for key in own) else 1
+        first = max(1, session.rows // 8 if all(table.optional(key) for key in own) else min(8, session.rows // 8))
         plan = make_plan(session, table, others, promised, own)
         reason = insert(session, plan, have, have + first)
         have = _count(session, table)
@@ -289,10 +295,40 @@ def _fill_up(
         plan = make_plan(session, table, [*others, *own], promised, [])
         if _grow_parents(session, plan):
             plan = make_plan(session, table, [*others, *own], promised, [])
-        reason = insert_without_indexes(session, plan, have)
+        edges = _edges_of(session, table, before)
+        reason = _insert_with_edges(session, plan, have, edges)
         have = _count(session, table)
     _move_sequences(session, table, kept)
     return None if have >= session.rows else f"{have} of {session.rows} rows: {reason or 'no more values'}"
+
+
+def _insert_with_edges(session: Session, plan: Plan, have: int, edges: int) -> str | None:
+    """Insert what is missing, some of it at the edges; give the reason when something still is.
+
+    Rows at the edges come last, so that who looks at the first rows of a table sees usual ones. Where not every number
+    makes a row, nobody knows the last number; they come first there.
+    """
+    ordinary, first = session.rows - edges, have + 1
+    if edges and plan.yields < 1:
+        have += insert_edges(session, plan, have, edges)
+        return insert(session, plan, have, session.rows, first=first + edges) and insert(
+            session, plan, _count(session, plan.table), session.rows, first=first
+        )
+    reason = insert_without_indexes(session, plan, have, ordinary)
+    have = _count(session, plan.table)
+    if edges and have >= ordinary:
+        insert_edges(session, plan, ordinary, session.rows - have)
+        for start in (session.rows + 1, ordinary + 1):
+            have = _count(session, plan.table)
+            if have < session.rows:
+                reason = insert(session, plan, have, session.rows, first=start)
+    return reason
+
+
+def _edges_of(session: Session, table: Table, before: int) -> int:
+    """Return how many rows at the edges a table shall get: none where it has had them, for they come once."""
+    fresh = 2 * before < session.rows and table.oid not in session.filled
+    return edge_count(session.rows) if session.edges and fresh and not session.deferred else 0
 
 
 def _grow_parents(session: Session, plan: Plan) -> bool:

@@ -191,10 +191,17 @@ def _bits(name: str, modifier: int) -> Values:
     return Values(f"{N}::bit({length})", 2 ** min(length, 62))
 
 
-def _vector(name: str, modifier: int, texts: str) -> Values:
-    # a column without a dimension may have an index on a cast that asks for one
+def dimension_of(name: str, modifier: int, texts: str) -> int:
+    """Return the dimension that a vector shall have.
+
+    A column without one may have an index on a cast that asks for one.
+    """
     hint = re.search(rf"{name}\((\d+)\)", texts)
-    dimension = modifier if modifier > 0 else int(hint[1]) if hint else 3
+    return modifier if modifier > 0 else int(hint[1]) if hint else 3
+
+
+def _vector(name: str, modifier: int, texts: str) -> Values:
+    dimension = dimension_of(name, modifier, texts)
     if name == "sparsevec":
         return Values(f"'{{' || 1 + {N} % {dimension} || ':' || {N} || '}}/{dimension}'")
     # Windows on one sequence of sines that is made once: sines for each row would take longer than the insert.

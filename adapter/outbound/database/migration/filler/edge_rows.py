@@ -1,0 +1,109 @@
+"""Rows with values at the edges of their columns' types, as far as the constraints of each column let them in."""
+# ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
+
+from collections.abc import Collection
+
+import psycopg
+
+from adapter.outbound.database.migration.filler.catalog import BOUNDS, Column
+from adapter.outbound.database.migration.filler.columns import own_checks
+from adapter.outbound.database.migration.filler.edges import edge_values
+from adapter.outbound.database.migration.filler.inserting import statement_for
+from adapter.outbound.database.migration.filler.plan import Plan, Session, all_of
+
+_MOST = 16  # edges of a column
+_SHARE = 8  # one row of so many
+
+
+def edge_count(rows: int) -> int:
+    """Return how many of a table's rows are at the edges."""
+    return min(_MOST, rows // _SHARE)
+
+
+def insert_edges(session: Session, plan: Plan, have: int, count: int, only: Collection[int] | None = None) -> int:
+    """Insert rows at the edges after so many that are there.
+
+    Each edge of a column comes once, so that what is unique stays so, and neighboring columns have their first edges in
+    different rows. What a row cannot take, its column's own checks say; a row that is refused nevertheless is left out.
+
+    Args:
+        session: The database.
+        plan: How ordinary rows are made.
+        have: The number of the last row that was made.
+        count: How many.
+        only: Numbers of the columns that get such values; None for all.
+
+    Returns:
+        How many rows were inserted.
+    """
+    changes = {
+        number: text
+        for number in _free_columns(session, plan, only)
+        if (text := _expression(session, plan, number, have, count)) is not None
+    }
+    if not changes or count <= 0:
+        return 0
+    try:
+        return _inserted(session, statement_for(plan, have + 1, have + count, count, changes=changes))
+    except psycopg.Error:
+        if session.connection.closed:
+            raise
+    added = 0
+    for row in range(have + 1, have + count + 1):
+        try:
+            added += _inserted(session, statement_for(plan, row, row, 1, changes=changes))
+        except psycopg.Error:
+            if session.connection.closed:
+                raise
+    return added
+
+
+def _inserted(session: Session, statement: str) -> int:
+    with session.connection.transaction():
+        count = session.connection.execute(statement.encode()).rowcount
+        session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return max(count, 0)
+
+
+def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) -> list[int]:
+    """Name the columns whose values nobody else decides: no parent, no check on several columns, no sequence."""
+    table = plan.table
+    bound = {n for check in table.checks if len(check.columns) != 1 or check.name == BOUNDS for n in check.columns}
+    keys = {number for key in table.unique for number in key}
+    bound |= (table.distinct - keys) | plan.fixed.keys()
+    return [
+        number
+        for number, column in table.columns.items()
+        if number not in bound
+        and not column.generated
+        and not session.schema.own_values(column)
+        and (only is None or number in only)
+    ]
+
+
+def _expression(session: Session, plan: Plan, number: int, have: int, count: int) -> str | None:
+    """Return the expression of a column with an edge in some rows; None where it has none."""
+    table, column = plan.table, plan.table.columns[number]
+    edges = edge_values(session.schema, column.type, column.modifier, table.texts)
+    if not column.not_null:
+        edges = [*edges[: count - 1], "NULL"]
+    if not edges or (number not in plan.values and column.default is None):
+        return None
+    ordinary = plan.sprinkled(number) if number in plan.values else f"({column.default})::{column.type_sql}"
+    checks = own_checks(session.schema, table, column)
+    cases = " ".join(
+        f"WHEN {have + 1 + (place + number) % count} THEN {_edge(session, column, edge, checks, ordinary)}"
+        for place, edge in enumerate(edges[:count])
+    )
+    return f"(CASE g {cases} ELSE {ordinary} END)"
+
+
+def _edge(session: Session, column: Column, edge: str, checks: list[str], ordinary: str) -> str:
+    """Return an edge, or the ordinary value where the column's own checks refuse it."""
+    if not checks:
+        return f"({edge})::{column.type_sql}"
+    base = session.schema.base(column.type)[0].sql
+    named = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
+    inner = f"SELECT {named} OFFSET 0"
+    passed = f"CASE WHEN {all_of(checks)} THEN ({column.quoted})::{column.type_sql} ELSE {ordinary} END"
+    return f"(SELECT {passed} FROM ({inner}) e)"

@@ -1,0 +1,168 @@
+"""Rows at the edges of their types, and foreign keys whose values differ."""
+
+from collections.abc import Iterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from adapter.outbound.database.migration.filler import fill
+
+ROWS = 200
+# One column a type, and what some of its rows have to show.
+SHOWN: dict[str, tuple[str, ...]] = {
+    "text": (
+        "v <> lower(v)",
+        "v <> upper(v)",
+        "v <> btrim(v)",
+        "v = ''",
+        "length(v) > 4096",
+        "v LIKE '%,%'",
+        "v ~ E'\\n'",
+        "octet_length(v) > length(v)",
+        "v ~ '^0[0-9]+$'",
+        "v IS NULL",
+    ),
+    "varchar(40)": ("v <> lower(v)", "v <> btrim(v)", "v = ''", "length(v) = 40"),
+    "char(8)": ("v <> lower(v)", "length(v) < 8", "length(v) = 8"),
+    "smallint": ("v > 30000", "v < 0", "v = 0"),
+    "integer": ("v > 32767", "v::real::bigint <> v", "v < 0"),
+    "bigint": ("v > 2^31", "v::float8::numeric <> v", "v < 0"),
+    "real": ("v <> v::numeric(10, 0)",),
+    "double precision": ("v <> v::real::double precision", "v <> v::numeric(12, 2)::double precision"),
+    "numeric": ("v <> v::numeric(14, 2)", "v <> v::float8::numeric", "v < 0"),
+    "numeric(10, 2)": ("v <> v::numeric(10, 1)", "v > 1000000", "v < 0"),
+    "timestamp": (
+        "v <> v::timestamp(0)",
+        "v <> v::timestamp(3)",
+        "v AT TIME ZONE 'Europe/London' <> v AT TIME ZONE 'UTC'",
+        "v < '1970-01-01'",
+        "v > '2038-01-20'",
+    ),
+    "timestamptz": ("v <> v::timestamptz(0)", "v AT TIME ZONE 'America/New_York' <> v AT TIME ZONE '-05:00'"),
+    "time": ("v <> v::time(0)",),
+    "interval": ("v <> justify_interval(v) OR v::text LIKE '%mon%'", "v < '0'", "v <> v::interval(0)"),
+    "date": ("v < '1970-01-01'", "v = '2024-02-29'"),
+    "boolean DEFAULT false": ("v", "NOT v", "v IS NULL"),
+    "text NOT NULL DEFAULT 'new'": ("v <> lower(v)", "v = ''", "v = 'new'"),
+    "mood DEFAULT 'glad'": ("v = 'sad'", "v = 'glad'", "v = 'Upset'"),
+    "bytea": ("length(v) = 0", "length(v) > 1000", "get_byte(v || '\\x01', 0) = 0"),
+    "json": ("v::text = '{}'", "v::text = 'null'", "json_typeof(v) = 'array'", "v #>> '{deep,no}' = 'false'"),
+    "jsonb": ("v = '{}'", "v = 'null'", "jsonb_typeof(v) = 'array'", "v ->> 'whole' > '1'", "v IS NULL"),
+    "text[]": ("v = '{}'", "array_position(v, NULL) > 0", "array_to_string(v, '|') LIKE '%,%'", "'' = ANY (v)"),
+    "integer[]": ("v = '{}'", "array_position(v, NULL) > 0", "32767 < ANY (v)"),
+    "int4range": ("isempty(v)", "lower_inf(v)", "upper_inf(v)"),
+    "numrange": ("isempty(v)", "upper_inc(v)", "NOT lower_inc(v)"),
+    "tstzmultirange": ("isempty(v)", "upper_inf(v)"),
+    "inet": ("family(v) = 6", "masklen(v) < 32"),
+    "vector(3)": ("v::real[] @> '{60000}'", "1e-6 > ANY (v::real[]) AND 0 < ALL (v::real[])"),
+    "halfvec(4)": ("v::real[] @> '{60000}'",),
+    "address": ("(v).street = ''", "(v).street <> lower((v).street)", "(v).number < 0"),
+}
+TYPES = """
+CREATE EXTENSION vector;
+CREATE TYPE mood AS ENUM ('glad', 'sad', 'Upset');
+CREATE TYPE address AS (street text, number int);
+"""
+
+
+@pytest.fixture
+def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect to an empty database."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        yield connection
+
+
+def value(connection: psycopg.Connection[Any], query: str) -> Any:
+    """Return the first value of a query."""
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_each_type_has_rows_at_its_edges(database: psycopg.Connection[Any]) -> None:
+    """A few rows show what a change of case, length, scale, precision, zone or size would lose."""
+    database.execute(TYPES)
+    for number, kind in enumerate(SHOWN):
+        database.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY, v {kind})".encode())
+    filled = fill(database, ROWS)
+
+    missing = [
+        (kind, condition)
+        for number, (kind, conditions) in enumerate(SHOWN.items())
+        for condition in conditions
+        if not value(database, f"SELECT count(*) FROM t{number} WHERE {condition}")
+    ]
+    assert missing == []
+    assert filled.problems == ()
+    assert set(filled.tables.values()) == {ROWS}
+
+
+def test_what_is_unique_stays_unique(database: psycopg.Connection[Any]) -> None:
+    """Each edge comes once: unique indexes can be built later, on lower case and without blanks, too."""
+    database.execute("CREATE TABLE people (id serial PRIMARY KEY, email text UNIQUE, name text, size numeric, at date)")
+    fill(database, ROWS)
+
+    assert value(database, "SELECT count(*) FROM people WHERE email <> lower(email)")
+    assert value(database, "SELECT count(*) FROM people") == ROWS
+    database.execute("CREATE UNIQUE INDEX ON people (lower(btrim(name)))")
+    database.execute("CREATE UNIQUE INDEX ON people (lower(email))")
+    database.execute("CREATE UNIQUE INDEX ON people (at) WHERE at < '2024-01-01'")
+
+
+def test_edges_that_a_constraint_refuses_are_left_out(database: psycopg.Connection[Any]) -> None:
+    """A check of one column costs its own edges only; checks on several columns, parents and sequences keep theirs."""
+    database.execute("""
+        CREATE DOMAIN code AS varchar(9) CHECK (VALUE ~ '^[a-z-]+[0-9]*$');
+        CREATE TABLE parent (id bigserial PRIMARY KEY);
+        CREATE TABLE child (
+            id bigserial PRIMARY KEY, parent_id bigint NOT NULL REFERENCES parent,
+            positive int NOT NULL CHECK (positive > 0), name text NOT NULL CHECK (length(name) < 50),
+            code code NOT NULL,
+            low int NOT NULL, high int NOT NULL, CHECK (low < high), free text NOT NULL, EXCLUDE (free WITH =)
+        )
+    """)
+    filled = fill(database, ROWS)
+
+    assert (filled.problems, filled.tables) == ((), {"public.child": ROWS, "public.parent": ROWS})
+    assert value(database, "SELECT max(positive) FROM child") > 2**24
+    assert value(database, "SELECT count(*) FROM child WHERE name <> lower(name)")
+    assert value(database, "SELECT max(id) FROM child") < 2 * ROWS
+
+
+def test_rows_are_usual_at_the_beginning_of_a_table(database: psycopg.Connection[Any]) -> None:
+    """Who takes the first rows for an example gets none at the edges; more rows bring no edge a second time."""
+    database.execute("CREATE TABLE notes (id serial PRIMARY KEY, title text)")
+    fill(database, ROWS)
+    assert value(database, "SELECT count(*) FROM (SELECT * FROM notes LIMIT 150) n WHERE title <> lower(title)") == 0
+    fill(database, 4 * ROWS, edges=False)
+    assert value(database, "SELECT count(*) FROM notes WHERE title = ''") == 1
+
+
+TWICE: LiteralString = """
+CREATE TABLE p (id uuid DEFAULT gen_random_uuid() PRIMARY KEY);
+CREATE TABLE pairs (
+    id serial PRIMARY KEY, a uuid NOT NULL REFERENCES p, b uuid NOT NULL REFERENCES p, c uuid REFERENCES p
+);
+CREATE TABLE tree (id serial PRIMARY KEY, up int REFERENCES tree, beside int REFERENCES tree);
+CREATE TABLE strict (id serial PRIMARY KEY, up int NOT NULL REFERENCES strict);
+CREATE TABLE shops (id int PRIMARY KEY);
+CREATE TABLE staff (shop int NOT NULL REFERENCES shops, number int NOT NULL, PRIMARY KEY (shop, number));
+CREATE TABLE shifts (
+    id serial PRIMARY KEY, shop int NOT NULL, first int NOT NULL, second int NOT NULL,
+    FOREIGN KEY (shop, first) REFERENCES staff, FOREIGN KEY (shop, second) REFERENCES staff
+);
+"""
+
+
+def test_two_keys_to_one_table_differ(database: psycopg.Connection[Any]) -> None:
+    """Foreign keys to one parent, to the table itself, and of several columns differ in nearly every row."""
+    database.execute(TWICE)
+    assert fill(database, ROWS).problems == ()
+
+    assert value(database, "SELECT count(*) FROM pairs WHERE a = b OR a = c OR b = c") == 0
+    assert value(database, "SELECT count(*) FROM tree WHERE up = beside OR id IN (up, beside)") == 0
+    assert value(database, "SELECT count(*) FROM tree WHERE up <> beside") > ROWS / 2
+    assert value(database, "SELECT count(DISTINCT up) FROM strict") > 5
+    assert value(database, "SELECT count(*) FROM strict WHERE up <> id") > 0.9 * ROWS
+    assert value(database, "SELECT count(*) FROM shifts WHERE first <> second") > 0.9 * ROWS
