@@ -123,7 +123,7 @@ class Database:
         for index in (index for table in metadata.tables.values() for index in table.indexes):
             index.dialect_options["postgresql"]["concurrently"] = False
         with self.engine.connect() as connection:
-            for schema in {table.schema for table in metadata.tables.values() if table.schema}:
+            for schema in {table.schema for table in metadata.tables.values() if table.schema} - {"public"}:
                 connection.execute(text(f"CREATE SCHEMA {schema}"))
             metadata.create_all(connection)
             made = snapshot(_driver(connection))
@@ -223,7 +223,10 @@ def run(case: Case, database: Database, directory: Path, *, stock: bool = True) 
     project = Project(directory)
     database.reset()
     after = database.read_as_if_created(case.metadata(case.after))
-    case.metadata(case.before).create_all(database.engine)
+    models_before = case.metadata(case.before)
+    schemas = sorted({table.schema for table in models_before.tables.values() if table.schema})
+    database.execute(*(f"CREATE SCHEMA {schema}" for schema in schemas if schema != "public"))
+    models_before.create_all(database.engine)
     database.execute(*case.sql)
     before = database.read()
     with database.engine.connect() as connection:

@@ -13,21 +13,46 @@ from adapter.outbound.database.autogenerate import (
     casts,
     columns,
     constraints,
+    default_schema,
+    enum_values,
     enums,
+    equal,
     filters,
     identity,
     index_options,
+    keys,
     namespaces,
     ordering,
+    programs,
     rendering,
     revisions,
+    serial,
     storage,
+    tables,
 )
 
 # The order matters within one target and priority: `ordering` arranges what the others found.
 _PLUGINS: dict[str, ModuleType] = {
     f"hexalembic.{module.__name__.rpartition('.')[2]}": module
-    for module in (filters, enums, columns, index_options, constraints, storage, identity, casts, namespaces, ordering)
+    for module in (
+        default_schema,
+        filters,
+        enums,
+        equal,
+        columns,
+        keys,
+        index_options,
+        constraints,
+        storage,
+        serial,
+        identity,
+        casts,
+        namespaces,
+        tables,
+        programs,
+        enum_values,
+        ordering,
+    )
 }
 
 

@@ -3,14 +3,15 @@
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AlterColumnOp, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Connection, Enum, String, text
+from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, literal_text, type_text
+from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, type_text
 
 
 def setup(plugin: Plugin) -> None:
@@ -19,33 +20,66 @@ def setup(plugin: Plugin) -> None:
 
 
 def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Write `postgresql_using` where a type change does not run without it."""
+    """Write `postgresql_using` where a type change does not run without it, and take the default off meanwhile."""
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
-    changes = (each for container in upgrade_ops.ops if isinstance(container, ModifyTableOps) for each in container.ops)
-    for operation in changes:
-        if not isinstance(operation, AlterColumnOp) or operation.modify_type is None or operation.existing_type is None:
-            continue
-        column = connection.dialect.identifier_preparer.quote(operation.column_name)
-        before, after = operation.existing_type, operation.modify_type
-        using = operation.kw.pop("postgresql_using", None) or _using(connection, column, before, after)
-        back = _using(connection, column, after, before)
-        if using or back:
-            operation.__class__ = AlterColumnUsingOp
-            assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
-            operation.using, operation.reverse_using = using, back
+    for container in upgrade_ops.ops:
+        if isinstance(container, ModifyTableOps):
+            container.ops[:] = [each for operation in container.ops for each in _with_cast(connection, operation)]
     return PriorityDispatchResult.CONTINUE
+
+
+def _with_cast(connection: Connection, operation: MigrateOperation) -> list[MigrateOperation]:
+    if isinstance(operation, AlterColumnOp):
+        # Only MySQL knows it; Alembic warns of it when the revision runs.
+        operation.kw.pop("autoincrement", None)
+        operation.kw.pop("existing_autoincrement", None)
+    if not isinstance(operation, AlterColumnOp) or operation.modify_type is None or operation.existing_type is None:
+        return [operation]
+    column = connection.dialect.identifier_preparer.quote(operation.column_name)
+    before, after = operation.existing_type, operation.modify_type
+    operation.kw.pop("postgresql_using", None)
+    using, back = _using(connection, column, before, after), _using(connection, column, after, before)
+    operation.__class__ = AlterColumnUsingOp
+    assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
+    operation.using, operation.reverse_using = using, back
+    return _without_default(operation) if using or back else [operation]
+
+
+def _without_default(operation: AlterColumnOp) -> list[MigrateOperation]:
+    """Part a type change from its default: Postgres would have to cast the default, too, and knows no USING for it."""
+    before, after = operation.existing_server_default, operation.modify_server_default
+    if after is False:
+        after = before
+    if any(isinstance(each, Computed | Identity) for each in (before, after)):
+        return [operation]
+    operation.existing_server_default, operation.modify_server_default = None, False
+
+    def default(old: Any, new: Any, type_: TypeEngine[Any]) -> MigrateOperation:
+        return AlterColumnOp(
+            operation.table_name,
+            operation.column_name,
+            schema=operation.schema,
+            existing_type=type_,
+            existing_server_default=old,
+            modify_server_default=new,
+        )
+
+    assert operation.existing_type is not None and operation.modify_type is not None  # noqa: S101, PT018
+    first = [default(before, None, operation.existing_type)] if before else []
+    return [*first, operation, *([default(None, after, operation.modify_type)] if after else [])]
 
 
 def _using(connection: Connection, column: str, before: TypeEngine[Any], after: TypeEngine[Any]) -> str | None:
     """Give the cast, or None where the server needs none or knows none."""
     cast = f"{column}::{type_text(after)}"
-    if isinstance(before, Enum) or isinstance(after, Enum):
-        # The type may not be there yet; an enum casts to text and from text.
-        if isinstance(after, Enum):
-            return f"{column}::text::{type_text(after)}" if not isinstance(before, String) else cast
-        return None if isinstance(after, String) else f"{column}::text::{type_text(after)}"
+    if _is_enum(before) or _is_enum(after):
+        # The type may not be there yet; an enum casts to text and from text, and an array of them likewise.
+        middle = "text[]" if isinstance(before, ARRAY) else "text"
+        if not _is_enum(before):
+            return cast
+        return cast if isinstance(after, String) and not _is_enum(after) else f"{column}::{middle}::{type_text(after)}"
     alter = f"ALTER TABLE pg_temp._cast ALTER COLUMN {column} TYPE {type_text(after)}"
     savepoint = connection.begin_nested()
     try:
@@ -57,6 +91,11 @@ def _using(connection: Connection, column: str, before: TypeEngine[Any], after: 
         return None
     finally:
         savepoint.rollback()
+
+
+def _is_enum(type_: TypeEngine[Any]) -> bool:
+    type_ = type_.item_type if isinstance(type_, ARRAY) else type_
+    return isinstance(type_, Enum) and type_.native_enum
 
 
 def _runs(connection: Connection, statement: str) -> bool:

@@ -1,4 +1,4 @@
-"""Columns: defaults and generation expressions as the server writes them, collations.
+"""Columns: types, defaults and generation expressions as the server writes them, collations.
 
 Alembic compares a default by executing both sides, which fails for types without `=` (json) and calls what a default
 calls (nextval). It cannot change a generation expression at all; Postgres can since version 17.
@@ -13,8 +13,9 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Computed, DefaultClause, Table
 
+from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
 from adapter.outbound.database.autogenerate.operations import SQLChange
-from adapter.outbound.database.autogenerate.server_forms import ColumnForm, table_pair
+from adapter.outbound.database.autogenerate.server_forms import table_pair
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -25,7 +26,7 @@ _CAST_LITERAL = re.compile(r"('(?:[^']|'')*'|-?[\d.]+)(?:::.+)?")
 def setup(plugin: Plugin) -> None:
     """Register the comparators, before Alembic's for defaults and after them for the rest."""
     plugin.add_autogenerate_comparator(compare_default, "column", "server_default", priority=DispatchPriority.FIRST)
-    plugin.add_autogenerate_comparator(compare_collation, "column", "collation", priority=DispatchPriority.LAST)
+    plugin.add_autogenerate_comparator(compare_type, "column", "type", priority=DispatchPriority.LAST)
     plugin.add_autogenerate_comparator(compare_computed, "table", "computed", priority=DispatchPriority.LAST)
 
 
@@ -59,20 +60,26 @@ def compare_default(
     return PriorityDispatchResult.STOP
 
 
-def compare_collation(
+def compare_type(
     context: AutogenContext,
     operation: AlterColumnOp,
     _schema: str | None,
     _table_name: str,
     name: str,
-    _database_column: Column[object],
+    database_column: Column[object],
     model_column: Column[object],
 ) -> PriorityDispatchResult:
-    """Give a column the model's collation by the type change that Postgres wants for it."""
+    """Compare types as `format_type` writes them, with their collation: whatever Alembic's comparison says."""
     forms = _forms(context, model_column.table, name)
-    if forms is not None and forms[0].collation != forms[1].collation and operation.modify_type is None:
-        log.info("Detected collation %s to %s on %s", forms[0].collation, forms[1].collation, model_column)
-        operation.modify_type = model_column.type
+    if forms is None:
+        return PriorityDispatchResult.CONTINUE
+    before, after = forms
+    if (before.type, before.collation) == (after.type, after.collation):
+        operation.modify_type = None
+    elif operation.modify_type is None:
+        shown = [f"{form.type} {form.collation or ''}".strip() for form in forms]
+        log.info("Detected type %s to %s on %s", *shown, model_column)
+        operation.modify_type, operation.existing_type = model_column.type, database_column.type
     return PriorityDispatchResult.CONTINUE
 
 

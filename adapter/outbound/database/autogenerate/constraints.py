@@ -1,6 +1,6 @@
 """Constraints of the same name that differ, and EXCLUDE constraints, which Alembic does not look at.
 
-CHECK text, DEFERRABLE, INCLUDE, columns and name of the primary key, EXCLUDE, MATCH, NOT VALID. The definitions are
+CHECK text, DEFERRABLE, INCLUDE, columns and name of the primary key, EXCLUDE, NOT VALID. The definitions are
 the server's own, so the statements restore exactly what was there.
 """
 
@@ -8,12 +8,13 @@ import logging
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AddConstraintOp, DropConstraintOp, ModifyTableOps
+from alembic.operations.ops import ModifyTableOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from alembic.util.sqla_compat import _get_constraint_final_name
-from sqlalchemy import Constraint, Table
+from sqlalchemy import Constraint, ForeignKeyConstraint, Table
 
+from adapter.outbound.database.autogenerate.catalog_forms import KeyForm, key_of_model
 from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, named
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
 
@@ -47,11 +48,10 @@ def compare(
         return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
     table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
-    _keep_unnamed_checks(table_ops, pair)
     table_ops.ops += _renamed_primary_key(context, pair, table)
     table_ops.ops += _validations(context, pair, model_table)
     done = named(table_ops.ops)
-    for name in sorted(_different(context, pair, model_table) - done):
+    for name in sorted(_different(pair) - done):
         constraint = _find(context, model_table, name)
         kind, before = pair.database.constraints.get(name, ("", None))
         after = constraint_text(constraint) if constraint is not None else None
@@ -100,7 +100,8 @@ def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list
         constraint = _find(context, table, name)
         if constraint is None or constraint.dialect_options["postgresql"].get("not_valid"):
             continue
-        if pair.model is not None and name in _different(context, pair, table):
+        changed = name in pair.database.keys and pair.database.keys[name] != _key(context, constraint)
+        if changed or name in _different(pair):
             continue
         alter, quoted = f"ALTER TABLE {preparer.format_table(table)}", preparer.quote(name)
         definition = pair.database.constraints[name][1]
@@ -110,47 +111,21 @@ def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list
     return changes
 
 
-def _keep_unnamed_checks(table_ops: ModifyTableOps, pair: TablePair) -> None:
-    """Take back what Alembic's CHECK plugin makes of a CHECK without a name: it would drop it."""
-    expected = {name for name, (kind, _) in pair.model.constraints.items() if kind == "c"} if pair.model else set()
-    table_ops.ops[:] = [
-        each
-        for each in table_ops.ops
-        if not (
-            isinstance(each, DropConstraintOp)
-            and str(each.constraint_name) in expected
-            and not _returns(table_ops, each)
-        )
-    ]
-
-
-def _returns(table_ops: ModifyTableOps, dropped: DropConstraintOp) -> bool:
-    added = (each.to_constraint().name for each in table_ops.ops if isinstance(each, AddConstraintOp))
-    return str(dropped.constraint_name) in map(str, added)
-
-
-def _different(context: AutogenContext, pair: TablePair, table: Table) -> set[str]:
+def _different(pair: TablePair) -> set[str]:
     """Name the constraints that come, go or change without Alembic seeing it."""
-    names = _different_matches(context, pair, table)
     if pair.model is None:
-        return names
+        return set()
     before, after = pair.database.constraints, pair.model.constraints
-    names |= {name for name in before.keys() & after.keys() if before[name] != after[name] and before[name][0] != "f"}
+    names = {name for name in before.keys() & after.keys() if before[name] != after[name] and before[name][0] != "f"}
     # Alembic sees unique constraints, foreign keys and named CHECKs come and go.
     lonely = {name: before.get(name) or after[name] for name in before.keys() ^ after.keys()}
     names |= {name for name, (kind, _) in lonely.items() if kind in {"c", "p", "x"}}
     return names - pair.same - pair.refused.keys()
 
 
-def _different_matches(context: AutogenContext, pair: TablePair, table: Table) -> set[str]:
-    """Compare MATCH; the rest of a foreign key is Alembic's."""
-    names = set()
-    for key in table.foreign_key_constraints:
-        name = str(_get_constraint_final_name(key, context.migration_context.dialect))
-        _, before = pair.database.constraints.get(name, ("", None))
-        if before is not None and (" MATCH FULL" in before) != ((key.match or "").upper() == "FULL"):
-            names.add(name)
-    return names
+def _key(context: AutogenContext, constraint: Constraint) -> KeyForm | None:
+    default = str(context.migration_context.dialect.default_schema_name)
+    return key_of_model(constraint, default) if isinstance(constraint, ForeignKeyConstraint) else None
 
 
 def _find(context: AutogenContext, table: Table, name: str) -> Constraint | None:

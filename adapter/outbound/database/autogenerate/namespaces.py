@@ -1,4 +1,4 @@
-"""What tables need and Alembic does not create: schemas, sequences, domains."""
+"""What tables need and Alembic does not create: schemas, the extension vector, sequences, domains."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, to_list
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import ARRAY, Connection, MetaData, text
 from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType
 from sqlalchemy.schema import CreateSequence
 
@@ -29,7 +29,7 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
     changes = [
         change
         for metadata in to_list(context.metadata)
-        for find in (_schemas, _sequences, _domains)
+        for find in (_schemas, _extension, _sequences, _domains)
         for change in find(connection, metadata)
     ]
     for change in changes:
@@ -44,6 +44,16 @@ def _schemas(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
     present = set(connection.scalars(text("SELECT CAST(nspname AS text) FROM pg_catalog.pg_namespace")))
     for name in sorted(wanted - present):
         yield SQLChange("add_schema", name, f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")
+
+
+def _extension(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    """Create pgvector's extension where a model needs it; it stays, as others may use it."""
+    types = (column.type for table in metadata.tables.values() for column in table.columns)
+    inner = (type_.item_type if isinstance(type_, ARRAY) else type_ for type_ in types)
+    if any(type(type_).__module__.startswith("pgvector.") for type_ in inner) and connection.scalar(
+        text("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vector')")
+    ):
+        yield SQLChange("add_extension", "vector", "CREATE EXTENSION IF NOT EXISTS vector", "")
 
 
 def _sequences(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:

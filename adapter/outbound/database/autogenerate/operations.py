@@ -1,6 +1,5 @@
 """Operations that Alembic lacks: reversible SQL, a block outside the transaction, a type change with USING."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,45 +9,33 @@ from alembic.autogenerate.render import render_op
 from alembic.operations import ops
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.types import TypeEngine
 
-# What sqlalchemy.text() would take for a bound parameter.
-_BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
-
-
-# Statements for a file: with another paramstyle percent signs come out doubled.
-_dialect_class: Any = PGDialect
-_DIALECT: PGDialect = _dialect_class(paramstyle="named")
+from adapter.outbound.database.autogenerate.expressions import DIALECT, literal_text
 
 
 def ddl_text(element: ExecutableDDLElement) -> str:
     """Write a DDL element as a statement for a revision."""
-    return str(element.compile(dialect=_DIALECT)).strip()
+    return str(element.compile(dialect=DIALECT)).strip()
 
 
 def constraint_text(constraint: Constraint) -> str:
     """Write a constraint as ALTER TABLE ADD wants it, without its name: `CHECK (x > 0)`."""
     sql = str(_compiler().process(constraint)).strip()
-    name = _get_constraint_final_name(constraint, _DIALECT)
-    return sql.removeprefix(f"CONSTRAINT {_DIALECT.identifier_preparer.quote(name)} ") if name else sql
+    name = _get_constraint_final_name(constraint, DIALECT)
+    return sql.removeprefix(f"CONSTRAINT {DIALECT.identifier_preparer.quote(name)} ") if name else sql
 
 
 def type_text(type_: TypeEngine[Any]) -> str:
     """Write a type."""
-    return str(_DIALECT.type_compiler_instance.process(type_))
+    return str(DIALECT.type_compiler_instance.process(type_))
 
 
 def _compiler() -> DDLCompiler:
     # An element is only needed to compile it, not to compile parts.
-    return _DIALECT.ddl_compiler(_DIALECT, None)  # type: ignore[arg-type]
-
-
-def literal_text(sql: str) -> str:
-    """Escape the colons that `text()`, and so `op.execute`, would read as bound parameters."""
-    return _BIND.sub(r"\\:", sql)
+    return DIALECT.ddl_compiler(DIALECT, None)  # type: ignore[arg-type]
 
 
 class SQLChange(ops.ExecuteSQLOp):

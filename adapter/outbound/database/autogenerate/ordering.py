@@ -1,11 +1,16 @@
 """The order of a revision's operations, so that it runs; concurrent index builds leave the transaction."""
 
 from collections.abc import Iterable, Iterator
+from enum import IntEnum, auto
+from typing import Any, TypeAlias
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic_postgresql_enum.operations.create_enum import CreateEnumOp
+from alembic_postgresql_enum.operations.drop_enum import DropEnumOp
+from sqlalchemy import Column, Computed
 
 from adapter.outbound.database.autogenerate.operations import AutocommitOps, SQLChange
 
@@ -17,25 +22,131 @@ def setup(plugin: Plugin) -> None:
     plugin.add_autogenerate_comparator(arrange, "autogenerate", "ordering", priority=DispatchPriority.LAST)
 
 
+class Phase(IntEnum):
+    """When an operation runs; the downgrade runs the reverses from the last phase to the first, where they fit too."""
+
+    TRIGGERS_GO = auto()
+    NEEDED = auto()
+    KEYS_GO = auto()
+    CONSTRAINTS_GO = auto()
+    GENERATED_GO = auto()
+    COLUMNS_GO = auto()
+    TABLES_GO = auto()
+    ENUMS_LEFT = auto()
+    ENUMS_CHANGE = auto()
+    CHANGES = auto()
+    TABLES_COME = auto()
+    COLUMNS_COME = auto()
+    GENERATED_COME = auto()
+    CONSTRAINTS_COME = auto()
+    KEYS_COME = auto()
+    TRIGGERS_COME = auto()
+    NO_LONGER_NEEDED = auto()
+
+
+_KINDS = {
+    "remove_trigger": Phase.TRIGGERS_GO,
+    "add_schema": Phase.NEEDED,
+    "add_extension": Phase.NEEDED,
+    "add_sequence": Phase.NEEDED,
+    "add_domain": Phase.NEEDED,
+    "add_function": Phase.NEEDED,
+    "modify_enum": Phase.ENUMS_CHANGE,
+    "restore_serial": Phase.COLUMNS_GO,
+    "add_serial": Phase.GENERATED_COME,
+    "validate_constraint": Phase.CONSTRAINTS_COME,
+    "add_trigger": Phase.TRIGGERS_COME,
+}
+
+
 def arrange(_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Put drops before the column changes they would hinder, and concurrent builds at the end."""
+    """Sort the operations by what depends on what, and put concurrent builds at the end."""
     created = {(op.schema, op.table_name) for op in upgrade_ops.ops if isinstance(op, ops.CreateTableOp)}
     concurrent: list[ops.MigrateOperation] = []
-    for container in list(upgrade_ops.ops):
+    for container in upgrade_ops.ops:
         if isinstance(container, ops.ModifyTableOps):
-            container.ops[:] = sorted(container.ops, key=_clears_the_way, reverse=True)
             is_new = (container.schema, container.table_name) in created
             concurrent += _take_concurrent(container, is_new=is_new)
-            if container.is_empty():
-                upgrade_ops.ops.remove(container)
+    changed = {op.subject for op in _flat(upgrade_ops.ops) if isinstance(op, SQLChange) and op.kind == "modify_enum"}
+    upgrade_ops.ops[:] = _grouped(sorted(_placed(upgrade_ops.ops, changed), key=lambda placed: placed[0]))
     if concurrent:
         upgrade_ops.ops.append(AutocommitOps(concurrent))
     return PriorityDispatchResult.CONTINUE
 
 
-def _clears_the_way(operation: ops.MigrateOperation) -> bool:
-    """Tell whether an operation goes first: an index may not fit the column's new type."""
-    return isinstance(operation, ops.DropIndexOp) or (isinstance(operation, SQLChange) and operation.clears_the_way)
+Placed: TypeAlias = tuple[Phase, ops.ModifyTableOps | None, ops.MigrateOperation]
+
+
+def _placed(operations: Iterable[ops.MigrateOperation], changed_enums: set[str]) -> Iterator[Placed]:
+    for each in operations:
+        if isinstance(each, ops.ModifyTableOps):
+            yield from ((_phase(operation, changed_enums), each, operation) for operation in each.ops)
+        else:
+            yield _phase(each, changed_enums), None, each
+
+
+def _flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:
+    return (operation for _, _, operation in _placed(operations, set()))
+
+
+def _grouped(placed: Iterable[Placed]) -> list[ops.MigrateOperation]:
+    """Put operations on one table that follow each other into one container again."""
+    grouped: list[ops.MigrateOperation] = []
+    for _, container, operation in placed:
+        last = grouped[-1] if grouped else None
+        if container is None:
+            grouped.append(operation)
+        elif isinstance(last, ops.ModifyTableOps) and _same_table(last, container):
+            last.ops.append(operation)
+        else:
+            grouped.append(ops.ModifyTableOps(container.table_name, [operation], schema=container.schema))
+    return grouped
+
+
+def _same_table(one: ops.ModifyTableOps, other: ops.ModifyTableOps) -> bool:
+    return (one.schema, one.table_name) == (other.schema, other.table_name)
+
+
+def _phase(operation: ops.MigrateOperation, changed_enums: set[str]) -> Phase:  # noqa: PLR0911, PLR0912, C901  # a table
+    match operation:
+        case SQLChange():
+            return _phase_of_sql(operation)
+        case CreateEnumOp():
+            return Phase.NEEDED
+        case DropEnumOp():
+            return Phase.NO_LONGER_NEEDED
+        case ops.DropIndexOp():
+            return Phase.CONSTRAINTS_GO
+        case ops.DropConstraintOp():
+            return Phase.KEYS_GO if operation.constraint_type == "foreignkey" else Phase.CONSTRAINTS_GO
+        case ops.DropColumnOp():
+            return Phase.GENERATED_GO if _is_generated(operation.to_column()) else Phase.COLUMNS_GO
+        case ops.DropTableOp():
+            return Phase.TABLES_GO
+        case ops.CreateTableOp():
+            return Phase.TABLES_COME
+        case ops.AddColumnOp():
+            return Phase.GENERATED_COME if _is_generated(operation.column) else Phase.COLUMNS_COME
+        case ops.CreateForeignKeyOp():
+            return Phase.KEYS_COME
+        case ops.AddConstraintOp() | ops.CreateIndexOp():
+            return Phase.CONSTRAINTS_COME
+        case ops.AlterColumnOp() if getattr(operation.existing_type, "name", None) in changed_enums:
+            return Phase.ENUMS_LEFT if operation.modify_type is not None else Phase.CHANGES
+        case _:
+            return Phase.CHANGES
+
+
+def _phase_of_sql(change: SQLChange) -> Phase:
+    if change.kind in _KINDS:
+        return _KINDS[change.kind]
+    if change.clears_the_way or (change.kind.startswith("remove_") and change.kind.endswith("_constraint")):
+        return Phase.CONSTRAINTS_GO
+    return Phase.CONSTRAINTS_COME if change.kind.startswith("add_") else Phase.CHANGES
+
+
+def _is_generated(column: Column[Any]) -> bool:
+    return isinstance(column.server_default, Computed)
 
 
 def _take_concurrent(container: ops.ModifyTableOps, *, is_new: bool) -> Iterator[ops.MigrateOperation]:

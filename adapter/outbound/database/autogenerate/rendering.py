@@ -5,21 +5,24 @@ from typing import Any, Literal
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
-from sqlalchemy import TypeDecorator
+from sqlalchemy import DefaultClause, TypeDecorator
 from sqlalchemy.dialects.postgresql import DOMAIN
 
 
 def render_item(type_: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Render pgvector's types with their import, our own types as what they are in the database.
+    """Render pgvector's types with their import, our own types as what they are in the database, text defaults exactly.
 
     Args:
-        type_: What is rendered; only "type" is looked at.
+        type_: What is rendered; types and defaults are looked at.
         item: The object to render.
         context: The run, which collects the imports.
 
     Returns:
         The Python expression, or False for Alembic's own rendering.
     """
+    if type_ == "server_default" and isinstance(item, DefaultClause) and isinstance(item.arg, str):
+        # Alembic takes a quote off either end.
+        return repr(str(item.arg))
     if type_ != "type":
         return False
     if type(item).__module__.startswith("pgvector.sqlalchemy"):

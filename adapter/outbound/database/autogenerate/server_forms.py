@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,71 +33,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 
-from adapter.outbound.database.autogenerate.operations import literal_text
+from adapter.outbound.database.autogenerate.catalog_forms import TableForm, read_table
+from adapter.outbound.database.autogenerate.expressions import literal_text
 
 log = logging.getLogger(f"alembic.{__name__}")
-
-
-@dataclass(frozen=True)
-class IndexForm:
-    """An index as the catalog `pg_index` has it (manual, "System Catalogs"); equal forms are equal indexes."""
-
-    unique: bool
-    method: str
-    key_columns: int
-    columns: tuple[str, ...]
-    opclasses: tuple[str, ...]
-    opclass_options: tuple[str, ...]
-    collations: tuple[str, ...]
-    sorting: tuple[int, ...]
-    nulls_not_distinct: bool
-    options: tuple[str, ...]
-    predicate: str | None
-
-    def differences(self, other: "IndexForm") -> list[str]:
-        """Say what differs: `opclasses public.vector_cosine_ops to public.vector_l2_ops`."""
-        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return [f"{name} {_say(before)} to {_say(after)}" for name, before, after in pairs if before != after]
-
-
-@dataclass(frozen=True)
-class ColumnForm:
-    """What a column has beyond its type.
-
-    Attributes:
-        type: The type as SQL writes it.
-        expression: The default or the generation expression.
-        generated: "s" for stored, "v" for virtual, empty for a plain column.
-        identity: "a" for always, "d" for by default, empty for none.
-        collation: The collation when it is not the type's own.
-    """
-
-    type: str
-    expression: str | None
-    generated: str
-    identity: str
-    collation: str | None
-
-
-@dataclass(frozen=True)
-class TableForm:
-    """A table as the server describes it.
-
-    Attributes:
-        columns: By name.
-        indexes: By name, without those of constraints.
-        index_definitions: What follows the table's name in CREATE INDEX, by the index's name.
-        invalid_indexes: Names of indexes that a failed concurrent build left behind.
-        constraints: Kind (`pg_constraint.contype`) and definition without NOT VALID, by name; no not-null constraints.
-        not_valid: Names of CHECKs and foreign keys that old rows have not been held against.
-    """
-
-    columns: Mapping[str, ColumnForm]
-    indexes: Mapping[str, IndexForm]
-    index_definitions: Mapping[str, str]
-    invalid_indexes: frozenset[str]
-    constraints: Mapping[str, tuple[str, str]]
-    not_valid: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -138,16 +77,16 @@ def table_pair(context: AutogenContext, table: Table) -> TablePair:
 
 
 def _read_pair(connection: Connection, table: Table) -> TablePair:
-    database = _read(connection, connection.dialect.identifier_preparer.format_table(table))
+    database = read_table(connection, connection.dialect.identifier_preparer.format_table(table))
     refused: dict[str, str] = {}
-    with _rolled_back(connection):
+    with rolled_back(connection):
         if not _create_columns(connection, table, refused):
             log.warning("Cannot compare table %r in depth: %s", table.name, refused[table.name])
             return TablePair(database, None, refused=refused)
         for item in _constraints_and_indexes(connection, table):
             _attempt(connection, item.element, item.name, refused)
         shadow = _shadow_name(connection, table)
-        model = _read(connection, shadow)
+        model = read_table(connection, shadow)
         same = _same(connection, shadow, database, model)
     for name, reason in refused.items():
         log.warning("The server refuses %r of table %r: %s", name, table.name, reason)
@@ -155,12 +94,18 @@ def _read_pair(connection: Connection, table: Table) -> TablePair:
 
 
 @contextmanager
-def _rolled_back(connection: Connection) -> Iterator[None]:
+def rolled_back(connection: Connection) -> Iterator[None]:
+    """Undo at the end what is done meanwhile."""
     savepoint = connection.begin_nested()
     try:
         yield
     finally:
         savepoint.rollback()
+
+
+def shadow_of(connection: Connection, table: Table) -> bool:
+    """Create the temporary copy of a model's table, within `rolled_back`; tell whether the server made it."""
+    return _create_columns(connection, table, {})
 
 
 def _attempt(connection: Connection, statement: Any, name: str, refused: dict[str, str]) -> bool:
@@ -255,7 +200,7 @@ def _same(connection: Connection, shadow: str, database: TableForm, model: Table
             made = f"_{side}_{number}"
             # Braces of the definitions are no placeholders.
             _attempt(connection, text(literal_text(statement.replace("{}", made, 1))), made, {})
-    form = _read(connection, shadow)
+    form = read_table(connection, shadow)
     made_anew: dict[str, object] = {**form.indexes, **form.constraints}
     return frozenset(
         name
@@ -317,91 +262,3 @@ def _compile_index(element: _ShadowIndex, compiler: DDLCompiler, **_: Any) -> st
     # The temporary table is empty and nobody's: CONCURRENTLY would only be refused.
     sql = re.sub(r"^(\s*CREATE (?:UNIQUE )?INDEX) CONCURRENTLY", r"\1", sql)
     return sql.replace(f" ON {full} ", f" ON pg_temp.{quoted} ", 1)
-
-
-def _read(connection: Connection, name: str) -> TableForm:
-    relation = connection.scalar(text("SELECT CAST(to_regclass(:name) AS oid)"), {"name": name})
-    bound = {"relation": relation}
-    columns = {
-        row.name: ColumnForm(row.type, row.expression, row.generated, row.identity, row.collation)
-        for row in connection.execute(text(_COLUMNS), bound)
-    }
-    indexes, definitions, invalid = {}, {}, set()
-    for row in connection.execute(text(_INDEXES), bound):
-        values = {field.name: getattr(row, field.name) for field in fields(IndexForm)}
-        indexes[row.name] = IndexForm(**{key: _tuple(value) for key, value in values.items()})
-        definitions[row.name] = row.definition
-        if not row.valid:
-            invalid.add(row.name)
-    constraints, not_valid = {}, set()
-    for row in connection.execute(text(_CONSTRAINTS), bound):
-        constraints[row.name] = (row.kind, row.definition.removesuffix(" NOT VALID"))
-        if not row.valid:
-            not_valid.add(row.name)
-    return TableForm(columns, indexes, definitions, frozenset(invalid), constraints, frozenset(not_valid))
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _say(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-_COLUMNS = """
-SELECT CAST(a.attname AS text) AS name,
-       format_type(a.atttypid, a.atttypmod) AS type,
-       pg_get_expr(d.adbin, d.adrelid) AS expression,
-       CAST(a.attgenerated AS text) AS generated,
-       CAST(a.attidentity AS text) AS identity,
-       CASE WHEN a.attcollation <> t.typcollation
-            THEN CAST(CAST(a.attcollation AS regcollation) AS text) END AS collation
-  FROM pg_catalog.pg_attribute AS a
-  JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-  LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attrelid = :relation AND a.attnum > 0 AND NOT a.attisdropped
-"""
-
-# pg_get_indexdef puts the schema before the table's name, whatever the search path.
-_INDEXES = """
-SELECT CAST(c.relname AS text) AS name,
-       i.indisunique AS "unique",
-       CAST(m.amname AS text) AS method,
-       i.indnkeyatts AS key_columns,
-       ARRAY(SELECT pg_get_indexdef(i.indexrelid, CAST(k AS int), false)
-               FROM generate_series(1, i.indnatts) AS k ORDER BY k) AS columns,
-       ARRAY(SELECT quote_ident(n.nspname) || '.' || quote_ident(o.opcname)
-               FROM unnest(CAST(i.indclass AS oid[])) WITH ORDINALITY AS u (oid, place)
-               JOIN pg_catalog.pg_opclass AS o ON o.oid = u.oid
-               JOIN pg_catalog.pg_namespace AS n ON n.oid = o.opcnamespace ORDER BY u.place) AS opclasses,
-       ARRAY(SELECT coalesce(array_to_string(a.attoptions, ','), '')
-               FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = i.indexrelid ORDER BY a.attnum) AS opclass_options,
-       ARRAY(SELECT CAST(CAST(u.oid AS regcollation) AS text)
-               FROM unnest(CAST(i.indcollation AS oid[])) WITH ORDINALITY AS u (oid, place)
-              ORDER BY u.place) AS collations,
-       CAST(i.indoption AS int2[]) AS sorting,
-       coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false) AS nulls_not_distinct,
-       ARRAY(SELECT o FROM unnest(c.reloptions) AS o ORDER BY o) AS options,
-       pg_get_expr(i.indpred, i.indrelid) AS predicate,
-       i.indisvalid AND i.indisready AS valid,
-       substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%I.%I ',
-              CASE WHEN i.indisunique THEN 'UNIQUE ' END, c.relname, CASE WHEN c.relkind = 'I' THEN 'ONLY ' END,
-              tn.nspname, t.relname))) AS definition
-  FROM pg_catalog.pg_index AS i
-  JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
-  JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
-  JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace
- WHERE i.indrelid = :relation
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
-                    WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x') AND k.conrelid = i.indrelid)
-"""
-
-# Not-null constraints are rows of their own since Postgres 18; the column says it too.
-_CONSTRAINTS = """
-SELECT CAST(conname AS text) AS name, CAST(contype AS text) AS kind, pg_get_constraintdef(oid) AS definition,
-       convalidated AS valid
-  FROM pg_catalog.pg_constraint
- WHERE conrelid = :relation AND contype IN ('c', 'p', 'u', 'x', 'f')
-"""

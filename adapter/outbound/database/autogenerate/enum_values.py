@@ -1,0 +1,245 @@
+"""Values of an enum type: added in place where Postgres can, else through a new type and text.
+
+A type whose values go, move or are used in the same revision is renamed, made anew, and its columns are changed through
+text: defaults, CHECKs and partial indexes that name a value go before and come after.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic_postgresql_enum.operations.add_enum_values import AddEnumValuesOp, check_can_add_values
+from alembic_postgresql_enum.operations.sync_enum_values import SyncEnumValuesOp
+from sqlalchemy import CheckConstraint, ClauseElement, Connection, Table, text
+
+from adapter.outbound.database.autogenerate.equal import metadata_tables
+from adapter.outbound.database.autogenerate.expressions import DIALECT
+from adapter.outbound.database.autogenerate.operations import SQLChange, named
+from adapter.outbound.database.autogenerate.server_forms import table_pair
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A column of the type before and after the revision."""
+
+    schema: str | None
+    table: str
+    column: str
+    is_array: bool
+    before: str | None
+    after: str | None
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the step, to run when everything has been compared, the package's enums too."""
+    plugin.add_autogenerate_comparator(replace, "autogenerate", "enum_values", priority=DispatchPriority.LAST)
+
+
+def replace(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Write the package's operations on values as statements."""
+    connection = context.connection
+    if connection is None:
+        return PriorityDispatchResult.CONTINUE
+    changed = [each for each in upgrade_ops.ops if isinstance(each, AddEnumValuesOp | SyncEnumValuesOp)]
+    for change in changed:
+        place = upgrade_ops.ops.index(change)
+        upgrade_ops.ops[place : place + 1] = list(_statements(context, connection, upgrade_ops, change))
+    return PriorityDispatchResult.CONTINUE
+
+
+def _statements(
+    context: AutogenContext,
+    connection: Connection,
+    upgrade_ops: UpgradeOps,
+    change: AddEnumValuesOp | SyncEnumValuesOp,
+) -> Iterator[MigrateOperation]:
+    name = _qualified(connection, change.schema, change.name)
+    uses = list(_uses(context, connection, upgrade_ops, name))
+    dependents = list(_dependents(connection, upgrade_ops, uses))
+    old, new = list(change.old_values), list(change.new_values)
+    if check_can_add_values(old, new) and not _used(context, set(new) - set(old)):
+        up = list(_additions(name, old, new))
+        down = _made_anew(connection, change, old, [(use, use.before, use.before) for use in uses])
+        yield from _around(dependents, downgrade_only=True)
+    else:
+        for use in uses:
+            _take_default(upgrade_ops, use)
+        up = _made_anew(connection, change, new, [(use, use.before, use.after) for use in uses])
+        down = _made_anew(connection, change, old, [(use, use.after, use.before) for use in uses])
+        yield from _around(dependents, downgrade_only=False)
+    yield from (SQLChange("modify_enum", change.name, statement, "") for statement in up)
+    yield from (SQLChange("modify_enum", change.name, "", statement) for statement in reversed(down))
+
+
+def _qualified(connection: Connection, schema: str | None, name: str) -> str:
+    preparer = connection.dialect.identifier_preparer
+    if schema is None or schema == connection.dialect.default_schema_name:
+        return preparer.quote(name)
+    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _additions(name: str, old: list[str], new: list[str]) -> Iterator[str]:
+    """Add each new value before the old one that follows it, or at the end."""
+    for place, value in enumerate(new):
+        if value in old:
+            continue
+        following = next((each for each in new[place + 1 :] if each in old), None)
+        before = f" BEFORE {_literal(following)}" if following is not None else ""
+        yield f"ALTER TYPE {name} ADD VALUE {_literal(value)}{before}"
+
+
+def _made_anew(
+    connection: Connection,
+    change: AddEnumValuesOp | SyncEnumValuesOp,
+    values: list[str],
+    uses: list[tuple[_Use, str | None, str | None]],
+) -> list[str]:
+    """Write the statements that give the type these values; each use with its default before and after."""
+    name = _qualified(connection, change.schema, change.name)
+    former = _qualified(connection, change.schema, f"{change.name}__old")
+    quote = connection.dialect.identifier_preparer.quote
+    statements = [
+        f"ALTER TYPE {name} RENAME TO {quote(change.name + '__old')}",
+        f"CREATE TYPE {name} AS ENUM ({', '.join(map(_literal, values))})",
+    ]
+    for use, before, after in uses:
+        column, array = quote(use.column), "[]" if use.is_array else ""
+        alter = f"ALTER TABLE {_qualified(connection, use.schema, use.table)} ALTER COLUMN {column}"
+        statements += [f"{alter} DROP DEFAULT"] if before is not None else []
+        statements.append(f"{alter} TYPE {name}{array} USING {column}::text{array}::{name}{array}")
+        statements += [f"{alter} SET DEFAULT {after}"] if after is not None else []
+    return [*statements, f"DROP TYPE {former}"]
+
+
+def _used(context: AutogenContext, values: set[str]) -> bool:
+    """Tell whether models name a value, which Postgres refuses in the transaction that adds it."""
+    texts = [text_ for table in metadata_tables(context).values() for text_ in _texts(table)]
+    return any(value in text_ for value in values for text_ in texts)
+
+
+def _texts(table: Table) -> Iterator[str]:
+    for column in table.columns:
+        yield _written(getattr(column.server_default, "arg", getattr(column.server_default, "sqltext", "")))
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            yield _written(constraint.sqltext)
+    for index in table.indexes:
+        yield _written(index.dialect_options["postgresql"].get("where"))
+        yield from (_written(expression) for expression in index.expressions)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, ClauseElement):
+        return str(value.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+    return str(value)
+
+
+def _take_default(upgrade_ops: UpgradeOps, use: _Use) -> None:
+    """Take a default's change out of its own operation: the type's statements set it."""
+    for container, operation in _altered(upgrade_ops):
+        if (operation.schema, operation.table_name, operation.column_name) == (use.schema, use.table, use.column):
+            operation.modify_server_default, operation.existing_server_default = False, None
+            if not operation.has_changes():
+                container.ops.remove(operation)
+
+
+def _altered(upgrade_ops: UpgradeOps) -> list[tuple[ModifyTableOps, AlterColumnOp]]:
+    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
+    return [(each, op) for each in containers for op in each.ops if isinstance(op, AlterColumnOp)]
+
+
+def _uses(context: AutogenContext, connection: Connection, upgrade_ops: UpgradeOps, type_name: str) -> Iterator[_Use]:
+    """Find the columns that have the type before and after the revision."""
+    default_schema, tables = connection.dialect.default_schema_name, metadata_tables(context)
+    retyped = {
+        (op.schema, op.table_name, op.column_name) for _, op in _altered(upgrade_ops) if op.modify_type is not None
+    }
+    for row in connection.execute(text(_USES), {"type": type_name}):
+        schema = None if row.schema == default_schema else row.schema
+        table = tables.get((schema, row.table))
+        if table is None or row.column not in table.columns or (schema, row.table, row.column) in retyped:
+            continue
+        model = table_pair(context, table).model
+        after = model.columns[row.column].expression if model is not None else row.expression
+        yield _Use(schema, row.table, row.column, row.is_array, row.expression, after)
+
+
+@dataclass(frozen=True)
+class _Dependent:
+    """A CHECK or index that names the type."""
+
+    use: _Use
+    name: str
+    kind: str
+    drop: str
+    add: str
+
+
+def _dependents(connection: Connection, upgrade_ops: UpgradeOps, uses: Iterable[_Use]) -> Iterator[_Dependent]:
+    """Find CHECKs and expression indexes on the columns, without those that the revision drops anyhow."""
+    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
+    done = {(each.schema, each.table_name, name) for each in containers for name in named(each.ops)}
+    quote = connection.dialect.identifier_preparer.quote
+    for use in uses:
+        table = _qualified(connection, use.schema, use.table)
+        for row in connection.execute(text(_DEPENDENTS), {"table": table, "column": use.column}):
+            if (use.schema, use.table, row.name) in done:
+                continue
+            done.add((use.schema, use.table, row.name))
+            name = quote(row.name)
+            if row.kind == "index":
+                drop, add = f"DROP INDEX {_qualified(connection, use.schema, row.name)}", row.definition
+            else:
+                drop = f"ALTER TABLE {table} DROP CONSTRAINT {name}"
+                add = f"ALTER TABLE {table} ADD CONSTRAINT {name} {row.definition}"
+            yield _Dependent(use, row.name, row.kind, drop, add)
+
+
+def _around(dependents: list[_Dependent], *, downgrade_only: bool) -> Iterator[MigrateOperation]:
+    for each in dependents:
+        up_drop, up_add = ("", "") if downgrade_only else (each.drop, each.add)
+        goes = SQLChange(f"remove_{each.kind}", each.name, up_drop, each.add, clears_the_way=True)
+        comes = SQLChange(f"add_{each.kind}", each.name, up_add, each.drop)
+        yield ModifyTableOps(each.use.table, [goes, comes], schema=each.use.schema)
+
+
+_USES = """
+SELECT CAST(n.nspname AS text) AS schema, CAST(c.relname AS text) AS "table", CAST(a.attname AS text) AS "column",
+       a.atttypid = t.typarray AS is_array,
+       CASE a.attgenerated WHEN '' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
+  FROM pg_catalog.pg_type AS t
+  JOIN pg_catalog.pg_attribute AS a ON a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped
+  JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE t.oid = to_regtype(:type) AND a.attislocal
+ ORDER BY 1, 2, 3
+"""
+
+_DEPENDENTS = """
+WITH target AS (
+    SELECT attrelid, attnum FROM pg_catalog.pg_attribute
+     WHERE attrelid = to_regclass(:table) AND attname = :column
+)
+SELECT CAST(k.conname AS text) AS name, 'check_constraint' AS kind, pg_get_constraintdef(k.oid) AS definition
+  FROM target
+  JOIN pg_catalog.pg_constraint AS k ON k.conrelid = attrelid AND k.contype = 'c' AND attnum = ANY (k.conkey)
+ UNION ALL
+SELECT CAST(c.relname AS text), 'index', pg_get_indexdef(i.indexrelid)
+  FROM target
+  JOIN pg_catalog.pg_index AS i ON i.indrelid = attrelid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+  JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid)
+   AND EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                  AND d.refobjid = attrelid AND d.refobjsubid = attnum)
+ ORDER BY name
+"""

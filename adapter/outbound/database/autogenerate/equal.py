@@ -1,0 +1,108 @@
+"""What is equal in the catalog is no difference, whatever Alembic's own comparison says.
+
+Alembic compares texts and names as they are written. Postgres shortens names to 63 bytes and rewrites expressions, and
+SQLAlchemy does not create the CHECKs of native types at all.
+"""
+
+from collections.abc import Callable
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    AddConstraintOp,
+    CreateForeignKeyOp,
+    CreateIndexOp,
+    DropConstraintOp,
+    DropIndexOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import Constraint, Index, MetaData, Table
+from sqlalchemy.sql.elements import conv
+
+from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the step, to run after Alembic's comparators and before ours."""
+    plugin.add_autogenerate_comparator(take_back, "table", "equal", priority=DispatchPriority.LAST)
+
+
+def take_back(
+    context: AutogenContext,
+    table_ops: ModifyTableOps,
+    _schema: str | None,
+    _name: str,
+    database_table: Table | None,
+    model_table: Table | None,
+) -> PriorityDispatchResult:
+    """Take back what Alembic wants to do to indexes and constraints that are the same on both sides."""
+    if database_table is None or model_table is None:
+        return PriorityDispatchResult.CONTINUE
+    pair = table_pair(context, model_table)
+    if pair.model is None:
+        return PriorityDispatchResult.CONTINUE
+    keep = _needed(context, pair)
+    table_ops.ops[:] = [each for each in table_ops.ops if keep(each)]
+    return PriorityDispatchResult.CONTINUE
+
+
+def final_name(context: AutogenContext, item: Constraint | Index) -> str:
+    """Return the name as the database has it: shortened where it is longer than 63 bytes."""
+    return str(_get_constraint_final_name(item, context.migration_context.dialect))
+
+
+def _needed(context: AutogenContext, pair: TablePair) -> Callable[[MigrateOperation], bool]:
+    database, model = pair.database, pair.model
+    assert model is not None  # noqa: S101  # tells the type checker
+    equal_indexes = {
+        name
+        for name in database.indexes.keys() & model.indexes.keys()
+        if name not in database.invalid_indexes and (name in pair.same or database.indexes[name] == model.indexes[name])
+    }
+    equal = {
+        name
+        for name in database.constraints.keys() & model.constraints.keys()
+        if name in pair.same or database.constraints[name] == model.constraints[name]
+    }
+
+    def needed(operation: MigrateOperation) -> bool:
+        match operation:
+            case CreateIndexOp():
+                return final_name(context, operation.to_index()) not in equal_indexes
+            case DropIndexOp():
+                return str(operation.index_name) not in equal_indexes
+            case CreateForeignKeyOp():
+                return True
+            case AddConstraintOp():
+                constraint = operation.to_constraint()
+                name = final_name(context, constraint)
+                # The CHECK of a native type is declared, and SQLAlchemy does not create it.
+                absent = constraint.__visit_name__.endswith("check_constraint") and bool(constraint.name)
+                return name not in equal and not (absent and name not in model.constraints and name not in pair.refused)
+            case DropConstraintOp():
+                return _short(context, str(operation.constraint_name)) not in equal
+            case _:
+                return True
+
+    return needed
+
+
+def _short(context: AutogenContext, name: str) -> str:
+    preparer = context.migration_context.dialect.identifier_preparer
+    unquoted: str = preparer.truncate_and_render_constraint_name(conv(name), _alembic_quote=False)
+    return unquoted
+
+
+def metadata_tables(context: AutogenContext) -> dict[tuple[str | None, str], Table]:
+    """Return the models' tables by schema and name."""
+    found = context.metadata
+    every = found if isinstance(found, (list, tuple)) else [found]
+    return {
+        (table.schema, table.name): table
+        for metadata in every
+        if isinstance(metadata, MetaData)
+        for table in metadata.tables.values()
+    }

@@ -1,0 +1,81 @@
+"""Serial columns: the sequence that SERIAL makes comes, goes and changes its type with the model."""
+
+import logging
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrateOperation, ModifyTableOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import Table
+
+from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
+from adapter.outbound.database.autogenerate.operations import SQLChange
+from adapter.outbound.database.autogenerate.server_forms import table_pair
+
+log = logging.getLogger(f"alembic.{__name__}")
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the comparators; columns that go are known when the tables have been compared."""
+    plugin.add_autogenerate_comparator(compare, "table", "serial", priority=DispatchPriority.LAST)
+
+
+def compare(
+    context: AutogenContext,
+    table_ops: ModifyTableOps,
+    _schema: str | None,
+    _name: str,
+    database_table: Table | None,
+    model_table: Table | None,
+) -> PriorityDispatchResult:
+    """Give each column the sequence that `create_all` gives it, or none."""
+    if database_table is None or model_table is None:
+        return PriorityDispatchResult.CONTINUE
+    pair = table_pair(context, model_table)
+    if pair.model is None:
+        return PriorityDispatchResult.CONTINUE
+    preparer = context.migration_context.dialect.identifier_preparer
+    table = preparer.format_table(model_table)
+    before: list[MigrateOperation] = []
+    after: list[MigrateOperation] = []
+    for name, old in pair.database.columns.items():
+        new, column = pair.model.columns.get(name), preparer.quote(name)
+        if old.sequence is not None and new is None:
+            # The sequence goes with its column; the downgrade has to make both.
+            before += _steps("restore_serial", table, column, old, old.sequence, goes=True, silent=True)
+        elif old.sequence is not None and new is not None and new.sequence is None and not new.identity:
+            before += _steps("remove_serial", table, column, old, old.sequence, goes=True)
+        elif old.sequence is not None and new is not None and old.sequence_type != new.sequence_type and new.sequence:
+            alter = f"ALTER SEQUENCE {old.sequence} AS "
+            statements = (f"{alter}{new.sequence_type}", f"{alter}{old.sequence_type}")
+            after.append(SQLChange("modify_serial", f"{model_table.name}.{name}", *statements))
+    for name, new in pair.model.columns.items():
+        present = pair.database.columns.get(name)
+        if new.sequence is not None and (present is None or present.sequence is None):
+            schema = f"{preparer.quote_schema(model_table.schema)}." if model_table.schema else ""
+            sequence = schema + new.sequence.rpartition(".")[2]
+            after += _steps("add_serial", table, preparer.quote(name), new, sequence, goes=False)
+    for change in [*before, *after]:
+        log.info("Detected changed sequence: %s", getattr(change, "upgrade_sql", ""))
+    table_ops.ops[:] = [*before, *table_ops.ops, *after]
+    return PriorityDispatchResult.CONTINUE
+
+
+def _steps(
+    kind: str, table: str, column: str, form: ColumnForm, sequence: str, *, goes: bool, silent: bool = False
+) -> list[MigrateOperation]:
+    """Write the statements that make a sequence, or take it away, in the order of the upgrade."""
+    literal = sequence.replace("'", "''")
+    alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
+    made = [
+        (
+            f"CREATE SEQUENCE {sequence} AS {form.sequence_type} OWNED BY {table}.{column}",
+            f"DROP SEQUENCE {sequence}",
+        ),
+        (f"SELECT setval('{literal}', coalesce(max({column}), 0) + 1, false) FROM {table}", ""),  # noqa: S608  # quoted names
+        (f"{alter} SET DEFAULT nextval('{literal}')", f"{alter} DROP DEFAULT"),
+    ]
+    subject = f"{table}.{column}"
+    if not goes:
+        return [SQLChange(kind, subject, *statements) for statements in made]
+    return [SQLChange(kind, subject, "" if silent else undone, done) for done, undone in reversed(made)]
