@@ -1,8 +1,8 @@
 """The composition root: the one place where inbound adapters meet outbound ones."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -314,6 +314,7 @@ class ProjectRequest:
         jobs: How many sandboxes share a long range; None for what the machine has room for.
         isolated: The kernel keeps the project's process and the embedded server from connecting to anything else.
         network: The project's process may use the network all the same.
+        settings: What sessions at the target have set; empty where no target was named.
     """
 
     config: "Path | None" = None
@@ -332,6 +333,7 @@ class ProjectRequest:
     jobs: int | None = None
     isolated: bool = True
     network: bool = False
+    settings: "Mapping[str, str]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -472,6 +474,8 @@ def analyze(
         statistics = load_statistics(target.statistics)
     elif target.url:
         statistics = read_target_statistics(target.url)
+    if statistics.target is not None:
+        request = replace(request, settings=statistics.target.settings)
     observed = observed_seconds(_read(target.observed)) if target.observed else {}
     names = _absolute([wanted] if isinstance(wanted, str) else wanted or ())
     applied = _applied(target.url) if target.url and not names else None
@@ -746,6 +750,7 @@ def _project(request: ProjectRequest) -> "Project":
         rows_from=rows_from,
         rows=request.rows,
         statements=read_statements(statements) if statements else (),
+        settings=request.settings,
     )
 
 

@@ -66,6 +66,8 @@ class Target:
         maintenance_work_mem: Bytes that an index build may use.
         max_parallel_maintenance_workers: Processes that may help it.
         extensions: By name.
+        settings: What decides how a session there reads and writes values, by name: `TimeZone`, `search_path` and the
+            like, of the server, the database and the role; empty where they were not read.
     """
 
     database: str
@@ -75,6 +77,7 @@ class Target:
     maintenance_work_mem: int | None = None
     max_parallel_maintenance_workers: int | None = None
     extensions: Mapping[str, Extension] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,13 @@ def _target(found: "_Reader") -> Target:
         maintenance_work_mem=found.count("maintenance_work_mem"),
         max_parallel_maintenance_workers=found.count("max_parallel_maintenance_workers"),
         extensions={name: _extension(name, one) for name, one in found.members("extensions")},
+        settings=_settings(found),
     )
+
+
+def _settings(found: "_Reader") -> dict[str, str]:
+    settings = _Reader("settings.", dict(found.members("settings")))
+    return {name: value for name, _ in found.members("settings") if (value := settings.text(name)) is not None}
 
 
 def _extension(name: str, found: Any) -> Extension:

@@ -128,6 +128,21 @@ class CalibrationRun:
 
 
 @dataclass(frozen=True)
+class ZoneRun:
+    """The upgrade once more, in sessions of another TimeZone.
+
+    Attributes:
+        here: The TimeZone of the trace itself.
+        there: That of this run.
+        upgrade: Statements of this run, in order.
+    """
+
+    here: str
+    there: str
+    upgrade: tuple[StatementTrace, ...]
+
+
+@dataclass(frozen=True)
 class RevisionTrace:
     """One revision, run up and down.
 
@@ -157,6 +172,8 @@ class RevisionTrace:
             Empty where it had no such trouble, or fails on all.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
+        other_zone: The upgrade once more under another TimeZone, where that may decide what it does; None elsewhere.
+        refused_settings: Settings of the target that the sandbox does not take, by name.
         undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
     """
 
@@ -184,6 +201,8 @@ class RevisionTrace:
     calibration: tuple[CalibrationRun, ...] = ()
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
+    other_zone: ZoneRun | None = None
+    refused_settings: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def memo(self) -> dict[str, Any]:

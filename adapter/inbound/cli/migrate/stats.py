@@ -65,6 +65,9 @@ def _print_target(target: "Target") -> None:
     vector = target.extensions.get("vector")
     version = f", pgvector {vector.installed}" if vector is not None and vector.installed else ""
     typer.echo(f"{target.database} (Postgres {target.postgres}{version}), {target.taken_at:%Y-%m-%d %H:%M %Z}")
+    shown = ("TimeZone", "search_path", "default_text_search_config", "standard_conforming_strings")
+    if target.settings:
+        typer.echo(", ".join(f"{name} = {target.settings[name]}" for name in shown if name in target.settings))
     if target.observed_seconds is not None:
         typer.echo(f"scans and writes are averages of {_span(target.observed_seconds)}")
 

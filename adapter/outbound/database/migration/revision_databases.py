@@ -29,6 +29,7 @@ from adapter.outbound.database.migration.filler import ROWS_SEED, fill
 from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
+from adapter.outbound.database.migration.session_settings import PLAIN, SessionSettings, accepted
 from adapter.outbound.database.migration.tracer import (
     Agent,
     AgentJob,
@@ -60,6 +61,7 @@ class Project:
         rows_from: A file of SQL that inserts rows; the tables that it leaves short are filled up with made-up ones.
         rows: Rows that each table gets.
         statements: Statements that its application was seen to send.
+        settings: What sessions at the target have set, by name; empty where no target was named.
     """
 
     config: Path
@@ -71,6 +73,7 @@ class Project:
     rows_from: Path | None = None
     rows: int = 2000
     statements: tuple[ApplicationStatement, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ class RevisionDatabases:
         self._empty: RevisionDatabase | None = None
         self._broken: dict[str, str] = {}
         self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
+        self._settings: SessionSettings | None = None
         self._spare: tuple[str, str] | None = None  # a template's key, and a copy that nobody has used
 
     def history(self) -> History:
@@ -171,6 +175,17 @@ class RevisionDatabases:
             self._entries = {entry.revision: entry for entry in entries}
             self._history = History(entries)
         return self._history
+
+    def settings(self, database: str) -> SessionSettings:
+        """Return what the project's sessions have set, as far as the server of a database takes it."""
+        if self._settings is None:
+            self._settings = accepted(database, {**PLAIN, **self.project.settings})
+        return self._settings
+
+    @property
+    def refused_settings(self) -> Mapping[str, str]:
+        """Settings of the target that the sandbox does not take."""
+        return self._settings.refused if self._settings is not None else {}
 
     def _copied_ahead(self) -> tuple[str, str] | None:
         """Copy what will mostly be wanted next, while the agent imports its libraries; give the template, too."""
@@ -350,7 +365,7 @@ class RevisionDatabases:
             environment=self.project.environment,
             x_arguments=self.project.x_arguments,
             statement_timeout_ms=seconds * 1000,
-            **{"trace": False, **options},
+            **{"trace": False, "settings": self.settings(database).taken, **options},
         )
         self.sandbox.show(database)
         # Nothing runs for ever: a revision has a dozen statements' time.
@@ -510,6 +525,7 @@ class RevisionDatabases:
             sorted(project.environment.items()),
             project.x_arguments,
             str(project.setup),
+            sorted({**PLAIN, **project.settings}.items()),
         )
         root = hashlib.sha256(str(project.config.parent.resolve()).encode()).hexdigest()
         return template_key(

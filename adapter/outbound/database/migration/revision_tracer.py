@@ -25,13 +25,14 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabases,
     RevisionLine,
 )
+from adapter.outbound.database.migration.session_settings import OTHER_ZONES
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts
+from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts, ZoneRun
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
 _TABLES = f"""
@@ -99,7 +100,9 @@ class SandboxRevisionTracer(RevisionTracer):
             found, self._line.after = self._on_other_rows(entry, found, copies=goes_on)
         self._schema = found.after
         more = _may_be_one_batch(found)
-        return self._on_more_rows(entry, more) if more else found
+        if more:
+            found = self._on_more_rows(entry, more)
+        return replace(found, other_zone=self._in_another_zone(entry, found))
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
@@ -166,6 +169,20 @@ class SandboxRevisionTracer(RevisionTracer):
             self._databases.drop(grown)
         self._line.before = kept
         return found
+
+    def _in_another_zone(self, entry: HistoryEntry, trace: RevisionTrace) -> ZoneRun | None:
+        """Run an upgrade once more under another TimeZone, where columns went between the types that depend on it."""
+        if self._databases.project.settings or not _changes_zones(trace):
+            return None
+        base = self._databases.at(entry.parents, at_once=True)
+        settings = self._databases.settings(base.url).taken
+        here = settings["TimeZone"]
+        there = next(zone for zone in OTHER_ZONES if zone != here)
+        up = self._databases.run(
+            base.url, "upgrade", entry.revision, trace=True, settings={**settings, "TimeZone": there}
+        )
+        self._databases.drop(base)
+        return ZoneRun(here, there, _run_of(up, entry.revision, "upgrade").statements)
 
     def _up_and_down(
         self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None, *, copies: bool
@@ -256,6 +273,7 @@ class SandboxRevisionTracer(RevisionTracer):
             safety_assured=dict(listed.safety_assured),
             lossy_downgrade=listed.lossy_downgrade if isinstance(listed.lossy_downgrade, dict) else {},
             source=path.read_text(encoding="utf-8"),
+            refused_settings=self._databases.refused_settings,
             foreign_tables=tuple(sorted({name for catalog in catalogs for name in catalog.foreign_tables})),
             **found,
         )
@@ -294,6 +312,24 @@ def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[in
     if len(counts) == 1:
         return {}
     return {oid: rows for count in counts for oid, rows in _counted(session, [count]).items()}
+
+
+def _changes_zones(trace: RevisionTrace) -> bool:
+    """Return whether columns of tables that were there came, went or changed, of both kinds of timestamp."""
+    if trace.before is None or trace.after is None:
+        return False
+    found = (
+        {
+            (name, str(held["type"]))
+            for (kind, name), held in catalog.objects.items()
+            if kind == "column" and "timestamp" in str(held["type"])
+        }
+        for catalog in (trace.before, trace.after)
+    )
+    before, after = found
+    return any("with time zone" in kind for _, kind in before ^ after) and any(
+        "without time zone" in kind for _, kind in before ^ after
+    )
 
 
 def _refused_rows(error: AgentError) -> str:

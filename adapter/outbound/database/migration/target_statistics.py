@@ -18,7 +18,11 @@ from adapter.outbound.database.migration.applied import TIMEOUTS
 from adapter.outbound.database.url import DatabaseURL
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
 
-_SETTINGS = "SELECT set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true)"
+# The driver reads times in ISO form only, whatever the target's own form is.
+_SETTINGS = """
+SELECT set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true),
+       set_config('DateStyle', 'ISO', true)
+"""
 
 # A standby counts no writes, and no scans but its own.
 _TARGET = """
@@ -51,6 +55,18 @@ SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname) AS name
  WHERE c.relkind IN ('r', 't', 'i') AND c.oid >= 16384
    AND NOT EXISTS (SELECT FROM pg_locks AS l
                     WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')
+"""
+
+# What decides how a session reads and writes values, or where it looks for names: the value that RESET goes back to is
+# that of the server, the database and the role. A path of names that nobody changed is everybody's.
+_SESSION_SETTINGS = """
+SELECT name, reset_val FROM pg_settings
+ WHERE name IN ('TimeZone', 'DateStyle', 'IntervalStyle', 'timezone_abbreviations', 'standard_conforming_strings',
+                'backslash_quote', 'default_text_search_config', 'bytea_output', 'extra_float_digits', 'array_nulls',
+                'transform_null_equals', 'xmlbinary', 'xmloption',
+                'default_transaction_isolation', 'search_path')
+   AND NOT (name = 'search_path' AND reset_val = boot_val)
+ ORDER BY name
 """
 
 # Rows are estimated as the planner does it (manual, "Row Estimation Examples"): density at the last VACUUM or ANALYZE
@@ -191,6 +207,7 @@ def _target(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> T
     found = cursor.execute(_TARGET).fetchone()
     assert found is not None  # noqa: S101 - every database has its row
     extensions = _extensions(cursor, unread)
+    settings = {row["name"]: row["reset_val"] for row in cursor.execute(_SESSION_SETTINGS)}
     major, minor = divmod(found["version"], 10_000)
     return Target(
         database=found["database"],
@@ -201,4 +218,5 @@ def _target(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> T
         maintenance_work_mem=found["maintenance_work_mem"],
         max_parallel_maintenance_workers=found["max_parallel_maintenance_workers"],
         extensions=extensions,
+        settings=settings,
     )

@@ -113,6 +113,7 @@ class AgentJob:
         x_arguments: What `alembic -x` would be given.
         name: Section of `config`.
         statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+        settings: What the project's sessions have where the project sets nothing itself, as those of the target would.
         steps: Of `stairs`: revisions, each with `upgrade` or `downgrade`.
         kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
         kill_during: The number of the statement outside a transaction, from 1, during which the server's process that
@@ -131,6 +132,7 @@ class AgentJob:
     statement_timeout_ms: int = 0
     kill_after: int = 0
     kill_during: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[tuple[str, str], ...] = ()
 
 
@@ -667,6 +669,7 @@ def _encoded(job: AgentJob, to: Connection, token: str, events: int, answers: in
             "x_arguments": list(job.x_arguments),
             "statement_timeout_ms": job.statement_timeout_ms,
             "kill_after": job.kill_after,
+            "settings": dict(job.settings),
             "steps": job.steps,
             "token": token,
             "events": events,

@@ -22,6 +22,7 @@ FULL = Statistics(
         2**26,
         2,
         {"vector": Extension("0.8.4", "0.8.5", True), "postgis": Extension()},
+        {"TimeZone": "Europe/Madrid", "search_path": '"$user", shop'},
     ),
 )
 
@@ -72,6 +73,8 @@ def spoiled(**changes: Any) -> str:
         (spoiled(taken_at="yesterday"), 'wrong taken_at: "yesterday"'),
         (spoiled(taken_at=5), "wrong taken_at: 5"),
         (spoiled(extensions={"vector": "0.8"}), "no object at extensions.vector"),
+        (spoiled(settings={"TimeZone": 1}), "wrong settings.TimeZone"),
+        (spoiled(settings=["TimeZone"]), "wrong settings"),
         (spoiled(extensions={"vector": {"may_create": "no"}}), "wrong extensions.vector.may_create"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import os
 import re
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,8 @@ from .failures import RefusedError
 # It explains, and is no wall: what gets past it is dropped with the sandbox, and what belongs to others is out of reach
 # of the sandbox's role.
 _OTHER_DATABASES = re.compile(r"\s*(create|drop)\s+database\b", re.IGNORECASE)
+
+_ESCAPED = re.compile(r"[\\\s]")  # what parts options, or escapes what does
 
 # Where a connection goes and as whom: replaced. All else that a caller asks for, such as `options`, stays.
 _ADDRESS = {
@@ -54,7 +57,8 @@ class Sandbox:
     """The one database that this process may reach; each job has its own."""
 
     def __init__(self) -> None:
-        self.settings: dict[str, str] = {}
+        self.defaults: dict[str, str] = {}  # of sessions whose project says nothing else
+        self.settings: dict[str, str] = {}  # of all sessions, whatever the project says
 
     def point_at(self, job: dict[str, Any]) -> None:
         """Take the address of a job's database."""
@@ -65,6 +69,7 @@ class Sandbox:
         self.password = given.get("password") or None
         self.database = str(given["dbname"])
         self.sslmode = given.get("sslmode")
+        self.defaults = dict(job.get("settings") or {})
         self.settings = {}
         if job.get("statement_timeout_ms"):
             self.settings["statement_timeout"] = str(job["statement_timeout_ms"])
@@ -89,12 +94,17 @@ class Sandbox:
         quoted = {name: str(value).replace("\\", r"\\").replace("'", r"\'") for name, value in parts.items()}
         return " ".join(f"{name}='{value}'" for name, value in quoted.items())
 
+    def session(self, given: dict[str, str] | None) -> dict[str, str]:
+        """Return the settings of a session that a project gives some itself."""
+        return {**self.defaults, **(given or {}), **self.settings}
+
     def libpq(self, positional: tuple[Any, ...], named: dict[str, Any], database: str) -> dict[str, Any]:
         """Replace the address in arguments of psycopg or psycopg2; other parameters of a connection string stay."""
         text = next((value for value in (*positional, named.get("dsn"), named.get("conninfo")) if value), None)
         kept = {**_parameters(text), **{name: value for name, value in named.items() if name not in _ADDRESS}}
-        options = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
-        kept["options"] = " ".join(filter(None, (kept.get("options"), options)))
+        # of two that set the same, the later one holds
+        parts = (_options(self.defaults), kept.get("options") or os.environ.get("PGOPTIONS"), _options(self.settings))
+        kept["options"] = " ".join(filter(None, parts))
         kept.update(host=self.host, port=self.port, user=self.user)
         kept[database] = self.database
         if self.sslmode:
@@ -106,7 +116,7 @@ class Sandbox:
     def asyncpg(self, named: dict[str, Any]) -> dict[str, Any]:
         """Replace the address in arguments of asyncpg."""
         kept = {name: value for name, value in named.items() if name not in _ADDRESS}
-        kept["server_settings"] = {**(kept.get("server_settings") or {}), **self.settings}
+        kept["server_settings"] = self.session(kept.get("server_settings"))
         kept.update(host=self.host, port=self.port, user=self.user, database=self.database)
         if self.sslmode:
             kept["ssl"] = self.sslmode
@@ -134,6 +144,15 @@ def _parameters(text: Any) -> dict[str, str]:
     else:
         found = {name: value.strip("'") for name, value in re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", text)}
     return {name: value for name, value in found.items() if name in {"options", "application_name"}}
+
+
+def _options(settings: dict[str, str]) -> str:
+    """Write settings as the server's command line has them."""
+    return " ".join(f"-c {name}={_ESCAPED.sub(_escape, value)}" for name, value in settings.items())
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\{found[0]}"
 
 
 def redirect_drivers(sandbox: Sandbox) -> None:
@@ -171,6 +190,8 @@ def redirect_drivers(sandbox: Sandbox) -> None:
         def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
             named.update(zip(inspect.signature(init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
             named.pop("self", None)
+            if "startup_params" in inspect.signature(init).parameters:  # older versions have no such thing
+                named["startup_params"] = sandbox.session(named.get("startup_params"))
             init(self, **sandbox.pg8000(named))
 
         core.CoreConnection.__init__ = init_pg8000
