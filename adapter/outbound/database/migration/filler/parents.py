@@ -67,8 +67,8 @@ def _source(
         for number in key.columns
     )
     others = [other for other in plan.sources if other.key.parent == key.parent]
-    same = next((other for other in others if other.key.parent_columns == key.parent_columns), None)
-    beside = same.alias if same is not None and chosen else ""
+    twin = next((other for other in others if other.key.parent_columns == key.parent_columns), None)
+    beside = twin.alias if twin is not None and chosen else ""
     return Source(f"f{len(plan.sources)}", key, query, chosen, count, optional, len(others), beside)
 
 
