@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -115,6 +116,24 @@ def test_sockets_of_other_servers_are_covered(other_server: embedded.EmbeddedSer
     assert (covered, reached) in {("True", "FileNotFoundError"), ("False", "reached")}
     assert _run([*wall.launcher(network=False, keep=[]), *python], user) == [reached]
     assert _run([*wall.launcher(network=False, keep=[folder]), *python], user) == ["reached"]
+
+
+@pytest.mark.parametrize("user", _users())
+def test_abstract_sockets_of_others_are_out_of_reach(user: int | None) -> None:
+    """A socket without a file is refused behind the wall where the kernel can do that, and works among its own."""
+    name = f"\0hexalembic-{os.getpid()}"
+    python = [sys.executable, "-c", REACH.replace("sys.argv[1]", repr(name))]
+    scope = "from adapter.outbound.isolation import landlock, seccomp; seccomp.refuse(network=True)\n"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(name)
+        listening.listen()
+        assert _run(python, user) == ["reached"]
+        done = _run([sys.executable, "-c", f"{scope}print(landlock.leave_abstract_sockets())"], user)
+        expected = {"True": "PermissionError", "False": "reached"}[done[0]]
+        assert _run([*wall.launcher(network=False, keep=[]), *python], user) == [expected]
+    own = f"import socket; l = socket.socket(socket.AF_UNIX); l.bind({name!r}); l.listen(); {REACH}"
+    own = own.replace("sys.argv[1]", repr(name)).replace("; \nimport", "\nimport")
+    assert _run([*wall.launcher(network=False, keep=[]), sys.executable, "-c", own], user) == ["reached"]
 
 
 @pytest.fixture(params=MAJORS)

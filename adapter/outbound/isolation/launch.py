@@ -13,6 +13,7 @@ FAILED = 78  # EX_CONFIG of sysexits.h: the wall does not stand, and nothing was
 
 def main(arguments: list[str]) -> None:
     """Build the wall, and become the program."""
+    from adapter.outbound.isolation.landlock import leave_abstract_sockets
     from adapter.outbound.isolation.seccomp import IsolationError, refuse
     from adapter.outbound.isolation.sockets import cover
 
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> None:
     except IsolationError as error:
         sys.stderr.write(f"the kernel filter cannot be set up: {error.strerror}\n")
         sys.exit(FAILED)
+    leave_abstract_sockets()
     os.execvp(program[0], program)  # noqa: S606 - the arguments are a list
 
 
