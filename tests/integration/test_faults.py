@@ -1,5 +1,6 @@
 """What stops an upgrade from outside ends in a sentence: the cause, where the database is, and how to go on."""
 
+import asyncio
 import re
 import shutil
 import signal
@@ -19,7 +20,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
+from adapter import bootstrap
 from adapter.outbound.database import embedded, engine
+from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.upgrade.advisory_lock import KEY
 from adapter.outbound.database.url import DatabaseURL
 from tests.conftest import Server
@@ -252,3 +255,23 @@ def test_no_traceback_on_the_command_line(history: History, empty_url: str) -> N
     assert output.count("\n") == 2
     assert "Traceback" not in errors
     assert "Exception" not in errors
+
+
+def test_backend_whose_session_is_ended(migrated_url: str) -> None:
+    """A command of the application whose session is ended in the middle has a message and a hint, too."""
+
+    async def use() -> None:
+        async with bootstrap.open_backend("tester", DatabaseURL.parse(migrated_url)) as backend:
+            await backend.list_products()
+
+    waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    thread = when(migrated_url, waits, lambda pid: rows(migrated_url, f"SELECT pg_terminate_backend({pid})"))
+    with psycopg.connect(migrated_url) as other:
+        other.execute("LOCK TABLE products")
+        with pytest.raises(DatabaseError) as caught:
+            asyncio.run(use())
+    thread.join()
+
+    assert caught.value.exit_code == 3
+    assert re.match("The server ended the session|The connection to the server was lost", caught.value.message)
+    assert "run the command again" in caught.value.hint

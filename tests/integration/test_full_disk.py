@@ -34,8 +34,6 @@ def small(tmp_path: Path) -> Iterator[Small]:
             mounted.callback(subprocess.run, ["/bin/umount", "--lazy", str(folder)], check=True)
             return folder
 
-        for path in (tmp_path, *tmp_path.parents[:3]):
-            path.chmod(0o755)
         yield mount
 
 
