@@ -19,6 +19,8 @@ import pytest
 from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
 
+pytestmark = pytest.mark.one_major
+
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {"fsync": "off"}
 USER = """

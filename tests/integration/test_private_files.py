@@ -16,6 +16,8 @@ from adapter.outbound.database import embedded
 from tests.secret_urls import MARKER, leaked
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 _SETTINGS = {"fsync": "off"}
 
 

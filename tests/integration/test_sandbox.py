@@ -28,6 +28,8 @@ from adapter.outbound.database.migration.sandbox import (
 from tests.conftest import Server
 from tests.support import open_to_others
 
+pytestmark = pytest.mark.one_major
+
 PROJECT = Path(__file__).parents[2]
 WAITING = """
 import sys

@@ -20,6 +20,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
 
+pytestmark = pytest.mark.one_major
+
 PASSWORD = "a password of its own"  # noqa: S105 - of a server that is thrown away
 
 

@@ -14,6 +14,8 @@ from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
 from adapter.outbound.database.migration.sandbox import PREFIX, ServerSandbox
 from adapter.outbound.database.url import DatabaseURL
 
+pytestmark = pytest.mark.one_major
+
 
 @dataclass(frozen=True)
 class Place:

@@ -17,6 +17,8 @@ from adapter.outbound.database import settings as database_settings
 from tests.secret_urls import leaked, urls
 from tests.support import PROJECT_ROOT
 
+pytestmark = pytest.mark.one_major
+
 INI = str(PROJECT_ROOT / "alembic.ini")
 # Each with the place of the address; without one it is the environment's. The last are those of a hand that slipped.
 COMMANDS = (
