@@ -59,7 +59,7 @@ LABELS = [("sad", "ok"), ("ok", "sad"), ("sad", "so so", "ok"), ("sad", "ok", "i
 CHECKS = [
     ("words", "words <> ''"),
     ("words", "words LIKE '%a\\_%' OR words ~ '[[\\:upper\\:]]'"),
-    ("words", "words IN ('a', 'b')"),
+    ("words", "lower(words) = 'a:b'"),
     ("number", "number > 0"),
     ("number", "number BETWEEN 1 AND 10"),
     ("mood", "mood <> 'sad'"),

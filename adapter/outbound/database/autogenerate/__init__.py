@@ -24,6 +24,7 @@ from adapter.outbound.database.autogenerate import (
     namespaces,
     ordering,
     programs,
+    renames,
     rendering,
     revisions,
     serial,
@@ -51,6 +52,7 @@ _PLUGINS: dict[str, ModuleType] = {
         tables,
         programs,
         enum_values,
+        renames,
         ordering,
     )
 }

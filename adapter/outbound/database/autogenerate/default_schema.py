@@ -47,7 +47,7 @@ def _without(metadata: MetaData, default: str) -> MetaData:
         return BLANK_SCHEMA if schema == default else RETAIN_SCHEMA
 
     for table in metadata.tables.values():
-        schema: Any = BLANK_SCHEMA if table.schema == default else RETAIN_SCHEMA
+        schema: Any = None if table.schema == default else RETAIN_SCHEMA
         copied = table.to_metadata(plain, schema=schema, referred_schema_fn=referred)
         copied._prefixes = table._prefixes  # noqa: SLF001  # UNLOGGED, which SQLAlchemy does not copy
         for column in copied.columns:

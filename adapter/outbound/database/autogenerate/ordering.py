@@ -13,6 +13,7 @@ from alembic_postgresql_enum.operations.drop_enum import DropEnumOp
 from sqlalchemy import Column, Computed
 
 from adapter.outbound.database.autogenerate.operations import AutocommitOps, SQLChange
+from adapter.outbound.database.autogenerate.renames import Question
 
 _CONCURRENTLY = "postgresql_concurrently"
 
@@ -25,6 +26,7 @@ def setup(plugin: Plugin) -> None:
 class Phase(IntEnum):
     """When an operation runs; the downgrade runs the reverses from the last phase to the first, where they fit too."""
 
+    QUESTIONS = auto()
     TRIGGERS_GO = auto()
     NEEDED = auto()
     KEYS_GO = auto()
@@ -111,6 +113,8 @@ def _phase(operation: ops.MigrateOperation, changed_enums: set[str]) -> Phase:  
     match operation:
         case SQLChange():
             return _phase_of_sql(operation)
+        case Question():
+            return Phase.QUESTIONS
         case CreateEnumOp():
             return Phase.NEEDED
         case DropEnumOp():
