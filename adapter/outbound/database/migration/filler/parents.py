@@ -67,8 +67,8 @@ def _source(
         for number in key.columns
     )
     others = [source for source in plan.sources if source.key.parent == key.parent]
-    same = next((source for source in others if source.key.parent_columns == key.parent_columns), None)
-    beside = same.alias if same is not None and chosen else ""
+    twin = next((source for source in others if source.key.parent_columns == key.parent_columns), None)
+    beside = twin.alias if twin is not None and chosen else ""
     return Source(f"f{len(plan.sources)}", key, query, chosen, count, optional, len(others), beside)
 
 
