@@ -8,7 +8,7 @@ PREPARE: a plan whose result type has changed is refused). Everything runs in tr
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.database.migration.foreign_tables import restrict, take_handlers
+from adapter.outbound.database.migration.unmoved_sequences import unmoved_sequences
 from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from domain.migration.compatibility import (
     REFERENCES,
@@ -42,9 +43,10 @@ DECLARE
     errors jsonb := '[]';
 BEGIN
     FOR job IN
-        SELECT number - 1 AS number, value ->> 'prepare' AS prepare, value ->> 'room' AS room,
+        SELECT (value ->> 'number')::int AS number, value ->> 'prepare' AS prepare, value ->> 'room' AS room,
                value ->> 'execute' AS run
-        FROM jsonb_array_elements(current_setting('hexalembic.jobs')::jsonb) WITH ORDINALITY AS j (value, number)
+        FROM jsonb_array_elements(current_setting('hexalembic.jobs')::jsonb) WITH ORDINALITY AS j (value, place)
+        ORDER BY place
     LOOP
         BEGIN
             IF job.room IS NOT NULL THEN
@@ -92,6 +94,7 @@ BEGIN
     PERFORM set_config('hexalembic.errors', errors::text, true);
 END $$
 """
+_DUPLICATE = "23505"
 _ANEW = -1  # a statement that is prepared for this one time
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
@@ -187,11 +190,16 @@ class ApplicationStatements:
 
     def try_again(self) -> Compatibility:
         """Run them on the schema as it is now, prepared before and prepared now."""
-        with _connect(self._url) as fresh:
-            now = self._errors(fresh, self.statements)
+        with _connect(self._url) as fresh, unmoved_sequences(fresh):
+            now = self._run(fresh, self.statements)
+            # A sequence that starts again first draws the key of the row that was taken away, then one that is there.
+            twice = self._run(fresh, self.statements, only=self._given)
         before = self._errors(self._connection, self.statements, prepared=True)
-        # A sequence that starts again first draws the key of the row that was taken away, then one that is there.
-        again = {number: error for number, error in before.items() if self._refuses_defaults(number, error)}
+        again = {
+            number: error
+            for number, error in twice.items()
+            if error.sqlstate == _DUPLICATE and self._refuses_defaults(number, error)
+        }
         now = {**again, **now}
         broken = [self._broken(number, error) for number, error in now.items()]
         broken += [
@@ -284,8 +292,24 @@ class ApplicationStatements:
     def _errors(
         self, connection: psycopg.Connection[Any], statements: Sequence[ApplicationStatement], *, prepared: bool = False
     ) -> dict[int, _Error]:
+        """Run statements and leave nothing of it: neither rows nor the numbers that sequences have given."""
+        with unmoved_sequences(connection):
+            return self._run(connection, statements, prepared=prepared)
+
+    def _run(
+        self,
+        connection: psycopg.Connection[Any],
+        statements: Sequence[ApplicationStatement],
+        *,
+        prepared: bool = False,
+        only: Container[ApplicationStatement] | None = None,
+    ) -> dict[int, _Error]:
         """Run statements, each rolled back, and give the errors of those that fail, by their numbers."""
-        jobs = [self._job(number, statement, prepared=prepared) for number, statement in enumerate(statements)]
+        jobs = [
+            {"number": number, **self._job(number, statement, prepared=prepared)}
+            for number, statement in enumerate(statements)
+            if only is None or statement in only
+        ]
         try:
             with connection.transaction(force_rollback=True):
                 take_handlers(connection)

@@ -13,6 +13,7 @@ from adapter.outbound.database.migration.filler.values import NULL, NUMBERS, TIM
 _COMBINATIONS = 12_000
 _TRIED = 24  # rows on which each combination is tried
 _FEW = 6
+_MIXED = 11  # combinations that rows take turns among
 
 
 def satisfy(session: Session, plan: Plan) -> None:
@@ -21,7 +22,10 @@ def satisfy(session: Session, plan: Plan) -> None:
     share = _share_of_rows(session, plan, several) if several else 1.0
     if share < 1:
         before = dict(plan.values), dict(plan.fixed)
-        share = _settle(session, plan, [[check] for check in several])
+        share = _mix(session, plan, several)
+        if share < 1:
+            plan.values, plan.fixed = dict(before[0]), dict(before[1])
+            share = _settle(session, plan, [[check] for check in several])
         if share == 0:
             # what suits one check may leave no room for the next: look for what suits all
             plan.values, plan.fixed = before
@@ -46,6 +50,51 @@ def _settle(session: Session, plan: Plan, groups: Sequence[Sequence[Check]]) -> 
         if share == 0:
             break
     return share
+
+
+def _mix(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
+    """Let rows take turns among combinations that pass, so that each way to pass a check is there.
+
+    Returns:
+        The share of rows that pass all; 0 where a group of checks has no combination for every row.
+    """
+    for group in _connected(checks):
+        share = _share_of_rows(session, plan, group)
+        if share == 1:
+            continue
+        numbers = {number for check in group for number in check.columns}
+        options = _all_options(session, plan, group, numbers)
+        if not options or any(number in key for key in plan.table.unique for number in options):
+            return 0.0
+        found = _combinations(session, plan, _with_own(plan, group, options), options)
+        chosen = _diverse([choices for share, choices in found if share == 1])
+        lost = any(n in plan.fixed and all(one[n] != plan.fixed[n] for one in chosen) for n in options)
+        if not chosen or (share > 0 and lost):  # rather fewer rows than none that refers to a parent
+            return 0.0
+        for number in options:
+            ways = [_text(plan, number, choices[number]) for choices in chosen]
+            cases = " ".join(f"WHEN {place} THEN {way}" for place, way in enumerate(ways))
+            same = len(set(ways)) == 1
+            plan.values.pop(number, None)
+            plan.fixed[number] = ways[0] if same else f"(CASE g % {len(ways)} {cases} END)"
+    return _share_of_rows(session, plan, checks)
+
+
+def _text(plan: Plan, number: int, value: Values | str) -> str:
+    return value if isinstance(value, str) else plan.made(number, value)
+
+
+def _diverse(combinations: Sequence[Mapping[int, Values | str]]) -> list[Mapping[int, Values | str]]:
+    """Choose a few combinations, each with as many values as can be that those before it have not."""
+    chosen: list[Mapping[int, Values | str]] = []
+    seen: set[tuple[int, Values | str]] = set()
+    while combinations and len(chosen) < _MIXED:
+        best = max(combinations, key=lambda choices: len(choices.items() - seen))
+        if best.items() <= seen:
+            break
+        chosen.append(best)
+        seen |= best.items()
+    return chosen
 
 
 def _connected(checks: Sequence[Check]) -> list[list[Check]]:
@@ -81,16 +130,12 @@ def _seen_default(session: Session, column: Column) -> str:
 
 def _search(session: Session, plan: Plan, settled: Sequence[Check], numbers: set[int]) -> float:
     """Try combinations of values for some columns, all in one query; keep the best and give its share."""
-    table = plan.table
-    columns = {n: table.columns[n] for n in sorted(numbers) if n not in plan.fixed and not table.columns[n].generated}
-    neighbors = {other for check in settled if numbers & set(check.columns) for other in check.columns}
-    options = {number: _options(session, plan, neighbors, column) for number, column in columns.items()}
-    _trim(options)
-    if not options:
-        return 0.0
-    own = [check for check in table.checks if len(check.columns) == 1 and check.columns[0] in options]
-    checks = [*settled, *(check for check in own if check not in settled)]
-    best = _best_combination(session, plan, checks, options)
+    best = None
+    for absent in (False, True):
+        options = _all_options(session, plan, settled, numbers, absent=absent)
+        if best is None and options:
+            found = _combinations(session, plan, _with_own(plan, settled, options), options, most=1)
+            best = next(iter(found), None)
     if best is None:
         return 0.0
     share, choices = best
@@ -103,16 +148,43 @@ def _search(session: Session, plan: Plan, settled: Sequence[Check], numbers: set
     return share
 
 
+def _all_options(
+    session: Session, plan: Plan, settled: Sequence[Check], numbers: set[int], *, absent: bool = True
+) -> dict[int, list[Values | str]]:
+    """Give what each of some columns may hold; with `absent`, a foreign key may refer to nothing."""
+    table = plan.table
+    neighbors = {other for check in settled if numbers & set(check.columns) for other in check.columns}
+    optional = {number for key in table.foreign_keys if not key.whole for number in key.columns} - table.distinct
+    options: dict[int, list[Values | str]] = {}
+    for number in sorted(numbers):
+        column = table.columns[number]
+        if absent and number in plan.fixed and number in optional and not column.not_null:
+            options[number] = [plan.fixed[number], f"NULL::{column.type_sql}"]
+        elif number not in plan.fixed and not column.generated:
+            options[number] = _options(session, plan, neighbors, column)
+    _trim(options)
+    return options
+
+
+def _with_own(plan: Plan, checks: Sequence[Check], options: Mapping[int, Sequence[Values | str]]) -> list[Check]:
+    own = [check for check in plan.table.checks if len(check.columns) == 1 and check.columns[0] in options]
+    return [*checks, *(check for check in own if check not in checks)]
+
+
 def _trim(options: Mapping[int, list[Values | str]]) -> None:
     """Shorten the longest lists until all combinations can be tried."""
     while math.prod(len(each) for each in options.values()) > _COMBINATIONS:
         max(options.values(), key=len).pop()
 
 
-def _best_combination(
-    session: Session, plan: Plan, checks: Sequence[Check], options: Mapping[int, Sequence[Values | str]]
-) -> tuple[float, dict[int, Values | str]] | None:
-    """Give the combination that passes for most rows; of several the one that changes least."""
+def _combinations(
+    session: Session,
+    plan: Plan,
+    checks: Sequence[Check],
+    options: Mapping[int, Sequence[Values | str]],
+    most: int = _COMBINATIONS,
+) -> list[tuple[float, dict[int, Values | str]]]:
+    """Give the combinations that pass, those for most rows first; of several the one that changes least."""
     table = plan.table
     names = {number for check in checks for number in check.columns} - options.keys()
     conditions = [
@@ -128,8 +200,7 @@ def _best_combination(
     for number, values in options.items():
         column = table.columns[number]
         listed = ", ".join(
-            f"({place}, ({value if isinstance(value, str) else plan.expression(number, value)})::{column.type_sql})"
-            for place, value in enumerate(values)
+            f"({place}, ({_text(plan, number, value)})::{column.type_sql})" for place, value in enumerate(values)
         )
         joins.append(f"CROSS JOIN LATERAL (VALUES {listed}) o{number}(i, v)")
         changes.append(f"o{number}.i AS i{number}")
@@ -137,18 +208,15 @@ def _best_combination(
     rows = plan.rows(1, _TRIED, texts, only=names, extra=" ".join(joins), columns=changes)
     picked = ", ".join(f"i{number}" for number in options)
     query = (
-        f"SELECT ARRAY[s, {picked}] FROM ("
-        f"SELECT avg(({all_of(conditions)})::int)::float8 AS s, {picked}"
+        f"SELECT array_agg(ARRAY[s, {picked}]) FROM ("
+        f"SELECT * FROM (SELECT avg(({all_of(conditions)})::int)::float8 AS s, {picked}"
         f" FROM ({rows}) r GROUP BY {picked}) c WHERE s > 0"
-        f" ORDER BY s DESC, {' + '.join(f'i{number}' for number in options)}, {picked} LIMIT 1"
+        f" ORDER BY s DESC, {' + '.join(f'i{number}' for number in options)}, {picked} LIMIT {most}) d"
     )
-    found = session.attempt(query)
-    if not found:
-        return None
-    share, *places = found
-    return float(share), {
-        number: values[int(place)] for (number, values), place in zip(options.items(), places, strict=True)
-    }
+    return [
+        (float(share), {n: values[int(place)] for (n, values), place in zip(options.items(), places, strict=True)})
+        for share, *places in session.attempt(query) or ()
+    ]
 
 
 def _options(session: Session, plan: Plan, neighbors: set[int], column: Column) -> list[Values | str]:

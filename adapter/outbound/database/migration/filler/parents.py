@@ -66,8 +66,8 @@ def _source(
         or any(number in check.columns for check in table.checks)
         for number in key.columns
     )
-    others = [other for other in plan.sources if other.key.parent == key.parent]
-    twin = next((other for other in others if other.key.parent_columns == key.parent_columns), None)
+    others = [source for source in plan.sources if source.key.parent == key.parent]
+    twin = next((source for source in others if source.key.parent_columns == key.parent_columns), None)
     beside = twin.alias if twin is not None and chosen else ""
     return Source(f"f{len(plan.sources)}", key, query, chosen, count, optional, len(others), beside)
 

@@ -109,10 +109,14 @@ class Plan:
 
     def expression(self, number: int, values: Values | None = None) -> str:
         """Give the expression of a column; with other values, what it would be."""
-        column = self.table.columns[number]
         if number in self.fixed:
             return self.fixed[number]
-        return f"({(values or self.values[number]).at(self.indexes.get(number, 'g'))})::{column.type_sql}"
+        return self.made(number, values or self.values[number])
+
+    def made(self, number: int, values: Values) -> str:
+        """Give the expression that makes other values for a column."""
+        column = self.table.columns[number]
+        return f"({values.at(self.indexes.get(number, 'g'))})::{column.type_sql}"
 
     def rows(
         self,
@@ -145,9 +149,17 @@ class Plan:
             for number in own
             if only is None or number in only
         ]
-        joins = " ".join(source.join(self.indexes.get(source.alias, "g")) for source in self.sources)
         series = f"generate_series({first}::int8, {last}::int8) g"
-        return f"SELECT {', '.join(parts)} FROM {series} {self.extra} {joins} {extra}"
+        return f"SELECT {', '.join(parts)} FROM {series} {self.extra} {self._joins(f'{parts} {extra}')} {extra}"
+
+    def _joins(self, wanted: str) -> str:
+        """Return the joins of the parents that an expression names, and of those that these depend on."""
+        joins: list[str] = []
+        for source in reversed(self.sources):
+            if f"{source.alias}." in wanted:
+                joins.insert(0, source.join(self.indexes.get(source.alias, "g")))
+                wanted += joins[0]
+        return " ".join(joins)
 
     def sprinkled(self, number: int) -> str:
         """Give the expression of a column, with a NULL now and then where nothing speaks against one."""

@@ -13,7 +13,7 @@ from adapter.outbound.database.migration.filler.edge_rows import edge_count, ins
 from adapter.outbound.database.migration.filler.inserting import insert, insert_without_indexes, reason_of
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
 from adapter.outbound.database.migration.filler.planning import make_plan
-from adapter.outbound.database.migration.filler.quoting import literal
+from adapter.outbound.database.migration.filler.sequences import move_sequences
 from adapter.outbound.database.migration.filler.values import NULL
 from adapter.outbound.database.migration.foreign_tables import without_handlers
 
@@ -100,6 +100,8 @@ def fill(
         _fill_all(session, _needed(schema, only), named)
         for oid, columns in empty.items():
             _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE))
+        changed = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
+        move_sequences(session, changed, rows * _MOST_PARENTS)
         _analyze(session)
     return Filled(session.added, tuple(FillProblem(table, reason) for table, reason in session.problems.items()))
 
@@ -298,7 +300,6 @@ def _fill_up(
         edges = _edges_of(session, table, before)
         reason = _insert_with_edges(session, plan, have, edges)
         have = _count(session, table)
-    _move_sequences(session, table, kept)
     return None if have >= session.rows else f"{have} of {session.rows} rows: {reason or 'no more values'}"
 
 
@@ -360,15 +361,6 @@ def _grow_parents(session: Session, plan: Plan) -> bool:
         finally:
             session.rows = wanted
     return grown
-
-
-def _move_sequences(session: Session, table: Table, kept: Sequence[ForeignKey]) -> None:
-    """Move sequences past the keys that were given instead of drawn."""
-    for number in {number for key in kept for number in key.columns}:
-        column = table.columns[number]
-        if column.identity or "nextval(" in (column.default or ""):
-            sequence = f"pg_get_serial_sequence({literal(table.sql)}, {literal(column.name)})"
-            session.attempt(f"SELECT setval({sequence}, max({column.quoted})) FROM {table.source} r")
 
 
 def _analyze(session: Session) -> None:
