@@ -353,8 +353,8 @@ def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
             counts = statement.rows.get(table, RowCounts())
             written, locked = totals.get(key, (0, 0))
             now = (
-                written + _kept_locked(statement, counts.updated + counts.deleted, rows),
-                locked + _kept_locked(statement, statement.locked.get(table, 0), rows),
+                written + _kept(trace, index, table, counts.updated + counts.deleted, "most_written"),
+                locked + _kept(trace, index, table, statement.locked.get(table, 0), "most_locked"),
             )
             totals[key] = now
             half = max(rows / 2, 1)
@@ -363,15 +363,47 @@ def _heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
     return heavy
 
 
-def _kept_locked(statement: StatementTrace, touched: int, rows: int) -> int:
-    """Count existing rows that stay locked: none to speak of when each batch is committed, and is no whole table."""
-    if statement.cannot_run_in_transaction and _COMMITS.match(statement.sql):
-        return 0
-    commits = statement.count if statement.transaction is None else statement.transactions
-    written = touched // commits
-    if fills_nulls(statement):
-        written *= _NULL_EVERY
-    return 0 if commits > 1 and written < rows * _WHOLE else written
+def _kept(trace: RevisionTrace, index: int, table: str, touched: int, most: str) -> int:
+    """Count existing rows that stay locked: none to speak of where each batch is committed, and is no whole table."""
+    statement = trace.upgrade[index]
+    one = _of_one_transaction(statement, table, touched, most)
+    nulls = _NULL_EVERY if fills_nulls(statement) else 1
+    if not commits_within(statement):
+        return one * nulls
+    rows = trace.tables[table].rows
+    return one * nulls if _is_whole(one * nulls / max(rows, 1), _share_before(trace, index, table, most)) else 0
+
+
+def commits_within(statement: StatementTrace) -> bool:
+    """Tell whether a statement ran in several transactions, or begins and ends them itself."""
+    runs = statement.count if statement.transaction is None else statement.transactions
+    own = statement.transaction is None and bool(statement.cannot_run_in_transaction or statement.most_written)
+    return runs > 1 or own
+
+
+def _of_one_transaction(statement: StatementTrace, table: str, touched: int, most: str) -> int:
+    """Return how many rows one transaction touched at most; their mean where nobody counted."""
+    runs = statement.count if statement.transaction is None else statement.transactions
+    measured: int | None = getattr(statement, most).get(table)
+    return touched // runs if measured is None else measured
+
+
+def _share_before(trace: RevisionTrace, index: int, table: str, most: str) -> float | None:
+    """Return the share of a table that one transaction touched when the table was smaller; None where nobody tried."""
+    smaller = trace.smaller
+    if smaller is None or index >= len(smaller.upgrade) or smaller.upgrade[index].line != trace.upgrade[index].line:
+        return None
+    statement, rows = smaller.upgrade[index], smaller.rows.get(table, 0)
+    if not 0 < rows < trace.tables[table].rows / _GROWN:
+        return None
+    counts = statement.rows.get(table, RowCounts())
+    touched = counts.updated + counts.deleted if most == "most_written" else statement.locked.get(table, 0)
+    return _of_one_transaction(statement, table, touched, most) / rows
+
+
+def _is_whole(share: float, before: float | None) -> bool:
+    """Tell a transaction that touches a whole table, or most of it however large it is, from a batch."""
+    return share >= _WHOLE or (share >= _MOST and before is not None and before <= share * _SAME)
 
 
 def fills_nulls(statement: StatementTrace) -> bool:
@@ -389,8 +421,10 @@ _NULL = re.compile(r"(\w+)\"?\s+IS\s+NULL\b", _ANY)
 _ONLY_NULL = re.compile(r"^\s*UPDATE\b.*\bWHERE\s+\(?(?:[\w\"]+\.)*\"?(\w+)\"?\s+IS\s+NULL\s*\)?\s*;?\s*$", _ANY)
 _NULL_EVERY = 7  # rows that the sandbox makes up: one of them has no value where it may have none
 _WHOLE = 0.9  # of a table's rows: no batch
+_MOST = 0.5  # of a table's rows: no batch if it is the same share of a larger table
+_SAME = 1.2  # times as large a share counts as the same
+_GROWN = 1.5  # times the rows, from which on a share says something
 _NO_ROOM = "leaves no room"  # as the filler says it
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
-_COMMITS = re.compile(r"\s*(CALL\b|DO\b.*\bLOOP\b)", re.IGNORECASE | re.DOTALL)  # commits within, batch by batch
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)

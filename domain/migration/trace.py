@@ -64,6 +64,9 @@ class StatementTrace:
         scanned: Rows that it read in sequential scans, by table.
         rows: Rows that it wrote, by table.
         locked: Rows that it locked and did not write, by table: those of a SELECT … FOR UPDATE.
+        most_written: Most existing rows that one of its transactions updated or deleted, by table, where it ran in
+            several, or begins and ends transactions itself; empty elsewhere, as `rows` says it.
+        most_locked: The same for `locked`.
         created: Objects that it made.
         altered: Objects that it changed.
         dropped: Objects that it dropped.
@@ -88,6 +91,8 @@ class StatementTrace:
     scanned: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, RowCounts] = field(default_factory=dict)
     locked: Mapping[str, int] = field(default_factory=dict)
+    most_written: Mapping[str, int] = field(default_factory=dict)
+    most_locked: Mapping[str, int] = field(default_factory=dict)
     created: tuple[ChangedObject, ...] = ()
     altered: tuple[ChangedObject, ...] = ()
     dropped: tuple[ChangedObject, ...] = ()
@@ -125,6 +130,19 @@ class CalibrationRun:
 
     rows: Mapping[str, int]
     durations_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SmallerRun:
+    """The upgrade on fewer rows than those of the trace: a batch is as large there, a share of a table is not.
+
+    Attributes:
+        rows: Rows of each table.
+        upgrade: Statements, in order.
+    """
+
+    rows: Mapping[str, int]
+    upgrade: tuple[StatementTrace, ...]
 
 
 @dataclass(frozen=True)
@@ -171,6 +189,7 @@ class RevisionTrace:
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
+        smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
         other_zone: The upgrade once more under another TimeZone, where that may decide what it does; None elsewhere.
         refused_settings: Settings of the target that the sandbox does not take, by name.
@@ -199,6 +218,7 @@ class RevisionTrace:
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     calibration: tuple[CalibrationRun, ...] = ()
+    smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
     other_zone: ZoneRun | None = None
@@ -233,7 +253,7 @@ def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
     """
     folded: list[_Folded] = []
     for statement in statements:
-        folded.append(_Folded(statement, statement.transaction))
+        folded.append(_Folded(statement, statement.transaction, _written(statement), statement.locked))
         for turn in range(1, min(_LONGEST_TURN, len(folded) // 2) + 1):
             earlier, later = folded[-2 * turn : -turn], folded[-turn:]
             if all(_same(one.statement, other.statement) for one, other in zip(earlier, later, strict=True)):
@@ -243,8 +263,19 @@ def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
 
 
 class _Folded(NamedTuple):
+    """Statements that were joined, with what the last transaction of theirs has written and locked so far."""
+
     statement: StatementTrace
     last_transaction: int | None
+    written: Mapping[str, int]
+    locked: Mapping[str, int]
+
+
+def _written(statement: StatementTrace) -> Mapping[str, int]:
+    """Return how many existing rows one transaction of a statement wrote, by table."""
+    if statement.most_written:
+        return statement.most_written
+    return {name: rows.updated + rows.deleted for name, rows in statement.rows.items()}
 
 
 _LONGEST_TURN = 6  # statements in a loop's body
@@ -273,9 +304,24 @@ def _changes_schema(statement: StatementTrace) -> bool:
 
 
 def _joined(one: _Folded, other: _Folded) -> _Folded:
-    again = one.last_transaction is not None and one.last_transaction == other.statement.transaction
-    transactions = one.statement.transactions + other.statement.transactions - again
-    return _Folded(replace(_join(one.statement, other.statement), transactions=transactions), other.last_transaction)
+    again = one.last_transaction is not None and one.last_transaction == other.last_transaction
+    written = _sum(one.written, other.written) if again else other.written
+    locked = _sum(one.locked, other.locked) if again else other.locked
+    joined = replace(
+        _join(one.statement, other.statement),
+        transactions=one.statement.transactions + other.statement.transactions - again,
+        most_written=_larger(one.statement.most_written or one.written, written),
+        most_locked=_larger(one.statement.most_locked or one.locked, locked),
+    )
+    return _Folded(joined, other.last_transaction, written, locked)
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
+
+def _larger(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
 
 
 def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
@@ -291,14 +337,12 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
         rewritten=tuple(dict.fromkeys(one.rewritten + other.rewritten)),
         indexes_built=tuple(dict.fromkeys(one.indexes_built + other.indexes_built)),
         built_on={**one.built_on, **other.built_on},
-        scanned={
-            name: one.scanned.get(name, 0) + other.scanned.get(name, 0) for name in {**one.scanned, **other.scanned}
-        },
+        scanned=_sum(one.scanned, other.scanned),
         rows={
             name: one.rows.get(name, RowCounts()) + other.rows.get(name, RowCounts())
             for name in {**one.rows, **other.rows}
         },
-        locked={name: one.locked.get(name, 0) + other.locked.get(name, 0) for name in {**one.locked, **other.locked}},
+        locked=_sum(one.locked, other.locked),
         created=tuple(dict.fromkeys(one.created + other.created)),
         altered=tuple(dict.fromkeys(one.altered + other.altered)),
         dropped=tuple(dict.fromkeys(one.dropped + other.dropped)),

@@ -3,7 +3,7 @@
 A change between `timestamp` and `timestamptz` only changes the catalog where that is UTC, and writes the whole table
 anew under ACCESS EXCLUSIVE everywhere else (manual, "Release Notes", 12). The server, the database and the role each
 may set it. `--target-url` or `--stats` bring the target's setting into the sandbox; without them the upgrade is run a
-second time in another zone. Where the stored values are in UTC, the revision can say so itself:
+second time in another zone. Where the stored values are in UTC, the safe way says so in the revision itself:
 
     op.execute("SET LOCAL TimeZone = 'UTC'")
     op.alter_column("users", "seen_at", type_=sa.DateTime(timezone=True))

@@ -9,7 +9,9 @@ failure at the end loses all the work. The safe way works in batches that commit
         )).rowcount:
             pass
 
-An UPDATE of all rows where a column is NULL counts as one of most rows: after the column was added, none has a value.
+What a batch is, is measured: the rows that one transaction wrote, against the table's, on a small table and on a larger
+one. A LIMIT beyond both is none, and neither is one COMMIT behind a loop. An UPDATE of all rows where a column is NULL
+counts as one of most rows: after the column was added, none has a value.
 """
 
 from collections.abc import Iterator

@@ -35,6 +35,17 @@ with op.get_context().autocommit_block():
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Find failures that no other rule explains."""
     for index, statement in failures(trace, Failure.OTHER):
+        if statement.sqlstate == _CANCELED:
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                index,
+                None,
+                f"{label(trace, index)} did not end in the time that a statement has here: {statement.error}.",
+                "A loop in it may never end, or it waits for a lock that another session of the revision holds. "
+                "Where it only needs more time, give it that with --statement-timeout.",
+            )
+            continue
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -53,6 +64,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             f"The upgrade fails: {trace.error}",
             "Mend the revision before anybody runs it.",
         )
+
+
+_CANCELED = "57014"  # by statement_timeout
 
 
 def _outside(statement: StatementTrace) -> bool:

@@ -95,6 +95,9 @@ class RevisionDatabase:
     young: Mapping[str, int] = field(default_factory=dict)
 
 
+_STEPS = {"upgrade", "downgrade", "undo", "stairs"}
+_STATEMENTS = 3  # times the time of one statement that a revision has
+_SHORTEST = 20  # seconds that it has at least
 _LOOK_BACK = 3  # revisions: a column is added, filled and made NOT NULL in about so many
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname || '.' || a.attname
@@ -219,6 +222,8 @@ class RevisionDatabases:
             MigrationError: The project's own set-up or rows cannot be loaded.
         """
         applied = self.history().ancestors(parents)
+        for revision in applied & self._broken.keys():
+            raise CannotBuildError(self._broken[revision])
         key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
             made = None
@@ -368,12 +373,22 @@ class RevisionDatabases:
             **{"trace": False, "settings": self.settings(database).taken, **options},
         )
         self.sandbox.show(database)
-        # Nothing runs for ever: a revision has a dozen statements' time.
-        result = self.agent.run(job, seconds * 12 * max(1, len(job.steps)), stepped)
+        # Nothing runs for ever: a revision has the time of some statements, what sets a project up that of a dozen.
+        limit = max(_SHORTEST, seconds * (_STATEMENTS if command in _STEPS else 12)) * max(1, len(job.steps))
+        result = self.agent.run(job, limit, stepped)
         raise_if_environment_failed(job, result)
         raise_if_disk_full(result)
         raise_if_session_ended(job, result)
+        self._note_endless(result)
         return result
+
+    def _note_endless(self, result: AgentResult) -> None:
+        """Remember a revision whose upgrade did not end in its time: it is not tried again below others."""
+        if result.error is not None and result.error.kind == "timeout" and result.runs:
+            run = result.runs[-1]
+            if run.direction == "upgrade":
+                reason = f"revision {run.revision} before it does not end: {described(result.error)}"
+                self._broken.setdefault(run.revision, f"not run: {reason}")
 
     def _with_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool

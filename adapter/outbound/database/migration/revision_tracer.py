@@ -31,8 +31,17 @@ from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
+from domain.migration.impact import commits_within
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts, ZoneRun
+from domain.migration.trace import (
+    CalibrationRun,
+    RevisionTrace,
+    RowCounts,
+    SmallerRun,
+    StatementTrace,
+    TableFacts,
+    ZoneRun,
+)
 
 # Tables that a revision may find in use; partitions count, their parents hold no rows.
 _TABLES = f"""
@@ -101,7 +110,7 @@ class SandboxRevisionTracer(RevisionTracer):
         self._schema = found.after
         more = _may_be_one_batch(found)
         if more:
-            found = self._on_more_rows(entry, more)
+            found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(_rows(found.tables), found.upgrade))
         return replace(found, other_zone=self._in_another_zone(entry, found))
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
@@ -353,23 +362,29 @@ def _rows(tables: Mapping[str, TableFacts]) -> dict[str, int]:
 
 
 def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
-    """Name the tables that a single statement wrote most of, and committed by itself."""
+    """Name the tables that one transaction wrote most of, and committed before others that followed or could."""
     return frozenset(
         table
         for statement in trace.upgrade
         for table in {*statement.rows, *statement.locked} & trace.tables.keys()
-        for rows in [statement.rows.get(table, RowCounts())]
-        if _is_batch(trace.upgrade, statement)
-        and 0 < trace.tables[table].rows <= 2 * (rows.updated + rows.deleted + statement.locked.get(table, 0))
+        if _is_batch(trace.upgrade, statement) and 0 < trace.tables[table].rows <= 2 * max(_touched(statement, table))
     )
 
 
+def _touched(statement: StatementTrace, table: str) -> tuple[int, int]:
+    """Return how many existing rows one transaction wrote, and how many it locked."""
+    rows = statement.rows.get(table, RowCounts())
+    if not commits_within(statement):
+        return rows.updated + rows.deleted, statement.locked.get(table, 0)
+    return statement.most_written.get(table, 0), statement.most_locked.get(table, 0)
+
+
 def _is_batch(statements: tuple[StatementTrace, ...], statement: StatementTrace) -> bool:
-    """Tell whether a statement ran once and was committed before others that followed."""
-    if statement.count > 1:
-        return False
-    return statement.transaction is None or statement.transaction != max(
-        one.transaction for one in statements if one.transaction is not None
+    """Tell whether a statement was committed before others that followed or could."""
+    return (
+        statement.transaction is None
+        or statement.transactions > 1
+        or statement.transaction != max(one.transaction for one in statements if one.transaction is not None)
     )
 
 

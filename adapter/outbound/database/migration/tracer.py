@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 TIMEOUT = 300.0  # seconds that one run of the agent may take
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _FORGED_BYTES = 1 << 16
+_BODY = 6  # statements in a loop's body
+_REPEATED = 20  # times that make a loop
+_WORDS = 80  # letters of a statement that a message quotes
 _NAMED = 10  # tables of a statement that are locked one by one
 _BLOCKER_TIMEOUT = "500ms"
 
@@ -352,6 +355,7 @@ class _Reader:
         self._token = token.encode()
         self._forged = False
         self._stepped = stepped
+        self._seconds = deadline - time.monotonic()
         self.done = False
         self.pid: int | None = None
         self.deadline = deadline
@@ -416,7 +420,7 @@ class _Reader:
         if self._forged:
             error = AgentError("its code wrote into the pipe through which its statements are reported", "forged")
         elif self._late:
-            error = AgentError("it did not end in the time given", "timeout")
+            error = AgentError(f"it did not end within {self._seconds:.0f} s{self._repeated()}", "timeout")
         elif not self.done:
             error = AgentError(f"the process ended with code {self._code} and no report", "died")
         return AgentResult(
@@ -429,6 +433,16 @@ class _Reader:
             self._variables,
             self._version_tables,
         )
+
+    def _repeated(self) -> str:
+        """Say what a function was repeating when its time was over; empty where that was nothing."""
+        statements = self._runs[-1].statements if self._runs else ()
+        last = max(statements[-_BODY:], key=lambda one: one.count, default=None)
+        if last is None or last.count < _REPEATED:
+            return ""
+        words = " ".join(last.sql.split())
+        place = f"line {last.line}, " if last.line else ""
+        return f": the loop at {place}had run {words[:_WORDS]} {last.count:,} times, with no end in sight"
 
     def _read_line(self, line: bytes) -> None:
         """Take a line of the agent's; what the project has written before it, or as one of its own, is no report."""
@@ -608,6 +622,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         scanned=dict(message.get("scanned", {})),
         rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
         locked=dict(message.get("locked", {})),
+        most_written=dict(message.get("most_written", {})),
         created=objects("created"),
         altered=objects("altered"),
         dropped=objects("dropped"),

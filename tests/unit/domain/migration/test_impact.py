@@ -6,7 +6,7 @@ from domain.migration.impact import WorkKind, blocked_work, lock_windows, unbatc
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
-from domain.migration.trace import RowCounts, TableFacts, fold
+from domain.migration.trace import RowCounts, SmallerRun, TableFacts, fold
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, index, revision, step, table, updated
 
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
@@ -112,7 +112,26 @@ def test_batches_that_commit_are_no_bulk_write() -> None:
     (folded,) = fold([batch] * 4)
     assert (folded.count, folded.rows[USERS].updated) == (4, 2000)
     assert unbatched_writes(revision(folded), Statistics.unknown()) == ()
-    assert unbatched_writes(revision(replace(folded, sql="UPDATE", count=1)), Statistics.unknown())
+    assert unbatched_writes(revision(step("UPDATE", None, rows=updated())), Statistics.unknown())
+
+
+def test_the_largest_of_some_transactions_decides() -> None:
+    """A loop whose first turn takes all rows, and whose second one finds that out, wrote the table at once."""
+    (folded,) = fold([step("UPDATE … LIMIT", None, rows=updated(2000)), step("UPDATE … LIMIT", None)])
+    assert (folded.count, folded.most_written) == (2, {USERS: 2000})
+    assert unbatched_writes(revision(folded), Statistics.unknown())
+    turns = [step("UPDATE … LIMIT", number // 2, rows=updated(900)) for number in range(2, 6)]
+    (folded,) = fold(turns)
+    assert (folded.transactions, folded.most_written) == (2, {USERS: 1800})
+    assert unbatched_writes(revision(folded), Statistics.unknown())
+
+
+def test_a_batch_is_as_large_on_a_smaller_table_and_a_share_is_not() -> None:
+    """1,200 of 2,000 rows are a batch where 1,000 of 1,000 were one, and a share where it were 600."""
+    (loop,) = fold([step("UPDATE …", None, rows=updated(1200)), step("UPDATE …", None, rows=updated(800))])
+    for before, found in ((1000, 0), (600, 1)):
+        smaller = SmallerRun({USERS: 1000}, (replace(loop, most_written={USERS: before}),))
+        assert len(unbatched_writes(replace(revision(loop), smaller=smaller), Statistics.unknown())) == found
 
 
 def test_a_loop_in_one_transaction_is_a_bulk_write() -> None:

@@ -41,6 +41,13 @@ _SET_TRANSACTION = re.compile(
 _LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
 _KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
 _LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
+# Transactions on our side, between the looks before and after a statement: what flushes counters, and a look itself.
+_OUR_TRANSACTIONS = 2
+_NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::text"
+_LARGEST = """
+SELECT pg_catalog.max(n) FROM
+    (SELECT count(*) AS n FROM ONLY {} WHERE xmin::text::bigint >= {} GROUP BY xmin::text) AS transactions
+"""
 # Lock modes by strength, as pg_locks writes them.
 _STRENGTH = {
     "AccessShareLock": 1,
@@ -365,8 +372,9 @@ class Tracer:
     def _observed(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
         """Execute what begins and ends transactions itself, while the parent looks at it from a second session."""
         session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
+        known = self._known(run, session, session.probe()["pid"])
+        first = int(session.value(_NEXT))
         before = session.probe(PROBE_TOTAL)
-        known = self._known(run, session, before["pid"])
         self._channel.ask("observe", pid=before["pid"], sql=report["sql"])
         failure: Exception | None = None
         start = time.perf_counter()
@@ -385,9 +393,36 @@ class Tracer:
             report["locks"] = _taken(run.before or {}, [], seen)
             self._compare(run, report, known, later)
             self._count(run, report, before["counters"] or [], after["counters"] or [])
+            inside = _local(after["transaction"]) - _local(before["transaction"]) - _OUR_TRANSACTIONS
+            report["most_written"] = self._most_written(session, report["rows"], first, inside)
         self._send(run, report)
         if failure is not None:
             raise failure
+
+    def _most_written(self, session: Session, rows: dict[str, Any], first: int, inside: int) -> dict[str, int]:
+        """Count the existing rows that one of the transactions within a statement wrote, by table.
+
+        New versions of rows bear the number of their transaction. Deleted rows are gone, and subtransactions have
+        numbers of their own: there the mean is known, as the server numbers transactions, too.
+
+        Args:
+            session: The connection.
+            rows: What the statement wrote.
+            first: The first number that its transactions may have.
+            inside: How many transactions it began and ended; the last one, after its last COMMIT, wrote nothing.
+        """
+        numbered = int(session.value(_NEXT)) - first
+        many = max(1, min(numbered, inside - 1))
+        most = {}
+        for name in sorted(rows.keys() & (self._catalog.tables if self._catalog else set())):
+            _, updated, deleted = rows[name]
+            if not (updated or deleted):
+                continue
+            largest = 0
+            with suppress(Exception):  # the role may not read it
+                largest = int(session.value(_LARGEST.format(name, first)) or 0)
+            most[name] = max(min(largest, updated), -(-(updated + deleted) // many))
+        return most
 
     def _known(self, run: Run, session: Session, pid: int) -> Catalog:
         if self._catalog is None or self._pid != pid:
@@ -482,6 +517,11 @@ class Tracer:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _local(transaction: str | None) -> int:
+    """Return the number that a server's process gives a transaction; it counts them one by one."""
+    return int((transaction or "0/0").rpartition("/")[2])
 
 
 def _report(run: Run, statement: str) -> dict[str, Any]:
