@@ -57,10 +57,20 @@ def _listen() -> None:
             signal.signal(wanted, _interrupt)
 
 
+class _EndedError(KeyboardInterrupt):
+    """SIGTERM or SIGHUP has come.
+
+    Python ends itself by SIGINT when a plain KeyboardInterrupt came out of code that `exec` ran, though it was caught.
+    """
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    if not _received:  # the next one must not stop the cleaning up
-        _received.append(signal.Signals(number))
-        raise KeyboardInterrupt
+    if _received:
+        return
+    _received.append(signal.Signals(number))
+    for wanted in (signal.SIGTERM, signal.SIGHUP):  # the next one must not stop the cleaning up, to the very end
+        signal.signal(wanted, signal.SIG_IGN)
+    raise _EndedError
 
 
 def _interrupted() -> int:
