@@ -53,11 +53,13 @@ class DataDigest:
         tables: Each table by its qualified name, quoted as SQL needs it; a partitioned table with all its partitions.
         counters: The last value of each sequence; None when it has not given one yet.
         unread: Tables that could not be read, with the reason; they are not compared.
+        behind: Sequences whose next number a row of their table has already, or a later one.
     """
 
     tables: Mapping[str, TableDigest]
     counters: Mapping[str, int | None] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    behind: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Copy both, so that nobody can change them afterwards."""
@@ -208,11 +210,11 @@ def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
         for name, after in now.items()
         if name not in was and name not in renamed.values() and after.rows
     )
-    # A sequence that came anew under its old name starts again, and its next value may be taken.
+    # A sequence that came anew under its old name starts again; that does harm where its next number is taken.
     changes += (
         DataChange(name, DataChangeKind.COUNTER_BACK, before, other=f"{actual.counters[name] or 0:,}")
         for name, before in expected.counters.items()
-        if before is not None and name in actual.counters and abs(actual.counters[name] or 0) < abs(before)
+        if before is not None and name in actual.behind - expected.behind
     )
     return DataDifference(_sorted(changes))
 

@@ -412,13 +412,22 @@ def fills_nulls(statement: StatementTrace) -> bool:
     A column that an earlier revision added has none in any row of the target, whatever the sandbox has made up.
     """
     looped = statement.transaction is not None and statement.count > 1 and statement.transactions == 1
-    found = (_NULL if looped else _ONLY_NULL).search(statement.sql)
-    return found is not None and re.search(rf'\bSET\b.*(?<!\w){found.group(1)}"?\s*=', statement.sql, _ANY) is not None
+    where = _WHERE.search(statement.sql)
+    if where is None or (_LIMITED.search(where.group(2)) and not looped):
+        return False
+    tested = {column for found in _NULL.findall(where.group(2)) for column in found if column}
+    return any(re.search(rf'(?<!\w){re.escape(column)}"?\s*=', where.group(1), _ANY) for column in tested)
 
 
 _ANY = re.IGNORECASE | re.DOTALL
-_NULL = re.compile(r"(\w+)\"?\s+IS\s+NULL\b", _ANY)
-_ONLY_NULL = re.compile(r"^\s*UPDATE\b.*\bWHERE\s+\(?(?:[\w\"]+\.)*\"?(\w+)\"?\s+IS\s+NULL\s*\)?\s*;?\s*$", _ANY)
+# The columns that an UPDATE sets, and the condition of the rows: what that writes is counted, whatever else it asks.
+_WHERE = re.compile(r"\bUPDATE\b.*?\bSET\b(.*?)\bWHERE\b(.*)$", _ANY)
+_LIMITED = re.compile(r"\b(LIMIT|FETCH\s+(FIRST|NEXT))\b", _ANY)
+_NULL = re.compile(
+    r"(\w+)\"?\s+(?:IS\s+NULL\b|ISNULL\b|IS\s+NOT\s+DISTINCT\s+FROM\s+NULL\b)"
+    r"|\bcoalesce\s*\(\s*(?:[\w\"]+\.)*\"?(\w+)\"?\s*[,)]",
+    _ANY,
+)
 _NULL_EVERY = 7  # rows that the sandbox makes up: one of them has no value where it may have none
 _WHOLE = 0.9  # of a table's rows: no batch
 _MOST = 0.5  # of a table's rows: no batch if it is the same share of a larger table

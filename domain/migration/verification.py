@@ -184,6 +184,7 @@ def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnost
             "upgrade-fails", f"The upgrade fails: {failed}", "Mend it; migrate analyze -v shows the statement."
         )
         return
+    yield from (one for one in proof.analysis.diagnostics if one.code == "rows-must-fit")
     if proof.trip is not None:
         yield from judge(proof.trip, declaration)
     if proof.repetition is not None:

@@ -129,7 +129,9 @@ CHANGES = {
         "ALTER TABLE shop.things ALTER at TYPE date",
         ["shop.things.at: values changed"],
     ),
-    "layout of json": Change("ALTER TABLE shop.things ALTER doc TYPE jsonb", ["shop.things.doc: values changed"]),
+    "key that comes twice in json": Change(
+        "ALTER TABLE shop.things ALTER doc TYPE jsonb", ["shop.things.doc: values changed"]
+    ),
     "member of an array": Change(
         "UPDATE shop.things SET tags[2] = 'b' WHERE tags[3] = '9'", ["shop.things.tags: values changed"]
     ),
@@ -217,6 +219,30 @@ def test_the_difference_says_what_became_of_the_values(
     connection.rollback()
     # Counters do not follow a transaction back; the values do.
     assert digest(connection).tables == before.tables
+
+
+def test_a_key_that_comes_twice_is_lost_in_jsonb(connection: Connection) -> None:
+    """Blanks and the order of keys are no part of a document, a second value under the same key is."""
+    connection.execute("""CREATE TABLE shop.docs (id int PRIMARY KEY, doc json);
+        INSERT INTO shop.docs VALUES (1, '{"b": 1,   "a": [1,2]}'), (2, '{"a": 1, "a": 2}'), (3, '"\\u0000"')""")
+    before = digest(connection)
+    connection.execute("UPDATE shop.docs SET doc = doc::jsonb WHERE id = 1")
+    assert not compare(before, digest(connection))
+    connection.execute("UPDATE shop.docs SET doc = doc::jsonb WHERE id = 2")
+    assert [change.subject for change in compare(before, digest(connection)).losses] == ["shop.docs.doc"]
+    connection.rollback()
+
+
+def test_a_sequence_that_counts_on_elsewhere_is_no_loss(connection: Connection) -> None:
+    """Only a sequence whose next number is taken does harm."""
+    connection.execute("CREATE TABLE shop.few (id serial PRIMARY KEY); SELECT setval('shop.few_id_seq', 90)")
+    connection.execute("INSERT INTO shop.few VALUES (3)")
+    before = digest(connection)
+    connection.execute("SELECT setval('shop.few_id_seq', 3)")
+    assert not compare(before, digest(connection))
+    connection.execute("SELECT setval('shop.few_id_seq', 2)")
+    assert str(compare(before, digest(connection))) == "shop.few_id_seq: counts on from 2, after 90"
+    connection.rollback()
 
 
 def test_settings_of_the_session_do_not_matter(connection: Connection, before: DataDigest) -> None:

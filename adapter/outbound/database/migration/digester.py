@@ -2,8 +2,8 @@
 
 Each table is read by one sequential scan, without a sort, and a few numbers a column leave the server. The hash is
 `hashtextextended` of a value's text form, so that it does not depend on the type that holds a value: 5 is the same in
-an `integer`, a `bigint` and a `text` column. Numbers count by value (1.50 is 1.5), `json` by its text, and vectors by
-their text, which has all the digits they hold.
+an `integer`, a `bigint` and a `text` column. Numbers count by value (1.50 is 1.5), `json` as `jsonb` has it where that
+loses nothing but blanks and the order of keys, and vectors by their text, which has all the digits they hold.
 
 Left out: generated columns, which follow from the others; foreign tables, alone and as partitions; temporary tables,
 tables of extensions, materialized views, and large objects.
@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
@@ -61,7 +62,10 @@ def digest(
         counters = dict(cursor.fetchall())
         unread: dict[str, str] = {}
         digests = dict(_digests(cursor, found, unread))
-        return DataDigest(digests, {} if tables is not None else counters, unread)
+        if tables is not None:
+            return DataDigest(digests, unread=unread)
+        read = {name: table for name, table in found.items() if name not in unread}
+        return DataDigest(digests, counters, unread, _behind(cursor, read))
 
 
 def look_closer(
@@ -235,6 +239,23 @@ _COUNTERS = f"""
      WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {_EXCLUDED}
 """  # noqa: S608 - constants of this file
 
+# Sequences that count up, with the column that has their numbers.
+_NUMBERED = """
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+           quote_ident(tn.nspname) || '.' || quote_ident(t.relname),
+           quote_ident(a.attname)
+      FROM pg_sequence AS s
+      JOIN pg_class AS c ON c.oid = s.seqrelid
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.deptype IN ('a', 'i')
+       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+      JOIN pg_class AS t ON t.oid = d.refobjid
+      JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
+      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+     WHERE s.seqincrement > 0 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+       AND has_sequence_privilege(s.seqrelid, 'USAGE, SELECT')
+"""
+
 _AT_ONCE = 50  # tables of one request
 _MODULUS = 2**64
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
@@ -243,6 +264,11 @@ _TEXT_FORMS = {
     "numeric": "trim_scale(t.{}::numeric)::text",
     # Widened to double precision, a real keeps its value, but not its text.
     "real": "t.{}::double precision::text",
+    # Blanks and the order of keys are no part of a document; a key that comes twice is, and jsonb has it once.
+    "json": (
+        "CASE WHEN t.{0}::text IS JSON WITH UNIQUE KEYS AND pg_input_is_valid(t.{0}::text, 'jsonb')"
+        " THEN t.{0}::jsonb::text ELSE t.{0}::text END"
+    ),
 }
 
 
@@ -293,6 +319,20 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str,
             key = _wrapped(overall) if table.key else None
             digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
     return digests
+
+
+def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozenset[str]:
+    """Find the sequences whose next number a row has already."""
+    cursor.execute(_NUMBERED)
+    queries = [
+        f"SELECT {sql.Literal(sequence).as_string()} WHERE (SELECT last_value + is_called::int FROM {sequence})"  # noqa: S608
+        f" <= (SELECT max(t.{column}) FROM {tables[table].source})"
+        for sequence, table, column in cursor.fetchall()
+        if table in tables
+    ]
+    return (
+        frozenset(name for (name,) in cursor.execute(" UNION ALL ".join(queries).encode())) if queries else frozenset()
+    )
 
 
 def _digest_query(table: _Table) -> str:

@@ -106,15 +106,18 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
-# Statements that empty the JSON columns; NULL where that is allowed.
+# Statements that empty the columns of JSON and bytes; NULL where that is allowed. A table whose bytes must be there has
+# no rows: which bytes mean something, only the application knows.
 _DOCUMENTS = """
-SELECT format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
-    CASE WHEN a.attnotnull THEN quote_literal('{}') ELSE 'NULL' END)
+SELECT CASE WHEN a.attnotnull AND a.atttypid = 'bytea'::pg_catalog.regtype
+    THEN format('DELETE FROM %I.%I', n.nspname, c.relname)
+    ELSE format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
+        CASE WHEN a.attnotnull THEN quote_literal('{}') ELSE 'NULL' END) END
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-    AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype)
+    AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype)
 ORDER BY c.oid, a.attnum
 """
 
@@ -458,7 +461,7 @@ class RevisionDatabases:
         return database
 
     def without_documents(self, entry: HistoryEntry) -> RevisionDatabase:
-        """Make a database at a revision's parents, with nothing in its JSON columns.
+        """Make a database at a revision's parents, with nothing in its columns of JSON and bytes.
 
         Raises:
             CannotBuildError: It has none, or cannot be made.
@@ -468,11 +471,29 @@ class RevisionDatabases:
         found = session.execute(_DOCUMENTS).fetchall()
         if not found:
             self.drop(database)
-            raise CannotBuildError("it has no JSON")
+            raise CannotBuildError("it has neither JSON nor bytes")
         for (change,) in found:
             with suppress(psycopg.Error):  # a constraint wants something there
                 session.execute(str(change).encode())
         return database
+
+    def without_rows(self, entry: HistoryEntry) -> RevisionDatabase:
+        """Make a database at a revision's parents, with the rows of its revisions only.
+
+        Raises:
+            CannotBuildError: It cannot be made.
+        """
+        return self.copy(self._without_rows(entry.parents, self.history().ancestors(entry.parents)))
+
+    def with_usual_rows(self, entry: HistoryEntry) -> RevisionDatabase:
+        """Make a database at a revision's parents, with no values at the edges of their types.
+
+        Raises:
+            CannotBuildError: It cannot be made.
+        """
+        database = self.without_rows(entry)
+        found = fill(self.session(database), self.project.rows, edges=False)
+        return replace(database, unfilled={problem.table: problem.reason for problem in found.problems})
 
     def close(self) -> None:
         """End the sessions in which databases were looked at."""

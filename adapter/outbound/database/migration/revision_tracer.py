@@ -7,9 +7,10 @@ rows.
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class SandboxRevisionTracer(RevisionTracer):
         self._line = RevisionLine(databases)
         self._schema: SchemaSnapshot | None = None
         self._pgvector: str | None = None
+        self._exception = ""  # with which the upgrade failed last
 
     def history(self) -> History:
         """Read the revisions.
@@ -152,19 +154,23 @@ class SandboxRevisionTracer(RevisionTracer):
     def _other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
         """Make databases with other rows, such as the error asks for.
 
-        A check of the author's own in Python is believed, unless it is about JSON: what that looks like, only the
-        application knows.
+        A check of the author's own in Python is believed, unless it is about JSON or bytes: what these look like, only
+        the application knows. So is what another exception than those that people raise is about: it is tried
+        without rows.
         """
         readable = _unreadable(failed.refused_rows)
+        makers: list[Callable[[], RevisionDatabase]] = []
         if readable:
-            with suppress(CannotBuildError):
-                yield self._databases.at(entry.parents, readable)
+            makers.append(partial(self._databases.at, entry.parents, readable))
         if readable or any(statement.error for statement in failed.upgrade):
+            makers.append(partial(self._databases.fitting, entry))
+            makers.append(partial(self._databases.with_usual_rows, entry))
+        makers.append(partial(self._databases.without_documents, entry))
+        if self._exception not in _BELIEVED and not any(statement.error for statement in failed.upgrade):
+            makers.append(partial(self._databases.without_rows, entry))
+        for make in makers:
             with suppress(CannotBuildError):
-                yield self._databases.fitting(entry)
-        else:
-            with suppress(CannotBuildError):
-                yield self._databases.without_documents(entry)
+                yield make()
 
     def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision aside, with more rows in some tables."""
@@ -225,7 +231,7 @@ class SandboxRevisionTracer(RevisionTracer):
         if up.error is not None:
             self._databases.drop(upgraded)
             error = None if any(one.error for one in statements) else described(up.error)
-            refused = _refused_rows(up.error)
+            refused, self._exception = _refused_rows(up.error), up.error.type
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = self._databases.snapshot(upgraded)
         self._note_version(after)
@@ -353,6 +359,12 @@ def _unreadable(message: str) -> str:
     return found[1] if found else "json" if message.startswith(("Expecting", "Extra data", "Invalid control")) else ""
 
 
+# What a revision raises by itself, mostly because of rows that it does not want, and what is wrong whatever they are.
+_BELIEVED = {
+    "",
+    *("AssertionError", "CommandError", "Exception", "RuntimeError", "SystemExit", "ValueError"),
+    *("AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError", "UnboundLocalError"),
+}
 _OF_ROWS = {"22", "23"}  # classes of errors: data exception, integrity constraint violation
 _SYNTAX = re.compile(r"invalid input syntax for type ([a-z ]+)")
 

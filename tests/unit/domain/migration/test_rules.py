@@ -523,9 +523,15 @@ def test_a_backfill_of_nulls_writes_most_rows_of_the_target() -> None:
     for text in (
         "UPDATE users SET name = 'a' WHERE name IS NULL",
         'UPDATE users SET "name"=$1 WHERE users."name" IS NULL',
+        "UPDATE users SET name = 'a' WHERE name IS NULL OR name = 'x'",
+        "UPDATE users u SET email = 'b', name = 'a' WHERE (email = 'y' OR (u.name IS NULL))",
+        "UPDATE users SET name = 'a' WHERE coalesce(name, '') = ''",
+        "WITH x AS (SELECT 1) UPDATE users SET name = 'a' WHERE name IS NOT DISTINCT FROM NULL",
     ):
         found = said(revision(step(text, rows=rows)), "unbatched-write")
         assert "writes all rows without a value of public.users" in found.message
+    narrow = step("UPDATE users SET name = 'a' WHERE name IS NULL AND id < 100", rows={USERS: RowCounts(updated=12)})
+    assert codes(revision(narrow)) == {}
     batch = "UPDATE users SET name = 'a' WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 500)"
     assert codes(revision(step(batch, None, rows=rows))) == {}
     assert codes(revision(step(batch, None, rows=rows, count=2))) == {}
