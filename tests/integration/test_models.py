@@ -59,6 +59,17 @@ def test_check_is_clean_at_head(migrated_url: str) -> None:
     assert "No new upgrade operations detected" in result.stdout
 
 
+def test_check_finds_what_autogenerate_has_no_operation_for(migrated_url: str) -> None:
+    """`alembic check` compares the catalog with what `create_all` makes, too."""
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("ALTER TABLE users DISABLE TRIGGER trg_users_set_updated_at")
+    result = run("alembic", "check", url=migrated_url)
+
+    assert result.returncode != 0
+    assert "  - trigger public.users.trg_users_set_updated_at: enabled is disabled, expected origin" in result.stdout
+    assert "alembic revision -m" in result.stdout
+
+
 def test_everything_has_a_comment() -> None:
     """Every table and every column says what it holds."""
     for table in load_metadata().sorted_tables:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from alembic import command
 
+from adapter.outbound.database.migration.inspector import snapshot
 from tests.history import History
 from tests.support import alembic_config, run
 
@@ -63,6 +64,27 @@ def test_drift_and_invalid_index(migrated_url: str) -> None:
     text = run("adapter.inbound.cli.migrate", "status", url=migrated_url)
     assert "nickname" in text.stdout
     assert "\x1b[" not in text.stdout  # colors reach terminals only
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DROP TRIGGER trg_users_set_updated_at ON users", "trg_users_set_updated_at"),
+        ("ALTER TABLE users DISABLE TRIGGER trg_users_set_updated_at", "trg_users_set_updated_at"),
+        ("ALTER FUNCTION set_updated_at() SECURITY DEFINER", "set_updated_at"),
+        ("ALTER TABLE users ALTER COLUMN is_deleted DROP EXPRESSION", "is_deleted"),
+    ],
+)
+def test_drift_that_autogenerate_has_no_operation_for(migrated_url: str, change: str, said: str) -> None:
+    """The catalog is compared with what `create_all` makes, and nothing is left of that."""
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute(change)
+        before = snapshot(connection)
+        found = status(migrated_url)
+        assert snapshot(connection) == before
+
+    assert any(said in line for line in found["drift"]), found["drift"]
+    assert all("hexalembic" not in line for line in found["drift"])
 
 
 def test_ahead(empty_url: str, history: History) -> None:

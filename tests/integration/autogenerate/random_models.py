@@ -169,7 +169,7 @@ def _table(metadata: MetaData, models: Models, number: int, model: Model, presen
             items.append(made)
     for reference in model.references:
         if reference.target in present:
-            items += _reference(reference, present, models)
+            items += _reference(reference, number, present, models)
     if model.exclude and "number" in names:
         items.append(
             ExcludeConstraint(("number", "="), using="btree", name=f"exclude_{number}", where=text("number > 0"))
@@ -210,7 +210,7 @@ def _column(field: Field, models: Models, model: Model) -> Column[Any]:
     )
 
 
-def _reference(reference: Reference, present: dict[int, Model], models: Models) -> list[Any]:
+def _reference(reference: Reference, number: int, present: dict[int, Model], models: Models) -> list[Any]:
     target = _name(reference.target)
     schema = _schema(reference.target, models)
     full = f"{schema}.{target}" if schema else target
@@ -223,7 +223,8 @@ def _reference(reference: Reference, present: dict[int, Model], models: Models) 
             [f"{full}.id"],
             ondelete=reference.ondelete,
             deferrable=reference.deferrable,
-            use_alter=reference.use_alter,
+            # SQLAlchemy warns of a circle that is not cut anywhere.
+            use_alter=reference.use_alter or reference.target > number,
         ),
     ]
 

@@ -7,7 +7,7 @@ it writes into `text()` is read again at run time, where `[[:upper:]]` would be 
 import re
 from typing import Any
 
-from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl import postgresql
 from sqlalchemy import ClauseElement, ColumnClause, TextClause
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -36,7 +36,7 @@ def has_values(clause: TextClause) -> bool:
     return any(parameter.value is not None for parameter in clause._bindparams.values())  # noqa: SLF001
 
 
-class Impl(PostgresqlImpl):
+class PostgresqlImpl(postgresql.PostgresqlImpl):
     """Alembic's implementation for Postgres, but for how expressions are written; it takes that one's place."""
 
     __dialect__ = "postgresql"

@@ -38,9 +38,13 @@ def arrange_revisions(
         directives.append(second)
 
 
+def is_check(migration: MigrationContext) -> bool:
+    """Tell `alembic check` from `alembic revision`, which differ in nothing but the function that Alembic runs."""
+    return bool(getattr(migration.opts.get("fn"), "__qualname__", "").startswith("check."))
+
+
 def _report_check(migration: MigrationContext, directives: list[MigrationScript]) -> None:
-    # Alembic tells `check` from `revision` by nothing but the function that it runs.
-    if not getattr(migration.opts.get("fn"), "__qualname__", "").startswith("check.") or not directives:
+    if not is_check(migration) or not directives:
         return
     differences = [each for operations in directives[-1].upgrade_ops_list for each in operations.as_diffs()]
     if differences:

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from adapter.outbound.database import engine
+from adapter.outbound.database.autogenerate.drift import read_drift, without_repetition
 from adapter.outbound.database.autogenerate.sentences import sentences
 from adapter.outbound.database.explain import costs_more, server_message
+from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.database.migration.applied import refuse_without_grants
 from adapter.outbound.database.settings import PROJECT_ROOT
 from adapter.outbound.database.url import DatabaseURL
@@ -82,7 +84,7 @@ def read_status(url: DatabaseURL) -> DatabaseStatus:
         installed = extension or item("the extension", lambda: connection.execute(_INSTALLED).first(), None)
         invalid = item("invalid indexes", lambda: tuple(connection.scalars(_INVALID_INDEXES)), ())
         at_head = set(current) == set(heads)
-        drift = item("what differs", lambda: _drift(config, connection), None) if at_head else None
+        drift = item("what differs", lambda: _drift(config, connection, url), None) if at_head else None
         return DatabaseStatus(
             database=str(url),
             postgres=postgres,
@@ -111,7 +113,15 @@ def _pending(script: ScriptDirectory, current: tuple[str, ...]) -> tuple[Pending
     return tuple(PendingRevision(revision.revision, revision.doc) for revision in reversed(missing))
 
 
-def _drift(config: Config, connection: Connection) -> tuple[str, ...]:
+def _drift(config: Config, connection: Connection, url: DatabaseURL) -> tuple[str, ...]:
+    """Say what autogenerate finds, and what else the catalog has otherwise than `create_all` makes it."""
+    found = _found_by_autogenerate(config, connection)
+    with engine.tooling_engine(url).connect() as other:
+        event.listen(other, "begin", lambda begun: begun.exec_driver_sql(_TIMEOUTS))
+        return without_repetition(found, read_drift(other, load_metadata()))
+
+
+def _found_by_autogenerate(config: Config, connection: Connection) -> tuple[str, ...]:
     connection.rollback()  # env.py would take an open transaction for the caller's own
     config.attributes["connection"] = connection
     try:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapter.outbound.database import autogenerate, engine, settings
+from adapter.outbound.database.autogenerate.revisions import is_check
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.explain import explain
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
@@ -51,6 +52,8 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
             url = settings.database_url(explicit)
             given = engine.migration_engine(url)
         _run_on(given, lambda connection: run_on_connection(connection, metadata, options))
+        if url is not None and is_check(context.get_context()):
+            _check_catalog(url, metadata)
     except CommandError:
         raise
     except Exception as error:
@@ -58,6 +61,20 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
         if explained is None:
             raise
         raise CommandError(str(explained)) from error
+
+
+def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:
+    """Let `alembic check` find, too, what autogenerate has no operation for; what it has has been reported before."""
+    from adapter.outbound.database.autogenerate.drift import read_drift  # only this command needs it
+
+    with engine.tooling_engine(url).connect() as connection:
+        differences = read_drift(connection, metadata)
+    if differences:
+        lines = "".join(f"\n  - {sentence}" for sentence in differences)
+        raise CommandError(
+            f"Models and database differ, and autogenerate has no operation for it:{lines}\n"
+            '  hint: write a revision by hand: alembic revision -m "..."'
+        )
 
 
 def run_on_connection(connection: Connection, metadata: MetaData, options: MigrationOptions) -> None:

@@ -1,0 +1,118 @@
+"""What `create_all` makes and the migrated database does not have, read from the catalog.
+
+Autogenerate compares what it has operations for. Here the models are created whole, with their DDL events, in schemas
+of their own inside a transaction that is rolled back; the role needs the privilege CREATE on its database. The
+application's tables are only read. What only the database has is autogenerate's to say, or left alone.
+"""
+
+import logging
+import re
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy.exc import DBAPIError
+
+from adapter.outbound.database.migration.inspector import snapshot
+from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
+
+log = logging.getLogger(f"alembic.{__name__}")
+
+# What the administrator decides, and what SQLAlchemy cannot say.
+_LEFT_ALONE = frozenset({"position", "owner", "grants", "options"})
+_CREATE = re.compile(r"\s*CREATE\s+(?=(?:FUNCTION|PROCEDURE)\b)", re.IGNORECASE)
+_PREFIX = "hexalembic_models_"
+
+
+def read_drift(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
+    """Say what differs, a sentence each; nothing where the role may not create a schema.
+
+    Args:
+        connection: A psycopg connection of its own, outside a transaction; it is rolled back.
+        metadata: The models.
+    """
+    try:
+        return tuple(_difference(connection, metadata).sentences())
+    except (DBAPIError, psycopg.Error) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        log.warning("Cannot compare the whole catalog with the models: %s", str(reason).splitlines()[0])
+        return ()
+    finally:
+        connection.rollback()
+
+
+def without_repetition(found: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Add sentences about objects that the first ones do not name."""
+    named = " ".join(found)
+    return (*found, *(sentence for sentence in more if _object(sentence) not in named))
+
+
+def _object(sentence: str) -> str:
+    """Return the name in a sentence of a difference, without its schema: `users.email`."""
+    return sentence.split(" ")[1].rstrip(":").partition(".")[2]
+
+
+def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
+    actual = _snapshot(connection)
+    places = _places(connection, metadata)
+    quote = connection.dialect.identifier_preparer.quote
+    path = connection.scalar(text("SHOW search_path"))
+    connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+    for place in sorted(set(places.values())):
+        connection.execute(text(f"CREATE SCHEMA {place}"))
+    connection.execute(text(f"SET LOCAL search_path = {places[None]}, {path}"))
+    event.listen(connection, "before_cursor_execute", _replace_functions, retval=True)
+    translated = connection.execution_options(schema_translate_map=dict(places))
+    tables = [table for table in metadata.tables.values() if not table.info.get("is_view")]
+    metadata.create_all(translated, tables=tables, checkfirst=False)
+    event.remove(connection, "before_cursor_execute", _replace_functions)
+    default = str(connection.dialect.default_schema_name)
+    names = {place: quote(schema or default) for schema, place in places.items()}
+    expected = _as_declared(_snapshot(connection), actual, names)
+    difference = compare(expected, actual, ignore=_LEFT_ALONE)
+    return SchemaDifference(missing=difference.missing, changed=difference.changed)
+
+
+def _places(connection: Connection, metadata: MetaData) -> dict[str | None, str]:
+    """Name the schema in which the models of each schema are made."""
+    default = connection.dialect.default_schema_name
+    schemas = {table.schema for table in metadata.tables.values()} | {None, default}
+    ordered = sorted(schemas, key=lambda schema: schema or "")
+    places = {schema: f"{_PREFIX}{number:03}" for number, schema in enumerate(ordered)}
+    places[default] = places[None]
+    return places
+
+
+def _replace_functions(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Make a function of a DDL event again: its name says its schema, and it is there already."""
+    return _CREATE.sub("CREATE OR REPLACE ", statement, count=1), parameters
+
+
+def _as_declared(made: SchemaSnapshot, actual: SchemaSnapshot, names: dict[str, str]) -> SchemaSnapshot:
+    """Take what the models made, under the names that it would have without schemas of its own."""
+    objects: dict[ObjectKey, dict[str, Value]] = {}
+    for key, attributes in made.objects.items():
+        kind, name = key
+        if kind == "schema":
+            continue
+        if _PREFIX in name:
+            renamed = {attribute: _renamed(value, names) for attribute, value in attributes.items()}
+            objects[kind, str(_renamed(name, names))] = renamed
+        elif actual.objects.get(key) != attributes:
+            objects[key] = dict(attributes)
+    return SchemaSnapshot(objects)
+
+
+def _renamed(value: Value, names: dict[str, str]) -> Value:
+    if isinstance(value, str):
+        for place, name in names.items():
+            value = value.replace(place, name)
+        return value
+    return tuple(_renamed(each, names) for each in value) if isinstance(value, tuple) else value
+
+
+def _snapshot(connection: Connection) -> SchemaSnapshot:
+    driver: Any = connection.connection.driver_connection
+    return snapshot(cast("psycopg.Connection[Any]", driver))
