@@ -1,0 +1,213 @@
+"""Nothing that a project does reaches a real database: a server that plays production is attacked, and logs who came.
+
+Every way is tried by whole processes, as a user runs them: `migrate analyze` and `migrate verify`, over TCP, over the
+victim's Unix socket and over its abstract socket.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.isolation import table
+from tests.integration.isolation.attacker import (
+    LATER,
+    OVER,
+    Account,
+    Attacker,
+    Outcome,
+    Way,
+    accounts,
+    attacker,
+    env_ways,
+    revision_ways,
+)
+from tests.integration.isolation.victim import Victim, running_victim
+from tests.real_projects.environments import environment
+
+REQUIREMENTS = Path(__file__).parent / "isolation" / "requirements.txt"
+# Ways of every kind, for the quick suite; all of them take minutes.
+CORE = {
+    "psycopg_connect",
+    "psycopg_pq",
+    "psycopg2_connection",
+    "pg8000_dbapi",
+    "asyncpg_reload",
+    "psqlpy_pool",
+    "engine_pg8000",
+    "engine_creator_pg8000",
+    "listener_raw_connection",
+    "django_connection",
+    "alembic_subprocess",
+    "psql_clean",
+    "psql_inherited_url",
+    "psql_inherited_dsn",
+    "multiprocessing_spawn",
+    "nohup",
+    "raw_socket",
+    "syscall_i386",
+    "io_uring",
+    "socket_of_victim_root",
+    "socket_uncovered",
+    "dblink",
+    "postgres_fdw_insert",
+    "subscription",
+    "copy_to_program",
+    "copy_from_program_later",
+}
+CORE_ENV = {"env_creator_pg8000", "env_psycopg2", "env_second_connection"}
+LONG = [
+    pytest.param((major, account, command), id=f"{major}-{account.name}-{command}", marks=pytest.mark.long)
+    for major in (18, 16)
+    for account in accounts()
+    for command in ("analyze", "verify")
+]
+QUICK = [
+    pytest.param((18, accounts()[0], "analyze"), id="18-analyze"),
+    pytest.param((16, accounts()[-1], "verify"), id="16-verify"),
+]
+
+
+@pytest.fixture(scope="session")
+def drivers() -> Path:
+    """Return a Python that has every driver."""
+    return environment("isolation", REQUIREMENTS)
+
+
+@pytest.fixture(scope="session")
+def victims() -> Iterator[dict[int, Victim]]:
+    """Return the servers that play production, one of each major."""
+    with running_victim(18) as first, running_victim(16) as second:
+        names = [way.name for way in (*revision_ways(), *env_ways())]
+        for one in (first, second):
+            one.add_roles([*names, "inherited", "inherited_url", "inherited_dsn", "tool"])
+        yield {18: first, 16: second}
+
+
+@pytest.fixture(scope="session")
+def sandboxes() -> Iterator[dict[str, Path]]:
+    """Return a folder for the sandbox of each account; their servers are shared by the tests, as by a user's commands."""
+    with tempfile.TemporaryDirectory(prefix="hxs", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
+        Path(folder).chmod(0o755)
+        found = {}
+        for account in accounts():
+            found[account.name] = Path(folder, account.name)
+            found[account.name].mkdir()
+            os.chown(found[account.name], account.uid, account.gid)
+        yield found
+
+
+@pytest.fixture
+def run(
+    request: pytest.FixtureRequest, victims: dict[int, Victim], sandboxes: dict[str, Path], drivers: Path
+) -> Iterator[tuple[Attacker, str]]:
+    """Return the attacker and the command that the parameter names."""
+    major, account, command = request.param
+    _may_run(account, drivers)
+    with attacker(victims[major], account, sandboxes[account.name], drivers) as one:
+        yield one, command
+
+
+def _may_run(account: Account, *pythons: Path) -> None:
+    """Skip where the other user may not start Python: a checkout or an installation that is its owner's alone."""
+    for python in (sys.executable, *pythons):
+        owner = {"user": account.uid, "group": account.gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        code = "import adapter.inbound.cli" if python == sys.executable else "import psycopg"
+        started: Any = subprocess.run
+        if started([python, "-c", code], cwd="/", capture_output=True, check=False, **owner).returncode:
+            pytest.skip(f"user {account.uid} may not run {python}")
+
+
+def _attack(one: Attacker, command: str, *arguments: str, **environment: str) -> tuple[Any, list[Outcome]]:
+    """Run a command, and raise unless production is as it was and nobody came."""
+    victim = one.victim
+    before, since = victim.state(), victim.log_position()
+    done = one.migrate(
+        command, "-c", "alembic.ini", *arguments, "--python", str(one.python), "--pg", str(victim.major), **environment
+    )
+    time.sleep(LATER)
+    outcomes = one.outcomes()
+    came = Counter((seen.user, seen.host) for seen in victim.connections(since))
+    after = victim.state()
+    if came or after != before:
+        victim.restore()
+    assert not came, f"{len({user for user, _ in came})} ways reached production: {sorted(came)}\n{outcomes}"
+    assert after == before
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode in {0, 1, 2}, done.stderr
+    return done, outcomes
+
+
+def _are_all_endings(outcomes: list[Outcome], ways: list[Way], over: tuple[str, ...]) -> None:
+    tried = {(one.way, one.over) for one in outcomes}
+    assert tried == {(way.name, place) for way in ways for place in over}
+    strange = [one for one in outcomes if not one.refused and not one.answered.startswith("hexalembic_sandbox_")]
+    assert strange == []
+
+
+def _attack_by_revisions(one: Attacker, command: str, ways: list[Way]) -> None:
+    one.write(ways, OVER)
+    done, outcomes = _attack(one, command, "r0:heads", "--format", "json")
+    _are_all_endings(outcomes, ways, OVER)
+    if command == "analyze":
+        _are_sentences(json.loads(done.stdout), outcomes)
+        table.check(outcomes)
+
+
+def _are_sentences(report: dict[str, Any], outcomes: list[Outcome]) -> None:
+    """Raise unless each revision that was refused says so in one diagnostic of its own."""
+    refused = {one.way for one in outcomes if one.refused}
+    for revision in report["revisions"]:
+        name = revision["revision"]
+        way = name if name in refused else name.rpartition("_")[0]
+        failures = [found["message"] for found in revision["diagnostics"] if found["rule"] == "upgrade-fails"]
+        assert way not in refused or len(failures) == 1, revision
+
+
+@pytest.mark.parametrize("run", QUICK, indirect=True)
+def test_core_of_revisions(run: tuple[Attacker, str]) -> None:
+    """Ways of every kind that a revision may go end in the sandbox or in a sentence."""
+    _attack_by_revisions(*run, [way for way in revision_ways() if way.name in CORE])
+
+
+@pytest.mark.parametrize("run", LONG, indirect=True)
+def test_revisions(run: tuple[Attacker, str]) -> None:
+    """No way that a revision may go reaches production."""
+    _attack_by_revisions(*run, revision_ways())
+
+
+def _attack_by_env(one: Attacker, command: str, ways: list[Way]) -> None:
+    one.write_env()
+    endings = []
+    for way in ways:
+        for over in OVER[:2]:
+            done, outcomes = _attack(one, command, "head", ATTACK_WAY=way.name, ATTACK_OVER=over)
+            said = f"{way.name} over {over}: {done.stdout}{done.stderr}{outcomes}"
+            refused = [ended for ended in outcomes if ended.refused]
+            ended = refused[0] if refused else next(iter(outcomes), Outcome(way.name, over, refused="nothing ran"))
+            assert ended.refused or ended.answered.startswith("hexalembic_sandbox_"), said
+            if ended.refused:
+                assert done.returncode == 2, said  # noqa: PLR2004
+                assert 1 <= len(done.stderr.strip().splitlines()) <= 4, said  # noqa: PLR2004 - an error, a hint
+            endings.append(ended)
+    table.check(endings)
+
+
+@pytest.mark.parametrize("run", QUICK[:1], indirect=True)
+def test_core_of_env(run: tuple[Attacker, str]) -> None:
+    """An env.py that connects by itself runs nothing on production."""
+    _attack_by_env(*run, [way for way in env_ways() if way.name in CORE_ENV])
+
+
+@pytest.mark.parametrize("run", LONG, indirect=True)
+def test_env(run: tuple[Attacker, str]) -> None:
+    """No way that an env.py may connect by itself reaches production, and what it wanted is said."""
+    _attack_by_env(*run, env_ways())
