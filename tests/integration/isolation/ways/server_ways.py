@@ -96,7 +96,7 @@ def subscription_connection(to: Any) -> str:
     )
     _plainly(f"ALTER SUBSCRIPTION {name} CONNECTION '{_dsn(to)}'")
     _plainly(f"ALTER SUBSCRIPTION {name} ENABLE")
-    return "a subscription was left"
+    return str(_run(ASK).scalar_one())
 
 
 def copy_to_program(to: Any) -> str:
@@ -163,5 +163,6 @@ def server_files_lo_export(to: Any) -> str:
 def server_standby(to: Any) -> str:
     """`ALTER SYSTEM SET primary_conninfo`, a standby of production"""
     _plainly(f"ALTER SYSTEM SET primary_conninfo = '{_dsn(to)}'")
+    _run("SELECT pg_reload_conf()")
     _plainly("ALTER SYSTEM RESET primary_conninfo")
-    return "a setting was accepted"
+    return str(_run(ASK).scalar_one())
