@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,18 +17,8 @@ from typing import Any
 import pytest
 
 from tests.integration.isolation import table
-from tests.integration.isolation.attacker import (
-    LATER,
-    OVER,
-    Account,
-    Attacker,
-    Outcome,
-    Way,
-    accounts,
-    attacker,
-    env_ways,
-    revision_ways,
-)
+from tests.integration.isolation.attacker import INHERITED, LATER, OVER, Attacker, Outcome, Way, env_ways, revision_ways
+from tests.integration.isolation.user import Account, accounts, folder_for_everybody
 from tests.integration.isolation.victim import Victim, running_victim
 from tests.real_projects.environments import environment
 
@@ -88,18 +77,17 @@ def victims() -> Iterator[dict[int, Victim]]:
     with running_victim(18) as first, running_victim(16) as second:
         names = [way.name for way in (*revision_ways(), *env_ways())]
         for one in (first, second):
-            one.add_roles([*names, "inherited", "inherited_url", "inherited_dsn", "tool"])
+            one.add_roles([*names, *INHERITED])
         yield {18: first, 16: second}
 
 
 @pytest.fixture(scope="session")
 def sandboxes() -> Iterator[dict[str, Path]]:
-    """Return a folder for the sandbox of each account; their servers are shared by the tests, as by a user's commands."""
-    with tempfile.TemporaryDirectory(prefix="hxs", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
-        Path(folder).chmod(0o755)
+    """Return a folder for the sandbox of each account: its servers are shared by the tests, as by commands."""
+    with folder_for_everybody("hxs") as folder:
         found = {}
         for account in accounts():
-            found[account.name] = Path(folder, account.name)
+            found[account.name] = folder / account.name
             found[account.name].mkdir()
             os.chown(found[account.name], account.uid, account.gid)
         yield found
@@ -112,17 +100,16 @@ def run(
     """Return the attacker and the command that the parameter names."""
     major, account, command = request.param
     _may_run(account, drivers)
-    with attacker(victims[major], account, sandboxes[account.name], drivers) as one:
-        yield one, command
+    with folder_for_everybody("hxa") as folder:
+        yield Attacker(account, folder, sandboxes[account.name], victims[major], drivers), command
 
 
 def _may_run(account: Account, *pythons: Path) -> None:
     """Skip where the other user may not start Python: a checkout or an installation that is its owner's alone."""
-    for python in (sys.executable, *pythons):
-        owner = {"user": account.uid, "group": account.gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    for python in map(str, (sys.executable, *pythons)):
         code = "import adapter.inbound.cli" if python == sys.executable else "import psycopg"
-        started: Any = subprocess.run
-        if started([python, "-c", code], cwd="/", capture_output=True, check=False, **owner).returncode:
+        tried = subprocess.run([python, "-c", code], cwd="/", capture_output=True, check=False, **account.starts())
+        if tried.returncode:
             pytest.skip(f"user {account.uid} may not run {python}")
 
 
@@ -195,8 +182,8 @@ def _attack_by_env(one: Attacker, command: str, ways: list[Way]) -> None:
             ended = refused[0] if refused else next(iter(outcomes), Outcome(way.name, over, refused="nothing ran"))
             assert ended.refused or ended.answered.startswith("hexalembic_sandbox_"), said
             if ended.refused:
-                assert done.returncode == 2, said  # noqa: PLR2004
-                assert 1 <= len(done.stderr.strip().splitlines()) <= 4, said  # noqa: PLR2004 - an error, a hint
+                assert done.returncode == 2, said
+                assert 1 <= len(done.stderr.strip().splitlines()) <= 4, said
             endings.append(ended)
     table.check(endings)
 

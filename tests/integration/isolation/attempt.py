@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 def address(way: str, over: str) -> SimpleNamespace:
     """Return where the victim is, as a way is told: the user is named after the way, for the victim's log."""
     given = json.loads((HERE / "victim.json").read_text())
-    host = given["host"] if over == "tcp" else given[over]
+    host = given[over]
     path = None if over == "tcp" else f"{host.replace('@', chr(0))}/.s.PGSQL.{given['port']}"
 
     def sqlalchemy(driver: str) -> str:
@@ -26,7 +26,10 @@ def address(way: str, over: str) -> SimpleNamespace:
         return f"postgresql+{driver}://{way}@{where}/shop{query}"
 
     return SimpleNamespace(
-        **{name: given[name] for name in ("port", "psql", "libpq", "victim_data", "victim_pid", "test_pid", "test_namespace")},
+        **{
+            name: given[name]
+            for name in ("port", "psql", "libpq", "victim_data", "victim_pid", "test_pid", "test_namespace")
+        },
         host=host,
         path=path,
         over=over,

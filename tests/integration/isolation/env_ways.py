@@ -155,7 +155,7 @@ def env_listener_connection(to: Any, run: Run) -> None:
 
 def env_static_pool(to: Any, run: Run) -> None:
     """`StaticPool` around `psycopg2._connect`"""
-    connection = importlib.import_module("psycopg2._psycopg")._connect(to.url)  # noqa: SLF001 - an attack
+    connection = importlib.import_module("psycopg2._psycopg")._connect(to.url)
     _through(sa.create_engine("postgresql+psycopg2://", creator=lambda: connection, poolclass=pool.StaticPool), run)
 
 
@@ -183,7 +183,7 @@ def env_exchanged_connection(to: Any, run: Run) -> None:
     """a connection that is exchanged below SQLAlchemy before a statement"""
     engine = sa.create_engine("postgresql+psycopg://")
     with engine.connect() as connection:
-        exchanged = []
+        exchanged: list[Any] = []
 
         @event.listens_for(connection, "before_cursor_execute", retval=True)
         def exchange(_c: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:

@@ -4,10 +4,8 @@ import hashlib
 import os
 import pwd
 import re
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.database import embedded
+from tests.integration.isolation.user import folder_for_everybody
 
 KEEPER = "keeper"  # the tests' own role: every other connection is an attack that came through
 PASSWORD = "production-password"  # noqa: S105 - of a server that lives for one test
@@ -114,10 +113,24 @@ class Victim:
                 found[match["pid"]] = Seen(match["user"], found[match["pid"]].host)
         return [one for one in found.values() if one.user != KEEPER]
 
-    def state(self) -> str:
-        """Return a checksum of all that production has: schemas, rows, roles, settings, slots, names of its files."""
+    def state(self, database: str | None = None) -> str:
+        """Return a checksum of all that production has: schemas, rows, roles, settings, slots, names of its files.
+
+        Args:
+            database: Of this one alone, and of roles only their names.
+        """
+        program = embedded.binary("pg_dump" if database else "pg_dumpall", 18)
         dump = subprocess.run(
-            [embedded.binary("pg_dumpall", 18), "-h", self.sockets, "-p", str(self.port), "-U", KEEPER],
+            [
+                str(program),
+                "-h",
+                str(self.sockets),
+                "-p",
+                str(self.port),
+                "-U",
+                KEEPER,
+                *([database] if database else []),
+            ],
             capture_output=True,
             check=True,
         ).stdout
@@ -140,9 +153,7 @@ class Victim:
 @contextmanager
 def running_victim(major: int) -> Iterator[Victim]:
     """Start a victim under a user of its own, and stop it."""
-    folder = Path(tempfile.mkdtemp(prefix="hxv", dir="/tmp"))  # noqa: S108 - the path of a socket has 107 bytes
-    try:
-        folder.chmod(0o755)
+    with folder_for_everybody("hxv") as folder:
         (folder / "run").mkdir()
         if os.geteuid() == 0:
             for path in (folder, folder / "run"):
@@ -171,8 +182,6 @@ def running_victim(major: int) -> Iterator[Victim]:
         finally:
             process.terminate()
             process.wait(_SECONDS)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _owner() -> pwd.struct_passwd:

@@ -87,7 +87,7 @@ def asyncpg_utils(to: Any) -> str:
     connect: Any = getattr(asyncpg.connect, "__wrapped__", asyncpg.connect)
     given = {name: one.default for name, one in inspect.signature(connect).parameters.items() if name != "timeout"}
     given.update(dsn=to.url, connection_class=asyncpg.Connection, record_class=asyncpg.Record)
-    return _asyncpg(utils._connect(**given))  # noqa: SLF001 - an attack
+    return _asyncpg(utils._connect(**given))
 
 
 def asyncpg_pool(to: Any) -> str:

@@ -17,7 +17,7 @@ def _output(*command: str, **given: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20, **given)
     if done.returncode != 0:
         raise ConnectionError((done.stderr.strip() or "no answer").splitlines()[-1])
-    return done.stdout.strip()
+    return str(done.stdout).strip()
 
 
 def psql_url(to: Any) -> str:
@@ -154,7 +154,7 @@ def _close(descriptor: int) -> None:
 def _note(file: Path, script: str) -> None:
     try:
         said = _output(sys.executable, "-I", "-c", script)
-    except Exception as error:  # noqa: BLE001 - it is noted
+    except Exception as error:
         said = f"refused: {error}"
     file.write_text(said)
 

@@ -41,7 +41,7 @@ def psycopg2_connection(to: Any) -> str:
 
 def psycopg2_c_connect(to: Any) -> str:
     """`psycopg2._connect`, the function of the C extension"""
-    return _ask(importlib.import_module("psycopg2._psycopg")._connect(to.url))  # noqa: SLF001 - an attack
+    return _ask(importlib.import_module("psycopg2._psycopg")._connect(to.url))
 
 
 def psycopg2_factory(to: Any) -> str:

@@ -68,7 +68,7 @@ def psycopg_async(to: Any) -> str:
 def psycopg_connect_gen(to: Any) -> str:
     """`psycopg.Connection._connect_gen`"""
     private: Any = psycopg.Connection
-    return _ask(psycopg.waiting.wait_conn(private._connect_gen(to.url)))  # noqa: SLF001 - an attack
+    return _ask(psycopg.waiting.wait_conn(private._connect_gen(to.url)))
 
 
 def psycopg_connect_wrapped(to: Any) -> str:

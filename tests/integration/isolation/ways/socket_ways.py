@@ -191,7 +191,7 @@ def socket_of_victim_root(to: Any) -> str:
 def socket_uncovered(to: Any) -> str:
     """the socket, after `umount(2)` of whatever covers it"""
     # never in the namespace of the machine
-    if to.path and to.path[0] != "\0" and os.readlink("/proc/self/ns/mnt") != to.test_namespace:
+    if to.path and to.path[0] != "\0" and str(Path("/proc/self/ns/mnt").readlink()) != to.test_namespace:
         for place in (to.path, str(Path(to.path).parent)):
             _LIBC.umount2(place.encode(), 2)
     return raw_socket(to)
