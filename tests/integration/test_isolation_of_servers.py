@@ -1,4 +1,4 @@
-"""What a revision does to the server of its sandbox: nothing on somebody else's, nothing lasting on the embedded one."""
+"""What a revision does to the server of its sandbox: nothing on somebody else's, nothing lasting on its own."""
 
 import json
 import re

@@ -197,9 +197,13 @@ def _identity() -> dict[str, Any]:
 
 
 def _create(major: int, folder: Path) -> None:
-    command = [embedded.binary("initdb", major), "-D", folder / "data", "-U", KEEPER, "-A", "trust", "--no-sync"]
+    command = [str(embedded.binary("initdb", major)), "-D", str(folder / "data"), "-U", KEEPER, "-A", "trust"]
     subprocess.run(
-        [*command, "-E", "UTF8", "--locale=C"], check=True, capture_output=True, stdin=subprocess.DEVNULL, **_identity()
+        [*command, "--no-sync", "-E", "UTF8", "--locale=C"],
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        **_identity(),
     )
     (folder / "data" / "pg_hba.conf").write_text(_HBA)
 
