@@ -56,11 +56,11 @@ ON_A_SERVER = {
     "security_label": "SECURITY LABEL ON ROLE app IS 'attacked'",
     "event_trigger": "CREATE FUNCTION attack() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;"
     " CREATE EVENT TRIGGER attack ON ddl_command_start EXECUTE FUNCTION attack()",
-    "own_sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE usename = current_user AND pid <> pg_backend_pid()",
 }
 # What the role may do to itself, or to the database that the URL names: the next command must work all the same.
 ON_ITS_OWN_ROLE = {
+    "own_sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE usename = current_user AND pid <> pg_backend_pid()",
     "own_setting": "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on",
     "own_setting_timeout": "ALTER ROLE CURRENT_USER SET statement_timeout = 1",
     "own_setting_path": "ALTER ROLE CURRENT_USER SET search_path = nowhere",
