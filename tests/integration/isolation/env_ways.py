@@ -203,6 +203,15 @@ def env_asks_production(to: Any, run: Run) -> None:
     env_psycopg(to, run)
 
 
+def env_asks_secret_store(to: Any, run: Run) -> None:
+    """a secret store asked by HTTP, then migrations on the right connection"""
+    import urllib.request
+
+    with urllib.request.urlopen(f"http://{to.host}:{to.port}/secret", timeout=5) as answer:  # noqa: S310 - an attack
+        answer.read()
+    env_psycopg(to, run)
+
+
 def env_subprocess(to: Any, run: Run) -> None:
     """`psql` started by env.py, then migrations on the right connection"""
     done = subprocess.run([to.psql, "-XAtc", "TRUNCATE orders", to.url], capture_output=True, text=True, check=False)

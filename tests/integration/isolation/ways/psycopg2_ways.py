@@ -87,14 +87,3 @@ def aiopg_connect(to: Any) -> str:
             return str((await cursor.fetchone())[0])
 
     return asyncio.run(ask())
-
-
-def records_database(to: Any) -> str:
-    """`records.Database(url)`"""
-    import records
-
-    database = records.Database(to.sqlalchemy("psycopg2"))
-    try:
-        return str(database.query(ASK).first()[0])
-    finally:
-        database.close()
