@@ -13,7 +13,7 @@ from tests.integration.isolation.user import PLAIN_ENV, User
 from tests.integration.isolation.victim import PASSWORD, Victim
 
 HERE = Path(__file__).parent
-OVER = ("tcp", "socket", "abstract")
+OVER = ("tcp", "socket")
 LATER = 4.0  # seconds after which what was left running has connected, too
 INHERITED = ("inherited", "inherited_url", "inherited_dsn")  # users in the addresses that the environment has
 _ALTER = """op.execute("ALTER TABLE orders ADD COLUMN note text")

@@ -207,7 +207,7 @@ def env_asks_secret_store(to: Any, run: Run) -> None:
     """a secret store asked by HTTP, then migrations on the right connection"""
     import urllib.request
 
-    with urllib.request.urlopen(f"http://{to.host}:{to.port}/secret", timeout=5) as answer:  # noqa: S310 - an attack
+    with urllib.request.urlopen(f"http://{to.host}:{to.port}/secret", timeout=5) as answer:
         answer.read()
     env_psycopg(to, run)
 
