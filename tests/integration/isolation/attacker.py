@@ -13,7 +13,7 @@ from tests.integration.isolation.user import PLAIN_ENV, User
 from tests.integration.isolation.victim import PASSWORD, Victim
 
 HERE = Path(__file__).parent
-OVER = ("tcp", "socket")
+OVER = ("tcp", "socket", "abstract")
 LATER = 4.0  # seconds after which what was left running has connected, too
 INHERITED = ("inherited", "inherited_url", "inherited_dsn")  # users in the addresses that the environment has
 _ALTER = """op.execute("ALTER TABLE orders ADD COLUMN note text")
@@ -60,12 +60,14 @@ class Outcome:
     Attributes:
         answered: The database that it got to; empty when it got to none.
         refused: The error that it got; empty when it got none.
+        later: Whether that was after the revision had ended.
     """
 
     way: str
     over: str
     answered: str = ""
     refused: str = ""
+    later: bool = False
 
 
 def revision_ways() -> list[Way]:
@@ -133,7 +135,7 @@ class Attacker(User):
                     later.read_text(encoding="utf-8").strip() if later.exists() else "refused: ended with the command"
                 )
                 failed = "refused" in said or "rror:" in said or not said
-                found.append(Outcome(given["way"], given["over"], *(("", said) if failed else (said, ""))))
+                found.append(Outcome(given["way"], given["over"], *(("", said) if failed else (said, "")), later=True))
             else:
                 found.append(Outcome(given["way"], given["over"], answered, given.get("refused", "")))
         return found
