@@ -39,9 +39,7 @@ def check(outcomes: Iterable[Outcome]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(_BEGIN)
     written, _, after = rest.partition(_END)
-    rows = _read(written)
-    titles = {way.title: way.name for way in (*revision_ways(), *env_ways())}
-    expected = {titles[title]: row for title, row in rows.items() if title in titles}
+    expected = _read(written)
     wanted = {**expected, **{way: {**expected.get(way, {}), **row} for way, row in found.items()}}
     text = f"{before}{_BEGIN}{_table(wanted)}{_END}{after}"
     if os.environ.get("HEXALEMBIC_WRITE_DOCS"):
@@ -51,11 +49,16 @@ def check(outcomes: Iterable[Outcome]) -> None:
 
 
 def _read(written: str) -> Rows:
-    found = {}
+    """Read the rows of the page; a way that is no longer there is left out."""
+    names = {(_GROUPS[way.module], way.title): way.name for way in (*revision_ways(), *env_ways())}
+    found: Rows = {}
+    group = ""
     for line in written.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("| ") and len(cells) == 1 + len(OVER):
-            found[cells[0]] = {over: cell for over, cell in zip(OVER, cells[1:], strict=True) if cell}
+        title, *cells = (cell.strip() for cell in line.removeprefix("|").removesuffix("|").split(" | "))
+        if title in _GROUPS.values():
+            group = title
+        elif (group, title) in names:
+            found[names[group, title]] = {over: cell for over, cell in zip(OVER, cells, strict=True) if cell}
     return found
 
 
