@@ -22,12 +22,12 @@ _REQUIREMENTS = Path(__file__).with_name("requirements")
 _INSTALL_SECONDS = 600
 
 
-def environment(name: str) -> Path:
+def environment(name: str, requirements: Path | None = None) -> Path:
     """Give the Python of a project's environment; make it when it is not there.
 
     The test that asks is skipped where pip reaches no registry, or the registry has no file of a pin for this Python.
     """
-    requirements = _REQUIREMENTS / f"{name}.txt"
+    requirements = requirements or _REQUIREMENTS / f"{name}.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = _cache() / f"{name}-{key}"
     python = folder / "bin" / "python"
