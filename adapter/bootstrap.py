@@ -42,6 +42,14 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
+def version() -> str:
+    """Return the versions of Hexalembic, Alembic and Python, in one line."""
+    import platform
+    from importlib.metadata import version
+
+    return f"hexalembic {version('hexalembic')} (alembic {version('alembic')}, Python {platform.python_version()})"
+
+
 def embedded() -> ModuleType:
     """Give the module of the embedded Postgres."""
     from adapter.outbound.database import embedded as module
@@ -296,7 +304,8 @@ class ProjectRequest:
     """Which project a command runs in a sandbox, and where.
 
     Attributes:
-        config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, else this project's.
+        config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, or this
+            project's from a folder within it.
         name: Section of that file.
         major: Major version of the embedded sandbox; None for the default.
         sandbox_url: A server for the sandbox in place of the embedded one; its role may reach nothing else there.
@@ -763,7 +772,14 @@ def _configuration(given: "Path | None") -> "Path":
 
     if given is None:
         here = Path("alembic.ini")
-        return here.resolve() if here.is_file() else PROJECT_ROOT / "alembic.ini"
+        if here.is_file():
+            return here.resolve()
+        if Path.cwd().is_relative_to(PROJECT_ROOT):
+            return PROJECT_ROOT / "alembic.ini"
+        raise DatabaseConfigurationError(
+            f"there is no alembic.ini in {shown(Path.cwd())}",
+            f"name the project's with -c; that of Hexalembic is {PROJECT_ROOT / 'alembic.ini'}",
+        )
     if not given.is_file():
         raise DatabaseConfigurationError(f"there is no file {shown(given)}", "name the project's alembic.ini with -c")
     return given.resolve()

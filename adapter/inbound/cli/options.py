@@ -60,7 +60,21 @@ Jobs: TypeAlias = Annotated[
 ]
 
 
-def before_the_command(context: typer.Context, config: Config = None) -> None:
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from adapter import bootstrap
+
+        typer.echo(bootstrap.version())
+        raise typer.Exit
+
+
+Version: TypeAlias = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+]
+
+
+def before_the_command(context: typer.Context, config: Config = None, version: Version = False) -> None:  # noqa: ARG001
     """Take `-c` where `alembic` has it, too: before the command."""
     name = context.invoked_subcommand
     if config is None or name is None:

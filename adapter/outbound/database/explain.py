@@ -171,7 +171,7 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ("28P01", "28000"),
         "",
         "The server refused to sign in at {where} ({message}).",
-        "Correct user and password in DATABASE_URL (percent-encode : / ? # @), or the server's pg_hba.conf.",
+        "Correct user and password in DATABASE_URL (percent-encode % : / ? # @), or the server's pg_hba.conf.",
     ),
     (("57P03",), "", "The server at {where} is not ready ({message}).", "Wait a moment and try again."),
     (

@@ -156,7 +156,7 @@ class DatabaseURL:
             hint = (
                 "Take that out of the URL; settings of the session go into options=-c%20NAME=VALUE."
                 if problem.startswith("its parameter")
-                else f"Write it as {_FORM}; percent-encode : / ? # @ in the password."
+                else f"Write it as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
             )
             raise DatabaseConfigurationError(f"The database URL cannot be read: {problem}.", hint)
         parts = urlsplit(text)

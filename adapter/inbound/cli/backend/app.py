@@ -7,6 +7,7 @@ import typer
 
 from adapter.inbound.cli.backend import demo, document, ingest, order, product, search, user
 from adapter.inbound.cli.group import RedactingGroup
+from adapter.inbound.cli.options import Version
 
 
 def build() -> typer.Typer:
@@ -40,5 +41,6 @@ def _options(
             show_default=False,
         ),
     ] = None,
+    version: Version = False,  # noqa: ARG001 - its callback ends the command
 ) -> None:
     context.obj = actor or getpass.getuser()

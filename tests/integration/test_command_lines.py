@@ -1,0 +1,46 @@
+"""What every command line answers before it looks for a database or a project."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.support import PROJECT_ROOT, process_environment, run
+
+
+@pytest.mark.parametrize("command", ["migrate", "backend"])
+def test_version(command: str) -> None:
+    """`--version` names the product and Alembic, and needs no command and no database."""
+    result = run(f"adapter.inbound.cli.{command}", "--version", url="postgresql://127.0.0.1:1/nowhere")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"hexalembic {version('hexalembic')} (alembic {version('alembic')}")
+
+
+def test_folder_without_alembic_ini(tmp_path: Path) -> None:
+    """In a folder of nobody's, no project is judged in place of the one that was meant."""
+    command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=process_environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert f"there is no alembic.ini in {tmp_path}" in result.stderr
+    assert f"hint: name the project's with -c; that of Hexalembic is {PROJECT_ROOT}{os.sep}alembic.ini" in result.stderr
+
+
+def test_percent_sign_in_a_password() -> None:
+    """A raw percent sign in a password gets the same two lines from `alembic` and from `migrate`."""
+    url = "postgresql://ana:s3%cret@127.0.0.1:1/shop"
+    said = [run(*one, url=url) for one in (("alembic", "current"), ("adapter.inbound.cli.migrate", "status"))]
+
+    for result in said:
+        lines = (result.stdout + result.stderr).splitlines()
+        assert len(lines) == 2, lines
+        assert lines[0].endswith("a % is not followed by two hexadecimal digits.")
+        assert lines[1].strip().startswith("hint: ")
+        assert "percent-encode % : / ? # @ in the password (% is %25)" in lines[1]
+        assert "s3" not in lines[0] + lines[1]
