@@ -184,7 +184,7 @@ def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnost
             "upgrade-fails", f"The upgrade fails: {failed}", "Mend it; migrate analyze -v shows the statement."
         )
         return
-    yield from (one for one in proof.analysis.diagnostics if one.code == "rows-must-fit")
+    yield from (one for one in proof.analysis.diagnostics if one.code in _OF_ROWS)
     if proof.trip is not None:
         yield from judge(proof.trip, declaration)
     if proof.repetition is not None:
@@ -244,6 +244,7 @@ def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     return bool(column) and not column.get("not_null")
 
 
+_OF_ROWS = frozenset({"not-seen-at-work", "rows-must-fit"})  # on which a proof rests
 _NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
 _WORK_UNDER_LOCK = frozenset(
     {
