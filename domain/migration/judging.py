@@ -18,6 +18,7 @@ from domain.migration.impact import (
     index_table,
     lock_windows,
 )
+from domain.migration.op_code import quoted
 from domain.migration.snapshot import SchemaSnapshot, Value
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
@@ -124,13 +125,14 @@ def split(name: str) -> tuple[str, str]:
 
 def bare(name: str) -> str:
     """Give the last part of a qualified name without its quotes, as Alembic's operations want it."""
-    return split(name)[1].strip('"')
+    own = split(name)[1]
+    return own[1:-1].replace('""', '"') if own.startswith('"') else own
 
 
 def schema_argument(table: str) -> str:
     """Write the `schema` argument of an Alembic operation; nothing for `public`."""
     schema = bare(split(table)[0])
-    return "" if schema in {"", "public"} else f', schema="{schema}"'
+    return "" if schema in {"", "public"} else f", schema={quoted(schema)}"
 
 
 def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
@@ -322,30 +324,10 @@ def end_of(window: LockWindow) -> str:
     return f"until the transaction ends with statement {window.to_statement + 1}"
 
 
-def execute(sql: str) -> str:
-    """Write an `op.execute` of some SQL, whatever quotes are in it."""
-    if '"' not in sql and "\n" not in sql:
-        return f'op.execute("{sql}")\n'
-    if "'" not in sql and "\n" not in sql:
-        return f"op.execute('{sql}')\n"
-    return f'op.execute("""{sql}{" " if sql.endswith(chr(34)) else ""}""")\n'
-
-
-def in_autocommit(*lines: str) -> str:
-    """Put lines into an autocommit block of Alembic's."""
-    return "with op.get_context().autocommit_block():\n" + "".join(f"    {line}" for line in lines)
-
-
 def suffixed(name: str, suffix: str) -> str:
     """Append to the last part of a name, within its quotes."""
     own = split(name)[1]
     return f'{own[:-1]}{suffix}"' if own.endswith('"') else f"{own}{suffix}"
-
-
-def concurrently(definition: Value) -> str:
-    """Turn the definition of an index into a build that lets others work, in a block of Alembic's."""
-    text = str(definition).replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
-    return in_autocommit(execute(text))
 
 
 def _wait(window: LockWindow, statement: int) -> tuple[str, str]:

@@ -5,7 +5,6 @@ altered. Who depends on whom is read from the definitions, which hold qualified 
 column that is dropped and added again comes back empty.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from domain.migration import definitions
 from domain.migration.definitions import Attributes, literal, options, texts
-from domain.migration.judging import bare, split
+from domain.migration.judging import bare, schema_argument, split
+from domain.migration.op_code import execute, quoted
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 
@@ -55,7 +55,7 @@ class Repair:
         """
         if self.refusal is not None or not self.steps:
             reason = self.refusal or "; ".join(self.unresolved) or "this cannot be undone"
-            return f"def downgrade() -> None:\n    raise NotImplementedError({_quoted(reason)})\n"
+            return f"def downgrade() -> None:\n    raise NotImplementedError({quoted(reason)})\n"
         lines = [] if whole else ["...  # what is there now, then:"]
         lines += [line for step in self.steps for line in step.splitlines()]
         lines += [f"# left to do: {' '.join(one.split())}" for one in self.unresolved]
@@ -98,6 +98,8 @@ _RENAME = re.compile(
     rf"(?:(?!TO\s)(?P<own>{_NAME})\s+)?TO\s+(?P<new>{_NAME})",
     re.IGNORECASE,
 )
+
+_REFERENCES = re.compile(rf"^FOREIGN KEY .*? REFERENCES (?P<table>{_NAME}(?:\.{_NAME})?)\(", re.DOTALL)
 
 
 def _looked_up(name: str, snapshot: SchemaSnapshot, renames: Iterable[Rename]) -> str:
@@ -303,7 +305,10 @@ class _Deriver:
     def _drop(self, keys: set[ObjectKey], remade: set[ObjectKey]) -> None:
         for place, kind in enumerate(_DROPPED):
             names = [name for own, name in keys if own == kind]
-            for name in reversed(_ordered(names, kind, self.actual)):
+            order = _ordered(names, kind, self.actual)[::-1]
+            if kind == "table":
+                self._untie(order)
+            for name in order:
                 attributes = self.actual.objects[kind, name]
                 late = place >= _LATE_DROP and (kind, name) not in remade
                 step = _drop(kind, name, attributes)
@@ -313,6 +318,14 @@ class _Deriver:
         for kind, name in sorted(keys):
             if kind not in _DROPPED:
                 self.unresolved.append(f"drop the {kind} {name}")
+
+    def _untie(self, tables: list[str]) -> None:
+        """Drop foreign keys that still refer to a table when its turn comes: no order of a circle works."""
+        place = {name: number for number, name in enumerate(tables)}
+        for (kind, name), attributes in sorted(self.actual.objects.items()):
+            found = _REFERENCES.search(str(attributes.get("definition"))) if kind == "constraint" else None
+            if found and found["table"] in place and place[found["table"]] < place.get(split(name)[0], -1):
+                self.phases[_Phase.DROP].append(_drop(kind, name, attributes))
 
     # -- making
 
@@ -691,48 +704,20 @@ def _settings(expected: Value, actual: Value, prefix: str) -> Iterator[str]:
 # -- texts of statements
 
 
-def execute(sql: str) -> str:
-    """Write a statement as Alembic code; a text of several lines as several literals, so that it can be indented.
-
-    A colon before a word would be a parameter (SQLAlchemy, `text()`), unless it is escaped.
-    """
-    escaped = _PARAMETER.sub(r"\\:\1", sql)
-    lines = escaped.splitlines(keepends=True)
-    if len(lines) == 1:
-        return f"op.execute({_quoted(escaped)})"
-    return "\n".join(["op.execute(", *(f"    {_quoted(line)}" for line in lines), ")"])
-
-
-_PARAMETER = re.compile(r"(?<![:\w$\\]):([\w$]+)(?![:\w$])")
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _schema(name: str) -> str:
-    schema = _unquoted(split(name)[0])
-    return "" if schema in {"", "public"} else f", schema={_quoted(schema)}"
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
 def _own(name: str) -> str:
-    return _quoted(_unquoted(split(name)[1]))
+    return quoted(bare(name))
 
 
 def _drop(kind: str, name: str, attributes: Attributes) -> str:
     table = split(name)[0]
     if kind == "table" and attributes.get("kind") != "foreign table":
-        return f"op.drop_table({_own(name)}{_schema(name)})"
+        return f"op.drop_table({_own(name)}{schema_argument(name)})"
     if kind == "column":
-        return f"op.drop_column({_own(table)}, {_own(name)}{_schema(table)})"
+        return f"op.drop_column({_own(table)}, {_own(name)}{schema_argument(table)})"
     if kind == "constraint":
-        return f"op.drop_constraint(op.f({_own(name)}), {_own(table)}{_schema(table)})"
+        return f"op.drop_constraint(op.f({_own(name)}), {_own(table)}{schema_argument(table)})"
     if kind == "index":
-        return f"op.drop_index(op.f({_own(name)}), table_name={_own(str(attributes['table']))}{_schema(name)})"
+        return f"op.drop_index(op.f({_own(name)}), table_name={_own(str(attributes['table']))}{schema_argument(name)})"
     sql = f"DROP {definitions.reference(kind, name, attributes)}"
     if kind in {"publication table", "publication schema"}:
         publication, _, other = name.partition(".")
@@ -757,9 +742,9 @@ def _undo_rename(rename: Rename) -> str:
     match rename.kind:
         case "column":
             names = f"{_own(rename.new)}, new_column_name={_own(rename.old)}"
-            return f"op.alter_column({_own(table)}, {names}{_schema(table)})"
+            return f"op.alter_column({_own(table)}, {names}{schema_argument(table)})"
         case "table":
-            return f"op.rename_table({_own(rename.new)}, {_own(rename.old)}{_schema(rename.new)})"
+            return f"op.rename_table({_own(rename.new)}, {_own(rename.old)}{schema_argument(rename.new)})"
         case "constraint":
             return execute(f"ALTER TABLE {table} RENAME CONSTRAINT {split(rename.new)[1]} TO {split(rename.old)[1]}")
         case kind:
@@ -795,7 +780,10 @@ def _uses(key: ObjectKey, snapshot: SchemaSnapshot, column: str) -> bool:
 
 
 def _ordered(names: Iterable[str], kind: str, snapshot: SchemaSnapshot) -> list[str]:
-    """Put names in order: whatever the definition of one mentions comes before it; foreign keys come last."""
+    """Put names in order: whatever the definition of one mentions comes before it; foreign keys come last.
+
+    Those that mention each other in a circle have no order among themselves, but one beside the others.
+    """
     chosen = sorted(names, key=lambda name: _rank(kind, snapshot.objects[kind, name], name))
     if kind not in {"type", "view", "table", "function"}:
         return chosen
@@ -803,10 +791,12 @@ def _ordered(names: Iterable[str], kind: str, snapshot: SchemaSnapshot) -> list[
     graph = {
         name: [other for other in chosen if other != name and _mentions(described[name], other)] for name in chosen
     }
-    try:
-        return list(TopologicalSorter(graph).static_order())
-    except CycleError:
-        return chosen
+    while True:
+        try:
+            return list(TopologicalSorter(graph).static_order())
+        except CycleError as error:
+            circle = {*error.args[1]}
+            graph = {name: [other for other in others if not {name, other} <= circle] for name, others in graph.items()}
 
 
 def _rank(kind: str, attributes: Attributes, name: str) -> tuple[int, str]:

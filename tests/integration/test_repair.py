@@ -16,6 +16,8 @@ from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.url import DatabaseURL
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import Reversibility
+from domain.migration.definitions import literal
+from domain.migration.op_code import execute
 from domain.migration.repair import derive, read_renames
 from domain.migration.snapshot import compare
 from domain.migration.verification import RevisionProof
@@ -68,6 +70,10 @@ GRANT SELECT, INSERT ON people TO PUBLIC;
 FORGOTTEN = {
     "new_table": "CREATE TABLE pots (id serial PRIMARY KEY, lid integer REFERENCES pots, "
                  'pet integer REFERENCES "Pets")',
+    "new_circle": "CREATE TABLE plan (id int PRIMARY KEY); "
+                  "CREATE TABLE project (id int PRIMARY KEY, p int REFERENCES plan); "
+                  "ALTER TABLE plan ADD p int REFERENCES project; CREATE TABLE kind (id int PRIMARY KEY); "
+                  "CREATE TABLE a_task (id int PRIMARY KEY, k int REFERENCES kind, p int REFERENCES project)",
     "new_column": "ALTER TABLE people ADD nick text UNIQUE; CREATE INDEX ON people (nick)",
     "new_default": "ALTER TABLE people ALTER name SET DEFAULT 'x', ALTER size SET DEFAULT 3",
     "dropped_default": "ALTER TABLE people ALTER name DROP DEFAULT, ALTER mood DROP DEFAULT",
@@ -229,6 +235,23 @@ def test_each_kind(base: Base, name: str) -> None:
         scope["downgrade"]()
 
     assert not compare(before, snapshot(driver), ignore={"position"}), code
+
+
+SAID = (
+    r"\bfoo", " :b", ":b :c::d", 'a"b', "it's \"so\"", "100%", "%(a)s %s", r"\:a \\:b \: \x",
+    "[[:upper:]]:$1", "two\nlines:a"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_code_reaches_the_database_as_it_is(base: Base, text: str) -> None:
+    """Backslashes, colons, quotes and percent signs in proposed code arrive unchanged."""
+    driver, engine_connection = base
+    code = execute(f"COMMENT ON TABLE people IS {literal(text)}")
+    with Operations.context(MigrationContext.configure(engine_connection)) as op:
+        exec(code, {"op": op})  # noqa: S102 - that is what it is for
+
+    assert driver.execute("SELECT obj_description('people'::regclass)").fetchone() == (text,)
 
 
 @pytest.mark.long

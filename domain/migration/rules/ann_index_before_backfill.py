@@ -10,7 +10,9 @@ quarter of the time on 10,000 vectors. The safe way fills the column in batches 
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import added, attributes, concurrently
+from domain.migration.forms import built_index, dropped_index
+from domain.migration.judging import added, attributes
+from domain.migration.op_code import revised
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
@@ -58,5 +60,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"The index {name} is built before {written} rows of {table} are written: each of them must find its "
                 "place in it.",
                 "Write the rows first, and build the index in a later revision.",
-                concurrently(held["definition"]),
+                revised(built_index(trace.after, name), dropped_index(trace.after, name)),
             )

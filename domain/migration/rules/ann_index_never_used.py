@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import added, attributes, concurrently, statement_of
+from domain.migration.forms import built_index, dropped_index
+from domain.migration.judging import added, attributes, statement_of
+from domain.migration.op_code import revised
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -58,7 +60,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(held["table"]),
                 f"The index {name} of {held['table']} never holds a vector (WHERE {predicate}): no query can use it.",
                 "Leave the condition out, or let it name rows that have vectors.",
-                concurrently(definition.partition(" WHERE ")[0]),
+                revised(
+                    built_index(trace.after, name, definition.partition(" WHERE ")[0]), dropped_index(trace.after, name)
+                ),
             )
 
 

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, bare, execute, in_autocommit, kept, statement_of
+from domain.migration.forms import concurrent_steps
+from domain.migration.judging import attributes, bare, kept, statement_of
+from domain.migration.op_code import in_autocommit
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -57,7 +59,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(after["table"]),
                 f"The options of {name} change, but the index stays as it was built.",
                 "Build it again, concurrently.",
-                in_autocommit(execute(f"REINDEX INDEX CONCURRENTLY {name}")),
+                in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")),
             )
 
 

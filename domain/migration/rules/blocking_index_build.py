@@ -11,8 +11,10 @@ in a block of its own, which holds SHARE UPDATE EXCLUSIVE only:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import built_index, concurrent_steps, dropped_index, root_index
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, concurrently, execute, in_autocommit, work_diagnostics
+from domain.migration.judging import Cause, attributes, names_of, work_diagnostics
+from domain.migration.op_code import in_autocommit, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -44,12 +46,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    before = trace.before.objects if trace.before else {}
-    blocks: list[str] = []
-    for name in item.work.indexes:
-        definition = attributes(trace.after, "index", name).get("definition")
-        if ("index", name) in before:
-            blocks.append(in_autocommit(execute(f"REINDEX INDEX CONCURRENTLY {name}")))
-        elif definition:
-            blocks.append(concurrently(definition))
-    return "".join(blocks) or None
+    before = names_of(trace.before, "index")
+    # the parts of a partitioned table's index come with it
+    wanted = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
+    again = [name for name in wanted if name in before]
+    new = [name for name in wanted if name not in before and attributes(trace.after, "index", name).get("definition")]
+    steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in again]
+    steps += [built_index(trace.after, name) for name in new]
+    if not steps:
+        return None
+    undo = [dropped_index(trace.after, name) for name in reversed(new)]
+    return revised(lines(*steps), *undo) if undo else lines(*steps)

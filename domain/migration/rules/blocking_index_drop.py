@@ -10,7 +10,10 @@ query, and meanwhile every new one waits behind it. The safe way:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, bare, blocking_tables, end_of, label, schema_argument
+from domain.migration.forms import built_index, dropped_index
+from domain.migration.impact import is_partitioned
+from domain.migration.judging import attributes, blocking_tables, end_of, label
+from domain.migration.op_code import revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -52,8 +55,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     f"{label(trace, number)} drops the index {index} and stops reads and writes of {table} "
                     f"{end_of(window)}.",
                     "Drop it concurrently, in an autocommit block.",
-                    f'with op.get_context().autocommit_block():\n    op.drop_index("{bare(index)}", "{bare(table)}"'
-                    f"{schema_argument(table)}, postgresql_concurrently=True)\n",
+                    # Postgres drops the index of a partitioned table in no other way
+                    None
+                    if is_partitioned(trace, table)
+                    else revised(dropped_index(trace.before, index), built_index(trace.before, index)),
                 )
 
 

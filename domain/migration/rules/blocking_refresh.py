@@ -8,11 +8,14 @@ transaction has ended that fills its successor. The safe way needs a unique inde
 and, for another definition, fills a new view beside the old one, and renames both in a transaction of its own.
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, execute, work_diagnostics
+from domain.migration.index_definition import key_columns
+from domain.migration.judging import Cause, attributes, bare, names_of, work_diagnostics
+from domain.migration.op_code import execute, lines
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -26,6 +29,8 @@ CREATE UNIQUE INDEX ix_names ON names (name);
 BAD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW names")', "pass")
 GOOD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY names")', "pass")
 
+_VIEW = re.compile(r'\s*(?P<name>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+))\s*;?\s*$')
+
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Find materialized views that are filled while nobody can read them."""
@@ -38,4 +43,19 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     head = "REFRESH MATERIALIZED VIEW "
     if not text.upper().startswith(head):
         return None
-    return execute(f"{head}CONCURRENTLY {text[len(head) :]}")
+    wanted = _VIEW.match(text[len(head) :])
+    if wanted is None or not _has_key(trace, wanted["name"]):
+        return None
+    return lines(execute(f"{head}CONCURRENTLY {text[len(head) :]}"))
+
+
+def _has_key(trace: RevisionTrace, view: str) -> bool:
+    """Tell whether a view has the index that CONCURRENTLY wants: unique, over all rows, on columns only."""
+    held = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
+    return any(
+        bare(str(one["table"])) == bare(view)
+        and one.get("unique")
+        and one.get("predicate") is None
+        and not any("(" in key for key in key_columns(str(one["definition"])))
+        for one in held
+    )

@@ -20,17 +20,19 @@ An exclusion constraint has no such form: put it on a new table and move the row
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import BlockedWork
+from domain.migration.forms import added_column, build_index, dropped_column, not_null, validated_constraint
+from domain.migration.impact import BlockedWork, is_partitioned
+from domain.migration.index_definition import key_columns
 from domain.migration.judging import (
     Cause,
     attributes,
-    concurrently,
+    bare,
     constraints_on,
-    execute,
-    in_autocommit,
+    schema_argument,
     split,
     work_diagnostics,
 )
+from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -62,36 +64,42 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     tables = [item.work.table, *(window.table for window in item.windows)]
     for table in dict.fromkeys(tables):
-        found = [_form(trace, table, name) for name in constraints_on(trace, table, item.work.statement)]
-        text = "".join(form for form in found if form)
-        if text:
-            return _columns(trace, table, item.work.statement) + text
+        names = constraints_on(trace, table, item.work.statement)
+        forms = {name: form for name in names if (form := _form(trace, table, name))}
+        if forms:
+            columns = _columns(trace, table, item.work.statement)
+            undo = [f"op.drop_constraint({quoted(bare(name))}, {quoted(bare(table))}{schema_argument(table)})"
+                    for name in reversed(forms)]  # fmt: skip
+            undo += [dropped_column(table, name) for name in reversed(columns)]
+            # what the first block commits is there when the revision runs again
+            added = [step.replace(" ADD COLUMN ", " ADD COLUMN IF NOT EXISTS ", 1) for step in columns.values()]
+            return revised(lines(*added, *forms.values()), *undo)
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int) -> str:
+def _columns(trace: RevisionTrace, table: str, statement: int) -> dict[str, str]:
     """Add the columns that came with the constraint, in one statement, before it."""
     made = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
-    return "".join(
-        execute(f"ALTER TABLE {table} ADD COLUMN {split(name)[1]} {attributes(trace.after, 'column', name)['type']}")
-        for name in sorted(made)
-        if split(name)[0] == table
-    )
+    return {name: added_column(trace, name) for name in sorted(made) if split(name)[0] == table}
 
 
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
     held = attributes(trace.after, "constraint", constraint)
     name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
     if kind in {"check", "foreign key"}:
-        return (
-            execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
-            + "# In the next revision, or here, where the block commits first:\n"
-            + in_autocommit(execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
-        )
-    if kind in {"unique", "primary key"}:
-        schema = split(table)[0]
-        built = attributes(trace.after, "index", f"{schema}.{name}").get("definition")
+        return validated_constraint(table, name, str(definition))
+    if kind in {"unique", "primary key"} and not is_partitioned(trace, table):
+        built = attributes(trace.after, "index", f"{split(table)[0]}.{name}").get("definition")
         if built:
+            required = [f"{table}.{column}" for column in key_columns(str(built))] if kind == "primary key" else []
             adopt = f"ALTER TABLE {table} ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {name}"
-            return concurrently(built) + execute(adopt)
+            return lines(
+                *(
+                    not_null(table, split(column)[1])
+                    for column in required
+                    if not attributes(trace.before, "column", column).get("not_null")
+                ),
+                build_index(str(built)),
+                execute(adopt),
+            )
     return None

@@ -14,11 +14,11 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import dropped_column
 from domain.migration.judging import (
     added,
     attributes,
     bare,
-    execute,
     names_of,
     removed,
     renamed_by,
@@ -26,6 +26,7 @@ from domain.migration.judging import (
     split,
     statement_of,
 )
+from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -113,14 +114,20 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if new is None:
         return None
     if kind == "table":
-        return f'op.rename_table("{bare(name)}", "{bare(new)}"{schema_argument(name)})\n' + execute(
-            f"CREATE VIEW {name} AS TABLE {new}"
+        old_name, new_name, schema = quoted(bare(name)), quoted(bare(new)), schema_argument(name)
+        return revised(
+            lines(f"op.rename_table({old_name}, {new_name}{schema})", execute(f"CREATE VIEW {name} AS TABLE {new}")),
+            execute(f"DROP VIEW {name}"),
+            f"op.rename_table({new_name}, {old_name}{schema})",
         )
     if kind == "column":
         table, held = split(name)[0], attributes(trace.before, kind, name)
-        return (
-            execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {held['type']}")
-            + f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.\n"
+        return revised(
+            lines(
+                execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {held['type']}"),
+                f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.",
+            ),
+            dropped_column(table, split(new)[1]),
         )
     return None
 

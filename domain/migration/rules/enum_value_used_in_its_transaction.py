@@ -7,10 +7,12 @@ Postgres refuses that (SQLSTATE 55P04), as an index could hold the value after a
     op.alter_column("users", "plan", server_default="premium")
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import Failure, execute, failures, in_autocommit, label
+from domain.migration.judging import Failure, failures, label
+from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -36,12 +38,15 @@ op.alter_column("users", "plan", server_default="premium")
     'raise NotImplementedError("Postgres cannot remove a value of an enum")',
 )
 
+_ADDS = re.compile(r"\bADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?", re.IGNORECASE)
+
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Find what Postgres refused."""
     for index, statement in failures(trace, Failure.ENUM_VALUE):
-        adding = [one.sql for one in trace.upgrade[:index] if "ADD VALUE" in one.sql.upper()]
-        block = in_autocommit(*map(execute, adding)) if adding else None
+        adding = [one.sql for one in trace.upgrade[:index] if _ADDS.search(one.sql)]
+        # what the block commits is there when the revision runs again
+        block = in_autocommit(*(execute(_ADDS.sub("ADD VALUE IF NOT EXISTS ", sql, count=1)) for sql in adding))
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -49,5 +54,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
-            block,
+            lines(block, execute(statement.sql)) if adding else None,
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split, statement_of
+from domain.migration.op_code import in_autocommit, lines, quoted
 from domain.migration.rule import ORDERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -22,6 +23,7 @@ _KEY = 'op.create_foreign_key("fk_orders_user_id", "orders", "users", ["user_id"
 _DROP = 'op.drop_constraint("fk_orders_user_id", "orders")'
 BAD = Example(ORDERS + "DROP INDEX ix_orders_user_id;", _KEY, _DROP)
 GOOD = Example(ORDERS, _KEY, _DROP)
+_LONGEST_NAME = 63
 _COLUMNS = re.compile(r"FOREIGN KEY \(([^)]*)\)")
 _INDEXED = re.compile(r"USING btree \((.*?)\)")
 
@@ -36,8 +38,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         table, columns = split(name)[0], [column.strip() for column in found.group(1).split(",")]
         if _indexed(trace, table, columns):
             continue
-        index = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
-        quoted = ", ".join(f'"{bare(column)}"' for column in columns)
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -46,10 +46,27 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             f"The foreign key {name} has no index on ({', '.join(columns)}): each delete of a row it refers to reads "
             f"all of {table}.",
             "Build an index whose first columns are those of the key.",
-            "with op.get_context().autocommit_block():\n"
-            f'    op.create_index("{index}", "{bare(table)}", [{quoted}]{schema_argument(table)}, '
-            "postgresql_concurrently=True)\n",
+            _fix(trace, table, columns),
         )
+
+
+def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
+    """Build the index before the key is added, as the block commits; that of a new table, or column, has no readers."""
+    name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+    listed = ", ".join(quoted(bare(column)) for column in columns)
+    given = f"{quoted(name[:_LONGEST_NAME])}, {quoted(bare(table))}"
+    schema = schema_argument(table)
+    if table not in trace.tables:
+        return lines(f"op.create_index({given}, [{listed}]{schema})")
+    new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
+    place = "In the next revision, which drops it in its downgrade" if new else "Before the foreign key"
+    return lines(
+        f"# {place}:",
+        in_autocommit(
+            f"op.drop_index({given}{schema}, if_exists=True, postgresql_concurrently=True)",
+            f"op.create_index({given}, [{listed}]{schema}, postgresql_concurrently=True)",
+        ),
+    )
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:

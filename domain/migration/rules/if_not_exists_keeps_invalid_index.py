@@ -14,7 +14,9 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import execute, in_autocommit, label
+from domain.migration.forms import concurrent_steps
+from domain.migration.judging import label
+from domain.migration.op_code import in_autocommit
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -54,7 +56,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         dropped = re.compile(rf"\s*DROP\s+INDEX\b.*(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE | re.DOTALL)
         if any(dropped.match(earlier.sql) or _ASKS.search(earlier.sql) for earlier in trace.upgrade[:number]):
             continue
-        build = re.sub(r"IF\s+NOT\s+EXISTS\s+", "", statement.sql, count=1, flags=re.IGNORECASE)
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -62,5 +63,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, number)} would keep an invalid {name} that an earlier attempt left.",
             "Drop the index concurrently if it exists, then build it.",
-            in_autocommit(execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"), execute(build)),
+            in_autocommit(*concurrent_steps(statement.sql)),
         )

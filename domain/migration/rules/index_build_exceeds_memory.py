@@ -17,11 +17,13 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import concurrent_steps
 from domain.migration.index_definition import after_using
 from domain.migration.judging import attributes, names_of, split, vector_dimensions
+from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, StatementTrace
 
 CODE = "index-build-exceeds-memory"
 SEVERITY = Severity.WARNING
@@ -68,14 +70,22 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             fitting = (memory or _DEFAULT) // size
             known = statistics.get(table)
             if known is None and not chosen:
-                yield _diagnostic(number, table, index, Severity.NOTE, f"holds some {fitting:,} rows of it", size, None)
+                said = f"holds some {fitting:,} rows of it"
+                yield _diagnostic(trace, number, table, index, Severity.NOTE, said, size, None)
             elif known is not None and known.rows > fitting:
                 said = f"holds some {fitting:,} of its {known.rows:,} rows"
-                yield _diagnostic(number, table, index, SEVERITY, said, size, known.rows * size)
+                yield _diagnostic(trace, number, table, index, SEVERITY, said, size, known.rows * size)
 
 
 def _diagnostic(
-    number: int, table: str, index: str, severity: Severity, said: str, size: int, needed: int | None
+    trace: RevisionTrace,
+    number: int,
+    table: str,
+    index: str,
+    severity: Severity,
+    said: str,
+    size: int,
+    needed: int | None,
 ) -> Diagnostic:
     setting = f"{-(-needed // 1024**2)}MB" if needed else "1GB"
     return Diagnostic(
@@ -86,8 +96,17 @@ def _diagnostic(
         f"The graph of {index} takes some {size:,} bytes a row of {table} while it is built; maintenance_work_mem "
         f"{said}, and the rest takes several times as long.",
         "Give the build enough memory, where the server has it.",
-        f"op.execute(\"SET maintenance_work_mem = '{setting}'\")\n# the build, then:\n"
-        'op.execute("RESET maintenance_work_mem")\n',
+        _fix(trace.upgrade[number], setting),
+    )
+
+
+def _fix(statement: StatementTrace, memory: str) -> str:
+    """Set it for the transaction of the build; where that commits by itself, for the session, around it."""
+    setting = f"maintenance_work_mem = '{memory}'"
+    if statement.transaction is not None:
+        return lines(execute(f"SET LOCAL {setting}"), execute(statement.sql))
+    return in_autocommit(
+        execute(f"SET {setting}"), *concurrent_steps(statement.sql), execute("RESET maintenance_work_mem")
     )
 
 

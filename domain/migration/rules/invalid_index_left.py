@@ -10,8 +10,11 @@ earlier attempt left before it builds:
 
 from collections.abc import Iterator
 
+from domain.migration.definitions import texts
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, bare, execute, names_of, schema_argument, statement_of
+from domain.migration.forms import build_index, concurrent_sql, concurrent_steps, dropped_index
+from domain.migration.judging import attributes, bare, names_of, split, statement_of
+from domain.migration.op_code import execute, in_autocommit, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -42,6 +45,9 @@ with op.get_context().autocommit_block():
 """,
 )
 
+_EQUAL = "23505"  # unique_violation
+_LONGEST_NAME = 63
+
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Find invalid indexes that the upgrade made or touched."""
@@ -60,9 +66,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"The index {index} of {table} is invalid after the upgrade: not every partition has its part of it.",
                 "Build an index on each partition concurrently, and attach it, in this revision: with the last one the "
                 "whole becomes valid.",
-                "with op.get_context().autocommit_block():\n"
-                '    op.execute("CREATE INDEX CONCURRENTLY … ON <partition> …")\n'
-                + execute(f"ALTER INDEX {index} ATTACH PARTITION …"),
+                _by_partition(trace, index),
             )
         else:
             yield Diagnostic(
@@ -72,7 +76,39 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 table,
                 f"The index {index} of {table} is invalid after the upgrade: writes maintain it, no query uses it.",
                 "Drop it concurrently, and build it again.",
-                "with op.get_context().autocommit_block():\n"
-                f'    op.drop_index("{bare(index)}", "{bare(table)}"{schema_argument(table)}, if_exists=True, '
-                "postgresql_concurrently=True)\n",
+                _again(trace, index, statement),
             )
+
+
+def _again(trace: RevisionTrace, index: str, statement: int) -> str:
+    """Build it so that what an earlier attempt left goes first; without UNIQUE where two rows are equal."""
+    definition, note = str(attributes(trace.after, "index", index)["definition"]), []
+    if any(one.sqlstate == _EQUAL for one in trace.upgrade[: statement + 1]):
+        definition, note = definition.replace("CREATE UNIQUE ", "CREATE ", 1), ["# Not unique, as two rows are equal."]
+    return revised(lines(*note, build_index(definition)), dropped_index(trace.after, index))
+
+
+def _by_partition(trace: RevisionTrace, index: str) -> str | None:
+    """Build the part of each partition concurrently, then the whole, and join them; for partitions of one level."""
+    held = attributes(trace.after, "index", index)
+    table, definition = str(held["table"]), str(held["definition"])
+    partitions = [
+        name
+        for name in sorted(names_of(trace.after, "table"))
+        if table in texts(attributes(trace.after, "table", name).get("parents"))
+    ]
+    if any(attributes(trace.after, "table", name).get("kind") != "table" for name in partitions):
+        return None
+    parts = {name: f'"{f"{bare(index)}_{bare(name)}"[:_LONGEST_NAME]}"' for name in partitions}
+    own = split(index)[1]
+    steps = [
+        step
+        for name, part in parts.items()
+        for step in concurrent_steps(
+            concurrent_sql(definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1))
+        )
+    ]
+    attached = [f"ALTER INDEX {index} ATTACH PARTITION {split(name)[0]}.{part}" for name, part in parts.items()]
+    return revised(
+        lines(in_autocommit(*steps), execute(definition), *map(execute, attached)), dropped_index(trace.after, index)
+    )

@@ -8,11 +8,14 @@ HNSW, which needs no training:
                     postgresql_ops={"embedding": "vector_l2_ops"})
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import build_index
 from domain.migration.impact import emptied_before
-from domain.migration.judging import added, attributes, execute, index_uses, split, statement_of
+from domain.migration.judging import added, attributes, index_uses, split, statement_of
+from domain.migration.op_code import execute, lines
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
@@ -32,6 +35,8 @@ GOOD = Example(
     'op.drop_table("items")',
 )
 
+_OPTIONS = re.compile(r" WITH \([^)]*\)")
+
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Find new IVFFlat indexes whose column had no value when they were built."""
@@ -42,7 +47,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             continue
         table = str(held["table"])
         if _empty(trace, statistics, table, name, statement):
-            definition = str(held["definition"]).partition(" WITH ")[0].replace("USING ivfflat", "USING hnsw")
+            definition = _OPTIONS.sub("", str(held["definition"])).replace("USING ivfflat", "USING hnsw", 1)
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -50,7 +55,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                 table,
                 f"The IVFFlat index {name} is built when {table} has no vectors: its lists mean nothing.",
                 "Build it after the rows are there, or use HNSW.",
-                execute(definition),
+                build_index(definition) if table in trace.tables else lines(execute(definition)),
             )
 
 

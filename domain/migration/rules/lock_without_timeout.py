@@ -4,15 +4,20 @@ The lock itself may last an instant. But a statement that waits for it behind on
 and writers wait as well, for as long as that query runs. The safe way limits the wait, and tries again:
 
     op.execute("SET LOCAL lock_timeout = '2s'")
+
+Where each statement commits by itself (an engine with AUTOCOMMIT, an autocommit block), that does nothing: there it is
+SET before, and RESET afterwards.
 """
 
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import rerun_steps
 from domain.migration.judging import blocking_tables, listed
+from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, StatementTrace
 
 CODE = "lock-without-timeout"
 SEVERITY = Severity.NOTE
@@ -49,5 +54,12 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         f"The locks on {listed(tables)} are waited for without a lock_timeout: behind one long query, everybody "
         "else waits, too.",
         "Set a lock_timeout of a few seconds, and try again when it strikes.",
-        "op.execute(\"SET LOCAL lock_timeout = '2s'\")\n",
+        _fix(trace.upgrade[min(waits)]),
     )
+
+
+def _fix(statement: StatementTrace) -> str:
+    """Set it for the transaction; where each statement is one of its own, for the session, around the statement."""
+    if statement.transaction is not None:
+        return lines(execute("SET LOCAL lock_timeout = '2s'"))
+    return in_autocommit(execute("SET lock_timeout = '2s'"), *rerun_steps(statement.sql), execute("RESET lock_timeout"))

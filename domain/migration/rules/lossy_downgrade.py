@@ -14,6 +14,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.impact import truncated
 from domain.migration.judging import attributes, bare, names_of, refuses, split
+from domain.migration.op_code import downgrade, quoted
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import ObjectKey
 from domain.migration.statistics import Statistics
@@ -59,7 +60,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 table,
                 f"The values of {what} are lost: the downgrade does not bring them back.",
                 "Keep them until nobody can want them back, or let the downgrade refuse with a message.",
-                f'def downgrade() -> None:\n    raise NotImplementedError("{what}: restore the backup")\n',
+                downgrade(f"raise NotImplementedError({quoted(f'{what}: restore the backup')})"),
             )
 
 
@@ -77,7 +78,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             f"After the downgrade it is not as before the upgrade: {change}.",
             "Keep the values until nobody can want them back, let the downgrade refuse with a message, or declare the "
             "loss.",
-            f'lossy_downgrade = {{"{change.subject}": "why nobody wants it back"}}\n',
+            f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody wants it back"}}\n',
             trace.lossy_downgrade.get(change.subject) or None,
         )
 

@@ -8,11 +8,14 @@ transaction ends, so the scan runs under it and nothing is gained. The safe way 
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import validated_constraint
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, execute, in_autocommit, work_diagnostics
+from domain.migration.judging import Cause, attributes, bare, constraints_on, split, work_diagnostics
+from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -48,4 +51,9 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     text = trace.upgrade[item.work.statement].sql
     if "not valid" in text.lower():
         return None
-    return in_autocommit(execute(text))
+    forms = [
+        validated_constraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"]))
+        for name in constraints_on(trace, item.work.table, item.work.statement)
+        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", text)
+    ]
+    return lines(*forms) if forms else in_autocommit(execute(text))

@@ -17,11 +17,11 @@ from domain.migration.judging import (
     attributes,
     blocking_tables,
     end_of,
-    execute,
     label,
     statement_of,
     work_diagnostics,
 )
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -75,6 +75,12 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     parent,
                     f"{label(trace, statement)} stops reads and writes of {parent} {end_of(window)}.",
                     _ADVICE,
-                    execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL)")
-                    + execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {held['partition_bound']}"),
+                    revised(
+                        lines(
+                            # an identity comes from the parent
+                            execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL EXCLUDING IDENTITY)"),
+                            execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {held['partition_bound']}"),
+                        ),
+                        execute(f"DROP TABLE {table}"),
+                    ),
                 )

@@ -13,7 +13,8 @@ Source: the Postgres manual, section "Row Security Policies".
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, execute, is_live, kept, names_of, split, statement_of
+from domain.migration.judging import attributes, is_live, kept, names_of, split, statement_of
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -31,6 +32,7 @@ GOOD = Example(
     'op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")',
     'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")\nop.execute("DROP POLICY everybody ON users")',
 )
+_BACK = {"ENABLE": "DISABLE", "FORCE": "NO FORCE"}
 _COMMANDS = ("select", "insert", "update", "delete")
 
 
@@ -51,8 +53,20 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"Row security is on for {table} now, and no policy allows {', '.join(refused).upper()}: {whom} "
                 "find no row, or are refused.",
                 "Make the policies first; look with the role of the application, not with the owner's.",
-                execute(f"CREATE POLICY everybody ON {table} USING (true) WITH CHECK (true)"),
+                _fix(table, forced=bool(held.get("force_row_security"))),
             )
+
+
+def _fix(table: str, *, forced: bool) -> str:
+    switches = ["ENABLE", *["FORCE"] * forced]
+    return revised(
+        lines(
+            execute(f"CREATE POLICY everybody ON {table} USING (true) WITH CHECK (true)"),
+            *(execute(f"ALTER TABLE {table} {switch} ROW LEVEL SECURITY") for switch in switches),
+        ),
+        *(execute(f"ALTER TABLE {table} {_BACK[switch]} ROW LEVEL SECURITY") for switch in reversed(switches)),
+        execute(f"DROP POLICY everybody ON {table}"),
+    )
 
 
 def _is_allowed(trace: RevisionTrace, table: str, command: str) -> bool:

@@ -11,9 +11,12 @@ warns. The safe way sets it for the session, and takes it back:
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import rerun_steps
 from domain.migration.judging import label
+from domain.migration.op_code import execute, in_autocommit
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -55,5 +58,12 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 None,
                 f"{label(trace, index)} does nothing: outside a transaction {found.group(1)} stays as it was.",
                 "Use SET, and RESET afterwards.",
-                f'op.execute("{setting}")\n# …\nop.execute("RESET {found.group(1)}")\n',
+                _fix(trace, index, setting, found.group(1)),
             )
+
+
+def _fix(trace: RevisionTrace, index: int, setting: str, name: str) -> str:
+    """Set it for the session, around the statements that follow and commit by themselves, too."""
+    following = list(takewhile(lambda one: one.transaction is None, trace.upgrade[index + 1 :]))
+    steps = [step for one in following for step in rerun_steps(one.sql) if not _SET_LOCAL.match(one.sql)]
+    return in_autocommit(execute(setting), *steps, execute(f"RESET {name}"))

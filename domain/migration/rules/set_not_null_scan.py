@@ -13,18 +13,10 @@ constraint can be validated while reads and writes go on. The safe way:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import not_null
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import (
-    Cause,
-    attributes,
-    bare,
-    execute,
-    in_autocommit,
-    kept,
-    schema_argument,
-    split,
-    work_diagnostics,
-)
+from domain.migration.judging import Cause, attributes, kept, split, work_diagnostics
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -64,16 +56,9 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         and attributes(trace.after, "column", name)["not_null"]
         and not attributes(trace.before, "column", name)["not_null"]
     ]
-    return "".join(_dance(table, column) for column in columns) or None
-
-
-def _dance(table: str, column: str) -> str:
-    own, schema = bare(table), schema_argument(table)
-    check_name = f"ck_{own}_{bare(column)}_not_null".lower()
-    return (
-        f'op.create_check_constraint("{check_name}", "{own}", \'{column} IS NOT NULL\'{schema}, '
-        "postgresql_not_valid=True)\n"
-        + in_autocommit(execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {check_name}"))
-        + f'op.alter_column("{own}", "{bare(column)}", nullable=False{schema})\n'
-        f'op.drop_constraint("{check_name}", "{own}"{schema})\n'
+    if not columns:
+        return None
+    return revised(
+        lines(*(not_null(table, column) for column in columns)),
+        *(execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL") for column in reversed(columns)),
     )

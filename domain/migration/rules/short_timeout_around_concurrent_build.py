@@ -14,8 +14,10 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import concurrent_steps
 from domain.migration.impact import is_concurrent
-from domain.migration.judging import execute, in_autocommit, label
+from domain.migration.judging import label
+from domain.migration.op_code import execute, in_autocommit
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -60,7 +62,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"{label(trace, index)} runs under lock_timeout {statement.lock_timeout}: any older transaction of the "
                 "database that lasts longer kills it and leaves an invalid index.",
                 "Give it a lock_timeout of its own: 0, or minutes.",
-                in_autocommit(execute("SET lock_timeout = 0"), execute(statement.sql), execute("RESET lock_timeout")),
+                in_autocommit(
+                    execute("SET lock_timeout = 0"), *concurrent_steps(statement.sql), execute("RESET lock_timeout")
+                ),
             )
 
 

@@ -13,20 +13,12 @@ in a later revision:
 from collections.abc import Iterator
 from dataclasses import replace
 
+from domain.migration.definitions import sequence_options
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import added_column, dropped_column
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import (
-    Cause,
-    added,
-    attributes,
-    bare,
-    execute,
-    kept,
-    schema_argument,
-    split,
-    suffixed,
-    work_diagnostics,
-)
+from domain.migration.judging import Cause, added, attributes, bare, kept, split, suffixed, work_diagnostics
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -88,19 +80,49 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         for name in _columns(kept(trace, "column"), table)
         if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
     ]
-    return "".join([_add(trace, name, "") for name in new] + [_add(trace, name, "_new") for name in changed]) or None
+    if not (new or changed):
+        return None
+    others = {name: suffixed(split(name)[1], "_new") for name in changed}
+    steps = [_add(trace, name) for name in new] + [_copy(trace, name, other) for name, other in others.items()]
+    undo = [dropped_column(table, other) for other in reversed(others.values())]
+    undo += [step for name in reversed(new) for step in _undo(trace, name)]
+    return revised(lines(*steps), *undo)
 
 
-def _add(trace: RevisionTrace, column: str, suffix: str) -> str:
-    held, (table, own) = attributes(trace.after, "column", column), split(column)
-    text = execute(f"ALTER TABLE {table} ADD COLUMN {suffixed(own, suffix)} {held['type']}")
-    if held.get("default") and not suffix:
-        text += (
-            f'op.alter_column("{bare(table)}", "{bare(own)}", '
-            f'server_default=sa.text("""{held["default"]}"""){schema_argument(table)})\n'
-        )
-    copied = f", copied from {bare(own)}; a trigger keeps both alike until the code has switched" if suffix else ""
-    return text + f"# In the next revision: fill {bare(own)}{suffix} in batches that commit{copied}.\n"
+def _add(trace: RevisionTrace, column: str) -> str:
+    table, own = split(column)
+    default = attributes(trace.after, "column", column).get("default")
+    steps = [added_column(trace, column), *(execute(made) for made in _sequences(trace, column).values())]
+    if default:
+        steps.append(execute(f"ALTER TABLE {table} ALTER COLUMN {own} SET DEFAULT {default}"))
+    return lines(*steps, f"# In the next revision: fill {bare(own)} in batches that commit.")
+
+
+def _copy(trace: RevisionTrace, column: str, other: str) -> str:
+    old = bare(column)
+    note = f"# In the next revision: fill {bare(other)} in batches that commit, copied from {old}; a trigger keeps both"
+    return lines(added_column(trace, column, other), note, "# alike until the code has switched.")
+
+
+def _undo(trace: RevisionTrace, column: str) -> Iterator[str]:
+    yield dropped_column(*split(column))
+    for sequence in _sequences(trace, column):
+        if attributes(trace.after, "sequence", sequence).get("owned_by") is None:
+            yield execute(f"DROP SEQUENCE IF EXISTS {sequence}")
+
+
+def _sequences(trace: RevisionTrace, column: str) -> dict[str, str]:
+    """Make the new sequences that the default of a column names: a serial type brings its own."""
+    default = str(attributes(trace.after, "column", column).get("default"))
+    made: dict[str, str] = {}
+    for name in added(trace, "sequence"):
+        held = attributes(trace.after, "sequence", name)
+        if held.get("owned_by") == column or name in default:
+            owner = f" OWNED BY {held['owned_by']}" if held.get("owned_by") else ""
+            made[name] = (
+                f"CREATE SEQUENCE IF NOT EXISTS {name} AS {held['type']} {sequence_options(held)}".rstrip() + owner
+            )
+    return made
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:

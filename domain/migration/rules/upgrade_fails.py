@@ -10,7 +10,9 @@ does not take; an error in Python. The safe way depends on the message; for conc
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import Failure, execute, failures, in_autocommit, label
+from domain.migration.forms import concurrent_steps
+from domain.migration.judging import Failure, failures, label
+from domain.migration.op_code import in_autocommit
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -53,7 +55,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
             "Put it in an autocommit block." if _outside(statement) else "Mend the revision before anybody runs it.",
-            in_autocommit(execute(statement.sql)) if _outside(statement) else None,
+            in_autocommit(*concurrent_steps(statement.sql)) if _outside(statement) else None,
         )
     if trace.error and all(statement.error is None for statement in trace.upgrade):
         yield Diagnostic(

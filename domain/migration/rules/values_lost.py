@@ -17,12 +17,12 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import dropped_column
 from domain.migration.impact import is_big, lock_windows, truncated
 from domain.migration.judging import (
     added,
     attributes,
     bare,
-    execute,
     kept,
     label,
     names_of,
@@ -31,6 +31,7 @@ from domain.migration.judging import (
     statement_of,
     suffixed,
 )
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -189,7 +190,10 @@ def _copied(trace: RevisionTrace, rows: int) -> bool:
 def _fix(trace: RevisionTrace, column: str) -> str:
     table, own = split(column)
     new, kind = suffixed(own, "_new"), attributes(trace.after, "column", column)["type"]
-    return (
-        execute(f"ALTER TABLE {table} ADD COLUMN {new} {kind}")
-        + f"# Next revisions: fill {new} in batches, let the code use it, drop {own} last.\n"
+    return revised(
+        lines(
+            execute(f"ALTER TABLE {table} ADD COLUMN {new} {kind}"),
+            f"# Next revisions: fill {new} in batches, let the code use it, drop {own} last.",
+        ),
+        dropped_column(table, new),
     )

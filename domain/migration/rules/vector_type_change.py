@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms import added_column, dropped_column
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, execute, suffixed, vector_type_changes, work_diagnostics
+from domain.migration.judging import Cause, attributes, bare, suffixed, vector_type_changes, work_diagnostics
+from domain.migration.op_code import lines, revised
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -50,9 +52,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = item.work.table
-    text = ""
-    for name in vector_type_changes(trace, table):
-        new, type_name = suffixed(name, "_new"), attributes(trace.after, "column", name)["type"]
-        text += execute(f"ALTER TABLE {table} ADD COLUMN {new} {type_name}")
-        text += f"# Next revisions: fill {new} in batches, build its index concurrently, switch, drop {bare(name)}.\n"
-    return text or None
+    new = {name: suffixed(name, "_new") for name in vector_type_changes(trace, table)}
+    if not new:
+        return None
+    added = [
+        lines(
+            added_column(trace, name, other),
+            f"# Next revisions: fill {other} in batches, build its index concurrently, switch, drop {bare(name)}.",
+        )
+        for name, other in new.items()
+    ]
+    return revised(lines(*added), *(dropped_column(table, other) for other in reversed(new.values())))

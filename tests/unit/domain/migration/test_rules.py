@@ -128,7 +128,9 @@ def test_blocking_index_drop() -> None:
     drop = step("DROP INDEX ix", 1, EXCLUSIVE, dropped=changed("index", "public.ix"))
     trace = revision(drop, before=IX, after=BASE)
     assert codes(trace) == {"blocking-index-drop": "warning"}
-    assert 'op.drop_index("ix", "users", postgresql_concurrently=True)' in str(said(trace, "blocking-index-drop").fix)
+    assert 'op.drop_index("ix", "users", if_exists=True, postgresql_concurrently=True)' in str(
+        said(trace, "blocking-index-drop").fix
+    )
     concurrent = replace(drop, sql="DROP INDEX CONCURRENTLY ix", transaction=None, locks={USERS: LIGHT})
     assert codes(revision(concurrent, before=IX, after=BASE)) == {}
 
@@ -183,7 +185,7 @@ def test_set_not_null_scan() -> None:
     sql = "ALTER TABLE users ALTER COLUMN email SET NOT NULL"
     after = {**BASE, **column(f"{USERS}.email", not_null=True)}
     found = said(revision(step(sql, 1, EXCLUSIVE, scanned={USERS: 2000}), after=after), "set-not-null-scan")
-    assert 'op.alter_column("users", "email", nullable=False)' in str(found.fix)
+    assert 'op.execute("ALTER TABLE public.users ALTER COLUMN email SET NOT NULL")' in str(found.fix)
     assert codes(revision(step(sql, 1, EXCLUSIVE), after=after)) == {}
 
 
@@ -766,11 +768,19 @@ def test_extension_with_known_defects() -> None:
 def test_blocking_refresh() -> None:
     """Nobody reads the view while its tables are; CONCURRENTLY takes EXCLUSIVE, under which reads go on."""
     view: Objects = {("view", "public.totals"): {"kind": "materialized view", "populated": True}}
-    both = {**BASE, **view}
+    key: Objects = {
+        ("index", "public.key"): {
+            "table": "public.totals",
+            "unique": True,
+            "definition": "CREATE UNIQUE INDEX key ON public.totals USING btree (name)",
+        }
+    }
+    both = {**BASE, **view, **key}
     refresh = step("REFRESH MATERIALIZED VIEW totals", locks={"public.totals": EXCLUSIVE}, scanned={USERS: 2000})
     trace = revision(refresh, before=both)
     assert codes(trace) == {"blocking-refresh": "error"}
     assert said(trace, "blocking-refresh").fix == 'op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")\n'
+    assert said(revision(refresh, before={**BASE, **view}), "blocking-refresh").fix is None
     lighter = replace(refresh, locks={"public.totals": LockMode.EXCLUSIVE})
     assert codes(revision(lighter, before=both)) == {}
 
@@ -812,13 +822,18 @@ def test_corrected_revisions_quote_what_needs_it() -> None:
     fix = str(said(revision(alter, before=before, after=after, tables=tables), "set-not-null-scan").fix)
     assert fix.splitlines() == [
         (
-            'op.create_check_constraint("ck_users_mail_not_null", "Users", \'"Mail" IS NOT NULL\', '
-            "postgresql_not_valid=True)"
+            'op.execute(\'ALTER TABLE public."Users" DROP CONSTRAINT IF EXISTS ck_users_mail_not_null, '
+            'ADD CONSTRAINT ck_users_mail_not_null CHECK ("Mail" IS NOT NULL) NOT VALID\')'
         ),
+        "# The block commits first, so that nothing is locked while the rows are read.",
         "with op.get_context().autocommit_block():",
         "    op.execute('ALTER TABLE public.\"Users\" VALIDATE CONSTRAINT ck_users_mail_not_null')",
-        'op.alter_column("Users", "Mail", nullable=False)',
-        'op.drop_constraint("ck_users_mail_not_null", "Users")',
+        'op.execute(\'ALTER TABLE public."Users" ALTER COLUMN "Mail" SET NOT NULL\')',
+        "op.execute('ALTER TABLE public.\"Users\" DROP CONSTRAINT ck_users_mail_not_null')",
+        "",
+        "",
+        "def downgrade() -> None:",
+        '    op.execute(\'ALTER TABLE public."Users" ALTER COLUMN "Mail" DROP NOT NULL\')',
     ]
 
 
