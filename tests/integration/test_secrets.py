@@ -71,6 +71,7 @@ COMMANDS = (
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Stand in a folder of its own, with servers of its own; logging stays what it was."""
     folder = tmp_path_factory.mktemp("secrets")
+    (folder / "alembic.ini").symlink_to(PROJECT_ROOT / "alembic.ini")
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook
     with pytest.MonkeyPatch.context() as patch:

@@ -8,6 +8,7 @@ import pytest
 from alembic import command
 
 from adapter.outbound.database.migration.inspector import snapshot
+from tests.conftest import Server
 from tests.history import History
 from tests.support import alembic_config, run
 
@@ -126,3 +127,20 @@ def test_up_without_a_server() -> None:
     assert "error: No Postgres server answers" in result.stderr
     assert "hint: Start the server" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_database_in_sql_ascii(server: Server) -> None:
+    """A database without an encoding of its own is migrated and read as any other; psycopg gave bytes for its texts."""
+    name = "hexalembic_sql_ascii"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0".encode())
+        try:
+            command.upgrade(alembic_config(server.url(name)), "head")
+            result = run("adapter.inbound.cli.migrate", "status", "--format", "json", url=server.url(name))
+        finally:
+            connection.execute(f"DROP DATABASE {name} (FORCE)".encode())
+
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["current"] == found["heads"]
+    assert found["drift"] == []

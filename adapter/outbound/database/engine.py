@@ -23,7 +23,8 @@ def tooling_engine(url: DatabaseURL) -> Engine:
     import psycopg
 
     def connect() -> "psycopg.Connection[Any]":
-        # behind a connection pooler, a prepared statement would stay in a session that is somebody else's next
-        return psycopg.connect(url.libpq, prepare_threshold=None)
+        # behind a connection pooler, a prepared statement would stay in a session that is somebody else's next; and
+        # of a database in SQL_ASCII, psycopg would give bytes
+        return psycopg.connect(url.libpq, prepare_threshold=None, client_encoding="utf8")
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)

@@ -231,7 +231,7 @@ def _ask(url: DatabaseURL | None, query: str) -> list[Any]:
 
     if url is None:
         return []
-    with psycopg.connect(url.libpq, autocommit=True) as connection:
+    with psycopg.connect(url.libpq, autocommit=True, client_encoding="utf8") as connection:
         return connection.execute(query.encode()).fetchall()
 
 

@@ -8,6 +8,7 @@ from alembic import context
 from alembic.util import CommandError
 
 from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.database.redaction import guard_process
 from adapter.outbound.database.upgrade.offline import ScriptWriter
@@ -39,6 +40,7 @@ def run_migrations_offline(options: MigrationOptions) -> None:
 
 try:
     x_options = MigrationOptions.parse(context.get_x_argument(as_dictionary=True))
+    load_heads(context.script)  # what cannot be loaded is said before anything is connected
 except DatabaseError as error:
     raise CommandError(str(error)) from error
 if context.is_offline_mode():

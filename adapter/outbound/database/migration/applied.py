@@ -41,7 +41,7 @@ def read_applied(url: DatabaseURL) -> tuple[str, ...]:
             it; or somebody has locked it.
         psycopg.Error: The database cannot be reached or refused.
     """
-    with psycopg.connect(url.libpq) as connection:
+    with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
         connection.read_only = True
         connection.execute(TIMEOUTS)
         found = connection.execute(_VERSION_TABLES).fetchall()

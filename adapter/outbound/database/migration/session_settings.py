@@ -28,7 +28,7 @@ def accepted(url: str, wanted: Mapping[str, str]) -> SessionSettings:
     """Ask a server which settings it takes."""
     taken: dict[str, str] = {}
     refused: dict[str, str] = {}
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True, client_encoding="utf8") as connection:
         for name, value in wanted.items():
             try:
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))

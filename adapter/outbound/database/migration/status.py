@@ -16,6 +16,7 @@ from adapter.outbound.database import engine
 from adapter.outbound.database.autogenerate.drift import read_drift, without_repetition
 from adapter.outbound.database.autogenerate.sentences import sentences
 from adapter.outbound.database.explain import costs_more, server_message
+from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.database.migration.applied import refuse_without_grants
 from adapter.outbound.database.settings import PROJECT_ROOT
@@ -58,7 +59,7 @@ def read_status(url: DatabaseURL) -> DatabaseStatus:
     config = Config(PROJECT_ROOT / "alembic.ini", stdout=io.StringIO())
     config.attributes["configure_logger"] = False
     script = ScriptDirectory.from_config(config)
-    heads = tuple(script.get_heads())
+    heads = load_heads(script)
     with engine.tooling_engine(url).connect() as connection:
         # in each transaction: behind a connection pooler, the session is somebody else's afterwards
         event.listen(connection, "begin", lambda begun: begun.exec_driver_sql(_TIMEOUTS))

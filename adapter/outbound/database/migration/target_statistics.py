@@ -144,7 +144,7 @@ def read_statistics(url: DatabaseURL) -> Statistics:
         DatabaseError: A table is locked, or the server takes more than some seconds.
         psycopg.Error: The database cannot be reached or refused.
     """
-    with psycopg.connect(url.libpq) as connection:
+    with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
         connection.read_only = True
         try:
             return _read(connection)

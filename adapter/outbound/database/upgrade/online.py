@@ -24,6 +24,7 @@ from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.database.upgrade.pooler import is_pooled, refuse_transaction_pooler
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.retry import with_retries
+from adapter.outbound.database.upgrade.revision_errors import describe_revision_error
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.database.upgrade.session import (
     Session,
@@ -33,6 +34,7 @@ from adapter.outbound.database.upgrade.session import (
     session,
     session_of_transactions,
 )
+from adapter.outbound.database.upgrade.walks import describe_walk, refuse_behind
 from adapter.outbound.database.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -60,7 +62,9 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
         explained = explain(error, url)
         if explained is None:
             raise
-        raise CommandError(str(explained)) from error
+        if explained is not error:
+            explained.__cause__ = error
+        raise CommandError(str(explained)) from explained
 
 
 def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:
@@ -96,6 +100,8 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
             fault = explain_fault(error, context.get_context(), progress, connections) or explain_read_only(
                 error, connections
             )
+            if fault is None and explain(error) is None:
+                fault = describe_revision_error(error, progress)
             if fault is None:
                 raise
             raise fault from error
@@ -186,17 +192,23 @@ def _run(connection: Connection) -> None:
             "The connection has an open transaction before the migrations begin; Alembic would keep nothing.",
             "Commit what was executed on it.",
         )
-    with context.begin_transaction():
-        context.run_migrations()
+    _run_migrations()
     connection.rollback()
+
+
+def _run_migrations() -> None:
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+    except CommandError as error:
+        raise describe_walk(error, context.script, context.get_context()) from error
 
 
 def _run_in_callers_transaction() -> None:
     _check_revisions()
     logger.info("The caller's transaction is open: what runs now is kept when the caller commits")
     try:
-        with context.begin_transaction():
-            context.run_migrations()
+        _run_migrations()
     except AssertionError as error:
         # Alembic asserts in autocommit_block() that the transaction is its own.
         raise CommandError(
@@ -228,6 +240,7 @@ def _check_revisions() -> None:
                 "  hint: deploy the code that has this revision, or check out its branch; to give the revision up, "
                 "restore the schema and run: alembic stamp --purge <revision>"
             )
+    refuse_behind(script, context.get_context())
 
 
 def _is_known(script: ScriptDirectory, revision: str) -> bool:

@@ -1,0 +1,107 @@
+"""Says why a revision failed: the server's words, the line of its file, and what is usual for that SQLSTATE."""
+
+import os.path
+import traceback
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.database.explain import server_message, sqlstate
+from adapter.outbound.database.upgrade.progress import Progress
+
+# PostgreSQL manual, appendix A. What is usual when a revision meets it.
+_HINTS = {
+    "22001": "The text is longer than the column: widen the column, or shorten the text before.",
+    "22003": "A number does not fit in its type: use a larger type, or correct the rows before.",
+    "22P02": "A value cannot be read as the new type: correct those rows in a revision before.",
+    "23502": "Rows have no value there: add the column nullable or with a server_default, fill it, SET NOT NULL.",
+    "23503": "A row refers to a row that is not there: delete or correct such rows in a revision before.",
+    "23505": "Rows have the same value twice: merge or correct them in a revision before.",
+    "23514": "Rows break the condition: correct them in a revision before, or add it NOT VALID and validate later.",
+    "23P01": "Rows exclude each other: correct them in a revision before.",
+    "25001": "This statement needs no transaction around it: with op.get_context().autocommit_block():",
+    "2BP01": "Drop what depends on it first, in this revision.",
+    "34000": "Such a cursor ended with its transaction: read the rows at once.",
+    "42601": "Correct the statement.",
+    "42701": "The column is there already: by hand, or by a run that was not stamped. Compare: alembic check",
+    "42703": "There is no such column: compare the name with the table, and whether a revision before adds it.",
+    "42704": "It is not there: compare the name, and whether a revision before makes it.",
+    "42710": "It is there already: by hand, or by a run that was not stamped. Compare: alembic check",
+    "42804": "The types do not go together: say how to convert, with postgresql_using.",
+    "42830": "The column that is referred to needs a unique constraint first.",
+    "42883": "There is no such function or operator for these types: cast them, or create it before.",
+    "42P01": "There is no such table: compare the name and the schema, and whether a revision before makes it.",
+    "42P06": "The schema is there already: by hand, or by a run that was not stamped.",
+    "42P07": "It is there already: by hand, or by a run that was not stamped. Compare: alembic check; if all of the "
+    "revision is there: alembic stamp {revision}",
+    "42P16": "Postgres cannot define the table so: compare it with what is there.",
+    "55000": "The object is in no state for that: see what the server said.",
+    "55006": "Something else uses it: end that first.",
+    "55P04": "A new value of an enum can be used after it is committed: add it in a revision of its own.",
+}
+_OTHER = "Correct the revision, or the rows that it meets, then run this again."
+# Whose detail names a key or an object; that of others shows whole rows.
+_DETAILED = {"23503", "23505", "23P01", "2BP01"}
+_TOO_LONG = "22001"
+
+
+def describe_revision_error(error: BaseException, progress: Progress) -> DatabaseError | None:
+    """Describe an error of the database, or a package that is missing, inside of a revision.
+
+    Returns:
+        None when no revision ran, or when it is an error of its Python, for which the traceback is needed.
+    """
+    step = progress.step
+    if step is None or not isinstance(error, SQLAlchemyError | ImportError):
+        return None
+    state = sqlstate(error) or ""
+    revision = step.info.up_revision_id if step.info.is_stamp else step.revision.revision
+    line = None if step.info.is_stamp else _line(error, step.revision.path)
+    if state == _TOO_LONG and line is None and len(revision or "") > MOST_LETTERS:
+        return DatabaseError(
+            f"The version table cannot hold the revision id {revision!r} ({server_message(error)}).", SHORTER
+        )
+    what = f"Revision {revision}" if step.is_upgrade else f"The downgrade of {revision}"
+    where = f" ({Path(step.revision.path).name}, line {line})" if line else ""
+    fate = "What it had committed is kept" if progress.commits_itself else "It has been rolled back"
+    return DatabaseError(f"{what} failed{where}: {_said(error, state)} {fate}.", _hint(error, state, str(revision)))
+
+
+MOST_LETTERS = 32  # of a revision id: alembic_version.version_num is varchar(32)
+SHORTER = (
+    f"Give the revision an id of at most {MOST_LETTERS} letters: in its file, and in down_revision of the next one."
+)
+
+
+def _said(error: BaseException, state: str) -> str:
+    if isinstance(error, ImportError):
+        return f"the import failed ({error})."
+    if not state:
+        return f"{type(error).__name__}: {server_message(error)}."
+    detail = _field(error, "detail") if state in _DETAILED else ""
+    return f"{server_message(error)}.{f' {detail.splitlines()[0]}' if detail else ''}"
+
+
+def _hint(error: BaseException, state: str, revision: str) -> str:
+    if isinstance(error, ImportError):
+        return "Install the package, or take the import out: a revision needs sqlalchemy and alembic only."
+    return _HINTS.get(state, "").format(revision=revision) or _field(error, "hint") or _OTHER
+
+
+def _field(error: BaseException, name: str) -> str:
+    """Return the detail or the hint that the server gave, whichever driver brought it."""
+    driver: Any = getattr(error, "orig", None)
+    for one in (getattr(driver, "__cause__", None), driver):
+        said = getattr(one, name, None) or getattr(getattr(one, "diag", None), f"message_{name}", None)
+        if isinstance(said, str):
+            return said
+    return ""
+
+
+def _line(error: BaseException, path: str) -> int | None:
+    """Return the line of the revision's file that was being executed."""
+    wanted = os.path.realpath(path)
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((frame.lineno for frame in frames if os.path.realpath(frame.filename) == wanted), None)

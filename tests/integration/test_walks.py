@@ -1,0 +1,56 @@
+"""Where Alembic finds no way, it is said where the database is and which command goes on."""
+
+import pytest
+
+from tests.history import History
+from tests.integration.test_errors import fails
+from tests.support import run
+
+pytestmark = pytest.mark.one_major
+
+
+def test_downgrade_at_base(empty_url: str, history: History) -> None:
+    """`downgrade -1` of an empty database says that nothing is there to take back."""
+    history.add("r1", None, "pass")
+    said = fails("alembic", "-c", str(history.ini()), "downgrade", "-1", url=empty_url)
+
+    assert "The database is at no revision: there is nothing to take back" in said
+    assert "hint: Bring it up: alembic upgrade head" in said
+
+
+def test_not_up_to_date(empty_url: str, history: History) -> None:
+    """Autogenerate and `check` of a database that is behind say where it is, and what to run first."""
+    history.add("r1", None, "pass")
+    history.add("r2", "r1", "pass")
+    ini = str(history.ini())
+    assert run("alembic", "-c", ini, "upgrade", "r1", url=empty_url).returncode == 0
+    for arguments in (["check"], ["revision", "--autogenerate", "-m", "x"]):
+        said = fails("alembic", "-c", ini, *arguments, url=empty_url)
+
+        assert "Target database is not up to date: it is at r1, and the code at r2." in said
+        assert "hint: alembic upgrade head, then run this again." in said
+
+
+def test_ambiguous_walk(empty_url: str, history: History) -> None:
+    """`downgrade -1` from a merge names the ways there are; one of them, named, works."""
+    history.add("r1", None, "pass")
+    history.add("r2a", "r1", "pass")
+    history.add("r2b", "r1", "pass")
+    history.add("r3", "r2a", "pass")
+    file = history.folder / "r3.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("= 'r2a'", "= ('r2a', 'r2b')"), encoding="utf-8")
+    ini = str(history.ini())
+    assert run("alembic", "-c", ini, "upgrade", "head", url=empty_url).returncode == 0
+    said = fails("alembic", "-c", ini, "downgrade", "-1", url=empty_url)
+
+    assert "The database is at r3, from where -1 may mean several ways: r2a, r2b (Ambiguous walk)." in said
+    assert "hint: Name the revision to go to: alembic downgrade REVISION" in said
+    assert run("alembic", "-c", ini, "downgrade", "r1", url=empty_url).returncode == 0
+
+
+def test_revision_that_does_not_exist(empty_url: str, history: History) -> None:
+    """A name that no revision has gets the command that lists them."""
+    history.add("r1", None, "pass")
+    said = fails("alembic", "-c", str(history.ini()), "upgrade", "nothing", url=empty_url)
+
+    assert "Can't locate revision identified by 'nothing'.\n  hint: alembic history shows" in said
