@@ -8,6 +8,8 @@ from tests.support import run
 
 pytestmark = pytest.mark.one_major
 
+PROC = "version_locations = /proc/self/net"  # a file system that nobody writes to, not even root
+
 
 def test_downgrade_at_base(empty_url: str, history: History) -> None:
     """`downgrade -1` of an empty database says that nothing is there to take back."""
@@ -54,3 +56,30 @@ def test_revision_that_does_not_exist(empty_url: str, history: History) -> None:
     said = fails("alembic", "-c", str(history.ini()), "upgrade", "nothing", url=empty_url)
 
     assert "Can't locate revision identified by 'nothing'.\n  hint: alembic history shows" in said
+
+
+def test_id_that_the_version_table_cannot_hold(history: History) -> None:
+    """An id of more than 32 letters is refused before a file is written; one of 32 is written, without a database."""
+    history.add("r1", None, "pass")
+    before = set(history.folder.iterdir())
+    ini = str(history.ini())
+    for arguments in (["revision", "-m", "x"], ["merge", "-m", "x", "heads"]):
+        said = fails("alembic", "-c", ini, *arguments, "--rev-id", "x" * 33, url="postgresql://127.0.0.1:1/nowhere")
+
+        assert "cannot hold a revision id of 33 letters; it takes 32" in said
+    assert {path.name for path in set(history.folder.iterdir()) - before} <= {"alembic.ini", "__pycache__"}
+    result = run("alembic", "-c", ini, "revision", "-m", "x", "--rev-id", "x" * 32, url="postgresql://127.0.0.1:1/no")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert list(history.folder.glob(f"*{'x' * 32}*"))
+
+
+def test_folder_that_cannot_be_written_to(history: History) -> None:
+    """A checkout that this user cannot write to is named before autogenerate compares anything."""
+    history.add("r1", None, "pass")
+    ini = str(history.ini()).replace("alembic.ini", "read_only.ini")
+    text = history.ini().read_text(encoding="utf-8").replace(f"version_locations = {history.folder}", PROC)
+    history.folder.joinpath("read_only.ini").write_text(text, encoding="utf-8")
+    said = fails("alembic", "-c", ini, "revision", "-m", "x", url="postgresql://127.0.0.1:1/nowhere")
+
+    assert "No new revision can be written to /proc/self/net" in said

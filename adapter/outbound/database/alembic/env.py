@@ -11,6 +11,7 @@ from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.database.redaction import guard_process
+from adapter.outbound.database.upgrade.new_files import refuse_long_id, writes_file_only
 from adapter.outbound.database.upgrade.offline import ScriptWriter
 from adapter.outbound.database.upgrade.online import run_online
 from adapter.outbound.database.upgrade.options import MigrationOptions
@@ -40,10 +41,13 @@ def run_migrations_offline(options: MigrationOptions) -> None:
 
 try:
     x_options = MigrationOptions.parse(context.get_x_argument(as_dictionary=True))
+    refuse_long_id()
     load_heads(context.script)  # what cannot be loaded is said before anything is connected
 except DatabaseError as error:
     raise CommandError(str(error)) from error
-if context.is_offline_mode():
+if writes_file_only():
+    pass  # `alembic revision` and `alembic merge` need neither models nor a database
+elif context.is_offline_mode():
     run_migrations_offline(x_options)
 else:
     run_online(target_metadata, x_options)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.explain import server_message, sqlstate
+from adapter.outbound.database.upgrade.new_files import MOST_LETTERS, SHORTER
 from adapter.outbound.database.upgrade.progress import Progress
 
 # PostgreSQL manual, appendix A. What is usual when a revision meets it.
@@ -67,12 +68,6 @@ def describe_revision_error(error: BaseException, progress: Progress) -> Databas
     where = f" ({Path(step.revision.path).name}, line {line})" if line else ""
     fate = "What it had committed is kept" if progress.commits_itself else "It has been rolled back"
     return DatabaseError(f"{what} failed{where}: {_said(error, state)} {fate}.", _hint(error, state, str(revision)))
-
-
-MOST_LETTERS = 32  # of a revision id: alembic_version.version_num is varchar(32)
-SHORTER = (
-    f"Give the revision an id of at most {MOST_LETTERS} letters: in its file, and in down_revision of the next one."
-)
 
 
 def _said(error: BaseException, state: str) -> str:
