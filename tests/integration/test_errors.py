@@ -32,6 +32,9 @@ def test_server_not_reachable() -> None:
 
     assert "No Postgres server answers at postgresql://ana:***@127.0.0.1:1/shop" in said
     assert "s3cret" not in said
+    assert "correct DATABASE_URL (set in the environment)" in said
+    option = "url=postgresql://ana:s3cret@127.0.0.1:1/shop"
+    assert "correct the URL of this call (-x url=" in fails("alembic", "-x", option, "current", url="")
 
 
 def test_host_that_does_not_exist() -> None:

@@ -135,6 +135,7 @@ def _explain_database(
         "where": str(url) if url is not None else "the database",
         "name": (url.database if url is not None else "") or "the database",
         "message": server_message(error),
+        "source": url.source if url is not None else "DATABASE_URL",
     }
     state = sqlstate(error)
     if state == READ_ONLY:
@@ -150,7 +151,7 @@ def _explain_database(
     if _is_unreachable(error) and not _has_gone(error):
         return DatabaseError(
             "No Postgres server answers at {where} ({message}).".format(**values),
-            "Start the server or correct DATABASE_URL; unset DATABASE_URL to use the embedded Postgres.",
+            "Start the server or correct {source}; unset DATABASE_URL to use the embedded Postgres.".format(**values),
         )
     fault = fault_of(error)
     again = "What was not committed has been rolled back: run the command again when that is mended."
@@ -171,7 +172,7 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ("28P01", "28000"),
         "",
         "The server refused to sign in at {where} ({message}).",
-        "Correct user and password in DATABASE_URL (percent-encode % : / ? # @), or the server's pg_hba.conf.",
+        "Correct user and password in {source}, percent-encoding % : / ? # @, or the server's pg_hba.conf.",
     ),
     (("57P03",), "", "The server at {where} is not ready ({message}).", "Wait a moment and try again."),
     (

@@ -1,6 +1,7 @@
 """Settings from the environment and from `.env` at the project's root; the environment wins."""
 
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -21,13 +22,17 @@ def database_url(explicit: str | None = None) -> DatabaseURL:
         DatabaseConfigurationError: The URL cannot be used.
         DatabaseError: The embedded server does not start.
     """
+    source = "the URL of this call (-x url=, --url, --target-url)"
     url = explicit or setting("DATABASE_URL")
     if url is None:
         from adapter.outbound.database import embedded
 
         server = embedded.start()
-        url = server.url()
-    return DatabaseURL.parse(url)
+        url, source = server.url(), "the embedded Postgres (migrate db status)"
+    elif not explicit:
+        place = "the environment" if os.environ.get("DATABASE_URL") else str(PROJECT_ROOT / ".env")
+        source = f"DATABASE_URL (set in {place})"
+    return replace(DatabaseURL.parse(url), source=source)
 
 
 @cache

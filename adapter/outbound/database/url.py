@@ -119,10 +119,12 @@ class DatabaseURL:
     Attributes:
         libpq: The URL in libpq's form, as psycopg takes it, password included; `repr()` and `str()` never show it.
         asyncpg_options: What only asyncpg understands.
+        source: Where the URL stands, as a hint names it.
     """
 
     libpq: str = field(repr=False)
     asyncpg_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    source: str = field(default="DATABASE_URL", repr=False, compare=False)
 
     @classmethod
     def parse(cls, url: str) -> "DatabaseURL":
