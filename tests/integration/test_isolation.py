@@ -188,11 +188,11 @@ def _is_sentence(done: Any, said: str) -> None:
     assert more == [], said
 
 
-def _attack_by_env(one: Attacker, command: str, ways: list[Way]) -> None:
+def _attack_by_env(one: Attacker, command: str, ways: list[Way], places: tuple[str, ...]) -> None:
     one.write_env()
     endings = []
     for way in ways:
-        for over in OVER[:2]:
+        for over in places:
             done, outcomes = _attack(one, command, "head", ATTACK_WAY=way.name, ATTACK_OVER=over)
             said = f"{way.name} over {over}: {done.stdout}{done.stderr}{outcomes}"
             refused = [ended for ended in outcomes if ended.refused]
@@ -207,7 +207,7 @@ def _attack_by_env(one: Attacker, command: str, ways: list[Way]) -> None:
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
 def test_core_of_env(run: tuple[Attacker, str]) -> None:
     """An env.py that connects by itself runs nothing on production."""
-    _attack_by_env(*run, [way for way in env_ways() if way.name in CORE_ENV])
+    _attack_by_env(*run, [way for way in env_ways() if way.name in CORE_ENV], OVER[:1])
 
 
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
@@ -224,4 +224,4 @@ def test_what_env_wanted_is_said(run: tuple[Attacker, str], way: str) -> None:
 @pytest.mark.parametrize("run", LONG, indirect=True)
 def test_env(run: tuple[Attacker, str]) -> None:
     """No way that an env.py may connect by itself reaches production, and what it wanted is said."""
-    _attack_by_env(*run, env_ways())
+    _attack_by_env(*run, env_ways(), OVER[:2])

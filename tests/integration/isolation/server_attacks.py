@@ -57,6 +57,24 @@ ON_A_SERVER = {
     "event_trigger": "CREATE FUNCTION attack() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;"
     " CREATE EVENT TRIGGER attack ON ddl_command_start EXECUTE FUNCTION attack()",
 }
+# What a look at the beginning of a statement let pass, and others of that kind.
+CORE_ON_A_SERVER = (
+    "drop_database",
+    "alter_system",
+    "alter_role",
+    "grant_role",
+    "reassign_owned",
+    "drop_owned",
+    "terminate_others",
+    "create_role",
+    "alter_database",
+    "copy_to_program",
+    "create_tablespace",
+    "set_session_authorization",
+    "read_file",
+    "subscription_later",
+    "do_execute",
+)
 # What the role may do to itself, or to the database that the URL names: the next command must work all the same.
 ON_ITS_OWN_ROLE = {
     "own_sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -113,4 +131,4 @@ ON_EMBEDDED = {
     "stopped_server": "COPY (SELECT 1) TO PROGRAM 'kill -TERM $(head -n 1 {here}/postmaster.pid)'",
     "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
 }
-CORE_EMBEDDED = ("preload_libraries", "no_login", "drop_templates", "terminate_all", "removed_files")
+CORE_EMBEDDED = ("preload_libraries", "no_login", "removed_files")
