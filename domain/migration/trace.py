@@ -188,6 +188,9 @@ class RevisionTrace:
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
+        rows_error: What was said when the upgrade failed on all made-up rows, and not without rows; this is its trace
+            without rows. Empty elsewhere.
+        went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
@@ -217,6 +220,8 @@ class RevisionTrace:
     unread: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
+    rows_error: str = ""
+    went_on: bool = False
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None

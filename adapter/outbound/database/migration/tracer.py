@@ -116,6 +116,7 @@ class AgentJob:
         x_arguments: What `alembic -x` would be given.
         name: Section of `config`.
         statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+        goes_on: A traced statement that fails because of rows is undone, and the revision goes on behind it.
         settings: What the project's sessions have where the project sets nothing itself, as those of the target would.
         steps: Of `stairs`: revisions, each with `upgrade` or `downgrade`.
         kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
@@ -135,6 +136,7 @@ class AgentJob:
     statement_timeout_ms: int = 0
     kill_after: int = 0
     kill_during: int = 0
+    goes_on: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[tuple[str, str], ...] = ()
 
@@ -685,6 +687,7 @@ def _encoded(job: AgentJob, to: Connection, token: str, events: int, answers: in
             "statement_timeout_ms": job.statement_timeout_ms,
             "kill_after": job.kill_after,
             "settings": dict(job.settings),
+            "goes_on": job.goes_on,
             "steps": job.steps,
             "token": token,
             "events": events,
