@@ -34,6 +34,7 @@ from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.impact import commits_within
 from domain.migration.judging import raises
+from domain.migration.shared_transaction import SharedTransaction
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import (
     CalibrationRun,
@@ -115,6 +116,16 @@ class SandboxRevisionTracer(RevisionTracer):
         if more:
             found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(_rows(found.tables), found.upgrade))
         return replace(found, other_zone=self._in_another_zone(entry, found))
+
+    def shared_transaction(self) -> SharedTransaction | None:
+        """Ask the project's env.py whether it would run all pending revisions in one transaction."""
+        database = self._databases.sandbox.create()
+        found = self._databases.run(database, "env")
+        self._databases.sandbox.drop(database)
+        if not found.one_transaction:
+            return None
+        path, line = found.configured_at or ("env.py", 0)
+        return SharedTransaction(Path(path).name, line, begun_outside=found.one_transaction == "external")
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""

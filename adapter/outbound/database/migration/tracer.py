@@ -228,6 +228,9 @@ class AgentResult:
         error: Why the command failed; None when it did not.
         output: What the project printed; its end when it is long.
         version_tables: Where the project's versions are written, of the command `env`, qualified and quoted.
+        one_transaction: Why env.py would run all revisions in one transaction, of the command `env`: `default`, or
+            `external` where it has begun one itself; empty where it would not.
+        configured_at: File and line that configure Alembic, of the same; None where that is not known.
         addresses: Hosts and ports in the network that it wanted.
         variables: Variables of the environment that its own files asked for and nobody has set.
     """
@@ -240,6 +243,8 @@ class AgentResult:
     addresses: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     version_tables: tuple[str, ...] = ()
+    one_transaction: str = ""
+    configured_at: tuple[str, int] | None = None
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
@@ -375,6 +380,8 @@ class _Reader:
         self._addresses: tuple[str, ...] = ()
         self._variables: tuple[str, ...] = ()
         self._version_tables: tuple[str, ...] = ()
+        self._one_transaction = ""
+        self._configured_at: tuple[str, int] | None = None
         self._late = False
         self._has_secret = False  # the last statement
         self._observations = 0
@@ -434,6 +441,8 @@ class _Reader:
             self._addresses,
             self._variables,
             self._version_tables,
+            self._one_transaction,
+            self._configured_at,
         )
 
     def _repeated(self) -> str:
@@ -487,6 +496,8 @@ class _Reader:
                     self._error = self._read_error(message)
             case "version_table":
                 self._version_tables = tuple(message["names"])
+                self._one_transaction = message["one_transaction"]
+                self._configured_at = (message["path"], message["line"]) if message["path"] else None
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":
