@@ -146,6 +146,25 @@ class SmallerRun:
 
 
 @dataclass(frozen=True)
+class SequenceBehind:
+    """A sequence that will count to a key which a row has.
+
+    Attributes:
+        table: The table, and below it the unique column that the sequence feeds.
+        column: That column, quoted.
+        sequence: The sequence, qualified.
+        following: Its next value.
+        largest: The largest key among the rows that the upgrade wrote.
+    """
+
+    table: str
+    column: str
+    sequence: str
+    following: int
+    largest: int
+
+
+@dataclass(frozen=True)
 class ZoneRun:
     """The upgrade once more, in sessions of another TimeZone.
 
@@ -194,6 +213,7 @@ class RevisionTrace:
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
+        sequences_behind: Sequences that do not know of keys which the upgrade wrote.
         other_zone: The upgrade once more under another TimeZone, where that may decide what it does; None elsewhere.
         refused_settings: Settings of the target that the sandbox does not take, by name.
         undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
@@ -226,6 +246,7 @@ class RevisionTrace:
     smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
+    sequences_behind: tuple[SequenceBehind, ...] = ()
     other_zone: ZoneRun | None = None
     refused_settings: Mapping[str, str] = field(default_factory=dict)
 

@@ -26,6 +26,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabases,
     RevisionLine,
 )
+from adapter.outbound.database.migration.sequences import next_transaction, sequences_behind
 from adapter.outbound.database.migration.session_settings import OTHER_ZONES
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
@@ -277,6 +278,7 @@ class SandboxRevisionTracer(RevisionTracer):
             "unread": dict(rows.unread),
         }
         upgraded = self._upgradable(base, entry.revision)
+        since = next_transaction(self._databases.session(upgraded))
         recorded = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
             up = run(upgraded.url, "upgrade", entry.revision, trace=True)
@@ -289,6 +291,8 @@ class SandboxRevisionTracer(RevisionTracer):
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = self._databases.snapshot(upgraded)
         self._note_version(after)
+        written = {name for one in statements for name, rows in one.rows.items() if rows.inserted or rows.updated}
+        behind = sequences_behind(self._databases.session(upgraded), since, written) if written else ()
         undone = self._databases.copy(upgraded) if copies else upgraded
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
@@ -307,6 +311,7 @@ class SandboxRevisionTracer(RevisionTracer):
             restored=restored,
             compatibility=compatibility,
             undone=difference,
+            sequences_behind=behind,
             **common,
         )
         return trace, upgraded if copies else None
