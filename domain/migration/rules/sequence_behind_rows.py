@@ -9,7 +9,7 @@ the key to the sequence, or moves it behind the rows:
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import execute
+from domain.migration.op_code import execute
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
