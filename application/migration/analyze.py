@@ -10,6 +10,7 @@ from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.history import HistoryEntry
 from domain.migration.impact import work_of
+from domain.migration.shared_transaction import judge_together
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -92,6 +93,8 @@ class AnalyzeRevisions:
             return replace(analysis, observed_seconds=observed.get(entry.revision))
 
         found = in_lanes(self.tracer, self.others, entries, analyzed)
+        if len(found) > 1:
+            found = judge_together(found, self.tracer.shared_transaction())
         postgres = self.tracer.versions().postgres
         return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
 

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from domain.migration.certificate import Certificate, Declaration
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
+from domain.migration.shared_transaction import SharedTransaction
 from domain.migration.trace import CalibrationRun, RevisionTrace
 from domain.migration.verification import Again, Repetition
 
@@ -110,6 +111,10 @@ class RevisionTracer(Protocol):
         Raises:
             MigrationError: They cannot be read.
         """
+
+    def shared_transaction(self) -> SharedTransaction | None:
+        """Return how the project runs all pending revisions in one transaction; None where each has its own."""
+        return None
 
     @abstractmethod
     def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.estimate import measured_rows, predicted_seconds, windows_with_estimates
-from domain.migration.impact import LockWindow
+from domain.migration.impact import LockWindow, Work, is_big, work_of
 from domain.migration.revision import Phase, Revision
 from domain.migration.rule import Rule, judge
 from domain.migration.rules import all_rules
@@ -36,6 +36,7 @@ class RevisionAnalysis:
         trace: What Postgres reported.
         diagnostics: What the rules say, suppressed ones included.
         windows: Locks on tables that existed before, with how long each is held.
+        works: Work on big tables, whether or not somebody waits for it.
         changes: By category: tables, columns, indexes, constraints, foreign keys, enums, other. Names are qualified;
             those of `other` begin with the kind of object.
         strategy: How to run it, index it and undo it.
@@ -56,6 +57,7 @@ class RevisionAnalysis:
     measured: tuple[Mapping[str, tuple[int, ...]], ...] = ()
     predicted_seconds: tuple[float, float] | None = None
     observed_seconds: float | None = None
+    works: tuple[Work, ...] = ()
 
     def without_catalogs(self) -> "RevisionAnalysis":
         """Let go of what only judging needs, which is most of a long report's memory."""
@@ -101,6 +103,7 @@ def analyze(
         windows=windows,
         measured=tuple(measured_rows(trace, windows)),
         predicted_seconds=predicted_seconds(trace, known),
+        works=tuple(work for work in work_of(trace) if is_big(trace, known, work.table)),
         changes=changes(trace.before, trace.after),
         strategy=choose(trace, diagnostics),
         revision=Revision.of(trace),

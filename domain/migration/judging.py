@@ -67,10 +67,10 @@ def cause_of(trace: RevisionTrace, work: Work) -> Cause:
 
 def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, StatementTrace]]:
     """Find the statements with which the upgrade failed for one reason; none when the revision caught the error."""
-    if trace.after is not None:
+    if trace.after is not None and not trace.went_on:
         return
     for index, statement in enumerate(trace.upgrade):
-        if statement.error is not None and _failure(statement) is kind:
+        if statement.error is not None and _failure(statement, of_rows=bool(trace.rows_error)) is kind:
             yield index, statement
 
 
@@ -229,14 +229,14 @@ def refuses(trace: RevisionTrace) -> bool:
     type_name = trace.downgrade_error_type or name
     said = message not in {"", type_name} if trace.downgrade_error_type else bool(rest.strip() or not _is_name(name))
     accident = type_name in _ACCIDENTS or _ACCIDENT.search(message) is not None
-    return said and (_raises(trace.source, trace.downgrade_error) or not accident)
+    return said and (raises(trace.source, trace.downgrade_error) or not accident)
 
 
 def _is_name(text: str) -> bool:
     return _EXCEPTION.fullmatch(text) is not None
 
 
-def _raises(source: str, error: str) -> bool:
+def raises(source: str, error: str) -> bool:
     """Tell whether the line that an error names is a `raise` or `assert` of the author's own."""
     found = _PLACE.search(error.strip())
     if found is None:
@@ -347,7 +347,7 @@ def _scan_cause(text: str) -> Cause:
     return Cause.OTHER
 
 
-def _failure(statement: StatementTrace) -> Failure:
+def _failure(statement: StatementTrace, *, of_rows: bool) -> Failure:
     state, message = statement.sqlstate or "", statement.error or ""
     if state == "55P04":
         return Failure.ENUM_VALUE
@@ -357,7 +357,9 @@ def _failure(statement: StatementTrace) -> Failure:
         return Failure.DIMENSIONS
     if state in _UNREACHABLE or (state in _REFUSED and re.match(_REFUSED[state], message)):
         return Failure.SANDBOX
-    return Failure.ROWS if state[:2] in {"22", "23"} and state != _PARAMETER else Failure.OTHER
+    if state[:2] in {"54", "P0"}:
+        return Failure.ROWS if of_rows else Failure.OTHER
+    return Failure.ROWS if state[:2] in {"21", "22", "23"} and state != _PARAMETER else Failure.OTHER
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -146,6 +146,25 @@ class SmallerRun:
 
 
 @dataclass(frozen=True)
+class SequenceBehind:
+    """A sequence that will count to a key which a row has.
+
+    Attributes:
+        table: The table, and below it the unique column that the sequence feeds.
+        column: That column, quoted.
+        sequence: The sequence, qualified.
+        following: Its next value.
+        largest: The largest key among the rows that the upgrade wrote.
+    """
+
+    table: str
+    column: str
+    sequence: str
+    following: int
+    largest: int
+
+
+@dataclass(frozen=True)
 class ZoneRun:
     """The upgrade once more, in sessions of another TimeZone.
 
@@ -188,9 +207,13 @@ class RevisionTrace:
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
+        rows_error: What was said when the upgrade failed on all made-up rows, and not without rows; this is its trace
+            without rows. Empty elsewhere.
+        went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
+        sequences_behind: Sequences that do not know of keys which the upgrade wrote.
         other_zone: The upgrade once more under another TimeZone, where that may decide what it does; None elsewhere.
         refused_settings: Settings of the target that the sandbox does not take, by name.
         undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
@@ -217,10 +240,13 @@ class RevisionTrace:
     unread: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
+    rows_error: str = ""
+    went_on: bool = False
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
+    sequences_behind: tuple[SequenceBehind, ...] = ()
     other_zone: ZoneRun | None = None
     refused_settings: Mapping[str, str] = field(default_factory=dict)
 

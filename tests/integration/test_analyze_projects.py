@@ -367,7 +367,7 @@ def test_rows_that_do_not_fit_are_no_verdict(analyze: Analyze, history: History)
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> None:
-    """A revision that refuses the JSON that was made up is judged on rows without; one that refuses NULLs fails."""
+    """A revision that refuses the JSON that was made up is judged on rows without; that of NULLs fails on rows."""
     history.add(
         "r1", None, PEOPLE + '\nop.execute("ALTER TABLE people ADD prefs jsonb")', "op.execute('DROP TABLE people')"
     )
@@ -383,7 +383,8 @@ def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> N
     assert json.reasons == ()
     assert json.trace.refused_rows == "mend them first"
     assert {one.code for one in json.diagnostics} >= {"rows-must-fit"}
-    assert nulls.reasons == ("upgrade-fails",)
+    assert nulls.reasons == ("fails-on-existing-rows",)
+    assert "rows that exist: mend them first" in " ".join(one.message for one in nulls.diagnostics)
 
 
 def test_a_table_that_cannot_be_read_costs_itself(analyze: Analyze, history: History) -> None:
@@ -428,3 +429,75 @@ def test_a_revision_that_forges_its_reports(analyze: Analyze, history: History) 
 
     assert report.fails_on(Severity.ERROR)
     assert "its code wrote into the pipe" in str(report)
+
+
+BYTES = """
+import zlib
+c = op.get_bind()
+for i, b in c.execute(sa.text("SELECT id, b FROM packed WHERE b IS NOT NULL")).fetchall():
+    c.execute(sa.text("UPDATE packed SET note = :n WHERE id = :i"), {"n": zlib.decompress(bytes(b)).decode(), "i": i})
+op.create_index("ix_packed_note", "packed", ["note"])
+"""
+PRICES = """
+import decimal
+for (text,) in op.get_bind().execute(sa.text("SELECT price FROM packed")).fetchall():
+    decimal.Decimal(text.split(" EUR")[0])
+op.create_index("ix_packed_note", "packed", ["note"])
+"""
+ALWAYS = 'op.create_index("ix_packed_note", "packed", ["note"])\nraise KeyError("nothing")'
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("upgrade", "reasons"),
+    [(BYTES, ("blocking-index-build",)), (PRICES, ("blocking-index-build",)), (ALWAYS, ("upgrade-fails",))],
+    ids=["bytes", "texts", "always"],
+)
+def test_what_only_the_application_reads_is_no_evidence(
+    analyze: Analyze, history: History, upgrade: str, reasons: tuple[str, ...]
+) -> None:
+    """An exception on made-up values says nothing about real ones: all else is judged; one that comes always is."""
+    columns = "id int PRIMARY KEY, note text, price text NOT NULL, b bytea NOT NULL"
+    history.add("r1", None, f'op.execute("CREATE TABLE packed ({columns})")')
+    history.add("r2", "r1", upgrade, 'op.drop_index("ix_packed_note")')
+    (found,) = analyze("r2", config=plain_project(history)).revisions
+
+    assert set(reasons) <= set(found.reasons)
+    assert ("upgrade-fails" in found.reasons) == ("upgrade-fails" in reasons)
+    assert ("rows-must-fit" in {one.code for one in found.diagnostics}) == ("upgrade-fails" not in reasons)
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_what_comes_behind_a_statement_that_fails_on_rows_is_judged(analyze: Analyze, history: History) -> None:
+    """A statement that no made-up row lets pass is undone alone, and the index build behind it is found as well."""
+    history.add("r1", None, PEOPLE)
+    body = 'op.execute("ALTER TABLE people ADD must int NOT NULL")\n'
+    history.add("r2", "r1", f'{body}op.execute("UPDATE people SET name = name")\n{INDEX}', "pass")
+    (found,) = analyze("r2", config=plain_project(history)).revisions
+
+    assert found.reasons == ("blocking-index-build", "fails-on-existing-rows", "unbatched-write")
+    assert [bool(one.error) for one in found.trace.upgrade] == [True, False, False]
+
+
+RAISES = """DO $$ BEGIN IF EXISTS (SELECT FROM people {}) THEN RAISE EXCEPTION 'mend them first'; END IF; END $$"""
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (RAISES.format(""), "fails-on-existing-rows"),
+        (RAISES.format("RIGHT JOIN (SELECT 1) AS t ON true"), "upgrade-fails"),
+        ("UPDATE people SET name = (SELECT p.name FROM people p)", "fails-on-existing-rows"),
+    ],
+    ids=["raised for rows", "raised always", "subquery of several rows"],
+)
+def test_whatever_the_rows_are_is_said_only_where_it_is_so(
+    analyze: Analyze, history: History, body: str, code: str
+) -> None:
+    """A failure that is gone without rows is one on rows, whatever its code; what comes behind it is judged."""
+    history.add("r1", None, PEOPLE)
+    history.add("r2", "r1", f'op.execute("""{body}""")\n{INDEX}', "pass")
+    (found,) = analyze("r2", config=plain_project(history)).revisions
+
+    assert found.reasons == tuple(sorted(("blocking-index-build", code)))

@@ -78,10 +78,12 @@ def _is_read_only(trace: RevisionTrace, view: str) -> bool:
 
     What was tried tells; where nothing could be tried, its definition.
     """
+    held = attributes(trace.after, "view", view)
+    if not held:
+        return False
     if trace.compatibility is not None and view in trace.compatibility.inserted:
         return bool(trace.compatibility.failing(view) - {"SELECT"})
-    held = attributes(trace.after, "view", view)
-    if not held or any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
+    if any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
         return False
     source = str(held["definition"]).partition("FROM ")[2].partition(" WHERE ")[0]
     return held.get("kind") == "materialized view" or "," in source or _MORE.search(str(held["definition"])) is not None

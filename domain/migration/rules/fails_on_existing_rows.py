@@ -41,7 +41,17 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             index,
             next((table for table in statement.locks if table in trace.tables), None),
             f"{label(trace, index)} fails on rows that exist: {statement.error} (SQLSTATE {statement.sqlstate}).{left}",
-            _ADVICE.get(_state(statement), "Look for rows that break it, and mend them in an earlier revision."),
+            _ADVICE.get(_state(statement), _MEND),
+        )
+    if trace.rows_error and all(statement.error is None for statement in trace.upgrade):
+        said = trace.rows_error.partition("\n")[0].rstrip(".")
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The upgrade fails on rows that exist: {said}. It runs without any, which is what is judged here.",
+            _MEND,
         )
 
 
@@ -49,6 +59,7 @@ def _state(statement: StatementTrace) -> str:
     return statement.sqlstate or ""
 
 
+_MEND = "Look for rows that break it, and mend them in an earlier revision."
 _ADVICE = {
     "23502": "Give the column a server default, or add it nullable, fill it in batches, and set NOT NULL later.",
     "23503": "Mend the rows that refer to nothing first, or add the foreign key NOT VALID and validate it later.",

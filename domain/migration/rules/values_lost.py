@@ -91,7 +91,9 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
         for column in kept(trace, "column"):
             if split(column)[0] == table and not attributes(trace.before, "column", column).get("generated"):
                 dropped = _dropped_by(trace, "table column", column)
-                if dropped is not None and not _filled_after(trace, table, dropped):
+                taken = any(renamed_by(trace, one, column) is not None for one in _beside(trace, "column", column))
+                filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
+                if dropped is not None and not taken and not filled:
                     yield "column", column, dropped
                 replaced = _replaced_by(trace, "column", column)
                 if replaced is not None and not _filled_after(trace, table, 0):
@@ -169,6 +171,15 @@ def _emptied_by(trace: RevisionTrace, table: str) -> int | None:
 def _dropped_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
     wanted = ChangedObject(kind, name)
     return next((index for index, statement in enumerate(trace.upgrade) if wanted in statement.dropped), None)
+
+
+def _filled_from(trace: RevisionTrace, column: str, dropped: int) -> int:
+    """Return from which statement on rows count as written into a column that was dropped and is there again.
+
+    One that nobody added after the drop got its name from another, which may have been filled before.
+    """
+    later = trace.upgrade[dropped + 1 :]
+    return dropped if any(ChangedObject("table column", column) in one.created for one in later) else 0
 
 
 def _filled_after(trace: RevisionTrace, table: str, statement: int) -> bool:

@@ -106,6 +106,11 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
+_NAMES = """
+SELECT quote_ident(n.nspname), quote_ident(c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
 # Statements that empty the columns of JSON and bytes; NULL where that is allowed. A table whose bytes must be there has
 # no rows: which bytes mean something, only the application knows.
 _DOCUMENTS = """
@@ -483,7 +488,9 @@ class RevisionDatabases:
         Raises:
             CannotBuildError: It cannot be made.
         """
-        return self.copy(self._without_rows(entry.parents, self.history().ancestors(entry.parents)))
+        database = self.copy(self._without_rows(entry.parents, self.history().ancestors(entry.parents)))
+        tables = {f"{schema}.{name}" for schema, name in self.session(database).execute(_NAMES).fetchall()}
+        return replace(database, unfilled=dict.fromkeys(tables, "the revision fails on made-up rows"))
 
     def with_usual_rows(self, entry: HistoryEntry) -> RevisionDatabase:
         """Make a database at a revision's parents, with no values at the edges of their types.

@@ -26,6 +26,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabases,
     RevisionLine,
 )
+from adapter.outbound.database.migration.sequences import next_transaction, sequences_behind
 from adapter.outbound.database.migration.session_settings import OTHER_ZONES
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
@@ -33,6 +34,8 @@ from application.migration.ports import RevisionTracer, Versions
 from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.impact import commits_within
+from domain.migration.judging import raises
+from domain.migration.shared_transaction import SharedTransaction
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import (
     CalibrationRun,
@@ -115,6 +118,16 @@ class SandboxRevisionTracer(RevisionTracer):
             found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(_rows(found.tables), found.upgrade))
         return replace(found, other_zone=self._in_another_zone(entry, found))
 
+    def shared_transaction(self) -> SharedTransaction | None:
+        """Ask the project's env.py whether it would run all pending revisions in one transaction."""
+        database = self._databases.sandbox.create()
+        found = self._databases.run(database, "env")
+        self._databases.sandbox.drop(database)
+        if not found.one_transaction:
+            return None
+        path, line = found.configured_at or ("env.py", 0)
+        return SharedTransaction(Path(path).name, line, begun_outside=found.one_transaction == "external")
+
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
         if self._line.before is None or self._schema is None or not self._databases.project.rows:
@@ -149,7 +162,49 @@ class SandboxRevisionTracer(RevisionTracer):
             found, after = self._up_and_down(entry, base, failed.before, copies=copies)
             if found.after is not None:
                 return replace(found, refused_rows=failed.refused_rows), after
+        if any(statement.error for statement in failed.upgrade):
+            return self._going_on(entry, self._blamed(entry, failed)), None
+        return self._without_rows(entry, failed)
+
+    def _without_rows(
+        self, entry: HistoryEntry, failed: RevisionTrace
+    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+        """Run a revision whose Python fails on all made-up rows without any; when it fails there, too, it does always.
+
+        A `raise` of the author's own says that such rows are wrong; another exception, that ours are made up.
+        """
+        with suppress(CannotBuildError):
+            base = self._databases.without_rows(entry)
+            found, _ = self._up_and_down(entry, base, None, copies=False)
+            if found.after is not None:
+                said = failed.error or failed.refused_rows
+                own = raises(failed.source, said)
+                return replace(found, refused_rows="" if own else said, rows_error=said if own else ""), None
         return replace(failed, refused_rows=""), None
+
+    def _blamed(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
+        """Note that rows are to blame for a failure that its code alone does not explain: without any it is gone."""
+        state = next(statement.sqlstate or "" for statement in failed.upgrade if statement.error)
+        if state[:2] in _MAYBE_OF_ROWS:
+            with suppress(CannotBuildError):
+                base = self._databases.without_rows(entry)
+                found, _ = self._up_and_down(entry, base, None, copies=False)
+                if found.after is not None:
+                    return replace(failed, refused_rows="", rows_error=failed.refused_rows)
+        return replace(failed, refused_rows="")
+
+    def _going_on(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
+        """Run a revision once more that fails on rows: behind a statement that does it goes on, so that all is seen."""
+        if all(statement.transaction is None for statement in failed.upgrade if statement.error):
+            return failed
+        base = self._databases.at(entry.parents)
+        up = self._databases.run(base.url, "upgrade", entry.revision, trace=True, goes_on=True)
+        statements = _run_of(up, entry.revision, "upgrade").statements
+        after = self._databases.snapshot(base) if up.error is None else None
+        self._databases.drop(base)
+        if len(statements) <= len(failed.upgrade):
+            return failed
+        return replace(failed, upgrade=statements, after=after, went_on=True)
 
     def _other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
         """Make databases with other rows, such as the error asks for.
@@ -223,6 +278,7 @@ class SandboxRevisionTracer(RevisionTracer):
             "unread": dict(rows.unread),
         }
         upgraded = self._upgradable(base, entry.revision)
+        since = next_transaction(self._databases.session(upgraded))
         recorded = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
             up = run(upgraded.url, "upgrade", entry.revision, trace=True)
@@ -235,6 +291,8 @@ class SandboxRevisionTracer(RevisionTracer):
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = self._databases.snapshot(upgraded)
         self._note_version(after)
+        written = {name for one in statements for name, rows in one.rows.items() if rows.inserted or rows.updated}
+        behind = sequences_behind(self._databases.session(upgraded), since, written) if written else ()
         undone = self._databases.copy(upgraded) if copies else upgraded
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None
@@ -253,6 +311,7 @@ class SandboxRevisionTracer(RevisionTracer):
             restored=restored,
             compatibility=compatibility,
             undone=difference,
+            sequences_behind=behind,
             **common,
         )
         return trace, upgraded if copies else None
@@ -349,7 +408,7 @@ def _changes_zones(trace: RevisionTrace) -> bool:
 
 def _refused_rows(error: AgentError) -> str:
     """Say why a revision failed when that may be because of the rows; empty when it was for another reason."""
-    may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS
+    may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS | _MAYBE_OF_ROWS
     return error.message if may_be else ""
 
 
@@ -365,7 +424,9 @@ _BELIEVED = {
     *("AssertionError", "CommandError", "Exception", "RuntimeError", "SystemExit", "ValueError"),
     *("AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError", "UnboundLocalError"),
 }
-_OF_ROWS = {"22", "23"}  # classes of errors: data exception, integrity constraint violation
+# Classes of errors that rows cause: cardinality violation, data exception, integrity constraint violation.
+_OF_ROWS = {"21", "22", "23"}
+_MAYBE_OF_ROWS = {"54", "P0"}  # limits, such as the size of an index's row, and what PL/pgSQL raises
 _SYNTAX = re.compile(r"invalid input syntax for type ([a-z ]+)")
 
 

@@ -116,6 +116,7 @@ class AgentJob:
         x_arguments: What `alembic -x` would be given.
         name: Section of `config`.
         statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
+        goes_on: A traced statement that fails because of rows is undone, and the revision goes on behind it.
         settings: What the project's sessions have where the project sets nothing itself, as those of the target would.
         steps: Of `stairs`: revisions, each with `upgrade` or `downgrade`.
         kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
@@ -135,6 +136,7 @@ class AgentJob:
     statement_timeout_ms: int = 0
     kill_after: int = 0
     kill_during: int = 0
+    goes_on: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[tuple[str, str], ...] = ()
 
@@ -226,6 +228,9 @@ class AgentResult:
         error: Why the command failed; None when it did not.
         output: What the project printed; its end when it is long.
         version_tables: Where the project's versions are written, of the command `env`, qualified and quoted.
+        one_transaction: Why env.py would run all revisions in one transaction, of the command `env`: `default`, or
+            `external` where it has begun one itself; empty where it would not.
+        configured_at: File and line that configure Alembic, of the same; None where that is not known.
         addresses: Hosts and ports in the network that it wanted.
         variables: Variables of the environment that its own files asked for and nobody has set.
     """
@@ -238,6 +243,8 @@ class AgentResult:
     addresses: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     version_tables: tuple[str, ...] = ()
+    one_transaction: str = ""
+    configured_at: tuple[str, int] | None = None
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
@@ -373,6 +380,8 @@ class _Reader:
         self._addresses: tuple[str, ...] = ()
         self._variables: tuple[str, ...] = ()
         self._version_tables: tuple[str, ...] = ()
+        self._one_transaction = ""
+        self._configured_at: tuple[str, int] | None = None
         self._late = False
         self._has_secret = False  # the last statement
         self._observations = 0
@@ -432,6 +441,8 @@ class _Reader:
             self._addresses,
             self._variables,
             self._version_tables,
+            self._one_transaction,
+            self._configured_at,
         )
 
     def _repeated(self) -> str:
@@ -485,6 +496,8 @@ class _Reader:
                     self._error = self._read_error(message)
             case "version_table":
                 self._version_tables = tuple(message["names"])
+                self._one_transaction = message["one_transaction"]
+                self._configured_at = (message["path"], message["line"]) if message["path"] else None
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":
@@ -685,6 +698,7 @@ def _encoded(job: AgentJob, to: Connection, token: str, events: int, answers: in
             "statement_timeout_ms": job.statement_timeout_ms,
             "kill_after": job.kill_after,
             "settings": dict(job.settings),
+            "goes_on": job.goes_on,
             "steps": job.steps,
             "token": token,
             "events": events,

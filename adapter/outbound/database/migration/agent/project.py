@@ -16,7 +16,7 @@ import warnings
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from .failures import failure
+from .failures import failure, is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,8 +123,27 @@ def run_env(config: Any, script: Any, steps: Callable[[Any, Any], Any], target: 
 
     with EnvironmentContext(
         config, script, fn=steps, as_sql=False, starting_rev=None, destination_rev=target, tag=None
-    ):
+    ) as environment:
+        _note_configure(environment)
         script.run_env()
+
+
+def _note_configure(environment: Any) -> None:
+    """Note in the environment which line of the project's configures it."""
+    original = environment.configure
+
+    @functools.wraps(original)
+    def configure_and_note(*args: Any, **named: Any) -> Any:
+        frame = sys._getframe(1)  # noqa: SLF001 - the stack is the only witness
+        while frame.f_back is not None and not is_of_project(frame.f_code.co_filename):
+            frame = frame.f_back
+        configured_at[:] = [frame.f_code.co_filename, frame.f_lineno]
+        return original(*args, **named)
+
+    environment.configure = configure_and_note
+
+
+configured_at: list[Any] = []  # file and line of the last call of `context.configure`
 
 
 def report_version_table(channel: Channel, _heads: Any, context: Any) -> list[Any]:
@@ -138,10 +157,21 @@ def report_version_table(channel: Channel, _heads: Any, context: Any) -> list[An
     connection = context.connection
     name = connection.dialect.identifier_preparer.format_table(context._version)  # noqa: SLF001
     found = connection.execute(text(_QUALIFIED), {"name": name}).fetchall()
-    channel.send("version_table", names=[str(row[0]) for row in found])
+    channel.send("version_table", names=[str(row[0]) for row in found], **_transactions(context))
     with context.begin_transaction(_per_migration=True):
         pass  # commits what a first revision would commit
     return []
+
+
+def _transactions(context: Any) -> dict[str, Any]:
+    """Return whether all revisions would run in one transaction, why, and which line of env.py decides that."""
+    reason = ""
+    if getattr(context, "_in_external_transaction", False):
+        reason = "external"
+    elif context.impl.transactional_ddl and not getattr(context, "_transaction_per_migration", False):
+        reason = "default"
+    path, line = configured_at or (None, None)
+    return {"one_transaction": reason, "path": path, "line": line}
 
 
 def undo(config: Any, script: Any, revision: str) -> None:

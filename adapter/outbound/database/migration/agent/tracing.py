@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
+# Classes of errors: cardinality violation, data exception, constraint violation, limits, what PL/pgSQL raises.
+_OF_ROWS = {"21", "22", "23", "54", "P0"}
+_HERE = "hexalembic_goes_on"
 _BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a command
 _TRANSACTION_COMMAND = re.compile(
     _BLANK + r"(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b",
@@ -87,8 +90,9 @@ class Run:
 class Tracer:
     """Takes over the execution of statements while a revision runs."""
 
-    def __init__(self, channel: Channel, kill_after: int = 0) -> None:
+    def __init__(self, channel: Channel, kill_after: int = 0, *, goes_on: bool = False) -> None:
         self._channel = channel
+        self._goes_on = goes_on
         self._left = kill_after
         self._run: Run | None = None
         self._catalog: Catalog | None = None
@@ -240,7 +244,10 @@ class Tracer:
         elif first and session.is_idle():
             self._begun_with(run, session, report, execute)
         elif not (session.autocommit or self._ended) or session.in_block():
-            self._inside(run, session, report, execute)
+            if self._goes_on and not _TRANSACTION_COMMAND.match(sql):
+                self._in_savepoint(run, session, report, execute)
+            else:
+                self._inside(run, session, report, execute)
         elif streamed:
             self._plain(run, report, execute)
         else:
@@ -296,6 +303,19 @@ class Tracer:
         """Execute a statement inside a transaction, between two looks at it; see `_watched`."""
         with self._watched(run, session, report, ours=ours, refused=refused):
             execute()
+
+    def _in_savepoint(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute a statement; where it fails because of rows, undo it and go on."""
+        session.run(f"SAVEPOINT {_HERE}")
+        try:
+            self._inside(run, session, report, execute)
+        except Exception as error:
+            if (sqlstate_of(error) or "")[:2] not in _OF_ROWS:
+                raise
+            session.run(f"ROLLBACK TO SAVEPOINT {_HERE}")
+            self._left_behind = None
+        else:
+            session.run(f"RELEASE SAVEPOINT {_HERE}")
 
     @contextmanager
     def _watched(

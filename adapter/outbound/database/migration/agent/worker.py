@@ -122,7 +122,7 @@ class Worker:
             return
         tracer = None
         if job.get("trace"):
-            tracer = Tracer(channel, job.get("kill_after") or 0)
+            tracer = Tracer(channel, job.get("kill_after") or 0, goes_on=bool(job.get("goes_on")))
             tracer.install()
             trace_drivers(tracer)
         watch_revisions(channel, tracer, self._proof)

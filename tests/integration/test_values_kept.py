@@ -1,0 +1,48 @@
+"""What a revision drops and what it keeps: columns that are filled first, or renamed onto, and tables that go."""
+
+import pytest
+
+from adapter import bootstrap
+from domain.migration.analysis import RevisionAnalysis
+from tests.conftest import Server
+from tests.history import History
+
+pytestmark = pytest.mark.one_major
+
+BASE = 'op.execute("CREATE TABLE v (id serial PRIMARY KEY, value text NOT NULL, other text)")'
+FILLED = """
+op.add_column("v", sa.Column("j", sa.JSON()))
+op.execute("UPDATE v SET j = to_json(value)")
+op.drop_column("v", "value")
+op.alter_column("v", "j", new_column_name="value")
+"""
+ONTO = 'op.drop_column("v", "value")\nop.alter_column("v", "other", new_column_name="value")'
+EMPTY = 'op.drop_column("v", "value")\nop.add_column("v", sa.Column("value", sa.Text()))'
+RENAMED_EMPTY = FILLED.replace('op.execute("UPDATE v SET j = to_json(value)")\n', "")
+
+
+def codes(server: Server, history: History, upgrade: str) -> dict[str, RevisionAnalysis]:
+    """Analyze an upgrade of v; diagnostics by code."""
+    history.add("r1", None, BASE)
+    history.add("r2", "r1", upgrade, 'raise NotImplementedError("restore the backup")')
+    asked = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=1200)
+    (found,) = bootstrap.analyze(asked, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions
+    return {one.code: found for one in found.diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "lost"),
+    [(FILLED, False), (ONTO, False), (EMPTY, True), (RENAMED_EMPTY, True)],
+    ids=["filled first", "renamed onto", "added again", "never filled"],
+)
+def test_values_that_were_filled_before_are_kept(server: Server, history: History, upgrade: str, *, lost: bool) -> None:
+    """A new column that was filled and takes over the name keeps the values; an empty one does not."""
+    assert ("values-lost" in codes(server, history, upgrade)) == lost
+
+
+def test_a_dropped_table_is_no_view(server: Server, history: History) -> None:
+    """Where no view takes over a table's name, that is not said: the drop alone breaks the code before."""
+    found = codes(server, history, 'op.drop_table("v")')["drop-or-rename-in-use"]
+    said = [one.message for one in found.diagnostics if one.code == "drop-or-rename-in-use"]
+
+    assert said == ["The table public.v is gone: statements of the code that ran before and name it fail."]
