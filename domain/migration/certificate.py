@@ -15,6 +15,7 @@ proved again:
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,10 +25,13 @@ from typing import Any
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataDifference
 from domain.migration.errors import MigrationError
+from domain.migration.op_code import quoted
 from domain.migration.repair import Repair
 from domain.migration.snapshot import SchemaDifference
 
 SCHEMA = "hexalembic.certificates/1"
+
+_PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")  # of a message in the revision's file
 
 
 class CertificateError(MigrationError):
@@ -188,7 +192,7 @@ def _judge_refusal(refusal: str, declaration: Declaration) -> Iterator[Diagnosti
             "undeclared-irreversible",
             f"The downgrade refuses ({refusal}), and the revision does not declare it.",
             "Declare it, so that whoever deploys this knows beforehand.",
-            fix=f"irreversible = {json.dumps(refusal, ensure_ascii=False)}",
+            fix=f"irreversible = {quoted(_PLACE.sub('', refusal))}",
         )
     for name in sorted(declaration.lossy_downgrade):
         yield _unused(name, "the downgrade refuses")
@@ -262,7 +266,8 @@ def _accepting(trip: RoundTrip, undeclared: Iterable[str]) -> str:
         ]
     reasons = dict.fromkeys(undeclared, "why this is accepted")
     if reasons and (repair is None or repair.refusal is None):
-        parts.append(f"lossy_downgrade = {json.dumps(reasons, ensure_ascii=False)}")
+        said = ", ".join(f"{quoted(name)}: {quoted(reason)}" for name, reason in reasons.items())
+        parts.append(f"lossy_downgrade = {{{said}}}")
     return "\n\n".join(parts)
 
 

@@ -16,8 +16,9 @@ counts as one of most rows: after the column was added, none has a value.
 
 from collections.abc import Iterator
 
+from domain.migration.batches import in_batches
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.impact import WorkKind, fills_nulls, last_statements, unbatched_writes
+from domain.migration.impact import Work, WorkKind, fills_nulls, last_statements, unbatched_writes
 from domain.migration.judging import attributes, label, names_of, split
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -59,21 +60,17 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             f"{label(trace, work.statement)} {does} {rows} of {work.table} in one transaction; other writers of these "
             f"rows wait {until}.",
             "Write them in batches, each in a transaction of its own.",
-            _fix(trace, work.table),
+            _fix(trace, work),
         )
 
 
-def _fix(trace: RevisionTrace, table: str) -> str | None:
-    """Give a loop over the primary key, when that is one column."""
+def _fix(trace: RevisionTrace, work: Work) -> str | None:
+    """Give a loop over the primary key, when that is one column and the statement lets itself be cut."""
+    if work.kind is WorkKind.LOCK:
+        return None
     for name in names_of(trace.before, "constraint"):
         held = attributes(trace.before, "constraint", name)
         key = str(held.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
-        if split(name)[0] == table and held.get("type") == "primary key" and "," not in key:
-            return (
-                "with op.get_context().autocommit_block():\n"  # noqa: S608 - text for a person, never run
-                "    while op.get_bind().execute(sa.text(\n"
-                f'        "… WHERE {key} IN (SELECT {key} FROM {table} WHERE <not done yet> LIMIT 1000)"\n'
-                "    )).rowcount:\n"
-                "        pass\n"
-            )
+        if split(name)[0] == work.table and held.get("type") == "primary key" and "," not in key:
+            return in_batches(trace.upgrade[work.statement].sql, work.table, key)
     return None

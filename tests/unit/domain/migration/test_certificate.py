@@ -89,12 +89,12 @@ def test_a_silent_pass_fails_whatever_is_declared() -> None:
 
 def test_a_refusal_passes_when_it_is_declared() -> None:
     """Otherwise the fix is the line to write."""
-    trip = RoundTrip(refusal='restore the "users" backup')
+    trip = RoundTrip(refusal='restore the "users" backup (r2.py, line 17)')
     assert trip.reversibility is Reversibility.IRREVERSIBLE
     assert judge(trip, Declaration(irreversible="hashes")) == ()
     (found,) = judge(trip, Declaration())
     assert (found.code, found.severity) == ("undeclared-irreversible", Severity.ERROR)
-    assert found.fix == r'irreversible = "restore the \"users\" backup"'
+    assert found.fix == "irreversible = 'restore the \"users\" backup'"
 
 
 def test_declarations_of_another_kind_are_said() -> None:

@@ -1,0 +1,54 @@
+"""Statements that write a whole table, as loops over its key."""
+
+import ast
+
+import pytest
+
+from domain.migration.batches import in_batches
+
+KEY = "id IN (SELECT id FROM public.users WHERE id >= :first ORDER BY id LIMIT 500)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("UPDATE users SET active = true", f"UPDATE users SET active = true WHERE {KEY}"),
+        ("DELETE FROM users", f"DELETE FROM users WHERE {KEY}"),
+        (
+            "UPDATE public.users SET active = true, note = 'a:b ' || \"Name\" WHERE active IS NULL OR note = ' :c';",
+            (
+                "UPDATE public.users SET active = true, note = 'a:b ' || \"Name\" "
+                rf"WHERE (active IS NULL OR note = ' \:c') AND {KEY}"
+            ),
+        ),
+        (
+            "UPDATE users SET n = (SELECT max(x) FROM other WHERE other.id = users.id)",
+            f"UPDATE users SET n = (SELECT max(x) FROM other WHERE other.id = users.id) WHERE {KEY}",
+        ),
+    ],
+)
+def test_a_batch(sql: str, expected: str) -> None:
+    """The condition of the batch is added to the statement's own; what it says stays as it is."""
+    code = in_batches(sql, "public.users", "id")
+    assert code is not None
+    texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+    assert expected in texts
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE users SET total = total + 1",
+        "UPDATE users SET a = b, b = a",
+        "UPDATE users SET (a, b) = (1, 2)",
+        "UPDATE users SET name = o.name FROM other AS o",
+        "UPDATE users AS u SET name = ''",
+        "DELETE FROM users USING other",
+        "WITH x AS (SELECT 1) UPDATE users SET a = 1",
+        "UPDATE users SET a = %(a)s",
+        "TRUNCATE users",
+    ],
+)
+def test_no_batch(sql: str) -> None:
+    """What would come out differently when a batch runs twice, or cannot be cut, is left to a person."""
+    assert in_batches(sql, "public.users", "id") is None
