@@ -75,7 +75,7 @@ CORE_ON_A_SERVER = (
     "subscription_later",
     "do_execute",
 )
-# What the role may do to itself, or to the database that the URL names: the next command must work all the same.
+# What the role may set for itself, or do to its own sessions: the next command must work all the same.
 ON_ITS_OWN_ROLE = {
     "own_sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE usename = current_user AND pid <> pg_backend_pid()",
@@ -83,6 +83,9 @@ ON_ITS_OWN_ROLE = {
     "own_setting_timeout": "ALTER ROLE CURRENT_USER SET statement_timeout = 1",
     "own_setting_path": "ALTER ROLE CURRENT_USER SET search_path = nowhere",
     "own_home_setting": "ALTER DATABASE hexalembic_sandbox SET default_transaction_read_only = on",
+}
+# What it may do to the database that the URL names: the next command must say what to do.
+ON_ITS_OWN_DATABASE = {
     "own_home_closed": "ALTER DATABASE hexalembic_sandbox ALLOW_CONNECTIONS false",
     "own_home_dropped": "DROP DATABASE hexalembic_sandbox WITH (FORCE)",
     "own_home_renamed": "ALTER DATABASE hexalembic_sandbox RENAME TO hexalembic_sandbox_old",
@@ -125,10 +128,13 @@ ON_EMBEDDED = {
     "removed_files": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/base'",
     "removed_control": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/global {here}/pg_wal'",
     "removed_everything": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}'",
-    "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
     "closed_files": "COPY (SELECT 1) TO PROGRAM 'chmod 000 {here}'",
     "killed_server": "COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 {here}/postmaster.pid)'",
     "stopped_server": "COPY (SELECT 1) TO PROGRAM 'kill -TERM $(head -n 1 {here}/postmaster.pid)'",
+}
+# What leaves a server that answers late or not at all: the next command may give up, with a sentence.
+ON_EMBEDDED_FOR_A_WHILE = {
+    "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
     "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
 }
 CORE_EMBEDDED = ("preload_libraries", "no_login", "removed_files")
