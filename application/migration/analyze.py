@@ -34,9 +34,12 @@ class AnalysisReport:
     unjudged: int = 0
 
     def fails_on(self, severity: Severity) -> bool:
-        """Tell whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed."""
+        """Tell whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed.
+
+        So it is where a revision could not be run: nobody knows of it.
+        """
         worst = list(Severity)[: list(Severity).index(severity) + 1]
-        return any(
+        return any(analysis.trace.not_run for analysis in self.revisions) or any(
             diagnostic.severity in worst and diagnostic.suppressed_reason is None
             for analysis in self.revisions
             for diagnostic in analysis.diagnostics

@@ -80,7 +80,9 @@ class RevisionAnalysis:
 
     @property
     def verdict(self) -> str:
-        """`safe` or `unsafe`."""
+        """`safe`, `unsafe`, or `not judged` where it could not be run."""
+        if self.trace.not_run:
+            return "not judged"
         return "unsafe" if self.reasons else "safe"
 
 

@@ -77,7 +77,7 @@ def judge_together(analyses: Sequence[RevisionAnalysis], shared: SharedTransacti
 
 def _ends(trace: RevisionTrace) -> bool:
     """Tell whether a revision ends the transaction that it finds, as an autocommit block or a failure does."""
-    failed = trace.error is not None or any(one.error is not None for one in trace.upgrade)
+    failed = bool(trace.error or trace.not_run) or any(one.error is not None for one in trace.upgrade)
     return failed or any(one.transaction is None for one in trace.upgrade) or len(last_statements(trace)) > 1
 
 

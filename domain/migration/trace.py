@@ -207,6 +207,7 @@ class RevisionTrace:
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
+        not_run: Why it could not be tried, such as a revision before it that fails; empty where it was.
         rows_error: What was said when the upgrade failed on all made-up rows, and not without rows; this is its trace
             without rows. Empty elsewhere.
         went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
@@ -240,6 +241,7 @@ class RevisionTrace:
     unread: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
+    not_run: str = ""
     rows_error: str = ""
     went_on: bool = False
     calibration: tuple[CalibrationRun, ...] = ()

@@ -501,3 +501,23 @@ def test_whatever_the_rows_are_is_said_only_where_it_is_so(
     (found,) = analyze("r2", config=plain_project(history)).revisions
 
     assert found.reasons == tuple(sorted(("blocking-index-build", code)))
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_what_follows_a_revision_that_cannot_run_is_not_judged(analyze: Analyze, history: History) -> None:
+    """Only the one that fails is unsafe; those behind it are counted as not judged, and the exit code says that."""
+    history.add("r1", None, PEOPLE)
+    history.add("r2", "r1", 'op.execute("DROP TABLE nothing")', "pass")
+    history.add("r3", "r2", INDEX, "pass")
+    history.add("r4", "r3", "pass", "pass")
+    config = plain_project(history)
+    report = analyze("r1:heads", config=config)
+    text, data = (
+        bootstrap.render_analysis(report, form, config, verbose=False, color=False) for form in ("text", "json")
+    )
+
+    assert [one.verdict for one in report.revisions] == ["unsafe", "not judged", "not judged"]
+    assert [one.reasons for one in report.revisions[1:]] == [(), ()]
+    assert "1 of 3 unsafe, 2 not judged" in text
+    assert '"not_judged": 2' in data
+    assert analyze("r4", config=config).fails_on(Severity.ERROR)

@@ -4,10 +4,12 @@ schema        "hexalembic.analysis/1"
 postgres      version of the sandbox, such as "18.6"
 pgvector      version there, or null
 unjudged      revisions of the range that are older than `start_after`
+not_judged    revisions of the range that could not be run, as one before them fails
 revisions     in the order in which they run, each with
   revision, down_revision, path, message
   phase       "expand" | "migrate" | "contract"
-  verdict     "safe" | "unsafe", and `reasons`: the codes that make it unsafe
+  verdict     "safe" | "unsafe" | "not judged", and `reasons`: the codes that make it unsafe; `not_run`: why it
+              could not be run, or null
   changes     {category: {added, changed, removed}}: names of what differs in the catalog
   strategy    {migration, index, rollback, why}
   locks       strongest mode of the upgrade on each table that existed before; ACCESS SHARE left out
@@ -57,6 +59,7 @@ def as_data(report: AnalysisReport) -> dict[str, Any]:
         "postgres": report.postgres,
         "pgvector": report.pgvector,
         "unjudged": report.unjudged,
+        "not_judged": sum(bool(analysis.trace.not_run) for analysis in report.revisions),
         "revisions": [_revision(analysis) for analysis in report.revisions],
     }
 
@@ -70,6 +73,7 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         "message": trace.message,
         "phase": analysis.phase.value,
         "verdict": analysis.verdict,
+        "not_run": analysis.trace.not_run or None,
         "reasons": list(analysis.reasons),
         "changes": {
             category: {"added": found.added, "changed": found.changed, "removed": found.removed}

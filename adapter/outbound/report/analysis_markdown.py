@@ -26,7 +26,9 @@ def render(report: AnalysisReport) -> str:
 def _row(analysis: RevisionAnalysis) -> str:
     trace = analysis.trace
     locks = ", ".join(f"{relation} {mode.sql}" for relation, mode in trace.locks.items()) or "none"
-    verdict = "❌ unsafe" if analysis.verdict == "unsafe" else "✅ safe"
+    verdict = {"unsafe": "❌ unsafe", "safe": "✅ safe"}.get(
+        analysis.verdict, f"❔ not judged: {analysis.trace.not_run}"
+    )
     return (
         f"| `{trace.revision}` | {_cell(trace.message)} | {verdict} | {locks} | {analysis.strategy.migration.value} |"
     )

@@ -34,7 +34,12 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
         _revision(console, analysis, verbose=verbose)
     unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
     count = len(report.revisions)
+    not_judged = sum(bool(analysis.trace.not_run) for analysis in report.revisions)
     verdict = f"{unsafe} of {count} unsafe" if unsafe else f"all {count} safe" if count > 1 else "safe"
+    if not_judged:
+        safe = count - unsafe - not_judged
+        verdict = f"{unsafe} of {count} unsafe, {not_judged} not judged" if unsafe else f"{not_judged} not judged"
+        verdict += f", {safe} safe" if safe and not unsafe else ""
     extension = f", pgvector {report.pgvector}" if report.pgvector else ""
     if not count:
         verdict = "no revision in this range"
@@ -46,9 +51,12 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
 
 def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:
     trace = analysis.trace
-    color = "red" if analysis.verdict == "unsafe" else "green"
+    color = {"unsafe": "red", "safe": "green"}.get(analysis.verdict, "yellow")
     title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), f"  {trace.revision}  {trace.message}")
     console.print(title)
+    if trace.not_run:
+        _fact(console, "not run", trace.not_run)
+        return
     locks = ", ".join(f"{relation} {mode.sql}" for relation, mode in trace.locks.items())
     _fact(console, "locks", locks or "none on tables that existed before")
     if trace.rewritten:

@@ -107,7 +107,7 @@ class SandboxRevisionTracer(RevisionTracer):
         try:
             base, follows = self._line.move_to(entry)
         except CannotBuildError as error:
-            return self._described(entry, error=str(error))
+            return self._described(entry, not_run=str(error).removeprefix("not run: "))
         found, self._line.after = self._up_and_down(entry, base, self._schema if follows else None, copies=goes_on)
         # rows that the user gave are evidence
         if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
