@@ -119,7 +119,8 @@ def added_column(trace: RevisionTrace, column: str, new: str | None = None) -> s
     """Add a column of a type without a default, under a name of its own."""
     table, own = split(column)
     held = attributes(trace.after, "column", column)
-    return execute(f"ALTER TABLE {table} ADD COLUMN {new or own} {held['type']}")
+    collation = f" COLLATE {held['collation']}" if held.get("collation") else ""
+    return execute(f"ALTER TABLE {table} ADD COLUMN {new or own} {held['type']}{collation}")
 
 
 def dropped_column(table: str, column: str) -> str:

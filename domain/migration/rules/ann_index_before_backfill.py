@@ -4,6 +4,7 @@ Each vector that is written later must find its place in the index: writing them
 quarter of the time on 10,000 vectors. The safe way fills the column in batches and builds the index afterwards:
 
     with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_items")
         op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
 """
 

@@ -5,6 +5,7 @@ build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so that reads wait, 
 in a block of its own, which holds SHARE UPDATE EXCLUSIVE only:
 
     with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 """
 
@@ -30,6 +31,7 @@ GOOD = Example(
     USERS,
     """
 with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 """,
     """

@@ -4,6 +4,7 @@ ADD CONSTRAINT … CHECK and a UNIQUE, PRIMARY KEY or EXCLUDE constraint hold AC
 or build their index; a FOREIGN KEY holds SHARE ROW EXCLUSIVE on both tables while it looks up every row. The safe way
 for checks and foreign keys is to add them NOT VALID, commit, and validate, which lets reads and writes go on:
 
+    op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
     op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
     with op.get_context().autocommit_block():
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
@@ -11,6 +12,7 @@ for checks and foreign keys is to add them NOT VALID, commit, and validate, whic
 and for unique and primary keys to build the index concurrently and adopt it:
 
     with op.get_context().autocommit_block():
+        op.drop_index("uq_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("uq_users_email", "users", ["email"], unique=True, postgresql_concurrently=True)
     op.execute("ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE USING INDEX uq_users_email")
 
@@ -47,6 +49,7 @@ BAD = Example(
 GOOD = Example(
     USERS,
     """
+op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
 op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
 with op.get_context().autocommit_block():
     op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
@@ -86,13 +89,14 @@ def _columns(trace: RevisionTrace, table: str, statement: int) -> dict[str, str]
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
     held = attributes(trace.after, "constraint", constraint)
     name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
-    if kind in {"check", "foreign key"}:
+    if kind == "check" or (kind == "foreign key" and not is_partitioned(trace, table)):
         return validated_constraint(table, name, str(definition))
     if kind in {"unique", "primary key"} and not is_partitioned(trace, table):
         built = attributes(trace.after, "index", f"{split(table)[0]}.{name}").get("definition")
         if built:
             required = [f"{table}.{column}" for column in key_columns(str(built))] if kind == "primary key" else []
             adopt = f"ALTER TABLE {table} ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {name}"
+            adopt += str(definition).rpartition(")")[2]  # when it is checked
             return lines(
                 *(
                     not_null(table, split(column)[1])

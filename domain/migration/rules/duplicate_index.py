@@ -29,6 +29,7 @@ GOOD = Example(
     _SETUP,
     """
 with op.get_context().autocommit_block():
+    op.drop_index("ix_users_name", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_name", "users", ["name"], postgresql_concurrently=True)
 """,
     'op.drop_index("ix_users_name", "users")',

@@ -4,6 +4,7 @@ Whenever a row of the other table is deleted, or its key changes, Postgres looks
 index it reads the whole table each time. The safe way builds the index, concurrently when the table is in use:
 
     with op.get_context().autocommit_block():
+        op.drop_index("ix_orders_user_id", "orders", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_orders_user_id", "orders", ["user_id"], postgresql_concurrently=True)
 """
 

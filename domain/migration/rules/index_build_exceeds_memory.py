@@ -6,6 +6,7 @@ gives the session that builds it enough, and leaves the server room for the rest
 
     with op.get_context().autocommit_block():
         op.execute("SET maintenance_work_mem = '2GB'")
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_items")
         op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
         op.execute("RESET maintenance_work_mem")
 

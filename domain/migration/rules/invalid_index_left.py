@@ -37,6 +37,7 @@ GOOD = Example(
     _SETUP,
     """
 with op.get_context().autocommit_block():
+    op.drop_index("ix_users_plan", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_plan", "users", ["plan"], postgresql_concurrently=True)
 """,
     """

@@ -3,6 +3,7 @@
 VALIDATE CONSTRAINT by itself lets reads and writes go on. But the lock that ADD CONSTRAINT took is held until the
 transaction ends, so the scan runs under it and nothing is gained. The safe way commits in between:
 
+    op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
     op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
     with op.get_context().autocommit_block():
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
@@ -33,6 +34,7 @@ op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
 GOOD = Example(
     USERS,
     """
+op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
 op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
 with op.get_context().autocommit_block():
     op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")

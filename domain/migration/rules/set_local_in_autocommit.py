@@ -5,6 +5,7 @@ warns. The safe way sets it for the session, and takes it back:
 
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = '30s'")
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
         op.execute("RESET lock_timeout")
 """
@@ -37,6 +38,7 @@ GOOD = Example(
     """
 with op.get_context().autocommit_block():
     op.execute("SET lock_timeout = '30s'")
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
     op.execute("RESET lock_timeout")
 """,

@@ -3,6 +3,7 @@
 Postgres must know that no row has a NULL. It skips the scan when a valid CHECK constraint says so already; such a
 constraint can be validated while reads and writes go on. The safe way:
 
+    op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email_not_null")
     op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
     with op.get_context().autocommit_block():
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")
@@ -31,6 +32,7 @@ BAD = Example(
 GOOD = Example(
     USERS,
     """
+op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email_not_null")
 op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
 with op.get_context().autocommit_block():
     op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")

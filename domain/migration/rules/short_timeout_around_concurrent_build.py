@@ -6,6 +6,7 @@ can take its time. The safe way:
 
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
         op.execute("RESET lock_timeout")
 """
@@ -39,6 +40,7 @@ GOOD = Example(
     """
 with op.get_context().autocommit_block():
     op.execute("SET lock_timeout = 0")
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
     op.execute("RESET lock_timeout")
 """,

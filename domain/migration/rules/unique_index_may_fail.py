@@ -31,6 +31,7 @@ GOOD = Example(
     USERS,
     """
 with op.get_context().autocommit_block():
+    op.drop_index("uq_users_id_email", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("uq_users_id_email", "users", ["id", "email"], unique=True, postgresql_concurrently=True)
 """,
     'op.drop_index("uq_users_id_email", "users")',

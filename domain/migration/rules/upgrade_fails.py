@@ -4,6 +4,7 @@ An object that is not there, or is there already; a concurrent build inside a tr
 does not take; an error in Python. The safe way depends on the message; for concurrent builds it is
 
     with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 """
 
@@ -28,6 +29,7 @@ GOOD = Example(
     USERS,
     """
 with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
     op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 """,
     'op.drop_index("ix_users_email", "users")',
