@@ -46,3 +46,19 @@ def test_a_dropped_table_is_no_view(server: Server, history: History) -> None:
     said = [one.message for one in found.diagnostics if one.code == "drop-or-rename-in-use"]
 
     assert said == ["The table public.v is gone: statements of the code that ran before and name it fail."]
+
+
+def test_rows_of_a_partition_are_there(server: Server, history: History) -> None:
+    """A downgrade that leaves a partition attached undoes too little, and loses none of its rows."""
+    parts = (
+        "CREATE TABLE m (id int NOT NULL) PARTITION BY RANGE (id)",
+        "CREATE TABLE p (id int NOT NULL CHECK (id > 0))",
+    )
+    history.add("r1", None, "\n".join(f"op.execute({one!r})" for one in parts))
+    attach = 'op.execute("ALTER TABLE m ATTACH PARTITION p FOR VALUES FROM (1) TO (MAXVALUE)")'
+    history.add("r2", "r1", attach, "pass")
+    asked = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=1200)
+    (found,) = bootstrap.analyze(asked, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions
+
+    assert "missing-downgrade" in found.reasons
+    assert "lossy-downgrade" not in found.reasons

@@ -68,7 +68,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
     """Say what the rows have lost on the way there and back."""
     for change in undone.losses:
         table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
-        if _keeps_time(trace, table, change):
+        if _keeps_time(trace, table, change) or _is_part_now(trace, table):
             continue
         yield Diagnostic(
             CODE,
@@ -81,6 +81,12 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody wants it back"}}\n',
             trace.lossy_downgrade.get(change.subject) or None,
         )
+
+
+def _is_part_now(trace: RevisionTrace, table: str) -> bool:
+    """Return whether a table is still there, as a partition: its rows are its parent's rows."""
+    before, restored = (attributes(state, "table", table) for state in (trace.before, trace.restored))
+    return bool(restored.get("partition_bound") or restored.get("parents")) and not before.get("parents")
 
 
 def _objects(trace: RevisionTrace) -> Mapping[ObjectKey, object]:
