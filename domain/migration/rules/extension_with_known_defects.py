@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.judging import attributes, names_of
+from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -63,7 +64,10 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             str(attributes(trace.after, "index", hnsw[0])["table"]),
             f"{', '.join(hnsw)} is built with pgvector {version}: {'; '.join(known)}.",
             "Install pgvector 0.8.4 or newer first, and update the extension in an earlier revision.",
-            'op.execute("ALTER EXTENSION vector UPDATE")\n',
+            revised(
+                lines("# In an earlier revision of its own:", execute("ALTER EXTENSION vector UPDATE")),
+                'raise NotImplementedError("an extension does not go back to an older version")',
+            ),
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split, statement_of
-from domain.migration.op_code import in_autocommit, lines, quoted
+from domain.migration.op_code import in_autocommit, lines, quoted, revised
 from domain.migration.rule import ORDERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -60,14 +60,11 @@ def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
     if table not in trace.tables:
         return lines(f"op.create_index({given}, [{listed}]{schema})")
     new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
-    place = "In the next revision, which drops it in its downgrade" if new else "Before the foreign key"
-    return lines(
-        f"# {place}:",
-        in_autocommit(
-            f"op.drop_index({given}{schema}, if_exists=True, postgresql_concurrently=True)",
-            f"op.create_index({given}, [{listed}]{schema}, postgresql_concurrently=True)",
-        ),
-    )
+    place = "In the next revision" if new else "Before the foreign key"
+    dropped = f"op.drop_index({given}{schema}, if_exists=True, postgresql_concurrently=True)"
+    build = in_autocommit(dropped, f"op.create_index({given}, [{listed}]{schema}, postgresql_concurrently=True)")
+    undo = [] if new else ["...  # what is there now, then:"]
+    return revised(lines(f"# {place}:", build), *undo, in_autocommit(dropped))
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:

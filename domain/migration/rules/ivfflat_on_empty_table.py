@@ -9,7 +9,7 @@ HNSW, which needs no training:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import build_index
@@ -17,6 +17,7 @@ from domain.migration.impact import emptied_before
 from domain.migration.judging import added, attributes, index_uses, split, statement_of
 from domain.migration.op_code import execute, lines
 from domain.migration.rule import Example
+from domain.migration.snapshot import Value
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
 
@@ -35,6 +36,7 @@ GOOD = Example(
     'op.drop_table("items")',
 )
 
+_KEY = re.compile(r"(USING hnsw \(.*?)\)( WHERE .*)?$", re.DOTALL)
 _OPTIONS = re.compile(r" WITH \([^)]*\)")
 
 
@@ -47,7 +49,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             continue
         table = str(held["table"])
         if _empty(trace, statistics, table, name, statement):
-            definition = _OPTIONS.sub("", str(held["definition"])).replace("USING ivfflat", "USING hnsw", 1)
+            definition = _as_hnsw(held)
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -57,6 +59,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                 "Build it after the rows are there, or use HNSW.",
                 build_index(definition) if table in trace.tables else lines(execute(definition)),
             )
+
+
+def _as_hnsw(index: Mapping[str, Value]) -> str:
+    """Write the definition with HNSW, which has no class of operators by default: IVFFlat's is named then."""
+    definition = _OPTIONS.sub("", str(index["definition"])).replace("USING ivfflat", "USING hnsw", 1)
+    names = index.get("opclass")
+    name = str(names[0]) if isinstance(names, tuple) and names else "vector_l2_ops"
+    return definition if name in definition else _KEY.sub(rf"\1 {name})\2", definition, count=1)
 
 
 def _built(trace: RevisionTrace, index: str) -> int | None:
