@@ -4,6 +4,7 @@ import hashlib
 import os
 import pwd
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -180,7 +181,7 @@ def running_victim(major: int) -> Iterator[Victim]:
             _fill(victim)
             yield victim
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # without waiting for clients
             process.wait(_SECONDS)
 
 
