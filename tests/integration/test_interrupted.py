@@ -24,7 +24,7 @@ from tests.support import PROJECT_ROOT, process_environment
 
 pytestmark = pytest.mark.one_major
 
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture
