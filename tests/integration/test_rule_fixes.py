@@ -9,7 +9,7 @@ import pytest
 from adapter import bootstrap
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE
-from domain.migration.rule import Example
+from domain.migration.rule import ORDERS, USERS, Example
 from domain.migration.rules import all_rules
 from domain.migration.verification import RevisionProof
 from tests.conftest import Server
@@ -108,15 +108,69 @@ def paste(code: str, example: Example, fix: str) -> Pasted:
     return Pasted(Example(example.setup, new, body if found else example.downgrade), declarations)
 
 
+# Other forms of the same advice.
+_EVENTS = """
+CREATE TABLE events (id bigint NOT NULL, note text) PARTITION BY RANGE (id);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10000);
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10000) TO (20000);
+INSERT INTO events SELECT n, 'note' FROM generate_series(9000, 11000) AS n;
+"""
+MORE = {
+    "index of partitions": (
+        "blocking-index-build",
+        Example(_EVENTS, 'op.create_index("ix_events_note", "events", ["note"])', 'op.drop_index("ix_events_note")'),
+    ),
+    "serial column": (
+        "table-rewrite",
+        Example(USERS, 'op.execute("ALTER TABLE users ADD n bigserial")', 'op.drop_column("users", "n")'),
+    ),
+    "new partition": (
+        "partition-of-live-parent",
+        Example(
+            _EVENTS,
+            'op.execute("CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM (20000) TO (30000)")',
+            'op.drop_table("events_3")',
+        ),
+    ),
+    "unique constraint": (
+        "constraint-validated-at-once",
+        Example(
+            USERS, 'op.create_unique_constraint("uq", "users", ["id", "email"])', 'op.drop_constraint("uq", "users")'
+        ),
+    ),
+    "key of a new column": (
+        "constraint-validated-at-once",
+        Example(
+            ORDERS,
+            'op.add_column("orders", sa.Column("buyer", sa.BigInteger(), sa.ForeignKey("users.id", name="fk")))',
+            'op.drop_column("orders", "buyer")',
+        ),
+    ),
+    "renamed table": (
+        "drop-or-rename-in-use",
+        Example(USERS, 'op.rename_table("users", "accounts")', 'op.rename_table("accounts", "users")'),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_other_forms_pass(name: str, prove: Prove) -> None:
+    """So does what is proposed for partitions, serial columns, keys and renamed tables."""
+    _prove_fix(*MORE[name], prove)
+
+
 @pytest.mark.parametrize("code", sorted(RULES.keys() - UNDECIDED))
 def test_the_proposed_code_passes(code: str, prove: Prove) -> None:
     """What a rule says to write instead of its bad example is safe, survives every kill, and is exact."""
-    rule = RULES[code]
-    bad = prove(rule.bad, only="round-trip,compat")
+    _prove_fix(code, RULES[code].bad, prove)
+
+
+def _prove_fix(code: str, example: Example, prove: Prove) -> None:
+    bad = prove(example, only="round-trip,compat")
     fixes = [one.fix for one in bad.analysis.diagnostics if one.code == code and one.fix]
     fixes = fixes or [one.fix for one in bad.diagnostics if one.fix]
     reversibility, declared = DECLARED.get(code, ("exact", ""))
-    pasted = paste(code, rule.bad, fixes[0])
+    pasted = paste(code, example, fixes[0])
     docstring = "Phase: contract" if reversibility == "lossy" else "r2"
     proof = prove(pasted.example, f"{pasted.declarations}\n{declared}", docstring=docstring)
     text = f"{pasted.example.upgrade}\n---\n{pasted.example.downgrade}\n{pasted.declarations}"

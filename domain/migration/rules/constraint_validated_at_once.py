@@ -19,14 +19,17 @@ and for unique and primary keys to build the index concurrently and adopt it:
 An exclusion constraint has no such form: put it on a new table and move the rows there.
 """
 
+import re
 from collections.abc import Iterator
 
+from domain.migration.definitions import column_definition
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.forms import added_column, build_index, dropped_column, not_null, validated_constraint
+from domain.migration.forms import build_index, dropped_column, not_null, validated_constraint
 from domain.migration.impact import BlockedWork, is_partitioned
 from domain.migration.index_definition import key_columns
 from domain.migration.judging import (
     Cause,
+    added,
     attributes,
     bare,
     constraints_on,
@@ -70,20 +73,26 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         names = constraints_on(trace, table, item.work.statement)
         forms = {name: form for name in names if (form := _form(trace, table, name))}
         if forms:
-            columns = _columns(trace, table, item.work.statement)
+            said = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
+            columns = _columns(trace, table, item.work.statement, said)
             undo = [f"op.drop_constraint({quoted(bare(name))}, {quoted(bare(table))}{schema_argument(table)})"
                     for name in reversed(forms)]  # fmt: skip
             undo += [dropped_column(table, name) for name in reversed(columns)]
             # what the first block commits is there when the revision runs again
-            added = [step.replace(" ADD COLUMN ", " ADD COLUMN IF NOT EXISTS ", 1) for step in columns.values()]
-            return revised(lines(*added, *forms.values()), *undo)
+            return revised(lines(*columns.values(), *forms.values()), *undo)
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int) -> dict[str, str]:
-    """Add the columns that came with the constraint, in one statement, before it."""
+def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> dict[str, str]:
+    """Add the columns that are new and come with the constraint, in one statement or before it, or that it names."""
     made = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
-    return {name: added_column(trace, name) for name in sorted(made) if split(name)[0] == table}
+    return {
+        name: execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(name, trace.after)}")
+        for name in added(trace, "column")
+        if trace.after is not None
+        and split(name)[0] == table
+        and (name in made or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
+    }
 
 
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
