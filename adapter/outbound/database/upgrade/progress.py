@@ -36,7 +36,14 @@ class Progress:
 
         def steps(heads: Any, context: MigrationContext) -> Iterator[Any]:
             if self._steps is None:
-                self._steps = list(plan(heads, context)) if plan is not None else []
+                planned = plan(heads, context) if plan is not None else []
+                if not isinstance(planned, list):  # made one by one, by a caller that looks at what each one did
+                    for self.step in planned:
+                        self.commits_itself = False
+                        yield self.step
+                    self.step = None
+                    return
+                self._steps = list(planned)
             while self._steps:
                 self.step, self.commits_itself = self._steps[0], False
                 yield self.step
