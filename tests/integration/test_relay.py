@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,20 @@ def test_a_server_that_is_not_there_is_said(relay: Relay, tmp_path: Path) -> Non
     relay.lead_to({"host": str(tmp_path), "dbname": "postgres"})
     with pytest.raises(psycopg.OperationalError, match="the sandbox's server cannot be reached"):
         psycopg.connect(host=relay.folder, user="postgres", dbname="postgres")
+
+
+@pytest.mark.parametrize("name", ["x" * 90, "a,b"], ids=["long", "comma"])
+def test_a_folder_for_temporary_files_that_no_socket_fits_into(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The socket lies elsewhere where its address would be too long, or would be read as two."""
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    with Relay() as relay:
+        relay.lead_to(_parameters(server))
+        with _through(relay, server, "postgres") as session:
+            assert session.execute("SELECT 1").fetchall() == [(1,)]
+    assert not Path(relay.folder).exists()
 
 
 @pytest.fixture(scope="module")

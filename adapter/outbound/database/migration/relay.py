@@ -8,6 +8,7 @@ Source: the Postgres manual, "Message Flow" and "Message Formats" (StartupMessag
 """
 
 import asyncio
+import os
 import ssl
 import struct
 import tempfile
@@ -26,6 +27,7 @@ _GSS_OR_SSL = {80877103, 80877104}
 _VERIFIED = {"verify-ca", "verify-full"}
 _MOST = 10_000  # bytes of a startup message, as in Postgres itself
 _BYTES = 1 << 16
+_LONGEST = 103 - len(f"/hx-relay-12345678/{SOCKET}")  # bytes that macOS takes; Linux takes four more
 
 
 class Relay:
@@ -38,7 +40,10 @@ class Relay:
 
     def __init__(self) -> None:
         """Make the folder; nothing listens there yet."""
-        self._folder = tempfile.TemporaryDirectory(prefix="hx-relay-")
+        # a longer path fits into no address of a socket; a comma would part two hosts
+        usual = tempfile.gettempdir()
+        fits = len(os.fsencode(usual)) <= _LONGEST and "," not in usual
+        self._folder = tempfile.TemporaryDirectory(prefix="hx-relay-", dir=None if fits else "/tmp")  # noqa: S108
         self.folder = self._folder.name
         self.database = ""
         self._parameters: Mapping[str, str] = {}
