@@ -41,7 +41,7 @@ for call in sys.argv[1:]:
     print(call, ctypes.CDLL(None, use_errno=True).syscall(int(call), 0, 0, 0, 0), ctypes.get_errno(), flush=True)
 if os.fork() == 0:
     os.setsid()
-    os.execlp("python3", "python3", "-c", "import socket; socket.socket()")
+    os.execl(sys.executable, sys.executable, "-c", "import socket; socket.socket()")
 print(os.wait()[1] != 0)
 """
 REACH = """
