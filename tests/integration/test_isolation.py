@@ -63,6 +63,16 @@ LONG = [
     for turn, command in enumerate(("analyze", "verify"))
     if len(accounts()) == 1 or (place + number + turn) % 2 == 0
 ]
+# an env.py has a process for each way and place: each major and account once with either command
+LONG_ENV = [
+    pytest.param((major, account, command), id=f"{major}-{account.name}-{command}", marks=pytest.mark.long)
+    for major, account, command in (
+        (18, accounts()[0], "analyze"),
+        (18, accounts()[-1], "verify"),
+        (16, accounts()[0], "verify"),
+        (16, accounts()[-1], "analyze"),
+    )
+]
 QUICK = [
     pytest.param((18, accounts()[0], "analyze"), id="18-analyze"),
     pytest.param((16, accounts()[-1], "verify"), id="16-verify"),
@@ -223,7 +233,7 @@ def test_what_env_wanted_is_said(run: tuple[Attacker, str], way: str) -> None:
     assert "--allow-network" in done.stderr
 
 
-@pytest.mark.parametrize("run", LONG, indirect=True)
+@pytest.mark.parametrize("run", LONG_ENV, indirect=True)
 def test_env(run: tuple[Attacker, str]) -> None:
     """No way that an env.py may connect by itself reaches production, and what it wanted is said."""
     _attack_by_env(*run, env_ways(), OVER[:2])
