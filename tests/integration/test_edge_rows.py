@@ -166,3 +166,12 @@ def test_two_keys_to_one_table_differ(database: psycopg.Connection[Any]) -> None
     assert value(database, "SELECT count(DISTINCT up) FROM strict") > 5
     assert value(database, "SELECT count(*) FROM strict WHERE up <> id") > 0.9 * ROWS
     assert value(database, "SELECT count(*) FROM shifts WHERE first <> second") > 0.9 * ROWS
+
+
+def test_numbers_that_name_a_row_are_walked_in_ranges(database: psycopg.Connection[Any]) -> None:
+    """A backfill that goes from the lowest key to the highest comes to its end: keys are as dense as in real life."""
+    database.execute("CREATE TABLE small (id bigint PRIMARY KEY, other bigint, UNIQUE (other))")
+    assert fill(database, ROWS).problems == ()
+    for column in ("id", "other"):
+        width = value(database, f"SELECT max({column}) - min({column}) FROM small")
+        assert width < 2 * ROWS

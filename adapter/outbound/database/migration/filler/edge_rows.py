@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import psycopg
 
-from adapter.outbound.database.migration.filler.catalog import BOUNDS, Column
+from adapter.outbound.database.migration.filler.catalog import BOUNDS, Column, Table
 from adapter.outbound.database.migration.filler.columns import own_checks
 from adapter.outbound.database.migration.filler.edges import edge_values
 from adapter.outbound.database.migration.filler.inserting import statement_for
@@ -13,6 +13,7 @@ from adapter.outbound.database.migration.filler.plan import Plan, Session, all_o
 
 _MOST = 16  # edges of a column
 _SHARE = 8  # one row of so many
+_WHOLE_NUMBERS = {"int2", "int4", "int8"}
 
 
 def edge_count(rows: int) -> int:
@@ -70,7 +71,7 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
     table = plan.table
     bound = {n for check in table.checks if len(check.columns) != 1 or check.name == BOUNDS for n in check.columns}
     keys = {number for key in table.unique for number in key}
-    bound |= (table.distinct - keys) | plan.fixed.keys()
+    bound |= (table.distinct - keys) | plan.fixed.keys() | _walked(session, table)
     return [
         number
         for number, column in table.columns.items()
@@ -79,6 +80,14 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
         and not session.schema.own_values(column)
         and (only is None or number in only)
     ]
+
+
+def _walked(session: Session, table: Table) -> set[int]:
+    """Return the whole numbers that name a row each: a backfill walks from the lowest to the highest in ranges."""
+    named = (table.columns[key[0]] for key in table.unique if len(key) == 1 and key[0] in table.columns)
+    return {
+        column.number for column in named if session.schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS
+    }
 
 
 def _expression(session: Session, plan: Plan, number: int, have: int, count: int) -> str | None:
