@@ -188,7 +188,8 @@ def test_the_next_project_finds_the_server_whole(
 def test_a_server_that_does_not_answer_ends_in_a_sentence(name: str) -> None:
     """Commands give up on a server that a revision has stopped from answering, and say so."""
     with folder_for_everybody("hxs") as sandbox, folder_for_everybody("hxa") as folder:
-        made = User(accounts()[0], folder, sandbox)
+        made = User(accounts()[-1], folder, sandbox)
+        made.own(sandbox)
         statement = ON_EMBEDDED_FOR_A_WHILE[name].replace("{here}", str(sandbox / "18"))
         made.write_statements({"attack": statement, "harmless": "SELECT 1"}, _by_itself)
         for wanted in ("attack", "harmless"):

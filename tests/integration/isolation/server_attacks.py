@@ -128,12 +128,12 @@ ON_EMBEDDED = {
     "removed_files": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/base'",
     "removed_control": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/global {here}/pg_wal'",
     "removed_everything": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}'",
-    "closed_files": "COPY (SELECT 1) TO PROGRAM 'chmod 000 {here}'",
     "killed_server": "COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 {here}/postmaster.pid)'",
     "stopped_server": "COPY (SELECT 1) TO PROGRAM 'kill -TERM $(head -n 1 {here}/postmaster.pid)'",
 }
 # What leaves a server that answers late or not at all: the next command may give up, with a sentence.
 ON_EMBEDDED_FOR_A_WHILE = {
+    "closed_files": "COPY (SELECT 1) TO PROGRAM 'chmod 000 {here}'",
     "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
     "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
 }
