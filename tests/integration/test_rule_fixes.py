@@ -15,7 +15,7 @@ from domain.migration.verification import RevisionProof
 from tests.conftest import Server
 from tests.history import History
 
-pytestmark = pytest.mark.one_major
+pytestmark = [pytest.mark.one_major, pytest.mark.long]
 
 RULES = {rule.code: rule for rule in all_rules()}
 ROWS = 1200

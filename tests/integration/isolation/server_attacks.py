@@ -126,7 +126,6 @@ ON_EMBEDDED = {
     "left_slot": "SELECT pg_create_physical_replication_slot('left_behind', true)",
     "left_process": "COPY (SELECT 1) TO PROGRAM 'sleep 300 > /dev/null 2>&1 < /dev/null &'",
     "removed_files": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/base'",
-    "removed_control": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}/global {here}/pg_wal'",
     "removed_everything": "COPY (SELECT 1) TO PROGRAM 'rm -rf {here}'",
     "killed_server": "COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 {here}/postmaster.pid)'",
     "stopped_server": "COPY (SELECT 1) TO PROGRAM 'kill -TERM $(head -n 1 {here}/postmaster.pid)'",
@@ -135,6 +134,5 @@ ON_EMBEDDED = {
 ON_EMBEDDED_FOR_A_WHILE = {
     "closed_files": "COPY (SELECT 1) TO PROGRAM 'chmod 000 {here}'",
     "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
-    "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
 }
 CORE_EMBEDDED = ("preload_libraries", "no_login", "removed_files")

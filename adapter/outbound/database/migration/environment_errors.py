@@ -7,6 +7,7 @@ from adapter.outbound.database.full_disk import DISK_FULL, FullDiskError
 from adapter.outbound.database.migration.tracer import AgentError, AgentJob, AgentResult
 
 _RUNS_ENV = {"env", "upgrade", "downgrade", "undo", "stairs"}
+_OF_DRIVERS = {"OperationalError", "InterfaceError"}  # without a code of the server's: none was reached
 _IN_ENV = {"exception", "exit", "refused", "network"}
 
 
@@ -73,6 +74,14 @@ def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:
     first = error.message.strip().partition("\n")[0]
     kind = "" if error.kind in {"exit", "refused"} else f"{error.type}: "
     message = f"{file} failed before any revision ran{_where(error)}: {kind}{_exit(error)}{first}"
+    if error.sqlstate is None and error.type in _OF_DRIVERS:
+        return (
+            f"{file} could not connect{_where(error)}, for nothing but the sandbox is in its reach: {first}",
+            (
+                "let it take its address from alembic.ini, or name the variable with --env NAME; --allow-network opens"
+                " the network"
+            ),
+        )
     if error.type in {"ModuleNotFoundError", "ImportError"}:
         return message, "run it in the Python that has the project's packages: --python PATH"
     if result.variables:

@@ -1,6 +1,7 @@
 """Throw-away databases on a server that a URL names, which is somebody else's."""
 
 from contextlib import suppress
+from typing import ClassVar
 
 import psycopg
 
@@ -14,7 +15,12 @@ class GuestSandbox(ServerSandbox):
 
     They are made from the database `hexalembic_sandbox_base`, where there is one. All sandboxes on a server have the
     same role: a revision could drop another sandbox's database there (one in use only WITH FORCE), and nobody else's.
+    What a revision has set for that role, or for the database that the URL names, is undone when the next one opens.
     """
+
+    _options: ClassVar[str] = (
+        "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog"
+    )
 
     def _check(self) -> None:
         """Raise an error where the role may do more than it should.
@@ -27,6 +33,9 @@ class GuestSandbox(ServerSandbox):
         except BaseException:
             self._connection.close()
             raise
+        for change in ("ROLE CURRENT_USER", f'DATABASE "{self.url.database}"'):
+            with suppress(psycopg.Error):  # the database may be somebody else's
+                self._connection.execute(f"ALTER {change} RESET ALL".encode())
         found = self._connection.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", (BASE,))
         if found.fetchone() == (True,):
             self._source = BASE
