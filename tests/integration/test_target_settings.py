@@ -69,7 +69,8 @@ def test_the_target_decides(
     found = judged(server, history, bootstrap.TargetRequest(url))
 
     assert found.verdict == ("safe" if zone == "UTC" else "unsafe")
-    assert said(found) == (set() if zone == "UTC" else {"table-rewrite"})
+    # the hour that comes twice in October is not given back
+    assert said(found) == (set() if zone == "UTC" else {"table-rewrite", "lossy-downgrade"})
 
 
 def test_without_a_target_a_warning(server: Server, history: History) -> None:

@@ -147,8 +147,8 @@ def _give_values(session: Session, table: Table, columns: Collection[int], more:
             session.rows = have + more
             plan = make_plan(session, table, table.foreign_keys, (), ())
             if any(number in plan.fixed or plan.values.get(number, NULL) != NULL for number in columns):
-                edge_rows = edge_count(wanted)
-                insert(session, plan, have, session.rows - min(edge_rows, more))
+                edge_rows = min(edge_count(wanted), more)
+                insert(session, plan, have, session.rows - edge_rows)
                 insert_edges(session, plan, session.rows, edge_rows, columns)
             session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - have
     except (CannotFillError, psycopg.Error):
