@@ -35,8 +35,6 @@ def cover(keep: "Iterable[str]") -> bool:
     if not _own_namespace():
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None) != 0:
-        return False
     folders = {os.path.realpath(folder) for folder in _WELL_KNOWN if os.path.isdir(folder)}  # noqa: PTH112 - quick start
     folders |= {os.path.dirname(path) for path in sockets if _is_data_directory(os.path.dirname(path))}  # noqa: PTH120
     folders = {folder for folder in folders if not any(f"{folder}/".startswith(one) for one in kept)}
@@ -63,7 +61,7 @@ def _own_namespace() -> bool:
     """Move into a mount namespace of our own; an ordinary user needs a user namespace around it, with the same id."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
-        return bool(libc.unshare(_CLONE_NEWNS) == 0)
+        return libc.unshare(_CLONE_NEWNS) == 0 and _keeps_mounts(libc)
     # A half-made user namespace would leave this process without its own user: a child tries it first.
     child = os.fork()
     if child == 0:
@@ -81,4 +79,9 @@ def _own_user_namespace(libc: ctypes.CDLL) -> bool:
                 map_file.write(line)
     except OSError:
         return False
+    return _keeps_mounts(libc)
+
+
+def _keeps_mounts(libc: ctypes.CDLL) -> bool:
+    """Let what is mounted here from now on be seen by nobody else."""
     return bool(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None) == 0)
