@@ -385,16 +385,22 @@ def _lanes(
 
 
 @contextmanager
-def _naming_full_disk(sandbox: "ServerSandbox") -> "Iterator[None]":
-    """Name the disk where the sandbox's server finds no room, whatever it was doing."""
+def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
+    """Say that it is the sandbox's server that finds no room on its disk or does not answer, whatever it was doing."""
     import psycopg
 
+    from adapter.outbound.database.errors import DatabaseError
     from adapter.outbound.database.full_disk import FullDiskError
 
     try:
         yield
     except psycopg.errors.DiskFull as error:
         raise sandbox.full_disk(error.diag.message_primary or str(error)) from error
+    except psycopg.errors.ConnectionTimeout as error:
+        raise DatabaseError(
+            f"the sandbox's server does not answer any more ({error})",
+            "run the command again: an embedded server that does not answer for a minute is made anew",
+        ) from error
     except FullDiskError as error:
         # said already by the sandbox itself, or what a revision was told
         raise (error if error.message.startswith("The disk of") else sandbox.full_disk(error.message)) from error
@@ -450,7 +456,7 @@ def _revision_databases(
             sandbox,
             Agent(process, relay=relay) as agent,
             closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
-            _naming_full_disk(sandbox),
+            _naming_sandbox(sandbox),
         ):
             yield databases
 

@@ -551,6 +551,7 @@ def _stopped(place: _Place, *, force: bool) -> Iterator[bool]:
                 ran = True
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)  # fast shutdown; repeating it does no harm
+                    os.kill(pid, signal.SIGCONT)  # one that somebody has frozen would not notice
             time.sleep(0.01)
         yield ran
     finally:
@@ -710,7 +711,8 @@ def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walle
                 continue
             return
         if time.monotonic() > deadline:
-            raise DatabaseError(
+            error = UnusableServerError if throw_away else DatabaseError
+            raise error(
                 f"Postgres {place.major} did not answer within {TIMEOUT:.0f} seconds: {_tail(place)}",
                 f"see {place.file('log')}",
             )

@@ -87,11 +87,16 @@ def fault_of(error: BaseException) -> tuple[str, str] | None:
     for one in _chain(error):
         state = _own_state(one)
         # psycopg has one class, and no SQLSTATE, for all that it notices itself.
-        lost = state is None and type(getattr(one, "orig", one)).__name__ == "OperationalError"
+        lost = state is None and "OperationalError" in _classes(getattr(one, "orig", one))
         gone = getattr(one, "connection_invalidated", False) or isinstance(one, ConnectionError)
         if lost or gone or (state or "").startswith("08"):
             return _LOST, server_message(one)
     return None
+
+
+def _classes(error: BaseException | None) -> set[str]:
+    """Return the names of an error's classes: the drivers are not imported for them."""
+    return {one.__name__ for one in type(error).__mro__}
 
 
 def _has_gone(error: BaseException) -> bool:
@@ -244,7 +249,7 @@ def _is_unreachable(error: BaseException) -> bool:
         return True
     # psycopg has one class for every failure to connect, and no SQLSTATE when no server answered; asyncpg says that a
     # connection ended with a class of its own.
-    names = {type(error).__name__, type(origin).__name__}
+    names = _classes(error) | _classes(origin)
     text = str(origin or error)
     return bool(names & {"OperationalError", "CannotConnectNowError", "ConnectionDoesNotExistError"}) and bool(
         re.search(r"connect(ion)? .*(failed|refused|closed|timeout|timed out|reset)|could not translate|resolve", text)

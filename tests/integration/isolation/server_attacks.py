@@ -133,6 +133,7 @@ ON_EMBEDDED = {
 # What leaves a server that answers late or not at all: the next command may give up, with a sentence.
 ON_EMBEDDED_FOR_A_WHILE = {
     "closed_files": "COPY (SELECT 1) TO PROGRAM 'chmod 000 {here}'",
+    "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
     "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
 }
 CORE_EMBEDDED = ("preload_libraries", "no_login", "removed_files")

@@ -49,8 +49,14 @@ def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
     @functools.wraps(original)
     def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
         given: list[Any] = []
-        if _TRACERS and _TRACERS[-1].take_from_driver(
-            _text(statement, self), connection_of(self), lambda: given.append(original(self, statement, *args, **named))
+        connection = connection_of(self)
+        # The asynchronous connections of psycopg2, aiopg's, answer later: nothing can be asked between.
+        if (
+            _TRACERS
+            and not getattr(connection, "async_", 0)
+            and _TRACERS[-1].take_from_driver(
+                _text(statement, self), connection, lambda: given.append(original(self, statement, *args, **named))
+            )
         ):
             return given[0]
         return original(self, statement, *args, **named)

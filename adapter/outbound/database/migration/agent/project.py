@@ -33,6 +33,7 @@ _QUALIFIED = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass(:name)
 """
+_NO_FILE = os.devnull + "/none"  # libpq is silent about a file that is not there
 _PLACE = re.compile(r"\b(host|hostaddr|dbname|service)\s*=")
 # Variables of libpq that say where to go and how to sign in; settings of the session, such as PGOPTIONS, stay.
 _PG_ADDRESS = re.compile(
@@ -64,7 +65,7 @@ def _set_variables(given: dict[str, str | None], sandbox: Sandbox) -> None:
     for variable in [name for name in os.environ if _PG_ADDRESS.match(name)]:
         del os.environ[variable]
     os.environ.update(PGHOST=sandbox.host, PGPORT=str(sandbox.port), PGUSER=sandbox.user, PGDATABASE=sandbox.database)
-    os.environ.update(PGPASSWORD=sandbox.password or "", PGPASSFILE=os.devnull, PGSERVICEFILE=os.devnull)
+    os.environ.update(PGPASSWORD=sandbox.password or "", PGPASSFILE=_NO_FILE, PGSERVICEFILE=os.devnull)
     for variable, value in list(os.environ.items()):
         scheme, separator, _ = value.partition("://")
         if separator and _SCHEME.fullmatch(scheme):
