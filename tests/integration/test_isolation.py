@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,8 @@ def _attack_by_env(one: Attacker, command: str, ways: list[Way], places: tuple[s
             assert ended.refused or ended.answered.startswith("hexalembic_sandbox_"), said
             if ended.refused:
                 _is_sentence(done, said)
-            endings.append(ended)
+            # a process that it started calls itself otherwise
+            endings.append(replace(ended, way=way.name, over=over))
     table.check(endings)
 
 

@@ -711,8 +711,8 @@ def _serve(place: _Place, settings: Mapping[str, str], deadline: float, *, walle
                 continue
             return
         if time.monotonic() > deadline:
-            error = UnusableServerError if throw_away else DatabaseError
-            raise error(
+            unusable = UnusableServerError if throw_away else DatabaseError
+            raise unusable(
                 f"Postgres {place.major} did not answer within {TIMEOUT:.0f} seconds: {_tail(place)}",
                 f"see {place.file('log')}",
             )
