@@ -61,12 +61,21 @@ class Server:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` leaves out, and begin with the longest, so that no process waits for the other's last one.
 
-    Of a test marked `one_major`, that is what it does on Postgres 16: one of its parameters says so.
+    Of a test marked `one_major`, that is what it does on Postgres 16: one of its parameters says so. Of a test marked
+    `few(n)`, that is all but n of its cases, which lie evenly among them.
     """
+    many: dict[str, list[pytest.Item]] = {}
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if item.get_closest_marker("one_major") and "16" in map(str, parameters):
             item.add_marker("long")
+        elif item.get_closest_marker("few"):
+            many.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in many.values():
+        (wanted,) = cases[0].get_closest_marker("few").args  # type: ignore[union-attr]
+        kept = {place * len(cases) // wanted for place in range(wanted)}
+        for place in set(range(len(cases))) - kept:
+            cases[place].add_marker("long")
     items.sort(key=lambda item: "real_projects" not in item.path.parts)
 
 
@@ -89,11 +98,14 @@ def _embedded_server(major: int) -> Iterator[Server]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _sandbox() -> Iterator[None]:
-    """Give embedded sandboxes a folder of the tests' own: the user's cache stays as it is, and may be read-only."""
+    """Give embedded servers a folder of the tests' own: the developer's cache and database stay as they are."""
     folder = Path(tempfile.mkdtemp(prefix="hx", dir=_roomy_memory()))
+    development = folder / "p"
     os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(folder)
+    os.environ["HEXALEMBIC_POSTGRES_DIR"] = str(development)
     yield
     for major in embedded.PACKAGES:
+        embedded.stop(major, development, force=True)
         embedded.stop(major, folder, force=True)
     shutil.rmtree(folder, ignore_errors=True)
 

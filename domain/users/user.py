@@ -16,8 +16,8 @@ _MAXIMUM_AGE = 150
 _EMAIL_LENGTH = 255
 _NAME_LENGTH = 100
 _AVATAR_LENGTH = 500
-# One @, no blanks, a dot in the domain: what is beyond that only a sent message can tell.
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+# One @, no blanks, a dot in the domain, and nothing of a URL: what is beyond that only a sent message can tell.
+_EMAIL = re.compile(r"[^@\s:]+@[^@\s.:/]+(?:\.[^@\s.:/]+)+")
 
 
 class UserStatus(enum.Enum):

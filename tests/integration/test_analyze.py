@@ -94,6 +94,7 @@ def test_verdicts_and_measures(sandbox_url: str, mixed: History) -> None:
     assert not found["r2"]["windows"][0]["blocks_reads"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_exit_codes_and_formats(sandbox_url: str, mixed: History) -> None:
     """An unsafe revision exits with 1 unless told otherwise, and every format names it."""
@@ -184,6 +185,7 @@ def test_no_database_is_left(sandbox_url: str, mixed: History) -> None:
         assert connection.execute(query).fetchall() == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -223,6 +225,7 @@ def test_bad_input(sandbox_url: str, mixed: History, tmp_path: Path) -> None:
     assert "Traceback" not in broken.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_own_history_is_safe(sandbox_url: str) -> None:
     """Every revision of this project is safe by its own measure."""
@@ -231,6 +234,7 @@ def test_own_history_is_safe(sandbox_url: str) -> None:
     assert {revision: one["reasons"] for revision, one in found.items() if one["verdict"] == "unsafe"} == {}
 
 
+@pytest.mark.long
 def test_two_sandboxes_say_what_one_says(mixed: History, tmp_path: Path) -> None:
     """With --jobs 2 a range is shared by two embedded servers; verdicts and measures are those of one."""
     for number in range(6, 9):

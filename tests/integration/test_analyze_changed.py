@@ -184,6 +184,7 @@ def test_hook_runs(sandbox_url: str, repository: Path) -> None:
     assert run("versions/r2.py").returncode == 0
 
 
+@pytest.mark.long
 def test_workflow_runs(repository: Path, tmp_path: Path) -> None:
     """The workflow's own scripts find the changed revisions, annotate the unsafe one, and write the reports."""
     base = git(repository, "rev-parse", "HEAD").strip()

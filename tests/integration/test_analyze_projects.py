@@ -281,6 +281,7 @@ with op.get_context().autocommit_block():
 """
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "verdict", "said"),

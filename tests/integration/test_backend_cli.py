@@ -142,6 +142,7 @@ demo_installed = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @demo_installed
 def test_demo_can_be_cut_off_and_started_again(migrated_url: str) -> None:

@@ -59,6 +59,7 @@ def judged(server: Server, history: History, upgrade: str, seconds: int = 60) ->
     return bootstrap.analyze(asked, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions[0]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "upgrade",
     [
@@ -80,6 +81,7 @@ def test_batches_are_batches(server: Server, history: History, upgrade: str) -> 
     assert "unbatched-write" not in found.reasons, [str(one) for one in found.diagnostics]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "upgrade",
     [
@@ -109,6 +111,7 @@ def test_whole_tables_are_not(server: Server, history: History, upgrade: str) ->
     assert "unbatched-write" in found.reasons, found.trace.upgrade
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("upgrade", "said"),
     [

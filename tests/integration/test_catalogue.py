@@ -17,6 +17,7 @@ from tests.support import PROJECT_ROOT, run
 PAGE = PROJECT_ROOT / "docs" / "locks.md"
 
 
+@pytest.mark.long
 def test_the_page_says_what_postgres_does(server: Server) -> None:
     """Every operation, measured anew on this server, gives what the page says of its major version."""
     with ServerSandbox(server.url()) as sandbox:
@@ -65,6 +66,7 @@ def test_tables_are_made_anew(empty_url: str) -> None:
             connection.execute(setup.encode())
 
 
+@pytest.mark.long
 def test_command_names_what_differs(tmp_path: Path) -> None:
     """`--check` exits with 1 and names the cell; without a page it is a usage error."""
     changed = tmp_path / "locks.md"

@@ -178,6 +178,7 @@ def test_long_paths_have_their_socket_elsewhere(root: Path, major: int) -> None:
     assert not server.socket_directory.exists()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["with space", "quote\"s'", "a,b", "späße", "per%cent"])
 def test_odd_paths_work(root: Path, name: str) -> None:
     """Characters that mean something to a shell, a URL or a list of directories do no harm in a path."""
@@ -220,6 +221,7 @@ def test_a_private_checkout_works(root: Path, major: int, monkeypatch: pytest.Mo
     assert f"{root / installed.name}" in (root / "data" / str(major) / "postmaster.opts").read_text()
 
 
+@pytest.mark.few(1)
 @both_majors
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_server_lives_exactly_as_long_as_its_users(
@@ -345,6 +347,7 @@ def test_reset_deletes_only_what_was_created_here(root: Path) -> None:
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.long
 @both_majors
 def test_eight_at_once_share_one_server(root: Path, major: int, user: Callable[[int], User]) -> None:
     """Eight processes that start at once on an empty root all get the same answering server."""
@@ -359,6 +362,7 @@ def test_eight_at_once_share_one_server(root: Path, major: int, user: Callable[[
     _wait_until(lambda: not _processes(root))
 
 
+@pytest.mark.long
 def test_users_killed_during_the_first_start_do_no_harm(root: Path, user: Callable[[int], User]) -> None:
     """Users and supervisors killed at any moment of the first start leave nothing that the next start trips over."""
     for _ in range(6):
@@ -373,6 +377,7 @@ def test_users_killed_during_the_first_start_do_no_harm(root: Path, user: Callab
     embedded.release(server)
 
 
+@pytest.mark.long
 def test_arrivals_during_the_shutdown_are_served(root: Path, user: Callable[[int], User]) -> None:
     """A user that arrives while the supervisor is about to stop gets an answering server."""
     for _ in range(8):

@@ -216,6 +216,7 @@ def own_server(major: int) -> Iterator[tuple[str, Path]]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("shutdown", [signal.SIGQUIT, signal.SIGINT], ids=["immediate", "fast"])
 def test_server_stopped_in_the_middle(
     configured: Callable[..., Config], history: History, server: Server, shutdown: signal.Signals

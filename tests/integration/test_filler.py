@@ -9,6 +9,8 @@ from psycopg import sql
 
 from adapter.outbound.database.migration.filler import Filled, FillProblem, fill
 
+pytestmark = pytest.mark.one_major
+
 ROWS = 300
 
 # Everything that pgvector and plain Postgres offer on every supported major.

@@ -197,6 +197,7 @@ def test_proofs_say_what_was_not_read(server: Server, production: str, history: 
     assert place.behind() == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.usefixtures("sandbox_directory")
 @pytest.mark.parametrize(
     "statement",

@@ -16,6 +16,8 @@ from adapter.outbound.database.migration.certificate_file import CertificateFile
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 Small = Callable[[str], Path]
 
 

@@ -42,6 +42,7 @@ INTERRUPT, TERMINATE, HANG_UP = (
 )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("command", "sandbox", "ended"),
     [
@@ -113,6 +114,7 @@ def test_in_the_middle(
         embedded.stop(server.major, folder, force=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) -> None:
     """From its first import to its last statement, a second signal included: nothing is left of the process."""
@@ -216,6 +218,7 @@ def _descendants(pid: int) -> list[int]:
     return [one for child in children for one in (child, *_descendants(child))]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", ["analyze", "verify"])
 @pytest.mark.parametrize("fault", ["immediate", "fast", "session"])
 def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: str, fault: str) -> None:

@@ -72,7 +72,7 @@ LONG = [
 LONG_ENV = LONG[:1]
 QUICK = [
     pytest.param((18, accounts()[0], "analyze"), id="18-analyze"),
-    pytest.param((16, accounts()[-1], "verify"), id="16-verify"),
+    pytest.param((16, accounts()[-1], "verify"), id="16-verify", marks=pytest.mark.long),
 ]
 
 
@@ -218,6 +218,7 @@ def test_core_of_env(run: tuple[Attacker, str]) -> None:
     _attack_by_env(*run, [way for way in env_ways() if way.name in CORE_ENV], OVER[:1])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
 @pytest.mark.parametrize("way", ["env_asks_secret_store", "env_creator_psycopg2"])
 def test_what_env_wanted_is_said(run: tuple[Attacker, str], way: str) -> None:

@@ -47,6 +47,7 @@ def project(history: History) -> Path:
     return history.plain_ini()
 
 
+@pytest.mark.long
 def test_what_only_a_few_values_lose_is_no_exact_downgrade(server: Server, history: History, project: Path) -> None:
     """Case, blanks, scale, precision, zones, labels: each loss is seen on a few of the made-up rows."""
     history.add("base0", None, 'op.execute("CREATE EXTENSION vector")')

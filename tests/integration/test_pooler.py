@@ -65,6 +65,7 @@ def test_session_mode_works(server: Server, empty_url: str, history: History, se
     assert rows(empty_url, "SELECT version_num FROM alembic_version") == [("r1",)]
 
 
+@pytest.mark.long
 def test_four_upgrades_at_once_are_refused(server: Server, empty_url: str) -> None:
     """Four processes through one pool in transaction mode: none runs anything, and no lock is left behind."""
     with pgbouncer(server, "transaction", default_pool_size=2) as url:

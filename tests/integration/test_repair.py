@@ -24,6 +24,8 @@ from domain.migration.verification import RevisionProof
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 BASE = """
 CREATE EXTENSION vector;
 CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -283,6 +285,7 @@ TABLE = "CREATE TABLE people (id integer PRIMARY KEY, name text, must text NOT N
 PEOPLE = (f"op.execute({TABLE!r})", 'op.execute("DROP TABLE people")')
 
 
+@pytest.mark.long
 def test_what_cannot_be_derived(verify: Callable[[str], VerificationReport], history: History) -> None:
     """Lost rows are declared or refused, and an enum keeps its values; a failed statement is named with its line."""
     history.add("r1", None, *PEOPLE)

@@ -32,6 +32,7 @@ FAILING = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("body", "said", "hint"), FAILING.values(), ids=FAILING)
 def test_database_refuses(empty_url: str, history: History, body: str, said: str, hint: str) -> None:
     """What the server refuses inside of a revision is two lines: its words, the revision, the line, and a way out."""
@@ -68,6 +69,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("line", "said", "hint"), BROKEN.values(), ids=BROKEN)
 def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint: str) -> None:
     """A file that Python or Alembic cannot load is named before anything is connected."""

@@ -119,6 +119,7 @@ AT_THE_START = {"settings of the server", "a standby", "the configuration"}
 CASES = [(attack, attack in AT_THE_START) for attack in ATTACKS] + [("who may connect", True), ("no login", True)]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(("attack", "restarted"), CASES)
 def test_the_next_sandbox_works_after(place: Place, attack: str, restarted: bool) -> None:
     """Whatever a revision did to the server, and though its process was killed, the next sandbox works."""

@@ -108,6 +108,7 @@ def test_analysis(place: Path, config: Path) -> None:
     assert not leaked(own_files(place, config.parent))
 
 
+@pytest.mark.long
 def test_verification(place: Path, config: Path) -> None:
     """All four formats of `migrate verify` and the certificates show no password."""
     request = bootstrap.ProjectRequest(config=config, rows=20, jobs=1)

@@ -18,6 +18,8 @@ from tests.conftest import Server
 from tests.history import History
 from tests.support import alembic_config, open_to_others, run
 
+pytestmark = pytest.mark.one_major
+
 READER = "reader_of_revisions"
 
 
@@ -125,6 +127,7 @@ def test_read_only_by_a_setting(server: Server, empty_url: str, setting: str, me
     assert "standby" not in result.stdout
 
 
+@pytest.mark.long
 def test_a_standby(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A server in recovery is called a standby, with the primary as the way on; it is read as any other."""
     root = tmp_path_factory.mktemp("standby", numbered=True)

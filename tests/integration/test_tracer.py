@@ -23,6 +23,8 @@ from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
 from tests.conftest import Server
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 ROWS = 500
 SHARE_UPDATE = "SHARE UPDATE EXCLUSIVE"
 SHARE_ROW = "SHARE ROW EXCLUSIVE"
@@ -862,6 +864,7 @@ WRAPPED = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("kind", WRAPPED)
 def test_a_statement_is_traced_however_it_is_wrapped(kind: str, history: History, empty_url: str) -> None:
     """A rewrite is seen beside settings in one text, behind comments, in a DO block and in a function."""
@@ -874,6 +877,7 @@ def test_a_statement_is_traced_however_it_is_wrapped(kind: str, history: History
     assert any(statement.locks["public.a"].sql == ACCESS for statement in statements if "public.a" in statement.locks)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("env", ["psycopg", "asyncpg"])
 @pytest.mark.parametrize("first", ["", "/* first */ "])
 def test_set_transaction_comes_before_any_query(first: str, env: str, history: History, empty_url: str) -> None:
@@ -898,6 +902,7 @@ pipes = [int(number) for number in os.listdir("/proc/self/fd") if int(number) > 
 """
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "body"),
     [

@@ -9,6 +9,8 @@ from adapter.outbound.database.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from tests.history import History
 
+pytestmark = pytest.mark.one_major
+
 Verify = Callable[..., VerificationReport]
 ENV = """
 from alembic import context
@@ -47,6 +49,7 @@ def verify(sandbox_url: str, history: History) -> Verify:
     return run
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("options", "before"),
     [

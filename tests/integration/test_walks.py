@@ -58,6 +58,7 @@ def test_revision_that_does_not_exist(empty_url: str, history: History) -> None:
     assert "Can't locate revision identified by 'nothing'.\n  hint: alembic history shows" in said
 
 
+@pytest.mark.long
 def test_id_that_the_version_table_cannot_hold(history: History) -> None:
     """An id of more than 32 letters is refused before a file is written; one of 32 is written, without a database."""
     history.add("r1", None, "pass")

@@ -37,6 +37,7 @@ def hold(
     return check
 
 
+@pytest.mark.one_major
 @settings(_SETTINGS, max_examples=30)
 @given(pair=pairs())
 def test_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple[Models, Models]) -> None:

@@ -37,6 +37,8 @@ def _majors(case: Case) -> list[str]:
     return [name for name in SERVERS if name == "external" or case.since <= int(name) <= case.until]
 
 
+@pytest.mark.few(60)
+@pytest.mark.one_major
 @pytest.mark.parametrize(
     ("case", "server"),
     [pytest.param(case, name, id=f"{case.key}-{name}") for case in CASES for name in _majors(case)],
