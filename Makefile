@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Each process has servers of its own; on a server that DATABASE_URL names they would meet.
-PARALLEL := $(if $(DATABASE_URL),,-n 2)
+PARALLEL := $(if $(DATABASE_URL),,-n 3)
 
 .PHONY: migrate test test-all check format clean help
 

@@ -123,6 +123,7 @@ def test_suppression(sandbox_url: str, mixed: History) -> None:
     assert "unused-suppression" in {one["code"] for one in found["r5"]["diagnostics"]}
 
 
+@pytest.mark.long
 def test_failing_revision_does_not_end_the_analysis(sandbox_url: str, history: History) -> None:
     """A revision that fails on existing rows is unsafe, and the next ones are analyzed all the same."""
     history.add("r1", None, BASE, DROP_BASE)
@@ -137,6 +138,7 @@ def test_failing_revision_does_not_end_the_analysis(sandbox_url: str, history: H
     assert found["r3"]["verdict"] == "safe"
 
 
+@pytest.mark.long
 def test_batches_are_told_from_one_big_update(sandbox_url: str, history: History) -> None:
     """Batches that commit by themselves are safe although one would be enough for the sandbox; one UPDATE is not."""
     history.add("r1", None, BASE, DROP_BASE)

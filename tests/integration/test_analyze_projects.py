@@ -326,6 +326,7 @@ def test_histories_that_cannot_be_read(analyze: Analyze, history: History) -> No
         analyze("heads", config=config)
 
 
+@pytest.mark.long
 def test_rows_that_do_not_fit_are_no_verdict(analyze: Analyze, history: History) -> None:
     """A constraint that made-up rows break is judged on rows that fit, with a warning; no row can fit a bare NOT NULL.
 
@@ -448,6 +449,7 @@ op.create_index("ix_packed_note", "packed", ["note"])
 ALWAYS = 'op.create_index("ix_packed_note", "packed", ["note"])\nraise KeyError("nothing")'
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("upgrade", "reasons"),
@@ -483,6 +485,7 @@ def test_what_comes_behind_a_statement_that_fails_on_rows_is_judged(analyze: Ana
 RAISES = """DO $$ BEGIN IF EXISTS (SELECT FROM people {}) THEN RAISE EXCEPTION 'mend them first'; END IF; END $$"""
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "code"),

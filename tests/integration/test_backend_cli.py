@@ -29,6 +29,7 @@ def succeed(url: str, *arguments: str, **environment: str) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_a_shop_day(migrated_url: str) -> None:
     """Register, add, order, show, run out of stock, delete: each command says what happened, refusals exit with 1."""
     url = migrated_url

@@ -475,6 +475,7 @@ def _migrate_db(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.long
 @both_majors
 def test_the_commands(root: Path, major: int) -> None:
     """`migrate db` prints the URL alone, passes psql its arguments and exit code, and deletes only with --yes."""

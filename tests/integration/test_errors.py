@@ -158,6 +158,7 @@ def test_driver_not_installed(empty_url: str, driver: str) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("url", "said"),
     [

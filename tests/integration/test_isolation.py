@@ -56,20 +56,17 @@ CORE = {
 # verify runs each way several times
 CORE_VERIFY = {"psycopg2_connection", "pg8000_native", "psql_clean", "raw_socket", "copy_to_program", "subscription"}
 CORE_ENV = {"env_creator_pg8000", "env_second_connection"}
-# All eight combinations together take half an hour.
+# Each major, account and command; the first one over every kind of address, the others over one, by turns.
+COMBINATIONS = [
+    (major, account, command) for account in accounts() for command in ("analyze", "verify") for major in (18, 16)
+]
 LONG = [
-    pytest.param((major, account, command), id=f"{major}-{account.name}-{command}", marks=pytest.mark.long)
-    for major, account, command in dict.fromkeys(
-        (
-            (18, accounts()[0], "analyze"),
-            (18, accounts()[0], "verify"),
-            (18, accounts()[-1], "analyze"),
-            (16, accounts()[-1], "verify"),
-        )
-    )
+    pytest.param((major, account, command), OVER if place == 0 else OVER[place % 3 : place % 3 + 1], id=name)
+    for place, (major, account, command) in enumerate(COMBINATIONS)
+    for name in [f"{major}-{account.name}-{command}"]
 ]
 # an env.py has a process for each way and place
-LONG_ENV = LONG[:1]
+LONG_ENV = [LONG[0], LONG[-1]]
 QUICK = [
     pytest.param((18, accounts()[0], "analyze"), id="18-analyze"),
     pytest.param((16, accounts()[-1], "verify"), id="16-verify", marks=pytest.mark.long),
@@ -153,10 +150,10 @@ def _are_all_endings(outcomes: list[Outcome], ways: list[Way], over: tuple[str, 
     assert strange == []
 
 
-def _attack_by_revisions(one: Attacker, command: str, ways: list[Way]) -> None:
-    one.write(ways, OVER)
+def _attack_by_revisions(one: Attacker, command: str, ways: list[Way], places: tuple[str, ...] = OVER) -> None:
+    one.write(ways, places)
     done, outcomes = _attack(one, command, "r0:heads", "--format", "json", later=LATER)
-    _are_all_endings(outcomes, ways, OVER)
+    _are_all_endings(outcomes, ways, places)
     if command == "analyze":
         _are_sentences(json.loads(done.stdout), outcomes)
         table.check(outcomes)
@@ -177,10 +174,11 @@ def test_core_of_revisions(run: tuple[Attacker, str]) -> None:
     _attack_by_revisions(*run, [way for way in revision_ways() if way.name in names])
 
 
-@pytest.mark.parametrize("run", LONG, indirect=True)
-def test_revisions(run: tuple[Attacker, str]) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize(("run", "places"), LONG, indirect=["run"])
+def test_revisions(run: tuple[Attacker, str], places: tuple[str, ...]) -> None:
     """No way that a revision may go reaches production."""
-    _attack_by_revisions(*run, revision_ways())
+    _attack_by_revisions(*run, revision_ways(), places)
 
 
 def _is_sentence(done: Any, said: str) -> None:
@@ -230,7 +228,8 @@ def test_what_env_wanted_is_said(run: tuple[Attacker, str], way: str) -> None:
     assert "--allow-network" in done.stderr
 
 
-@pytest.mark.parametrize("run", LONG_ENV, indirect=True)
-def test_env(run: tuple[Attacker, str]) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize(("run", "places"), LONG_ENV, indirect=["run"])
+def test_env(run: tuple[Attacker, str], places: tuple[str, ...]) -> None:
     """No way that an env.py may connect by itself reaches production, and what it wanted is said."""
-    _attack_by_env(*run, env_ways(), OVER[:2])
+    _attack_by_env(*run, env_ways(), places[:2])

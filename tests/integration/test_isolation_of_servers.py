@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.integration.isolation.server_attacks import (
-    CORE_EMBEDDED,
     CORE_ON_A_SERVER,
     ON_A_SERVER,
     ON_EMBEDDED,
@@ -113,6 +112,7 @@ def test_statements_reach_nothing_else(
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+@pytest.mark.long
 def test_other_databases_are_not_reached_through_the_sandbox(one: User, lender: Victim, fitting: str) -> None:
     """The way to the sandbox's server leads to no other database there."""
     # below the drivers that are redirected, by the variables that the project is given
@@ -160,10 +160,10 @@ def spoiled_sandbox() -> Iterator[Path]:
 def _attacks() -> Iterator[Any]:
     for major, account in ((18, accounts()[0]), (16, accounts()[-1])):
         for name in ON_EMBEDDED:
-            marks = () if major == 18 and name in CORE_EMBEDDED else (pytest.mark.long,)
-            yield pytest.param(major, account, name, id=f"{major}-{account.name}-{name}", marks=marks)
+            yield pytest.param(major, account, name, id=f"{major}-{account.name}-{name}")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("major", "account", "name"), list(_attacks()))
 def test_the_next_project_finds_the_server_whole(
     spoiled_sandbox: Path, major: int, account: Account, name: str

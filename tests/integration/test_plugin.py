@@ -125,6 +125,7 @@ def test_what_is_wrong_is_said(project: Path, history: History) -> None:
     assert "Traceback" not in printed
 
 
+@pytest.mark.long
 def test_ready_tests_are_selected_like_others(project: Path) -> None:
     """`-k` and `-m` leave out ready tests as they leave out the project's own."""
     settings = "hexalembic_tests = single_head upgrade\nmarkers = slow\n"

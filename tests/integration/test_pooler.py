@@ -116,6 +116,7 @@ def test_statement_mode_is_refused(server: Server, empty_url: str) -> None:
     assert_untouched(empty_url)
 
 
+@pytest.mark.long
 def test_commands_that_read_work(server: Server, empty_url: str) -> None:
     """What only reads works in transaction mode, again and again, and leaves no setting in a session of the pool."""
     command.upgrade(alembic_config(empty_url), "head")

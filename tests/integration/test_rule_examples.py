@@ -56,7 +56,7 @@ def codes(analysis: RevisionAnalysis) -> set[str]:
     return {diagnostic.code for diagnostic in analysis.diagnostics}
 
 
-@pytest.mark.few(16)
+@pytest.mark.few(12)
 @pytest.mark.parametrize("code", RULES)
 def test_examples(code: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:
     """The rule speaks of its bad example with its severity, and not of its good one, which is safe."""

@@ -58,6 +58,7 @@ def test_what_the_role_lacks_is_granted_by_the_statement_in_the_hint(reader: str
     assert read_applied(DatabaseURL.parse(reader)) == ("r1",)
 
 
+@pytest.mark.long
 def test_commands_say_it_too(empty_url: str, history: History) -> None:
     """`migrate status`, `analyze --target-url` and `alembic current` by a role without SELECT name the grant."""
     history.add("r1", None, "pass")

@@ -80,6 +80,7 @@ def test_upgrades_at_once_all_end_well(empty_url: str, number: int) -> None:
     assert current(empty_url) == HEAD
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_killed_upgrades_heal(empty_url: str, migrated_url: str, kills: int) -> None:
     """`kill -9` at random moments, each followed by a re-run, ends at the catalog of an undisturbed upgrade."""
@@ -124,7 +125,7 @@ def test_lock_that_never_ends_is_an_error_that_says_what_to_do(empty_url: str) -
     command.upgrade(alembic_config(empty_url), "b64f20e9d7a8")
     with open_transaction(empty_url, "LOCK TABLE profiles IN ACCESS SHARE MODE") as holder:
         pid = holder.info.backend_pid
-        result = run("alembic", "-x", "lock_timeout=50ms", "-x", "lock_retries=1", "upgrade", "head", url=empty_url)
+        result = run("alembic", "-x", "lock_timeout=500ms", "-x", "lock_retries=1", "upgrade", "head", url=empty_url)
 
     assert result.returncode == 255
     assert "in 2 tries" in result.stdout

@@ -37,7 +37,7 @@ def _majors(case: Case) -> list[str]:
     return [name for name in SERVERS if name == "external" or case.since <= int(name) <= case.until]
 
 
-@pytest.mark.few(60)
+@pytest.mark.few(44)
 @pytest.mark.one_major
 @pytest.mark.parametrize(
     ("case", "server"),

@@ -136,4 +136,3 @@ ON_EMBEDDED_FOR_A_WHILE = {
     "frozen_server": "COPY (SELECT 1) TO PROGRAM 'kill -STOP $(head -n 1 {here}/postmaster.pid)'",
     "removed_pid": "COPY (SELECT 1) TO PROGRAM 'rm -f {here}/postmaster.pid'",
 }
-CORE_EMBEDDED = ("preload_libraries", "no_login", "removed_files")
