@@ -156,7 +156,8 @@ def _attack_by_revisions(one: Attacker, command: str, ways: list[Way], places: t
     _are_all_endings(outcomes, ways, places)
     if command == "analyze":
         _are_sentences(json.loads(done.stdout), outcomes)
-        table.check(outcomes)
+        if one.victim.major == 18:  # before 17, ALTER SYSTEM cannot be switched off: it is undone
+            table.check(outcomes)
 
 
 def _are_sentences(report: dict[str, Any], outcomes: list[Outcome]) -> None:
@@ -207,7 +208,8 @@ def _attack_by_env(one: Attacker, command: str, ways: list[Way], places: tuple[s
                 _is_sentence(done, said)
             # a process that it started calls itself otherwise
             endings.append(replace(ended, way=way.name, over=over))
-    table.check(endings)
+    if one.victim.major == 18:
+        table.check(endings)
 
 
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
