@@ -11,6 +11,7 @@ from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.judging import attributes, refuses, split, statement_of
+from domain.migration.one_way import one_way
 from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
@@ -102,8 +103,9 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     difference = compare(trace.before, trace.restored, ignore={"position"})
     # After a downgrade that does nothing the upgrade fails as a matter of course.
     silent = bool(difference) and not statements
+    failure = None if again is None else again.failure
     return RoundTrip(
-        failure=None if again is None or silent else again.failure,
+        failure=None if silent else failure,
         statements=statements,
         schema=difference,
         data=trace.undone or DataDifference(),
@@ -111,6 +113,8 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
         causes=_causes(trace, difference),
+        one_way=one_way(difference, trace.before, trace.restored),
+        not_again=failure if silent else None,
     )
 
 
