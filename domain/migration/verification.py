@@ -88,6 +88,11 @@ class RevisionProof:
         """Whether a proof failed."""
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
+    @property
+    def not_judged(self) -> bool:
+        """Whether it could not be run, so that nobody knows of it."""
+        return bool(self.analysis.trace.not_run)
+
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     """Put together what was seen of a revision's way there and back; None when its upgrade failed."""
@@ -178,6 +183,10 @@ def certify(
 
 def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
     trace = proof.analysis.trace
+    if trace.not_run:
+        advice = "Mend what it stands on; the rest is proved then."
+        yield Diagnostic("not-judged", Severity.WARNING, None, None, f"Not judged: {trace.not_run}", advice)
+        return
     if trace.after is None:
         unjudged = [one for one in proof.analysis.diagnostics if one.code == "not-in-sandbox"]
         if unjudged:

@@ -91,6 +91,24 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     assert codes(found["broken"]) == {"downgrade-fails"}
 
 
+def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> None:
+    """What stands on a revision that fails is neither proved nor failed, is counted, and the command fails."""
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("r2", "r1", 'op.execute("DROP TABLE nothing")')
+    history.add("r3", "r2", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    report = verify(only="round-trip")
+    found = by_revision(report)
+
+    assert (codes(found["r2"]), codes(found["r3"])) == ({"upgrade-fails"}, {"not-judged"})
+    assert (found["r3"].failed, found["r3"].not_judged, found["r3"].certificate) == (False, True, None)
+    assert "1 of 3 failed, 1 not judged, 1 exact" in bootstrap.render_verification(
+        report, "text", verbose=False, color=False
+    )
+    junit = ET.fromstring(bootstrap.render_verification(report, "junit", verbose=False, color=False))  # noqa: S314
+    assert (junit.get("failures"), junit.get("skipped")) == ("1", "1")
+    assert verify("r3", only="round-trip").failed
+
+
 ONE_WAY = {
     "enum": "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'glad'",
     "enum_once": "ALTER TYPE mood ADD VALUE 'glad'",
