@@ -33,8 +33,8 @@ class VerificationReport:
 
     @property
     def failed(self) -> bool:
-        """Whether a proof failed."""
-        return bool(self.diagnostics) or any(proof.failed for proof in self.proofs)
+        """Whether a proof failed, or could not be begun."""
+        return bool(self.diagnostics) or any(proof.failed or proof.not_judged for proof in self.proofs)
 
 
 @dataclass(frozen=True)

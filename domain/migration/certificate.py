@@ -22,6 +22,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from domain.migration import one_way
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataDifference
 from domain.migration.errors import MigrationError
@@ -91,11 +92,13 @@ class RoundTrip:
         statements: How many statements the downgrade executed; a silent `pass` executes none.
         schema: What separates the schema after the downgrade from the one before the upgrade. The order of columns is
             left out: a column that comes back stands last.
+        one_way: The part of it that Postgres has no statement to undo.
         data: The same of the rows.
         schema_again: What separates the schema after the second upgrade from that after the first.
         data_again: The same of the rows.
         repair: What would have brought the schema back, and was not done; None when nothing is left to do.
         causes: Which statement of the upgrade is behind a difference, `line 12: DROP INDEX …`, by the object's name.
+        not_again: Why the upgrade failed on what a downgrade that does nothing has left; None when it did not.
     """
 
     refusal: str | None = None
@@ -107,6 +110,18 @@ class RoundTrip:
     data_again: DataDifference = field(default_factory=DataDifference)
     repair: Repair | None = None
     causes: Mapping[str, str] = field(default_factory=dict)
+    one_way: SchemaDifference = field(default_factory=SchemaDifference)
+    not_again: str | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the downgrade does nothing, though there is something that it could undo."""
+        return bool(self.rest) and not self.statements
+
+    @property
+    def rest(self) -> SchemaDifference:
+        """What separates the schemas, and could be undone."""
+        return self.schema.without(self.one_way)
 
     @property
     def reversibility(self) -> Reversibility | None:
@@ -115,7 +130,7 @@ class RoundTrip:
             return None
         if self.refusal is not None:
             return Reversibility.IRREVERSIBLE
-        if self.schema and not self.statements:
+        if self.is_silent:
             return None
         return Reversibility.LOSSY if self.schema or self.data else Reversibility.EXACT
 
@@ -200,7 +215,7 @@ def _judge_refusal(refusal: str, declaration: Declaration) -> Iterator[Diagnosti
 
 def _judge_losses(trip: RoundTrip, declaration: Declaration) -> Iterator[Diagnostic]:
     losses = trip.losses
-    if trip.schema and not trip.statements:
+    if trip.is_silent:
         yield _error(
             "silent-downgrade",
             f"The downgrade does nothing, and leaves another schema: {_left(trip)}.",
@@ -209,14 +224,27 @@ def _judge_losses(trip: RoundTrip, declaration: Declaration) -> Iterator[Diagnos
         )
         losses = {change.subject: str(change) for change in trip.data.losses}
     undeclared = {name: said for name, said in losses.items() if name not in declaration.lossy_downgrade}
+    stay = {name for name, _ in trip.one_way.by_name()} - {name for name, _ in trip.rest.by_name()}
     fix = _accepting(trip, undeclared)
     for name, sentence in undeclared.items():
-        yield _error(
+        stays = name in stay
+        yield Diagnostic(
             "undeclared-loss",
+            Severity.WARNING if stays else Severity.ERROR,
+            None,
+            name,
             f"After the downgrade it is not as before: {sentence}{_cause(trip, name)}.",
-            "Give it back in the downgrade, or declare why the loss is accepted.",
-            relation=name,
-            fix=fix,
+            one_way.ADVICE if stays else "Give it back in the downgrade, or declare why the loss is accepted.",
+            one_way.declaration([name]) if stays else fix,
+        )
+    if trip.not_again is not None and trip.one_way:
+        yield Diagnostic(
+            "upgrade-fails-again",
+            Severity.WARNING,
+            None,
+            None,
+            f"After the downgrade, the upgrade fails on what has stayed: {trip.not_again}",
+            "Let it find what is there already: ADD VALUE IF NOT EXISTS.",
         )
     for name in sorted(declaration.lossy_downgrade.keys() - losses.keys()):
         yield _unused(name, "nothing of it is lost")

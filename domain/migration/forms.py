@@ -34,7 +34,7 @@ def concurrent_steps(sql: str) -> tuple[str, ...]:
         name = f"{schema}.{build['name']}" if schema else build["name"]
         return drop_index(name), execute(_IF_NOT_EXISTS.sub(r"\1", sql, count=1))
     reindex = _REINDEX.match(sql)
-    left = (drop_index(_with_suffix(reindex["name"], end)) for end in ("_ccnew", "_ccold")) if reindex else ()
+    left = (drop_index(with_suffix(reindex["name"], end)) for end in ("_ccnew", "_ccold")) if reindex else ()
     return *left, execute(sql)
 
 
@@ -146,8 +146,8 @@ def _definition(snapshot: SchemaSnapshot | None, index: str) -> str:
     return str(attributes(snapshot, "index", index)["definition"])
 
 
-def _with_suffix(name: str, suffix: str) -> str:
-    """Name what REINDEX makes beside an index: Postgres cuts the name so that the suffix fits."""
+def with_suffix(name: str, suffix: str) -> str:
+    """Put a suffix to a name, which is cut so that it fits, as REINDEX does for what it makes beside an index."""
     schema, own = split(name)
     text = bare(own) if own.startswith('"') else own.lower()
     cut = text.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore").replace('"', '""')

@@ -157,18 +157,40 @@ def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
     return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
 
 
+def made_constraints(trace: RevisionTrace) -> list[str]:
+    """Name the constraints that the upgrade added, those included that it put in the place of another of their name."""
+    if "made constraints" not in trace.memo:
+        again = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
+        trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *again])
+    found: list[str] = trace.memo["made constraints"]
+    return found
+
+
+def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
+    """Tell whether an index has taken the place of another of its name."""
+    return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
+
+
+def _is_another(trace: RevisionTrace, kind: str, name: str) -> bool:
+    before, after = (
+        str(attributes(state, kind, name).get("definition")).removesuffix(" NOT VALID")
+        for state in (trace.before, trace.after)
+    )
+    return before != after
+
+
 def constraint_of(trace: RevisionTrace, index: str) -> str | None:
     """Name the constraint that an index is for and that the upgrade added."""
     constraint = attributes(trace.after, "index", index).get("constraint")
     if constraint is None:
         return None
     name = f"{index_table(trace, index)}.{constraint}"
-    return name if name in added(trace, "constraint") else None
+    return name if name in made_constraints(trace) else None
 
 
 def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
     """Name the constraints that the upgrade added to a table, those that the statement names when it names any."""
-    mine = [name for name in added(trace, "constraint") if split(name)[0] == table]
+    mine = [name for name in made_constraints(trace) if split(name)[0] == table]
     named = [name for name in mine if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)]
     return named or mine
 

@@ -141,6 +141,14 @@ class SchemaDifference:
         """Tell whether there is any difference."""
         return bool(self.missing or self.unexpected or self.changed)
 
+    def without(self, other: "SchemaDifference") -> "SchemaDifference":
+        """Return what is left when a part of it is taken away."""
+        return SchemaDifference(
+            tuple(key for key in self.missing if key not in other.missing),
+            tuple(key for key in self.unexpected if key not in other.unexpected),
+            tuple(change for change in self.changed if change not in other.changed),
+        )
+
     def __str__(self) -> str:
         """Give the sentences, one a line."""
         return "\n".join(self.sentences()) or "no difference"

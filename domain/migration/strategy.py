@@ -1,6 +1,6 @@
 """How a revision should be run, indexed and undone, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,12 +53,12 @@ class Strategy:
     why: tuple[str, ...]
 
 
-def choose(trace: RevisionTrace, diagnostics: Iterable[Diagnostic]) -> Strategy:
+def choose(trace: RevisionTrace, diagnostics: Sequence[Diagnostic]) -> Strategy:
     """Decide from what a revision does and what the rules say of it; suppressed diagnostics do not count."""
     errors = {one.code: one for one in diagnostics if one.severity is Severity.ERROR and one.suppressed_reason is None}
     migration, migration_why = _migration(trace, errors)
     index, index_why = _index(trace)
-    rollback, rollback_why = _rollback(trace, errors)
+    rollback, rollback_why = _rollback(trace, errors, _staying(diagnostics))
     return Strategy(migration, index, rollback, (migration_why, index_why, rollback_why))
 
 
@@ -98,7 +98,17 @@ def _reindexed(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     return [name for name in statement.rewritten if name in indexes and index_table(trace, name) not in anew]
 
 
-def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[RollbackStrategy, str]:
+def _staying(diagnostics: Iterable[Diagnostic]) -> list[str]:
+    """Name what the downgrade leaves, and may."""
+    codes = {"missing-downgrade", "downgrade-differs"}
+    return [
+        one.relation
+        for one in diagnostics
+        if one.code in codes and one.severity is Severity.WARNING and one.relation is not None
+    ]
+
+
+def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic], stays: list[str]) -> tuple[RollbackStrategy, str]:
     if refuses(trace):
         return RollbackStrategy.BACKUP, f"the downgrade refuses: {trace.downgrade_error}"
     if "lossy-downgrade" in errors:
@@ -108,6 +118,8 @@ def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[Roll
             return RollbackStrategy.REPAIR_DOWNGRADE, errors[code].message
     if trace.downgrade is None:
         return RollbackStrategy.BACKUP, "the downgrade was not run, as the upgrade failed."
+    if stays:
+        return RollbackStrategy.DOWNGRADE, f"the downgrade runs, and leaves {listed(stays)} as it is."
     return RollbackStrategy.DOWNGRADE, "the downgrade gives the schema back."
 
 

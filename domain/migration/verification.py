@@ -11,6 +11,7 @@ from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.judging import attributes, refuses, split, statement_of
+from domain.migration.one_way import one_way
 from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
@@ -87,6 +88,11 @@ class RevisionProof:
         """Whether a proof failed."""
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
+    @property
+    def not_judged(self) -> bool:
+        """Whether it could not be run, so that nobody knows of it."""
+        return bool(self.analysis.trace.not_run)
+
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     """Put together what was seen of a revision's way there and back; None when its upgrade failed."""
@@ -102,8 +108,9 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     difference = compare(trace.before, trace.restored, ignore={"position"})
     # After a downgrade that does nothing the upgrade fails as a matter of course.
     silent = bool(difference) and not statements
+    failure = None if again is None else again.failure
     return RoundTrip(
-        failure=None if again is None or silent else again.failure,
+        failure=None if silent else failure,
         statements=statements,
         schema=difference,
         data=trace.undone or DataDifference(),
@@ -111,6 +118,8 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
         causes=_causes(trace, difference),
+        one_way=one_way(difference, trace.before, trace.restored),
+        not_again=failure if silent else None,
     )
 
 
@@ -174,6 +183,10 @@ def certify(
 
 def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
     trace = proof.analysis.trace
+    if trace.not_run:
+        advice = "Mend what it stands on; the rest is proved then."
+        yield Diagnostic("not-judged", Severity.WARNING, None, None, f"Not judged: {trace.not_run}", advice)
+        return
     if trace.after is None:
         unjudged = [one for one in proof.analysis.diagnostics if one.code == "not-in-sandbox"]
         if unjudged:

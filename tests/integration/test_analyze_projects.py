@@ -1,5 +1,6 @@
 """What other projects need before their revisions run, and what the target database adds to the verdict."""
 
+import json
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -516,12 +517,22 @@ def test_what_follows_a_revision_that_cannot_run_is_not_judged(analyze: Analyze,
     history.add("r4", "r3", "pass", "pass")
     config = plain_project(history)
     report = analyze("r1:heads", config=config)
-    text, data = (
-        bootstrap.render_analysis(report, form, config, verbose=False, color=False) for form in ("text", "json")
+    text, data, markdown, sarif, github = (
+        bootstrap.render_analysis(report, form, config, verbose=False, color=False)
+        for form in ("text", "json", "markdown", "sarif", "github")
     )
 
     assert [one.verdict for one in report.revisions] == ["unsafe", "not judged", "not judged"]
     assert [one.reasons for one in report.revisions[1:]] == [(), ()]
     assert "1 of 3 unsafe, 2 not judged" in text
     assert '"not_judged": 2' in data
+    assert "1 of 3 unsafe, 2 not judged" in markdown
+    (run,) = json.loads(sarif)["runs"]
+    assert run["properties"]["notJudged"] == 2
+    assert sum(result["ruleId"] == "not-judged" for result in run["results"]) == 2
+    lines = github.splitlines()
+    assert (
+        sum(line.startswith("::warning") and "title=not-judged::Not judged: revision r2" in line for line in lines) == 2
+    )
+    assert lines[-1].startswith("::notice title=migrate analyze::1 of 3 unsafe, 2 not judged")
     assert analyze("r4", config=config).fails_on(Severity.ERROR)

@@ -86,7 +86,7 @@ def test_a_later_revision_goes_on_from_a_template(opened: Opened) -> None:
         kept = databases.at(["r1"], at_once=True)
         with psycopg.connect(kept.url) as connection:
             connection.execute("INSERT INTO people VALUES (-7)")
-        databases.keep(kept)
+        databases.keep(kept, "r1")
     with opened() as databases:
         later = databases.at(["r3"])
         assert described(later.url) == ("r3", ROWS + 1, 0)

@@ -146,6 +146,39 @@ MORE = {
             'op.drop_column("orders", "buyer")',
         ),
     ),
+    "key made anew": (
+        "constraint-validated-at-once",
+        Example(
+            f"{ORDERS}; ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users",
+            'op.drop_constraint("fk", "orders")\n'
+            'op.create_foreign_key("fk", "orders", "users", ["user_id"], ["id"], ondelete="CASCADE")',
+            'op.drop_constraint("fk", "orders")\nop.create_foreign_key("fk", "orders", "users", ["user_id"], ["id"])',
+        ),
+    ),
+    "primary key": (
+        "constraint-validated-at-once",
+        Example(
+            "CREATE TABLE logs (n bigint, note text)",
+            'op.create_primary_key("logs_pkey", "logs", ["n"])',
+            'op.drop_constraint("logs_pkey", "logs")\nop.alter_column("logs", "n", nullable=True)',
+        ),
+    ),
+    "primary key of other columns": (
+        "constraint-validated-at-once",
+        Example(
+            "CREATE TABLE logs (n bigint PRIMARY KEY, part int NOT NULL)",
+            'op.execute("ALTER TABLE logs DROP CONSTRAINT logs_pkey, ADD CONSTRAINT logs_pkey PRIMARY KEY (n, part)")',
+            'op.execute("ALTER TABLE logs DROP CONSTRAINT logs_pkey, ADD CONSTRAINT logs_pkey PRIMARY KEY (n)")',
+        ),
+    ),
+    "index of other columns": (
+        "blocking-index-build",
+        Example(
+            f"{USERS}; CREATE INDEX ix ON users (name)",
+            'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name", "email"])',
+            'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name"])',
+        ),
+    ),
     "renamed table": (
         "drop-or-rename-in-use",
         Example(USERS, 'op.rename_table("users", "accounts")', 'op.rename_table("accounts", "users")'),

@@ -91,6 +91,71 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     assert codes(found["broken"]) == {"downgrade-fails"}
 
 
+def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> None:
+    """What stands on a revision that fails is neither proved nor failed, is counted, and the command fails."""
+    history.add("r1", None, PEOPLE, DROP)
+    history.add("r2", "r1", 'op.execute("DROP TABLE nothing")')
+    history.add("r3", "r2", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")')
+    report = verify(only="round-trip")
+    found = by_revision(report)
+
+    assert (codes(found["r2"]), codes(found["r3"])) == ({"upgrade-fails"}, {"not-judged"})
+    assert (found["r3"].failed, found["r3"].not_judged, found["r3"].certificate) == (False, True, None)
+    assert "1 of 3 failed, 1 not judged, 1 exact" in bootstrap.render_verification(
+        report, "text", verbose=False, color=False
+    )
+    junit = ET.fromstring(bootstrap.render_verification(report, "junit", verbose=False, color=False))  # noqa: S314
+    assert (junit.get("failures"), junit.get("skipped")) == ("1", "1")
+    assert verify("r3", only="round-trip").failed
+
+
+ONE_WAY = {
+    "enum": "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'glad'",
+    "enum_once": "ALTER TYPE mood ADD VALUE 'glad'",
+    "check": "ALTER TABLE people VALIDATE CONSTRAINT old",
+    "domain": "ALTER DOMAIN age VALIDATE CONSTRAINT old",
+    "not_null": "ALTER TABLE people VALIDATE CONSTRAINT named",
+}
+
+
+def test_what_postgres_cannot_undo(verify: Verify, history: History, server: Server) -> None:
+    """A value of an enum and a validated constraint may stay: analyze and verify warn until it is declared."""
+    known = {name: sql for name, sql in ONE_WAY.items() if server.major >= 18 or name != "not_null"}
+    history.add(
+        "r1",
+        None,
+        f"{PEOPLE}\nop.execute(\"CREATE TYPE mood AS ENUM ('sad')\")\nop.execute('CREATE DOMAIN age AS int')\n"
+        "op.execute('ALTER TABLE people ADD CONSTRAINT old CHECK (id > -1000) NOT VALID')\n"
+        "op.execute('ALTER DOMAIN age ADD CONSTRAINT old CHECK (VALUE > 0) NOT VALID')\n"
+        + ("op.execute('ALTER TABLE people ADD CONSTRAINT named NOT NULL age NOT VALID')\n" * ("not_null" in known)),
+        f"{DROP}\nop.execute('DROP TYPE mood')\nop.execute('DROP DOMAIN age')",
+    )
+    for name, sql in known.items():
+        history.add(name, "r1", f"op.execute({sql!r})")
+    add, drop = 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "n")'
+    history.add("beside", "r1", f"op.execute({ONE_WAY['enum']!r})\n{add}", drop)
+    history.add("forgotten", "r1", f"op.execute({ONE_WAY['enum']!r})\n{add}")
+    history.add("declared", "r1", f"op.execute({ONE_WAY['enum']!r})")
+    declare(history, "declared", 'lossy_downgrade = {"public.mood": "Postgres cannot undo it"}')
+    found = by_revision(verify())
+
+    for name in (*known, "beside"):
+        proof = found[name]
+        assert (name, proof.failed, proof.analysis.verdict) == (name, False, "safe")
+        warned = [one for one in proof.diagnostics if one.code == "undeclared-loss"]
+        assert [one.fix for one in warned if one.fix and one.fix.startswith("lossy_downgrade = ")], name
+        assert proof.certificate is not None
+        assert proof.certificate.reversibility.value == "lossy"
+        said = {one.code for one in proof.analysis.diagnostics}
+        assert said & {"missing-downgrade", "downgrade-differs"}, name
+    assert "upgrade-fails-again" in codes(found["enum_once"])
+    assert "upgrade-fails-again" not in codes(found["enum"])
+    assert codes(found["forgotten"]) >= {"silent-downgrade"}
+    assert "missing-downgrade" in found["forgotten"].analysis.reasons
+    assert codes(found["declared"]) == set()
+    assert [one.suppressed_reason for one in found["declared"].analysis.diagnostics] == ["Postgres cannot undo it"]
+
+
 def test_an_upgrade_that_leads_elsewhere_after_the_downgrade(verify: Verify, history: History) -> None:
     """What a downgrade leaves behind and the next upgrade meets is found."""
     history.add("r1", None, PEOPLE, DROP)

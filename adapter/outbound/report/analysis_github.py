@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.places import from_repository
+from adapter.outbound.report.summary import not_judged_in, verdict_of
 from application.migration.analyze import AnalysisReport
 from domain.migration.diagnostic import Severity
 
@@ -14,18 +15,28 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def render(report: AnalysisReport, project: Path) -> str:
-    """Write one command a diagnostic that nobody suppressed; files as seen from the root of the repository."""
+    """Write one command a diagnostic that nobody suppressed, and one for the summary where revisions were not judged.
+
+    Files are as seen from the root of the repository.
+    """
     lines = []
     for analysis in report.revisions:
         path = from_repository(analysis.trace.path, project)
+        if analysis.trace.not_run:
+            lines.append(_command("warning", path, 1, "not-judged", f"Not judged: {analysis.trace.not_run}"))
         for diagnostic in analysis.diagnostics:
             if diagnostic.suppressed_reason is not None:
                 continue
             line = analysis.line_of(diagnostic)
-            properties = f"file={_property(path)},line={line},title={_property(diagnostic.code)}"
-            text = redact(f"{diagnostic.message}\n{diagnostic.help}")
-            lines.append(f"::{_COMMANDS[diagnostic.severity]} {properties}::{_data(text)}")
+            text = f"{diagnostic.message}\n{diagnostic.help}"
+            lines.append(_command(_COMMANDS[diagnostic.severity], path, line, diagnostic.code, text))
+    if not_judged_in(report):
+        lines.append(f"::notice title=migrate analyze::{_data(redact(verdict_of(report)))}")
     return "\n".join(lines)
+
+
+def _command(command: str, path: str, line: int, title: str, text: str) -> str:
+    return f"::{command} file={_property(path)},line={line},title={_property(title)}::{_data(redact(text))}"
 
 
 def _data(text: str) -> str:

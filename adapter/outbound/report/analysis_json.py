@@ -38,6 +38,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter.outbound.database.redaction import redact
+from adapter.outbound.report.summary import not_judged_in
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic
@@ -59,7 +60,7 @@ def as_data(report: AnalysisReport) -> dict[str, Any]:
         "postgres": report.postgres,
         "pgvector": report.pgvector,
         "unjudged": report.unjudged,
-        "not_judged": sum(bool(analysis.trace.not_run) for analysis in report.revisions),
+        "not_judged": not_judged_in(report),
         "revisions": [_revision(analysis) for analysis in report.revisions],
     }
 

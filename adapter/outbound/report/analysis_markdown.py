@@ -1,6 +1,7 @@
 """The analysis as Markdown: a comment under a pull request."""
 
 from adapter.outbound.database.redaction import redact
+from adapter.outbound.report.summary import verdict_of
 from adapter.outbound.report.waiting import waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -11,7 +12,7 @@ _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "not
 
 def render(report: AnalysisReport) -> str:
     """Write a heading, a table of all revisions, and a section for each that has something to say."""
-    lines = [f"## Migrations on Postgres {report.postgres}", ""]
+    lines = [f"## Migrations on Postgres {report.postgres}", "", f"**{verdict_of(report)}**", ""]
     lines += ["| revision | what | verdict | strongest locks | strategy |", "|---|---|---|---|---|"]
     lines += [_row(analysis) for analysis in report.revisions]
     for analysis in report.revisions:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapter.outbound.database.redaction import redact
+from adapter.outbound.report.summary import verdict_of
 from adapter.outbound.report.waiting import predicted_against_observed, waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -32,20 +33,7 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
     console = Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False)
     for analysis in report.revisions:
         _revision(console, analysis, verbose=verbose)
-    unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
-    count = len(report.revisions)
-    not_judged = sum(bool(analysis.trace.not_run) for analysis in report.revisions)
-    verdict = f"{unsafe} of {count} unsafe" if unsafe else f"all {count} safe" if count > 1 else "safe"
-    if not_judged:
-        safe = count - unsafe - not_judged
-        verdict = f"{unsafe} of {count} unsafe, {not_judged} not judged" if unsafe else f"{not_judged} not judged"
-        verdict += f", {safe} safe" if safe and not unsafe else ""
-    extension = f", pgvector {report.pgvector}" if report.pgvector else ""
-    if not count:
-        verdict = "no revision in this range"
-    if report.unjudged:
-        verdict += f", {report.unjudged} up to start_after not judged"
-    console.print(Text(f"{verdict} (measured on Postgres {report.postgres}{extension})", style="bold"))
+    console.print(Text(verdict_of(report), style="bold"))
     return redact(buffer.getvalue().rstrip("\n"))
 
 

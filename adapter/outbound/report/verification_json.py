@@ -5,7 +5,7 @@ postgres      version of the sandbox, such as "18.6"
 diagnostics   what is wrong with the history as a whole
 certified     revisions that were not proved again, for their certificate is good
 revisions     in the order in which they run, each with
-  revision, path, message, phase, failed
+  revision, path, message, phase, failed, not_judged (it could not be run)
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
   unread         tables whose rows could not be read and were not compared, with the reason
@@ -52,6 +52,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "message": trace.message,
         "phase": proof.analysis.phase.value,
         "failed": proof.failed,
+        "not_judged": proof.not_judged,
         "reversibility": certificate.reversibility.value if certificate else None,
         "losses": dict(certificate.losses) if certificate else {},
         "not_read": list(trace.foreign_tables),

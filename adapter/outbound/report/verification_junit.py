@@ -25,6 +25,7 @@ def render(report: VerificationReport) -> str:
     cases = suite.findall("testcase")
     suite.set("tests", str(len(cases)))
     suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
+    suite.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
@@ -33,6 +34,8 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     trace = proof.analysis.trace
     case = ET.SubElement(suite, "testcase", classname="revisions", name=f"{trace.revision} {trace.message}")
     case.set("file", trace.path)
+    if proof.not_judged:
+        ET.SubElement(case, "skipped", message=redact(f"not judged: {trace.not_run}"))
     errors = [one for one in proof.diagnostics if one.severity is Severity.ERROR]
     if errors:
         parts = [f"{one.code}: {one.message}\n{one.help}" for one in errors]

@@ -15,6 +15,8 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification import RevisionProof
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+# Warnings that are shown without `verbose`: they say what is not proved.
+_OF_PROOFS = frozenset({"undeclared-loss", "upgrade-fails-again", "not-judged"})
 _MESSAGES = 5  # of one kind that are shown without `verbose`
 _LETTERS = 400  # of one message, likewise
 
@@ -34,7 +36,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
     for proof in report.proofs:
         _revision(console, proof, verbose=verbose)
     for proof in report.proofs:
-        shown = [one for one in proof.diagnostics if verbose or one.severity is Severity.ERROR]
+        shown = [one for one in proof.diagnostics if verbose or _is_shown(one)]
         if shown:
             console.print()
             trace = proof.analysis.trace
@@ -52,7 +54,10 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
 def summary(report: VerificationReport) -> str:
     """Say in a line how it ended."""
     count, failed = len(report.proofs), sum(proof.failed for proof in report.proofs)
-    parts = [f"{failed} of {count} failed" if failed else f"{count} proved" if count else "nothing to prove"]
+    not_judged = sum(proof.not_judged for proof in report.proofs)
+    proved = count - not_judged
+    parts = [f"{failed} of {count} failed" if failed else f"{proved} proved" if count else "nothing to prove"]
+    parts += [f"{not_judged} not judged"] if not_judged else []
     kinds = [proof.certificate.reversibility for proof in report.proofs if proof.certificate]
     parts += [f"{kinds.count(kind)} {kind.value}" for kind in Reversibility if kind in kinds]
     kills = sum(proof.repetition.kills for proof in report.proofs if proof.repetition)
@@ -81,22 +86,24 @@ def facts(proof: RevisionProof) -> Iterator[str]:
 
 def title(proof: RevisionProof) -> str:
     """Give the one word for a revision."""
-    if proof.failed:
-        return "FAILED"
+    if proof.failed or proof.not_judged:
+        return "FAILED" if proof.failed else "NOT JUDGED"
     return proof.certificate.reversibility.value.upper() if proof.certificate else "PROVED"
 
 
 def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     trace = proof.analysis.trace
-    color = "red" if proof.failed else "green"
+    color = "red" if proof.failed else "yellow" if proof.not_judged else "green"
     said = ", ".join(facts(proof))
     line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
     console.print(line + Text(f"  ({said})" if said else "", style="dim"), soft_wrap=True)
-    accepted = proof.certificate
-    if accepted is not None and accepted.message:
-        console.print(Text(f"{'':14}refuses: {_line(accepted.message)}"), soft_wrap=True)
-    for loss in accepted.losses.values() if accepted is not None else ():
-        console.print(Text(f"{'':14}accepted loss: {_line(loss)}"), soft_wrap=True)
+    certificate = proof.certificate
+    if certificate is not None and certificate.message:
+        console.print(Text(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
+    undeclared = {one.relation for one in proof.diagnostics if one.code == "undeclared-loss"}
+    for name, loss in certificate.losses.items() if certificate is not None else ():
+        said = "not undone" if name in undeclared else "accepted loss"
+        console.print(Text(f"{'':14}{said}: {_line(loss)}"), soft_wrap=True)
     if verbose:
         for fact in _details(proof):
             _indented(console, fact, 14)
@@ -145,6 +152,10 @@ def _diagnostics(console: Console, found: Iterable[Diagnostic], *, verbose: bool
 
 def _line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _is_shown(diagnostic: Diagnostic) -> bool:
+    return diagnostic.severity is Severity.ERROR or diagnostic.code in _OF_PROOFS
 
 
 def _indented(console: Console, text: str, columns: int = 4) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import built_index, concurrent_steps, dropped_index, root_index
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, names_of, work_diagnostics
+from domain.migration.judging import Cause, attributes, is_index_made_anew, names_of, work_diagnostics
 from domain.migration.op_code import in_autocommit, lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -51,11 +51,14 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     before = names_of(trace.before, "index")
     # the parts of a partitioned table's index come with it
     wanted = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
-    again = [name for name in wanted if name in before]
+    other = [name for name in wanted if is_index_made_anew(trace, name)]
+    again = [name for name in wanted if name in before and name not in other]
     new = [name for name in wanted if name not in before and attributes(trace.after, "index", name).get("definition")]
     steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in again]
-    steps += [built_index(trace.after, name) for name in new]
+    # the drop of what an interrupted build has left drops the old one as well
+    steps += [built_index(trace.after, name) for name in (*other, *new)]
     if not steps:
         return None
     undo = [dropped_index(trace.after, name) for name in reversed(new)]
+    undo += [built_index(trace.before, name) for name in reversed(other)]
     return revised(lines(*steps), *undo) if undo else lines(*steps)

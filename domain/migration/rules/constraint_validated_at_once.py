@@ -24,8 +24,8 @@ from collections.abc import Iterator
 
 from domain.migration.definitions import column_definition
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.forms import build_index, dropped_column, not_null, validated_constraint
-from domain.migration.impact import BlockedWork, is_partitioned
+from domain.migration.forms import build_index, dropped_column, not_null, validated_constraint, with_suffix
+from domain.migration.impact import BlockedWork
 from domain.migration.index_definition import key_columns
 from domain.migration.judging import (
     Cause,
@@ -39,6 +39,7 @@ from domain.migration.judging import (
 )
 from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -75,8 +76,13 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         if forms:
             said = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
             columns = _columns(trace, table, item.work.statement, said)
-            undo = [f"op.drop_constraint({quoted(bare(name))}, {quoted(bare(table))}{schema_argument(table)})"
-                    for name in reversed(forms)]  # fmt: skip
+            undo = [_undo(trace, table, name) for name in reversed(forms)]
+            undo += [
+                execute(f"ALTER TABLE {table} ALTER COLUMN {split(column)[1]} DROP NOT NULL")
+                for name in reversed(forms)
+                for column in reversed(_required(trace, table, name))
+                if attributes(trace.before, "column", column)
+            ]
             undo += [dropped_column(table, name) for name in reversed(columns)]
             # what the first block commits is there when the revision runs again
             return revised(lines(*columns.values(), *forms.values()), *undo)
@@ -95,24 +101,50 @@ def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str)
     }
 
 
+def _undo(trace: RevisionTrace, table: str, constraint: str) -> str:
+    """Drop a constraint; where it took the place of another of its name, make that again."""
+    held = attributes(trace.before, "constraint", constraint)
+    if not held:
+        return f"op.drop_constraint({quoted(bare(constraint))}, {quoted(bare(table))}{schema_argument(table)})"
+    form = None if held.get("validated") is False else _made(trace.before, table, constraint, replaces=True)
+    return form or execute(
+        f"ALTER TABLE {table} DROP CONSTRAINT {split(constraint)[1]}, "
+        f"ADD CONSTRAINT {split(constraint)[1]} {held['definition']}"
+    )
+
+
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
-    held = attributes(trace.after, "constraint", constraint)
+    replaces = bool(attributes(trace.before, "constraint", constraint))
+    form = _made(trace.after, table, constraint, replaces=replaces)
+    if form is None:
+        return None
+    return lines(*(not_null(table, split(name)[1]) for name in _required(trace, table, constraint)), form)
+
+
+def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
+    """Name the columns that a primary key makes NOT NULL."""
+    if attributes(trace.after, "constraint", constraint).get("type") != "primary key":
+        return []
+    index = attributes(trace.after, "index", f"{split(table)[0]}.{split(constraint)[1]}")
+    columns = [f"{table}.{column}" for column in key_columns(str(index.get("definition", "")))]
+    return [name for name in columns if not attributes(trace.before, "column", name).get("not_null")]
+
+
+def _made(catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool) -> str | None:
+    """Make a constraint as a catalog has it, without work under a lock, maybe in the place of one of its name."""
+    held = attributes(catalog, "constraint", constraint)
     name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
-    if kind == "check" or (kind == "foreign key" and not is_partitioned(trace, table)):
+    partitioned = attributes(catalog, "table", table).get("kind") == "partitioned table"
+    if kind == "check" or (kind == "foreign key" and not partitioned):
         return validated_constraint(table, name, str(definition))
-    if kind in {"unique", "primary key"} and not is_partitioned(trace, table):
-        built = attributes(trace.after, "index", f"{split(table)[0]}.{name}").get("definition")
-        if built:
-            required = [f"{table}.{column}" for column in key_columns(str(built))] if kind == "primary key" else []
-            adopt = f"ALTER TABLE {table} ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {name}"
-            adopt += str(definition).rpartition(")")[2]  # when it is checked
-            return lines(
-                *(
-                    not_null(table, split(column)[1])
-                    for column in required
-                    if not attributes(trace.before, "column", column).get("not_null")
-                ),
-                build_index(str(built)),
-                execute(adopt),
-            )
-    return None
+    built = attributes(catalog, "index", f"{split(table)[0]}.{name}").get("definition")
+    if kind not in {"unique", "primary key"} or partitioned or not built:
+        return None
+    index, build = name, str(built)
+    if replaces:
+        # the old one keeps its name until both change places
+        index = with_suffix(name, "_new")
+        build = build.replace(f"INDEX {name} ON", f"INDEX {index} ON", 1)
+    dropped = f"DROP CONSTRAINT {name}, " if replaces else ""
+    adopt = f"ALTER TABLE {table} {dropped}ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {index}"
+    return lines(build_index(build), execute(adopt + str(definition).rpartition(")")[2]))  # last: when it is checked

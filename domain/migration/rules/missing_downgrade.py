@@ -4,13 +4,18 @@
 way is to undo it, or to refuse:
 
     def downgrade() -> None:
-        raise NotImplementedError("Postgres cannot remove a value of an enum")
+        raise NotImplementedError("the old addresses are gone; restore the backup")
+
+What Postgres has no statement to undo, such as a new value of an enum, may stay where the revision declares it:
+
+    lossy_downgrade = {"public.status": "Postgres cannot undo it"}
 """
 
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.judging import listed
+from domain.migration.one_way import one_way, staying
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import compare
 from domain.migration.statistics import Statistics
@@ -31,9 +36,13 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     if trace.downgrade != () or trace.downgrade_error is not None:
         return
     advice = "Undo what the upgrade did, or raise NotImplementedError with a message that says why that cannot be."
-    if trace.before is not None and trace.restored is not None and compare(trace.before, trace.restored):
-        left = next(compare(trace.before, trace.restored).sentences())
-        yield Diagnostic(CODE, SEVERITY, None, None, f"The downgrade does nothing: {left}.", advice)
+    if trace.before is not None and trace.restored is not None and (left := compare(trace.before, trace.restored)):
+        stays = one_way(left, trace.before, trace.restored)
+        if rest := left.without(stays):
+            message = f"The downgrade does nothing: {next(rest.sentences())}."
+            yield Diagnostic(CODE, SEVERITY, None, None, message, advice)
+        else:
+            yield from staying(CODE, trace, stays)
         return
     written = sorted(
         {table for one in trace.upgrade for table, rows in one.rows.items() if rows.total and table in trace.tables}

@@ -99,6 +99,9 @@ _STEPS = {"upgrade", "downgrade", "undo", "stairs"}
 _STATEMENTS = 3  # times the time of one statement that a revision has
 _SHORTEST = 20  # seconds that it has at least
 _LOOK_BACK = 3  # revisions: a column is added, filled and made NOT NULL in about so many
+# Revisions through which rows go on. Where such a flight ends depends on the history only, and so do all rows: a
+# revision is judged alike alone and in any range.
+_FLIGHT = 6
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname || '.' || a.attname
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -234,14 +237,18 @@ class RevisionDatabases:
             raise CannotBuildError(self._broken[revision])
         key = self._key(applied, _filled(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
-            made = None
-            if not (texts_as or at_once or self.project.rows_from):
-                with suppress(CannotBuildError):
-                    made = self._from_before(parents, applied)
-            made = made or self._with_rows(parents, applied, texts_as, at_once=at_once)
+            goes_on = not (texts_as or at_once or self.project.rows_from or self.is_landing(parents))
+            made = (
+                self._from_landing(parents) if goes_on else self._with_rows(parents, applied, texts_as, at_once=at_once)
+            )
             if not self._saved(made, key):
                 return made
         return self._from_template(key, applied)
+
+    def is_landing(self, parents: Iterable[str]) -> bool:
+        """Return whether rows are made anew behind some revisions, and do not come from the revision before."""
+        given = tuple(parents)
+        return len(given) != 1 or len(self.history().ancestors(given)) % _FLIGHT == 0
 
     def _from_template(self, key: str, applied: frozenset[str]) -> RevisionDatabase:
         note = json.loads(self.sandbox.template_note(key) or "{}")
@@ -250,25 +257,31 @@ class RevisionDatabases:
         database = RevisionDatabase(url, applied, **note)
         return replace(database, columns=self._columns(database)) if self.project.rows else database
 
-    def _from_before(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase | None:
-        """Go on from where a revision was analyzed some revisions earlier; None where that was not kept.
+    def _from_landing(self, parents: Iterable[str]) -> RevisionDatabase:
+        """Go on from the last landing, revision by revision, as the analysis of a range does.
 
         Raises:
-            CannotBuildError: The revisions fail, maybe on such rows.
+            CannotBuildError: One of them fails even without rows.
         """
-        earlier = self._earlier(parents)
-        for number, revisions in reversed(list(enumerate(earlier))):
-            older = self.history().ancestors(revisions)
-            key = self._key(older, _filled())
-            if not self.sandbox.has_template(key):
-                continue
-            database = self._from_template(key, older)
-            for (revision,) in [*earlier[number + 1 :], tuple(parents)]:
-                self._run_or_drop(database, "upgrade", revision)
-                database = self.filled(replace(database, applied=database.applied | {revision}))
-            assert database.applied == applied  # noqa: S101 - it is a line
-            return database
-        return None
+        flight = [tuple(parents)]
+        while not self.is_landing(flight[0]):
+            flight.insert(0, self._entries[flight[0][0]].parents)
+        done = next((number for number in range(len(flight) - 1, 0, -1) if self._is_kept(flight[number])), 0)
+        database = self.at(flight[done])
+        for (revision,) in flight[done + 1 :]:
+            database = self._next(database, revision)
+        return database
+
+    def _is_kept(self, parents: Iterable[str]) -> bool:
+        return self.sandbox.has_template(self._key(self.history().ancestors(parents), _filled()))
+
+    def _next(self, database: RevisionDatabase, revision: str) -> RevisionDatabase:
+        """Bring a database to the next revision, and fill it up; one that fails on such rows is passed over."""
+        try:
+            self._run_or_drop(database, "upgrade", revision)
+        except CannotBuildError:
+            return self.at([revision], at_once=True)
+        return self.filled(replace(database, applied=database.applied | {revision}))
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
         """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
@@ -335,9 +348,10 @@ class RevisionDatabases:
             self._leave(database.url)
             self.sandbox.drop(database.url)
 
-    def keep(self, database: RevisionDatabase) -> None:
-        """Keep a database for the next time that somebody wants one with these revisions; it is gone afterwards."""
-        if not self._saved(self.filled(database), self._key(database.applied, _filled())):
+    def keep(self, database: RevisionDatabase, revision: str) -> None:
+        """Keep a database at a revision for the next time that somebody wants one; it is gone afterwards."""
+        landing = self.project.rows_from is None and self.is_landing([revision])
+        if landing or not self._saved(self.filled(database), self._key(database.applied, _filled())):
             self.drop(database)
 
     def _saved(self, database: RevisionDatabase, key: str) -> bool:
@@ -583,6 +597,7 @@ class RevisionLine:
         databases: Makes the databases.
         before: A database at the parents of the revision that one is at, with rows; it stays as it is.
         after: The same with the revision; None until there is one.
+        refused: The revision, when it failed on these rows; on others it may have run.
     """
 
     def __init__(self, databases: RevisionDatabases) -> None:
@@ -590,7 +605,8 @@ class RevisionLine:
         self.databases = databases
         self.before: RevisionDatabase | None = None
         self.after: RevisionDatabase | None = None
-        self._begun = False
+        self.refused: str | None = None
+        self._at: HistoryEntry | None = None
 
     def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
         """Have a database at a revision's parents, with rows.
@@ -602,17 +618,19 @@ class RevisionLine:
             CannotBuildError: The parents cannot be applied.
         """
         applied = self.databases.history().ancestors(entry.parents)
-        old, after = self.before, self.after
-        self.before = self.after = None
+        old, after, refused = self.before, self.after, self.refused
+        self.before = self.after = self.refused = None
         self.databases.drop(old)
-        fits = after is not None and after.applied == applied
+        given = self.databases.project.rows_from is not None
+        goes_on = given or not self.databases.is_landing(entry.parents)
+        fits = goes_on and refused is None and after is not None and after.applied == applied
         if after is not None and fits:
             self.before = self.databases.filled(after)
         else:
             self.databases.drop(after)
-            # behind a revision that failed there is no time for more: a history may have many of them
-            at_once, self._begun = self._begun, True
-            self.before = self.databases.at(entry.parents, at_once=at_once)
+            # behind a revision that failed on rows they are made anew, as they are where it is not in the range
+            self.before = self.databases.at(entry.parents, at_once=goes_on and (refused,) == entry.parents)
+        self._at = entry
         return self.before, fits
 
     def move_aside(self, database: RevisionDatabase) -> None:
@@ -623,8 +641,8 @@ class RevisionLine:
     def close(self) -> None:
         """Keep what the next analysis can begin with."""
         after, self.after = self.after, None
-        if after is not None:
-            self.databases.keep(after)
+        if after is not None and self._at is not None and self.refused is None:
+            self.databases.keep(after, self._at.revision)
 
 
 def _filled(texts_as: str = "", *, at_once: bool = False) -> str:

@@ -109,6 +109,7 @@ class SandboxRevisionTracer(RevisionTracer):
         except CannotBuildError as error:
             return self._described(entry, not_run=str(error).removeprefix("not run: "))
         found, self._line.after = self._up_and_down(entry, base, self._schema if follows else None, copies=goes_on)
+        self._line.refused = entry.revision if found.after is None else None
         # rows that the user gave are evidence
         if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
             found, self._line.after = self._on_other_rows(entry, found, copies=goes_on)

@@ -405,6 +405,14 @@ def test_missing_downgrade() -> None:
     assert codes(revision(add, after=after, downgrade=(), downgrade_error="NotImplementedError: no way back")) == {}
 
 
+def test_an_extension_stays_as_it_was_updated() -> None:
+    """Few extensions have a way back to an older version: that it stays is a warning, and can be declared."""
+    old, new = ({**BASE, ("extension", "vector"): {"version": version}} for version in ("0.8.0", "0.8.4"))
+    update = step("ALTER EXTENSION vector UPDATE", 1)
+    trace = replace(revision(update, after=new, downgrade=(), restored=SchemaSnapshot(new)), before=SchemaSnapshot(old))
+    assert codes(trace) == {"missing-downgrade": "warning"}
+
+
 def test_downgrade_differs() -> None:
     """A default that the downgrade forgets is another schema; the order of columns is not."""
     other = SchemaSnapshot({**BASE, **column(f"{USERS}.email", default="'x'::text")})

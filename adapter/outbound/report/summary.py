@@ -1,0 +1,26 @@
+"""The line that says how an analysis ended."""
+
+from application.migration.analyze import AnalysisReport
+
+
+def verdict_of(report: AnalysisReport) -> str:
+    """Say in a line how many revisions are unsafe, and how many nobody knows of."""
+    unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
+    count = len(report.revisions)
+    not_judged = not_judged_in(report)
+    verdict = f"{unsafe} of {count} unsafe" if unsafe else f"all {count} safe" if count > 1 else "safe"
+    if not_judged:
+        safe = count - unsafe - not_judged
+        verdict = f"{unsafe} of {count} unsafe, {not_judged} not judged" if unsafe else f"{not_judged} not judged"
+        verdict += f", {safe} safe" if safe and not unsafe else ""
+    if not count:
+        verdict = "no revision in this range"
+    if report.unjudged:
+        verdict += f", {report.unjudged} up to start_after not judged"
+    extension = f", pgvector {report.pgvector}" if report.pgvector else ""
+    return f"{verdict} (measured on Postgres {report.postgres}{extension})"
+
+
+def not_judged_in(report: AnalysisReport) -> int:
+    """Count the revisions that could not be run."""
+    return sum(bool(analysis.trace.not_run) for analysis in report.revisions)

@@ -1,0 +1,76 @@
+"""A verdict depends on the revision and the schema, never on what ran before in the same call.
+
+Of each history two parts of nine revisions in a row are judged as a range, and each of their revisions alone, from
+nothing: 18 of the 35 to 67 that a history has, for the time it takes. Every part has a landing in it (see
+`RevisionDatabases.is_landing`) and revisions on both sides. What is said of a range as such, that its transaction holds
+the locks of earlier revisions, is not part of what is compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapter.outbound.database.migration.revision_databases import Project as MigratedProject
+from adapter.outbound.database.migration.revision_databases import RevisionDatabases
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.database.migration.tracer import Agent
+from domain.migration.analysis import analyze
+from domain.migration.history import HistoryEntry
+from tests.conftest import Server
+from tests.real_projects.environments import environment
+from tests.real_projects.test_real_projects import INI, NOWHERE, PROJECTS, ROWS, Project
+
+pytestmark = pytest.mark.long
+
+_REVISIONS = 9  # of each part
+_PARTS = (0.2, 0.7)  # where they begin
+
+Judged = tuple[str, list[tuple[str, str]]]
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
+def test_same_verdict(project: Project, server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdict and codes of a revision are the same in a range, where rows come from the one before, and alone."""
+    for name, value in {**project.variables, "DATA_DIR": tmp_path, "PHOENIX_WORKING_DIR": tmp_path}.items():
+        monkeypatch.setenv(name, str(value))
+    migrated = MigratedProject(_config(project, tmp_path, "range"), setup=_setup(project), rows=ROWS)
+    with ServerSandbox(server_18.url()) as sandbox, Agent(python=str(environment(project.name))) as agent:
+        databases = RevisionDatabases(migrated, sandbox, agent)
+        entries = databases.history().select("base:heads")
+        assert len(entries) == project.revisions
+        for part in _PARTS:
+            begin = int(part * len(entries))
+            chosen = entries[begin : begin + _REVISIONS]
+            together = _judged(databases, chosen)
+            for entry in chosen:
+                # a configuration of its own has templates of its own
+                config = _config(project, tmp_path, entry.revision)
+                alone = RevisionDatabases(replace(migrated, config=config), sandbox, agent)
+                assert _judged(alone, [entry]) == {entry.revision: together[entry.revision]}
+
+
+def _judged(databases: RevisionDatabases, entries: Sequence[HistoryEntry]) -> dict[str, Judged]:
+    tracer = SandboxRevisionTracer(databases)
+    databases.history()
+    found = {}
+    for entry in entries:
+        analysis = analyze(tracer.trace(entry, goes_on=len(entries) > 1))
+        codes = sorted((one.code, one.severity.value) for one in analysis.diagnostics)
+        found[entry.revision] = analysis.verdict, codes
+    tracer.close()
+    databases.close()
+    return found
+
+
+def _config(project: Project, folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    path = folder / name / "alembic.ini"
+    path.write_text(INI.format(location=project.location, url=f"{project.scheme}:{NOWHERE}"), encoding="utf-8")
+    return path
+
+
+def _setup(project: Project) -> str | None:
+    return project.options[project.options.index("--setup") + 1] if "--setup" in project.options else None
