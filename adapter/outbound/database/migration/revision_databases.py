@@ -8,7 +8,7 @@ history starts at once.
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from adapter.outbound.database.migration.environment_errors import (
     raise_if_environment_failed,
     raise_if_session_ended,
 )
-from adapter.outbound.database.migration.filler import ROWS_SEED, fill
+from adapter.outbound.database.migration.filler import ROWS_SEED, Statement, fill, fill_matching
 from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
@@ -45,6 +45,7 @@ from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot, compare
+from domain.migration.trace import StatementTrace
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,15 @@ class RevisionDatabases:
         fill(self.session(larger), rows, tables, edges=False)
         return larger
 
+    def matching(self, database: RevisionDatabase, statements: Sequence[StatementTrace]) -> RevisionDatabase | None:
+        """Copy a database, with a few more rows that statements look for; None where none can be made."""
+        copy = self.copy(database)
+        wanted = [Statement(one.sql, json.loads(one.sought)) for one in statements]
+        if fill_matching(self.session(copy), wanted, self.project.rows, database.young):
+            return copy
+        self.drop(copy)
+        return None
+
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
         """Copy a database, to which revisions will be applied."""
         self._leave(database.url)
@@ -583,6 +593,7 @@ class RevisionLine:
         databases: Makes the databases.
         before: A database at the parents of the revision that one is at, with rows; it stays as it is.
         after: The same with the revision; None until there is one.
+        onward: What the next revision begins on instead, where these have rows for this revision only; None elsewhere.
     """
 
     def __init__(self, databases: RevisionDatabases) -> None:
@@ -590,6 +601,7 @@ class RevisionLine:
         self.databases = databases
         self.before: RevisionDatabase | None = None
         self.after: RevisionDatabase | None = None
+        self.onward: RevisionDatabase | None = None
         self._begun = False
 
     def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
@@ -602,8 +614,8 @@ class RevisionLine:
             CannotBuildError: The parents cannot be applied.
         """
         applied = self.databases.history().ancestors(entry.parents)
-        old, after = self.before, self.after
-        self.before = self.after = None
+        old, after = self.before, self._left()
+        self.before = None
         self.databases.drop(old)
         fits = after is not None and after.applied == applied
         if after is not None and fits:
@@ -620,9 +632,17 @@ class RevisionLine:
         self.databases.drop(self.before)
         self.before = database
 
+    def _left(self) -> RevisionDatabase | None:
+        """Take what the next revision can begin on."""
+        after, onward = self.after, self.onward
+        self.after = self.onward = None
+        if onward is not None:
+            self.databases.drop(after)
+        return onward or after
+
     def close(self) -> None:
         """Keep what the next analysis can begin with."""
-        after, self.after = self.after, None
+        after = self._left()
         if after is not None:
             self.databases.keep(after)
 

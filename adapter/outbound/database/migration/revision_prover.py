@@ -13,7 +13,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabase,
     RevisionDatabases,
 )
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer, looks_for_rows
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -191,9 +191,12 @@ class _Climber:
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped)
+        traced = any(looks_for_rows(Path(entry.path).read_text(encoding="utf-8")) for entry in self._flight)
+        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=traced)
         self._databases.drop(self._database)
-        return self._exact
+        # what found no row was not seen: rows are made for it, and it is looked at by itself
+        idle = {run.revision for run in result.runs if any(one.sought for one in run.statements)}
+        return {revision: trace for revision, trace in self._exact.items() if revision not in idle}
 
     def _stepped(self, *_: str) -> bool:
         self._states.append(self._look())

@@ -21,6 +21,7 @@ import psycopg
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.agent_process import AgentProcess
+from adapter.outbound.database.migration.filler.sought import looks_for_rows
 from adapter.outbound.database.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
@@ -646,7 +647,16 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         error=error,
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
+        sought=_sought(message.get("plan")),
     )
+
+
+def _sought(plan: Any) -> str:
+    """Write a plan down that looked for rows of a table; nothing where it did not."""
+    try:
+        return json.dumps(plan) if plan and looks_for_rows(plan) else ""
+    except (KeyError, TypeError, ValueError, RecursionError):  # another version writes it in another way
+        return ""
 
 
 def _error(message: Mapping[str, Any]) -> AgentError:

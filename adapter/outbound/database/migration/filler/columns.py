@@ -65,10 +65,10 @@ def _best(session: Session, table: Table, column: Column, checks: Sequence[str])
         if first is not None:
             return first
 
-    def worth(found: tuple[Values, float]) -> tuple[float, float]:
+    def worth(found: tuple[Values, float]) -> tuple[float, ...]:
         values, share = found
         room = min(values.count * share or math.inf, session.rows)
-        return (room if crowded else 0), share
+        return (share, room) if session.few else (room if crowded else 0, share)
 
     return max(passing(session, table, column, checks, full=False), key=worth, default=(None, 0.0))
 

@@ -27,6 +27,7 @@ class Session:
     filled: set[int] = field(default_factory=set)
     deferred: bool = False
     edges: bool = True
+    few: bool = False  # a few rows are enough, where values that differ are hard to find
 
     def one(self, query: str) -> Any:
         """Give the one value of a query."""

@@ -1,7 +1,7 @@
 """Decides on all columns of a table, and numbers their values so that unique keys have room."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from adapter.outbound.database.migration.filler.catalog import ForeignKey, Table
 from adapter.outbound.database.migration.filler.checks import satisfy
@@ -18,6 +18,7 @@ def make_plan(
     keys: Sequence[ForeignKey],
     promised: Sequence[ForeignKey],
     roots: Sequence[ForeignKey],
+    wanted: Collection[int] = (),
 ) -> Plan:
     """Decide on the expression of each column.
 
@@ -27,6 +28,7 @@ def make_plan(
         keys: Foreign keys that pick a parent, wide ones first.
         promised: Foreign keys whose parents come later.
         roots: Self references that no row can satisfy yet.
+        wanted: Columns that are not left to their default.
 
     Raises:
         CannotFillError: A column has to have a value and none was found.
@@ -37,7 +39,7 @@ def make_plan(
         pick_parents(session, plan, key, keys, absent)
     for key in roots:
         make_roots(plan, key, absent)
-    invented = {number for key in promised for number in key.columns}
+    invented = {number for key in promised for number in key.columns} | {*wanted}
     choose_values(session, plan, absent, invented)
     _spread(session, plan)
     satisfy(session, plan)
