@@ -25,6 +25,24 @@ def judged(server: Server, history: History, upgrade: str) -> RevisionAnalysis:
     return found
 
 
+ASYNC_ENV = """
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+
+def run(connection):
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    async with create_async_engine("postgresql+asyncpg://nowhere.invalid/none").connect() as connection:
+        await connection.run_sync(run)
+
+asyncio.run(main())
+"""
+
+
 def ranged(server: Server, history: History, wanted: str) -> tuple[RevisionAnalysis, ...]:
     """Analyze a range."""
     config = history.folder.parent / f"{history.folder.name}_project" / "alembic.ini"
@@ -71,6 +89,17 @@ def test_an_update_finds_rows(server: Server, history: History, upgrade: str) ->
     assert [severity for severity, _ in said(found)] == [Severity.NOTE]
     assert "matched only rows that were made for it" in said(found)[0][1]
     assert found.trace.undone
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("upgrade", [BOUND, CORE])
+def test_asyncpg(server: Server, history: History, upgrade: str) -> None:
+    """A statement is explained with its parameters over a driver that prepares it."""
+    env = history.plain_ini().parent / "env.py"
+    env.write_text(ASYNC_ENV, encoding="utf-8")
+    found = judged(server, history, upgrade)
+
+    assert 0 < rows_of(found)["public.people"] < 100
 
 
 LOOP = """
