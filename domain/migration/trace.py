@@ -207,6 +207,8 @@ class RevisionTrace:
         source: Text of its file.
         unfilled: Tables that got fewer rows than asked for, with the reason.
         unread: Tables whose rows could not be read and were not compared, with the reason.
+        unmade_edges: Values at the edges of types that no row had in tables which the revision touches, with the
+            reason, by column: what is lost there alone was not seen. Only where a proof asks for it.
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
@@ -245,6 +247,7 @@ class RevisionTrace:
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    unmade_edges: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     not_run: str = ""

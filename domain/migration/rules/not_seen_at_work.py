@@ -44,6 +44,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if _wrote(statement):
             if statement.sql in trace.matched:
                 yield _made(trace, index)
+        elif any(_wrote(one) for one in trace.upgrade if (one.line, one.sql) == (statement.line, statement.sql)):
+            continue  # the end of a loop
         elif writes or not raises(trace.source, trace.refused_matches):
             yield from _unseen(trace, index, writes=writes)
 

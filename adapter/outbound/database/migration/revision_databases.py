@@ -25,7 +25,7 @@ from adapter.outbound.database.migration.environment_errors import (
     raise_if_environment_failed,
     raise_if_session_ended,
 )
-from adapter.outbound.database.migration.filler import ROWS_SEED, Statement, fill, fill_matching
+from adapter.outbound.database.migration.filler import ROWS_SEED, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
@@ -300,6 +300,7 @@ class RevisionDatabases:
         """Fill up the tables of a database that is new, or has seen another revision since it was filled.
 
         Columns that came with one of the last revisions stay empty, as they are in real life; older ones get values.
+        Where the last one brought a column with a default, a few rows have others, as its application writes them.
         """
         if not self.project.rows:
             return database
@@ -312,7 +313,9 @@ class RevisionDatabases:
             }
             young = {column: age for column, age in ages.items() if age <= _LOOK_BACK}
             settled = now - young.keys()
-        found = fill(self.session(database), self.project.rows, texts_as=texts_as, settled=settled)
+        fresh = [column for column, age in young.items() if age == 1]
+        session, rows = self.session(database), self.project.rows
+        found = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
         problems = {problem.table: problem.reason for problem in found.problems}
         return replace(database, unfilled=problems, columns=now, young=young)
 
@@ -333,6 +336,10 @@ class RevisionDatabases:
             return copy
         self.drop(copy)
         return None
+
+    def unmade_edges(self, database: RevisionDatabase, tables: Collection[str]) -> Mapping[str, str]:
+        """Find values at the edges of types that no row of some tables has; see `filler.unmade_edges`."""
+        return unmade_edges(self.session(database), tables, self.project.rows) if self.project.rows else {}
 
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
         """Copy a database, to which revisions will be applied."""

@@ -20,11 +20,10 @@ from adapter.outbound.database.migration.filler.edge_rows import edge_count, ins
 from adapter.outbound.database.migration.filler.inserting import insert
 from adapter.outbound.database.migration.filler.parents import column_names
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
-from adapter.outbound.database.migration.filler.planning import make_plan
+from adapter.outbound.database.migration.filler.planning import leave_empty, make_plan
 from adapter.outbound.database.migration.filler.quoting import literal, quote
 from adapter.outbound.database.migration.filler.sequences import move_sequences
 from adapter.outbound.database.migration.filler.sought import Sought, columns_of, read_plan, replace_columns
-from adapter.outbound.database.migration.filler.values import NULL
 from adapter.outbound.database.migration.foreign_tables import without_handlers
 
 _USUAL = 4  # rows beside those at the edges
@@ -200,7 +199,7 @@ def _add(
         with session.connection.transaction():
             session.rows = have + _USUAL + edges
             plan = make_plan(session, extended, table.foreign_keys, (), (), wanted)
-            _leave_empty(plan, {*young}, wanted)
+            leave_empty(plan, young, wanted)
             insert(session, plan, have, have + _USUAL)
             insert_edges(session, plan, have + _FAR, edges)
             added = int(session.one(passing)) - before
@@ -246,14 +245,6 @@ def _add_parent(
         moved.append(Check(check.name, expression, tuple(places[number] for number in check.columns)))
     if session.attempt(f"SELECT EXISTS (SELECT FROM {parent.source} r WHERE {_all(moved)})") is False:
         _add(session, parent, moved, rows, young, depth + 1)
-
-
-def _leave_empty(plan: Plan, young: Collection[str], wanted: Collection[int]) -> None:
-    """Let columns that came lately be as empty as they are elsewhere."""
-    for number, column in plan.table.columns.items():
-        named = f"{plan.table.name}.{column.name}" in young and number in plan.values
-        if named and number not in wanted and not column.not_null and column.default is None:
-            plan.values[number] = NULL
 
 
 def _change(session: Session, plan: Plan, wanted: Collection[int], have: int, passing: str) -> int:

@@ -8,6 +8,7 @@ from adapter.outbound.database.migration.filler.checks import satisfy
 from adapter.outbound.database.migration.filler.columns import choose_values
 from adapter.outbound.database.migration.filler.parents import make_roots, pick_parents
 from adapter.outbound.database.migration.filler.plan import Plan, Session
+from adapter.outbound.database.migration.filler.values import NULL
 
 _NEIGHBORS = 3  # rows under one parent
 
@@ -44,6 +45,14 @@ def make_plan(
     _spread(session, plan)
     satisfy(session, plan)
     return plan
+
+
+def leave_empty(plan: Plan, young: Collection[str], wanted: Collection[int]) -> None:
+    """Let columns that came lately be as empty as they are in other rows, unless they are wanted."""
+    for number, column in plan.table.columns.items():
+        named = f"{plan.table.name}.{column.name}" in young and number in plan.values
+        if named and number not in wanted and not column.not_null and column.default is None:
+            plan.values[number] = NULL
 
 
 def _spread(session: Session, plan: Plan) -> None:
