@@ -159,6 +159,8 @@ class Certificate:
         losses: What it does not, a sentence for each name.
         message: With which it refuses; None when it does not.
         proofs: What else was proved of the revision then, by name.
+        unmade_edges: Values at the edges of types that no row had in the tables which it touches, with the reason, by
+            column.
     """
 
     revision: str
@@ -170,9 +172,11 @@ class Certificate:
     losses: Mapping[str, str] = field(default_factory=dict)
     message: str | None = None
     proofs: tuple[str, ...] = ()
+    unmade_edges: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Copy the losses, so that nobody can change them afterwards."""
+        """Copy what nobody shall change afterwards."""
+        object.__setattr__(self, "unmade_edges", MappingProxyType(dict(self.unmade_edges)))
         object.__setattr__(self, "losses", MappingProxyType(dict(self.losses)))
 
     def __str__(self) -> str:
@@ -336,6 +340,7 @@ def to_json(certificates: Iterable[Certificate]) -> str:
             "losses": dict(one.losses),
             "message": one.message,
             "proofs": list(one.proofs),
+            **({"unmade_edges": dict(one.unmade_edges)} if one.unmade_edges else {}),
         }
     text = json.dumps({"schema": SCHEMA, "revisions": revisions}, indent=2, sort_keys=True, ensure_ascii=False)
     return f"{text}\n"
@@ -381,6 +386,7 @@ def _certificate(revision: str, major: str, values: Mapping[str, Any]) -> Certif
         losses=losses,
         message=None if message is None else str(message),
         proofs=tuple(map(str, values["proofs"])),
+        unmade_edges={str(column): str(said) for column, said in values.get("unmade_edges", {}).items()},
     )
 
 

@@ -78,6 +78,8 @@ class StatementTrace:
         error: What the server said when it failed.
         sqlstate: The code of that error.
         cannot_run_in_transaction: The server refuses it inside a transaction block.
+        sought: Where it looked for rows of a table and found none, its plan as EXPLAIN (VERBOSE, FORMAT JSON) gives it;
+            empty elsewhere.
     """
 
     sql: str
@@ -104,6 +106,7 @@ class StatementTrace:
     error: str | None = None
     sqlstate: str | None = None
     cannot_run_in_transaction: bool = False
+    sought: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ class RevisionTrace:
         source: Text of its file.
         unfilled: Tables that got fewer rows than asked for, with the reason.
         unread: Tables whose rows could not be read and were not compared, with the reason.
+        unmade_edges: Values at the edges of types that no row had in tables which the revision touches, with the
+            reason, by column: what is lost there alone was not seen. Only where a proof asks for it.
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
@@ -211,6 +216,9 @@ class RevisionTrace:
         rows_error: What was said when the upgrade failed on all made-up rows, and not without rows; this is its trace
             without rows. Empty elsewhere.
         went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
+        matched: Texts of the statements that found rows only after these had been made for them.
+        refused_matches: Why the upgrade is not traced on rows that match where some were made: what it fails with
+            there, or that it does something else; empty where there was no such trouble.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
@@ -239,11 +247,14 @@ class RevisionTrace:
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    unmade_edges: Mapping[str, str] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     not_run: str = ""
     rows_error: str = ""
     went_on: bool = False
+    matched: tuple[str, ...] = ()
+    refused_matches: str = ""
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None
@@ -379,4 +390,5 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
         lock_timeout=one.lock_timeout,
         count=one.count + other.count,
         cannot_run_in_transaction=one.cannot_run_in_transaction,
+        sought=one.sought if other.sought else "",
     )

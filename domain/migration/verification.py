@@ -176,9 +176,11 @@ def certify(
     if trip is None or proof.failed or trip.reversibility is None:
         return None
     losses: Mapping[str, str] = trip.losses if trip.reversibility is Reversibility.LOSSY else {}
-    revision = proof.analysis.trace.revision
+    trace = proof.analysis.trace
     kind, message = trip.reversibility, trip.refusal
-    return Certificate(revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs))
+    return Certificate(
+        trace.revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs), trace.unmade_edges
+    )
 
 
 def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:

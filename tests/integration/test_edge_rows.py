@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.filler import fill
+from adapter.outbound.database.migration.filler import fill, unmade_edges
 
 ROWS = 200
 # One column a type, and what some of its rows have to show.
@@ -175,3 +175,31 @@ def test_numbers_that_name_a_row_are_walked_in_ranges(database: psycopg.Connecti
     for column in ("id", "other"):
         width = value(database, f"SELECT max({column}) - min({column}) FROM small")
         assert width < 2 * ROWS
+
+
+def test_what_could_not_be_made_is_said(database: psycopg.Connection[Any]) -> None:
+    """Each edge that no row has is named with what refuses it; a column that has all of them is not named."""
+    database.execute(
+        """
+        CREATE DOMAIN small AS int CHECK (VALUE BETWEEN 1 AND 9);
+        CREATE TABLE people (
+            id serial PRIMARY KEY, name text, kind text NOT NULL CHECK (kind IN ('a', 'b')), n small,
+            short varchar(30) NOT NULL CONSTRAINT filled CHECK (short <> ''), flag boolean NOT NULL
+        );
+        CREATE TABLE pets (owner int NOT NULL CONSTRAINT has_owner REFERENCES people, low int, high int,
+            CONSTRAINT ordered CHECK (low < high));
+        CREATE TABLE nothing (id int CHECK (id > 1 AND id < 1) NOT NULL);
+        """
+    )
+    fill(database, ROWS)
+    found = unmade_edges(database, {"public.people", "public.pets", "public.nothing"}, ROWS)
+
+    assert found == {
+        "public.people.id": "its default gives each row a value of its own",
+        "public.people.kind": "none: check people_kind_check",
+        "public.people.n": "'20000003', '-1', '0', '100003': type small",
+        "public.people.short": "'': check filled",
+        "public.pets.owner": "only keys of public.people: foreign key has_owner",
+        "public.pets.low": "only what fits check ordered",
+        "public.pets.high": "only what fits check ordered",
+    }

@@ -71,3 +71,42 @@ def test_values_of_a_column_that_came_later_are_missed(
 
     assert {name for name, messages in lost.items() if messages} == {"r7"}
     assert "public.people.note: all" in lost["r7"][0]
+
+
+def test_a_column_that_came_with_a_default_gets_edges(empty_url: str) -> None:
+    """A few rows are added once with other values than the default; those that were there keep it."""
+    fresh, young = ["public.people.state", "public.people.n"], ["public.people.note"]
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (id bigint PRIMARY KEY)")
+        fill(connection, ROWS)
+        connection.execute(
+            "ALTER TABLE people ADD state text NOT NULL DEFAULT 'new', ADD n int DEFAULT 1, ADD note text"
+        )
+        first, second = (fill(connection, ROWS, young=young, fresh=fresh) for _ in range(2))
+        counts = connection.execute(
+            "SELECT count(*) FILTER (WHERE state = 'new' AND n = 1) >= %s, count(DISTINCT state) > 3,"
+            " count(DISTINCT n) > 3, count(note) FROM people",
+            (ROWS,),
+        ).fetchone()
+
+    assert 0 < first.tables["public.people"] < ROWS / 2
+    assert second == Filled({}, ())
+    assert counts == (True, True, True, 0)
+
+
+@pytest.mark.long
+def test_the_loss_of_what_a_new_column_may_hold(server: Server, history: History) -> None:
+    """A revision that shortens a column which the revision before brought with a default is not exact."""
+    add = "op.execute(\"ALTER TABLE people ADD state text NOT NULL DEFAULT 'new'\")"
+    shorten = 'op.execute("ALTER TABLE people ALTER state TYPE varchar(3) USING left(state, 3)")'
+    history.add("r1", None, 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY)")', 'op.drop_table("people")')
+    history.add("r2", "r1", add, 'op.drop_column("people", "state")')
+    history.add("r3", "r2", shorten, 'op.execute("ALTER TABLE people ALTER state TYPE text")')
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS)
+    asked = bootstrap.VerificationRequest(
+        "r2:r3", "round-trip", certificates=history.folder.parent / "certificates.json"
+    )
+    (proof,) = bootstrap.verify(request, asked, lambda *_: None).proofs
+
+    assert [one.code for one in proof.diagnostics] == ["undeclared-loss"]
+    assert "public.people.state" in proof.diagnostics[0].message

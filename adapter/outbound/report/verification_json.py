@@ -9,6 +9,7 @@ revisions     in the order in which they run, each with
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
   unread         tables whose rows could not be read and were not compared, with the reason
+  unmade_edges   {column: what}: values at the edges of its type that no row had, and why, in tables which it touches
   round_trip     {refusal, failure, schema, data, schema_again, data_again}, differences in sentences; or null
   repetition     {twice, kills, survived, failures}; or null
   old_code, new_code   {tried, broken: [{sql, table, error, sqlstate, when_prepared, recorded}], untried}; or null
@@ -57,6 +58,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "losses": dict(certificate.losses) if certificate else {},
         "not_read": list(trace.foreign_tables),
         "unread": dict(trace.unread),
+        "unmade_edges": dict(trace.unmade_edges),
         "round_trip": _trip(proof.trip),
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),

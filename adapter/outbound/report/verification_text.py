@@ -82,6 +82,8 @@ def facts(proof: RevisionProof) -> Iterator[str]:
         yield f"foreign and not read: {', '.join(foreign)}"
     for table, reason in proof.analysis.trace.unread.items():
         yield f"not read: {table} ({reason})"
+    if unmade := len(proof.analysis.trace.unmade_edges):
+        yield f"{unmade} column{'s' * (unmade > 1)} without all edges"
 
 
 def title(proof: RevisionProof) -> str:
@@ -121,6 +123,8 @@ def _details(proof: RevisionProof) -> Iterator[str]:
     for table, reason in trace.unfilled.items():
         if table in trace.tables:
             yield f"few rows: {table} has {trace.tables[table].rows} ({reason})"
+    for column, said in trace.unmade_edges.items():
+        yield f"not tried: {column} ({said})"
     if proof.repetition is not None:
         twice = "changes something" if proof.repetition.twice else "changes nothing"
         yield f"repeat: a second upgrade {twice}; {proof.repetition.kills} kills tried"

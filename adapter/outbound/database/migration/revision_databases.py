@@ -8,7 +8,7 @@ history starts at once.
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from adapter.outbound.database.migration.environment_errors import (
     raise_if_environment_failed,
     raise_if_session_ended,
 )
-from adapter.outbound.database.migration.filler import ROWS_SEED, fill
+from adapter.outbound.database.migration.filler import ROWS_SEED, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.database.migration.foreign_tables import restrict
 from adapter.outbound.database.migration.inspector import snapshot
 from adapter.outbound.database.migration.sandbox import template_key
@@ -45,6 +45,7 @@ from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot, compare
+from domain.migration.trace import StatementTrace
 
 
 @dataclass(frozen=True)
@@ -312,6 +313,7 @@ class RevisionDatabases:
         """Fill up the tables of a database that is new, or has seen another revision since it was filled.
 
         Columns that came with one of the last revisions stay empty, as they are in real life; older ones get values.
+        Where the last one brought a column with a default, a few rows have others, as its application writes them.
         """
         if not self.project.rows:
             return database
@@ -324,7 +326,9 @@ class RevisionDatabases:
             }
             young = {column: age for column, age in ages.items() if age <= _LOOK_BACK}
             settled = now - young.keys()
-        found = fill(self.session(database), self.project.rows, texts_as=texts_as, settled=settled)
+        fresh = [column for column, age in young.items() if age == 1]
+        session, rows = self.session(database), self.project.rows
+        found = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
         problems = {problem.table: problem.reason for problem in found.problems}
         return replace(database, unfilled=problems, columns=now, young=young)
 
@@ -336,6 +340,19 @@ class RevisionDatabases:
         larger = self.copy(database)
         fill(self.session(larger), rows, tables, edges=False)
         return larger
+
+    def matching(self, database: RevisionDatabase, statements: Sequence[StatementTrace]) -> RevisionDatabase | None:
+        """Copy a database, with a few more rows that statements look for; None where none can be made."""
+        copy = self.copy(database)
+        wanted = [Statement(one.sql, json.loads(one.sought)) for one in statements]
+        if fill_matching(self.session(copy), wanted, self.project.rows, database.young):
+            return copy
+        self.drop(copy)
+        return None
+
+    def unmade_edges(self, database: RevisionDatabase, tables: Collection[str]) -> Mapping[str, str]:
+        """Find values at the edges of types that no row of some tables has; see `filler.unmade_edges`."""
+        return unmade_edges(self.session(database), tables, self.project.rows) if self.project.rows else {}
 
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
         """Copy a database, to which revisions will be applied."""
@@ -598,6 +615,7 @@ class RevisionLine:
         before: A database at the parents of the revision that one is at, with rows; it stays as it is.
         after: The same with the revision; None until there is one.
         refused: The revision, when it failed on these rows; on others it may have run.
+        onward: What the next revision begins on instead, where these have rows for this revision only; None elsewhere.
     """
 
     def __init__(self, databases: RevisionDatabases) -> None:
@@ -606,6 +624,7 @@ class RevisionLine:
         self.before: RevisionDatabase | None = None
         self.after: RevisionDatabase | None = None
         self.refused: str | None = None
+        self.onward: RevisionDatabase | None = None
         self._at: HistoryEntry | None = None
 
     def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
@@ -618,8 +637,8 @@ class RevisionLine:
             CannotBuildError: The parents cannot be applied.
         """
         applied = self.databases.history().ancestors(entry.parents)
-        old, after, refused = self.before, self.after, self.refused
-        self.before = self.after = self.refused = None
+        old, after, refused = self.before, self._left(), self.refused
+        self.before = self.refused = None
         self.databases.drop(old)
         given = self.databases.project.rows_from is not None
         goes_on = given or not self.databases.is_landing(entry.parents)
@@ -638,9 +657,17 @@ class RevisionLine:
         self.databases.drop(self.before)
         self.before = database
 
+    def _left(self) -> RevisionDatabase | None:
+        """Take what the next revision can begin on."""
+        after, onward = self.after, self.onward
+        self.after = self.onward = None
+        if onward is not None:
+            self.databases.drop(after)
+        return onward or after
+
     def close(self) -> None:
         """Keep what the next analysis can begin with."""
-        after, self.after = self.after, None
+        after = self._left()
         if after is not None and self._at is not None and self.refused is None:
             self.databases.keep(after, self._at.revision)
 

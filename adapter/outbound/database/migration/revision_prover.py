@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabase,
     RevisionDatabases,
 )
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer, looks_for_rows
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -21,6 +22,7 @@ from domain.migration.certificate import Declaration
 from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
+from domain.migration.judging import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
@@ -58,7 +60,13 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
     def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
         """Run one revision up and down."""
         self._ends = None
-        return super().trace(entry, goes_on=goes_on)
+        found = super().trace(entry, goes_on=goes_on)
+        if found.after is None or self._line.before is None:
+            return found
+        touched = {*found.locks, *(table for statement in found.upgrade for table in statement.rows)}
+        return replace(
+            found, unmade_edges=self._databases.unmade_edges(self._line.before, touched & found.tables.keys())
+        )
 
     def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
         """Run revisions up, down and up again in one go, and only compare."""
@@ -191,9 +199,12 @@ class _Climber:
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped)
+        traced = any(looks_for_rows(Path(entry.path).read_text(encoding="utf-8")) for entry in self._flight)
+        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=traced)
         self._databases.drop(self._database)
-        return self._exact
+        # what found no row was not seen: rows are made for it, and it is looked at by itself
+        idle = {run.revision for run in result.runs if any(one.sought for one in run.statements)}
+        return {revision: trace for revision, trace in self._exact.items() if revision not in idle}
 
     def _stepped(self, *_: str) -> bool:
         self._states.append(self._look())
@@ -204,12 +215,16 @@ class _Climber:
                 if not _is_same(after, again):
                     return False
                 entry = self._flight[self.done]
+                difference = schema.compare(before[0], after[0], ignore={"position"})
+                names = [*difference.missing, *difference.unexpected, *(one.key for one in difference.changed)]
+                touched = {name if kind == "table" else split(name)[0] for kind, name in names}
                 self._exact[entry.revision] = self._prover.describe(
                     entry,
                     before=before[0],
                     after=after[0],
                     restored=restored[0],
                     undone=DataDifference(),
+                    unmade_edges=self._databases.unmade_edges(self._database, touched & before[0].names("table")),
                     unread={name: why for _, rows in self._states for name, why in rows.unread.items()},
                 )
                 self.done += 1

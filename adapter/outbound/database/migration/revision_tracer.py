@@ -7,7 +7,7 @@ rows.
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -58,6 +58,10 @@ _TABLES = f"""
 
 _MORE = 10  # times as many rows, to tell a batch from a whole table
 _DOUBLINGS = 4
+_ROUNDS = 2  # of rows that match: an UPDATE may look for others than the SELECT before it
+_LOOKS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
+_SOMETHING_ELSE = "it does something else there"
+_NOTHING_NEW = "it leaves out there what it does here"
 _CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
 
 
@@ -113,6 +117,8 @@ class SandboxRevisionTracer(RevisionTracer):
         # rows that the user gave are evidence
         if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
             found, self._line.after = self._on_other_rows(entry, found, copies=goes_on)
+        elif found.after is not None:
+            found = self._at_work(entry, found, copies=goes_on)
         self._schema = found.after
         more = _may_be_one_batch(found)
         if more:
@@ -228,6 +234,68 @@ class SandboxRevisionTracer(RevisionTracer):
             with suppress(CannotBuildError):
                 yield make()
 
+    def _at_work(self, entry: HistoryEntry, found: RevisionTrace, *, copies: bool) -> RevisionTrace:
+        """Run a revision once more, with rows that its statements look for, where some have found none.
+
+        What follows on rows that were found may look for others: these are made as well. Where a revision fails on such
+        rows, or leaves out what it did before, its trace stays, and says so.
+
+        Args:
+            entry: The revision.
+            found: Its trace.
+            copies: As in `_up_and_down`.
+        """
+        tried: list[StatementTrace] = []
+        said = ""
+        for _ in range(_ROUNDS):
+            more = [one for one in found.upgrade if one.sought and not _in(one, tried)]
+            if not more or not self._databases.project.rows:
+                break
+            tried += more
+            again, said = self._with_matching_rows(entry, found, more, copies=copies)
+            writing = [one for one in more if _is_write(one)]
+            if again is None and said == _NOTHING_NEW:  # it only asked whether what it makes was there
+                said, reads = "", [one for one in more if not _is_write(one)]
+                found = replace(found, upgrade=tuple(_asked(one) if _in(one, reads) else one for one in found.upgrade))
+            if again is None and 0 < len(writing) < len(more):
+                again, why = self._with_matching_rows(entry, found, writing, copies=copies)
+                said = said or why
+            if again is None:
+                break
+            found = again
+        seen = (one for one in found.upgrade if not one.sought)
+        matched = [one.sql for one in seen if any(map(_is_write, (each for each in tried if _key(each) == _key(one))))]
+        return replace(found, matched=tuple(matched), refused_matches=said)
+
+    def _with_matching_rows(
+        self, entry: HistoryEntry, idle: RevisionTrace, wanted: Sequence[StatementTrace], *, copies: bool
+    ) -> tuple[RevisionTrace | None, str]:
+        """Run a revision with rows that some statements look for.
+
+        The next revision begins without these: what it is judged by depends on no other.
+
+        Returns:
+            The trace; where there is none, why: empty where no such rows can be made.
+        """
+        before = self._line.before = self._line.before or self._databases.at(entry.parents)
+        base = self._databases.matching(before, wanted)
+        if base is None:
+            return None, ""
+        found, after = self._up_and_down(entry, base, idle.before, copies=copies, keeps=True)
+        reason = _refused_matches(idle, found)
+        if reason:
+            self._databases.drop(base)
+            self._databases.drop(after)
+            return None, reason
+        self._databases.drop(before)
+        self._line.before = base
+        if self._line.onward is not None:
+            self._databases.drop(self._line.after)
+        else:
+            self._line.onward = self._line.after
+        self._line.after = after
+        return found, ""
+
     def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision aside, with more rows in some tables."""
         base = self._line.before or self._databases.at(entry.parents, at_once=True)
@@ -256,7 +324,13 @@ class SandboxRevisionTracer(RevisionTracer):
         return ZoneRun(here, there, _run_of(up, entry.revision, "upgrade").statements)
 
     def _up_and_down(
-        self, entry: HistoryEntry, base: RevisionDatabase, schema: SchemaSnapshot | None, *, copies: bool
+        self,
+        entry: HistoryEntry,
+        base: RevisionDatabase,
+        schema: SchemaSnapshot | None,
+        *,
+        copies: bool,
+        keeps: bool | None = None,
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
         """Run a revision on a database, or on a copy where the state before is kept.
 
@@ -265,6 +339,7 @@ class SandboxRevisionTracer(RevisionTracer):
             base: A database at its parents.
             schema: The catalog of that database; None to read it.
             copies: Undo the upgrade on a copy.
+            keeps: Keep the state before; None where that is wanted, or may be.
 
         Returns:
             The trace, and the upgraded database; None when the upgrade failed, or was undone there.
@@ -278,7 +353,7 @@ class SandboxRevisionTracer(RevisionTracer):
             "unfilled": base.unfilled,
             "unread": dict(rows.unread),
         }
-        upgraded = self._upgradable(base, entry.revision)
+        upgraded = self._upgradable(base, entry.revision, keeps=keeps)
         since = next_transaction(self._databases.session(upgraded))
         recorded = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
@@ -317,8 +392,10 @@ class SandboxRevisionTracer(RevisionTracer):
         )
         return trace, upgraded if copies else None
 
-    def _upgradable(self, base: RevisionDatabase, revision: str) -> RevisionDatabase:
-        if self._keeps_before:
+    def _upgradable(self, base: RevisionDatabase, revision: str, *, keeps: bool | None) -> RevisionDatabase:
+        """Return what the upgrade runs on: a copy where the state before is wanted, now or maybe later."""
+        source = Path(self._databases.listed(revision).path).read_text(encoding="utf-8")
+        if self._keeps_before or looks_for_rows(source) if keeps is None else keeps:
             return self._databases.copy(base, revision)
         self._line.before = None
         return replace(base, applied=base.applied | {revision})
@@ -373,6 +450,46 @@ class SandboxRevisionTracer(RevisionTracer):
     def _note_version(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
         self._pgvector = str(version) if version else self._pgvector
+
+
+def looks_for_rows(source: str) -> bool:
+    """Tell whether a revision may look for rows; one that seems not to and does costs a little more time."""
+    return _LOOKS.search(source) is not None
+
+
+def _refused_matches(idle: RevisionTrace, found: RevisionTrace) -> str:
+    """Return why a trace on rows that match does not stand for one on others; empty where it does."""
+    if found.after is None:
+        failed = next((one.error for one in found.upgrade if one.error), None)
+        return failed or found.error or found.refused_rows or "it fails"
+    if all(_in(one, [each for each in found.upgrade if _does(each)]) for one in idle.upgrade if _does(one)):
+        return ""
+    new = any(_does(one) and not _in(one, idle.upgrade) for one in found.upgrade)
+    return _SOMETHING_ELSE if new else _NOTHING_NEW
+
+
+def _does(statement: StatementTrace) -> bool:
+    """Tell whether a statement wrote rows or changed the schema."""
+    return bool(statement.rows or statement.created or statement.altered or statement.dropped or statement.rewritten)
+
+
+def _asked(statement: StatementTrace) -> StatementTrace:
+    return replace(statement, sought="")
+
+
+def _is_write(statement: StatementTrace) -> bool:
+    """Tell from its plan whether a statement was to write what it found."""
+    return '"ModifyTable"' in statement.sought
+
+
+def _key(statement: StatementTrace) -> tuple[object, ...]:
+    """Return what makes a statement the same in another run: values that are written into it may differ."""
+    words = statement.sql.split(maxsplit=1)
+    return (statement.line, words[0].upper() if words else "") if statement.line is not None else (statement.sql,)
+
+
+def _in(statement: StatementTrace, others: Iterable[StatementTrace]) -> bool:
+    return any(_key(statement) == _key(one) for one in others)
 
 
 def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:

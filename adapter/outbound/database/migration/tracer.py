@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ import psycopg
 
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.migration.agent_process import AgentProcess
+from adapter.outbound.database.migration.filler.sought import looks_for_rows
 from adapter.outbound.database.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
@@ -519,7 +520,9 @@ class _Reader:
 
     def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
         if self._runs and not self._runs[-1].finished:
-            self._runs[-1] = replace(self._runs[-1], statements=fold(self._statements), error=error, finished=finished)
+            self._runs[-1] = replace(
+                self._runs[-1], statements=fold(_unseen_only(self._statements)), error=error, finished=finished
+            )
             self._statements = []
 
     def _answer(self, value: Any) -> None:
@@ -646,7 +649,22 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         error=error,
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
+        sought=_sought(message.get("plan")),
     )
+
+
+def _sought(plan: Any) -> str:
+    """Write a plan down that looked for rows of a table; nothing where it did not."""
+    try:
+        return json.dumps(plan) if plan and looks_for_rows(plan) else ""
+    except (KeyError, TypeError, ValueError, RecursionError):  # another version writes it in another way
+        return ""
+
+
+def _unseen_only(statements: Sequence[StatementTrace]) -> list[StatementTrace]:
+    """Forget what a statement looked for that has found rows another time: the end of a loop finds none."""
+    seen = {(one.line, one.sql) for one in statements if not one.sought}
+    return [replace(one, sought="") if (one.line, one.sql) in seen else one for one in statements]
 
 
 def _error(message: Mapping[str, Any]) -> AgentError:

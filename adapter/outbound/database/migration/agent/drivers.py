@@ -7,6 +7,8 @@ import importlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from .plans import Asked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -50,12 +52,17 @@ def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
     def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
         given: list[Any] = []
         connection = connection_of(self)
+        single = original.__name__ == "execute"  # the others answer nothing
+        asked = Asked(self, lambda on, text: original(on, text, *args, **named)) if single else None
         # The asynchronous connections of psycopg2, aiopg's, answer later: nothing can be asked between.
         if (
             _TRACERS
             and not getattr(connection, "async_", 0)
             and _TRACERS[-1].take_from_driver(
-                _text(statement, self), connection, lambda: given.append(original(self, statement, *args, **named))
+                _text(statement, self),
+                connection,
+                lambda: given.append(original(self, statement, *args, **named)),
+                asked,
             )
         ):
             return given[0]

@@ -64,6 +64,7 @@ class Loop:
                 "wal_bytes": wal if wrote else 0,
                 "locks": {},
                 "locked": {},
+                "plan": None,
                 "rows": {table: figures for kind, table, figures in done if kind == "rows"},
                 "scanned": {table: figures for kind, table, figures in done if kind == "scanned"},
             }

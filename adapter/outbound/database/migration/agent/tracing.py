@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .failures import message_of, sqlstate_of
 from .loop import Loop
 from .origin import is_of_revision, line_of, operation
+from .plans import Asked
 from .session import PROBE_TOTAL, Session
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Tracer:
         self._left_behind: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
         self._locked: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
+        self._asked: Asked | None = None  # what is being executed
 
     def install(self) -> None:
         """Listen to every engine."""
@@ -112,20 +114,28 @@ class Tracer:
 
         @event.listens_for(Engine, "do_execute")
         def do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-            return self._take(
-                statement, context, lambda: context.dialect.do_execute(cursor, statement, parameters, context)
-            )
+            def execute(on: Any, text: str) -> None:
+                context.dialect.do_execute(on, text, parameters, context)
+
+            return self._take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
 
         @event.listens_for(Engine, "do_execute_no_params")
         def do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
-            return self._take(
-                statement, context, lambda: context.dialect.do_execute_no_params(cursor, statement, context)
-            )
+            def execute(on: Any, text: str) -> None:
+                context.dialect.do_execute_no_params(on, text, context)
+
+            return self._take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
 
         @event.listens_for(Engine, "do_executemany")
         def do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+            def execute_first(on: Any, text: str) -> None:
+                context.dialect.do_execute(on, text, parameters[0], context)
+
             return self._take(
-                statement, context, lambda: context.dialect.do_executemany(cursor, statement, parameters, context)
+                statement,
+                context,
+                lambda: context.dialect.do_executemany(cursor, statement, parameters, context),
+                Asked(cursor, execute_first),
             )
 
         @event.listens_for(Engine, "commit")
@@ -178,7 +188,7 @@ class Tracer:
         for report in loop.reports(total, wal):
             self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
 
-    def _take(self, statement: str, context: Any, execute: Callable[[], None]) -> bool:
+    def _take(self, statement: str, context: Any, execute: Callable[[], None], asked: Asked) -> bool:
         run = self._run
         if run is None or self._busy or context is None or context.dialect.name != "postgresql":
             return False
@@ -188,15 +198,17 @@ class Tracer:
             return False
         connection = context.root_connection.connection
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
-        self._busy = True
+        self._busy, self._asked = True, asked
         try:
             report = _report(run, statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
-            self._busy = False
+            self._busy, self._asked = False, None
         return True
 
-    def take_from_driver(self, statement: str, connection: Any, execute: Callable[[], None]) -> bool:
+    def take_from_driver(
+        self, statement: str, connection: Any, execute: Callable[[], None], asked: Asked | None
+    ) -> bool:
         """Execute what a revision gives to a driver's cursor itself; False when SQLAlchemy did."""
         run = self._run
         if run is None or self._busy or not is_of_revision(run.path):
@@ -205,11 +217,11 @@ class Tracer:
             self._forget()
             self._catalog = None
             return False
-        self._busy = True
+        self._busy, self._asked = True, asked
         try:
             self._trace(run, Session(connection), _report(run, statement), execute, streamed=False)
         finally:
-            self._busy = False
+            self._busy, self._asked = False, None
         return True
 
     @contextmanager
@@ -364,6 +376,7 @@ class Tracer:
         self._count(run, report, before["counters"] or [], after["counters"] or [])
         if after["xid"]:
             after = self._count_locked(session, report, after)
+        self._explain(session, report, changed=known is not later)
         if ours:
             with self._timed(run, report, add=True):
                 session.run("COMMIT")
@@ -511,6 +524,12 @@ class Tracer:
         if report["transaction"] is not None:
             self._locked = {report["transaction"]: {**before, **counts}}
         return session.probe()
+
+    def _explain(self, session: Session, report: dict[str, Any], *, changed: bool) -> None:
+        """Ask for the plan of a statement that found no row."""
+        if self._asked is not None and not changed:
+            wrote = bool(report["rows"] or report.get("locked"))
+            report["plan"] = self._asked.plan(session, report["sql"], wrote=wrote)
 
     @contextmanager
     def _timed(

@@ -1,9 +1,12 @@
 """Expressions that may pass a check, guessed from the literals in its definition."""
 
 import itertools
+import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from adapter.outbound.database.migration.filler.catalog import Column, Schema, Type
 from adapter.outbound.database.migration.filler.patterns import matching
@@ -21,7 +24,7 @@ from adapter.outbound.database.migration.filler.values import (
 )
 
 _MOST_ITEMS = 100
-_MAX_LENGTH = 4_000
+_MAX_LENGTH = 20_000
 
 
 def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> Iterator[Values]:
@@ -31,13 +34,16 @@ def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> 
     yield default_values(schema, column.type, column.modifier, texts)
     if kind.name in TEXTS:
         yield from matching(definitions)
+        if "::json" in definitions:
+            for each in _json_candidates("jsonb", definitions, strings, numbers):
+                yield Values(f"({each.expression})::text", each.count)
         yield from _text_candidates(modifier - 4 if modifier > 0 else 0, numbers)
     elif kind.name in NUMBERS:
         yield from _number_candidates(kind.name, numbers + [float(each) for each in strings if _is_number(each)])
     elif kind.name in TIMES:
         yield from _time_candidates(kind.name, strings)
     elif kind.category == "A":
-        yield from _array_candidates(schema, kind, numbers, texts)
+        yield from _array_candidates(schema, kind, strings, numbers, texts)
     else:
         if kind.name in {"json", "jsonb"}:
             yield from _json_candidates(kind.name, definitions, strings, numbers)
@@ -59,18 +65,71 @@ _OTHERS: dict[str, tuple[tuple[str, int], ...]] = {
 }
 
 
+_ARROWS = re.compile(r"->>?\s*'((?:[^']|'')*)'(?:::text)?")
+_PATHS = re.compile(r"#>>?\s*'\{([^{}']*)\}'")
+_KEYS = re.compile(r"\?[&|]?\s*(?:ARRAY\[)?'((?:[^']|'')*)'")
+_CONTAINED = re.compile(r"@>\s*'((?:[^']|'')*)'")
+
+
 def _json_candidates(name: str, definitions: str, strings: Sequence[str], numbers: Sequence[float]) -> Iterator[Values]:
-    """Give objects that have the keys which are looked for, with all kinds of values."""
-    looked_for = re.findall(r"(?:->>?|\?[&|]?)\s*(?:ARRAY\[)?'((?:[^']|'')*)'", definitions)
-    keys = list(dict.fromkeys(each.replace("''", "'") for each in looked_for))
-    if not keys:
+    """Give objects that have the keys and paths which are looked for, with all kinds of values."""
+    tree = _looked_for(definitions)
+    if not tree:
         return
-    words = [each for each in strings if each not in keys]
+    keys = _keys_of(tree)
+    words = [each for each in strings if each not in keys and not each.startswith(("{", "["))]
     values = [Values(f"'value-' || {N}"), *([pool_of(words, "text")] if words else [])]
     values += [Values(N), Values("true", 1), Values(f"{name}_build_array({N})"), Values(f"{name}_build_object()")]
     for each in [*values, *_text_candidates(0, numbers), *_number_candidates("numeric", numbers)]:
-        members = ", ".join(f"{literal(key)}, {each.expression}" for key in keys)
-        yield Values(f"{name}_build_object({members})", each.count)
+        yield Values(_json_object(name, tree, each.expression), each.count)
+
+
+def _looked_for(definitions: str) -> dict[str, Any]:
+    """Read the paths that are looked for as one document; what a path leads to is None where nobody says."""
+    tree: dict[str, Any] = {}
+    chain: list[str] = []
+    end = -1
+    for found in _ARROWS.finditer(definitions):
+        if definitions[end : found.start()].strip(" )") or end < 0:
+            _put(tree, chain)
+            chain = []
+        chain.append(found[1].replace("''", "'"))
+        end = found.end()
+    _put(tree, chain)
+    for path in _PATHS.findall(definitions):
+        _put(tree, [each.strip('" ') for each in path.split(",")])
+    for key in _KEYS.findall(definitions):
+        _put(tree, [key.replace("''", "'")])
+    for text in _CONTAINED.findall(definitions):
+        with suppress(ValueError):
+            document = json.loads(text.replace("''", "'"))
+            tree.update(document if isinstance(document, dict) else {})
+    return tree
+
+
+def _put(tree: dict[str, Any], path: Sequence[str]) -> None:
+    for key in path[:-1]:
+        within = tree.get(key)
+        tree[key] = within if isinstance(within, dict) else {}
+        tree = tree[key]
+    if path:
+        tree.setdefault(path[-1], None)
+
+
+def _keys_of(tree: Mapping[str, Any]) -> set[str]:
+    inner = (_keys_of(each) for each in tree.values() if isinstance(each, dict))
+    return set(tree).union(*inner)
+
+
+def _json_object(name: str, tree: Mapping[str, Any], value: str) -> str:
+    members = (f"{literal(key)}, {_json_leaf(name, each, value)}" for key, each in tree.items())
+    return f"{name}_build_object({', '.join(members)})"
+
+
+def _json_leaf(name: str, given: object, value: str) -> str:
+    if isinstance(given, dict):
+        return _json_object(name, given, value)
+    return value if given is None else f"{literal(json.dumps(given))}::{name}"
 
 
 def literals_in(definitions: str) -> tuple[list[str], list[float]]:
@@ -182,7 +241,12 @@ def _time_candidates(name: str, strings: Sequence[str]) -> Iterator[Values]:
     yield Values(f"(current_date - {N}::int * interval '{step}')")
 
 
-def _array_candidates(schema: Schema, kind: Type, numbers: Sequence[float], texts: str) -> Iterator[Values]:
+def _array_candidates(
+    schema: Schema, kind: Type, strings: Sequence[str], numbers: Sequence[float], texts: str
+) -> Iterator[Values]:
+    words = [literal(each) for each in strings if not each.startswith("{")] or [number_sql(each) for each in numbers]
+    if words:
+        yield Values(f"ARRAY[{', '.join(words)}]", 1)
     values = default_values(schema, kind.element, -1, texts)
     for size in dict.fromkeys([1, *(int(each) for each in numbers if 0 < each <= _MOST_ITEMS)]):
         yield Values(f"ARRAY[{', '.join(values.at(f'{N} + {place}') for place in range(size))}]", values.count)

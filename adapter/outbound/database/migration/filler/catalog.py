@@ -298,11 +298,11 @@ def _with_domain(column: Column, types: Mapping[int, Type]) -> Column:
 def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[str, list[dict[str, Any]]]) -> Table:
     numbers = {column.name: number for number, column in columns.items()}
     checks = [
-        _ungenerated(Check(each["name"], each["expression"], tuple(each["columns"] or ())), columns, numbers)
+        ungenerated(Check(each["name"], each["expression"], tuple(each["columns"] or ())), columns, numbers)
         for each in parts["checks"]
     ]
     checks += [
-        _ungenerated(Check(f"NOT NULL of {each.name}", f"{each.quoted} IS NOT NULL", (number,)), columns, numbers)
+        ungenerated(Check(f"NOT NULL of {each.name}", f"{each.quoted} IS NOT NULL", (number,)), columns, numbers)
         for number, each in columns.items()
         if each.generated and each.not_null and _mentioned(each.default or "", numbers)
     ]
@@ -355,7 +355,7 @@ def _origins(column: Column, numbers: Mapping[str, int]) -> list[int]:
     return (_mentioned(column.default or "", numbers) if column.generated else []) or [column.number]
 
 
-def _ungenerated(check: Check, columns: Mapping[int, Column], numbers: Mapping[str, int]) -> Check:
+def ungenerated(check: Check, columns: Mapping[int, Column], numbers: Mapping[str, int]) -> Check:
     """Put the expressions of generated columns in their places, so that the check asks for what can be chosen."""
     expression = check.expression
     for number in check.columns:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from adapter.outbound.database.migration.filler.catalog import Check, Column
-from adapter.outbound.database.migration.filler.columns import SAMPLE, own_checks, passing
+from adapter.outbound.database.migration.filler.columns import SAMPLE, Wish, own_checks, passing
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session, all_of
 from adapter.outbound.database.migration.filler.values import NULL, NUMBERS, TIMES, Values, default_values
 
 _COMBINATIONS = 12_000
 _TRIED = 24  # rows on which each combination is tried
 _FEW = 6
+_EACH = 10  # expressions that pass a column's own checks
 _MIXED = 11  # combinations that rows take turns among
 
 
@@ -156,12 +157,15 @@ def _all_options(
     neighbors = {other for check in settled if numbers & set(check.columns) for other in check.columns}
     optional = {number for key in table.foreign_keys if not key.whole for number in key.columns} - table.distinct
     options: dict[int, list[Values | str]] = {}
+    free = [n for n in sorted(numbers) if n not in plan.fixed and not table.columns[n].generated]
+    wishes = [Wish(table.columns[n], own_checks(session.schema, table, table.columns[n]), most=_EACH) for n in free]
+    passed = dict(zip(free, passing(session, table, wishes), strict=True))
     for number in sorted(numbers):
         column = table.columns[number]
         if absent and number in plan.fixed and number in optional and not column.not_null:
             options[number] = [plan.fixed[number], f"NULL::{column.type_sql}"]
         elif number not in plan.fixed and not column.generated:
-            options[number] = _options(session, plan, neighbors, column)
+            options[number] = _options(session, plan, neighbors, column, passed[number])
     _trim(options)
     return options
 
@@ -219,7 +223,9 @@ def _combinations(
     ]
 
 
-def _options(session: Session, plan: Plan, neighbors: set[int], column: Column) -> list[Values | str]:
+def _options(
+    session: Session, plan: Plan, neighbors: set[int], column: Column, passed: Sequence[tuple[Values, float]]
+) -> list[Values | str]:
     """Give what a column under a check on several columns may hold: its values, others, or another column's."""
     options: list[Values | str] = []
     if column.number in plan.values:
@@ -234,8 +240,7 @@ def _options(session: Session, plan: Plan, neighbors: set[int], column: Column) 
         other = plan.table.columns[number]
         if number != column.number and number in plan.values and other.type == column.type:
             options += _after(session, plan, column, number)
-    own = own_checks(session.schema, plan.table, column)
-    for values, _ in itertools.islice(passing(session, plan.table, column, own, full=True), 10):
+    for values in itertools.islice((values for values, share in passed if share == 1), _EACH):
         options += [values, *_constants(values)]
     return list(dict.fromkeys(options))
 

@@ -3,10 +3,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from adapter.outbound.database.migration.filler.candidates import candidates, literals_in, number_sql
 from adapter.outbound.database.migration.filler.catalog import BOUNDS, Check, Column, Schema, Table
-from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session, all_of
+from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Question, Session, all_of
 from adapter.outbound.database.migration.filler.quoting import literal
 from adapter.outbound.database.migration.filler.values import (
     KNOWN,
@@ -22,29 +23,65 @@ SAMPLE = 48  # rows on which an expression is tried
 
 
 def choose_values(session: Session, plan: Plan, absent: set[int], invented: set[int]) -> None:
-    """Choose the expressions of the columns that no foreign key decides."""
+    """Choose the expressions of the columns that no foreign key decides, each by its own checks alone."""
+    chosen = list(_to_be_chosen(session, plan, absent, invented))
+    checked = {each.number: own_checks(session.schema, plan.table, each) for each in chosen}
+    wishes = [_wish(plan.table, each, checked[each.number]) for each in chosen if checked[each.number]]
+    passed = dict(zip((each.column.number for each in wishes), passing(session, plan.table, wishes), strict=True))
+    for number in plan.table.columns:
+        if number in absent and number not in plan.fixed and not plan.table.columns[number].generated:
+            plan.values[number] = NULL
+        column = next((each for each in chosen if each.number == number), None)
+        if column is not None:
+            found = passed.get(number)
+            plan.values[number] = (
+                _supported(session, plan, column) if found is None else _chosen(session, plan, column, found)
+            )
+
+
+def _to_be_chosen(session: Session, plan: Plan, absent: set[int], invented: set[int]) -> Iterator[Column]:
     table, schema = plan.table, session.schema
     partition_keys = {number for check in table.checks if check.name == BOUNDS for number in check.columns}
     for number, column in table.columns.items():
-        if column.generated or number in plan.fixed:
-            continue
-        if number in absent:
-            plan.values[number] = NULL
+        if column.generated or number in plan.fixed or number in absent:
             continue
         wanted = number in invented or number in partition_keys
         in_key = any(number in key for key in table.unique)
         has_default = column.identity or column.default is not None
-        if has_default and not wanted and (schema.own_values(column) or not in_key):
-            continue
-        plan.values[number] = _chosen(session, plan, column)
+        if not has_default or wanted or (in_key and not schema.own_values(column)):
+            yield column
 
 
-def _chosen(session: Session, plan: Plan, column: Column) -> Values:
-    """Choose the expression of a column by its own checks alone."""
-    checks = own_checks(session.schema, plan.table, column)
-    if not checks:
-        return _supported(session, plan, column)
-    best, share = _best(session, plan.table, column, checks)
+@dataclass(frozen=True)
+class Wish:
+    """Expressions that are looked for.
+
+    Attributes:
+        column: For which column.
+        checks: What they have to pass.
+        full: For every row; else for some.
+        most: How many are enough.
+    """
+
+    column: Column
+    checks: Sequence[str]
+    full: bool = True
+    most: int = 1
+
+
+def _wish(table: Table, column: Column, checks: Sequence[str]) -> Wish:
+    return Wish(column, checks, full=not _is_crowded(table, column))
+
+
+def _is_crowded(table: Table, column: Column) -> bool:
+    """Tell whether many different values are wanted; where others share the key, a few may be enough."""
+    keys = [key for key in table.unique if column.number in key]
+    return column.number in table.distinct and (not keys or (column.number,) in keys)
+
+
+def _chosen(session: Session, plan: Plan, column: Column, found: Sequence[tuple[Values, float]]) -> Values:
+    """Choose the expression of a column among those that pass its checks."""
+    best, share = _best(session, plan.table, column, found)
     if best is None:
         if column.not_null:
             raise CannotFillError(f"no value found for column {column.name} under {_names_of(plan.table, column)}")
@@ -55,22 +92,21 @@ def _chosen(session: Session, plan: Plan, column: Column) -> Values:
     return best
 
 
-def _best(session: Session, table: Table, column: Column, checks: Sequence[str]) -> tuple[Values | None, float]:
+def _best(
+    session: Session, table: Table, column: Column, found: Sequence[tuple[Values, float]]
+) -> tuple[Values | None, float]:
     """Give the expression that most rows can have, and the share of numbers for which it passes."""
-    keys = [key for key in table.unique if column.number in key]
-    # where others share the key, a few values may be enough
-    crowded = column.number in table.distinct and (not keys or (column.number,) in keys)
-    if not crowded:
-        first = next(passing(session, table, column, checks, full=True), None)
-        if first is not None:
-            return first
+    crowded = _is_crowded(table, column)
+    first = next((each for each in found if each[1] == 1), None)
+    if not crowded and first is not None:
+        return first
 
-    def worth(found: tuple[Values, float]) -> tuple[float, float]:
+    def worth(found: tuple[Values, float]) -> tuple[float, ...]:
         values, share = found
         room = min(values.count * share or math.inf, session.rows)
-        return (room if crowded else 0), share
+        return (share, room) if session.few else (room if crowded else 0, share)
 
-    return max(passing(session, table, column, checks, full=False), key=worth, default=(None, 0.0))
+    return max(found, key=worth, default=(None, 0.0))
 
 
 def _supported(session: Session, plan: Plan, column: Column) -> Values:
@@ -114,44 +150,76 @@ def _names_of(table: Table, column: Column) -> str:
     return f"check {', '.join(names)}" if names else f"the checks of type {column.type_sql}"
 
 
-def passing(
-    session: Session, table: Table, column: Column, checks: Sequence[str], *, full: bool
-) -> Iterator[tuple[Values, float]]:
-    """Give the expressions that pass a column's checks, with the share of numbers for which they do."""
-    definitions = " ".join([*checks, *(check.expression for check in table.checks if column.number in check.columns)])
+def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list[tuple[Values, float]]]:
+    """Give the expressions that pass checks of columns, with the share of numbers for which they do.
+
+    Postgres is asked about all of them in two statements.
+    """
+    definitions = [
+        " ".join([*each.checks, *(one.expression for one in table.checks if each.column.number in one.columns)])
+        for each in wishes
+    ]
+    bases = [_base_sql(session, each.column) for each in wishes]
+    literals = [
+        _passing_literals(wish.column, base, wish.checks, text)
+        for wish, base, text in zip(wishes, bases, definitions, strict=True)
+    ]
+    answers = iter(session.attempts([Question(query) for query in literals if query is not None]))
+    pools = [next(answers) if query is not None else None for query in literals]
+    tried = [
+        _tried(session, table, wish.column, text, pool_of(pool, base) if pool else None)
+        for wish, base, text, pool in zip(wishes, bases, definitions, pools, strict=True)
+    ]
+    questions = [
+        Question(
+            _share(wish.column, base, wish.checks, values),
+            group,
+            settles=wish.full or not values.count or values.count >= session.rows,
+        )
+        for group, (wish, base, candidates) in enumerate(zip(wishes, bases, tried, strict=True))
+        for values in candidates
+    ]
+    shares = iter(session.attempts(questions, {group: wish.most for group, wish in enumerate(wishes)}))
+    found = [[(values, float(next(shares) or 0)) for values in candidates] for candidates in tried]
+    return [[each for each in group if each[1] > 0] for group in found]
+
+
+def _base_sql(session: Session, column: Column) -> str:
+    """Give the type without domains; of arrays without limits of their elements."""
     kind, modifier = session.schema.base(column.type, column.modifier)
-    base_sql = kind.sql if modifier == -1 else str(session.one(f"SELECT format_type({kind.oid}, {modifier})"))
     if kind.category == "A" and kind.element:
-        base_sql = session.schema.base(kind.element)[0].sql + "[]"
-    pool = _passing_literals(session, column, base_sql, checks, definitions)
-    made = list(candidates(session.schema, column, definitions, table.texts))
+        return session.schema.base(kind.element)[0].sql + "[]"
+    if modifier == -1 or session.schema.types[column.type].kind != "d":
+        return kind.sql if modifier == -1 else column.type_sql
+    return str(session.one(f"SELECT format_type({kind.oid}, {modifier})"))
+
+
+def _tried(session: Session, table: Table, column: Column, definitions: str, pool: Values | None) -> list[Values]:
+    """Put the expressions in the order in which they are tried."""
+    kind, _ = session.schema.base(column.type, column.modifier)
+    made = list(dict.fromkeys(candidates(session.schema, column, definitions, table.texts)))
     several = [] if pool is None else [pool]
     # a list of words is what the column may hold; a list of numbers rather the bounds of it
     ranges = kind.name in NUMBERS | TIMES
     bounded = any(check.name == BOUNDS and column.number in check.columns for check in table.checks)
     first = 0 if bounded else len(made) if ranges else 1
-    for values in [*made[:first], *several, *made[first:]]:
-        share = _share(session, column, base_sql, checks, values)
-        if share == 1 if full else share > 0:
-            yield values, share
+    return [*made[:first], *several, *made[first:]]
 
 
 def _aliases(column: Column) -> list[str]:
     return list(dict.fromkeys([column.quoted, '"value"']))
 
 
-def _share(session: Session, column: Column, base_sql: str, checks: Sequence[str], values: Values) -> float:
+def _share(column: Column, base_sql: str, checks: Sequence[str], values: Values) -> str:
+    """Write the question for which share of numbers an expression passes."""
     made = ", ".join(f"v AS {alias}" for alias in _aliases(column))
     rows = f"SELECT ({values.at('g * 13')})::{base_sql} AS v FROM generate_series(1, {SAMPLE}) g"
     rows += f" UNION ALL SELECT ({values.at('g')})::{base_sql} FROM generate_series(1, {SAMPLE}) g"
-    query = f"SELECT avg(({all_of(checks)})::int)::float8 FROM (SELECT {made} FROM ({rows}) s) r"
-    return float(session.attempt(query) or 0)
+    return f"SELECT avg(({all_of(checks)})::int)::float8 FROM (SELECT {made} FROM ({rows}) s) r"
 
 
-def _passing_literals(
-    session: Session, column: Column, base_sql: str, checks: Sequence[str], definitions: str
-) -> Values | None:
-    """Make a pool of the literals that stand in the definitions and pass them."""
+def _passing_literals(column: Column, base_sql: str, checks: Sequence[str], definitions: str) -> str | None:
+    """Write the question which of the literals in the definitions pass them; None where there are none."""
     strings, numbers = literals_in(definitions)
     # another word, for a default partition
     texts = [*(each for each in strings if "::" not in each), "value"] + [
@@ -163,8 +231,6 @@ def _passing_literals(
     # pg_input_is_valid (Postgres 16) keeps literals of another type out
     listed = ", ".join(f"({place}, {literal(each)})" for place, each in enumerate(dict.fromkeys(texts)))
     valid = f"SELECT o, v FROM (VALUES {listed}) l(o, v) WHERE pg_input_is_valid(v, {literal(base_sql)}) OFFSET 0"
-    query = (
+    return (
         f"SELECT array_agg(v ORDER BY o) FROM (SELECT o, v, {made} FROM ({valid}) i OFFSET 0) r WHERE {all_of(checks)}"
     )
-    found = session.attempt(query)
-    return pool_of(found, base_sql) if found else None

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import psycopg
 
-from adapter.outbound.database.migration.filler.catalog import BOUNDS, Column, Table
+from adapter.outbound.database.migration.filler.catalog import BOUNDS, Column, Schema, Table
 from adapter.outbound.database.migration.filler.columns import own_checks
 from adapter.outbound.database.migration.filler.edges import edge_values
 from adapter.outbound.database.migration.filler.inserting import statement_for
@@ -19,6 +19,12 @@ _WHOLE_NUMBERS = {"int2", "int4", "int8"}
 def edge_count(rows: int) -> int:
     """Return how many of a table's rows are at the edges."""
     return min(_MOST, rows // _SHARE)
+
+
+def edges_of(schema: Schema, table: Table, column: Column, count: int) -> list[str]:
+    """Return expressions of the edges that a column shall have in so many rows."""
+    edges = edge_values(schema, column.type, column.modifier, table.texts)
+    return edges[:count] if column.not_null else [*edges[: count - 1], "NULL"]
 
 
 def insert_edges(session: Session, plan: Plan, have: int, count: int, only: Collection[int] | None = None) -> int:
@@ -71,7 +77,7 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
     table = plan.table
     bound = {n for check in table.checks if len(check.columns) != 1 or check.name == BOUNDS for n in check.columns}
     keys = {number for key in table.unique for number in key}
-    bound |= (table.distinct - keys) | plan.fixed.keys() | _walked(session, table)
+    bound |= (table.distinct - keys) | plan.fixed.keys() | walked(session.schema, table)
     return [
         number
         for number, column in table.columns.items()
@@ -82,20 +88,16 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
     ]
 
 
-def _walked(session: Session, table: Table) -> set[int]:
+def walked(schema: Schema, table: Table) -> set[int]:
     """Return the whole numbers that name a row each: a backfill walks from the lowest to the highest in ranges."""
     named = (table.columns[key[0]] for key in table.unique if len(key) == 1 and key[0] in table.columns)
-    return {
-        column.number for column in named if session.schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS
-    }
+    return {column.number for column in named if schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS}
 
 
 def _expression(session: Session, plan: Plan, number: int, have: int, count: int) -> str | None:
     """Return the expression of a column with an edge in some rows; None where it has none."""
     table, column = plan.table, plan.table.columns[number]
-    edges = edge_values(session.schema, column.type, column.modifier, table.texts)
-    if not column.not_null:
-        edges = [*edges[: count - 1], "NULL"]
+    edges = edges_of(session.schema, table, column, count)
     if not edges or (number not in plan.values and column.default is None):
         return None
     ordinary = plan.sprinkled(number) if number in plan.values else f"({column.default})::{column.type_sql}"

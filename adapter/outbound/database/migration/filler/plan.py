@@ -1,6 +1,7 @@
 """How a table's rows are made: the expression of each column, and the parents that are picked from."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +9,52 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.database.migration.filler.catalog import ForeignKey, Schema, Table
+from adapter.outbound.database.migration.filler.quoting import literal
 from adapter.outbound.database.migration.filler.values import Values
 
 _NULL_EVERY = 7
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query of one value that may fail.
+
+    Attributes:
+        query: Its text.
+        group: Questions of one group are asked in turn until enough of them are settled.
+        settles: Whether the answer 1 settles it.
+    """
+
+    query: str
+    group: int = 0
+    settles: bool = False
+
+
+# Asked one by one, each would need a savepoint, and three answers of the server.
+_ASK = """
+DO $hexalembic$
+DECLARE
+    queries text[] := {queries}; groups int[] := {groups}; settles boolean[] := {settles}; wanted int[] := {wanted};
+    answer jsonb; answers jsonb := '[]';
+BEGIN
+    FOR i IN 1 .. cardinality(queries) LOOP
+        answer := NULL;
+        IF wanted[groups[i]] > 0 THEN
+            BEGIN
+                EXECUTE 'SELECT to_jsonb((' || queries[i] || '))' INTO answer;
+            EXCEPTION WHEN others THEN
+                answer := NULL;
+            END;
+            IF settles[i] AND answer = '1' THEN
+                wanted[groups[i]] := wanted[groups[i]] - 1;
+            END IF;
+        END IF;
+        answers := answers || coalesce(jsonb_build_array(answer), '[null]');
+    END LOOP;
+    PERFORM set_config('hexalembic.answers', answers::text, false);
+END
+$hexalembic$
+"""
 
 
 @dataclass
@@ -27,6 +71,7 @@ class Session:
     filled: set[int] = field(default_factory=set)
     deferred: bool = False
     edges: bool = True
+    few: bool = False  # a few rows are enough, where values that differ are hard to find
 
     def one(self, query: str) -> Any:
         """Give the one value of a query."""
@@ -40,6 +85,32 @@ class Session:
                 return self.one(query)
         except psycopg.Error:
             return None
+
+    def attempts(self, questions: Sequence[Question], wanted: Mapping[int, int] | None = None) -> list[Any]:
+        """Ask several questions in one statement; None for what failed, or was settled before.
+
+        Args:
+            questions: What to ask.
+            wanted: How many answers of 1 settle a group; without a number none do.
+        """
+        if not questions:
+            return []
+        groups = {each.group: place for place, each in enumerate({each.group: each for each in questions}.values(), 1)}
+        text = _ASK.format(
+            queries=f"ARRAY[{', '.join(literal(each.query) for each in questions)}]::text[]",
+            groups=f"ARRAY[{', '.join(str(groups[each.group]) for each in questions)}]::int[]",
+            settles=f"ARRAY[{', '.join(str(each.settles) for each in questions)}]::boolean[]",
+            wanted=f"ARRAY[{', '.join(str((wanted or {}).get(group, len(questions))) for group in groups)}]::int[]",
+        )
+        try:
+            with self.connection.transaction():
+                self.connection.execute(text.encode())
+                answers = json.loads(self.one("SELECT current_setting('hexalembic.answers')"))
+        except psycopg.Error:
+            if self.connection.closed:
+                raise
+            return [self.attempt(each.query) for each in questions]  # whoever may not use PL/pgSQL
+        return list(answers)
 
     def source(self, oid: int) -> str:
         """Give what is read for a table or a partition."""

@@ -1,13 +1,14 @@
 """Decides on all columns of a table, and numbers their values so that unique keys have room."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from adapter.outbound.database.migration.filler.catalog import ForeignKey, Table
 from adapter.outbound.database.migration.filler.checks import satisfy
 from adapter.outbound.database.migration.filler.columns import choose_values
 from adapter.outbound.database.migration.filler.parents import make_roots, pick_parents
 from adapter.outbound.database.migration.filler.plan import Plan, Session
+from adapter.outbound.database.migration.filler.values import NULL
 
 _NEIGHBORS = 3  # rows under one parent
 
@@ -18,6 +19,7 @@ def make_plan(
     keys: Sequence[ForeignKey],
     promised: Sequence[ForeignKey],
     roots: Sequence[ForeignKey],
+    wanted: Collection[int] = (),
 ) -> Plan:
     """Decide on the expression of each column.
 
@@ -27,6 +29,7 @@ def make_plan(
         keys: Foreign keys that pick a parent, wide ones first.
         promised: Foreign keys whose parents come later.
         roots: Self references that no row can satisfy yet.
+        wanted: Columns that are not left to their default.
 
     Raises:
         CannotFillError: A column has to have a value and none was found.
@@ -37,11 +40,19 @@ def make_plan(
         pick_parents(session, plan, key, keys, absent)
     for key in roots:
         make_roots(plan, key, absent)
-    invented = {number for key in promised for number in key.columns}
+    invented = {number for key in promised for number in key.columns} | {*wanted}
     choose_values(session, plan, absent, invented)
     _spread(session, plan)
     satisfy(session, plan)
     return plan
+
+
+def leave_empty(plan: Plan, young: Collection[str], wanted: Collection[int]) -> None:
+    """Let columns that came lately be as empty as they are in other rows, unless they are wanted."""
+    for number, column in plan.table.columns.items():
+        named = f"{plan.table.name}.{column.name}" in young and number in plan.values
+        if named and number not in wanted and not column.not_null and column.default is None:
+            plan.values[number] = NULL
 
 
 def _spread(session: Session, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from adapter.outbound.database.migration.filler.catalog import ForeignKey, Schem
 from adapter.outbound.database.migration.filler.edge_rows import edge_count, insert_edges
 from adapter.outbound.database.migration.filler.inserting import insert, insert_without_indexes, reason_of
 from adapter.outbound.database.migration.filler.plan import CannotFillError, Plan, Session
-from adapter.outbound.database.migration.filler.planning import make_plan
+from adapter.outbound.database.migration.filler.planning import leave_empty, make_plan
 from adapter.outbound.database.migration.filler.sequences import move_sequences
 from adapter.outbound.database.migration.filler.values import NULL
 from adapter.outbound.database.migration.foreign_tables import without_handlers
@@ -29,6 +29,16 @@ LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND
 WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
   AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND NOT a.atthasdef AND a.attgenerated = ''
   AND (s.attname IS NULL OR s.null_frac = 1)
+ORDER BY a.attrelid, a.attnum
+"""
+
+
+# ANALYZE may not have been there since these came.
+_DEFAULTED = """
+SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
+  AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasdef AND a.attgenerated = '' AND a.attidentity = ''
 ORDER BY a.attrelid, a.attnum
 """
 
@@ -66,6 +76,8 @@ def fill(
     texts_as: str = "",
     settled: Collection[str] = (),
     *,
+    young: Collection[str] = (),
+    fresh: Collection[str] = (),
     edges: bool = True,
 ) -> Filled:
     """Fill each table of the user's schemas up to so many rows, parents first, and analyze them.
@@ -82,6 +94,10 @@ def fill(
         settled: Columns, as schema.table.column, that have been there for some revisions. Where one is NULL in every
             row of a table that has enough, a tenth more rows have values in it, if they can: without a value nobody
             sees what is lost with a column.
+        young: Columns that came lately, likewise: rows that are added to full tables have nothing in those of them that
+            may be empty.
+        fresh: Those of them that came last. Where one has its default in every row of a table that has enough, a few
+            more rows have values at the edges of its type, as whoever knows the column has written some.
         edges: Make some rows with values at the edges of their types in tables that have next to none.
 
     Raises:
@@ -91,7 +107,10 @@ def fill(
         found = find_tables(connection)
         full = _full(connection, found, rows)
         empty = _without_values(connection, found, full, settled) if settled and rows else {}
-        if not empty and all(each["oid"] in full for each in found if only is None or each["name"] in only):
+        constant = _with_defaults(connection, found, full, fresh) if fresh and rows and edges else {}
+        if not (empty or constant) and all(
+            each["oid"] in full for each in found if only is None or each["name"] in only
+        ):
             return Filled({}, ())
         schema = read_schema(connection, found, texts_as)
     session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection), edges=edges)
@@ -99,7 +118,9 @@ def fill(
     with without_handlers(connection):
         _fill_all(session, _needed(schema, only), named)
         for oid, columns in empty.items():
-            _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE))
+            _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE), young)
+        for oid, columns in constant.items():
+            _give_values(session, schema.tables[oid], columns, edge_count(rows), young)
         changed = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed, rows * _MOST_PARENTS)
         _analyze(session)
@@ -138,7 +159,24 @@ def _without_values(
     return found
 
 
-def _give_values(session: Session, table: Table, columns: Collection[int], more: int) -> None:
+def _with_defaults(
+    connection: psycopg.Connection[Any],
+    tables: Sequence[Mapping[str, Any]],
+    full: Collection[int],
+    fresh: Collection[str],
+) -> dict[int, set[int]]:
+    """Find those columns of full tables that have a default, and the same value in every row."""
+    sources = {each["oid"]: each["source"] for each in tables}
+    found: dict[int, set[int]] = {}
+    for oid, number, column in connection.execute(_DEFAULTED, (list(full), list(fresh))).fetchall():
+        query = f"SELECT count(DISTINCT {column}::text) < 2 FROM {sources[oid]} r"
+        row = connection.execute(query.encode()).fetchone()
+        if row is not None and row[0]:
+            found.setdefault(oid, set()).add(number)
+    return found
+
+
+def _give_values(session: Session, table: Table, columns: Collection[int], more: int, young: Collection[str]) -> None:
     """Add rows that have values in some columns, where there are values and room for such rows."""
     wanted = session.rows
     try:
@@ -146,7 +184,8 @@ def _give_values(session: Session, table: Table, columns: Collection[int], more:
             have = int(session.one(f"SELECT count(*) FROM {table.source} r"))
             session.rows = have + more
             plan = make_plan(session, table, table.foreign_keys, (), ())
-            if any(number in plan.fixed or plan.values.get(number, NULL) != NULL for number in columns):
+            leave_empty(plan, young, columns)
+            if any(_can_have_values(plan, number) for number in columns):
                 edge_rows = min(edge_count(wanted), more)
                 insert(session, plan, have, session.rows - edge_rows)
                 insert_edges(session, plan, session.rows, edge_rows, columns)
@@ -156,6 +195,11 @@ def _give_values(session: Session, table: Table, columns: Collection[int], more:
             raise
     finally:
         session.rows = wanted
+
+
+def _can_have_values(plan: Plan, number: int) -> bool:
+    has_default = plan.table.columns[number].default is not None
+    return number in plan.fixed or has_default or plan.values.get(number, NULL) != NULL
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
