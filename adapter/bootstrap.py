@@ -272,6 +272,13 @@ def print_traceback(error: BaseException, unread: "Sequence[str]" = ()) -> None:
     redaction.print_traceback(type(error), error, error.__traceback__, unread)
 
 
+def reachable(text: str) -> str:
+    """Return a text whose commands have their path where the shell does not find them."""
+    from adapter.outbound.database.commands import reachable as with_paths
+
+    return with_paths(text)
+
+
 def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
     """Say how a command ends with this error.
 
@@ -283,7 +290,10 @@ def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[
         Exit code, message and hint; None when the error is a defect, whose traceback is needed.
     """
     described = _described(error)
-    return None if described is None else (described[0], redact(described[1], unread), redact(described[2], unread))
+    if described is None:
+        return None
+    code, message, hint = described
+    return code, redact(message, unread), reachable(redact(hint, unread))
 
 
 def _described(error: BaseException) -> tuple[int, str, str] | None:
