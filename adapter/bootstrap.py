@@ -272,6 +272,13 @@ def print_traceback(error: BaseException, unread: "Sequence[str]" = ()) -> None:
     redaction.print_traceback(type(error), error, error.__traceback__, unread)
 
 
+def reachable(text: str) -> str:
+    """Return a text whose commands have their path where the shell does not find them."""
+    from adapter.outbound.database.commands import reachable as with_paths
+
+    return with_paths(text)
+
+
 def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
     """Say how a command ends with this error.
 
@@ -283,7 +290,10 @@ def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[
         Exit code, message and hint; None when the error is a defect, whose traceback is needed.
     """
     described = _described(error)
-    return None if described is None else (described[0], redact(described[1], unread), redact(described[2], unread))
+    if described is None:
+        return None
+    code, message, hint = described
+    return code, redact(message, unread), reachable(redact(hint, unread))
 
 
 def _described(error: BaseException) -> tuple[int, str, str] | None:
@@ -613,7 +623,7 @@ def render_verification(report: "VerificationReport", form: str, *, verbose: boo
     if form == "text":
         from adapter.outbound.report import verification_text
 
-        return verification_text.render(report, verbose=verbose, color=color)
+        return verification_text.render(report, verbose=verbose, color=color, width=_width())
     writer = importlib.import_module(f"adapter.outbound.report.verification_{form}")
     written: str = writer.render(report)
     return written
@@ -677,7 +687,7 @@ class MigrationDatabases:
         self.drop(url)
         if error:
             return f"after the downgrade to the base, the upgrade fails: {error.message}"
-        return f"down to the base and up again, the schema is another:\n{difference}" if difference else None
+        return f"down to the base and up again, the schema is another: {difference}" if difference else None
 
     def upgrade_twice(self) -> str | None:
         """Say what a second upgrade changes."""
@@ -691,18 +701,22 @@ class MigrationDatabases:
         self.drop(url)
         if again.error:
             return f"the second upgrade fails: {again.error.message}"
-        return f"the second upgrade changes the schema:\n{difference}" if difference else None
+        return f"the second upgrade changes the schema: {difference}" if difference else None
 
     def round_trip(self, wanted: str) -> str | None:
         """Say which revisions of a range cannot be undone as they claim."""
         from adapter.outbound.database.migration.certificate_file import Unkept
         from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions
-        from domain.migration.verification import Proof
+        from domain.migration.verification import Proof, worst
 
         with closing(SandboxRevisionProver(self._databases)) as prover:
             report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])
-        return render_verification(report, "text", verbose=False, color=False) if report.failed else None
+        if not report.failed:
+            return None
+        found = worst(report.proofs)
+        first = f"{found[0].analysis.trace.revision}: {found[1].message}\n" if found else ""
+        return f"{first}{render_verification(report, 'text', verbose=False, color=False)}"
 
 
 @contextmanager
@@ -798,11 +812,18 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
     if form == "text":
         from adapter.outbound.report import analysis_text
 
-        return analysis_text.render(report, verbose=verbose, color=color)
+        return analysis_text.render(report, verbose=verbose, color=color, width=_width())
     writer = importlib.import_module(f"adapter.outbound.report.analysis_{form}")
     places = (_configuration(config).parent,) if form in {"sarif", "github"} else ()
     written: str = writer.render(report, *places)
     return written
+
+
+def _width() -> int:
+    """Return the columns of the terminal; 120 where the output goes elsewhere and COLUMNS is not set."""
+    import shutil
+
+    return shutil.get_terminal_size((120, 24)).columns
 
 
 def analysis_fails(report: "AnalysisReport", severity: str) -> bool:

@@ -1,5 +1,7 @@
 """What the business refuses. Each error carries the data of the refusal and says what to do instead."""
 
+from domain.wording import readable
+
 
 class DomainError(Exception):
     """A request that a rule of the business refuses.
@@ -10,8 +12,8 @@ class DomainError(Exception):
     """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = readable(message)
+        super().__init__(self.message)
         self.hint = hint
 
 

@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import alembic
 import pytest
 from alembic import command
 
@@ -26,6 +27,7 @@ PROGRAMS = ("alembic", "migrate", "backend")
 INSTEAD = {
     "backend demo": "backend demo --limit 100",  # the whole of it takes half a minute
     "migrate db reset": "migrate db reset --yes",  # it asks
+    "migrate verify --again": "migrate verify head --again",  # all of them take longer than the other commands together
     "alembic merge": "",  # there is one head; tests/integration/test_errors.py has two
 }
 
@@ -47,7 +49,7 @@ def _program(span: str) -> str:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the project, as commands write revisions; with texts to take in."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks")
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "notes")
     shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
     notes = tmp_path / "copy" / "notes"
     notes.mkdir()
@@ -136,3 +138,48 @@ def test_both_languages_say_the_same() -> None:
     )
 
     assert english == spanish
+
+
+# Said by Postgres, whose messages are not in this repository.
+OF_POSTGRES = {"deadlock detected", "lock timeout", "statement timeout", "contains null values"}
+
+
+def _troubles(page: str) -> list[str]:
+    """Return the first columns of the tables at the end of a guide: what a person sees."""
+    text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
+    tables = re.split(r"^## (?:Troubleshooting|Problemas)$", text, flags=re.MULTILINE)[1]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in tables.splitlines() if line.startswith("| ")]
+    return [row for row in rows if row not in {"what happens", "what you see", "qué ocurre", "lo que ve"}]
+
+
+def test_troubles_are_those_that_are_said() -> None:
+    """Each message of the tables is one that the product, Alembic or Postgres has."""
+    folders = [PROJECT_ROOT / name for name in ("adapter", "domain")] + [Path(alembic.__file__).parent]
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
+    sources = "".join(texts).replace('"\n            "', "")
+    for row in _troubles(PAGES[1]):
+        for message in set(re.findall(r"`([^`]+)`", row)) - OF_POSTGRES:
+            if not message.startswith(PROGRAMS) and " " in message:
+                for piece in filter(None, re.split(r"…|\bX\b|\b2\b", message)):
+                    assert piece.strip() in sources, message
+
+
+def test_troubles_are_the_same_in_both_languages() -> None:
+    """Five symptoms, then the messages, row by row; the Spanish is read by the rules of its words."""
+    english, spanish = ([re.findall(r"`([^`]+)`", row) for row in _troubles(page)] for page in PAGES[1:])
+
+    assert english == spanish
+    assert len(english) > 35
+    text = (PROJECT_ROOT / PAGES[2]).read_text(encoding="utf-8")
+    for word in (
+        "interbloqueo",
+        "tiempo de espera agotado",
+        "interrumpida",
+        "sin cortes",
+        "los metadatos",
+        "haga commit",
+    ):
+        assert word in text
+    prose = re.sub(r"`[^`]*`", "", text).lower()
+    for word in ("abrazo mortal", "deadlock", "timeout", "la metadata", "confirme", "sin parada", "tras un corte"):
+        assert word not in prose

@@ -136,13 +136,13 @@ class RoundTrip:
 
     @property
     def losses(self) -> Mapping[str, str]:
-        """What differs after the downgrade, by the name of what it is about; several sentences are joined."""
-        losses: dict[str, list[str]] = {}
+        """What differs after the downgrade, by the name of what it is about, the worst first; sentences are joined."""
+        losses: dict[str, list[str]] = {change.subject: [] for change in self.data.losses}
         for name, sentence in self.schema.by_name():
             losses.setdefault(name, []).append(sentence)
         for change in (*self.data.losses, *self.data.additions):
             losses.setdefault(change.subject, []).append(str(change))
-        return {name: "; ".join(sentences) for name, sentences in sorted(losses.items())}
+        return {name: "; ".join(sentences) for name, sentences in losses.items()}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from domain.wording import readable
+
 
 class Severity(Enum):
     """How much a diagnostic matters; an error makes the revision unsafe."""
@@ -36,6 +38,11 @@ class Diagnostic:
     help: str
     fix: str | None = None
     suppressed_reason: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep what Postgres and the project said within a screen."""
+        object.__setattr__(self, "message", readable(self.message))
+        object.__setattr__(self, "help", readable(self.help))
 
     @property
     def unsafe(self) -> bool:

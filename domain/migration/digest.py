@@ -91,6 +91,11 @@ class DataChangeKind(Enum):
         """Whether something is not there any more that was there before."""
         return self not in _KEEPS
 
+    @property
+    def rank(self) -> int:
+        """Where it stands among others; the worst is the smallest. The kinds stand above in that order."""
+        return list(DataChangeKind).index(self)
+
 
 _KEEPS = frozenset(
     {
@@ -168,8 +173,8 @@ class DataDifference:
 
     @property
     def losses(self) -> tuple[DataChange, ...]:
-        """What is not there any more."""
-        return tuple(change for change in self.changes if change.kind.loses)
+        """What is not there any more, the worst first."""
+        return tuple(sorted((one for one in self.changes if one.kind.loses), key=lambda one: one.kind.rank))
 
     @property
     def additions(self) -> tuple[DataChange, ...]:

@@ -154,7 +154,7 @@ class SchemaDifference:
         return "\n".join(self.sentences()) or "no difference"
 
     def sentences(self) -> Iterator[str]:
-        """Say what differs, one sentence a difference.
+        """Say what differs, one sentence a difference, the worst first.
 
         A missing table is said once and not again for each of its columns; the attributes hold them all.
         """
@@ -162,10 +162,11 @@ class SchemaDifference:
             yield sentence
 
     def by_name(self) -> Iterator[tuple[str, str]]:
-        """Give the sentences, each with the name of the object it is about, such as `public.users.email`."""
-        yield from _presence(self.missing, "missing")
-        yield from _presence(self.unexpected, "unexpected")
-        yield from ((change.key[1], str(change)) for change in self.changed)
+        """Return the sentences, each with the name of the object it is about, such as `public.users.email`."""
+        ranked = [(_rank(key[0], 0), key[1], said) for key, said in _presence(self.missing, "missing")]
+        ranked += [(_rank(one.key[0], 1, one.attribute), one.key[1], str(one)) for one in self.changed]
+        ranked += [(_rank(key[0], 2), key[1], said) for key, said in _presence(self.unexpected, "unexpected")]
+        yield from ((name, said) for _, name, said in sorted(ranked, key=lambda one: one[0]))
 
 
 def compare(expected: SchemaSnapshot, actual: SchemaSnapshot, *, ignore: Collection[str] = ()) -> SchemaDifference:
@@ -198,14 +199,30 @@ def _changes(key: ObjectKey, expected: Mapping[str, Value], actual: Mapping[str,
             yield AttributeChange(key, attribute, before, after)
 
 
-def _presence(keys: tuple[ObjectKey, ...], verdict: str) -> Iterator[tuple[str, str]]:
+# What holds rows is worse to miss than what makes them quick, and that is worse than a word on them.
+_WORST = ("schema", "table", "column", "view", "type", "sequence", "constraint", "function", "trigger", "index")
+_WORDS = frozenset({"comment", "position"})
+
+
+def _rank(kind: str, verdict: int, attribute: str = "") -> tuple[bool, int, int]:
+    """Return where a difference stands among others; the worst is the smallest.
+
+    Args:
+        kind: Of the object.
+        verdict: 0 missing, 1 changed, 2 unexpected.
+        attribute: What has changed.
+    """
+    return attribute in _WORDS, _WORST.index(kind) if kind in _WORST else len(_WORST), verdict
+
+
+def _presence(keys: tuple[ObjectKey, ...], verdict: str) -> Iterator[tuple[ObjectKey, str]]:
     """Name the outermost objects and count what lies within them, for names tell: `public.users.email`."""
     containers = tuple(f"{name}." for kind, name in keys if kind in _CONTAINERS)
     for kind, name in keys:
         if name.startswith(containers):
             continue
         inner = sum(other.startswith(f"{name}.") for _, other in keys) if kind in _CONTAINERS else 0
-        yield name, f"{kind} {name} is {verdict}" + (f", with {_count(inner)} in it" if inner else "")
+        yield (kind, name), f"{kind} {name} is {verdict}" + (f", with {_count(inner)} in it" if inner else "")
 
 
 _CONTAINERS = frozenset({"schema", "table", "view", "type", "publication"})

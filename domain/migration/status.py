@@ -56,7 +56,8 @@ class DatabaseStatus:
         if len(self.heads) > 1:
             found.append(f'{len(self.heads)} heads: alembic merge -m "merge" heads')
         if self.pending:
-            found.append(f"{len(self.pending)} pending: alembic upgrade head")
+            head = "heads" if len(self.heads) > 1 else "head"
+            found.append(f"{len(self.pending)} pending: alembic upgrade {head}")
         if self.invalid_indexes:
             found.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
         if self.drift:

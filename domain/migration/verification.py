@@ -164,8 +164,22 @@ def _causes(trace: RevisionTrace, difference: SchemaDifference) -> Mapping[str, 
 
 
 def judge_proof(proof: RevisionProof, declaration: Declaration) -> tuple[Diagnostic, ...]:
-    """Say what is wrong with a revision."""
-    return tuple(_judged(proof, declaration))
+    """Return what is wrong with a revision, errors first."""
+    return tuple(sorted(_judged(proof, declaration), key=lambda one: list(Severity).index(one.severity)))
+
+
+def worst(proofs: Iterable[RevisionProof]) -> tuple[RevisionProof, Diagnostic] | None:
+    """Return the error to say first, with its revision; None where nothing failed."""
+    errors = [(proof, one) for proof in proofs for one in proof.diagnostics if one.severity is Severity.ERROR]
+    return min(errors, key=lambda found: _rank(*found), default=None)
+
+
+def _rank(proof: RevisionProof, error: Diagnostic) -> tuple[int, bool]:
+    loses_rows = proof.trip is not None and bool(proof.trip.data.losses)
+    return _WORST.index(error.code) if error.code in _WORST else len(_WORST), not loses_rows
+
+
+_WORST = ("upgrade-fails", "downgrade-fails", "undeclared-loss", "silent-downgrade", "not-resumable")
 
 
 def certify(

@@ -80,6 +80,8 @@ def test_ingest_and_search(migrated_url: str, tmp_path: Path) -> None:
     assert succeed(migrated_url, "search", "small espresso cups").startswith("1. All about cups  [")
     [found] = json.loads(succeed(migrated_url, "search", "cups", "--tag", "manual", "--limit", "1", "--format", "json"))
     assert (found["title"], found["tags"]) == ("All about cups", ["manual"])
+    narrow = backend(migrated_url, "search", "small espresso cups", COLUMNS="40").stdout.splitlines()
+    assert max(len(line) for line in narrow if line.startswith("   ") and " " in line.strip()) <= 40
     assert succeed(migrated_url, "search", "cups", "--tag", "none") == "Nothing found.\n"
     succeed(migrated_url, "document", "delete", found["document_id"])
     assert "All about cups" not in succeed(migrated_url, "search", "cups")

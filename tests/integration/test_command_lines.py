@@ -44,3 +44,27 @@ def test_percent_sign_in_a_password() -> None:
         assert lines[1].strip().startswith("hint: ")
         assert "percent-encode % : / ? # @ in the password (% is %25)" in lines[1]
         assert "s3" not in lines[0] + lines[1]
+
+
+@pytest.mark.parametrize("command", ["analyze", "verify"])
+def test_progress_is_shown_whatever_the_format(command: str, tmp_path: Path) -> None:
+    """On a terminal, progress goes to stderr also where stdout is JSON for a program."""
+    reader, terminal = os.openpty()
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "adapter.inbound.cli.migrate", command, "-c", "none.ini", "--format", "json"],
+            cwd=tmp_path,
+            env=process_environment(TERM="xterm", COLUMNS="80"),
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(terminal)
+    with os.fdopen(reader, "rb") as shown:
+        said = shown.read1().decode()
+
+    assert "preparing the sandbox" in said
+    assert result.returncode == 2
+    assert result.stdout == b""

@@ -90,3 +90,30 @@ def test_url_in_the_env_file(checkout: Path, migrated_url: str) -> None:
 
     assert from_file.returncode == 0, from_file.stdout
     assert "127.0.0.1:1" in from_environment.stdout
+
+
+def test_status_with_two_heads(checkout: Path, migrated_url: str) -> None:
+    """Of two heads, the status names both, and the commands in it run as they stand there."""
+    for name in ("aaaaaaaaaaa1", "bbbbbbbbbbb2"):
+        text = f'"""Branch {name}."""\n\nrevision = "{name}"\ndown_revision = "05f9c1d63e84"\n\n\n'
+        text += "def upgrade() -> None:\n    pass\n\n\ndef downgrade() -> None:\n    pass\n"
+        (checkout / VERSIONS / f"{name}.py").write_text(text, encoding="utf-8")
+
+    def status() -> str:
+        command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "status"]
+        environment = process_environment(migrated_url, PYTHONPATH=str(checkout))
+        result = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    before = status()
+    assert "heads     aaaaaaaaaaa1, bbbbbbbbbbb2" in before
+    assert "2 pending: " in before
+    assert "alembic upgrade heads\n" in before
+    assert alembic(checkout, migrated_url, "upgrade", "heads").returncode == 0
+    after = status()
+    assert " (heads)\n" in after
+    assert "pending   nothing" in after
+    assert 'alembic merge -m "merge" heads\n' in after
+    assert alembic(checkout, migrated_url, "merge", "-m", "merge", "heads").returncode == 0
+    assert "head      aaaaaaaaaaa1" not in status()

@@ -1,22 +1,17 @@
 """What leads the project's process to a sandbox on a server that a URL names leads nowhere else."""
 
-import asyncio
-import ssl
-import struct
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 import trustme
 
-from adapter.outbound.database.migration.relay import Relay, copy, end_tasks
+from adapter.outbound.database.migration.relay import Relay
 from tests.conftest import SERVERS, Server
-
-_SSL_REQUEST = 80877103
+from tests.integration.encrypting import encrypting
 
 
 @pytest.fixture
@@ -82,49 +77,13 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@contextmanager
-def _encrypting(server: Server, authority: trustme.CA) -> Iterator[int]:
-    """Serve Postgres with TLS on a port of the loopback, in front of a server, as poolers do."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert struct.unpack("!ii", await reader.readexactly(8)) == (8, _SSL_REQUEST)
-        writer.write(b"S")
-        try:
-            await writer.start_tls(context)
-            behind, ahead = await asyncio.open_unix_connection(f"{server.host}/.s.PGSQL.{server.port}")
-            await asyncio.gather(copy(reader, ahead), copy(behind, writer))
-        except OSError:  # a client that does not trust the certificate goes away
-            writer.close()
-
-    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        listening = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
-        ports.append(listening.sockets[0].getsockname()[1])
-        ready.set()
-        loop.run_forever()
-        listening.close()
-        loop.run_until_complete(end_tasks())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    yield ports[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-
-
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize("mode", ["prefer", "require", "verify-ca", "verify-full"])
 def test_encryption(relay: Relay, server: Server, authority: trustme.CA, tmp_path: Path, mode: str) -> None:
     """A server that encrypts is reached in each of libpq's modes, with the certificate that the URL names."""
     root = tmp_path / "root.pem"
     authority.cert_pem.write_to_path(root)
-    with _encrypting(server, authority) as port:
+    with encrypting(server, authority) as port:
         relay.lead_to(
             {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": mode, "sslrootcert": str(root)}
         )
@@ -137,7 +96,7 @@ def test_encryption_that_cannot_be_trusted(relay: Relay, server: Server, authori
     """A certificate of somebody else is refused, and so is a server without encryption where that is demanded."""
     root = tmp_path / "root.pem"
     trustme.CA().cert_pem.write_to_path(root)
-    with _encrypting(server, authority) as port:
+    with encrypting(server, authority) as port:
         parameters = {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": "verify-full"}
         relay.lead_to({**parameters, "sslrootcert": str(root)})
         with pytest.raises(psycopg.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -28,6 +28,11 @@ FAILING = {
         "cannot be cast automatically",
         "postgresql_using",
     ),
+    "42804 of a foreign key": (
+        "op.execute('CREATE TABLE p (id text PRIMARY KEY)'); op.create_foreign_key('f', 't', 'p', ['id'], ['id'])",
+        "are of incompatible types: integer and text",
+        "A foreign key needs columns of comparable types",
+    ),
     "42601": ("op.execute('ALTER TABLE t ADD ADD')", "syntax error at", "Correct the statement"),
 }
 

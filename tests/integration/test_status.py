@@ -89,6 +89,29 @@ def test_drift_that_autogenerate_has_no_operation_for(migrated_url: str, change:
     assert all("hexalembic" not in line for line in found["drift"])
 
 
+@pytest.mark.parametrize("may_create", [False, True])
+def test_drift_seen_by_another_role(migrated_url: str, may_create: bool) -> None:
+    """A role that may not create a schema compares as well, and whose the objects are is no drift for any role."""
+    narrow = migrated_url.replace("://postgres@", "://reader_of_drift@")
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE reader_of_drift LOGIN")
+        try:
+            connection.execute("GRANT SELECT ON alembic_version TO reader_of_drift")
+            if may_create:
+                name = connection.info.dbname
+                connection.execute(f'GRANT CREATE ON DATABASE "{name}" TO reader_of_drift'.encode())
+            assert status(narrow)["drift"] == []
+            connection.execute("ALTER TABLE users DISABLE TRIGGER trg_users_set_updated_at")
+            connection.execute("ALTER FUNCTION set_updated_at() SECURITY DEFINER")
+            found = status(narrow)["drift"]
+        finally:
+            connection.execute("DROP OWNED BY reader_of_drift; DROP ROLE reader_of_drift")
+
+    assert any("trg_users_set_updated_at: enabled is disabled" in line for line in found), found
+    assert any("set_updated_at()" in line and "definer" in line.lower() for line in found), found
+    assert all("pg_temp" not in line and "hexalembic" not in line for line in found)
+
+
 def test_ahead(empty_url: str, history: History) -> None:
     """A database at a revision that the code does not have is called ahead, not pending."""
     history.add("from_the_future", None, "op.execute('CREATE TABLE a ()')")

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
+from adapter.outbound.database import embedded
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration import target_statistics
 from adapter.outbound.database.migration.target_statistics import read_statistics
@@ -16,6 +17,7 @@ from adapter.outbound.database.url import DatabaseURL
 from domain.migration.errors import StatisticsError
 from domain.migration.statistics import Statistics
 from tests.conftest import Server
+from tests.integration.isolation.user import folder_for_everybody
 from tests.support import run
 
 READER = "reader_of_statistics"
@@ -295,3 +297,28 @@ def test_a_file_that_is_none(tmp_path: Path, content: bytes | None) -> None:
     assert caught.value.message.startswith(str(path))
     assert "migrate stats --format json" in caught.value.hint
     assert bootstrap.describe_error(caught.value) == (2, caught.value.message, caught.value.hint)
+
+
+def test_rates_after_a_restart() -> None:
+    """An orderly restart keeps the counters, so that they are averages of all the time before it, too."""
+    with folder_for_everybody("hx") as root:
+        running = embedded.start(root=root, settings={"fsync": "off"})
+        try:
+            with psycopg.connect(running.url(), autocommit=True) as connection:
+                connection.execute("CREATE TABLE counted (id int)")
+                connection.execute("INSERT INTO counted SELECT generate_series(1, 1000)")
+                row = connection.execute("SELECT now() FROM pg_stat_force_next_flush()").fetchone()
+            assert row is not None
+            embedded.release(running)
+            embedded.stop(root=root, force=True)
+            running = embedded.start(root=root, settings={"fsync": "off"})
+            found = read_statistics(DatabaseURL.parse(running.url()))
+        finally:
+            embedded.release(running)
+            embedded.stop(root=root, force=True)
+
+    assert found.target is not None
+    seconds = found.target.observed_seconds
+    assert seconds is not None
+    assert seconds > (found.target.taken_at - row[0]).total_seconds()
+    assert found["public.counted"].writes_per_second == pytest.approx(1000 / seconds)

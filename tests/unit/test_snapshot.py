@@ -174,7 +174,7 @@ def test_an_absent_attribute_is_none() -> None:
 
 
 def test_sentences_come_in_a_stable_order() -> None:
-    """Missing, unexpected, changed; each sorted by kind, name and attribute."""
+    """Of one kind of object: missing, changed, unexpected; each sorted by name and attribute."""
     names = ["b", "a", "c"]
     one = SchemaSnapshot({("index", name): {"z": 1, "y": 1} for name in ["x", *names]})
     other = SchemaSnapshot({("index", name): {"z": 2, "y": 2} for name in ["x", "d", "e"]})
@@ -182,8 +182,26 @@ def test_sentences_come_in_a_stable_order() -> None:
         "index a is missing",
         "index b is missing",
         "index c is missing",
-        "index d is unexpected",
-        "index e is unexpected",
         "index x: y is 2, expected 1",
         "index x: z is 2, expected 1",
+        "index d is unexpected",
+        "index e is unexpected",
+    ]
+
+
+def test_the_worst_difference_comes_first() -> None:
+    """What holds rows comes before what makes them quick, and a comment comes last, whatever the names are."""
+    objects: dict[ObjectKey, dict[str, Value]] = {
+        ("table", "public.z"): {"comment": "old"},
+        ("index", "public.a"): {"method": "btree"},
+        ("column", "public.z.b"): {"type": "text"},
+        ("table", "public.y"): {},
+    }
+    changed = {("table", "public.z"): {"comment": "new"}, ("column", "public.z.c"): {"type": "text"}}
+    assert str(compare(SchemaSnapshot(objects), SchemaSnapshot(changed))).splitlines() == [
+        "table public.y is missing",
+        "column public.z.b is missing",
+        "column public.z.c is unexpected",
+        "index public.a is missing",
+        "table public.z: comment is new, expected old",
     ]

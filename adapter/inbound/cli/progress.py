@@ -10,13 +10,9 @@ if TYPE_CHECKING:
 class Progress:
     """A progress bar on stderr, and nothing where that is no terminal."""
 
-    def __init__(self, wanted: bool) -> None:
-        """Remember.
-
-        Args:
-            wanted: False for output that programs read.
-        """
-        self._wanted = wanted and sys.stderr.isatty()
+    def __init__(self) -> None:
+        """Look where stderr goes: what programs read goes to stdout, whatever its format."""
+        self._wanted = sys.stderr.isatty()
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:

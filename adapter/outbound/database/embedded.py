@@ -328,6 +328,11 @@ def reset(major: int | None = None, root: Path | None = None, *, force: bool = F
 def status(major: int | None = None, root: Path | None = None) -> ServerStatus:
     """Look at the server without starting it, using it or creating a file."""
     place = _place(major, root, installed=False)
+    with _explained(place):
+        return _look(place)
+
+
+def _look(place: _Place) -> ServerStatus:
     running = _answers(place)
     version = None
     clients = 0
@@ -377,11 +382,27 @@ def _explained(place: _Place) -> Iterator[None]:
         error.filename = error.filename or str(place.root)
         if full := describe_os_error(error):
             raise full from error
-        raise DatabaseConfigurationError(
-            f"cannot use {error.filename or place.root}: {error.strerror or error}",
-            "use it as its owner, or choose another directory with HEXALEMBIC_POSTGRES_DIR, "
-            "for a sandbox with HEXALEMBIC_SANDBOX_DIR",
-        ) from error
+        raise _unusable(place, error) from error
+
+
+def _unusable(place: _Place, error: OSError) -> DatabaseConfigurationError:
+    """Return the error that says whose the directory is."""
+    another = (
+        "choose a directory of your own with HEXALEMBIC_POSTGRES_DIR (a sandbox: HEXALEMBIC_SANDBOX_DIR), "
+        "or a server with DATABASE_URL"
+    )
+    owner = None
+    with suppress(OSError, KeyError):
+        owner = pwd.getpwuid(place.root.stat().st_uid)
+    if isinstance(error, PermissionError) and owner is not None and owner.pw_uid != os.geteuid():
+        return DatabaseConfigurationError(
+            f"{place.root} belongs to user {owner.pw_name}: another one cannot use its Postgres "
+            f"({error.strerror}: {error.filename or place.root})",
+            f"run this as {owner.pw_name}, or {another}",
+        )
+    return DatabaseConfigurationError(
+        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"mend that, or {another}"
+    )
 
 
 def _is_created(place: _Place, *, reset: bool = False) -> bool:
@@ -400,7 +421,7 @@ def _is_created(place: _Place, *, reset: bool = False) -> bool:
             return False
         raise DatabaseConfigurationError(f"{place.data} is not a Postgres data directory", hint) from None
     except OSError as error:
-        raise DatabaseConfigurationError(f"cannot read {place.data}: {error.strerror}", hint) from error
+        raise _unusable(place, error) from error
     if found != str(place.major):
         raise DatabaseConfigurationError(
             f"{place.data} belongs to Postgres {found}, not {place.major}; it was left as it is", hint

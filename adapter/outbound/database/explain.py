@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
+from adapter.outbound.database.connecting import reason_of_asyncpg
+from adapter.outbound.database.encryption import describe_encryption
 from adapter.outbound.database.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.database.full_disk import DISK_FULL, describe_os_error
 from adapter.outbound.database.read_only import READ_ONLY, describe_read_only
-from adapter.outbound.database.redaction import redact
+from adapter.outbound.database.redaction import redact, shown
 from adapter.outbound.database.url import DatabaseURL
 
 # SQLSTATE values: PostgreSQL manual, appendix A.
@@ -136,13 +138,19 @@ def explain(
 def _explain_database(
     error: BaseException, url: DatabaseURL | None, reads: bool, ask: Ask | None
 ) -> DatabaseError | None:
+    if url is not None and (reason := reason_of_asyncpg(_chain(error), url)):
+        error = reason
     values = {
         "where": str(url) if url is not None else "the database",
         "name": (url.database if url is not None else "") or "the database",
         "message": server_message(error),
         "source": url.source if url is not None else "DATABASE_URL",
+        "correct": url.correction if url is not None else "correct DATABASE_URL",
+        "otherwise": url.otherwise if url is not None else "unset DATABASE_URL to use the embedded Postgres",
     }
     state = sqlstate(error)
+    if url is not None and (refused := describe_encryption(_chain(error), state, values["message"], url)):
+        return refused
     if state == READ_ONLY:
         return describe_read_only(ask or partial(_ask, url), values["where"], values["message"])
     if state == _NO_PRIVILEGE and reads:
@@ -153,10 +161,19 @@ def _explain_database(
     for states, pattern, message, hint in _BY_STATE:
         if state in states and re.search(pattern, values["message"]):
             return DatabaseError(message.format(**values), hint.format(**values))
+    return _explain_connection(error, values)
+
+
+def _explain_connection(error: BaseException, values: dict[str, str]) -> DatabaseError | None:
+    if isinstance(error, OSError) and error.filename is not None:
+        return DatabaseConfigurationError(
+            f"{shown(error.filename)} cannot be used ({error.strerror}).",
+            "Run this as a user who may, or name another place.",
+        )
     if _is_unreachable(error) and not _has_gone(error):
         return DatabaseError(
             "No Postgres server answers at {where} ({message}).".format(**values),
-            "Start the server or correct {source}; unset DATABASE_URL to use the embedded Postgres.".format(**values),
+            "Start the server or {correct}; {otherwise}.".format(**values),
         )
     fault = fault_of(error)
     again = "What was not committed has been rolled back: run the command again when that is mended."
@@ -171,7 +188,13 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ("3D000",),
         "",
         "The database does not exist at {where} ({message}).",
-        'Create it: createdb {name}, or as SQL: CREATE DATABASE "{name}";',
+        'Create it: createdb {name}, or as SQL: CREATE DATABASE "{name}"; or {correct}.',
+    ),
+    (
+        ("55000",),
+        "connections",
+        "The database lets nobody connect at {where} ({message}).",
+        'An administrator runs: ALTER DATABASE "{name}" ALLOW_CONNECTIONS true; or {correct}.',
     ),
     (
         ("28P01", "28000"),

@@ -84,10 +84,11 @@ _RUN = re.compile(r"[^\s'\"<>`]*")
 _POSTGRES_RUN = re.compile(r"\S*")
 _HOST = r"(?:\[[0-9A-Fa-f:.%]*\]|[^\s:/?#@\[\]'\",]*)(?::\d*)?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?=[/?\s'\"),.;]|$)")
+_SHOWN = "host|port|user|dbname|sslmode|sslrootcert|sslcert|connect_timeout|target_session_attrs"
 # An address without any secret: our own messages name it so.
 _PLAIN = re.compile(
     r"postgres(?:ql)?(?:\+(?:psycopg2?|asyncpg))?://(?:[\w.%-]+@)?[\w.-]*(?::\d+)?(?:,[\w.-]+(?::\d+)?)*(?:/[\w.%-]*)?"
-    r"(?:\?(?:host|port|user|dbname|sslmode)=[\w.%/-]*(?:&(?:host|port|user|dbname|sslmode)=[\w.%/-]*)*)?"
+    rf"(?:\?(?:{_SHOWN})=[\w.%/-]*(?:&(?:{_SHOWN})=[\w.%/-]*)*)?"
 )
 _ANOTHER = re.compile(r"(?<![^\s'\"(=])[a-z][a-z0-9+]*://(?!@)")
 _UP_TO_LAST_AT = re.compile(rf"(?:(?!{_ANOTHER.pattern}).)*@", re.DOTALL)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.database.url import EMBEDDED, DatabaseURL
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,17 +22,21 @@ def database_url(explicit: str | None = None) -> DatabaseURL:
         DatabaseConfigurationError: The URL cannot be used.
         DatabaseError: The embedded server does not start.
     """
-    source = "the URL of this call (-x url=, --url, --target-url)"
-    url = explicit or setting("DATABASE_URL")
+    if explicit:
+        source, otherwise = "the URL of this call (-x url=, --url, --target-url)", "leave it out to use DATABASE_URL"
+        return replace(DatabaseURL.parse(explicit), source=source, otherwise=otherwise)
+    url = setting("DATABASE_URL")
     if url is None:
         from adapter.outbound.database import embedded
 
         server = embedded.start()
-        url, source = server.url(), "the embedded Postgres (migrate db status)"
-    elif not explicit:
-        place = "the environment" if os.environ.get("DATABASE_URL") else str(PROJECT_ROOT / ".env")
-        source = f"DATABASE_URL (set in {place})"
-    return replace(DatabaseURL.parse(url), source=source)
+        log = server.data_directory.with_suffix(".log")
+        return replace(DatabaseURL.parse(server.url()), source=EMBEDDED, otherwise=f"its log is {log}")
+    if os.environ.get("DATABASE_URL"):
+        return replace(DatabaseURL.parse(url), source="DATABASE_URL (set in the environment)")
+    place = PROJECT_ROOT / ".env"
+    otherwise = "take the line out to use the embedded Postgres"
+    return replace(DatabaseURL.parse(url), source=f"DATABASE_URL (set in {place})", otherwise=otherwise)
 
 
 @cache

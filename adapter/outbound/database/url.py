@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.redaction import HIDDEN, is_secret
 
+EMBEDDED = "the embedded Postgres (migrate db status)"  # where nobody gave a URL
 _SCHEMES = ("postgres", "postgresql")
 _DRIVERS = ("", "psycopg", "psycopg_async", "psycopg2", "asyncpg")
 # Named where they stand in a URL; anything else there may be a piece of a password.
@@ -29,6 +30,16 @@ _NUMBERS = {
     "keepalives_count",
     "keepalives_idle",
     "keepalives_interval",
+}
+# Parameters with a few values (PostgreSQL manual, 34.1.2); asyncpg and libpq complain of others each in its own way.
+_CHOICES = {
+    "channel_binding": ("disable", "prefer", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "load_balance_hosts": ("disable", "random"),
+    "sslcertmode": ("disable", "allow", "require"),
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|(?=[^\[\]]*$)[^:\[\]]*")
 
@@ -120,11 +131,13 @@ class DatabaseURL:
         libpq: The URL in libpq's form, as psycopg takes it, password included; `repr()` and `str()` never show it.
         asyncpg_options: What only asyncpg understands.
         source: Where the URL stands, as a hint names it.
+        otherwise: What else can be done than to correct it there, as a hint says it.
     """
 
     libpq: str = field(repr=False)
     asyncpg_options: dict[str, Any] = field(default_factory=dict, repr=False)
     source: str = field(default="DATABASE_URL", repr=False, compare=False)
+    otherwise: str = field(default="unset DATABASE_URL to use the embedded Postgres", repr=False, compare=False)
 
     @classmethod
     def parse(cls, url: str) -> "DatabaseURL":
@@ -156,7 +169,7 @@ class DatabaseURL:
         problem = _problem(text)
         if problem:
             hint = (
-                "Take that out of the URL; settings of the session go into options=-c%20NAME=VALUE."
+                "Correct it or take it out of the URL; settings of the session go into options=-c%20NAME=VALUE."
                 if problem.startswith("its parameter")
                 else f"Write it as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
             )
@@ -184,10 +197,18 @@ class DatabaseURL:
         return {"dsn": _join(parts.netloc, parts.path, kept), **options}
 
     @property
+    def correction(self) -> str:
+        """What mends the URL where it stands, as a hint says it."""
+        return f"look at {self.source}" if self.source == EMBEDDED else f"correct {self.source}"
+
+    @property
     def database(self) -> str:
         """Name of the database; empty when the server chooses it by the user's name."""
-        query = dict(parse_qsl(urlsplit(self.libpq).query))
-        return query.get("dbname") or unquote(urlsplit(self.libpq).path.lstrip("/"))
+        return self.parameter("dbname") or unquote(urlsplit(self.libpq).path.lstrip("/"))
+
+    def parameter(self, name: str) -> str:
+        """Return the value of one of libpq's parameters; empty where the URL does not say it."""
+        return dict(parse_qsl(urlsplit(self.libpq).query)).get(name, "")
 
     def with_database(self, name: str) -> "DatabaseURL":
         """Give the URL of another database of the same server."""
@@ -304,4 +325,7 @@ def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:
             return f"its parameter number {place} is none that libpq or asyncpg knows"
         if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", value):
             return f"its parameter {name} is not a whole number"
+        choices = _CHOICES.get(_TO_LIBPQ.get(name, name))
+        if choices and _SSL_VALUES.get(value.lower(), value) not in choices:
+            return f"its parameter {name} is none of {', '.join(choices)}"
     return None

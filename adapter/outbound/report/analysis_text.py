@@ -1,15 +1,13 @@
 """The analysis for a terminal: the sentence first, one table for each revision, details on request."""
 
-import io
-
 from rich.console import Console
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.summary import verdict_of
+from adapter.outbound.report.terminal import buffered, print_code, shortened, unpadded
 from adapter.outbound.report.waiting import predicted_against_observed, waits
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import RevisionAnalysis
@@ -25,16 +23,15 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
 
     Args:
         report: What to write.
-        verbose: With all statements, notes and corrected revisions.
+        verbose: With all statements, notes, and corrected revisions of warnings; those of errors are always shown.
         color: With colors.
         width: Columns of the terminal.
     """
-    buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False)
+    console, buffer = buffered(width, color=color)
     for analysis in report.revisions:
         _revision(console, analysis, verbose=verbose)
     console.print(Text(verdict_of(report), style="bold"))
-    return redact(buffer.getvalue().rstrip("\n"))
+    return redact(unpadded(buffer.getvalue()))
 
 
 def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:
@@ -73,8 +70,7 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
             _indented(console, reason, 13)
         _statements(console, analysis)
     shown = [one for one in analysis.diagnostics if verbose or one.severity is not Severity.NOTE]
-    for diagnostic in shown:
-        _diagnostic(console, diagnostic, verbose=verbose)
+    _diagnostics(console, shown, verbose=verbose)
     console.print()
 
 
@@ -114,18 +110,25 @@ def _work(statement: StatementTrace) -> str:
     return "\n".join(found)
 
 
+def _diagnostics(console: Console, shown: list[Diagnostic], *, verbose: bool) -> None:
+    last_fix = None
+    for diagnostic in shown:
+        _diagnostic(console, diagnostic, verbose=verbose)
+        wanted = diagnostic.suppressed_reason is None and (verbose or diagnostic.severity is Severity.ERROR)
+        if wanted and diagnostic.fix and diagnostic.fix != last_fix:
+            print_code(console, diagnostic.fix, 6)
+            last_fix = diagnostic.fix
+
+
 def _diagnostic(console: Console, diagnostic: Diagnostic, *, verbose: bool) -> None:
     color = "dim" if diagnostic.suppressed_reason else _COLORS[diagnostic.severity]
     at = "" if diagnostic.statement is None else f" (statement {diagnostic.statement + 1})"
     console.print(Text.assemble((f"  {diagnostic.severity.value}", color), f" {diagnostic.code}{at}"))
-    _indented(console, diagnostic.message)
+    _indented(console, shortened(diagnostic.message, verbose=verbose))
     if diagnostic.suppressed_reason:
         _indented(console, f"accepted: {diagnostic.suppressed_reason}")
         return
     _indented(console, diagnostic.help)
-    if verbose and diagnostic.fix:
-        code = Syntax(diagnostic.fix.strip(), "python", theme="ansi_light", background_color="default")
-        console.print(Padding(code, (0, 0, 0, 4)))
 
 
 def _fact(console: Console, name: str, value: str) -> None:

@@ -1,6 +1,5 @@
 """The verification for a terminal: a line for each revision, then what is wrong and the code that mends it."""
 
-import io
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -9,6 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from adapter.outbound.database.redaction import redact
+from adapter.outbound.report.terminal import buffered, print_code, shortened, unpadded
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import Reversibility
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -18,7 +18,6 @@ _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cy
 # Warnings that are shown without `verbose`: they say what is not proved.
 _OF_PROOFS = frozenset({"undeclared-loss", "upgrade-fails-again", "not-judged"})
 _MESSAGES = 5  # of one kind that are shown without `verbose`
-_LETTERS = 400  # of one message, likewise
 
 
 def render(report: VerificationReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
@@ -31,8 +30,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
         color: With colors.
         width: Columns of the terminal.
     """
-    buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False)
+    console, buffer = buffered(width, color=color)
     for proof in report.proofs:
         _revision(console, proof, verbose=verbose)
     for proof in report.proofs:
@@ -48,7 +46,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
     if buffer.tell():
         console.print()
     console.print(Text(summary(report), style="bold"))
-    return redact("\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n")))
+    return redact(unpadded(buffer.getvalue()))
 
 
 def summary(report: VerificationReport) -> str:
@@ -142,15 +140,12 @@ def _diagnostics(console: Console, found: Iterable[Diagnostic], *, verbose: bool
         messages = [one.message for one in group]
         console.print(Text.assemble((f"  {severity.value}", _COLORS[severity]), f" {code}"))
         for message in messages if verbose else messages[:_MESSAGES]:
-            text = message if verbose or len(message) <= _LETTERS else f"{message[: _LETTERS - 1]}… (-v shows all)"
-            _indented(console, _line(text))
+            _indented(console, _line(shortened(message, verbose=verbose)))
         if not verbose and len(messages) > _MESSAGES:
             _indented(console, f"and {len(messages) - _MESSAGES} more (-v shows them)")
         _indented(console, f"-> {advice}")
         if fix and fix != last_fix:
-            # Not wrapped, so that it can be copied.
-            for line in fix.strip("\n").splitlines():
-                console.print(Text(f"{'':6}{line}".rstrip(), style="green"), soft_wrap=True)
+            print_code(console, fix, 6)
             last_fix = fix
 
 

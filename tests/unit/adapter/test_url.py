@@ -125,10 +125,12 @@ def test_other_database_of_the_same_server() -> None:
         ("pool_size=5", "parameter pool_size is one of SQLAlchemy's engine"),
         ("nobody_knows=1", "parameter number 1 is none that libpq or asyncpg knows"),
         ("connect_timeout=soon", "parameter connect_timeout is not a whole number"),
+        ("sslmode=always", "parameter sslmode is none of disable, allow, prefer, require, verify-ca, verify-full"),
+        ("target_session_attrs=rw", "parameter target_session_attrs is none of any, read-write"),
     ],
 )
 def test_parameters_that_nobody_here_knows(parameter: str, said: str) -> None:
     """A parameter of another tool is named, with what takes it out; a name that could be a secret is only counted."""
     with pytest.raises(DatabaseConfigurationError, match=said) as caught:
         DatabaseURL.parse(f"postgresql://u:p@db.example.com/shop?{parameter}")
-    assert caught.value.hint.startswith("Take that out of the URL")
+    assert caught.value.hint.startswith("Correct it or take it out of the URL")

@@ -1,5 +1,6 @@
 """`backend search`: find passages by meaning."""
 
+import shutil
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,7 @@ def command(
         return await backend.search_passages(bootstrap.embedder())(query, tag or (), limit)
 
     found = perform(context, search)
+    width = shutil.get_terminal_size((103, 24)).columns
     if form is Format.JSON:
         print_json([_as_json(passage) for passage in found])
         return
@@ -41,7 +43,7 @@ def command(
         typer.echo(f"{number}. {passage.title}  [{passage.score:.2f}]  {', '.join(passage.tags)}")
         typer.echo(f"   {passage.source}")
         snippet = textwrap.shorten(passage.content, _SNIPPET_LENGTH, placeholder=" …")
-        typer.echo(textwrap.indent(textwrap.fill(snippet, 100), "   "))
+        typer.echo(textwrap.fill(snippet, width, initial_indent="   ", subsequent_indent="   "))
     if not found:
         typer.echo("Nothing found.")
 

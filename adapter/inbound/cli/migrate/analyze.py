@@ -103,7 +103,7 @@ def analyze(
         isolated=not no_isolation,
         network=allow_network,
     )
-    with Progress(form is Format.TEXT) as progress:
+    with Progress() as progress:
         target = bootstrap.TargetRequest(target_url, stats, observed)
         report = bootstrap.analyze(request, wanted, target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-NEXT = """
-Try next:
-  backend demo                                      load 16,000 texts and a year of a shop
-  backend search "pintores del renacimiento"        search them by meaning
-  alembic revision --autogenerate -m "add a column" after changing a model
-  migrate db psql                                   look around
-"""
+NEXT = {
+    "backend demo": "load 16,000 texts and a year of a shop",
+    'backend search "pintores del renacimiento"': "search them by meaning",
+    'alembic revision --autogenerate -m "add a column"': "after changing a model",
+    "migrate db psql": "look around",
+}
 
 
 class Format(StrEnum):
@@ -50,11 +49,17 @@ def status(
 
 def print_status(found: "DatabaseStatus") -> None:
     """Show a status in one screen."""
-    at_head = found.heads == found.current
+    from adapter import bootstrap
+
+    at_head = set(found.heads) == set(found.current)
+    several = "heads" if len(found.heads) > 1 else "head"
     rows = [
         ("database", f"{found.database}  (Postgres {found.postgres})"),
-        ("current", ", ".join(found.current) + (" (head)" if at_head else "") if found.current else "nothing yet"),
-        ("head", ", ".join(found.heads)),
+        (
+            "current",
+            ", ".join(found.current) + (f" ({several})" if at_head else "") if found.current else "nothing yet",
+        ),
+        (several, ", ".join(found.heads)),
         ("pending", _pending(found)),
         ("pgvector", _extension(found)),
         ("invalid", ", ".join(found.invalid_indexes) or "no invalid index"),
@@ -63,7 +68,18 @@ def print_status(found: "DatabaseStatus") -> None:
     for name, value in rows:
         typer.echo(f"{typer.style(f'{name:<9}', bold=True)} {value}")
     for problem in found.problems:
-        typer.secho(f"{'! ':>9} {problem}", fg=typer.colors.YELLOW)
+        typer.secho(f"{'! ':>9} {bootstrap.reachable(problem)}", fg=typer.colors.YELLOW)
+
+
+def print_next() -> None:
+    """Show what to try next, each command as the shell finds it."""
+    from adapter import bootstrap
+
+    commands = {bootstrap.reachable(command): what for command, what in NEXT.items()}
+    width = max(map(len, commands))
+    typer.echo("\nTry next:")
+    for command, what in commands.items():
+        typer.echo(f"  {command:<{width}} {what}")
 
 
 def _pending(found: "DatabaseStatus") -> str:

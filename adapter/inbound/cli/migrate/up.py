@@ -2,7 +2,7 @@
 
 import typer
 
-from adapter.inbound.cli.migrate.status import NEXT, print_status
+from adapter.inbound.cli.migrate.status import print_next, print_status
 
 app = typer.Typer()
 
@@ -14,4 +14,4 @@ def up() -> None:
 
     bootstrap.upgrade_to_head()
     print_status(bootstrap.database_status())
-    typer.echo(NEXT, nl=False)
+    print_next()

@@ -94,7 +94,7 @@ def verify(
         statements=statements,
     )
     asked = bootstrap.VerificationRequest(wanted, only, certificates, target_url, again=again)
-    with Progress(form in {Format.TEXT, Format.MARKDOWN}) as progress:
+    with Progress() as progress:
         report = bootstrap.verify(request, asked, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
     typer.echo(bootstrap.render_verification(report, form.value, verbose=verbose, color=color))

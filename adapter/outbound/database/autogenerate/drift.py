@@ -1,38 +1,50 @@
 """What `create_all` makes and the migrated database does not have, read from the catalog.
 
 Autogenerate compares what it has operations for. Here the models are created whole, with their DDL events, in schemas
-of their own inside a transaction that is rolled back; the role needs the privilege CREATE on its database. The
-application's tables are only read. What only the database has is autogenerate's to say, or left alone.
+of their own inside a transaction that is rolled back. A role that may not create a schema has the temporary one of its
+session, where models of one schema can be made. The application's tables are only read. What only the database has is
+autogenerate's to say, or left alone.
 """
 
 import logging
 import re
+from functools import partial
 from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.exc import DBAPIError
 
+from adapter.outbound.database.explain import sqlstate
 from adapter.outbound.database.migration.inspector import snapshot
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 log = logging.getLogger(f"alembic.{__name__}")
 
 # What the administrator decides, and what SQLAlchemy cannot say.
-_LEFT_ALONE = frozenset({"position", "owner", "grants", "options"})
+_LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
 _CREATE = re.compile(r"\s*CREATE\s+(?=(?:FUNCTION|PROCEDURE)\b)", re.IGNORECASE)
 _PREFIX = "hexalembic_models_"
+_TEMPORARY = "pg_temp"
+_NO_PRIVILEGE = "42501"  # SQLSTATE: insufficient_privilege
 
 
 def read_drift(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
-    """Say what differs, a sentence each; nothing where the role may not create a schema.
+    """Return what differs, a sentence each; nothing, and a warning, where the models cannot be made.
 
     Args:
         connection: A psycopg connection of its own, outside a transaction; it is rolled back.
         metadata: The models.
     """
     try:
-        return tuple(_difference(connection, metadata).sentences())
+        try:
+            difference = _difference(connection, metadata)
+        except (DBAPIError, psycopg.Error) as error:
+            if sqlstate(error) != _NO_PRIVILEGE or _schemas(connection, metadata) != {None}:
+                raise
+            connection.rollback()
+            difference = _difference_by_temporary(connection, metadata)
+        return tuple(difference.sentences())
     except (DBAPIError, psycopg.Error) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         log.warning("Cannot compare the whole catalog with the models: %s", str(reason).splitlines()[0])
@@ -61,11 +73,7 @@ def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
     for place in sorted(set(places.values())):
         connection.execute(text(f"CREATE SCHEMA {place}"))
     connection.execute(text(f"SET LOCAL search_path = {places[None]}, {path}"))
-    event.listen(connection, "before_cursor_execute", _replace_functions, retval=True)
-    translated = connection.execution_options(schema_translate_map=dict(places))
-    tables = [table for table in metadata.tables.values() if not table.info.get("is_view")]
-    metadata.create_all(translated, tables=tables, checkfirst=False)
-    event.remove(connection, "before_cursor_execute", _replace_functions)
+    _create(connection, metadata, places)
     default = str(connection.dialect.default_schema_name)
     names = {place: quote(schema or default) for schema, place in places.items()}
     expected = _as_declared(_snapshot(connection), actual, names)
@@ -73,10 +81,57 @@ def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
     return SchemaDifference(missing=difference.missing, changed=difference.changed)
 
 
+def _difference_by_temporary(connection: Connection, metadata: MetaData) -> SchemaDifference:
+    """Compare with temporary objects; unlike others they are named without their schema in definitions."""
+    actual = _snapshot(connection)
+    default = connection.dialect.default_schema_name or "public"
+    path = connection.scalar(text("SHOW search_path"))
+    connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+    connection.execute(text(f"SET LOCAL search_path = {_TEMPORARY}, {path}"))
+    _create(connection, metadata, dict.fromkeys((None, default), _TEMPORARY))
+    mine = connection.scalar(text("SELECT pg_my_temp_schema()::regnamespace::text"))
+    schema = connection.dialect.identifier_preparer.quote(default)
+    made = _snapshot(connection, temporary=True)
+    names = {f"{mine}.": f"{schema}."}
+    bare = {f"{mine}.": "", f"{_TEMPORARY}.": "", f"{schema}.": ""}
+    expected = {
+        (kind, str(_renamed(name, names))): {
+            attribute: _renamed(value, bare) for attribute, value in attributes.items()
+        }
+        for (kind, name), attributes in made.objects.items()
+        if kind != "schema" and mine in name
+    }
+    there = {
+        key: {attribute: _renamed(value, bare) for attribute, value in attributes.items()}
+        for key, attributes in actual.objects.items()
+    }
+    difference = compare(SchemaSnapshot(expected), SchemaSnapshot(there), ignore=_LEFT_ALONE)
+    return SchemaDifference(missing=difference.missing, changed=difference.changed)
+
+
+def _schemas(connection: Connection, metadata: MetaData) -> set[str | None]:
+    default = connection.dialect.default_schema_name
+    return {None if table.schema == default else table.schema for table in metadata.tables.values()} | {None}
+
+
+def _create(connection: Connection, metadata: MetaData, places: dict[str | None, str]) -> None:
+    temporary = places[None] == _TEMPORARY
+    made = (
+        partial(_temporary_functions, str(connection.dialect.default_schema_name)) if temporary else _replace_functions
+    )
+    event.listen(connection, "before_cursor_execute", made, retval=True)
+    translated = connection.execution_options(schema_translate_map=dict(places))
+    tables = [table for table in metadata.tables.values() if not table.info.get("is_view")]
+    try:
+        metadata.create_all(translated, tables=tables, checkfirst=False)
+    finally:
+        event.remove(connection, "before_cursor_execute", made)
+
+
 def _places(connection: Connection, metadata: MetaData) -> dict[str | None, str]:
     """Name the schema in which the models of each schema are made."""
     default = connection.dialect.default_schema_name
-    schemas = {table.schema for table in metadata.tables.values()} | {None, default}
+    schemas = _schemas(connection, metadata) | {default}
     ordered = sorted(schemas, key=lambda schema: schema or "")
     places = {schema: f"{_PREFIX}{number:03}" for number, schema in enumerate(ordered)}
     places[default] = places[None]
@@ -88,6 +143,15 @@ def _replace_functions(
 ) -> tuple[str, Any]:
     """Make a function of a DDL event again: its name says its schema, and it is there already."""
     return _CREATE.sub("CREATE OR REPLACE ", statement, count=1), parameters
+
+
+def _temporary_functions(
+    schema: str, _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Make a function of a DDL event in the temporary schema, too: the role may not replace the one that is there."""
+    named = rf'\s*CREATE\s+(?:OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE)\s+(?:"?{re.escape(schema)}"?\.)?'
+    made = re.sub(named, rf"CREATE OR REPLACE \1 {_TEMPORARY}.", statement, count=1, flags=re.IGNORECASE)
+    return made, parameters
 
 
 def _as_declared(made: SchemaSnapshot, actual: SchemaSnapshot, names: dict[str, str]) -> SchemaSnapshot:
@@ -113,6 +177,6 @@ def _renamed(value: Value, names: dict[str, str]) -> Value:
     return tuple(_renamed(each, names) for each in value) if isinstance(value, tuple) else value
 
 
-def _snapshot(connection: Connection) -> SchemaSnapshot:
+def _snapshot(connection: Connection, *, temporary: bool = False) -> SchemaSnapshot:
     driver: Any = connection.connection.driver_connection
-    return snapshot(cast("psycopg.Connection[Any]", driver))
+    return snapshot(cast("psycopg.Connection[Any]", driver), temporary=temporary)

@@ -34,7 +34,10 @@ from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value
 
 
 def snapshot(
-    connection: psycopg.Connection[Any], *, exclude_tables: Collection[str] = ("alembic_version",)
+    connection: psycopg.Connection[Any],
+    *,
+    exclude_tables: Collection[str] = ("alembic_version",),
+    temporary: bool = False,
 ) -> SchemaSnapshot:
     """Read the schema of the connected database.
 
@@ -46,6 +49,7 @@ def snapshot(
         connection: A connection that is idle or in a transaction that has not failed.
         exclude_tables: Tables, sequences and views to pass over with all that belongs to them, by name in any schema
             (`alembic_version`) or by qualified name (`public.alembic_version`).
+        temporary: With the temporary objects of this session, in their schema `pg_temp_…`.
 
     Raises:
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
@@ -55,7 +59,7 @@ def snapshot(
         cursor.execute(_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version)
         # One kind is decoded here while the server reads the next.
-        return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables)]))))
+        return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables), temporary]))))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ WITH member AS MATERIALIZED (
 ), namespace AS MATERIALIZED (
     SELECT oid, nspname, quote_ident(nspname) AS name
       FROM pg_namespace
-     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' OR oid = pg_my_temp_schema() AND $2::bool
 ), relation AS MATERIALIZED (
     SELECT c.oid, c.relnamespace, c.relkind, c.relpersistence, c.relam, c.reloptions, c.reltoastrelid, c.reltablespace,
            c.relpartbound, c.reloftype, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relispopulated,

@@ -30,10 +30,12 @@ SELECT current_database()::text AS database,
        current_setting('server_version_num')::int AS version,
        now() AS taken_at,
        CASE WHEN current_setting('track_counts')::bool AND NOT pg_is_in_recovery()
-            THEN extract(epoch FROM now() - coalesce(d.stats_reset, pg_postmaster_start_time())) END AS observed,
+            -- An orderly restart keeps the counters, a crash throws them away with those of the whole server.
+            THEN extract(epoch FROM now() - coalesce(d.stats_reset, least(b.stats_reset, a.stats_reset),
+                                                     pg_postmaster_start_time())) END AS observed,
        pg_size_bytes(current_setting('maintenance_work_mem')) AS maintenance_work_mem,
        current_setting('max_parallel_maintenance_workers')::int AS max_parallel_maintenance_workers
-  FROM pg_stat_database AS d
+  FROM pg_stat_database AS d, pg_stat_bgwriter AS b, pg_stat_archiver AS a
  WHERE d.datname = current_database()
 """
 

@@ -25,6 +25,7 @@ from adapter.outbound.database.migration.filler.sought import looks_for_rows
 from adapter.outbound.database.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
+from domain.wording import readable
 
 UNWALLED = "run it where user processes may set up seccomp filters, or go on without isolation: --no-isolation"
 if TYPE_CHECKING:
@@ -626,6 +627,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
     sql, error = redact(message["sql"]), redact(message.get("error"))
     if error is not None and sql != message["sql"]:
         error = without_quotes(error)
+    error = error and readable(error)
     return StatementTrace(
         sql=sql,
         line=message.get("line"),
@@ -669,7 +671,7 @@ def _unseen_only(statements: Sequence[StatementTrace]) -> list[StatementTrace]:
 
 def _error(message: Mapping[str, Any]) -> AgentError:
     return AgentError(
-        redact(message["error"]),
+        readable(redact(message["error"])),
         message["kind"],
         message.get("type", ""),
         message.get("sqlstate"),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapter.outbound.database import autogenerate, engine, settings
 from adapter.outbound.database.autogenerate.revisions import is_check
+from adapter.outbound.database.commands import reachable
 from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.explain import explain
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
@@ -64,7 +65,7 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
             raise
         if explained is not error:
             explained.__cause__ = error
-        raise CommandError(str(explained)) from explained
+        raise CommandError(reachable(str(explained))) from explained
 
 
 def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:

@@ -44,8 +44,13 @@ _HINTS = {
 }
 _OTHER = "Correct the revision, or the rows that it meets, then run this again."
 # Whose detail names a key or an object; that of others shows whole rows.
-_DETAILED = {"23503", "23505", "23P01", "2BP01"}
+_DETAILED = {"23503", "23505", "23P01", "2BP01", "42804"}
+_OF_FOREIGN_KEYS = "ATAddForeignKeyConstraint"  # the server's function, which no language of messages changes
+_OTHER_TYPE = (
+    "A foreign key needs columns of comparable types: change the type of one of them first, in the models too."
+)
 _TOO_LONG = "22001"
+_TYPES = "42804"
 
 
 def describe_revision_error(error: BaseException, progress: Progress) -> DatabaseError | None:
@@ -82,16 +87,20 @@ def _said(error: BaseException, state: str) -> str:
 def _hint(error: BaseException, state: str, revision: str) -> str:
     if isinstance(error, ImportError):
         return "Install the package, or take the import out: a revision needs sqlalchemy and alembic only."
+    if state == _TYPES and _field(error, "source_function") == _OF_FOREIGN_KEYS:
+        return _OTHER_TYPE
     return _HINTS.get(state, "").format(revision=revision) or _field(error, "hint") or _OTHER
 
 
 def _field(error: BaseException, name: str) -> str:
-    """Return the detail or the hint that the server gave, whichever driver brought it."""
+    """Return a field of what the server said, such as its detail or its hint, whichever driver brought it."""
     driver: Any = getattr(error, "orig", None)
     for one in (getattr(driver, "__cause__", None), driver):
-        said = getattr(one, name, None) or getattr(getattr(one, "diag", None), f"message_{name}", None)
-        if isinstance(said, str):
-            return said
+        diagnosis = getattr(one, "diag", None)  # psycopg's; the other two are asyncpg's
+        for holder, named in ((one, name), (one, f"server_{name}"), (diagnosis, f"message_{name}"), (diagnosis, name)):
+            said = getattr(holder, named, None)
+            if isinstance(said, str):
+                return said
     return ""
 
 

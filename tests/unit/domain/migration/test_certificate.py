@@ -51,15 +51,15 @@ def test_a_declared_loss_passes() -> None:
 
 
 def test_an_undeclared_loss_fails_with_the_line_to_write() -> None:
-    """Each loss is an error of its own; the fix names all of them."""
+    """Each loss is an error of its own, that of values before that of an index; the fix names all of them."""
     trip = replace(LOSSY, schema=INDEX_MISSING)
     found = judge(trip, Declaration())
     assert codes(found) == [("undeclared-loss", Severity.ERROR)] * 2
-    assert found[0].message == "After the downgrade it is not as before: index public.ix_users_name is missing."
-    assert found[1].relation == NICKNAME
+    assert found[0].relation == NICKNAME
+    assert found[1].message == "After the downgrade it is not as before: index public.ix_users_name is missing."
     assert found[1].fix == (
-        'lossy_downgrade = {"public.ix_users_name": "why this is accepted", '
-        '"public.users.nickname": "why this is accepted"}'
+        'lossy_downgrade = {"public.users.nickname": "why this is accepted", '
+        '"public.ix_users_name": "why this is accepted"}'
     )
 
 

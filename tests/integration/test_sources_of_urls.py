@@ -1,0 +1,102 @@
+"""A hint names where the URL came from: the environment, `.env`, the call, or the embedded Postgres."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapter.outbound.database import embedded
+from tests.integration.isolation.user import accounts, folder_for_everybody
+from tests.support import PROJECT_ROOT, process_environment
+
+COMMANDS = {"alembic": ("alembic", "current"), "migrate": ("adapter.inbound.cli.migrate", "status")}
+NOWHERE = "postgresql://127.0.0.1:1/nowhere"
+
+
+def hint(*command: str, cwd: Path = PROJECT_ROOT, **environment: str) -> str:
+    """Run a command that must fail in two lines, and return the second."""
+    result = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env=process_environment(environment.pop("DATABASE_URL", ""), **environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode != 0, result.stdout
+    what, how = (result.stdout + result.stderr).strip().splitlines()
+    assert what.startswith(("FAILED: ", "error: "))
+    return how.strip()
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_env_file(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A URL of `.env` is corrected in that file, and no variable is to be unset for it."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks")
+    shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
+    file = tmp_path / "copy" / ".env"
+    file.write_text(f"DATABASE_URL={NOWHERE}\n", encoding="utf-8")
+    how = hint(*command, cwd=tmp_path / "copy", PYTHONPATH=str(tmp_path / "copy"))
+
+    assert f"correct DATABASE_URL (set in {file}); take the line out to use the embedded Postgres" in how
+    assert "unset" not in how
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_environment_and_call(command: tuple[str, ...]) -> None:
+    """A variable is corrected where it is set, and an option where it is given."""
+    how = hint(*command, DATABASE_URL=NOWHERE)
+    assert "correct DATABASE_URL (set in the environment); unset DATABASE_URL to use the embedded" in how
+    module, *rest = command
+    given = [module, "-x", f"url={NOWHERE}", *rest] if module == "alembic" else [*command, "--url", NOWHERE]
+    assert "correct the URL of this call (-x url=, --url, --target-url); leave it out to use" in hint(*given)
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """Return the root of an embedded server whose database admits nobody."""
+    with folder_for_everybody("hx") as root:
+        server = embedded.start(root=root, settings={"fsync": "off"})
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER DATABASE hexalembic ALLOW_CONNECTIONS false")
+        yield root
+        embedded.stop(root=root, force=True)
+        embedded.release(server)
+
+
+def test_embedded(closed: Path) -> None:
+    """Of the embedded Postgres, the hint names the command that shows where it is."""
+    for command in COMMANDS.values():
+        how = hint(*command, HEXALEMBIC_POSTGRES_DIR=str(closed))
+        assert how.endswith("ALLOW_CONNECTIONS true; or look at the embedded Postgres (migrate db status).")
+
+
+OF_ANOTHER = {**COMMANDS, "db status": ("adapter.inbound.cli.migrate", "db", "status")}
+
+
+@pytest.mark.parametrize("command", OF_ANOTHER.values(), ids=OF_ANOTHER)
+def test_embedded_of_another_user(command: tuple[str, ...]) -> None:
+    """A `.postgres` of another user is said to be that, with whose it is; nothing is moved away or given up."""
+    starts = accounts()[-1].starts()
+    result = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=PROJECT_ROOT,
+        env=process_environment("", HEXALEMBIC_POSTGRES_DIR="/usr", PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **starts,
+    )
+    said = result.stdout + result.stderr
+    if command == OF_ANOTHER["db status"]:  # which writes nothing, and there is nothing to read
+        assert result.returncode == 0, said
+        return
+    assert result.returncode == (255 if command[0] == "alembic" else 2), said
+    assert "/usr belongs to user root: another one cannot use its Postgres (Permission denied: " in said
+    assert "hint: run this as root, or choose a directory of your own with HEXALEMBIC_POSTGRES_DIR" in said

@@ -1,0 +1,83 @@
+"""What a person and a program get of an analysis: lines of the terminal's width, code to copy, rules that explain."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapter.outbound.report import analysis_sarif, analysis_text
+from adapter.outbound.report.terminal import unpadded
+from application.migration.analyze import AnalysisReport
+from domain.migration.analysis import analyze
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.rules import all_rules
+from domain.migration.statistics import Statistics
+from tests.support import PROJECT_ROOT
+from tests.unit.domain.migration.traces import revision, step
+
+_FIX = f"def upgrade() -> None:\n    op.execute('{'x' * 150}')\n"
+
+
+def report(severity: Severity = Severity.ERROR, **changes: Any) -> AnalysisReport:
+    """Return the analysis of a revision of which one rule says something, with the code that mends it."""
+    found = Diagnostic(
+        "unbatched-write", severity, 0, None, "Statement 1 writes. " * 20, "Write in batches. " * 9, _FIX
+    )
+    analysis = analyze(revision(step("UPDATE users SET name = ''", 1)), Statistics.unknown())
+    return AnalysisReport("18.6", None, (replace(analysis, diagnostics=(replace(found, **changes),)),))
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("color", [False, True])
+def test_lines_are_as_wide_as_the_terminal(width: int, color: bool) -> None:
+    """Sentences fill the width and no more, nothing is padded, and code stays in one piece."""
+    said = re.sub(r"\x1b\[[0-9;]*m", "", analysis_text.render(report(), color=color, width=width))
+    lines = [line for line in said.splitlines() if "xxxxx" not in line]
+
+    assert width - 12 < max(map(len, lines)) <= width
+    assert all(line == line.rstrip() for line in said.splitlines())
+    assert f"          op.execute('{'x' * 150}')" in said.splitlines()
+
+
+def test_code_that_mends_an_error_is_shown() -> None:
+    """The code that mends an error is shown at once; that of a warning, which may stay, with -v."""
+    assert "op.execute" in analysis_text.render(report())
+    assert "op.execute" not in analysis_text.render(report(Severity.WARNING))
+    assert "op.execute" in analysis_text.render(report(Severity.WARNING), verbose=True)
+    assert "op.execute" not in analysis_text.render(report(suppressed_reason="empty until May"))
+
+
+def test_a_long_message_is_cut_unless_all_is_wanted() -> None:
+    """One message does not fill the screen."""
+    long = report(message="y" * 1900)
+    assert "… (-v shows all)" in " ".join(analysis_text.render(long).split())
+    assert analysis_text.render(long, verbose=True).count("y") >= 1900
+
+
+def test_unpadded() -> None:
+    """Blanks before the code that ends a color are padding, too."""
+    assert unpadded("a  \n\x1b[1mb  \x1b[0m\n  c\n") == "a\n\x1b[1mb\x1b[0m\n  c"
+
+
+def test_rules_explain_themselves() -> None:
+    """In SARIF each code that can come out has its descriptions, help in text and Markdown, a level, and tags."""
+    run = json.loads(analysis_sarif.render(report(), PROJECT_ROOT))["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+
+    besides = ["locks-of-earlier-revisions", "unused-suppression"]
+    assert [rule["id"] for rule in rules] == [*(rule.code for rule in all_rules()), *besides]
+    for rule in rules:
+        assert re.fullmatch(r"[A-Z`].*\.", rule["shortDescription"]["text"])
+        assert len(rule["fullDescription"]["text"]) > 60
+        assert rule["help"]["text"].startswith(rule["shortDescription"]["text"])
+        assert "```" not in rule["help"]["text"]
+        assert f'safety_assured = {{"{rule["id"]}": ' in rule["help"]["markdown"]
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note"}
+        assert {"postgres", "migration"} < set(rule["properties"]["tags"])
+    (result,) = run["results"]
+    assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "unbatched-write"
+    (explained,) = (rule for rule in rules if rule["id"] == "blocking-index-build")
+    assert "```python" in explained["help"]["markdown"]
+    assert "CONCURRENTLY" in explained["help"]["text"] or "concurrently" in explained["help"]["text"]

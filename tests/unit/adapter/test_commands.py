@@ -1,0 +1,29 @@
+"""Commands in hints run as they stand there."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapter.outbound.database.commands import reachable
+
+
+def test_in_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the shell finds a command, its name is enough; where not, the path from the current folder leads there."""
+    for name in ("alembic", "migrate", "backend", "python"):
+        program = tmp_path / "venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
+    said = "alembic upgrade head, migrate -c x.ini analyze (backend demo): alembic and migrate agree; pip-migrate up"
+    monkeypatch.setenv("PATH", str(tmp_path / "venv" / "bin"))
+    assert reachable(said) == said
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.chdir(tmp_path)
+    where = "venv/bin/"
+    wanted = f"{where}alembic upgrade head, {where}migrate -c x.ini analyze ({where}backend demo): "
+    assert reachable(said) == f"{wanted}alembic and migrate agree; pip-migrate up"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert reachable("migrate db status") == f"{tmp_path}/venv/bin/migrate db status"
