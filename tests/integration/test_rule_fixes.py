@@ -146,6 +146,25 @@ MORE = {
             'op.drop_column("orders", "buyer")',
         ),
     ),
+    "check of a new serial column": (
+        "constraint-validated-at-once",
+        Example(
+            USERS,
+            'op.execute("ALTER TABLE users ADD n bigserial")\n'
+            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")',
+            'op.drop_column("users", "n")',
+        ),
+    ),
+    "check of a new required column": (
+        "constraint-validated-at-once",
+        Example(
+            USERS,
+            'op.execute("ALTER TABLE users ADD n int")\nop.execute("UPDATE users SET n = 1")\n'
+            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")\n'
+            'op.execute("ALTER TABLE users ALTER n SET NOT NULL")',
+            'op.drop_column("users", "n")',
+        ),
+    ),
     "key made anew": (
         "constraint-validated-at-once",
         Example(
@@ -177,6 +196,14 @@ MORE = {
             f"{USERS}; CREATE INDEX ix ON users (name)",
             'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name", "email"])',
             'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name"])',
+        ),
+    ),
+    "table in another schema": (
+        "drop-or-rename-in-use",
+        Example(
+            f"CREATE SCHEMA shop; {USERS}",
+            'op.execute("ALTER TABLE users SET SCHEMA shop")',
+            'op.execute("ALTER TABLE shop.users SET SCHEMA public")',
         ),
     ),
     "renamed table": (
