@@ -165,6 +165,15 @@ MORE = {
             'op.drop_column("users", "n")',
         ),
     ),
+    "check of texts made anew": (
+        "constraint-validated-at-once",
+        Example(
+            "CREATE TABLE pets (id bigint PRIMARY KEY, kind varchar NOT NULL CONSTRAINT ck CHECK (kind IN ('a', 'b')))",
+            'op.drop_constraint("ck", "pets")\n'
+            "op.create_check_constraint(\"ck\", \"pets\", \"kind IN ('a', 'b', 'it''s')\")",
+            'op.drop_constraint("ck", "pets")\nop.create_check_constraint("ck", "pets", "kind IN (\'cat\', \'dog\')")',
+        ),
+    ),
     "key made anew": (
         "constraint-validated-at-once",
         Example(
