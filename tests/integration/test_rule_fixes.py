@@ -21,7 +21,7 @@ RULES = {rule.code: rule for rule in all_rules()}
 ROWS = 1200
 # Where the code says that it belongs beside what is there; elsewhere it takes its place.
 BEFORE = {"lock-without-timeout", "foreign-key-without-index"}
-AFTER = {"ann-options-without-reindex"}
+AFTER = {"ann-options-without-reindex", "sequence-behind-rows"}
 # Where it takes the place of the last statement only.
 LAST = {"ivfflat-on-empty-table"}
 # Bad examples for which there is no code: a person has to decide.
@@ -35,6 +35,7 @@ UNDECIDED = {
     "fails-on-existing-rows",
     "locks-pile-up",
     "not-in-sandbox",
+    "not-seen-at-work",
     "partition-of-live-parent",
     "rows-must-fit",
     "schema-and-data-together",
