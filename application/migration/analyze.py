@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 
 from application.migration.lanes import Count, Opener, in_lanes
@@ -10,7 +11,7 @@ from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.history import HistoryEntry
 from domain.migration.impact import work_of
-from domain.migration.shared_transaction import judge_together
+from domain.migration.shared_transaction import judge_together, with_needs
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -96,8 +97,10 @@ class AnalyzeRevisions:
             return replace(analysis, observed_seconds=observed.get(entry.revision))
 
         found = in_lanes(self.tracer, self.others, entries, analyzed)
+        ask = cache(self.tracer.shared_transaction)
         if len(found) > 1:
-            found = judge_together(found, self.tracer.shared_transaction())
+            found = judge_together(found, ask())
+        found = with_needs(found, ask)
         postgres = self.tracer.versions().postgres
         return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
 

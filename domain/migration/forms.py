@@ -5,8 +5,10 @@ has left it.
 """
 
 import re
+from collections.abc import Iterator
 
-from domain.migration.judging import attributes, bare, names_of, schema_argument, split
+from domain.migration.definitions import sequence_options
+from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split
 from domain.migration.op_code import execute, in_autocommit, lines, quoted
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import RevisionTrace
@@ -121,6 +123,41 @@ def added_column(trace: RevisionTrace, column: str, new: str | None = None) -> s
     held = attributes(trace.after, "column", column)
     collation = f" COLLATE {held['collation']}" if held.get("collation") else ""
     return execute(f"ALTER TABLE {table} ADD COLUMN {new or own} {held['type']}{collation}")
+
+
+def added_empty(trace: RevisionTrace, column: str, *, if_missing: bool = False) -> str:
+    """Add a column that stays empty in the rows there are, and then its default, with the sequence of that."""
+    table, own = split(column)
+    default = attributes(trace.after, "column", column).get("default")
+    step = added_column(trace, column)
+    if if_missing:
+        step = step.replace(" ADD COLUMN ", " ADD COLUMN IF NOT EXISTS ", 1)
+    steps = [step, *(execute(made) for made in _sequences(trace, column).values())]
+    if default:
+        steps.append(execute(f"ALTER TABLE {table} ALTER COLUMN {own} SET DEFAULT {default}"))
+    return lines(*steps)
+
+
+def dropped_with_sequence(trace: RevisionTrace, column: str) -> Iterator[str]:
+    """Drop a column, and the sequence that came for it where it does not own that."""
+    yield dropped_column(*split(column))
+    for sequence in _sequences(trace, column):
+        if attributes(trace.after, "sequence", sequence).get("owned_by") is None:
+            yield execute(f"DROP SEQUENCE IF EXISTS {sequence}")
+
+
+def _sequences(trace: RevisionTrace, column: str) -> dict[str, str]:
+    """Make the new sequences that the default of a column names: a serial type brings its own."""
+    default = str(attributes(trace.after, "column", column).get("default"))
+    made: dict[str, str] = {}
+    for name in added(trace, "sequence"):
+        held = attributes(trace.after, "sequence", name)
+        if held.get("owned_by") == column or name in default:
+            owner = f" OWNED BY {held['owned_by']}" if held.get("owned_by") else ""
+            made[name] = (
+                f"CREATE SEQUENCE IF NOT EXISTS {name} AS {held['type']} {sequence_options(held)}".rstrip() + owner
+            )
+    return made
 
 
 def dropped_column(table: str, column: str) -> str:

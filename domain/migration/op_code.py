@@ -7,6 +7,11 @@ import re
 _PARAMETER = re.compile(r"(?<![:\w\\])(:[\w$]+)(?![:\w$])")
 _ESCAPED = re.compile(r"\\(?=:\w*(?![:\w]))")
 
+# What Postgres writes for `x IN ('a', 'b')` where x is a varchar. Read again, the cast goes to the elements, and the
+# definition is another text; with the array's own type in between it stays as it is (parse_expr.c, transformTypeCast).
+_ITEM = r"'(?:[^']|'')*'::[a-z ]+"
+_ARRAY = re.compile(rf"\(ARRAY\[('(?:[^']|'')*'::(?P<type>[a-z ]+)(?:, {_ITEM})*)\]\)::(?=[a-z ]+\[\])")
+
 DOWNGRADE = "def downgrade() -> None:"
 
 
@@ -24,7 +29,11 @@ def sql_text(sql: str) -> str:
 
 
 def execute(sql: str) -> str:
-    """Write a statement as a call; a text of several lines as several literals, so that it can be indented."""
+    """Write a statement as a call; a text of several lines as several literals, so that it can be indented.
+
+    A definition of the catalog comes out of it as it is.
+    """
+    sql = _ARRAY.sub(r"(ARRAY[\1]::\g<type>[])::", sql)
     parts = _escaped(sql).splitlines(keepends=True)
     if len(parts) <= 1:
         return f"op.execute({sql_text(sql)})"

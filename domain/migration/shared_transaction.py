@@ -5,7 +5,7 @@ and the next one validates is then validated under the first one's lock. What a 
 else's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.migration.analysis import RevisionAnalysis
@@ -42,6 +42,36 @@ class SharedTransaction:
                 "engine.begin()), and add transaction_per_migration=True."
             )
         return f"In {place}: add transaction_per_migration=True to context.configure(…)."
+
+
+def with_needs(
+    analyses: Sequence[RevisionAnalysis], ask: Callable[[], SharedTransaction | None]
+) -> list[RevisionAnalysis]:
+    """Say before proposed code what env.py has to leave to Alembic first, where a block could not commit in it.
+
+    Args:
+        analyses: The revisions.
+        ask: Whether the project runs them in one transaction; asked only where that matters.
+    """
+    if not any(_commits(one) for analysis in analyses for one in analysis.diagnostics):
+        return list(analyses)
+    shared = ask()
+    if shared is None or not shared.begun_outside:
+        return list(analyses)
+    need = f"# First, for autocommit_block() cannot commit otherwise. {shared.remedy}\n"
+    return [
+        replace(
+            analysis,
+            diagnostics=tuple(
+                replace(one, fix=f"{need}{one.fix}") if _commits(one) else one for one in analysis.diagnostics
+            ),
+        )
+        for analysis in analyses
+    ]
+
+
+def _commits(diagnostic: Diagnostic) -> bool:
+    return "autocommit_block()" in (diagnostic.fix or "")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.judging import attributes, refuses, split, statement_of
+from domain.migration.moves import without_moves
 from domain.migration.one_way import one_way
 from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
@@ -113,7 +114,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         failure=None if silent else failure,
         statements=statements,
         schema=difference,
-        data=trace.undone or DataDifference(),
+        data=without_moves(trace.undone or DataDifference(), trace.before, trace.restored),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,

@@ -99,8 +99,9 @@ def test_a_later_revision_goes_on_from_a_template(opened: Opened) -> None:
     [
         "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
         EXIT_ONCE,
+        "import sys\nassert not hasattr(sys, 'application'), 'it was made already'\nsys.application = object()\n",
     ],
-    ids=["leaves a thread", "exits"],
+    ids=["leaves a thread", "exits", "may run once in a process"],
 )
 def test_what_env_py_does_first_harms_no_job(server: Server, history: History, trouble: str) -> None:
     """Later jobs run as in a new process when env.py left something in this one."""

@@ -21,7 +21,7 @@ RULES = {rule.code: rule for rule in all_rules()}
 ROWS = 1200
 # Where the code says that it belongs beside what is there; elsewhere it takes its place.
 BEFORE = {"lock-without-timeout", "foreign-key-without-index"}
-AFTER = {"ann-options-without-reindex"}
+AFTER = {"ann-options-without-reindex", "sequence-behind-rows"}
 # Where it takes the place of the last statement only.
 LAST = {"ivfflat-on-empty-table"}
 # Bad examples for which there is no code: a person has to decide.
@@ -35,6 +35,7 @@ UNDECIDED = {
     "fails-on-existing-rows",
     "locks-pile-up",
     "not-in-sandbox",
+    "not-seen-at-work",
     "partition-of-live-parent",
     "rows-must-fit",
     "schema-and-data-together",
@@ -146,6 +147,34 @@ MORE = {
             'op.drop_column("orders", "buyer")',
         ),
     ),
+    "check of a new serial column": (
+        "constraint-validated-at-once",
+        Example(
+            USERS,
+            'op.execute("ALTER TABLE users ADD n bigserial")\n'
+            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")',
+            'op.drop_column("users", "n")',
+        ),
+    ),
+    "check of a new required column": (
+        "constraint-validated-at-once",
+        Example(
+            USERS,
+            'op.execute("ALTER TABLE users ADD n int")\nop.execute("UPDATE users SET n = 1")\n'
+            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")\n'
+            'op.execute("ALTER TABLE users ALTER n SET NOT NULL")',
+            'op.drop_column("users", "n")',
+        ),
+    ),
+    "check of texts made anew": (
+        "constraint-validated-at-once",
+        Example(
+            "CREATE TABLE pets (id bigint PRIMARY KEY, kind varchar NOT NULL CONSTRAINT ck CHECK (kind IN ('a', 'b')))",
+            'op.drop_constraint("ck", "pets")\n'
+            "op.create_check_constraint(\"ck\", \"pets\", \"kind IN ('a', 'b', 'it''s')\")",
+            'op.drop_constraint("ck", "pets")\nop.create_check_constraint("ck", "pets", "kind IN (\'cat\', \'dog\')")',
+        ),
+    ),
     "key made anew": (
         "constraint-validated-at-once",
         Example(
@@ -177,6 +206,14 @@ MORE = {
             f"{USERS}; CREATE INDEX ix ON users (name)",
             'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name", "email"])',
             'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["name"])',
+        ),
+    ),
+    "table in another schema": (
+        "drop-or-rename-in-use",
+        Example(
+            f"CREATE SCHEMA shop; {USERS}",
+            'op.execute("ALTER TABLE users SET SCHEMA shop")',
+            'op.execute("ALTER TABLE shop.users SET SCHEMA public")',
         ),
     ),
     "renamed table": (

@@ -103,3 +103,16 @@ def test_locks_pile_up_over_revisions_and_new_tables_are_nobodys(server: Server,
     assert (said.severity.value, found["r3"].verdict) == ("warning", "safe")
     assert "locks public.pets as well, while reads and writes of public.people wait since revision r2" in said.message
     assert not any(one.code == CODE for analysis in whole.values() for one in analysis.diagnostics)
+
+
+@pytest.mark.parametrize(("connect", "said"), [("connect", False), ("begin", True)], ids=["own", "begun outside"])
+def test_code_with_a_block_says_what_env_py_has_to_change_first(
+    server: Server, history: History, connect: str, said: bool
+) -> None:
+    """Where env.py has begun a transaction itself, autocommit_block() cannot commit: proposed code begins with that."""
+    add(history, TABLES, 'op.create_index("ix_pets", "pets", ["id"])')
+    found = judged(server, history, "r2", SEPARATE, connect)["r2"]
+    (build,) = (one.fix or "" for one in found.diagnostics if one.code == "blocking-index-build")
+
+    assert "autocommit_block()" in build
+    assert build.startswith("# First, for autocommit_block() cannot commit otherwise. In env.py, line 6: hand") is said

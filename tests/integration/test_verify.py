@@ -109,6 +109,50 @@ def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> N
     assert verify("r3", only="round-trip").failed
 
 
+_SHOP = """
+CREATE SCHEMA shop; CREATE TABLE shop.a (id bigserial PRIMARY KEY, n text); CREATE TYPE shop.mood AS ENUM ('x');
+CREATE TABLE shop.b (id bigint PRIMARY KEY, a bigint REFERENCES shop.a); CREATE VIEW shop.v AS TABLE shop.a;
+CREATE FUNCTION shop.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE people (id bigserial PRIMARY KEY, n text);
+CREATE TABLE events (id bigint NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE first PARTITION OF events FOR VALUES FROM (0) TO (1000000);
+CREATE TABLE second (id bigint NOT NULL CHECK (id >= 1000000 AND id < 2000000));
+"""
+_MOVES = {
+    "table": ("ALTER TABLE people SET SCHEMA shop", "ALTER TABLE shop.people SET SCHEMA public"),
+    "type": ("ALTER TYPE shop.mood SET SCHEMA public", "ALTER TYPE mood SET SCHEMA shop"),
+    "schema": ("ALTER SCHEMA shop RENAME TO store", "ALTER SCHEMA store RENAME TO shop"),
+    "attached": ("ALTER TABLE events ATTACH PARTITION second FOR VALUES FROM (1000000) TO (2000000)", None),
+    "detached": ("ALTER TABLE events DETACH PARTITION first", None),
+}
+
+
+@pytest.mark.long
+def test_what_moved_is_not_gone(verify: Verify, history: History) -> None:
+    """One move is one error; rows that came into a partitioned table, or left it, with their table are not lost."""
+    history.add("r1", None, f"op.execute({_SHOP!r})", "op.execute('DROP SCHEMA shop CASCADE')")
+    for name, (there, back) in _MOVES.items():
+        history.add(name, "r1", f"op.execute({there!r})", f"op.execute({back!r})" if back else "pass")
+    found = by_revision(verify("r1:heads"))
+
+    errors = {
+        name: [(one.code, one.message.partition(":")[0]) for one in found[name].analysis.diagnostics if one.unsafe]
+        for name in ("table", "type", "schema")
+    }
+    assert errors == {
+        "table": [("drop-or-rename-in-use", "The table public.people is now called shop.people")],
+        "type": [("enum-value-removed", "The enum shop.mood is now called public.mood")],
+        "schema": [("drop-or-rename-in-use", "The schema shop is now called store")],
+    }
+    for name in ("attached", "detached"):
+        assert "silent-downgrade" in codes(found[name])
+        assert "undeclared-loss" not in codes(found[name])
+        assert "lossy-downgrade" not in found[name].analysis.reasons
+        trip = found[name].trip
+        assert trip is not None
+        assert not trip.data.losses
+
+
 ONE_WAY = {
     "enum": "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'glad'",
     "enum_once": "ALTER TYPE mood ADD VALUE 'glad'",

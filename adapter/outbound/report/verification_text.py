@@ -16,7 +16,7 @@ from domain.migration.verification import RevisionProof
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 # Warnings that are shown without `verbose`: they say what is not proved.
-_OF_PROOFS = frozenset({"undeclared-loss", "upgrade-fails-again", "not-judged"})
+_OF_PROOFS = frozenset({"undeclared-loss", "upgrade-fails-again", "not-judged", "rows-must-fit", "not-seen-at-work"})
 _MESSAGES = 5  # of one kind that are shown without `verbose`
 
 

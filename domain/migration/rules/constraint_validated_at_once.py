@@ -24,7 +24,14 @@ from collections.abc import Iterator
 
 from domain.migration.definitions import column_definition
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.forms import build_index, dropped_column, not_null, validated_constraint, with_suffix
+from domain.migration.forms import (
+    added_empty,
+    build_index,
+    dropped_with_sequence,
+    not_null,
+    validated_constraint,
+    with_suffix,
+)
 from domain.migration.impact import BlockedWork
 from domain.migration.index_definition import key_columns
 from domain.migration.judging import (
@@ -35,6 +42,7 @@ from domain.migration.judging import (
     constraints_on,
     schema_argument,
     split,
+    statement_of,
     work_diagnostics,
 )
 from domain.migration.op_code import execute, lines, quoted, revised
@@ -76,29 +84,46 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         if forms:
             said = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
             columns = _columns(trace, table, item.work.statement, said)
+            if None in columns.values():
+                return None
             undo = [_undo(trace, table, name) for name in reversed(forms)]
             undo += [
                 execute(f"ALTER TABLE {table} ALTER COLUMN {split(column)[1]} DROP NOT NULL")
                 for name in reversed(forms)
                 for column in reversed(_required(trace, table, name))
-                if attributes(trace.before, "column", column)
             ]
-            undo += [dropped_column(table, name) for name in reversed(columns)]
+            undo += [step for name in reversed(columns) for step in dropped_with_sequence(trace, name)]
             # what the first block commits is there when the revision runs again
-            return revised(lines(*columns.values(), *forms.values()), *undo)
+            return revised(lines(*(one for one in columns.values() if one), *forms.values()), *undo)
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> dict[str, str]:
-    """Add the columns that are new and come with the constraint, in one statement or before it, or that it names."""
+def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> dict[str, str | None]:
+    """Add the columns that are new and come with the constraint, in one statement or before it, or that it names.
+
+    None stands for one that Postgres cannot add without writing the table anew.
+    """
     made = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
     return {
-        name: execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(name, trace.after)}")
+        name: _column(trace, name)
         for name in added(trace, "column")
         if trace.after is not None
         and split(name)[0] == table
         and (name in made or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
     }
+
+
+def _column(trace: RevisionTrace, column: str) -> str | None:
+    """Add a column without a look at the rows; where each would get another value, or there is none for them, empty."""
+    table, held = split(column)[0], attributes(trace.after, "column", column)
+    made = statement_of(trace, "column", column)
+    rewritten = made is not None and table in trace.upgrade[made].rewritten
+    if rewritten and (held.get("generated") or held.get("identity")):
+        return None
+    if rewritten or not (held.get("default") or held.get("generated") or held.get("identity")):
+        return added_empty(trace, column, if_missing=True)
+    assert trace.after is not None  # noqa: S101 - it is a column of that
+    return execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(column, trace.after)}")
 
 
 def _undo(trace: RevisionTrace, table: str, constraint: str) -> str:
@@ -116,9 +141,11 @@ def _undo(trace: RevisionTrace, table: str, constraint: str) -> str:
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
     replaces = bool(attributes(trace.before, "constraint", constraint))
     form = _made(trace.after, table, constraint, replaces=replaces)
-    if form is None:
+    required = _required(trace, table, constraint)
+    # a new column is empty, which a primary key does not take
+    if form is None or any(name in added(trace, "column") for name in required):
         return None
-    return lines(*(not_null(table, split(name)[1]) for name in _required(trace, table, constraint)), form)
+    return lines(*(not_null(table, split(name)[1]) for name in required), form)
 
 
 def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:

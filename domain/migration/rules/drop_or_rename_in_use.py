@@ -26,6 +26,7 @@ from domain.migration.judging import (
     split,
     statement_of,
 )
+from domain.migration.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
@@ -58,8 +59,11 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     ]
     gone += [("function", name) for name in removed(trace, "function") if _callable(trace, name)]
     gone += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]
+    for old, new in renamed_schemas(trace).items():
+        yield _said(trace, "schema", old, f"The schema {old} is now called {new}", None)
     for kind, name in gone:
-        yield _diagnostic(trace, kind, name)
+        if not is_elsewhere(trace, kind, name):
+            yield _diagnostic(trace, kind, name)
     for name in removed(trace, "table"):
         if _is_read_only(trace, name):
             yield Diagnostic(
@@ -92,6 +96,10 @@ def _is_read_only(trace: RevisionTrace, view: str) -> bool:
 def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
     new = _new_name(trace, kind, name)
     what = f"is now called {new}" if new else "is gone"
+    return _said(trace, kind, name, f"The {kind} {name} {what}", _fix(trace, kind, name, new))
+
+
+def _said(trace: RevisionTrace, kind: str, name: str, said: str, fix: str | None) -> Diagnostic:
     table = split(name)[0] if kind == "column" else name
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     return Diagnostic(
@@ -99,22 +107,27 @@ def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
         Severity.WARNING if contract else SEVERITY,
         statement_of(trace, kind, name),
         table,
-        f"The {kind} {name} {what}: statements of the code that ran before and name it fail.",
+        f"{said}: statements of the code that ran before and name it fail.",
         "Make sure that no deployed code uses it any more."
         if contract
         else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
-        _fix(trace, kind, name, new),
+        fix,
     )
 
 
 def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
-    """Tell a rename from a drop by a new object to which a statement renames it."""
-    return next((new for new in added(trace, kind) if renamed_by(trace, name, new) is not None), None)
+    """Tell a rename from a drop by a new object to which a statement renames it, or by one in another schema."""
+    renamed = next((new for new in added(trace, kind) if renamed_by(trace, name, new) is not None), None)
+    return renamed or (moved_to(trace, kind, name) if kind != "column" else None)
 
 
 def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | None:
     if new is None:
         return None
+    if kind == "table" and split(name)[0] != split(new)[0]:
+        there, back = (f"ALTER TABLE {at} SET SCHEMA {split(to)[0]}" for at, to in ((name, new), (new, name)))
+        view = execute(f"CREATE VIEW {name} AS TABLE {new}")
+        return revised(lines(execute(there), view), execute(f"DROP VIEW {name}"), execute(back))
     if kind == "table":
         old_name, new_name, schema = quoted(bare(name)), quoted(bare(new)), schema_argument(name)
         return revised(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.judging import attributes, names_of, removed, statement_of
+from domain.migration.moves import is_elsewhere, moved_to
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -36,8 +37,15 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     for name in sorted(names_of(trace.before, "type")):
         before, after = _values(trace, name)
         lost = [value for value in before if value not in after]
-        if lost:
-            what = "is gone" if name in gone else f"has no longer {', '.join(map(repr, lost))}"
+        if lost and not is_elsewhere(trace, "type", name):
+            new = moved_to(trace, "type", name)
+            what = (
+                f"is now called {new}"
+                if new
+                else "is gone"
+                if name in gone
+                else f"has no longer {', '.join(map(repr, lost))}"
+            )
             yield Diagnostic(
                 CODE,
                 SEVERITY,

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split, statement_of
+from domain.migration.judging import added, attributes, bare, names_of, removed, schema_argument, split, statement_of
+from domain.migration.moves import moved_to
 from domain.migration.op_code import in_autocommit, lines, quoted, revised
 from domain.migration.rule import ORDERS, Example
 from domain.migration.statistics import Statistics
@@ -31,7 +32,10 @@ _INDEXED = re.compile(r"USING btree \((.*?)\)")
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Find new foreign keys whose columns no index begins with."""
+    moved = {moved_to(trace, "table", old) for old in removed(trace, "table")}
     for name in added(trace, "constraint"):
+        if split(name)[0] in moved:
+            continue
         held = attributes(trace.after, "constraint", name)
         found = _COLUMNS.search(str(held.get("definition")))
         if held.get("type") != "foreign key" or not found:

@@ -14,6 +14,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.impact import truncated
 from domain.migration.judging import attributes, bare, names_of, refuses, split
+from domain.migration.moves import without_moves
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.rule import USERS, Example
 from domain.migration.snapshot import ObjectKey
@@ -39,7 +40,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     if trace.downgrade is None or trace.after is None:
         return
     if trace.undone is not None:
-        yield from _measured(trace, trace.undone)
+        yield from _measured(trace, without_moves(trace.undone, trace.before, trace.restored))
         return
     honest = refuses(trace)
     for table, what in _lost(trace):
@@ -68,7 +69,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
     """Say what the rows have lost on the way there and back."""
     for change in undone.losses:
         table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
-        if _keeps_time(trace, table, change) or _is_part_now(trace, table):
+        if _keeps_time(trace, table, change):
             continue
         yield Diagnostic(
             CODE,
@@ -81,12 +82,6 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody wants it back"}}\n',
             trace.lossy_downgrade.get(change.subject) or None,
         )
-
-
-def _is_part_now(trace: RevisionTrace, table: str) -> bool:
-    """Return whether a table is still there, as a partition: its rows are its parent's rows."""
-    before, restored = (attributes(state, "table", table) for state in (trace.before, trace.restored))
-    return bool(restored.get("partition_bound") or restored.get("parents")) and not before.get("parents")
 
 
 def _objects(trace: RevisionTrace) -> Mapping[ObjectKey, object]:

@@ -29,6 +29,7 @@ from domain.migration.judging import (
     split,
     statement_of,
 )
+from domain.migration.moves import moved_to
 from domain.migration.op_code import lines, quoted, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
@@ -61,6 +62,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         for old, new in _columns(trace, table):
             yield _diagnostic(trace, "column", old, new)
     for old in removed(trace, "table"):
+        if moved_to(trace, "table", old) is not None:
+            continue
         alike = [new for new in added(trace, "table") if _shape(trace, old, before=True) == _shape(trace, new)]
         if len(alike) == 1 and renamed_by(trace, old, alike[0]) is None and not _is_written(trace, alike[0]):
             yield _diagnostic(trace, "table", old, alike[0])

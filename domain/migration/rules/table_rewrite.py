@@ -13,12 +13,11 @@ in a later revision:
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.definitions import sequence_options
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.forms import added_column, dropped_column
+from domain.migration.forms import added_column, added_empty, dropped_column, dropped_with_sequence
 from domain.migration.impact import BlockedWork
 from domain.migration.judging import Cause, added, attributes, bare, kept, split, suffixed, work_diagnostics
-from domain.migration.op_code import execute, lines, revised
+from domain.migration.op_code import lines, revised
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -85,44 +84,18 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     others = {name: suffixed(split(name)[1], "_new") for name in changed}
     steps = [_add(trace, name) for name in new] + [_copy(trace, name, other) for name, other in others.items()]
     undo = [dropped_column(table, other) for other in reversed(others.values())]
-    undo += [step for name in reversed(new) for step in _undo(trace, name)]
+    undo += [step for name in reversed(new) for step in dropped_with_sequence(trace, name)]
     return revised(lines(*steps), *undo)
 
 
 def _add(trace: RevisionTrace, column: str) -> str:
-    table, own = split(column)
-    default = attributes(trace.after, "column", column).get("default")
-    steps = [added_column(trace, column), *(execute(made) for made in _sequences(trace, column).values())]
-    if default:
-        steps.append(execute(f"ALTER TABLE {table} ALTER COLUMN {own} SET DEFAULT {default}"))
-    return lines(*steps, f"# In the next revision: fill {bare(own)} in batches that commit.")
+    return lines(added_empty(trace, column), f"# In the next revision: fill {bare(column)} in batches that commit.")
 
 
 def _copy(trace: RevisionTrace, column: str, other: str) -> str:
     old = bare(column)
     note = f"# In the next revision: fill {bare(other)} in batches that commit, copied from {old}; a trigger keeps both"
     return lines(added_column(trace, column, other), note, "# alike until the code has switched.")
-
-
-def _undo(trace: RevisionTrace, column: str) -> Iterator[str]:
-    yield dropped_column(*split(column))
-    for sequence in _sequences(trace, column):
-        if attributes(trace.after, "sequence", sequence).get("owned_by") is None:
-            yield execute(f"DROP SEQUENCE IF EXISTS {sequence}")
-
-
-def _sequences(trace: RevisionTrace, column: str) -> dict[str, str]:
-    """Make the new sequences that the default of a column names: a serial type brings its own."""
-    default = str(attributes(trace.after, "column", column).get("default"))
-    made: dict[str, str] = {}
-    for name in added(trace, "sequence"):
-        held = attributes(trace.after, "sequence", name)
-        if held.get("owned_by") == column or name in default:
-            owner = f" OWNED BY {held['owned_by']}" if held.get("owned_by") else ""
-            made[name] = (
-                f"CREATE SEQUENCE IF NOT EXISTS {name} AS {held['type']} {sequence_options(held)}".rstrip() + owner
-            )
-    return made
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:

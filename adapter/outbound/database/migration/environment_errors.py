@@ -25,10 +25,18 @@ def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
             f"{error.message}: nothing was run{_where(error)}",
             "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
         )
-    # Alembic's own errors are about the history; an error without a file of the project's is not env.py's
-    own = error.kind in _IN_ENV and error.type != "CommandError" and error.path is not None
-    if own and job.command in _RUNS_ENV and not result.runs:
+    if has_environment_failed(job, result):
         raise DatabaseConfigurationError(*_explained(error, result))
+
+
+def has_environment_failed(job: AgentJob, result: AgentResult) -> bool:
+    """Tell whether env.py failed before any revision ran.
+
+    Alembic's own errors are about the history; an error without a file of the project's is not env.py's.
+    """
+    error = result.error
+    own = error is not None and error.kind in _IN_ENV and error.type != "CommandError" and error.path is not None
+    return own and job.command in _RUNS_ENV and not result.runs
 
 
 def raise_if_disk_full(result: AgentResult) -> None:

@@ -21,6 +21,7 @@ from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.migration.digester import digest
 from adapter.outbound.database.migration.environment_errors import (
     described,
+    has_environment_failed,
     raise_if_disk_full,
     raise_if_environment_failed,
     raise_if_session_ended,
@@ -415,6 +416,9 @@ class RevisionDatabases:
         # Nothing runs for ever: a revision has the time of some statements, what sets a project up that of a dozen.
         limit = max(_SHORTEST, seconds * (_STATEMENTS if command in _STEPS else 12)) * max(1, len(job.steps))
         result = self.agent.run(job, limit, stepped)
+        if has_environment_failed(job, result) and self.agent.renew():
+            # it may be one that can run once in a process only
+            result = self.agent.run(job, limit, stepped)
         raise_if_environment_failed(job, result)
         raise_if_disk_full(result)
         raise_if_session_ended(job, result)

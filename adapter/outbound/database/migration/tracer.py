@@ -275,6 +275,7 @@ class Agent:
         self._process = process
         self._python = python
         self._relay = relay
+        self._has_run_env = False
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -298,6 +299,7 @@ class Agent:
                 project's connection is idle; tells whether to go on.
         """
         process = self._started(job.connection)
+        self._has_run_env = self._has_run_env or job.command == "revisions"
         begin = process.said()
         with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
             token = secrets.token_hex(16)
@@ -328,6 +330,14 @@ class Agent:
         if self._relay is not None:
             self._relay.close()
             self._relay = None
+
+    def renew(self) -> bool:
+        """End a process in which env.py has run, so that the next job starts with a new one; tell whether it had."""
+        if not self._has_run_env or self._process is None:
+            return False
+        self._has_run_env = False
+        self._process.close()
+        return True
 
     def _started(self, connection: Connection) -> AgentProcess:
         if self._process is None:
