@@ -1,5 +1,6 @@
 """Analyze revisions: run each in a sandbox, and judge what Postgres reported."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -99,10 +100,19 @@ class AnalyzeRevisions:
         found = in_lanes(self.tracer, self.others, entries, analyzed)
         ask = cache(self.tracer.shared_transaction)
         if len(found) > 1:
-            found = judge_together(found, ask())
+            shared = ask()
+            running = list(itertools.takewhile(lambda pair: _ran(pair[1]), zip(entries, found, strict=True)))
+            together = [entry for entry, _ in running] if shared is not None else []
+            failure = self.tracer.fails_together(together) if len(together) > 1 else None
+            found = judge_together(found, shared, failure)
         found = with_needs(found, ask)
         postgres = self.tracer.versions().postgres
         return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
+
+
+def _ran(analysis: RevisionAnalysis) -> bool:
+    trace = analysis.trace
+    return not (trace.error or trace.not_run) and all(one.error is None for one in trace.upgrade)
 
 
 def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics, *, goes_on: bool) -> RevisionTrace:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from domain.migration.certificate import Certificate, Declaration
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
-from domain.migration.shared_transaction import SharedTransaction
+from domain.migration.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.trace import CalibrationRun, RevisionTrace
 from domain.migration.verification import Again, Repetition
 
@@ -114,6 +114,15 @@ class RevisionTracer(Protocol):
 
     def shared_transaction(self) -> SharedTransaction | None:
         """Return how the project runs all pending revisions in one transaction; None where each has its own."""
+        return None
+
+    def fails_together(self, entries: Sequence[HistoryEntry]) -> JointFailure | None:
+        """Run revisions in one transaction, each of which runs alone; return the first that fails there and not alone.
+
+        Args:
+            entries: The revisions in order, of a project that runs them so.
+        """
+        del entries
         return None
 
     @abstractmethod

@@ -16,6 +16,7 @@ from domain.migration.rule import UNUSED_SUPPRESSION
 from domain.migration.trace import RevisionTrace
 
 CODE = "locks-of-earlier-revisions"
+FAILS = "fails-in-one-transaction"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,19 @@ def _commits(diagnostic: Diagnostic) -> bool:
 
 
 @dataclass(frozen=True)
+class JointFailure:
+    """A revision that runs when those before it were committed, and fails when they were not.
+
+    Attributes:
+        revision: Its id.
+        error: What was said.
+    """
+
+    revision: str
+    error: str
+
+
+@dataclass(frozen=True)
 class _Held:
     """A blocking lock of an earlier revision."""
 
@@ -82,13 +96,36 @@ class _Held:
     window: LockWindow
 
 
-def judge_together(analyses: Sequence[RevisionAnalysis], shared: SharedTransaction | None) -> list[RevisionAnalysis]:
+def judge_together(
+    analyses: Sequence[RevisionAnalysis], shared: SharedTransaction | None, failure: JointFailure | None = None
+) -> list[RevisionAnalysis]:
     """Add what is wrong with revisions in the order in which one transaction runs them; nothing where each has its own.
 
-    Work under a lock of an earlier revision is an error; locks that pile up over revisions are a warning.
+    Work under a lock of an earlier revision is an error, and so is a failure that no commit before it would have let
+    happen; locks that pile up over revisions are a warning.
     """
     if shared is None:
         return list(analyses)
+    judged = _locked(analyses, shared)
+    if failure is None:
+        return judged
+    return [
+        _with(one, (_failed(failure, shared),), FAILS) if one.trace.revision == failure.revision else one
+        for one in judged
+    ]
+
+
+def _failed(failure: JointFailure, shared: SharedTransaction) -> Diagnostic:
+    said = failure.error.partition("\n")[0].rstrip(".")
+    text = (
+        f"It fails behind the revisions before it, as all of them run in one transaction: {said}. When they were "
+        "committed, it runs."
+    )
+    return Diagnostic(FAILS, Severity.ERROR, None, None, text, shared.remedy)
+
+
+def _locked(analyses: Sequence[RevisionAnalysis], shared: SharedTransaction) -> list[RevisionAnalysis]:
+    """Add what is wrong with the locks of revisions that one transaction runs."""
     judged = []
     held: list[_Held] = []
     known: frozenset[str] | None = None  # tables that others see: those before the transaction
@@ -96,7 +133,7 @@ def judge_together(analyses: Sequence[RevisionAnalysis], shared: SharedTransacti
         trace = analysis.trace
         if known is None:
             known = frozenset(trace.tables)
-        judged.append(_with(analysis, tuple(_of(analysis, held, known, shared)) if held else ()))
+        judged.append(_with(analysis, tuple(_of(analysis, held, known, shared)) if held else (), CODE))
         ended = _ends(trace)
         left = [_Held(trace.revision, window) for window in _left(analysis) if window.table in known]
         held = left if ended else held + left
@@ -161,15 +198,15 @@ def _of(
         yield Diagnostic(CODE, Severity.WARNING, statement, more[0].table, text, shared.remedy)
 
 
-def _with(analysis: RevisionAnalysis, diagnostics: tuple[Diagnostic, ...]) -> RevisionAnalysis:
+def _with(analysis: RevisionAnalysis, diagnostics: tuple[Diagnostic, ...], code: str) -> RevisionAnalysis:
     """Add diagnostics, suppressed where the revision says why."""
     if not diagnostics:
         return analysis
-    reason = analysis.trace.safety_assured.get(CODE, "").strip() or None
+    reason = analysis.trace.safety_assured.get(code, "").strip() or None
     added = tuple(replace(one, suppressed_reason=reason) for one in diagnostics)
     kept = tuple(
         one
         for one in analysis.diagnostics
-        if not (one.code == UNUSED_SUPPRESSION and f'["{CODE}"]' in one.message and reason)
+        if not (one.code == UNUSED_SUPPRESSION and f'["{code}"]' in one.message and reason)
     )
     return replace(analysis, diagnostics=kept + added)

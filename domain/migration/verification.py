@@ -217,10 +217,30 @@ def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnost
     yield from (one for one in proof.analysis.diagnostics if one.code in _OF_ROWS)
     if proof.trip is not None:
         yield from judge(proof.trip, declaration)
+        yield from _rewritten_documents(trace)
     if proof.repetition is not None:
         yield from _judge_repetition(proof.repetition)
     if proof.old_code is not None:
         yield from _judge_code(proof, proof.old_code)
+
+
+def _rewritten_documents(trace: RevisionTrace) -> Iterator[Diagnostic]:
+    """Note columns that were json, became jsonb and are json again: the documents are the same, their text is not."""
+    before, restored = trace.before, trace.restored
+    if before is None or restored is None:
+        return
+    for name in sorted(before.names("column") & restored.names("column")):
+        types = [str(attributes(catalog, "column", name).get("type")) for catalog in (before, trace.after, restored)]
+        if types == ["json", "jsonb", "json"]:
+            yield Diagnostic(
+                "json-text-changes",
+                Severity.NOTE,
+                None,
+                name,
+                f"{name} was json, becomes jsonb and is json again: its documents keep what they say, and lose their "
+                "blanks and the order of their keys.",
+                "Nothing, unless somebody compares or signs their text.",
+            )
 
 
 def _judge_repetition(repetition: Repetition) -> Iterator[Diagnostic]:

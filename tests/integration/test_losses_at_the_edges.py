@@ -68,6 +68,22 @@ def test_what_only_a_few_values_lose_is_no_exact_downgrade(server: Server, histo
     assert exact == []
 
 
+def test_json_that_was_jsonb_is_the_same_in_another_text(server: Server, history: History, project: Path) -> None:
+    """A column of json that becomes jsonb and is json again is exact, and a note tells of its blanks and keys."""
+    history.add("a", None, 'op.execute("CREATE TABLE docs (id int PRIMARY KEY, v json)")')
+    binary, text = (f'op.execute("ALTER TABLE docs ALTER v TYPE {kind} USING v::{kind}")' for kind in ("jsonb", "json"))
+    history.add("b", "a", binary, text)
+    request = bootstrap.ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=200)
+    asked = bootstrap.VerificationRequest("a:heads", "round-trip", certificates=project.parent / "c.json")
+    (proof,) = bootstrap.verify(request, asked, lambda *_: None).proofs
+
+    assert proof.trip is not None
+    assert proof.trip.reversibility is Reversibility.EXACT
+    assert [(one.code, one.severity.value, one.relation) for one in proof.diagnostics] == [
+        ("json-text-changes", "note", "public.docs.v")
+    ]
+
+
 def test_values_that_do_not_fit_are_said_beside_the_proof(server: Server, history: History, project: Path) -> None:
     """A bigint that becomes an integer fails on values over 2^31; the proof on rows that fit says so."""
     history.add("a", None, 'op.execute("CREATE TABLE big (id int PRIMARY KEY, v bigint)")')

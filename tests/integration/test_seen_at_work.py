@@ -174,3 +174,21 @@ def test_the_next_revision_knows_nothing_of_these_rows(server: Server, history: 
         name: facts.rows for name, facts in alone.trace.tables.items()
     }
     assert (behind.verdict, said(behind)) == (alone.verdict, said(alone))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("only", ["round-trip", "round-trip,repeat,compat"])
+def test_a_proof_rests_on_rows_that_match(server: Server, history: History, only: str) -> None:
+    """A downgrade that gives nothing back of rows which nobody had is not exact, and kills are survived on them."""
+    history.add("r1", None, TABLES)
+    history.add("r2", "r1", BOUND)
+    history.add("r3", "r2", 'op.add_column("pets", sa.Column("age", sa.Integer()))', 'op.drop_column("pets", "age")')
+    request = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=300)
+    asked = bootstrap.VerificationRequest("r1:r3", only, certificates=history.folder.parent / "c.json")
+    lossy, exact = bootstrap.verify(request, asked, lambda *_: None).proofs
+
+    assert [one.code for one in lossy.diagnostics if one.severity is Severity.ERROR] == ["undeclared-loss"]
+    assert "public.people.note" in lossy.diagnostics[-1].message
+    assert lossy.repetition is None or (lossy.repetition.kills, lossy.repetition.survived) == (1, 1)
+    assert (exact.failed, exact.certificate is not None) == (False, True)
+    assert exact.analysis.trace.unmade_edges["public.pets.owner"].startswith("only keys of public.people")

@@ -1,10 +1,16 @@
 """Where env.py runs all pending revisions in one transaction, they are judged as they will run there."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
 import pytest
 
 from adapter import bootstrap
 from domain.migration.analysis import RevisionAnalysis
-from domain.migration.shared_transaction import CODE
+from domain.migration.locks import LockMode
+from domain.migration.shared_transaction import CODE, FAILS
 from tests.conftest import Server
 from tests.history import History
 
@@ -116,3 +122,86 @@ def test_code_with_a_block_says_what_env_py_has_to_change_first(
 
     assert "autocommit_block()" in build
     assert build.startswith("# First, for autocommit_block() cannot commit otherwise. In env.py, line 6: hand") is said
+
+
+ENUM = "op.execute(\"CREATE TYPE mood AS ENUM ('glad')\")\nop.execute('CREATE TABLE people (id int, m mood, t text)')"
+LABEL = "op.execute(\"ALTER TYPE mood ADD VALUE 'sad'\")"
+USES_LABEL = "op.execute(\"ALTER TABLE people ALTER m SET DEFAULT 'sad'\")"
+TEMPORARY = 'op.execute("CREATE TEMP TABLE work ON COMMIT DROP AS SELECT 1 AS n")'
+DEFERRED = """
+op.execute("CREATE TABLE people (id int PRIMARY KEY)")
+op.execute("CREATE TABLE pets (owner int REFERENCES people DEFERRABLE INITIALLY DEFERRED, n int)")
+"""
+WRITES = 'op.execute("UPDATE pets SET owner = (SELECT min(id) FROM people) WHERE n = 3")'
+ALTERS = 'op.execute("ALTER TABLE pets ADD note text")'
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("upgrades", "error"),
+    [
+        ((ENUM, LABEL, USES_LABEL), "unsafe use of new value"),
+        ((ENUM, TEMPORARY, TEMPORARY), 'relation "work" already exists'),
+        ((DEFERRED, WRITES, ALTERS), "pending trigger events"),
+    ],
+    ids=["label of an enum", "temporary table", "deferred key"],
+)
+def test_what_fails_without_a_commit_before_it(
+    server: Server, history: History, upgrades: tuple[str, ...], error: str
+) -> None:
+    """Revisions that run alone and fail in one transaction are told of, with the line that parts them."""
+    add(history, *upgrades)
+    found = judged(server, history, "r1:r3")
+    (failure,) = (one for one in found["r3"].diagnostics if one.code == FAILS)
+    (history.folder.parent / f"{history.folder.name}_project").rename(history.folder.parent / "first")
+    apart = judged(server, history, "r1:r3", SEPARATE)
+
+    assert error in failure.message
+    assert "transaction_per_migration=True" in failure.help
+    assert found["r3"].verdict == "unsafe"
+    assert not any(one.code == FAILS for one in (*found["r2"].diagnostics, *apart["r3"].diagnostics))
+
+
+SEEN = """
+op.execute(
+    "INSERT INTO held SELECT n.nspname || '.' || c.relname, mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE pid = pg_backend_pid() AND c.relname IN ('people', 'pets')"
+)
+"""
+INDEX = 'op.create_index("ix_age", "people", ["age"])'
+FILL = 'op.execute("UPDATE pets SET id = id WHERE id > 0")'
+KEY = 'op.execute("ALTER TABLE pets ADD CONSTRAINT owned FOREIGN KEY (id) REFERENCES people NOT VALID")'
+
+
+@pytest.mark.long
+def test_the_locks_put_together_are_those_of_the_transaction(server: Server, history: History, tmp_path: Path) -> None:
+    """What revisions were seen to lock, one by one, is what one transaction of all of them holds at its end."""
+    add(history, f'{TABLES}\nop.execute("CREATE TABLE held (relation text, mode text)")', COLUMN, ADD, INDEX, FILL, KEY)
+    history.add("r7", "r6", SEEN)
+    found = judged(server, history, "r1:r6")
+    together: dict[str, LockMode] = {}
+    for analysis in found.values():
+        for table, mode in analysis.trace.locks.items():
+            together[table] = max(mode, together.get(table, mode))
+    database = f"held_{server.major}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {database}".encode())
+    url = server.url(database)
+    config = tmp_path / "versions_project" / "alembic.ini"
+    env = config.parent / "env.py"
+    env.write_text(
+        env.read_text(encoding="utf-8").replace(
+            "postgresql+psycopg://nowhere.invalid/none", url.replace("postgresql:", "postgresql+psycopg:")
+        ),
+        encoding="utf-8",
+    )
+    for revision in ("r1", "r7"):
+        subprocess.run([sys.executable, "-m", "alembic", "-c", str(config), "upgrade", revision], check=True)
+    held: dict[str, LockMode] = {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for relation, mode in connection.execute("SELECT relation, mode FROM held").fetchall():
+            parsed = LockMode.parse(mode)
+            held[relation] = max(parsed, held.get(relation, parsed))
+
+    assert together == {"public.people": LockMode.ACCESS_EXCLUSIVE, "public.pets": LockMode.ACCESS_EXCLUSIVE}
+    assert held == together

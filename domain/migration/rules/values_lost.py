@@ -14,7 +14,7 @@ then this is a warning.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import dropped_column
@@ -88,8 +88,8 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
         if replaced is not None and not _filled_after(trace, table, 0):
             yield "table", table, replaced
             continue
-        for column in kept(trace, "column"):
-            if split(column)[0] == table and not attributes(trace.before, "column", column).get("generated"):
+        for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
+            if not attributes(trace.before, "column", column).get("generated"):
                 dropped = _dropped_by(trace, "table column", column)
                 taken = any(renamed_by(trace, one, column) is not None for one in _beside(trace, "column", column))
                 filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
@@ -121,7 +121,19 @@ def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
 
 def _beside(trace: RevisionTrace, kind: str, name: str) -> list[str]:
     """Name what was there before in the same table or schema: its values were made by somebody."""
-    return [one for one in names_of(trace.before, kind) if one != name and split(one)[0] == split(name)[0]]
+    same = _grouped(trace, f"{kind}s before", names_of(trace.before, kind)).get(split(name)[0], ())
+    return [one for one in same if one != name]
+
+
+def _grouped(trace: RevisionTrace, key: str, names: Iterable[str]) -> dict[str, list[str]]:
+    """Group names by what contains them, once: every column of a large schema is asked for its neighbors."""
+    if key not in trace.memo:
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(split(name)[0], []).append(name)
+        trace.memo[key] = groups
+    found: dict[str, list[str]] = trace.memo[key]
+    return found
 
 
 def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:

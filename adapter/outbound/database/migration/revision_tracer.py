@@ -35,7 +35,7 @@ from domain.migration.digest import compare
 from domain.migration.history import History, HistoryEntry
 from domain.migration.impact import commits_within
 from domain.migration.judging import raises
-from domain.migration.shared_transaction import SharedTransaction
+from domain.migration.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import (
     CalibrationRun,
@@ -134,6 +134,31 @@ class SandboxRevisionTracer(RevisionTracer):
             return None
         path, line = found.configured_at or ("env.py", 0)
         return SharedTransaction(Path(path).name, line, begun_outside=found.one_transaction == "external")
+
+    def fails_together(self, entries: Sequence[HistoryEntry]) -> JointFailure | None:
+        """Run revisions as the project does, in one transaction; where that fails, once more with a commit after each.
+
+        Only what fails without the commits, and not with them, is a fault of the one transaction.
+        """
+        history, last = self.history(), entries[-1]
+        wanted = {entry.revision for entry in entries}
+        if history.ancestors((last.revision,)) != history.ancestors(entries[0].parents) | wanted:
+            return None  # more than one line
+        try:
+            base = self._databases.at(entries[0].parents)
+        except CannotBuildError:
+            return None
+        control = self._databases.copy(base)
+        joint = self._databases.run(base.url, "upgrade", last.revision)
+        failure = None
+        if joint.error is not None and joint.runs and joint.runs[-1].revision in wanted:
+            steps = tuple((entry.revision, "upgrade") for entry in entries)
+            apart = self._databases.run(control.url, "stairs", steps=steps)
+            if apart.error is None:
+                failure = JointFailure(joint.runs[-1].revision, described(joint.error))
+        self._databases.drop(control)
+        self._databases.drop(base)
+        return failure
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
