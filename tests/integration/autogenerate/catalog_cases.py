@@ -115,6 +115,14 @@ _FTS = "to_tsvector('english', coalesce(title, '') || ' ' || body)"
 _SPECIAL = "x LIKE '50%' OR x ~ '[[\\:upper\\:]]' OR x = 'it''s \\ 5\\:00'"
 
 
+def _mood(*values: str) -> tuple[Any, ...]:
+    """Declare a column of an enum, and one that is made of it."""
+    return (
+        lambda: Column("x", Enum(*values, name="mood")),
+        lambda: Column("fine", Boolean, Computed("x = 'ok'", persisted=True), nullable=False),
+    )
+
+
 CASES = [
     same(
         "index-expression-unchanged",
@@ -205,6 +213,18 @@ CASES = [
     ),
     Case("enum-value-added-in-the-middle", mood("sad", "ok"), mood("sad", "so-so", "ok", "a:b 5% it's")),
     Case("enum-value-added-and-used", mood("sad", "ok"), mood("sad", "new", "ok", server_default="new")),
+    Case(
+        "enum-value-removed-beneath-generated-column",
+        table("t", *_mood("sad", "ok", "glad")),
+        table("t", *_mood("sad", "ok")),
+        rows=("INSERT INTO t (id, x) VALUES (1, 'ok')",),
+    ),
+    Case(
+        "enum-value-added-beneath-generated-column",
+        table("t", *_mood("sad", "ok")),
+        table("t", *_mood("sad", "ok", "glad")),
+        rows=("INSERT INTO t (id, x) VALUES (1, 'ok')",),
+    ),
     Case(
         "enum-value-removed-beneath-check",
         table(
