@@ -123,6 +123,16 @@ def _mood(*values: str) -> tuple[Any, ...]:
     )
 
 
+def _listed(*values: str) -> Build:
+    """Declare a varchar whose CHECKs list the values that it takes, and one that it does not."""
+    return table(
+        "t",
+        lambda: Column("x", String(9)),
+        lambda: CheckConstraint(f"x IN ({', '.join(values)})", name="listed"),
+        lambda: CheckConstraint("x NOT IN ('y', 'z')", name="unlisted"),
+    )
+
+
 CASES = [
     same(
         "index-expression-unchanged",
@@ -213,6 +223,9 @@ CASES = [
     ),
     Case("enum-value-added-in-the-middle", mood("sad", "ok"), mood("sad", "so-so", "ok", "a:b 5% it's")),
     Case("enum-value-added-and-used", mood("sad", "ok"), mood("sad", "new", "ok", server_default="new")),
+    Case("check-in-list-changed", _listed("'a''b'", "'c]'"), _listed("'a''b'", "'d'")),
+    Case("check-in-list-removed", _listed("'a'", "'b'"), table("t", lambda: Column("x", String(9)))),
+    Case("check-in-list-of-table-dropped", _listed("'a'", "'b'"), lambda _: None),
     Case(
         "enum-value-removed-beneath-generated-column",
         table("t", *_mood("sad", "ok", "glad")),
