@@ -18,6 +18,7 @@ from adapter.outbound.database.autogenerate import (
     enums,
     equal,
     filters,
+    foreign_key_types,
     identity,
     in_lists,
     index_options,
@@ -54,6 +55,7 @@ _PLUGINS: dict[str, ModuleType] = {
         in_lists,
         programs,
         enum_values,
+        foreign_key_types,
         renames,
         ordering,
     )
