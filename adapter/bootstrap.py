@@ -668,11 +668,15 @@ class MigrationDatabases:
         self._databases.drop(RevisionDatabase(url, frozenset()))
 
     def check(self) -> str | None:
-        """Say what the models have and the revisions did not make, or the other way round."""
-        url = self.create()
-        error = self._databases.run(url, "check").error
-        self.drop(url)
-        return f"{error.message}\nmake the revision: alembic revision --autogenerate -m …" if error else None
+        """Return what the models have and the revisions did not make, or the other way round, as the catalog has it."""
+        from adapter.outbound.database.migration.model_drift import read_model_drift
+
+        difference, error = read_model_drift(self._without_rows)
+        if error:
+            return f"the models cannot be compared: {error}"
+        if difference is None:
+            return "env.py gives no models: target_metadata in context.configure()"
+        return f"{difference}\nmake the revision: alembic revision --autogenerate -m …" if difference else None
 
     def drift(self) -> str | None:
         """Say what differs after all downgrades and upgrades; nothing where a downgrade refuses."""

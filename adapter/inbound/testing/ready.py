@@ -29,7 +29,7 @@ def test_upgrade(database_at: Callable[..., str]) -> None:
 
 
 def test_models_match_ddl(migration_databases: "MigrationDatabases") -> None:
-    """What the revisions made is what the models say, as `alembic check` sees it."""
+    """What the revisions made is what `create_all` makes of the models, as the catalog has it."""
     _hold(migration_databases.check())
 
 

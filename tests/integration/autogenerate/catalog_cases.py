@@ -115,6 +115,24 @@ _FTS = "to_tsvector('english', coalesce(title, '') || ' ' || body)"
 _SPECIAL = "x LIKE '50%' OR x ~ '[[\\:upper\\:]]' OR x = 'it''s \\ 5\\:00'"
 
 
+def _mood(*values: str) -> tuple[Any, ...]:
+    """Declare a column of an enum, and one that is made of it."""
+    return (
+        lambda: Column("x", Enum(*values, name="mood")),
+        lambda: Column("fine", Boolean, Computed("x = 'ok'", persisted=True), nullable=False),
+    )
+
+
+def _listed(*values: str) -> Build:
+    """Declare a varchar whose CHECKs list the values that it takes, and one that it does not."""
+    return table(
+        "t",
+        lambda: Column("x", String(9)),
+        lambda: CheckConstraint(f"x IN ({', '.join(values)})", name="listed"),
+        lambda: CheckConstraint("x NOT IN ('y', 'z')", name="unlisted"),
+    )
+
+
 CASES = [
     same(
         "index-expression-unchanged",
@@ -205,6 +223,21 @@ CASES = [
     ),
     Case("enum-value-added-in-the-middle", mood("sad", "ok"), mood("sad", "so-so", "ok", "a:b 5% it's")),
     Case("enum-value-added-and-used", mood("sad", "ok"), mood("sad", "new", "ok", server_default="new")),
+    Case("check-in-list-changed", _listed("'a''b'", "'c]'"), _listed("'a''b'", "'d'")),
+    Case("check-in-list-removed", _listed("'a'", "'b'"), table("t", lambda: Column("x", String(9)))),
+    Case("check-in-list-of-table-dropped", _listed("'a'", "'b'"), lambda _: None),
+    Case(
+        "enum-value-removed-beneath-generated-column",
+        table("t", *_mood("sad", "ok", "glad")),
+        table("t", *_mood("sad", "ok")),
+        rows=("INSERT INTO t (id, x) VALUES (1, 'ok')",),
+    ),
+    Case(
+        "enum-value-added-beneath-generated-column",
+        table("t", *_mood("sad", "ok")),
+        table("t", *_mood("sad", "ok", "glad")),
+        rows=("INSERT INTO t (id, x) VALUES (1, 'ok')",),
+    ),
     Case(
         "enum-value-removed-beneath-check",
         table(

@@ -15,6 +15,7 @@ from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import KeyForm, key_of_model
+from adapter.outbound.database.autogenerate.in_lists import written_as_in
 from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, named
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
 
@@ -67,6 +68,8 @@ def compare(
         quoted = context.migration_context.dialect.identifier_preparer.quote(name)
         drop, add = f"ALTER TABLE {table} DROP CONSTRAINT {quoted}", f"ALTER TABLE {table} ADD CONSTRAINT {quoted}"
         if before is not None:
+            if context.connection is not None and kind == "c":
+                before = written_as_in(context.connection, table, name, before)
             before += " NOT VALID" if name in pair.database.not_valid else ""
             change = SQLChange(f"remove_{type_}", name, drop, f"{add} {before}", clears_the_way=True)
             table_ops.ops.append(change)

@@ -1,25 +1,31 @@
 """Values of an enum type: added in place where Postgres can, else through a new type and text.
 
 A type whose values go, move or are used in the same revision is renamed, made anew, and its columns are changed through
-text: defaults, CHECKs and partial indexes that name a value go before and come after.
+text: defaults, CHECKs, partial indexes and generated columns that name a value go before and come after. Where a view
+or the like is in the way, the revision is not written, or its downgrade refuses, with the name of what is in the way.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import AlterColumnOp, DropColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from alembic_postgresql_enum.operations.add_enum_values import AddEnumValuesOp, check_can_add_values
 from alembic_postgresql_enum.operations.sync_enum_values import SyncEnumValuesOp
 from sqlalchemy import CheckConstraint, ClauseElement, Connection, Table, text
 
+from adapter.outbound.database.autogenerate.enum_obstacles import generated_columns, obstacles
 from adapter.outbound.database.autogenerate.equal import metadata_tables
 from adapter.outbound.database.autogenerate.expressions import DIALECT
 from adapter.outbound.database.autogenerate.operations import SQLChange, named
 from adapter.outbound.database.autogenerate.server_forms import table_pair
+from adapter.outbound.database.errors import DatabaseConfigurationError
+
+log = logging.getLogger(f"alembic.{__name__}")
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,22 @@ def _statements(
 ) -> Iterator[MigrateOperation]:
     name = _qualified(connection, change.schema, change.name)
     uses = list(_uses(context, connection, upgrade_ops, name))
-    dependents = list(_dependents(connection, upgrade_ops, uses))
+    dependents = [*_dependents(connection, upgrade_ops, uses), *_generated(connection, upgrade_ops, uses)]
+    in_the_way = _in_the_way(connection, uses)
     old, new = list(change.old_values), list(change.new_values)
     if check_can_add_values(old, new) and not _used(context, set(new) - set(old)):
         up = list(_additions(name, old, new))
         down = _made_anew(connection, change, old, [(use, use.before, use.before) for use in uses])
-        yield from _around(dependents, downgrade_only=True)
+        if in_the_way:
+            down = [_refusal(name, in_the_way)]
+            log.warning("The downgrade refuses to take values of %s away: %s", name, in_the_way)
+        else:
+            yield from _around(dependents, downgrade_only=True)
+    elif in_the_way:
+        raise DatabaseConfigurationError(
+            f"The values of enum {name} change, and no revision can be written for it: {in_the_way}.",
+            "Write it by hand (alembic revision): drop what is in the way, change the type, create that again.",
+        )
     else:
         for use in uses:
             _take_default(upgrade_ops, use)
@@ -73,6 +89,42 @@ def _statements(
         yield from _around(dependents, downgrade_only=False)
     yield from (SQLChange("modify_enum", change.name, statement, "") for statement in up)
     yield from (SQLChange("modify_enum", change.name, "", statement) for statement in reversed(down))
+
+
+def _in_the_way(connection: Connection, uses: list[_Use]) -> str:
+    """Return what uses the columns so that their type cannot change, in a clause; empty where nothing does."""
+    found = []
+    for use in uses:
+        table = _qualified(connection, use.schema, use.table)
+        if named_ := obstacles(connection, table, use.column):
+            found.append(f"{table}.{use.column} is used by {', '.join(named_)}")
+    return "; ".join(found)
+
+
+def _refusal(name: str, in_the_way: str) -> str:
+    said = f"values of enum {name} cannot be taken away: {in_the_way}; drop that first, and create it again afterwards"
+    return f"DO $refusal$ BEGIN RAISE EXCEPTION {_literal(said.replace('%', '%%'))}; END $refusal$"
+
+
+def _generated(connection: Connection, upgrade_ops: UpgradeOps, uses: list[_Use]) -> "Iterator[_Dependent]":
+    """Find the generated columns that are made of the enum's, without those that come or go anyhow."""
+    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
+    gone = {
+        (each.schema, each.table_name, op.column_name)
+        for each in containers
+        for op in each.ops
+        if isinstance(op, DropColumnOp)
+    }
+    for use in uses:
+        table = _qualified(connection, use.schema, use.table)
+        for one in generated_columns(connection, table, use.column):
+            if (use.schema, use.table, one.name) not in gone:
+                quoted = connection.dialect.identifier_preparer.quote(one.name)
+                drop, add = (
+                    f"ALTER TABLE {table} DROP COLUMN {quoted}",
+                    f"ALTER TABLE {table} ADD COLUMN {one.definition}",
+                )
+                yield _Dependent(use, one.name, "generated_column", drop, add)
 
 
 def _qualified(connection: Connection, schema: str | None, name: str) -> str:

@@ -108,7 +108,8 @@ class AgentJob:
         connection: The sandbox database; every Postgres connection of the project ends there.
         command: `revisions` (the history; afterwards env.py runs without any revision), `setup` (a function of the
             project's), `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs`
-            (single steps on one connection), `env` (env.py without any revision), or `check` (models).
+            (single steps on one connection), `env` (env.py without any revision), `models` (creates them),
+            `only_there` (what only the database has), or `check` (models, as `alembic check`).
         revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
             `module:function`.
         cwd: Directory to run in; the folder of `config` where it is None.
@@ -233,6 +234,8 @@ class AgentResult:
         one_transaction: Why env.py would run all revisions in one transaction, of the command `env`: `default`, or
             `external` where it has begun one itself; empty where it would not.
         configured_at: File and line that configure Alembic, of the same; None where that is not known.
+        models: Whether env.py has models, of `models` and `only_there`.
+        only_there: Kind and name of what only the database has and the models should have, of `only_there`.
         addresses: Hosts and ports in the network that it wanted.
         variables: Variables of the environment that its own files asked for and nobody has set.
     """
@@ -247,6 +250,8 @@ class AgentResult:
     version_tables: tuple[str, ...] = ()
     one_transaction: str = ""
     configured_at: tuple[str, int] | None = None
+    models: bool = False
+    only_there: tuple[tuple[str, str], ...] = ()
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
@@ -394,6 +399,8 @@ class _Reader:
         self._version_tables: tuple[str, ...] = ()
         self._one_transaction = ""
         self._configured_at: tuple[str, int] | None = None
+        self._models = False
+        self._only_there: tuple[tuple[str, str], ...] = ()
         self._late = False
         self._has_secret = False  # the last statement
         self._observations = 0
@@ -455,6 +462,8 @@ class _Reader:
             self._version_tables,
             self._one_transaction,
             self._configured_at,
+            self._models,
+            self._only_there,
         )
 
     def _repeated(self) -> str:
@@ -510,6 +519,9 @@ class _Reader:
                 self._version_tables = tuple(message["names"])
                 self._one_transaction = message["one_transaction"]
                 self._configured_at = (message["path"], message["line"]) if message["path"] else None
+            case "models":
+                self._models = message["found"]
+                self._only_there = tuple((kind, name) for kind, name in message["only_there"])
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":

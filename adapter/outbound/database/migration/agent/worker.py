@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .channel import Channel
 from .drivers import trace_drivers
 from .failures import culprit
+from .models import create_models, report_only_there
 from .project import (
     climb,
     configure,
@@ -130,6 +131,9 @@ class Worker:
         target = job["revision"]
         if job["command"] == "env":
             run_env(config, script, functools.partial(report_version_table, channel), "heads")
+        elif job["command"] in {"models", "only_there"}:
+            report = create_models if job["command"] == "models" else report_only_there
+            run_env(config, script, functools.partial(report, channel), "heads")
         elif job["command"] == "upgrade":
             run_env(config, script, lambda heads, _context: script._upgrade_revs(target, heads), target)  # noqa: SLF001
         elif job["command"] == "downgrade":

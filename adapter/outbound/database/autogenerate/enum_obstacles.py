@@ -1,0 +1,84 @@
+"""What uses a column so that its type cannot change: generated columns, views, triggers, policies, functions.
+
+A generated column whose values come from the enum, and on which nothing else depends, goes before and comes after: its
+values are computed anew. Of anything else the definition alone is not all that would be lost (grants, comments, what
+depends on it in turn), so it is named, and the change is left to whoever knows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True)
+class GeneratedColumn:
+    """A generated column that can go and come.
+
+    Attributes:
+        name: As the catalog has it.
+        definition: What stands behind `ADD COLUMN`.
+    """
+
+    name: str
+    definition: str
+
+
+def generated_columns(connection: Connection, table: str, column: str) -> Iterator[GeneratedColumn]:
+    """Find the generated columns of a table, by its quoted name, that are made of a column alone."""
+    for row in connection.execute(text(_GENERATED), {"table": table, "column": column}):
+        if not row.used:
+            yield GeneratedColumn(row.name, row.definition)
+
+
+def obstacles(connection: Connection, table: str, column: str) -> list[str]:
+    """Name what has to be dropped by hand before a column can change its type."""
+    found = list(connection.scalars(text(_OBSTACLES), {"table": table, "column": column}))
+    generated = connection.execute(text(_GENERATED), {"table": table, "column": column})
+    return found + [
+        f"generated column {row.name} of table {table}, on which {row.used} depends" for row in generated if row.used
+    ]
+
+
+_GENERATED = """
+WITH target AS (
+    SELECT attrelid, attnum FROM pg_catalog.pg_attribute
+     WHERE attrelid = to_regclass(:table) AND attname = :column
+)
+SELECT CAST(g.attname AS text) AS name,
+       concat_ws(' ', quote_ident(g.attname), format_type(g.atttypid, g.atttypmod),
+                 CASE WHEN g.attcollation <> y.typcollation
+                      THEN 'COLLATE ' || CAST(CAST(g.attcollation AS regcollation) AS text) END,
+                 'GENERATED ALWAYS AS (' || pg_get_expr(a.adbin, a.adrelid) || ')',
+                 CASE g.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END,
+                 CASE WHEN g.attnotnull THEN 'NOT NULL' END) AS definition,
+       (SELECT string_agg(pg_describe_object(o.classid, o.objid, o.objsubid), ', ')
+          FROM pg_catalog.pg_depend AS o
+         WHERE o.refclassid = CAST('pg_class' AS regclass) AND o.refobjid = g.attrelid AND o.refobjsubid = g.attnum
+           AND NOT (o.classid = CAST('pg_attrdef' AS regclass) AND o.objid = a.oid)
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                            WHERE o.classid = CAST('pg_constraint' AS regclass) AND k.oid = o.objid
+                              AND k.contype = 'n')) AS used
+  FROM target AS t
+  JOIN pg_catalog.pg_attribute AS g ON g.attrelid = t.attrelid AND g.attgenerated <> '' AND NOT g.attisdropped
+  JOIN pg_catalog.pg_type AS y ON y.oid = g.atttypid
+  JOIN pg_catalog.pg_attrdef AS a ON a.adrelid = g.attrelid AND a.adnum = g.attnum
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = CAST('pg_attrdef' AS regclass) AND d.objid = a.oid
+                  AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = t.attrelid
+                  AND d.refobjsubid = t.attnum)
+ ORDER BY g.attnum
+"""
+
+_OBSTACLES = """
+SELECT DISTINCT CASE WHEN r.oid IS NULL THEN pg_describe_object(d.classid, d.objid, 0)
+                     ELSE pg_describe_object(CAST('pg_class' AS regclass), r.ev_class, 0) END
+  FROM pg_catalog.pg_attribute AS a
+  JOIN pg_catalog.pg_depend AS d
+    ON d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+  LEFT JOIN pg_catalog.pg_rewrite AS r ON d.classid = CAST('pg_rewrite' AS regclass) AND r.oid = d.objid
+ WHERE a.attrelid = to_regclass(:table) AND a.attname = :column
+   AND d.classid IN (CAST('pg_rewrite' AS regclass), CAST('pg_trigger' AS regclass), CAST('pg_policy' AS regclass),
+                     CAST('pg_proc' AS regclass), CAST('pg_publication_rel' AS regclass))
+ ORDER BY 1
+"""

@@ -1,0 +1,58 @@
+"""Foreign keys whose columns Postgres cannot compare: said before a revision is written that would fail."""
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import NullType
+
+from adapter.outbound.database.autogenerate.equal import metadata_tables
+from adapter.outbound.database.autogenerate.operations import type_text
+from adapter.outbound.database.autogenerate.server_forms import rolled_back
+from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.database.explain import sqlstate
+
+_TYPES = "42804"  # SQLSTATE: datatype_mismatch
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the step, to run when everything has been compared."""
+    plugin.add_autogenerate_comparator(refuse, "autogenerate", "foreign_key_types", priority=DispatchPriority.LAST)
+
+
+def refuse(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Refuse foreign keys across types that Postgres cannot compare.
+
+    Raises:
+        DatabaseConfigurationError: There is one.
+    """
+    known: dict[tuple[str, str], bool] = {}
+    for table in metadata_tables(context).values() if context.connection is not None else ():
+        for key in table.foreign_keys:
+            if isinstance(key.parent.type, NullType):  # it takes that of the other column
+                continue
+            pair = (type_text(key.parent.type), type_text(key.column.type))
+            if pair[0] == pair[1] or context.connection is None:
+                continue
+            if pair not in known:
+                known[pair] = _are_comparable(context.connection, *pair)
+            if not known[pair]:
+                raise DatabaseConfigurationError(
+                    f"The foreign key of {table.fullname}.{key.parent.name} refers to {key.column.table.fullname}."
+                    f"{key.column.name}, and Postgres cannot compare their types: {pair[0]} and {pair[1]}.",
+                    "Give both columns of the models the same type.",
+                )
+    return PriorityDispatchResult.CONTINUE
+
+
+def _are_comparable(connection: Connection, own: str, other: str) -> bool:
+    """Let the server try it on two empty temporary tables."""
+    with rolled_back(connection):
+        try:
+            connection.execute(text(f"CREATE TEMPORARY TABLE _hexalembic_other (x {other} PRIMARY KEY)"))
+            connection.execute(text(f"CREATE TEMPORARY TABLE _hexalembic_own (x {own} REFERENCES _hexalembic_other)"))
+        except DBAPIError as error:
+            return sqlstate(error) != _TYPES
+    return True

@@ -1,0 +1,97 @@
+"""CHECKs on `varchar IN (…)`, so written that the server makes of them what it has.
+
+Postgres shows `x IN ('a', 'b')` of a varchar as `(x)::text = ANY ((ARRAY['a'::character varying, …])::text[])`. Given
+back that text, it makes another one of it, in which each element is cast alone. So a downgrade with the server's own
+words would lead to another catalog. The list is written as IN again, and kept where the server then reads as it did.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    CreateCheckConstraintOp,
+    DropConstraintOp,
+    DropTableOp,
+    MigrateOperation,
+    OpContainer,
+    UpgradeOps,
+)
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import CheckConstraint, Connection, text
+
+from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.server_forms import rolled_back
+
+_COPY = "pg_temp._hexalembic_in_lists"
+_LIST = re.compile(
+    r"(?P<column>\((?:[^()]+)\)|[\w\"]+)::text (?P<test>= ANY|<> ALL) "
+    r"\(\(?ARRAY\[(?P<items>(?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)?::text\[\]\)"
+)
+_DEFINITION = """
+SELECT pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+ WHERE conrelid = to_regclass(:table) AND conname = :name
+"""
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the step, to run when everything has been compared."""
+    plugin.add_autogenerate_comparator(rewrite, "autogenerate", "in_lists", priority=DispatchPriority.LAST)
+
+
+def rewrite(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Write the lists in the CHECKs that a downgrade creates again."""
+    if context.connection is not None:
+        for table, name, holder, attribute in _gone(upgrade_ops.ops, context):
+            before = str(getattr(holder, attribute))
+            written = written_as_in(context.connection, table, name, before)
+            if written != before:
+                setattr(holder, attribute, text(literal_text(written)))
+    return PriorityDispatchResult.CONTINUE
+
+
+def written_as_in(connection: Connection, table: str, name: str, written: str) -> str:
+    """Return the text of a table's CHECK with IN in it, where the server makes of that what it has.
+
+    Args:
+        connection: To the database.
+        table: The quoted name of the table.
+        name: Of the constraint.
+        written: Its condition, or its definition with CHECK before it.
+    """
+    candidate = _LIST.sub(_as_in, written)
+    if candidate == written:
+        return written
+    expected = connection.scalar(text(_DEFINITION), {"table": table, "name": name})
+    check = candidate if candidate.startswith("CHECK (") else f"CHECK ({candidate})"
+    with rolled_back(connection):
+        connection.execute(text(f"CREATE TEMPORARY TABLE {_COPY.partition('.')[2]} (LIKE {literal_text(table)})"))
+        connection.execute(text(literal_text(f"ALTER TABLE {_COPY} ADD CONSTRAINT _made {check}")))
+        made = connection.scalar(text(_DEFINITION), {"table": _COPY, "name": "_made"})
+    return candidate if made == expected else written
+
+
+def _as_in(found: re.Match[str]) -> str:
+    return f"{found['column']} {'IN' if found['test'] == '= ANY' else 'NOT IN'} ({found['items']})"
+
+
+def _gone(
+    operations: Iterable[MigrateOperation], context: AutogenContext
+) -> Iterator[tuple[str, str, CreateCheckConstraintOp | CheckConstraint, str]]:
+    """Find the CHECKs that go: the quoted name of the table, their name, and which attribute of what has the text."""
+    for operation in operations:
+        if isinstance(operation, OpContainer):
+            yield from _gone(operation.ops, context)
+        elif isinstance(operation, DropConstraintOp) and isinstance(operation._reverse, CreateCheckConstraintOp):  # noqa: SLF001
+            table = _table(context, operation.table_name, operation.schema)
+            yield table, str(operation.constraint_name), operation._reverse, "condition"  # noqa: SLF001
+        elif isinstance(operation, DropTableOp) and operation._reverse is not None:  # noqa: SLF001
+            for part in operation._reverse.columns:  # noqa: SLF001
+                if isinstance(part, CheckConstraint):
+                    yield _table(context, operation.table_name, operation.schema), str(part.name), part, "sqltext"
+
+
+def _table(context: AutogenContext, name: str, schema: str | None) -> str:
+    preparer = context.migration_context.dialect.identifier_preparer
+    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
