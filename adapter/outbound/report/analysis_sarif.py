@@ -15,6 +15,7 @@ from domain.migration.diagnostic import Severity
 from domain.migration.rule import UNUSED_SUPPRESSION, Rule
 from domain.migration.rules import all_rules
 from domain.migration.shared_transaction import CODE as LOCKS_OF_EARLIER
+from domain.migration.shared_transaction import FAILS
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
@@ -131,6 +132,14 @@ _BESIDES = [
         "env.py runs all pending revisions in one transaction, so that the locks of each are held until the last one "
         "is done: what is short by itself then makes others wait for as long as all of them take. The safe way is "
         "transaction_per_migration=True in context.configure(), in env.py.",
+    ),
+    _described(
+        FAILS,
+        Severity.ERROR,
+        "A revision that runs alone fails in one transaction with those before it.",
+        "env.py runs all pending revisions in one transaction, and Postgres refuses there what it takes after a COMMIT, "
+        "such as the use of a new label of an enum. The safe way is transaction_per_migration=True in "
+        "context.configure(), in env.py.",
     ),
     _described(
         UNUSED_SUPPRESSION,
