@@ -137,8 +137,8 @@ _BESIDES = [
         FAILS,
         Severity.ERROR,
         "A revision that runs alone fails in one transaction with those before it.",
-        "env.py runs all pending revisions in one transaction, and Postgres refuses there what it takes after a COMMIT, "
-        "such as the use of a new label of an enum. The safe way is transaction_per_migration=True in "
+        "env.py runs all pending revisions in one transaction, and Postgres refuses there what it takes after a "
+        "COMMIT, such as the use of a new label of an enum. The safe way is transaction_per_migration=True in "
         "context.configure(), in env.py.",
     ),
     _described(
