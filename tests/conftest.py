@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from tests.support import alembic_config
 
 # A shell without a terminal lets its children ignore Ctrl-C, and so would the commands that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# As in an activated environment: there commands are named without their path.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 # Taken out of the environment, so that a test names its database or gets none.
 EXTERNAL_URL = os.environ.pop("DATABASE_URL", None)

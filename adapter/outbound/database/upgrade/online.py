@@ -35,7 +35,7 @@ from adapter.outbound.database.upgrade.session import (
     session,
     session_of_transactions,
 )
-from adapter.outbound.database.upgrade.walks import describe_walk, refuse_behind
+from adapter.outbound.database.upgrade.walks import describe_walk, refusal, refuse_behind
 from adapter.outbound.database.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -76,7 +76,7 @@ def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:
         differences = read_drift(connection, metadata)
     if differences:
         lines = "".join(f"\n  - {sentence}" for sentence in differences)
-        raise CommandError(
+        raise refusal(
             f"Models and database differ, and autogenerate has no operation for it:{lines}\n"
             '  hint: write a revision by hand: alembic revision -m "..."'
         )
@@ -228,7 +228,7 @@ def _check_revisions() -> None:
     script = context.script
     heads = script.get_heads()
     if len(heads) > 1 and context.get_context().opts.get("destination_rev") == "head":
-        raise CommandError(
+        raise refusal(
             f"There are {len(heads)} heads: {', '.join(heads)}.\n"
             f'  hint: alembic merge -m "merge {" and ".join(heads)}" heads'
         )
@@ -236,7 +236,7 @@ def _check_revisions() -> None:
         return
     for revision in context.get_context().get_current_heads():
         if not _is_known(script, revision):
-            raise CommandError(
+            raise refusal(
                 f"The database is at revision {revision}, which this code does not have: the database is ahead.\n"
                 "  hint: deploy the code that has this revision, or check out its branch; to give the revision up, "
                 "restore the schema and run: alembic stamp --purge <revision>"

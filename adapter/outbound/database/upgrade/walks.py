@@ -6,6 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from adapter.outbound.database.commands import reachable
 from adapter.outbound.database.errors import HINT
 
 
@@ -20,10 +21,15 @@ def refuse_behind(script: ScriptDirectory, migration: MigrationContext) -> None:
         return
     current, heads = migration.get_current_heads(), script.get_heads()
     if set(script.get_revisions(current)) != set(script.get_revisions("heads")):
-        raise CommandError(
+        raise refusal(
             f"Target database is not up to date: it is at {_names(current)}, and the code at {_names(heads)}."
             f"{HINT}alembic upgrade {'head' if len(heads) == 1 else 'heads'}, then run this again."
         )
+
+
+def refusal(said: str) -> CommandError:
+    """Return an error of Alembic's whose hint names commands as the shell finds them."""
+    return CommandError(reachable(said))
 
 
 def describe_walk(error: CommandError, script: ScriptDirectory, migration: MigrationContext) -> CommandError:
@@ -33,21 +39,21 @@ def describe_walk(error: CommandError, script: ScriptDirectory, migration: Migra
     wanted = migration.opts.get("destination_rev")
     steps = re.fullmatch(r"[+-]\d+", wanted) if isinstance(wanted, str) else None
     if steps is None:
-        return CommandError(f"{str(error).rstrip('.')}.{HINT}alembic history shows the revisions that there are.")
+        return refusal(f"{str(error).rstrip('.')}.{HINT}alembic history shows the revisions that there are.")
     current = migration.get_current_heads()
     where = f"The database is at {_names(current)}"
     command = "downgrade" if steps[0].startswith("-") else "upgrade"
     if command == "downgrade" and not current:
-        return CommandError(f"{where}: there is nothing to take back ({error}).{HINT}Bring it up: alembic upgrade head")
+        return refusal(f"{where}: there is nothing to take back ({error}).{HINT}Bring it up: alembic upgrade head")
     parents = [parent for one in script.get_revisions(current) for parent in one._versioned_down_revisions]  # noqa: SLF001
     ways = current if len(current) > 1 or command == "upgrade" else parents
     if len(ways) > 1:
-        return CommandError(
+        return refusal(
             f"{where}, from where {steps[0]} may mean several ways: {', '.join(ways)} ({error})."
             f"{HINT}Name the revision to go to: alembic {command} REVISION; alembic history shows them."
         )
     end = "base" if command == "downgrade" else "heads"
-    return CommandError(
+    return refusal(
         f"{where}, from where there is no way of {steps[0]} steps ({error})."
         f"{HINT}Name the revision to go to, or go all the way: alembic {command} {end}"
     )
