@@ -217,8 +217,8 @@ class RevisionTrace:
             without rows. Empty elsewhere.
         went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
         matched: Texts of the statements that found rows only after these had been made for them.
-        refused_matches: Why the upgrade is not traced on rows that match where some were made: what it fails with
-            there, or that it does something else; empty where there was no such trouble.
+        refused_matches: By the text of a statement for which rows were made, why the upgrade is not traced on them: what
+            it fails with there, or that it does something else.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
@@ -254,7 +254,7 @@ class RevisionTrace:
     rows_error: str = ""
     went_on: bool = False
     matched: tuple[str, ...] = ()
-    refused_matches: str = ""
+    refused_matches: Mapping[str, str] = field(default_factory=dict)
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None
     compatibility: Compatibility | None = None

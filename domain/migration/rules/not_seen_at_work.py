@@ -46,7 +46,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 yield _made(trace, index)
         elif any(_wrote(one) for one in trace.upgrade if (one.line, one.sql) == (statement.line, statement.sql)):
             continue  # the end of a loop
-        elif writes or not raises(trace.source, trace.refused_matches):
+        elif writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
             yield from _unseen(trace, index, writes=writes)
 
 
@@ -56,7 +56,7 @@ def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagn
     if not any(trace.tables[table].rows for table in tables):
         return
     what = "what it does to rows of yours" if writes else "what the revision does with rows of yours"
-    refused = trace.refused_matches.partition("\n")[0].rstrip(".")
+    refused = trace.refused_matches.get(statement.sql, "").partition("\n")[0].rstrip(".")
     tried = f" On rows made to match, the upgrade was not judged: {refused}." if refused else ""
     yield Diagnostic(
         CODE,

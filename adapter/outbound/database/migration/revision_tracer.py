@@ -60,6 +60,7 @@ _MORE = 10  # times as many rows, to tell a batch from a whole table
 _DOUBLINGS = 4
 _ROUNDS = 2  # of rows that match: an UPDATE may look for others than the SELECT before it
 _LOOKS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
+_MOST_ALONE = 5  # statements for which rows are made one by one, where rows for all of them do not do
 _SOMETHING_ELSE = "it does something else there"
 _NOTHING_NEW = "it leaves out there what it does here"
 _CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
@@ -271,26 +272,23 @@ class SandboxRevisionTracer(RevisionTracer):
             copies: As in `_up_and_down`.
         """
         tried: list[StatementTrace] = []
-        said = ""
+        refused: dict[str, str] = {}
         for _ in range(_ROUNDS):
             more = [one for one in found.upgrade if one.sought and not _in(one, tried)]
             if not more or not self._databases.project.rows:
                 break
             tried += more
-            again, said = self._with_matching_rows(entry, found, more, copies=copies)
-            writing = [one for one in more if _is_write(one)]
-            if again is None and said == _NOTHING_NEW:  # it only asked whether what it makes was there
-                said, reads = "", [one for one in more if not _is_write(one)]
-                found = replace(found, upgrade=tuple(_asked(one) if _in(one, reads) else one for one in found.upgrade))
-            if again is None and 0 < len(writing) < len(more):
-                again, why = self._with_matching_rows(entry, found, writing, copies=copies)
-                said = said or why
-            if again is None:
-                break
-            found = again
+            # where rows for all of them do not do, each by itself may
+            for wanted in [more, *([one] for one in more[:_MOST_ALONE])] if len(more) > 1 else [more]:
+                again, why = self._with_matching_rows(entry, found, wanted, copies=copies)
+                found = again or found
+                if again is not None and wanted is more:
+                    break
+                if len(wanted) == 1:
+                    found, refused = _answered(found, wanted[0], why, refused)
         seen = (one for one in found.upgrade if not one.sought)
         matched = [one.sql for one in seen if any(map(_is_write, (each for each in tried if _key(each) == _key(one))))]
-        return replace(found, matched=tuple(matched), refused_matches=said)
+        return replace(found, matched=tuple(matched), refused_matches=refused)
 
     def _with_matching_rows(
         self, entry: HistoryEntry, idle: RevisionTrace, wanted: Sequence[StatementTrace], *, copies: bool
@@ -493,13 +491,19 @@ def _refused_matches(idle: RevisionTrace, found: RevisionTrace) -> str:
     return _SOMETHING_ELSE if new else _NOTHING_NEW
 
 
+def _answered(
+    trace: RevisionTrace, asked: StatementTrace, why: str, refused: dict[str, str]
+) -> tuple[RevisionTrace, dict[str, str]]:
+    """Note why a statement is not traced on rows that match; who only asked whether something is there, was seen."""
+    if why == _NOTHING_NEW and not _is_write(asked):
+        upgrade = (replace(one, sought="") if _key(one) == _key(asked) else one for one in trace.upgrade)
+        return replace(trace, upgrade=tuple(upgrade)), refused
+    return trace, {**refused, asked.sql: why} if why else refused
+
+
 def _does(statement: StatementTrace) -> bool:
     """Tell whether a statement wrote rows or changed the schema."""
     return bool(statement.rows or statement.created or statement.altered or statement.dropped or statement.rewritten)
-
-
-def _asked(statement: StatementTrace) -> StatementTrace:
-    return replace(statement, sought="")
 
 
 def _is_write(statement: StatementTrace) -> bool:
