@@ -217,8 +217,8 @@ class RevisionTrace:
             without rows. Empty elsewhere.
         went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
         matched: Texts of the statements that found rows only after these had been made for them.
-        refused_matches: By the text of a statement for which rows were made, why the upgrade is not traced on them: what
-            it fails with there, or that it does something else.
+        refused_matches: By the text of a statement for which rows were made: why the upgrade is not traced on them, as
+            it fails there, or does something else.
         calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
         smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
         compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
