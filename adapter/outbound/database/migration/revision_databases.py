@@ -248,8 +248,13 @@ class RevisionDatabases:
         return self._from_template(key, applied)
 
     def is_landing(self, parents: Iterable[str]) -> bool:
-        """Return whether rows are made anew behind some revisions, and do not come from the revision before."""
+        """Return whether rows are made anew behind some revisions, and do not come from the revision before.
+
+        Rows that a file gives fit where they are loaded: they go on through all that follows.
+        """
         given = tuple(parents)
+        if self.project.rows_from is not None and len(given) == 1:
+            return False
         return len(given) != 1 or len(self.history().ancestors(given)) % _FLIGHT == 0
 
     def _from_template(self, key: str, applied: frozenset[str]) -> RevisionDatabase:
@@ -368,8 +373,9 @@ class RevisionDatabases:
 
     def keep(self, database: RevisionDatabase, revision: str) -> None:
         """Keep a database at a revision for the next time that somebody wants one; it is gone afterwards."""
-        landing = self.project.rows_from is None and self.is_landing([revision])
-        if landing or not self._saved(self.filled(database), self._key(database.applied, _filled())):
+        if self.is_landing([revision]) or not self._saved(
+            self.filled(database), self._key(database.applied, _filled())
+        ):
             self.drop(database)
 
     def _saved(self, database: RevisionDatabase, key: str) -> bool:
@@ -644,8 +650,7 @@ class RevisionLine:
         old, after, refused = self.before, self._left(), self.refused
         self.before = self.refused = None
         self.databases.drop(old)
-        given = self.databases.project.rows_from is not None
-        goes_on = given or not self.databases.is_landing(entry.parents)
+        goes_on = not self.databases.is_landing(entry.parents)
         fits = goes_on and refused is None and after is not None and after.applied == applied
         if after is not None and fits:
             self.before = self.databases.filled(after)

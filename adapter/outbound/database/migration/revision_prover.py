@@ -1,7 +1,7 @@
 """Proves in a sandbox that a revision can be undone, repeated after any interruption, and run beside other code."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         exact: dict[str, RevisionTrace] = {}
         waiting = list(entries)
         while waiting:
-            flight = _flight(waiting, self.history())
+            flight = _flight(waiting, self.history(), self._databases.is_landing)
             climber = _Climber(self, self._databases, flight)
             exact.update(climber.climb())
             # behind the one that stopped it, another flight begins
@@ -240,12 +240,14 @@ def _is_same(one: tuple[SchemaSnapshot, DataDigest], other: tuple[SchemaSnapshot
     return not schema.compare(one[0], other[0], ignore={"position"}) and not data.compare(one[1], other[1])
 
 
-def _flight(entries: Sequence[HistoryEntry], history: History) -> list[HistoryEntry]:
-    """Give the first revisions that follow each other in a line."""
+def _flight(
+    entries: Sequence[HistoryEntry], history: History, is_landing: Callable[[Iterable[str]], bool]
+) -> list[HistoryEntry]:
+    """Give the first revisions that follow each other in a line, up to where rows are made anew."""
     flight = [entries[0]]
     applied = {*history.ancestors(entries[0].parents), entries[0].revision}
     for entry in entries[1:]:
-        if history.ancestors(entry.parents) != applied:
+        if history.ancestors(entry.parents) != applied or is_landing(entry.parents):
             break
         flight.append(entry)
         applied.add(entry.revision)
