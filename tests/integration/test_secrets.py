@@ -138,7 +138,7 @@ def search(place: Path, command: str, url: str) -> None:
 _few = settings(
     max_examples=250, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-_many = settings(_few, max_examples=3000)
+_many = settings(_few, max_examples=1500)
 
 
 @given(command=st.sampled_from(COMMANDS), url=urls())
@@ -152,7 +152,7 @@ def test_no_command_shows_a_password(place: Path, command: str, url: str) -> Non
 @given(command=st.sampled_from(COMMANDS), url=urls())
 @_many
 def test_no_command_shows_a_password_in_thousands_of_tries(place: Path, command: str, url: str) -> None:
-    """The same, some 70 times for each command."""
+    """The same, some 35 times for each command."""
     search(place, command, url)
 
 
