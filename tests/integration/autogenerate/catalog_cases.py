@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -113,6 +114,10 @@ def mood(*labels: str, **options: Any) -> Build:
 
 _FTS = "to_tsvector('english', coalesce(title, '') || ' ' || body)"
 _SPECIAL = "x LIKE '50%' OR x ~ '[[\\:upper\\:]]' OR x = 'it''s \\ 5\\:00'"
+
+
+def _twice() -> Column[int]:
+    return Column("twice", Integer, Computed("x * 2", persisted=True))
 
 
 def _mood(*values: str) -> tuple[Any, ...]:
@@ -226,6 +231,14 @@ CASES = [
     Case("check-in-list-changed", _listed("'a''b'", "'c]'"), _listed("'a''b'", "'d'")),
     Case("check-in-list-removed", _listed("'a'", "'b'"), table("t", lambda: Column("x", String(9)))),
     Case("check-in-list-of-table-dropped", _listed("'a'", "'b'"), lambda _: None),
+    Case(
+        "type-changed-beneath-generated-column",
+        table(
+            "t", lambda: Column("x", SmallInteger), lambda: Column("twice", Integer, Computed("x * 2", persisted=True))
+        ),
+        table("t", lambda: Column("x", Integer), lambda: Column("twice", Integer, Computed("x * 2", persisted=True))),
+        rows=("INSERT INTO t (id, x) VALUES (1, 7)",),
+    ),
     Case(
         "enum-value-removed-beneath-generated-column",
         table("t", *_mood("sad", "ok", "glad")),

@@ -1,17 +1,21 @@
-"""USING for type changes that Postgres does not cast by itself, asked of the server for each direction."""
+"""USING for type changes that Postgres does not cast by itself, asked of the server for each direction.
+
+Generated columns that are made of a column go before its type changes, and come after.
+"""
 
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import AddColumnOp, AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
+from adapter.outbound.database.autogenerate.enum_obstacles import generated_columns
 from adapter.outbound.database.autogenerate.expressions import literal_text
-from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, type_text
+from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, type_text
 
 
 def setup(plugin: Plugin) -> None:
@@ -26,8 +30,41 @@ def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispa
         return PriorityDispatchResult.CONTINUE
     for container in upgrade_ops.ops:
         if isinstance(container, ModifyTableOps):
-            container.ops[:] = [each for operation in container.ops for each in _with_cast(connection, operation)]
+            operations = [each for operation in container.ops for each in _with_cast(connection, operation)]
+            container.ops[:] = _without_generated(connection, container, operations)
     return PriorityDispatchResult.CONTINUE
+
+
+def _without_generated(
+    connection: Connection, container: ModifyTableOps, operations: list[MigrateOperation]
+) -> list[MigrateOperation]:
+    """Take generated columns away while the types change that they are made of, but those that change themselves."""
+    places = [
+        place
+        for place, each in enumerate(operations)
+        if isinstance(each, AlterColumnOp) and each.modify_type is not None
+    ]
+    preparer = connection.dialect.identifier_preparer
+    table = preparer.quote(container.table_name)
+    if container.schema is not None:
+        table = f"{preparer.quote_schema(container.schema)}.{table}"
+    touched = {*named(operations), *(getattr(each, "column_name", None) for each in operations)}
+    touched |= {each.column.name for each in operations if isinstance(each, AddColumnOp)}
+    found = {
+        one.name: (
+            f"ALTER TABLE {table} DROP COLUMN {preparer.quote(one.name)}",
+            f"ALTER TABLE {table} ADD COLUMN {one.definition}",
+        )
+        for place in places
+        for one in generated_columns(connection, table, str(operations[place].column_name))  # type: ignore[attr-defined]
+        if one.name not in touched
+    }
+    if not found:
+        return operations
+    drops = [SQLChange("generated_column", name, drop, add) for name, (drop, add) in found.items()]
+    adds = [SQLChange("generated_column", name, add, drop) for name, (drop, add) in found.items()]
+    first, last = places[0], places[-1] + 1
+    return [*operations[:first], *drops, *operations[first:last], *adds, *operations[last:]]
 
 
 def _with_cast(connection: Connection, operation: MigrateOperation) -> list[MigrateOperation]:
