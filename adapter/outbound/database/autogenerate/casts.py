@@ -13,9 +13,9 @@ from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from adapter.outbound.database.autogenerate.enum_obstacles import generated_columns
+from adapter.outbound.database.autogenerate.column_uses import generated_columns
 from adapter.outbound.database.autogenerate.expressions import literal_text
-from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, type_text
+from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, qualified, type_text
 
 
 def setup(plugin: Plugin) -> None:
@@ -44,25 +44,19 @@ def _without_generated(
         for place, each in enumerate(operations)
         if isinstance(each, AlterColumnOp) and each.modify_type is not None
     ]
-    preparer = connection.dialect.identifier_preparer
-    table = preparer.quote(container.table_name)
-    if container.schema is not None:
-        table = f"{preparer.quote_schema(container.schema)}.{table}"
+    table = qualified(connection.dialect.identifier_preparer, container.schema, container.table_name)
     touched = {*named(operations), *(getattr(each, "column_name", None) for each in operations)}
     touched |= {each.column.name for each in operations if isinstance(each, AddColumnOp)}
     found = {
-        one.name: (
-            f"ALTER TABLE {table} DROP COLUMN {preparer.quote(one.name)}",
-            f"ALTER TABLE {table} ADD COLUMN {one.definition}",
-        )
+        one.name: one
         for place in places
         for one in generated_columns(connection, table, str(operations[place].column_name))  # type: ignore[attr-defined]
         if one.name not in touched
     }
     if not found:
         return operations
-    drops = [SQLChange("generated_column", name, drop, add) for name, (drop, add) in found.items()]
-    adds = [SQLChange("generated_column", name, add, drop) for name, (drop, add) in found.items()]
+    drops = [SQLChange("generated_column", one.name, one.drop, one.add) for one in found.values()]
+    adds = [SQLChange("generated_column", one.name, one.add, one.drop) for one in found.values()]
     first, last = places[0], places[-1] + 1
     return [*operations[:first], *drops, *operations[first:last], *adds, *operations[last:]]
 

@@ -18,10 +18,10 @@ from alembic_postgresql_enum.operations.add_enum_values import AddEnumValuesOp, 
 from alembic_postgresql_enum.operations.sync_enum_values import SyncEnumValuesOp
 from sqlalchemy import CheckConstraint, ClauseElement, Connection, Table, text
 
-from adapter.outbound.database.autogenerate.enum_obstacles import generated_columns, obstacles
+from adapter.outbound.database.autogenerate.column_uses import generated_columns, obstacles
 from adapter.outbound.database.autogenerate.equal import metadata_tables
 from adapter.outbound.database.autogenerate.expressions import DIALECT
-from adapter.outbound.database.autogenerate.operations import SQLChange, named
+from adapter.outbound.database.autogenerate.operations import SQLChange, named, qualified
 from adapter.outbound.database.autogenerate.server_forms import table_pair
 from adapter.outbound.database.errors import DatabaseConfigurationError
 
@@ -119,19 +119,12 @@ def _generated(connection: Connection, upgrade_ops: UpgradeOps, uses: list[_Use]
         table = _qualified(connection, use.schema, use.table)
         for one in generated_columns(connection, table, use.column):
             if (use.schema, use.table, one.name) not in gone:
-                quoted = connection.dialect.identifier_preparer.quote(one.name)
-                drop, add = (
-                    f"ALTER TABLE {table} DROP COLUMN {quoted}",
-                    f"ALTER TABLE {table} ADD COLUMN {one.definition}",
-                )
-                yield _Dependent(use, one.name, "generated_column", drop, add)
+                yield _Dependent(use, one.name, "generated_column", one.drop, one.add)
 
 
 def _qualified(connection: Connection, schema: str | None, name: str) -> str:
-    preparer = connection.dialect.identifier_preparer
-    if schema is None or schema == connection.dialect.default_schema_name:
-        return preparer.quote(name)
-    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}"
+    dialect = connection.dialect
+    return qualified(dialect.identifier_preparer, None if schema == dialect.default_schema_name else schema, name)
 
 
 def _literal(value: str) -> str:

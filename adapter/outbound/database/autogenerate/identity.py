@@ -6,7 +6,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Identity, text
 
-from adapter.outbound.database.autogenerate.operations import SQLChange
+from adapter.outbound.database.autogenerate.operations import SQLChange, qualified
 
 
 def setup(plugin: Plugin) -> None:
@@ -31,9 +31,7 @@ def _replaced(context: AutogenContext, operation: MigrateOperation) -> list[Migr
     if before is None and after is None:
         return [operation]
     preparer = context.migration_context.dialect.identifier_preparer
-    table = preparer.quote(operation.table_name)
-    if operation.schema:
-        table = f"{preparer.quote_schema(operation.schema)}.{table}"
+    table = qualified(preparer, operation.schema, operation.table_name)
     alter = f"ALTER TABLE {table} ALTER COLUMN {preparer.quote(operation.column_name)}"
     change = SQLChange(
         "modify_identity",

@@ -22,6 +22,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import CheckConstraint, Connection, text
 
 from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.operations import qualified
 from adapter.outbound.database.autogenerate.server_forms import rolled_back
 
 _COPY = "pg_temp._hexalembic_in_lists"
@@ -93,5 +94,4 @@ def _gone(
 
 
 def _table(context: AutogenContext, name: str, schema: str | None) -> str:
-    preparer = context.migration_context.dialect.identifier_preparer
-    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
+    return qualified(context.migration_context.dialect.identifier_preparer, schema, name)

@@ -10,7 +10,7 @@ from alembic.operations import ops
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint
 from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.compiler import DDLCompiler
+from sqlalchemy.sql.compiler import DDLCompiler, IdentifierPreparer
 from sqlalchemy.types import TypeEngine
 
 from adapter.outbound.database.autogenerate.expressions import DIALECT, literal_text
@@ -135,6 +135,11 @@ def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUs
     if operation.using is None:
         return str(rendered)
     return f"{str(rendered)[:-1]},\n           postgresql_using={operation.using!r})"
+
+
+def qualified(preparer: IdentifierPreparer, schema: str | None, name: str) -> str:
+    """Quote a name, behind its schema where one is given."""
+    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
 
 
 def named(operations: Iterable[ops.MigrateOperation]) -> set[str]:

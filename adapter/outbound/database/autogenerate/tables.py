@@ -22,7 +22,7 @@ from sqlalchemy.sql.elements import conv
 
 from adapter.outbound.database.autogenerate.catalog_forms import read_table
 from adapter.outbound.database.autogenerate.equal import final_name
-from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text
+from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, qualified
 
 Name: TypeAlias = tuple[str | None, str]
 
@@ -146,5 +146,4 @@ def _completed_drop(
 
 
 def _formatted(context: AutogenContext, schema: str | None, name: str) -> str:
-    preparer = context.migration_context.dialect.identifier_preparer
-    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
+    return qualified(context.migration_context.dialect.identifier_preparer, schema, name)

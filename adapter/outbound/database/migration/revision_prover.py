@@ -14,7 +14,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabase,
     RevisionDatabases,
 )
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer, looks_for_rows
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer, may_look_for_rows
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -199,7 +199,7 @@ class _Climber:
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        traced = any(looks_for_rows(Path(entry.path).read_text(encoding="utf-8")) for entry in self._flight)
+        traced = any(may_look_for_rows(Path(entry.path).read_text(encoding="utf-8")) for entry in self._flight)
         result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=traced)
         self._databases.drop(self._database)
         # what found no row was not seen: rows are made for it, and it is looked at by itself

@@ -418,7 +418,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _upgradable(self, base: RevisionDatabase, revision: str, *, keeps: bool | None) -> RevisionDatabase:
         """Return what the upgrade runs on: a copy where the state before is wanted, now or maybe later."""
         source = Path(self._databases.listed(revision).path).read_text(encoding="utf-8")
-        if self._keeps_before or looks_for_rows(source) if keeps is None else keeps:
+        if self._keeps_before or may_look_for_rows(source) if keeps is None else keeps:
             return self._databases.copy(base, revision)
         self._line.before = None
         return replace(base, applied=base.applied | {revision})
@@ -475,7 +475,7 @@ class SandboxRevisionTracer(RevisionTracer):
         self._pgvector = str(version) if version else self._pgvector
 
 
-def looks_for_rows(source: str) -> bool:
+def may_look_for_rows(source: str) -> bool:
     """Tell whether a revision may look for rows; one that seems not to and does costs a little more time."""
     return _LOOKS.search(source) is not None
 

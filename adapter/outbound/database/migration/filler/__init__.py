@@ -10,10 +10,9 @@ query a key instead of one a row, and slow indexes are built after the rows.
 """
 
 from adapter.outbound.database.migration.filler.matching import Statement, fill_matching
-from adapter.outbound.database.migration.filler.sought import looks_for_rows
 from adapter.outbound.database.migration.filler.tables import Filled, FillProblem, fill
 from adapter.outbound.database.migration.filler.unmade import unmade_edges
 
-__all__ = ["ROWS_SEED", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "looks_for_rows", "unmade_edges"]
+__all__ = ["ROWS_SEED", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "unmade_edges"]
 
 ROWS_SEED = 4  # of the way in which rows are made: what was made in another way does not count any more

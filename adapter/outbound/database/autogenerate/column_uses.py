@@ -1,8 +1,8 @@
 """What uses a column so that its type cannot change: generated columns, views, triggers, policies, functions.
 
-A generated column whose values come from the enum, and on which nothing else depends, goes before and comes after: its
-values are computed anew. Of anything else the definition alone is not all that would be lost (grants, comments, what
-depends on it in turn), so it is named, and the change is left to whoever knows.
+A generated column whose values come from the column alone, and on which nothing else depends, goes before and comes
+after: its values are computed anew. Of anything else the definition alone is not all that would be lost (grants,
+comments, what depends on it in turn), so it is named, and the change is left to whoever knows.
 """
 
 from collections.abc import Iterator
@@ -17,18 +17,21 @@ class GeneratedColumn:
 
     Attributes:
         name: As the catalog has it.
-        definition: What stands behind `ADD COLUMN`.
+        drop: The statement that takes it away.
+        add: The statement that brings it back.
     """
 
     name: str
-    definition: str
+    drop: str
+    add: str
 
 
 def generated_columns(connection: Connection, table: str, column: str) -> Iterator[GeneratedColumn]:
     """Find the generated columns of a table, by its quoted name, that are made of a column alone."""
     for row in connection.execute(text(_GENERATED), {"table": table, "column": column}):
         if not row.used:
-            yield GeneratedColumn(row.name, row.definition)
+            quoted, alter = connection.dialect.identifier_preparer.quote(row.name), f"ALTER TABLE {table}"
+            yield GeneratedColumn(row.name, f"{alter} DROP COLUMN {quoted}", f"{alter} ADD COLUMN {row.definition}")
 
 
 def obstacles(connection: Connection, table: str, column: str) -> list[str]:
