@@ -31,6 +31,7 @@ from domain.migration.repair import Repair
 from domain.migration.snapshot import SchemaDifference
 
 SCHEMA = "hexalembic.certificates/1"
+UNSEEN = "loss-not-seen"  # code of the warning that keeps a revision from being called exact
 
 _PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")  # of a message in the revision's file
 
@@ -99,6 +100,7 @@ class RoundTrip:
         repair: What would have brought the schema back, and was not done; None when nothing is left to do.
         causes: Which statement of the upgrade is behind a difference, `line 12: DROP INDEX …`, by the object's name.
         not_again: Why the upgrade failed on what a downgrade that does nothing has left; None when it did not.
+        unseen: What may be lost and had no value in the sandbox, a sentence for each name.
     """
 
     refusal: str | None = None
@@ -112,6 +114,7 @@ class RoundTrip:
     causes: Mapping[str, str] = field(default_factory=dict)
     one_way: SchemaDifference = field(default_factory=SchemaDifference)
     not_again: str | None = None
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_silent(self) -> bool:
@@ -250,7 +253,17 @@ def _judge_losses(trip: RoundTrip, declaration: Declaration) -> Iterator[Diagnos
             f"After the downgrade, the upgrade fails on what has stayed: {trip.not_again}",
             "Let it find what is there already: ADD VALUE IF NOT EXISTS.",
         )
-    for name in sorted(declaration.lossy_downgrade.keys() - losses.keys()):
+    for name in sorted(trip.unseen.keys() - losses.keys() - declaration.lossy_downgrade.keys()):
+        yield Diagnostic(
+            UNSEEN,
+            Severity.WARNING,
+            None,
+            name,
+            f"Whether the downgrade gives it back was not seen: {trip.unseen[name]}.",
+            "Give the sandbox rows with values there (--rows-from FILE.sql), or declare why the loss is accepted.",
+            _acceptance([name]),
+        )
+    for name in sorted(declaration.lossy_downgrade.keys() - losses.keys() - trip.unseen.keys()):
         yield _unused(name, "nothing of it is lost")
     if declaration.irreversible is not None:
         yield Diagnostic(
@@ -296,11 +309,16 @@ def _accepting(trip: RoundTrip, undeclared: Iterable[str]) -> str:
             for change in (*trip.data.losses, *trip.data.additions)
             if change.subject in undeclared and change.subject not in made and not change.subject.startswith(gone)
         ]
-    reasons = dict.fromkeys(undeclared, "why this is accepted")
-    if reasons and (repair is None or repair.refusal is None):
-        said = ", ".join(f"{quoted(name)}: {quoted(reason)}" for name, reason in reasons.items())
-        parts.append(f"lossy_downgrade = {{{said}}}")
+    names = list(undeclared)
+    if names and (repair is None or repair.refusal is None):
+        parts.append(_acceptance(names))
     return "\n\n".join(parts)
+
+
+def _acceptance(names: Iterable[str]) -> str:
+    """Return the line of a revision that accepts losses."""
+    reasons = ", ".join(f'{quoted(name)}: "why this is accepted"' for name in names)
+    return f"lossy_downgrade = {{{reasons}}}"
 
 
 def _judge_repetition(trip: RoundTrip) -> Iterator[Diagnostic]:

@@ -66,6 +66,29 @@ class DataDigest:
         object.__setattr__(self, "tables", MappingProxyType(dict(self.tables)))
         object.__setattr__(self, "counters", MappingProxyType(dict(self.counters)))
 
+    @property
+    def valueless(self) -> frozenset[str]:
+        """The columns that have no value in any row, with their table."""
+        return frozenset(
+            f"{table}.{column}"
+            for table, rows in self.tables.items()
+            for column, held in rows.columns.items()
+            if not held.values
+        )
+
+
+def unchanged(before: DataDigest, after: DataDigest) -> frozenset[str]:
+    """Return the tables of which no value is another and no column has come with values."""
+    return frozenset(table for table, rows in before.tables.items() if _is_unchanged(rows, after.tables.get(table)))
+
+
+def _is_unchanged(before: TableDigest, after: TableDigest | None) -> bool:
+    if after is None or (after.key, after.whole) != (before.key, before.whole):
+        return False
+    came = (held for name, held in after.columns.items() if name not in before.columns)
+    same = (after.columns.get(name, held) == held for name, held in before.columns.items())
+    return all(same) and not any(held.values for held in came)
+
 
 class DataChangeKind(Enum):
     """What happened to rows or values. The value is the sentence; `{rest}` is a number of rows or values in words."""

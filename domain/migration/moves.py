@@ -19,7 +19,7 @@ def renamed_schemas(trace: RevisionTrace) -> dict[str, str]:
         inside = {(kind, split(name)[1]) for kind, name in _objects(trace.before) if split(name)[0] == old}
         for new in added(trace, "schema"):
             there = {(kind, split(name)[1]) for kind, name in _objects(trace.after) if split(name)[0] == new}
-            if not _is_dropped(trace, "schema", old) and not _is_created(trace, "schema", new) and inside <= there:
+            if not is_dropped(trace, "schema", old) and not _is_created(trace, "schema", new) and inside <= there:
                 found[old] = new
     return found
 
@@ -27,7 +27,7 @@ def renamed_schemas(trace: RevisionTrace) -> dict[str, str]:
 def moved_to(trace: RevisionTrace, kind: str, name: str) -> str | None:
     """Name where an object is now that was in another schema; None where it is not, or went."""
     own = split(name)[1]
-    if _is_dropped(trace, kind, name):
+    if is_dropped(trace, kind, name):
         return None
     found = [new for new in added(trace, kind) if split(new)[1] == own and not _is_created(trace, kind, new)]
     return found[0] if len(found) == 1 else None
@@ -84,7 +84,8 @@ def _objects(snapshot: SchemaSnapshot | None) -> Iterator[tuple[str, str]]:
     return iter(() if snapshot is None else snapshot.objects)
 
 
-def _is_dropped(trace: RevisionTrace, kind: str, name: str) -> bool:
+def is_dropped(trace: RevisionTrace, kind: str, name: str) -> bool:
+    """Return whether Postgres reported that an object was dropped."""
     return any(one.name == name and one.kind.endswith(kind) for step in trace.upgrade for one in step.dropped)
 
 

@@ -80,6 +80,8 @@ class StatementTrace:
         cannot_run_in_transaction: The server refuses it inside a transaction block.
         sought: Where it looked for rows of a table and found none, its plan as EXPLAIN (VERBOSE, FORMAT JSON) gives it;
             empty elsewhere.
+        used_within: Where it may run other statements within it, as a block, a procedure, a function or a text of
+            several do: the tables that it read or wrote. Empty elsewhere.
     """
 
     sql: str
@@ -107,6 +109,7 @@ class StatementTrace:
     sqlstate: str | None = None
     cannot_run_in_transaction: bool = False
     sought: str = ""
+    used_within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,8 @@ class RevisionTrace:
         unread: Tables whose rows could not be read and were not compared, with the reason.
         unmade_edges: Values at the edges of types that no row had in tables which the revision touches, with the
             reason, by column: what is lost there alone was not seen. Only where a proof asks for it.
+        valueless: Columns that had no value in any row before the upgrade: what becomes of values there was not seen.
+        unchanged: Tables of which no value became another by the upgrade.
         foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
         refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
             Empty where it had no such trouble, or fails on all.
@@ -248,6 +253,8 @@ class RevisionTrace:
     unfilled: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
     unmade_edges: Mapping[str, str] = field(default_factory=dict)
+    valueless: frozenset[str] = frozenset()
+    unchanged: frozenset[str] = frozenset()
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     not_run: str = ""
@@ -391,4 +398,5 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
         count=one.count + other.count,
         cannot_run_in_transaction=one.cannot_run_in_transaction,
         sought=one.sought if other.sought else "",
+        used_within=tuple(dict.fromkeys(one.used_within + other.used_within)),
     )

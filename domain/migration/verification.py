@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from domain.migration.analysis import RevisionAnalysis
-from domain.migration.certificate import Certificate, Declaration, Reversibility, RoundTrip, judge
+from domain.migration.certificate import UNSEEN, Certificate, Declaration, Reversibility, RoundTrip, judge
 from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
@@ -17,6 +17,7 @@ from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
 from domain.migration.trace import RevisionTrace, StatementTrace
+from domain.migration.unseen_losses import losses_not_seen
 
 
 class Proof(Enum):
@@ -94,6 +95,12 @@ class RevisionProof:
         """Whether it could not be run, so that nobody knows of it."""
         return bool(self.analysis.trace.not_run)
 
+    @property
+    def not_seen(self) -> bool:
+        """Whether a statement found no row to work on and nothing else speaks against EXACT: so nothing is proved."""
+        idle = any(one.code in _NOT_SEEN and one.severity is Severity.WARNING for one in self.diagnostics)
+        return idle and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
+
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     """Put together what was seen of a revision's way there and back; None when its upgrade failed."""
@@ -121,6 +128,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         causes=_causes(trace, difference),
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
+        unseen=losses_not_seen(trace),
     )
 
 
@@ -186,16 +194,23 @@ _WORST = ("upgrade-fails", "downgrade-fails", "undeclared-loss", "silent-downgra
 def certify(
     proof: RevisionProof, sha256: str, *, postgres: int, rows: int, seed: int, proofs: Iterable[str]
 ) -> Certificate | None:
-    """Certify what a downgrade was proved to be; None when a proof failed, or the round trip was not run."""
+    """Certify what a downgrade was proved to be; None when a proof failed, was not run, or had no rows to work on."""
     trip = proof.trip
-    if trip is None or proof.failed or trip.reversibility is None:
+    if trip is None or proof.failed or proof.not_seen or trip.reversibility is None:
         return None
     losses: Mapping[str, str] = trip.losses if trip.reversibility is Reversibility.LOSSY else {}
     trace = proof.analysis.trace
     kind, message = trip.reversibility, trip.refusal
+    accepted = {name: sentence for name, sentence in trip.unseen.items() if not _is_said(proof, UNSEEN, name)}
+    if accepted and kind is Reversibility.EXACT:
+        kind, losses = Reversibility.LOSSY, accepted
     return Certificate(
         trace.revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs), trace.unmade_edges
     )
+
+
+def _is_said(proof: RevisionProof, code: str, name: str) -> bool:
+    return any((one.code, one.relation) == (code, name) for one in proof.diagnostics)
 
 
 def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
@@ -294,6 +309,7 @@ def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     return bool(column) and not column.get("not_null")
 
 
+_NOT_SEEN = frozenset({"not-seen-at-work", UNSEEN})
 _OF_ROWS = frozenset({"not-seen-at-work", "rows-must-fit"})  # on which a proof rests
 _NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
 _WORK_UNDER_LOCK = frozenset(

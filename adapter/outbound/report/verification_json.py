@@ -6,6 +6,7 @@ diagnostics   what is wrong with the history as a whole
 certified     revisions that were not proved again, for their certificate is good
 revisions     in the order in which they run, each with
   revision, path, message, phase, failed, not_judged (it could not be run)
+  not_seen       it seems exact, but a statement found no row to work on: there is no certificate
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
   unread         tables whose rows could not be read and were not compared, with the reason
@@ -54,6 +55,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "phase": proof.analysis.phase.value,
         "failed": proof.failed,
         "not_judged": proof.not_judged,
+        "not_seen": proof.not_seen,
         "reversibility": certificate.reversibility.value if certificate else None,
         "losses": dict(certificate.losses) if certificate else {},
         "not_read": list(trace.foreign_tables),

@@ -36,6 +36,8 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     case.set("file", trace.path)
     if proof.not_judged:
         ET.SubElement(case, "skipped", message=redact(f"not judged: {trace.not_run}"))
+    if proof.not_seen:
+        ET.SubElement(case, "skipped", message="not proved: a statement found no row of the sandbox")
     errors = [one for one in proof.diagnostics if one.severity is Severity.ERROR]
     if errors:
         parts = [f"{one.code}: {one.message}\n{one.help}" for one in errors]

@@ -10,13 +10,15 @@ from rich.text import Text
 from adapter.outbound.database.redaction import redact
 from adapter.outbound.report.terminal import buffered, print_code, shortened, unpadded
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import Reversibility
+from domain.migration.certificate import UNSEEN, Reversibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification import RevisionProof
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 # Warnings that are shown without `verbose`: they say what is not proved.
-_OF_PROOFS = frozenset({"undeclared-loss", "upgrade-fails-again", "not-judged", "rows-must-fit", "not-seen-at-work"})
+_OF_PROOFS = frozenset(
+    {"undeclared-loss", "upgrade-fails-again", "not-judged", "rows-must-fit", "not-seen-at-work", UNSEEN}
+)
 _MESSAGES = 5  # of one kind that are shown without `verbose`
 
 
@@ -53,9 +55,11 @@ def summary(report: VerificationReport) -> str:
     """Say in a line how it ended."""
     count, failed = len(report.proofs), sum(proof.failed for proof in report.proofs)
     not_judged = sum(proof.not_judged for proof in report.proofs)
-    proved = count - not_judged
+    not_seen = sum(proof.not_seen for proof in report.proofs)
+    proved = count - not_judged - not_seen
     parts = [f"{failed} of {count} failed" if failed else f"{proved} proved" if count else "nothing to prove"]
     parts += [f"{not_judged} not judged"] if not_judged else []
+    parts += [f"{not_seen} not proved"] if not_seen else []
     kinds = [proof.certificate.reversibility for proof in report.proofs if proof.certificate]
     parts += [f"{kinds.count(kind)} {kind.value}" for kind in Reversibility if kind in kinds]
     kills = sum(proof.repetition.kills for proof in report.proofs if proof.repetition)
@@ -88,12 +92,14 @@ def title(proof: RevisionProof) -> str:
     """Give the one word for a revision."""
     if proof.failed or proof.not_judged:
         return "FAILED" if proof.failed else "NOT JUDGED"
+    if proof.not_seen:
+        return "NOT PROVED"
     return proof.certificate.reversibility.value.upper() if proof.certificate else "PROVED"
 
 
 def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     trace = proof.analysis.trace
-    color = "red" if proof.failed else "yellow" if proof.not_judged else "green"
+    color = "red" if proof.failed else "yellow" if proof.not_judged or proof.not_seen else "green"
     said = ", ".join(facts(proof))
     line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
     console.print(line + Text(f"  ({said})" if said else "", style="dim"), soft_wrap=True)

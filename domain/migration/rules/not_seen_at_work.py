@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import label, raises
+from domain.migration.judging import label, listed, raises
 from domain.migration.locks import LockMode
 from domain.migration.rule import USERS, Example
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
+from domain.migration.unseen import idle_within, read_within, writes_what_it_finds, wrote
 
 CODE = "not-seen-at-work"
 SEVERITY = Severity.WARNING
@@ -38,16 +39,22 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     if trace.after is None:
         return
     for index, statement in enumerate(trace.upgrade):
-        writes = _writes(statement)
-        if statement.error is not None or not (writes or statement.sought):
+        if statement.error is not None or _is_end_of_loop(trace, statement):
             continue
-        if _wrote(statement):
-            if statement.sql in trace.matched:
-                yield _made(trace, index)
-        elif any(_wrote(one) for one in trace.upgrade if (one.line, one.sql) == (statement.line, statement.sql)):
-            continue  # the end of a loop
-        elif writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
-            yield from _unseen(trace, index, writes=writes)
+        writes = writes_what_it_finds(statement)
+        if wrote(statement) and statement.sql in trace.matched:
+            yield _made(trace, index)
+        elif (writes or statement.sought) and not wrote(statement):
+            if writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
+                yield from _unseen(trace, index, writes=writes)
+        else:
+            yield from _unseen_within(trace, index)
+
+
+def _is_end_of_loop(trace: RevisionTrace, statement: StatementTrace) -> bool:
+    """Return whether a statement that wrote nothing did so at another turn."""
+    same = (other for other in trace.upgrade if (other.line, other.sql) == (statement.line, statement.sql))
+    return not wrote(statement) and any(map(wrote, same))
 
 
 def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagnostic]:
@@ -58,14 +65,39 @@ def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagn
     what = "what it does to rows of yours" if writes else "what the revision does with rows of yours"
     refused = trace.refused_matches.get(statement.sql, "").partition("\n")[0].rstrip(".")
     tried = f" On rows made to match, the upgrade was not judged: {refused}." if refused else ""
-    yield Diagnostic(
-        CODE,
-        SEVERITY,
+    yield _warning(
+        trace,
         index,
-        next(iter(tables)),
-        f"{label(trace, index)} matched no row of the sandbox, so it was not seen at work: {what} is not known.{tried}",
-        "Give it rows that it matches: --rows-from FILE.sql.",
+        tables,
+        f"matched no row of the sandbox, so it was not seen at work: {what} is not known.{tried}",
     )
+
+
+def _unseen_within(trace: RevisionTrace, index: int) -> Iterator[Diagnostic]:
+    """Warn of a block, a function or a text of several statements that left rows of a table as they were."""
+    statement = trace.upgrade[index]
+    idle = idle_within(trace, statement)
+    if idle:
+        yield _warning(
+            trace,
+            index,
+            idle,
+            f"was to write rows of {listed(idle)} and found none in the sandbox, so it was not seen at work there: "
+            "what it does to rows of yours is not known.",
+        )
+    elif read := read_within(trace, statement):
+        yield _warning(
+            trace,
+            index,
+            read,
+            f"read {listed(read)} in the sandbox and wrote nothing, so it was not seen at work: what it does with rows "
+            "of yours is not known.",
+        )
+
+
+def _warning(trace: RevisionTrace, index: int, tables: list[str], what: str) -> Diagnostic:
+    advice = "Give it rows that it matches: --rows-from FILE.sql."
+    return Diagnostic(CODE, SEVERITY, index, next(iter(tables)), f"{label(trace, index)} {what}", advice)
 
 
 def _made(trace: RevisionTrace, index: int) -> Diagnostic:
@@ -79,16 +111,6 @@ def _made(trace: RevisionTrace, index: int) -> Diagnostic:
         "known.",
         "Give it rows of yours: --rows-from FILE.sql.",
     )
-
-
-def _writes(statement: StatementTrace) -> bool:
-    """Tell whether a statement is there to write rows that it finds; one that gives its rows itself is not."""
-    changes = statement.created or statement.altered or statement.dropped or statement.rewritten
-    return not changes and _FINDS.match(_COMMENTS.sub(" ", statement.sql)) is not None
-
-
-def _wrote(statement: StatementTrace) -> bool:
-    return any(rows.total for rows in statement.rows.values()) or any(statement.locked.values())
 
 
 def _tables(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
@@ -107,10 +129,3 @@ def _names(text: str, table: str) -> bool:
     own = table.rpartition(".")[2].strip('"')
     target = rf'(?:UPDATE|FROM|INTO)\s+(?:ONLY\s+)?(?:[\w"]+\.)?"?{re.escape(own)}(?!\w)'
     return re.search(target, text, re.IGNORECASE) is not None
-
-
-_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_FINDS = re.compile(
-    r"\s*(?:UPDATE|DELETE|MERGE|INSERT\b.*\bSELECT|WITH\b.*\b(?:UPDATE|DELETE|MERGE|INSERT))\b",
-    re.IGNORECASE | re.DOTALL,
-)

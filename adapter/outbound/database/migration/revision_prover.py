@@ -14,7 +14,7 @@ from adapter.outbound.database.migration.revision_databases import (
     RevisionDatabase,
     RevisionDatabases,
 )
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer, may_look_for_rows
+from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -26,6 +26,8 @@ from domain.migration.judging import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
+from domain.migration.unseen import found_nothing
+from domain.migration.unseen_losses import losses_not_seen
 from domain.migration.verification import Again, Repetition
 
 _MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count
@@ -199,12 +201,19 @@ class _Climber:
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        traced = any(may_look_for_rows(Path(entry.path).read_text(encoding="utf-8")) for entry in self._flight)
-        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=traced)
+        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=True)
         self._databases.drop(self._database)
         # what found no row was not seen: rows are made for it, and it is looked at by itself
-        idle = {run.revision for run in result.runs if any(one.sought for one in run.statements)}
-        return {revision: trace for revision, trace in self._exact.items() if revision not in idle}
+        ran = {
+            revision: [one for run in result.runs if run.revision == revision for one in run.statements]
+            for revision in self._exact
+        }
+        return {
+            revision: trace
+            for revision, trace in self._exact.items()
+            if not any(map(found_nothing, ran[revision]))
+            and not losses_not_seen(replace(trace, upgrade=tuple(ran[revision])))
+        }
 
     def _stepped(self, *_: str) -> bool:
         self._states.append(self._look())
@@ -225,6 +234,8 @@ class _Climber:
                     restored=restored[0],
                     undone=DataDifference(),
                     unmade_edges=self._databases.unmade_edges(self._database, touched & before[0].names("table")),
+                    valueless=before[1].valueless,
+                    unchanged=data.unchanged(before[1], after[1]),
                     unread={name: why for _, rows in self._states for name, why in rows.unread.items()},
                 )
                 self.done += 1

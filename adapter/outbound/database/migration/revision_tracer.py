@@ -31,7 +31,7 @@ from adapter.outbound.database.migration.session_settings import OTHER_ZONES
 from adapter.outbound.database.migration.tracer import AgentError, AgentResult, AgentRun
 from adapter.outbound.database.migration.version_table import NOT_VERSION_TABLE
 from application.migration.ports import RevisionTracer, Versions
-from domain.migration.digest import compare
+from domain.migration.digest import compare, unchanged
 from domain.migration.history import History, HistoryEntry
 from domain.migration.impact import commits_within
 from domain.migration.judging import raises
@@ -375,6 +375,7 @@ class SandboxRevisionTracer(RevisionTracer):
             "before": before,
             "unfilled": base.unfilled,
             "unread": dict(rows.unread),
+            "valueless": rows.valueless,
         }
         upgraded = self._upgradable(base, entry.revision, keeps=keeps)
         since = next_transaction(self._databases.session(upgraded))
@@ -392,6 +393,7 @@ class SandboxRevisionTracer(RevisionTracer):
         self._note_version(after)
         written = {name for one in statements for name, rows in one.rows.items() if rows.inserted or rows.updated}
         behind = sequences_behind(self._databases.session(upgraded), since, written) if written else ()
+        common["unchanged"] = unchanged(rows, self._databases.digest(upgraded)) if written else frozenset()
         undone = self._databases.copy(upgraded) if copies else upgraded
         down = run(undone.url, "undo", entry.revision, trace=True)
         restored, difference = None, None

@@ -674,6 +674,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
         sought=_sought(message.get("plan")),
+        used_within=tuple(message.get("used_within", ())),
     )
 
 

@@ -19,6 +19,10 @@ _TAKEN = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL
 )
 _FURTHER = re.compile(r";\s*\S")
+# What may run other statements within it; of SELECT its plan tells, where it reads no table itself.
+_RUNS_OTHERS = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL
+)
 _UNKNOWN = -1  # what drivers say of a number of rows that they do not know
 
 
@@ -51,6 +55,20 @@ class Asked:
         plan = self._explained(session, sql)
         return plan if plan is not None and (rows == 0 or _writes(plan)) else None
 
+    def hides_tables(self, session: Session, sql: str) -> bool:
+        """Return whether tables that a statement used may have been used by others within it.
+
+        These are a block, a procedure, a function that a SELECT calls, several statements in one text.
+
+        Args:
+            session: The connection, in a transaction.
+            sql: Its text.
+        """
+        if runs_others(sql):
+            return True
+        plan = self._explained(session, sql) if _RUNS_OTHERS.match(sql) else None
+        return plan is not None and not _reads(plan)
+
     def _explained(self, session: Session, sql: str) -> Any:
         session.run(f"SAVEPOINT {_SAVEPOINT}")
         found = None
@@ -66,6 +84,16 @@ class Asked:
         session.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         session.run(f"RELEASE SAVEPOINT {_SAVEPOINT}")
         return found
+
+
+def runs_others(sql: str) -> bool:
+    """Return whether a statement that is not to be explained may run others within it, by its first word."""
+    found = _RUNS_OTHERS.match(sql)
+    return bool(_FURTHER.search(sql) or (found and found[1]))
+
+
+def _reads(plan: Any) -> bool:
+    return "Relation Name" in plan or any(map(_reads, plan.get("Plans", ())))
 
 
 def _writes(plan: Any) -> bool:

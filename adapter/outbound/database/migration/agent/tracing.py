@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .failures import message_of, sqlstate_of
 from .loop import Loop
 from .origin import is_of_revision, line_of, operation
-from .plans import Asked
+from .plans import Asked, runs_others
 from .session import PROBE_TOTAL, Session
 
 if TYPE_CHECKING:
@@ -428,6 +428,7 @@ class Tracer:
             self._count(run, report, before["counters"] or [], after["counters"] or [])
             inside = _local(after["transaction"]) - _local(before["transaction"]) - _OUR_TRANSACTIONS
             report["most_written"] = self._most_written(session, report["rows"], first, inside)
+            report["used_within"] = self._used(report) if runs_others(report["sql"]) else []
         self._send(run, report)
         if failure is not None:
             raise failure
@@ -530,6 +531,15 @@ class Tracer:
         if self._asked is not None and not changed:
             wrote = bool(report["rows"] or report.get("locked"))
             report["plan"] = self._asked.plan(session, report["sql"], wrote=wrote)
+        used = self._used(report)
+        if used and self._asked is not None and self._asked.hides_tables(session, report["sql"]):
+            report["used_within"] = used
+
+    def _used(self, report: dict[str, Any]) -> list[str]:
+        """Return the tables that a statement read or wrote as queries do; those of an earlier lock by their scans."""
+        tables = self._catalog.tables if self._catalog else set()
+        locked = {name for name, mode in report["locks"].items() if _STRENGTH[mode] <= _STRENGTH["RowExclusiveLock"]}
+        return sorted((locked | report["scanned"].keys()) & tables)
 
     @contextmanager
     def _timed(
