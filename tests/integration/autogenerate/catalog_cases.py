@@ -240,6 +240,12 @@ CASES = [
         rows=("INSERT INTO t (id, x) VALUES (1, 7)",),
     ),
     Case(
+        "float-to-integer-beneath-generated-column",
+        table("t", lambda: Column("x", Float), lambda: Column("twice", Numeric, Computed("x * 2", persisted=True))),
+        table("t", lambda: Column("x", Integer), lambda: Column("twice", Numeric, Computed("x * 2", persisted=True))),
+        rows=("INSERT INTO t (id, x) VALUES (1, 7)",),
+    ),
+    Case(
         "enum-value-removed-beneath-generated-column",
         table("t", *_mood("sad", "ok", "glad")),
         table("t", *_mood("sad", "ok")),

@@ -9,12 +9,13 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AddColumnOp, AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
+from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, Table, TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from adapter.outbound.database.autogenerate.column_uses import generated_columns
-from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.column_uses import GeneratedColumn, generated_columns
+from adapter.outbound.database.autogenerate.equal import metadata_tables
+from adapter.outbound.database.autogenerate.expressions import DIALECT, has_values, literal_text, plain_text
 from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, qualified, type_text
 
 
@@ -31,14 +32,18 @@ def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispa
     for container in upgrade_ops.ops:
         if isinstance(container, ModifyTableOps):
             operations = [each for operation in container.ops for each in _with_cast(connection, operation)]
-            container.ops[:] = _without_generated(connection, container, operations)
+            model = metadata_tables(context).get((container.schema, container.table_name))
+            container.ops[:] = _without_generated(connection, container, operations, model)
     return PriorityDispatchResult.CONTINUE
 
 
 def _without_generated(
-    connection: Connection, container: ModifyTableOps, operations: list[MigrateOperation]
+    connection: Connection, container: ModifyTableOps, operations: list[MigrateOperation], model: Table | None
 ) -> list[MigrateOperation]:
-    """Take generated columns away while the types change that they are made of, but those that change themselves."""
+    """Take generated columns away while the types change that they are made of, but those that change themselves.
+
+    They come back as the model has them: what the catalog writes holds the casts of the old types.
+    """
     places = [
         place
         for place, each in enumerate(operations)
@@ -56,9 +61,24 @@ def _without_generated(
     if not found:
         return operations
     drops = [SQLChange("generated_column", one.name, one.drop, one.add) for one in found.values()]
-    adds = [SQLChange("generated_column", one.name, one.add, one.drop) for one in found.values()]
+    adds = [
+        SQLChange("generated_column", one.name, one.made_of(_expression(model, one)), one.drop)
+        for one in found.values()
+    ]
     first, last = places[0], places[-1] + 1
     return [*operations[:first], *drops, *operations[first:last], *adds, *operations[last:]]
+
+
+def _expression(model: Table | None, generated: GeneratedColumn) -> str:
+    """Return what a generated column is made of in the model; where it is not there, in the catalog."""
+    column = None if model is None else model.columns.get(generated.name)
+    computed = None if column is None else column.server_default
+    if not isinstance(computed, Computed):
+        return generated.expression
+    if isinstance(computed.sqltext, TextClause) and not has_values(computed.sqltext):
+        return plain_text(computed.sqltext)
+    options = {"literal_binds": True, "include_table": False}
+    return str(computed.sqltext.compile(dialect=DIALECT, compile_kwargs=options))
 
 
 def _with_cast(connection: Connection, operation: MigrateOperation) -> list[MigrateOperation]:

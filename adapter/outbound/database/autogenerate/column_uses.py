@@ -18,12 +18,23 @@ class GeneratedColumn:
     Attributes:
         name: As the catalog has it.
         drop: The statement that takes it away.
-        add: The statement that brings it back.
+        expression: What it is made of, as the catalog has it.
+        rest: The statement that brings it back, but for the expression.
     """
 
     name: str
     drop: str
-    add: str
+    expression: str
+    rest: tuple[str, str]
+
+    @property
+    def add(self) -> str:
+        """The statement that brings it back as it was."""
+        return self.made_of(self.expression)
+
+    def made_of(self, expression: str) -> str:
+        """Return the statement that brings it back with another expression."""
+        return expression.join(self.rest)
 
 
 def generated_columns(connection: Connection, table: str, column: str) -> Iterator[GeneratedColumn]:
@@ -31,7 +42,8 @@ def generated_columns(connection: Connection, table: str, column: str) -> Iterat
     for row in connection.execute(text(_GENERATED), {"table": table, "column": column}):
         if not row.used:
             quoted, alter = connection.dialect.identifier_preparer.quote(row.name), f"ALTER TABLE {table}"
-            yield GeneratedColumn(row.name, f"{alter} DROP COLUMN {quoted}", f"{alter} ADD COLUMN {row.definition}")
+            rest = f"{alter} ADD COLUMN {row.head} GENERATED ALWAYS AS (", f") {row.tail}"
+            yield GeneratedColumn(row.name, f"{alter} DROP COLUMN {quoted}", row.expression, rest)
 
 
 def obstacles(connection: Connection, table: str, column: str) -> list[str]:
@@ -51,10 +63,10 @@ WITH target AS (
 SELECT CAST(g.attname AS text) AS name,
        concat_ws(' ', quote_ident(g.attname), format_type(g.atttypid, g.atttypmod),
                  CASE WHEN g.attcollation <> y.typcollation
-                      THEN 'COLLATE ' || CAST(CAST(g.attcollation AS regcollation) AS text) END,
-                 'GENERATED ALWAYS AS (' || pg_get_expr(a.adbin, a.adrelid) || ')',
-                 CASE g.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END,
-                 CASE WHEN g.attnotnull THEN 'NOT NULL' END) AS definition,
+                      THEN 'COLLATE ' || CAST(CAST(g.attcollation AS regcollation) AS text) END) AS head,
+       pg_get_expr(a.adbin, a.adrelid) AS expression,
+       concat_ws(' ', CASE g.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END,
+                 CASE WHEN g.attnotnull THEN 'NOT NULL' END) AS tail,
        (SELECT string_agg(pg_describe_object(o.classid, o.objid, o.objsubid), ', ')
           FROM pg_catalog.pg_depend AS o
          WHERE o.refclassid = CAST('pg_class' AS regclass) AND o.refobjid = g.attrelid AND o.refobjsubid = g.attnum
