@@ -46,8 +46,8 @@ def test_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple
 
 
 @pytest.mark.long
-@settings(_SETTINGS, max_examples=300)
+@settings(_SETTINGS, max_examples=100)
 @given(pair=pairs())
 def test_hundreds_of_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple[Models, Models]) -> None:
-    """The same for three hundred."""
+    """The same for a hundred."""
     hold(pair)
