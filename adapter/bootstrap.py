@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
-    from adapter.outbound.database.migration.sandbox import ServerSandbox
-    from adapter.outbound.database.url import DatabaseURL
+    from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+    from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+    from adapter.outbound.postgres.url import DatabaseURL
     from application.documents.delete_document import DeleteDocument
     from application.documents.ingest_documents import IngestDocuments
     from application.documents.ports import Embedder
@@ -52,21 +52,21 @@ def version() -> str:
 
 def embedded() -> ModuleType:
     """Give the module of the embedded Postgres."""
-    from adapter.outbound.database import embedded as module
+    from adapter.outbound.postgres import embedded as module
 
     return module
 
 
 def upgrade_to_head() -> None:
     """Run `alembic upgrade head`."""
-    from adapter.outbound.database.migration.runner import upgrade_to_head as upgrade
+    from adapter.outbound.database.runner import upgrade_to_head as upgrade
 
     upgrade()
 
 
 def database_status(url: str | None = None) -> "DatabaseStatus":
     """Read the state of the database beside the code; `url` stands in for `DATABASE_URL`."""
-    from adapter.outbound.database.migration.status import read_status
+    from adapter.outbound.database.status import read_status
 
     return _read_database(url, read_status)
 
@@ -74,7 +74,7 @@ def database_status(url: str | None = None) -> "DatabaseStatus":
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
     """Read something of a database; what goes wrong is explained with its address."""
     from adapter.outbound.database import settings
-    from adapter.outbound.database.explain import explain
+    from adapter.outbound.postgres.explain import explain
 
     database = settings.database_url(url)
     try:
@@ -88,7 +88,7 @@ def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "R
 
 def read_target_statistics(url: str | None = None) -> "Statistics":
     """Read sizes and rates of the database's tables; `url` stands in for `DATABASE_URL`."""
-    from adapter.outbound.database.migration.target_statistics import read_statistics
+    from adapter.outbound.migration.target.statistics import read_statistics
 
     return _read_database(url, read_statistics)
 
@@ -152,9 +152,9 @@ async def open_backend(actor: str, database: "DatabaseURL | None" = None) -> "As
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from adapter.outbound.database import settings
-    from adapter.outbound.database.engine import application_engine
-    from adapter.outbound.database.explain import explain
     from adapter.outbound.database.readiness import check_readiness
+    from adapter.outbound.postgres.engine import application_engine
+    from adapter.outbound.postgres.explain import explain
 
     url = database or settings.database_url()
     engine = application_engine(url)
@@ -220,9 +220,9 @@ def embedder() -> "Embedder":
     Raises:
         DatabaseConfigurationError: The name is unknown, or the model's packages are not installed.
     """
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.redaction import shown
     from adapter.outbound.database.settings import setting
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
 
     name = (setting("EMBEDDER") or "wordllama").lower()
     try:
@@ -253,28 +253,28 @@ def embedder() -> "Embedder":
 
 def redact(value: "Read", unread: "Sequence[str]" = ()) -> "Read":
     """Take the passwords out of a text or of data; see `redaction.redact`."""
-    from adapter.outbound.database import redaction
+    from adapter.outbound.postgres import redaction
 
     return redaction.redact(value, unread)
 
 
 def may_hold_secret(text: str) -> bool:
     """Return whether a text is an address or the like."""
-    from adapter.outbound.database import redaction
+    from adapter.outbound.postgres import redaction
 
     return redaction.may_hold_secret(text)
 
 
 def print_traceback(error: BaseException, unread: "Sequence[str]" = ()) -> None:
     """Print the traceback of a defect, without passwords."""
-    from adapter.outbound.database import redaction
+    from adapter.outbound.postgres import redaction
 
     redaction.print_traceback(type(error), error, error.__traceback__, unread)
 
 
 def reachable(text: str) -> str:
     """Return a text whose commands have their path where the shell does not find them."""
-    from adapter.outbound.database.commands import reachable as with_paths
+    from adapter.outbound.postgres.commands import reachable as with_paths
 
     return with_paths(text)
 
@@ -297,7 +297,7 @@ def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[
 
 
 def _described(error: BaseException) -> tuple[int, str, str] | None:
-    from adapter.outbound.database.explain import explain, server_message, sqlstate
+    from adapter.outbound.postgres.explain import explain, server_message, sqlstate
     from domain.errors import DomainError
 
     if isinstance(error, DomainError):
@@ -386,7 +386,7 @@ def _lanes(
     default = 1 if request.sandbox_url else min(_MOST_LANES, os.cpu_count() or 1)
     jobs = default if request.jobs is None else request.jobs
     if request.sandbox_url and jobs > 1:
-        from adapter.outbound.database.errors import DatabaseConfigurationError
+        from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
         raise DatabaseConfigurationError(
             "jobs on one server would be seen in each other's figures", "leave out --jobs or --sandbox-url"
@@ -399,8 +399,8 @@ def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
     """Say that it is the sandbox's server that finds no room on its disk or does not answer, whatever it was doing."""
     import psycopg
 
-    from adapter.outbound.database.errors import DatabaseError
-    from adapter.outbound.database.full_disk import FullDiskError
+    from adapter.outbound.postgres.errors import DatabaseError
+    from adapter.outbound.postgres.full_disk import FullDiskError
 
     try:
         yield
@@ -424,11 +424,11 @@ def _revision_databases(
     import shutil
     import sys
 
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.migration.agent_process import AgentProcess
-    from adapter.outbound.database.migration.places import cache_directory
-    from adapter.outbound.database.redaction import shown
     from adapter.outbound.isolation import wall
+    from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.sandbox.places import cache_directory
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
 
     python = str(request.python or sys.executable)
     if shutil.which(python) is None:
@@ -441,7 +441,7 @@ def _revision_databases(
     folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
     relay = None
     if request.sandbox_url:
-        from adapter.outbound.database.migration.relay import Relay
+        from adapter.outbound.migration.sandbox.relay import Relay
 
         relay = Relay()
     keep = [relay.folder if relay else str(embedded().socket_directory(request.major, folder))]
@@ -450,11 +450,11 @@ def _revision_databases(
         relay or nullcontext(),
         AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
     ):
-        from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
-        from adapter.outbound.database.migration.guest_sandbox import GuestSandbox
-        from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-        from adapter.outbound.database.migration.sandbox import ServerSandbox
-        from adapter.outbound.database.migration.tracer import Agent
+        from adapter.outbound.migration.project.client import Agent
+        from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+        from adapter.outbound.migration.sandbox.guest import GuestSandbox
+        from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+        from adapter.outbound.migration.trial.databases import RevisionDatabases
 
         project = _project(request)
         sandbox: ServerSandbox
@@ -490,7 +490,7 @@ def analyze(
         DatabaseError: The sandbox or the target cannot be had, or the configuration file is missing.
         MigrationError: The history or the range cannot be read.
     """
-    from adapter.outbound.database.migration.project_settings import read_project_settings
+    from adapter.outbound.migration.project.settings import read_project_settings
     from domain.migration.observed import observed_seconds
     from domain.migration.statistics import Statistics
 
@@ -506,7 +506,7 @@ def analyze(
     applied = _applied(target.url) if target.url and not names else None
     start_after = read_project_settings(_configuration(request.config)).start_after
     with _revision_databases(request) as databases:
-        from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
+        from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
         from application.migration.analyze import AnalyzeRevisions
 
         @contextmanager
@@ -518,7 +518,7 @@ def analyze(
             return SandboxRevisionTracer(own, keeps_before=bool(statistics))
 
         # while the agent imports the project's libraries, this process has time for what it will need
-        from adapter.outbound.report import analysis_text  # noqa: F401
+        from adapter.outbound.migration.report import analysis_text  # noqa: F401
 
         with closing(tracer_on(databases)) as tracer:
             history = databases.history()
@@ -564,10 +564,10 @@ def verify(
     """
     from pathlib import Path
 
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.migration.certificate_file import CertificateFile
-    from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
-    from adapter.outbound.database.redaction import shown
+    from adapter.outbound.migration.trial.certificate_file import CertificateFile
+    from adapter.outbound.migration.trial.prover import SandboxRevisionProver
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
     from application.migration.verify import VerifyRevisions
     from domain.migration.verification import Proof
 
@@ -604,7 +604,7 @@ def record_statements(command: "Sequence[str]", output: "Path", *, append: bool,
         DatabaseConfigurationError: The command cannot be started.
         StatementsError: The file cannot be read or written.
     """
-    from adapter.outbound.database.migration.recorder import read_statements, record, write_statements
+    from adapter.outbound.migration.traffic.recorder import read_statements, record, write_statements
     from domain.migration.statements import StatementsError, distinct
 
     known = read_statements(output) if append and output.exists() else ()
@@ -621,10 +621,10 @@ def render_verification(report: "VerificationReport", form: str, *, verbose: boo
     import importlib
 
     if form == "text":
-        from adapter.outbound.report import verification_text
+        from adapter.outbound.migration.report import verification_text
 
         return verification_text.render(report, verbose=verbose, color=color, width=_width())
-    writer = importlib.import_module(f"adapter.outbound.report.verification_{form}")
+    writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
     written: str = writer.render(report)
     return written
 
@@ -652,7 +652,7 @@ class MigrationDatabases:
         Raises:
             MigrationError: The revision is not known, or cannot be reached.
         """
-        from adapter.outbound.database.migration.revision_databases import CannotBuildError
+        from adapter.outbound.migration.trial.databases import CannotBuildError
         from domain.migration.errors import MigrationError
 
         source = self._databases.with_rows(rows) if rows else self._without_rows
@@ -663,13 +663,13 @@ class MigrationDatabases:
 
     def drop(self, url: str) -> None:
         """Drop a database that `create` made."""
-        from adapter.outbound.database.migration.revision_databases import RevisionDatabase
+        from adapter.outbound.migration.trial.databases import RevisionDatabase
 
         self._databases.drop(RevisionDatabase(url, frozenset()))
 
     def check(self) -> str | None:
         """Return what the models have and the revisions did not make, or the other way round, as the catalog has it."""
-        from adapter.outbound.database.migration.model_drift import read_model_drift
+        from adapter.outbound.migration.trial.model_drift import read_model_drift
 
         difference, error = read_model_drift(self._without_rows)
         if error:
@@ -680,7 +680,7 @@ class MigrationDatabases:
 
     def drift(self) -> str | None:
         """Say what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
-        from adapter.outbound.database.migration.revision_databases import read_snapshot
+        from adapter.outbound.migration.trial.databases import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()
@@ -695,7 +695,7 @@ class MigrationDatabases:
 
     def upgrade_twice(self) -> str | None:
         """Say what a second upgrade changes."""
-        from adapter.outbound.database.migration.revision_databases import read_snapshot
+        from adapter.outbound.migration.trial.databases import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()
@@ -709,8 +709,8 @@ class MigrationDatabases:
 
     def round_trip(self, wanted: str) -> str | None:
         """Say which revisions of a range cannot be undone as they claim."""
-        from adapter.outbound.database.migration.certificate_file import Unkept
-        from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
+        from adapter.outbound.migration.trial.certificate_file import Unkept
+        from adapter.outbound.migration.trial.prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions
         from domain.migration.verification import Proof, worst
 
@@ -731,8 +731,8 @@ def migration_databases(request: ProjectRequest) -> "Iterator[MigrationDatabases
 
 
 def _read(path: "Path") -> str:
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.redaction import shown
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
 
     try:
         return path.read_text(encoding="utf-8", errors="replace")
@@ -742,7 +742,7 @@ def _read(path: "Path") -> str:
 
 def _applied(url: str) -> tuple[str, ...]:
     """Read which revisions a target has."""
-    from adapter.outbound.database.migration.applied import read_applied
+    from adapter.outbound.migration.target.applied import read_applied
 
     return _read_database(url, read_applied)
 
@@ -750,11 +750,11 @@ def _applied(url: str) -> tuple[str, ...]:
 def _project(request: ProjectRequest) -> "Project":
     from pathlib import Path
 
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.migration.project_settings import read_project_settings
-    from adapter.outbound.database.migration.recorder import read_statements
-    from adapter.outbound.database.migration.revision_databases import Project
-    from adapter.outbound.database.redaction import shown
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.traffic.recorder import read_statements
+    from adapter.outbound.migration.trial.databases import Project
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
 
     config = _configuration(request.config)
     settings = read_project_settings(config)
@@ -790,9 +790,9 @@ def _project(request: ProjectRequest) -> "Project":
 def _configuration(given: "Path | None") -> "Path":
     from pathlib import Path
 
-    from adapter.outbound.database.errors import DatabaseConfigurationError
-    from adapter.outbound.database.redaction import shown
     from adapter.outbound.database.settings import PROJECT_ROOT
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
 
     if given is None:
         here = Path("alembic.ini")
@@ -814,10 +814,10 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
     import importlib
 
     if form == "text":
-        from adapter.outbound.report import analysis_text
+        from adapter.outbound.migration.report import analysis_text
 
         return analysis_text.render(report, verbose=verbose, color=color, width=_width())
-    writer = importlib.import_module(f"adapter.outbound.report.analysis_{form}")
+    writer = importlib.import_module(f"adapter.outbound.migration.report.analysis_{form}")
     places = (_configuration(config).parent,) if form in {"sarif", "github"} else ()
     written: str = writer.render(report, *places)
     return written
@@ -848,11 +848,11 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
     """
     from importlib.util import find_spec
 
-    from adapter.outbound.database import embedded
-    from adapter.outbound.database.migration.catalogue.measure import measure, rows
-    from adapter.outbound.database.migration.catalogue.operations import OPERATIONS
-    from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
     from adapter.outbound.isolation import wall
+    from adapter.outbound.migration.lock_catalog.measure import measure, rows
+    from adapter.outbound.migration.lock_catalog.operations import OPERATIONS
+    from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+    from adapter.outbound.postgres import embedded
 
     majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
     measured = {}
@@ -864,7 +864,7 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
 
 def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
     """Write the page of the lock catalogue."""
-    from adapter.outbound.report import catalogue_markdown
+    from adapter.outbound.migration.report import catalogue_markdown
 
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(catalogue_markdown.render(rows), encoding="utf-8")
@@ -872,7 +872,7 @@ def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
 
 def check_catalogue(page: "Path", rows: "list[CatalogueRow]") -> list[str]:
     """Say where the page and a measurement disagree; nothing where they agree."""
-    from adapter.outbound.report import catalogue_markdown
+    from adapter.outbound.migration.report import catalogue_markdown
     from domain.migration.catalogue import differences
 
     text = page.read_text(encoding="utf-8")

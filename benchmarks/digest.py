@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.digester import digest
+from adapter.outbound.migration.catalog.digester import digest
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import drop, recreate
 
 DATABASE = "benchmark_digest"

@@ -17,9 +17,9 @@ from unittest import mock
 
 import psycopg
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.filler import fill
-from adapter.outbound.database.migration.filler.plan import Question, Session
+from adapter.outbound.migration.rows import fill
+from adapter.outbound.migration.rows.plan import Question, Session
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import drop, recreate
 
 DATABASE = "benchmark_fill"

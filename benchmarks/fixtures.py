@@ -27,7 +27,7 @@ import tempfile
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's
@@ -52,7 +52,7 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, pool
 
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres.url import DatabaseURL
 from benchmarks import scratch
 
 SERVER = {server!r}

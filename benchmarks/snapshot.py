@@ -17,8 +17,8 @@ import psycopg
 import sqlalchemy
 from alembic import command
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import alembic_config, drop, recreate
 
 DATABASE = "benchmark_snapshot"

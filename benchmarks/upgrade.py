@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from alembic import command
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT, alembic_config, drop, recreate
 
 DATABASE = "benchmark_upgrade"

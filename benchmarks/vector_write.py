@@ -20,11 +20,11 @@ from alembic import command
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapter.outbound.database import embedded
 from adapter.outbound.database.documents.models import sqlalchemy as models
 from adapter.outbound.database.documents.repository import copy_chunks
-from adapter.outbound.database.engine import application_engine
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.engine import application_engine
+from adapter.outbound.postgres.url import DatabaseURL
 from application.documents.ports import EmbeddedDocument
 from benchmarks.scratch import alembic_config, drop, recreate
 from domain.documents.document import Document

@@ -38,21 +38,18 @@ from alembic import command
 from alembic.config import Config
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration import (
-    application_statements,
-    digester,
-    inspector,
-    revision_databases,
-    revision_prover,
-    revision_tracer,
-    sandbox,
-    tracer,
-)
-from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
-from adapter.outbound.database.migration.filler import fill
-from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
-from adapter.outbound.database.migration.tracer import Agent
+from adapter.outbound.migration.catalog import digester, inspector
+from adapter.outbound.migration.project import client as tracer
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.rows import fill
+from adapter.outbound.migration.sandbox import sandbox
+from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.traffic import application_statements
+from adapter.outbound.migration.trial import databases as revision_databases
+from adapter.outbound.migration.trial import prover as revision_prover
+from adapter.outbound.migration.trial import tracer as revision_tracer
+from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT, generate
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's

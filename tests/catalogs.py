@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
 from domain.migration.snapshot import SchemaSnapshot, compare
 
 # The order of columns is history: a column that was added later stands last.

@@ -17,8 +17,8 @@ from alembic import command
 from pytest_postgresql.factories import postgresql, postgresql_noproc
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.history import History
 from tests.support import alembic_config
 

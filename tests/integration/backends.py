@@ -8,7 +8,7 @@ import psycopg
 
 from adapter import bootstrap
 from adapter.bootstrap import Backend
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres.url import DatabaseURL
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.tracer import AgentJob, AgentResult, Connection, run_agent
+from adapter.outbound.migration.project.client import AgentJob, AgentResult, Connection, run_agent
+from adapter.outbound.postgres import embedded
 from tests.conftest import SERVERS, Server
 from tests.history import History
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.analyze import AnalysisReport
 from domain.errors import DomainError
 from domain.migration.diagnostic import Severity

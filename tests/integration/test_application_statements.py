@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.application_statements import ApplicationStatements
+from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from domain.migration.compatibility import ApplicationStatement
 
 SCHEMA = """

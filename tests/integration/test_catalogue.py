@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.migration.catalogue.measure import measure, rows
-from adapter.outbound.database.migration.catalogue.operations import OPERATIONS, TABLES, Operation
-from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.migration.lock_catalog.measure import measure, rows
+from adapter.outbound.migration.lock_catalog.operations import OPERATIONS, TABLES, Operation
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from domain.migration.catalogue import BUILDS, OWN_LOCK, SCANS, TRANSACTION
 from domain.migration.errors import MigrationError
 from tests.conftest import Server

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from adapter.outbound.database.migration.digester import digest, look_closer
+from adapter.outbound.migration.catalog.digester import digest, look_closer
 from domain.migration.digest import DataDifference, DataDigest, compare
 from tests.conftest import Server
 

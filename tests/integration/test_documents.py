@@ -12,10 +12,10 @@ from adapter.bootstrap import Backend
 from adapter.outbound.database.documents.mapper import vector_bytes
 from adapter.outbound.database.documents.models import sqlalchemy as models
 from adapter.outbound.database.documents.repository import DocumentRepository
-from adapter.outbound.database.engine import application_engine
 from adapter.outbound.database.transaction import SessionTransaction
-from adapter.outbound.database.url import DatabaseURL
 from adapter.outbound.embedding.hashing import HashingEmbedder
+from adapter.outbound.postgres.engine import application_engine
+from adapter.outbound.postgres.url import DatabaseURL
 from application.documents.ingest_documents import IngestDocuments, Ingested
 from domain.documents.document import Document
 from domain.documents.errors import DimensionMismatchError, ForeignEmbeddingsError

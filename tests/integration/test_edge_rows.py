@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.filler import fill, unmade_edges
+from adapter.outbound.migration.rows import fill, unmade_edges
 
 ROWS = 200
 # One column a type, and what some of its rows have to show.

@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 
 pytestmark = pytest.mark.one_major
 
@@ -26,7 +26,7 @@ SETTINGS = {"fsync": "off"}
 USER = """
 import sys
 from pathlib import Path
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 server = embedded.start(int(sys.argv[1]), Path(sys.argv[2]), settings={"fsync": "off"})
 print(server.url(), flush=True)
 sys.stdin.read()
@@ -117,7 +117,7 @@ def _processes(root: Path) -> list[tuple[int, str]]:
     return [
         (int(row[0]), row[2])
         for row in rows
-        if "Z" not in row[1] and ("/postgres -D" in row[2] or " -m adapter.outbound.database.embedded " in row[2])
+        if "Z" not in row[1] and ("/postgres -D" in row[2] or " -m adapter.outbound.postgres.embedded " in row[2])
     ]
 
 

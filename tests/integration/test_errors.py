@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from alembic import command
 
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, alembic_config, process_environment, run

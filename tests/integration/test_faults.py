@@ -21,10 +21,10 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded, engine
-from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.upgrade.advisory_lock import KEY
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import embedded, engine
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.application_statements import ApplicationStatements
-from adapter.outbound.database.migration.filler import fill
+from adapter.outbound.migration.rows import fill
+from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 
 ROWS = 200
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from adapter.outbound.database.migration.filler import Filled, FillProblem, fill
+from adapter.outbound.migration.rows import Filled, FillProblem, fill
 
 pytestmark = pytest.mark.one_major
 

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.application_statements import ApplicationStatements
-from adapter.outbound.database.migration.digester import digest
-from adapter.outbound.database.migration.filler import fill
-from adapter.outbound.database.migration.foreign_tables import mixed_tables, restrict
+from adapter.outbound.migration.catalog.digester import digest
+from adapter.outbound.migration.catalog.foreign_tables import mixed_tables, restrict
+from adapter.outbound.migration.rows import fill
+from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from adapter.outbound.postgres import embedded
 from tests.conftest import Server
 from tests.history import History
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.full_disk import describe_os_error
-from adapter.outbound.database.migration import memory
-from adapter.outbound.database.migration.certificate_file import CertificateFile
+from adapter.outbound.migration.sandbox import memory
+from adapter.outbound.migration.trial.certificate_file import CertificateFile
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.full_disk import describe_os_error
 from tests.conftest import Server
 from tests.history import History
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot, compare
 from tests.conftest import Server
 

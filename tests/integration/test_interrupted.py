@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.sandbox import PREFIX, TEMPLATE_PREFIX
-from adapter.outbound.database.migration.sandbox_role import BASE
+from adapter.outbound.migration.sandbox.role import BASE
+from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX
+from adapter.outbound.postgres import embedded
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.report import verification_json, verification_text
+from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import Reversibility
 from tests.conftest import Server

@@ -4,9 +4,9 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
-from adapter.outbound.database import engine
 from adapter.outbound.database.metadata import load_metadata
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import engine
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.catalogs import COLUMN_ORDER, assert_equal, catalog
 from tests.support import run
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.migration.filler import Filled, fill
+from adapter.outbound.migration.rows import Filled, fill
 from tests.conftest import Server
 from tests.history import History
 

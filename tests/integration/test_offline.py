@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.catalogs import EMPTY, assert_equal, catalog
 from tests.support import run
 

@@ -9,9 +9,9 @@ import pytest
 from alembic import command
 from alembic.util import CommandError
 
-from adapter.outbound.database import engine
 from adapter.outbound.database.upgrade.advisory_lock import KEY
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import engine
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server
 from tests.history import History
 from tests.integration.pgbouncer import pgbouncer

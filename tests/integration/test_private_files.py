@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.secret_urls import MARKER, leaked
 from tests.support import PROJECT_ROOT, process_environment
 

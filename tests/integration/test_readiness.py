@@ -6,8 +6,8 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.readiness import DatabaseBehindError, find_heads, read_revisions
+from adapter.outbound.postgres.errors import DatabaseError
 from tests.integration.backends import act, rows
 from tests.support import alembic_config, run
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.migration.recorder import read_statements
+from adapter.outbound.migration.traffic.recorder import read_statements
 from domain.migration.statements import StatementsError
 from tests.conftest import Server
 from tests.history import History

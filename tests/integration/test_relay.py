@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import trustme
 
-from adapter.outbound.database.migration.relay import Relay
+from adapter.outbound.migration.sandbox.relay import Relay
 from tests.conftest import SERVERS, Server
 from tests.integration.encrypting import encrypting
 

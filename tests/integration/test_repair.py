@@ -11,9 +11,9 @@ from alembic.operations import Operations
 from sqlalchemy import Connection
 
 from adapter import bootstrap
-from adapter.outbound.database.engine import tooling_engine
-from adapter.outbound.database.migration.inspector import snapshot
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.postgres.engine import tooling_engine
+from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import Reversibility
 from domain.migration.definitions import literal

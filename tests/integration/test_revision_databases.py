@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
-from adapter.outbound.database.migration.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
-from adapter.outbound.database.migration.tracer import Agent
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
+from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
 from tests.conftest import SERVERS, Server
 from tests.history import History
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.outbound.database.migration.filler import Statement, fill, fill_matching
+from adapter.outbound.migration.rows import Statement, fill, fill_matching
 
 ROWS = 200
 TABLES = """

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
-from adapter.outbound.database.migration.sandbox import ServerSandbox
-from adapter.outbound.database.migration.tracer import Agent
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from domain.migration.analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.rule import Example, Rule

@@ -13,18 +13,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration import memory
-from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
-from adapter.outbound.database.migration.places import cache_directory
-from adapter.outbound.database.migration.sandbox import (
+from adapter.outbound.migration.sandbox import memory
+from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.places import cache_directory
+from adapter.outbound.migration.sandbox.sandbox import (
     KEPT_TEMPLATES,
     PREFIX,
     TEMPLATE_PREFIX,
     ServerSandbox,
     template_key,
 )
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseError
 from tests.conftest import Server
 from tests.support import open_to_others
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.one_major
 PROJECT = Path(__file__).parents[2]
 WAITING = """
 import sys
-from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 with ServerSandbox(sys.argv[1]) as sandbox:
     print(sandbox.create(), flush=True)
     sys.stdin.read()
@@ -41,7 +41,7 @@ with ServerSandbox(sys.argv[1]) as sandbox:
 SHARING = """
 import sys
 import psycopg
-from adapter.outbound.database.migration.sandbox import ServerSandbox
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 with ServerSandbox(sys.argv[1]) as sandbox:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -287,7 +287,7 @@ def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:
     killed = """
 import os, signal, sys, psycopg
 from pathlib import Path
-from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 sandbox = EmbeddedSandbox(18, Path(sys.argv[1]))
 with psycopg.connect(sandbox.create(), autocommit=True) as connection:
     connection.execute("CREATE ROLE reader NOLOGIN; GRANT CREATE ON SCHEMA public TO reader")
@@ -346,9 +346,9 @@ def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory
 @pytest.mark.parametrize("gone", ["files", "data", "nothing"])
 def test_what_a_killed_sandbox_left_in_memory(tmp_path: Path, in_memory: Path, gone: str) -> None:
     """After a kill, a restart of the machine, or the deletion of the server's data, the next one begins anew there."""
-    code = "import os; from adapter.outbound.database.migration import memory; memory.ROOM = 0\n"
+    code = "import os; from adapter.outbound.migration.sandbox import memory; memory.ROOM = 0\n"
     code += "memory._is_on = lambda *_: False\n"
-    code += "from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox\n"
+    code += "from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox\n"
     code += "from pathlib import Path\n"
     code += (
         f"sandbox = EmbeddedSandbox(18, Path({str(tmp_path / 'server')!r}))\nsandbox.create()\nos.kill(os.getpid(), 9)"

@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.guest_sandbox import GuestSandbox
-from adapter.outbound.database.migration.sandbox import PREFIX
-from adapter.outbound.database.migration.sandbox_role import UnfitRoleError
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.migration.sandbox.guest import GuestSandbox
+from adapter.outbound.migration.sandbox.role import UnfitRoleError
+from adapter.outbound.migration.sandbox.sandbox import PREFIX
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment

@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.migration.embedded_sandbox import EmbeddedSandbox
-from adapter.outbound.database.migration.sandbox import PREFIX, ServerSandbox
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.sandbox import PREFIX, ServerSandbox
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.url import DatabaseURL
 
 pytestmark = pytest.mark.one_major
 

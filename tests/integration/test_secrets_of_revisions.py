@@ -16,7 +16,7 @@ from typing import cast
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.conftest import SERVERS
 from tests.history import History
 from tests.secret_urls import MARKER, leaked

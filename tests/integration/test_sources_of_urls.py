@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.integration.isolation.user import accounts, folder_for_everybody
 from tests.support import PROJECT_ROOT, process_environment
 

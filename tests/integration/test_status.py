@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from alembic import command
 
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
 from tests.conftest import Server
 from tests.history import History
 from tests.support import alembic_config, run

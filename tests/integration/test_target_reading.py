@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from alembic import command
 
-from adapter.outbound.database import embedded
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration.applied import read_applied
-from adapter.outbound.database.migration.target_statistics import read_statistics
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.migration.target.applied import read_applied
+from adapter.outbound.migration.target.statistics import read_statistics
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.statistics import Statistics
 from tests.conftest import Server
 from tests.history import History

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from adapter import bootstrap
-from adapter.outbound.database.migration.session_settings import accepted
+from adapter.outbound.migration.sandbox.session_settings import accepted
 from domain.migration.analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History

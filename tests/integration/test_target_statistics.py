@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.migration import target_statistics
-from adapter.outbound.database.migration.target_statistics import read_statistics
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.migration.target import statistics as target_statistics
+from adapter.outbound.migration.target.statistics import read_statistics
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.errors import StatisticsError
 from domain.migration.statistics import Statistics
 from tests.conftest import Server

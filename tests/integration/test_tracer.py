@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from adapter.outbound.database.migration.agent_process import AGENT
-from adapter.outbound.database.migration.tracer import (
+from adapter.outbound.migration.project.agent_process import AGENT
+from adapter.outbound.migration.project.client import (
     Agent,
     AgentJob,
     AgentResult,

@@ -20,9 +20,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapter.outbound.database import engine
 from adapter.outbound.database.upgrade.advisory_lock import KEY
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import engine
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.catalogs import assert_equal, catalog
 from tests.history import History
 from tests.support import PROJECT_ROOT, alembic_config, process_environment, run

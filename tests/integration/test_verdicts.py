@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapter.outbound.database.migration.revision_databases import Project, RevisionDatabases
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
-from adapter.outbound.database.migration.sandbox import ServerSandbox
-from adapter.outbound.database.migration.tracer import Agent
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from domain.migration.analysis import RevisionAnalysis, analyze
 from tests.conftest import Server
 from tests.history import History

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from domain.migration.certificate import CertificateError
 from domain.migration.verification import RevisionProof

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from tests.history import History
 

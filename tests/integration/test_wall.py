@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from adapter.outbound.database import embedded
-from adapter.outbound.database.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.isolation import seccomp, wall
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 
 pytestmark = pytest.mark.one_major
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.database.migration.revision_databases import Project as MigratedProject
-from adapter.outbound.database.migration.revision_databases import RevisionDatabases
-from adapter.outbound.database.migration.revision_prover import SandboxRevisionProver
-from adapter.outbound.database.migration.revision_tracer import SandboxRevisionTracer
-from adapter.outbound.database.migration.sandbox import ServerSandbox
-from adapter.outbound.database.migration.tracer import Agent
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.trial.databases import Project as MigratedProject
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.prover import SandboxRevisionProver
+from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from domain.migration.analysis import analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE, quoted

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from adapter.outbound.database.migration.filler import ROWS_SEED
+from adapter.outbound.migration.rows import ROWS_SEED
 from domain.migration.certificate import from_json, outdated
 from domain.migration.verification import Proof
 from tests.support import PROJECT_ROOT, alembic_config

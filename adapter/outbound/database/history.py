@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.postgres.errors import DatabaseError
 
 _VERSIONS = Path(__file__).parent / "alembic" / "versions"
 

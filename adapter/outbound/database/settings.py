@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from adapter.outbound.database.url import EMBEDDED, DatabaseURL
+from adapter.outbound.postgres.url import EMBEDDED, DatabaseURL
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,7 +27,7 @@ def database_url(explicit: str | None = None) -> DatabaseURL:
         return replace(DatabaseURL.parse(explicit), source=source, otherwise=otherwise)
     url = setting("DATABASE_URL")
     if url is None:
-        from adapter.outbound.database import embedded
+        from adapter.outbound.postgres import embedded
 
         server = embedded.start()
         log = server.data_directory.with_suffix(".log")

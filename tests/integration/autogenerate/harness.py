@@ -19,7 +19,7 @@ from alembic_postgresql_enum.configuration import get_configuration
 from sqlalchemy import Connection, MetaData, StaticPool, create_engine, text
 
 from adapter.outbound.database.base import NAMING_CONVENTION
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
 from domain.migration.snapshot import SchemaSnapshot, compare
 
 ENV = """

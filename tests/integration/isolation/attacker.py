@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.integration.isolation.user import PLAIN_ENV, User
 from tests.integration.isolation.victim import PASSWORD, Victim
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from adapter.outbound.database import embedded
+from adapter.outbound.postgres import embedded
 from tests.integration.isolation.user import folder_for_everybody
 
 KEEPER = "keeper"  # the tests' own role: every other connection is an attack that came through

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapter.outbound.report import analysis_sarif, analysis_text
-from adapter.outbound.report.terminal import unpadded
+from adapter.outbound.migration.report import analysis_sarif, analysis_text
+from adapter.outbound.migration.report.terminal import unpadded
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import analyze
 from domain.migration.diagnostic import Diagnostic, Severity

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapter.outbound.report import analysis_json, analysis_markdown, analysis_text
+from adapter.outbound.migration.report import analysis_json, analysis_markdown, analysis_text
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis import analyze
 from domain.migration.locks import LockMode

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.database.commands import reachable
+from adapter.outbound.postgres.commands import reachable
 
 
 def test_in_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.database.upgrade.session import is_concurrent_build
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 
 def test_defaults() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.report.places import from_repository
+from adapter.outbound.migration.report.places import from_repository
 
 
 def test_below_a_repository(tmp_path: Path) -> None:

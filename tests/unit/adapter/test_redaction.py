@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.redaction import guard_process, redact, shown
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.redaction import guard_process, redact, shown
+from adapter.outbound.postgres.url import DatabaseURL
 from tests.secret_urls import MARKER, leaked, passwords, urls
 from tests.support import process_environment
 
@@ -184,7 +184,7 @@ def test_logs(tmp_path: Path) -> None:
     """Log records and their tracebacks go through it, whoever writes them."""
     code = f"""
 import logging
-from adapter.outbound.database.redaction import guard_process
+from adapter.outbound.postgres.redaction import guard_process
 logging.basicConfig(level=logging.INFO)
 guard_process()
 guard_process()

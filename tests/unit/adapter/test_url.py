@@ -2,9 +2,9 @@
 
 import pytest
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.redaction import redact
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.redaction import redact
+from adapter.outbound.postgres.url import DatabaseURL
 
 
 @pytest.mark.parametrize(

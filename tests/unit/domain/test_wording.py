@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from adapter.outbound.database.errors import DatabaseError
+from adapter.outbound.postgres.errors import DatabaseError
 from domain.errors import DomainError
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.wording import readable

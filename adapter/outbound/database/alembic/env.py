@@ -7,14 +7,14 @@ from typing import TextIO, cast
 from alembic import context
 from alembic.util import CommandError
 
-from adapter.outbound.database.errors import DatabaseError
 from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
-from adapter.outbound.database.redaction import guard_process
 from adapter.outbound.database.upgrade.new_files import refuse_long_id, writes_file_only
 from adapter.outbound.database.upgrade.offline import ScriptWriter
 from adapter.outbound.database.upgrade.online import run_online
 from adapter.outbound.database.upgrade.options import MigrationOptions
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.redaction import guard_process
 
 config = context.config
 if config.config_file_name is not None and config.attributes.get("configure_logger", True):

@@ -15,8 +15,8 @@ import psycopg
 from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.exc import DBAPIError
 
-from adapter.outbound.database.explain import sqlstate
-from adapter.outbound.database.migration.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.postgres.explain import sqlstate
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 log = logging.getLogger(f"alembic.{__name__}")

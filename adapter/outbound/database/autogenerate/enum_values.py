@@ -23,7 +23,7 @@ from adapter.outbound.database.autogenerate.equal import metadata_tables
 from adapter.outbound.database.autogenerate.expressions import DIALECT
 from adapter.outbound.database.autogenerate.operations import SQLChange, named, qualified
 from adapter.outbound.database.autogenerate.server_forms import table_pair
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 log = logging.getLogger(f"alembic.{__name__}")
 

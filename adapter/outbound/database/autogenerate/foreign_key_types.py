@@ -11,8 +11,8 @@ from sqlalchemy.types import NullType
 from adapter.outbound.database.autogenerate.equal import metadata_tables
 from adapter.outbound.database.autogenerate.operations import type_text
 from adapter.outbound.database.autogenerate.server_forms import rolled_back
-from adapter.outbound.database.errors import DatabaseConfigurationError
-from adapter.outbound.database.explain import sqlstate
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.explain import sqlstate
 
 _TYPES = "42804"  # SQLSTATE: datatype_mismatch
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.upgrade.holders import Holder, end_them, holders_query, join, read_holders
 from adapter.outbound.database.upgrade.session import give_back
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.holders import Holder, end_them, holders_query, join, read_holders
 
 logger = logging.getLogger("alembic.runtime.migration")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.explain import fault_of, server_message, sqlstate
-from adapter.outbound.database.read_only import READ_ONLY, describe_read_only
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import fault_of, server_message, sqlstate
+from adapter.outbound.postgres.read_only import READ_ONLY, describe_read_only
 
 _RESTART = 3.0  # seconds that a server which is just starting again is waited for
 _PATIENCE = 10.0

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from adapter.outbound.database.upgrade.holders import Holder, holders_query, read_holders
 from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
+from adapter.outbound.postgres.holders import Holder, holders_query, read_holders
 
 _LONGEST = 1.0  # seconds between two looks
 _SHORTEST = 0.01

@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import context
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 MOST_LETTERS = 32  # of a revision id: Alembic makes alembic_version.version_num a varchar(32)
 SHORTER = f"Give the revision an id of at most {MOST_LETTERS} letters, in its file and in the next one's down_revision."

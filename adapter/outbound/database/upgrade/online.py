@@ -13,11 +13,8 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapter.outbound.database import autogenerate, engine, settings
+from adapter.outbound.database import autogenerate, settings
 from adapter.outbound.database.autogenerate.revisions import is_check
-from adapter.outbound.database.commands import reachable
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.explain import explain
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
 from adapter.outbound.database.upgrade.faults import explain_fault, explain_read_only
 from adapter.outbound.database.upgrade.lock_watch import watched
@@ -36,7 +33,11 @@ from adapter.outbound.database.upgrade.session import (
     session_of_transactions,
 )
 from adapter.outbound.database.upgrade.walks import describe_walk, refusal, refuse_behind
-from adapter.outbound.database.url import DatabaseURL
+from adapter.outbound.postgres import engine
+from adapter.outbound.postgres.commands import reachable
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import explain
+from adapter.outbound.postgres.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 _DURATION = re.compile(r"0|\d+\s*(us|ms|s|min|h|d)")
 

@@ -17,8 +17,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from adapter.outbound.database.errors import DatabaseConfigurationError
 from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 _ROUNDS = 3
 _PATIENCE = 2.0  # seconds

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.explain import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, server_message, sqlstate
-from adapter.outbound.database.upgrade.holders import Holder, end_them, join, one_line
 from adapter.outbound.database.upgrade.lock_watch import LockWatch
 from adapter.outbound.database.upgrade.session import is_concurrent_build
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, server_message, sqlstate
+from adapter.outbound.postgres.holders import Holder, end_them, join, one_line
 
 logger = logging.getLogger("alembic.runtime.migration")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapter.outbound.database.errors import DatabaseError
-from adapter.outbound.database.explain import server_message, sqlstate
 from adapter.outbound.database.upgrade.new_files import MOST_LETTERS, SHORTER
 from adapter.outbound.database.upgrade.progress import Progress
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import server_message, sqlstate
 
 # PostgreSQL manual, appendix A. What is usual when a revision meets it.
 _HINTS = {

@@ -6,8 +6,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from adapter.outbound.database.commands import reachable
-from adapter.outbound.database.errors import HINT
+from adapter.outbound.postgres.commands import reachable
+from adapter.outbound.postgres.errors import HINT
 
 
 def refuse_behind(script: ScriptDirectory, migration: MigrationContext) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapter.outbound.report import catalogue_markdown
+from adapter.outbound.migration.report import catalogue_markdown
 from domain.migration.catalogue import (
     BUILDS,
     OTHER_LOCKS,

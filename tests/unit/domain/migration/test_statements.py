@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapter.outbound.database.migration.recording.sitecustomize import numbered, written
+from adapter.outbound.migration.traffic.recording.sitecustomize import numbered, written
 from domain.migration.compatibility import ApplicationStatement
 from domain.migration.statements import distinct, from_json, is_of_application, table_of, to_json
 

@@ -1,1 +1,0 @@
-"""The ports of the context `migration` on Alembic and Postgres."""

@@ -1,0 +1,1 @@
+"""The migration tool, which knows nothing of the backend."""

@@ -1,0 +1,1 @@
+"""What a database has: its schema and its rows, as plain values."""

@@ -1,0 +1,391 @@
+"""Digest the rows of a Postgres database where they are.
+
+Each table is read by one sequential scan, without a sort, and a few numbers a column leave the server. The hash is
+`hashtextextended` of a value's text form, so that it does not depend on the type that holds a value: 5 is the same in
+an `integer`, a `bigint` and a `text` column. Numbers count by value (1.50 is 1.5), `json` as `jsonb` has it where that
+loses nothing but blanks and the order of keys, and vectors by their text, which has all the digits they hold.
+
+Left out: generated columns, which follow from the others; foreign tables, alone and as partitions; temporary tables,
+tables of extensions, materialized views, and large objects.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.postgres.explain import costs_more
+from domain.migration.digest import (
+    ColumnDigest,
+    DataChange,
+    DataDifference,
+    DataDigest,
+    TableDigest,
+    changes_of_rows,
+    refine,
+)
+
+
+def digest(
+    connection: psycopg.Connection[Any],
+    tables: Collection[str] | None = None,
+    *,
+    exclude_tables: Collection[str] = ("alembic_version",),
+) -> DataDigest:
+    """Digest the rows of the connected database.
+
+    Nothing is written, no lock is stronger than ACCESS SHARE, and the session is left as it was. Inside a transaction
+    its uncommitted changes are seen; without one, all tables are read as of one moment. A table that cannot be read,
+    because the role may not, row security would hide rows, or a value has no text, costs that table.
+
+    Args:
+        connection: A connection that is idle or in a transaction that has not failed.
+        tables: Qualified names, quoted as SQL needs them (`public.users`), of the tables to read; None for all.
+        exclude_tables: Tables to pass over, by name in any schema or by qualified name.
+
+    Raises:
+        psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
+            ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
+    """
+    with _reading(connection) as cursor:
+        found = _tables(cursor, tables, exclude_tables)
+        cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
+        counters = dict(cursor.fetchall())
+        unread: dict[str, str] = {}
+        digests = dict(_digests(cursor, found, unread))
+        if tables is not None:
+            return DataDigest(digests, unread=unread)
+        read = {name: table for name, table in found.items() if name not in unread}
+        return DataDigest(digests, counters, unread, _behind(cursor, read))
+
+
+def look_closer(
+    expected: psycopg.Connection[Any],
+    actual: psycopg.Connection[Any],
+    difference: DataDifference,
+    *,
+    limit: int = 200_000,
+) -> DataDifference:
+    """Count row by row what differs in the tables that `difference` names.
+
+    Hashes of rows are compared, by primary key, 8 bytes a value; the values stay on the server. Tables without a
+    primary key, under another name or with more than `limit` rows keep what was known of them.
+
+    Args:
+        expected: A connection to the database that the difference starts from.
+        actual: A connection to the other one.
+        difference: What the digests of both gave.
+        limit: How many rows of a table may be compared; each takes some 100 bytes of memory.
+
+    Raises:
+        psycopg.Error: As for `digest`.
+    """
+    names = {change.subject for change in difference.changes}
+    with _reading(expected) as before, _reading(actual) as after:
+        old, new = _tables(before, None, ()), _tables(after, None, ())
+        exact = {}
+        for name in sorted(old.keys() & new.keys()):
+            is_named = any(subject == name or subject.startswith(f"{name}.") for subject in names)
+            if is_named and old[name].key and new[name].key:
+                found = _count(before, after, old[name], new[name], limit)
+                exact.update({} if found is None else {name: found})
+    return refine(difference, exact)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column.
+
+    Attributes:
+        name: Quoted as SQL needs it.
+        type: The name of its type, of a domain that of the type below.
+        not_null: Whether every row has a value.
+        in_key: Whether it is part of the primary key.
+    """
+
+    name: str
+    type: str
+    not_null: bool
+    in_key: bool
+
+    @property
+    def text(self) -> str:
+        """Give the expression of the text that stands for a value; equal values of like types have equal texts."""
+        # In a collation that finds different texts equal, their hashes would be equal, too.
+        return f'({_TEXT_FORMS.get(self.type, "t.{}::text").format(self.name)}) COLLATE "C"'
+
+    def hash(self, seed: str) -> str:
+        """Give the expression of a value's hash; NULL has none."""
+        return f"hashtextextended({self.text}, {seed})"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table with its stored columns; its name is qualified and quoted, `local` is read where parts are foreign."""
+
+    name: str
+    partitioned: bool
+    columns: tuple[_Column, ...]
+    local: str = ""
+
+    @property
+    def key(self) -> tuple[_Column, ...]:
+        """The columns of the primary key, in an order that another order of columns does not change."""
+        return tuple(sorted((column for column in self.columns if column.in_key), key=lambda column: column.name))
+
+    @property
+    def source(self) -> str:
+        """What a query reads: all local partitions of a partitioned table, but no children of another."""
+        if self.partitioned and self.local:
+            return f"{self.local} AS t"
+        return f"{'' if self.partitioned else 'ONLY '}{self.name} AS t"
+
+    @property
+    def seed(self) -> str:
+        """The expression of a row's identity: its primary key as a number; 0 without one."""
+        seed = "0"
+        for position, column in enumerate(self.key):
+            if column.type not in _INTEGERS:
+                seed = column.hash(seed)
+            elif position:
+                seed = f"hashint8extended(t.{column.name}::bigint, {seed})"
+            else:
+                seed = f"t.{column.name}::bigint"
+        return seed
+
+    @property
+    def whole(self) -> str:
+        """The expression of a row's hash, whatever the order of its columns."""
+        columns = sorted(self.columns, key=lambda column: column.name)
+        record = f"ROW({', '.join(column.text for column in columns)})"
+        # The hash of a record is linear in those of its fields: without another hash, sums would not see a swap.
+        return f"hashint8extended(hash_record_extended({record}, 0), 0)"
+
+
+@contextmanager
+def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any]]:
+    """Pin everything that a value's text depends on, and put it back."""
+    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+        if idle:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute(_SETTINGS, prepare=False)
+        yield cursor
+
+
+# Row security that would hide rows is an error then, and not a digest of fewer rows. The names of types, functions and
+# relations in values (regclass) are written with their schema.
+_SETTINGS = """
+SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
+       set_config('transaction_read_only', 'on', true),
+       set_config('row_security', 'off', true),
+       set_config('datestyle', 'ISO, YMD', true),
+       set_config('intervalstyle', 'postgres', true),
+       set_config('timezone', 'UTC', true),
+       set_config('bytea_output', 'hex', true),
+       set_config('extra_float_digits', '1', true),
+       set_config('lc_monetary', 'C', true),
+       set_config('quote_all_identifiers', 'off', true),
+       set_config('jit', 'off', true)
+"""
+
+_EXCLUDED = """
+           n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND c.relname <> ALL (%(exclude)s::text[])
+       AND n.nspname || '.' || c.relname <> ALL (%(exclude)s::text[])
+       AND NOT EXISTS (SELECT FROM pg_depend AS d
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+"""
+
+# Below a domain lies the type that decides how a value is written. A table without columns has one row of NULL.
+_TABLES = f"""
+    WITH RECURSIVE below AS (
+        SELECT oid AS domain, typbasetype AS type FROM pg_type WHERE typtype = 'd'
+        UNION ALL
+        SELECT b.domain, d.typbasetype FROM below AS b JOIN pg_type AS d ON d.oid = b.type AND d.typtype = 'd'
+    ), base AS (
+        SELECT b.domain, b.type FROM below AS b JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
+    )
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
+           c.relkind = 'p',
+           c.oid::int8,
+           quote_ident(a.attname),
+           format_type(coalesce(b.type, a.atttypid), NULL),
+           a.attnotnull,
+           coalesce(a.attnum = ANY (i.indkey), false)
+      FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      LEFT JOIN base AS b ON b.domain = a.atttypid
+      LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_EXCLUDED}
+     ORDER BY name, a.attnum
+"""  # noqa: S608 - constants of this file
+
+_COUNTERS = f"""
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_sequence_last_value(s.seqrelid)
+      FROM pg_sequence AS s
+      JOIN pg_class AS c ON c.oid = s.seqrelid
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {_EXCLUDED}
+"""  # noqa: S608 - constants of this file
+
+# Sequences that count up, with the column that has their numbers.
+_NUMBERED = """
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+           quote_ident(tn.nspname) || '.' || quote_ident(t.relname),
+           quote_ident(a.attname)
+      FROM pg_sequence AS s
+      JOIN pg_class AS c ON c.oid = s.seqrelid
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.deptype IN ('a', 'i')
+       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+      JOIN pg_class AS t ON t.oid = d.refobjid
+      JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
+      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+     WHERE s.seqincrement > 0 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+       AND has_sequence_privilege(s.seqrelid, 'USAGE, SELECT')
+"""
+
+_AT_ONCE = 50  # tables of one request
+_MODULUS = 2**64
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+_TEXT_FORMS = {
+    # Trailing zeros of a number follow from the column's scale, and are no part of its value.
+    "numeric": "trim_scale(t.{}::numeric)::text",
+    # Widened to double precision, a real keeps its value, but not its text.
+    "real": "t.{}::double precision::text",
+    # Blanks and the order of keys are no part of a document; a key that comes twice is, and jsonb has it once.
+    "json": (
+        "CASE WHEN t.{0}::text IS JSON WITH UNIQUE KEYS AND pg_input_is_valid(t.{0}::text, 'jsonb')"
+        " THEN t.{0}::jsonb::text ELSE t.{0}::text END"
+    ),
+}
+
+
+def _tables(
+    cursor: psycopg.Cursor[Any], wanted: Collection[str] | None, exclude: Collection[str]
+) -> Mapping[str, _Table]:
+    cursor.execute(_TABLES, {"exclude": list(exclude)})
+    described = cursor.fetchall()
+    mixed = mixed_tables(cursor.connection)
+    found = {}
+    for (name, partitioned, oid), rows in groupby(described, key=itemgetter(0, 1, 2)):
+        if wanted is None or name in wanted:
+            columns = tuple(_Column(*column) for _, _, _, *column in rows if column[0] is not None)
+            found[name] = _Table(name, partitioned, columns, mixed[oid].source if oid in mixed else "")
+    return found
+
+
+def _digests(
+    cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table], unread: dict[str, str]
+) -> Iterator[tuple[str, TableDigest]]:
+    """Read several tables in one round trip; where one cannot be read, each by itself."""
+    remaining = iter(tables.values())
+    while batch := list(islice(remaining, _AT_ONCE)):
+        try:
+            yield from _batch(cursor, batch)
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            for table in batch:
+                try:
+                    yield from _batch(cursor, [table])
+                except psycopg.Error as one:
+                    if costs_more(one):
+                        raise
+                    unread[table.name] = one.diag.message_primary or str(one)
+
+
+def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str, TableDigest]]:
+    digests = []
+    with cursor.connection.transaction():
+        cursor.execute("; ".join(map(_digest_query, tables)).encode())
+        for table, result in zip(tables, cursor.results(), strict=True):
+            rows, overall, counts, sums = result.fetchone() or (0, None, [], [])
+            columns = {
+                column.name: ColumnDigest(rows if count is None else count, _wrapped(total))
+                for column, count, total in zip(table.columns, counts, sums, strict=True)
+            }
+            key = _wrapped(overall) if table.key else None
+            digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
+    return digests
+
+
+def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozenset[str]:
+    """Find the sequences whose next number a row has already."""
+    cursor.execute(_NUMBERED)
+    queries = [
+        f"SELECT {sql.Literal(sequence).as_string()} WHERE (SELECT last_value + is_called::int FROM {sequence})"  # noqa: S608
+        f" <= (SELECT max(t.{column}) FROM {tables[table].source})"
+        for sequence, table, column in cursor.fetchall()
+        if table in tables
+    ]
+    return (
+        frozenset(name for (name,) in cursor.execute(" UNION ALL ".join(queries).encode())) if queries else frozenset()
+    )
+
+
+def _digest_query(table: _Table) -> str:
+    """Count the rows, sum up the hashes of keys or whole rows, then count and sum up each column."""
+    seed = table.seed
+    overall = f"hashint8extended({seed}, 0)" if table.key else table.whole
+    # As arrays, for a result cannot have two columns for each of the 1,600 that a table can have.
+    counts = ", ".join("NULL" if column.not_null else f"count(t.{column.name})" for column in table.columns)
+    sums = ", ".join(f"sum({column.hash(seed)})" for column in table.columns)
+    sums = f"ARRAY[{counts}]::bigint[], ARRAY[{sums}]::numeric[]"
+    return f"SELECT count(*), sum({overall}), {sums} FROM {table.source}"  # noqa: S608 - the server quoted the names
+
+
+def _wrapped(total: Decimal | None) -> int:
+    return int(total or 0) % _MODULUS
+
+
+def _count(
+    before: psycopg.Cursor[Any], after: psycopg.Cursor[Any], old: _Table, new: _Table, limit: int
+) -> list[DataChange] | None:
+    """Compare two tables row by row; None when one of them has more rows than `limit`."""
+    names = {column.name for column in new.columns}
+    columns = [column.name for column in old.columns if column.name in names]
+    expected = _hashes(before, old, columns, limit)
+    actual = _hashes(after, new, columns, limit)
+    if expected is None or actual is None:
+        return None
+    # For each column: values gone, come where NULL was, changed.
+    counts = {column: [0, 0, 0] for column in columns}
+    for key, old_values in expected.items():
+        new_values = actual.get(key, old_values)
+        for column, one, other in zip(columns, old_values, new_values, strict=True):
+            if one != other:
+                counts[column][0 if other is None else 1 if one is None else 2] += 1
+    values = zip(*expected.values(), strict=True) if expected else ((),) * len(columns)
+    return list(
+        changes_of_rows(
+            old.name,
+            (len(expected.keys() - actual.keys()), len(actual.keys() - expected.keys())),
+            {column: (lost, came, changed) for column, (lost, came, changed) in counts.items()},
+            {column: sum(value is not None for value in found) for column, found in zip(columns, values, strict=True)},
+            len(expected),
+        )
+    )
+
+
+def _hashes(
+    cursor: psycopg.Cursor[Any], table: _Table, columns: list[str], limit: int
+) -> dict[int, tuple[int | None, ...]] | None:
+    """Read the hashes of each row by the hash of its primary key."""
+    seed = table.seed
+    by_name = {column.name: column for column in table.columns}
+    hashes = ", ".join([f"hashint8extended({seed}, 0)", *(by_name[name].hash(seed) for name in columns)])
+    query = f"SELECT {hashes} FROM {table.source} LIMIT {limit + 1}"  # noqa: S608 - the server quoted the names
+    found = {key: tuple(values) for key, *values in cursor.execute(query.encode(), binary=True)}
+    return None if len(found) > limit else found

@@ -1,0 +1,136 @@
+"""Measures the operations of the catalogue with the tracer, in one Alembic history that is made for it.
+
+Each operation is a revision: it makes its tables anew and runs the operation outside any transaction of Alembic's, so
+that the tracer finds out whether a transaction can hold it.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from adapter.outbound.migration.lock_catalog.operations import SCHEMA, TABLES, Operation
+from adapter.outbound.migration.project.client import AgentJob, AgentRun, Connection, run_agent
+from application.migration.ports import Sandbox
+from domain.migration.catalogue import CatalogueRow, Measurement
+from domain.migration.errors import MigrationError
+from domain.migration.locks import LockMode
+from domain.migration.trace import StatementTrace
+
+_ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+with create_engine("postgresql+psycopg://").connect() as connection:
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+# What libpq executes itself is not traced, and a savepoint lets the tracer read the catalog anew. That the operation
+# fails is a finding.
+_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy.exc import DBAPIError
+
+revision = {revision!r}
+down_revision = {down_revision!r}
+
+
+def upgrade():
+    result = op.get_bind().connection.dbapi_connection.pgconn.exec_({setup!r}.encode())
+    if result.status not in (1, 2):  # neither a command nor rows
+        raise RuntimeError(result.error_message.decode())
+    op.execute("SAVEPOINT prepared")
+    with op.get_context().autocommit_block():
+        try:
+            {call}
+        except DBAPIError:
+            pass
+"""
+
+
+def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation, Measurement]:
+    """Run operations in a database of a sandbox.
+
+    Raises:
+        MigrationError: What prepares an operation failed, or one is not one statement.
+    """
+    database = sandbox.create()
+    try:
+        with tempfile.TemporaryDirectory(prefix="hexalembic-catalogue-") as folder:
+            config = _project(Path(folder), operations)
+            result = run_agent(AgentJob(config, Connection.parse(database), "upgrade", "head"), python=sys.executable)
+    finally:
+        sandbox.drop(database)
+    if result.error is not None:
+        at = operations[len(result.runs) - 1].name if result.runs else "env.py"
+        raise MigrationError(f"'{at}' cannot be prepared: {result.error.message}", "mend its setup")
+    runs = {run.revision: run for run in result.runs}
+    return {one: _measurement(one, runs[_revision(number)]) for number, one in enumerate(operations)}
+
+
+def rows(operations: Iterable[Operation], measured: dict[int, dict[Operation, Measurement]]) -> list[CatalogueRow]:
+    """Join what several majors did.
+
+    Args:
+        operations: In the order of the page.
+        measured: By major version.
+    """
+    newest = measured[max(measured)]
+    return [
+        CatalogueRow(
+            one.group,
+            one.name,
+            tuple(filter(None, (newest[one].sql, one.alembic))),
+            one.note,
+            {major: found[one].facts(one.table) for major, found in sorted(measured.items())},
+        )
+        for one in operations
+    ]
+
+
+def _project(folder: Path, operations: Sequence[Operation]) -> Path:
+    """Write the history, and give its configuration."""
+    versions = folder / "versions"
+    versions.mkdir()
+    (folder / "env.py").write_text(_ENV, encoding="utf-8")
+    config = folder / "alembic.ini"
+    config.write_text("[alembic]\nscript_location = %(here)s\n", encoding="utf-8")
+    for number, one in enumerate(operations):
+        text = _REVISION.format(
+            revision=_revision(number),
+            down_revision=_revision(number - 1) if number else None,
+            setup=f"{TABLES}\n{one.setup};\n{one.settings}",
+            call=one.alembic or f"op.get_bind().exec_driver_sql({one.sql!r})",
+        )
+        (versions / f"{_revision(number)}.py").write_text(text, encoding="utf-8")
+    return config
+
+
+def _revision(number: int) -> str:
+    return f"operation{number}"
+
+
+def _measurement(operation: Operation, run: AgentRun) -> Measurement:
+    count = sum(one.count for one in run.statements)
+    if count != 1:
+        raise MigrationError(f"'{operation.name}' is {count} statements", "make it one, and the rest its setup")
+    return _read(run.statements[0])
+
+
+def _read(trace: StatementTrace) -> Measurement:
+    return Measurement(
+        sql=" ".join(trace.sql.split()),
+        locks={_plain(name): mode for name, mode in trace.locks.items() if mode > LockMode.ACCESS_SHARE},
+        rewritten=tuple(sorted(map(_plain, trace.rewritten))),
+        scanned=tuple(sorted(_plain(name) for name, read in trace.scanned.items() if read)),
+        built=tuple(sorted(map(_plain, trace.indexes_built))),
+        in_transaction=not trace.cannot_run_in_transaction,
+        error=trace.error.partition("\n")[0] if trace.error else None,
+    )
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(f"{SCHEMA}.")

@@ -1,0 +1,1 @@
+"""The one way to run a project's Alembic: its process, its settings, its errors."""

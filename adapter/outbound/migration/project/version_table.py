@@ -1,0 +1,42 @@
+"""The table in which a project's versions are written: no table of its application, whatever its name.
+
+The project's own MigrationContext tells its name. It is marked by a comment, which goes with each copy of the database.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+
+_MARK = "hexalembic: version table"
+NOT_VERSION_TABLE = f"""
+      c.relname <> 'alembic_version'
+      AND pg_catalog.obj_description(c.oid, 'pg_class') IS DISTINCT FROM '{_MARK}'
+"""
+_MARKED = f"""
+SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND pg_catalog.obj_description(c.oid, 'pg_class') = '{_MARK}'
+"""  # noqa: S608 - a constant
+
+
+def mark_version_tables(connection: psycopg.Connection[Any], names: Iterable[str]) -> None:
+    """Mark the tables that env.py has made for its versions.
+
+    Raises:
+        DatabaseConfigurationError: They are not there any more: env.py has not committed what it did.
+    """
+    for name in names:
+        if connection.execute("SELECT pg_catalog.to_regclass(%s)", (name,)).fetchone() == (None,):
+            raise DatabaseConfigurationError(
+                "env.py has a transaction open before the migrations begin: nothing that they do is kept",
+                "let env.py commit what it executed on the connection before context.configure()",
+            )
+        connection.execute(f"COMMENT ON TABLE {name} IS '{_MARK}'".encode())
+
+
+def version_tables(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the marked tables, as `schema.table`, and Alembic's default, by name in any schema."""
+    return ["alembic_version", *(str(name) for (name,) in connection.execute(_MARKED.encode()).fetchall())]

@@ -1,0 +1,143 @@
+"""The analysis for a terminal: the sentence first, one table for each revision, details on request."""
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from adapter.outbound.migration.report.summary import verdict_of
+from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
+from adapter.outbound.migration.report.waiting import predicted_against_observed, waits
+from adapter.outbound.postgres.redaction import redact
+from application.migration.analyze import AnalysisReport
+from domain.migration.analysis import RevisionAnalysis
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.trace import StatementTrace
+
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_SQL_SHOWN = 70  # characters of a statement in the table
+
+
+def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
+    """Write a report.
+
+    Args:
+        report: What to write.
+        verbose: With all statements, notes, and corrected revisions of warnings; those of errors are always shown.
+        color: With colors.
+        width: Columns of the terminal.
+    """
+    console, buffer = buffered(width, color=color)
+    for analysis in report.revisions:
+        _revision(console, analysis, verbose=verbose)
+    console.print(Text(verdict_of(report), style="bold"))
+    return redact(unpadded(buffer.getvalue()))
+
+
+def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:
+    trace = analysis.trace
+    color = {"unsafe": "red", "safe": "green"}.get(analysis.verdict, "yellow")
+    title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), f"  {trace.revision}  {trace.message}")
+    console.print(title)
+    if trace.not_run:
+        _fact(console, "not run", trace.not_run)
+        return
+    locks = ", ".join(f"{relation} {mode.sql}" for relation, mode in trace.locks.items())
+    _fact(console, "locks", locks or "none on tables that existed before")
+    if trace.rewritten:
+        _fact(console, "rewritten", ", ".join(trace.rewritten))
+    if waiting := waits(analysis):
+        lines = [f"{window.relation} {window.mode.sql}, {clause}" for window, clause in waiting]
+        _fact(console, "windows", "\n".join(lines))
+    if observed := predicted_against_observed(analysis):
+        _fact(console, "took", observed)
+    strategy = analysis.strategy
+    decided = f"{strategy.migration.value}; {strategy.index.value}; rollback: {strategy.rollback.value}"
+    _fact(console, "strategy", decided)
+    not_read = [f"{', '.join(trace.foreign_tables)} (foreign tables)"] if trace.foreign_tables else []
+    not_read += [f"{table} ({reason})" for table, reason in trace.unread.items()]
+    if not_read:
+        _fact(console, "not read", "\n".join(not_read))
+    if verbose and trace.unfilled:
+        tables = (
+            f"{table} has {trace.tables[table].rows} ({reason})"
+            for table, reason in trace.unfilled.items()
+            if table in trace.tables
+        )
+        _fact(console, "few rows", "; ".join(tables))
+    if verbose:
+        for reason in strategy.why:
+            _indented(console, reason, 13)
+        _statements(console, analysis)
+    shown = [one for one in analysis.diagnostics if verbose or one.severity is not Severity.NOTE]
+    _diagnostics(console, shown, verbose=verbose)
+    console.print()
+
+
+def _statements(console: Console, analysis: RevisionAnalysis) -> None:
+    for name, statements in (("upgrade", analysis.trace.upgrade), ("downgrade", analysis.trace.downgrade or ())):
+        if not statements:
+            continue
+        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+        for column in ("#", "line", "tx", "statement", "locks", "work", "ms"):
+            table.add_column(column, overflow="fold")
+        for number, statement in enumerate(statements, 1):
+            table.add_row(
+                str(number),
+                str(statement.line or ""),
+                "-" if statement.transaction is None else str(statement.transaction),
+                Text(_sql(statement)),
+                Text("\n".join(f"{relation} {mode.sql}" for relation, mode in sorted(statement.locks.items()))),
+                Text(_work(statement)),
+                f"{statement.duration_ms:.1f}",
+            )
+        console.print(table)
+
+
+def _sql(statement: StatementTrace) -> str:
+    text = " ".join(statement.sql.split())
+    text = text if len(text) <= _SQL_SHOWN else f"{text[: _SQL_SHOWN - 1]}…"
+    times = f" ({statement.count} times)" if statement.count > 1 else ""
+    return f"{text}{times}" + (f"\n{statement.error}" if statement.error else "")
+
+
+def _work(statement: StatementTrace) -> str:
+    found = [f"rewrites {name}" for name in statement.rewritten]
+    found += [f"builds {name}" for name in statement.indexes_built]
+    found += [f"reads {rows:,} of {name}" for name, rows in statement.scanned.items() if rows]
+    found += [f"writes {rows.total:,} in {name}" for name, rows in statement.rows.items() if rows.total]
+    found += [f"locks {rows:,} rows of {name}" for name, rows in statement.locked.items()]
+    return "\n".join(found)
+
+
+def _diagnostics(console: Console, shown: list[Diagnostic], *, verbose: bool) -> None:
+    last_fix = None
+    for diagnostic in shown:
+        _diagnostic(console, diagnostic, verbose=verbose)
+        wanted = diagnostic.suppressed_reason is None and (verbose or diagnostic.severity is Severity.ERROR)
+        if wanted and diagnostic.fix and diagnostic.fix != last_fix:
+            print_code(console, diagnostic.fix, 6)
+            last_fix = diagnostic.fix
+
+
+def _diagnostic(console: Console, diagnostic: Diagnostic, *, verbose: bool) -> None:
+    color = "dim" if diagnostic.suppressed_reason else _COLORS[diagnostic.severity]
+    at = "" if diagnostic.statement is None else f" (statement {diagnostic.statement + 1})"
+    console.print(Text.assemble((f"  {diagnostic.severity.value}", color), f" {diagnostic.code}{at}"))
+    _indented(console, shortened(diagnostic.message, verbose=verbose))
+    if diagnostic.suppressed_reason:
+        _indented(console, f"accepted: {diagnostic.suppressed_reason}")
+        return
+    _indented(console, diagnostic.help)
+
+
+def _fact(console: Console, name: str, value: str) -> None:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=12)
+    row.add_column(overflow="fold")
+    row.add_row(Text(f"  {name}"), Text(value))
+    console.print(row)
+
+
+def _indented(console: Console, text: str, columns: int = 4) -> None:
+    console.print(Padding(Text(text), (0, 0, 0, columns)))

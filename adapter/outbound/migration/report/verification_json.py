@@ -1,0 +1,130 @@
+"""The verification as JSON, schema `hexalembic.verification/1`: a contract with the programs that read it.
+
+schema        "hexalembic.verification/1"
+postgres      version of the sandbox, such as "18.6"
+diagnostics   what is wrong with the history as a whole
+certified     revisions that were not proved again, for their certificate is good
+revisions     in the order in which they run, each with
+  revision, path, message, phase, failed, not_judged (it could not be run)
+  not_seen       it seems exact, but a statement found no row to work on: there is no certificate
+  reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
+  not_read       foreign tables, which the sandbox neither fills nor reads
+  unread         tables whose rows could not be read and were not compared, with the reason
+  unmade_edges   {column: what}: values at the edges of its type that no row had, and why, in tables which it touches
+  round_trip     {refusal, failure, schema, data, schema_again, data_again}, differences in sentences; or null
+  repetition     {twice, kills, survived, failures}; or null
+  old_code, new_code   {tried, broken: [{sql, table, error, sqlstate, when_prepared, recorded}], untried}; or null
+  diagnostics    {code, severity, relation, message, help, fix}
+"""
+
+import json
+from typing import Any
+
+from adapter.outbound.postgres.redaction import redact
+from application.migration.verify import VerificationReport
+from domain.migration.certificate import RoundTrip
+from domain.migration.compatibility import Compatibility
+from domain.migration.diagnostic import Diagnostic
+from domain.migration.verification import Repetition, RevisionProof
+
+SCHEMA = "hexalembic.verification/1"
+
+
+def render(report: VerificationReport) -> str:
+    """Write a report as JSON, two spaces deep."""
+    return json.dumps(redact(as_data(report)), indent=2, ensure_ascii=False)
+
+
+def as_data(report: VerificationReport) -> dict[str, Any]:
+    """Give a report as plain data."""
+    return {
+        "schema": SCHEMA,
+        "postgres": report.postgres,
+        "diagnostics": [_diagnostic(one) for one in report.diagnostics],
+        "certified": [one.revision for one in report.certified],
+        "revisions": [_revision(proof) for proof in report.proofs],
+    }
+
+
+def _revision(proof: RevisionProof) -> dict[str, Any]:
+    trace, certificate = proof.analysis.trace, proof.certificate
+    return {
+        "revision": trace.revision,
+        "path": trace.path,
+        "message": trace.message,
+        "phase": proof.analysis.phase.value,
+        "failed": proof.failed,
+        "not_judged": proof.not_judged,
+        "not_seen": proof.not_seen,
+        "reversibility": certificate.reversibility.value if certificate else None,
+        "losses": dict(certificate.losses) if certificate else {},
+        "not_read": list(trace.foreign_tables),
+        "unread": dict(trace.unread),
+        "unmade_edges": dict(trace.unmade_edges),
+        "round_trip": _trip(proof.trip),
+        "repetition": _repetition(proof.repetition),
+        "old_code": _code(proof.old_code),
+        "new_code": _code(proof.new_code),
+        "diagnostics": [_diagnostic(one) for one in proof.diagnostics],
+    }
+
+
+def _trip(trip: RoundTrip | None) -> dict[str, Any] | None:
+    return (
+        None
+        if trip is None
+        else {
+            "refusal": trip.refusal,
+            "failure": trip.failure,
+            "schema": list(trip.schema.sentences()),
+            "data": list(trip.data.sentences()),
+            "schema_again": list(trip.schema_again.sentences()),
+            "data_again": list(trip.data_again.sentences()),
+        }
+    )
+
+
+def _repetition(repetition: Repetition | None) -> dict[str, Any] | None:
+    return (
+        None
+        if repetition is None
+        else {
+            "twice": list(repetition.twice),
+            "kills": repetition.kills,
+            "survived": repetition.survived,
+            "failures": list(repetition.failures),
+        }
+    )
+
+
+def _code(code: Compatibility | None) -> dict[str, Any] | None:
+    return (
+        None
+        if code is None
+        else {
+            "tried": code.tried,
+            "broken": [
+                {
+                    "sql": one.statement.sql,
+                    "table": one.statement.table,
+                    "error": one.error,
+                    "sqlstate": one.sqlstate,
+                    "when_prepared": one.when_prepared,
+                    "recorded": one.statement.recorded,
+                }
+                for one in code.broken
+            ],
+            "untried": dict(code.untried),
+        }
+    )
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.value,
+        "relation": diagnostic.relation,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "fix": diagnostic.fix,
+    }

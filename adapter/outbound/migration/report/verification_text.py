@@ -1,0 +1,167 @@
+"""The verification for a terminal: a line for each revision, then what is wrong and the code that mends it."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
+from adapter.outbound.postgres.redaction import redact
+from application.migration.verify import VerificationReport
+from domain.migration.certificate import UNSEEN, Reversibility
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification import RevisionProof
+
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+# Warnings that are shown without `verbose`: they say what is not proved.
+_OF_PROOFS = frozenset(
+    {"undeclared-loss", "upgrade-fails-again", "not-judged", "rows-must-fit", "not-seen-at-work", UNSEEN}
+)
+_MESSAGES = 5  # of one kind that are shown without `verbose`
+
+
+def render(report: VerificationReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
+    """Write a report.
+
+    Args:
+        report: What to write.
+        verbose: With warnings, what was done to prove each revision, all messages of a kind in full, and what new code
+            meets on the old schema.
+        color: With colors.
+        width: Columns of the terminal.
+    """
+    console, buffer = buffered(width, color=color)
+    for proof in report.proofs:
+        _revision(console, proof, verbose=verbose)
+    for proof in report.proofs:
+        shown = [one for one in proof.diagnostics if verbose or _is_shown(one)]
+        if shown:
+            console.print()
+            trace = proof.analysis.trace
+            console.print(Text(f"{trace.revision}  {trace.message}  ({trace.path})", style="bold"), soft_wrap=True)
+            _diagnostics(console, shown, verbose=verbose)
+    if report.diagnostics:
+        console.print()
+        _diagnostics(console, report.diagnostics, verbose=verbose)
+    if buffer.tell():
+        console.print()
+    console.print(Text(summary(report), style="bold"))
+    return redact(unpadded(buffer.getvalue()))
+
+
+def summary(report: VerificationReport) -> str:
+    """Say in a line how it ended."""
+    count, failed = len(report.proofs), sum(proof.failed for proof in report.proofs)
+    not_judged = sum(proof.not_judged for proof in report.proofs)
+    not_seen = sum(proof.not_seen for proof in report.proofs)
+    proved = count - not_judged - not_seen
+    parts = [f"{failed} of {count} failed" if failed else f"{proved} proved" if count else "nothing to prove"]
+    parts += [f"{not_judged} not judged"] if not_judged else []
+    parts += [f"{not_seen} not proved"] if not_seen else []
+    kinds = [proof.certificate.reversibility for proof in report.proofs if proof.certificate]
+    parts += [f"{kinds.count(kind)} {kind.value}" for kind in Reversibility if kind in kinds]
+    kills = sum(proof.repetition.kills for proof in report.proofs if proof.repetition)
+    if kills:
+        survived = sum(proof.repetition.survived for proof in report.proofs if proof.repetition)
+        parts.append(f"{survived} of {kills} kills survived")
+    if report.certified:
+        parts.append(f"{len(report.certified)} unchanged since they were proved")
+    return f"{', '.join(parts)} (on Postgres {report.postgres})"
+
+
+def facts(proof: RevisionProof) -> Iterator[str]:
+    """Say what was proved of a revision."""
+    if proof.repetition is not None and proof.repetition.kills:
+        yield f"{proof.repetition.survived} of {proof.repetition.kills} kills survived"
+    if proof.old_code is not None and proof.old_code.tried:
+        running = proof.old_code.tried - len(proof.old_code.broken)
+        yield f"{running} of {proof.old_code.tried} old statements run"
+    if proof.new_code is not None and proof.new_code.broken:
+        yield f"{len(proof.new_code.broken)} of {proof.new_code.tried} new statements need it"
+    if foreign := proof.analysis.trace.foreign_tables:
+        yield f"foreign and not read: {', '.join(foreign)}"
+    for table, reason in proof.analysis.trace.unread.items():
+        yield f"not read: {table} ({reason})"
+    if unmade := len(proof.analysis.trace.unmade_edges):
+        yield f"{unmade} column{'s' * (unmade > 1)} without all edges"
+
+
+def title(proof: RevisionProof) -> str:
+    """Give the one word for a revision."""
+    if proof.failed or proof.not_judged:
+        return "FAILED" if proof.failed else "NOT JUDGED"
+    if proof.not_seen:
+        return "NOT PROVED"
+    return proof.certificate.reversibility.value.upper() if proof.certificate else "PROVED"
+
+
+def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
+    trace = proof.analysis.trace
+    color = "red" if proof.failed else "yellow" if proof.not_judged or proof.not_seen else "green"
+    said = ", ".join(facts(proof))
+    line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
+    console.print(line + Text(f"  ({said})" if said else "", style="dim"), soft_wrap=True)
+    certificate = proof.certificate
+    if certificate is not None and certificate.message:
+        console.print(Text(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
+    undeclared = {one.relation for one in proof.diagnostics if one.code == "undeclared-loss"}
+    for name, loss in certificate.losses.items() if certificate is not None else ():
+        said = "not undone" if name in undeclared else "accepted loss"
+        console.print(Text(f"{'':14}{said}: {_line(loss)}"), soft_wrap=True)
+    if verbose:
+        for fact in _details(proof):
+            _indented(console, fact, 14)
+
+
+def _details(proof: RevisionProof) -> Iterator[str]:
+    """Say how a revision was proved, and what could not be tried."""
+    trace = proof.analysis.trace
+    declared = "" if proof.analysis.revision.declared else ", by what it does"
+    yield f"{trace.path}, {proof.analysis.phase.value}{declared}"
+    if proof.trip is not None:
+        up, down = len(trace.upgrade), proof.trip.statements
+        rows = sum(facts.rows for facts in trace.tables.values())
+        yield f"round trip: statements up {up}, down {down}; rows {rows:,}, tables {len(trace.tables)}"
+    for table, reason in trace.unfilled.items():
+        if table in trace.tables:
+            yield f"few rows: {table} has {trace.tables[table].rows} ({reason})"
+    for column, said in trace.unmade_edges.items():
+        yield f"not tried: {column} ({said})"
+    if proof.repetition is not None:
+        twice = "changes something" if proof.repetition.twice else "changes nothing"
+        yield f"repeat: a second upgrade {twice}; {proof.repetition.kills} kills tried"
+    if proof.old_code is not None:
+        for table, reason in proof.old_code.untried.items():
+            yield f"old code: no INSERT, UPDATE and DELETE on {table}, for {reason}"
+    for one in proof.new_code.broken if proof.new_code is not None else ():
+        yield f"new code, deployed first: {_line(str(one))}"
+
+
+def _diagnostics(console: Console, found: Iterable[Diagnostic], *, verbose: bool) -> None:
+    """Show diagnostics; what one kind has in common is said once."""
+    last_fix = None
+    for (severity, code, advice, fix), group in groupby(found, lambda one: (one.severity, one.code, one.help, one.fix)):
+        messages = [one.message for one in group]
+        console.print(Text.assemble((f"  {severity.value}", _COLORS[severity]), f" {code}"))
+        for message in messages if verbose else messages[:_MESSAGES]:
+            _indented(console, _line(shortened(message, verbose=verbose)))
+        if not verbose and len(messages) > _MESSAGES:
+            _indented(console, f"and {len(messages) - _MESSAGES} more (-v shows them)")
+        _indented(console, f"-> {advice}")
+        if fix and fix != last_fix:
+            print_code(console, fix, 6)
+            last_fix = fix
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_shown(diagnostic: Diagnostic) -> bool:
+    return diagnostic.severity is Severity.ERROR or diagnostic.code in _OF_PROOFS
+
+
+def _indented(console: Console, text: str, columns: int = 4) -> None:
+    console.print(Padding(Text(text), (0, 0, 0, columns)))

@@ -1,0 +1,376 @@
+"""What the catalog says of the tables that are to be filled."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from adapter.outbound.migration.rows.quoting import quote
+
+BOUNDS = "the partitions' bounds"
+
+
+@dataclass(frozen=True)
+class Type:
+    """A type, as pg_type and its neighbors have it; `category` is that of typcategory."""
+
+    oid: int
+    name: str
+    sql: str
+    kind: str
+    category: str
+    element: int
+    base: int
+    modifier: int
+    relation: int
+    subtype: int  # of a range; of a multirange its range
+    labels: tuple[str, ...]
+    checks: tuple[str, ...]
+    not_null: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that can be given, or is generated; `default` is then what it is generated from."""
+
+    number: int
+    name: str
+    type: int
+    modifier: int
+    type_sql: str
+    not_null: bool
+    default: str | None
+    generated: bool
+    identity: bool
+
+    @property
+    def quoted(self) -> str:
+        """Give its name as SQL writes it."""
+        return quote(self.name)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition on rows, with the numbers of the columns that it looks at."""
+
+    name: str
+    expression: str
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key; `columns` and `parent_columns` belong together."""
+
+    name: str
+    parent: int
+    columns: tuple[int, ...]
+    parent_columns: tuple[int, ...]
+    deferrable: bool
+    whole: bool  # MATCH FULL
+    unclaimed: bool = False  # the parent's values are promises that rows of this table keep
+
+
+@dataclass(frozen=True)
+class _Index:
+    """An index that is no key: rows can go in without it."""
+
+    oid: int
+    sql: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be filled."""
+
+    oid: int
+    sql: str
+    name: str
+    source: str  # what is read for it, without an alias: the table, or those of its parts that are no foreign tables
+    analyzed: str  # what ANALYZE is told to look at; empty for nothing
+    partitioned: bool  # into nothing that can be filled
+    plain: bool  # neither partitions nor rules nor triggers of the user
+    columns: Mapping[int, Column]
+    checks: tuple[Check, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    unique: tuple[tuple[int, ...], ...]
+    distinct: frozenset[int]  # columns of unique and exclusion constraints
+    arbitrable: bool  # whether ON CONFLICT works here
+    triggers: tuple[tuple[str, str], ...]
+    texts: str  # definitions of indexes
+    indexes: tuple[_Index, ...]  # that are no keys
+
+    def optional(self, key: ForeignKey) -> bool:
+        """Tell whether a row can do without this parent."""
+        return any(not self.columns[number].not_null for number in key.columns)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All that can be filled, and the types for it."""
+
+    tables: Mapping[int, Table]
+    types: Mapping[int, Type]
+    fields: Mapping[int, tuple[Column, ...]]  # of composite types
+    volatile: frozenset[str]  # names of volatile functions
+    texts_as: Type | None = None
+
+    def base(self, oid: int, modifier: int = -1) -> tuple[Type, int]:
+        """Follow domains down to the type they are made of, with its modifier."""
+        kind = self.types[oid]
+        while kind.kind == "d":
+            modifier = kind.modifier if modifier == -1 else modifier
+            kind = self.types[kind.base]
+        return kind, modifier
+
+    def domain_checks(self, oid: int) -> tuple[str, ...]:
+        """Give the checks of a domain and of those that it is made from."""
+        kind = self.types[oid]
+        found: tuple[str, ...] = ()
+        while kind.kind == "d":
+            found += kind.checks
+            kind = self.types[kind.base]
+        return found
+
+    def own_values(self, column: Column) -> bool:
+        """Tell whether Postgres gives each row its own value, as sequences and random identifiers do."""
+        names = re.findall(r"(\w+)\(", column.default or "")
+        return column.identity or any(name in self.volatile for name in names)
+
+
+_TABLES = f"""
+SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, n.nspname || '.' || c.relname AS name,
+       c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY n.nspname, c.relname
+"""  # noqa: S608 - a constant
+
+_COLUMNS = """
+SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS name, a.atttypid::int8 AS type,
+       a.atttypmod AS modifier, format_type(a.atttypid, a.atttypmod) AS type_sql,
+       a.attnotnull OR t.typnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default,
+       a.attgenerated <> '' AS generated, a.attidentity <> '' AS identity
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'c')
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY a.attrelid, a.attnum
+"""
+
+_TYPES = """
+WITH labels AS MATERIALIZED (
+    SELECT enumtypid AS oid, array_agg(enumlabel::text ORDER BY enumsortorder) AS labels FROM pg_enum GROUP BY enumtypid
+), checks AS MATERIALIZED (
+    SELECT contypid AS oid, array_agg(pg_get_expr(conbin, 0) ORDER BY conname) AS checks FROM pg_constraint
+    WHERE contypid <> 0 AND contype = 'c' GROUP BY contypid
+)
+SELECT t.oid::int8 AS oid, t.typname::text AS name, format_type(t.oid, NULL) AS sql, t.typtype::text AS kind,
+       t.typcategory::text AS category, CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE 0 END AS element,
+       t.typbasetype::int8 AS base, t.typtypmod AS modifier, t.typrelid::int8 AS relation,
+       coalesce(r.rngsubtype::int8, m.rngtypid::int8, 0) AS subtype,
+       coalesce(l.labels, '{}') AS labels, coalesce(k.checks, '{}') AS checks, t.typnotnull AS not_null
+FROM pg_type t LEFT JOIN pg_range r ON r.rngtypid = t.oid LEFT JOIN pg_range m ON m.rngmultitypid = t.oid
+LEFT JOIN labels l ON l.oid = t.oid LEFT JOIN checks k ON k.oid = t.oid
+WHERE t.typtype <> 'c' OR t.typnamespace <> 'pg_catalog'::regnamespace
+"""
+
+_CHECKS = """
+SELECT k.conrelid::int8 AS relation, k.conname::text AS name, pg_get_expr(k.conbin, k.conrelid) AS expression,
+       k.conkey::int[] AS columns
+FROM pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname
+"""
+
+_PARTITIONS = """
+SELECT c.oid::int8 AS relation, p.relid::regclass::text AS partition, pg_get_partition_constraintdef(p.relid) AS bound
+FROM pg_class c CROSS JOIN pg_partition_tree(c.oid) p
+JOIN pg_class l ON l.oid = p.relid AND l.relkind = 'r'
+WHERE c.relkind = 'p' AND NOT c.relispartition ORDER BY c.oid, p.relid::regclass::text
+"""
+
+_FOREIGN_KEYS = """
+SELECT k.conrelid::int8 AS relation, k.conname::text AS name, k.confrelid::int8 AS parent,
+       k.conkey::int[] AS columns, k.confkey::int[] AS parent_columns, k.condeferrable AS deferrable,
+       k.confmatchtype = 'f' AS whole
+FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+ORDER BY k.conrelid, cardinality(k.conkey) DESC, k.conname
+"""
+
+_INDEXES = """
+SELECT i.indrelid::int8 AS relation, i.indexrelid::int8 AS oid, i.indexrelid::regclass::text AS sql,
+       a.amname::text AS method, i.indisunique OR i.indisexclusion AS is_key, i.indisunique AS is_unique,
+       NOT i.indimmediate AS deferrable, i.indisvalid AND i.indisready AND i.indislive AS valid,
+       i.indkey::int2[]::int[] AS columns, coalesce(pg_get_expr(i.indexprs, i.indrelid), '') AS expressions,
+       pg_get_indexdef(i.indexrelid) AS text
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am a ON a.oid = x.relam
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
+"""
+
+_TRIGGERS = """
+SELECT t.tgrelid::int8 AS relation, t.tgname::text AS name, t.tgenabled::text AS enabled
+FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY t.tgname
+"""
+
+_VOLATILE = "SELECT DISTINCT proname::text AS name FROM pg_proc WHERE provolatile = 'v'"
+
+
+def find_tables(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Read which tables there are, and what can be read of each without a foreign table."""
+    found, mixed = rows_of(connection, _TABLES), mixed_tables(connection)
+    for row in found:
+        table = mixed.get(row["oid"])
+        row["source"] = row["sql"] if table is None else table.source
+        # what is analyzed is read with its children
+        row["analyzed"] = row["sql"] if table is None else ", ".join(set(table.local) - {table.name})
+    return found
+
+
+def rows_of(connection: psycopg.Connection[Any], query: str) -> list[dict[str, Any]]:
+    """Run a query on the catalog."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode()).fetchall()
+
+
+def _by_relation(connection: psycopg.Connection[Any], query: str) -> dict[int, list[dict[str, Any]]]:
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for row in rows_of(connection, query):
+        groups.setdefault(row.pop("relation"), []).append(row)
+    return groups
+
+
+def read_schema(connection: psycopg.Connection[Any], found: Iterable[dict[str, Any]], texts_as: str) -> Schema:
+    """Read types, columns and constraints of the tables that were found."""
+    types = {
+        row["oid"]: Type(**row | {"labels": tuple(row["labels"]), "checks": tuple(row["checks"])})
+        for row in rows_of(connection, _TYPES)
+    }
+    columns = {
+        relation: {row["number"]: _with_domain(Column(**row), types) for row in group}
+        for relation, group in _by_relation(connection, _COLUMNS).items()
+    }
+    parts = {
+        name: _by_relation(connection, query)
+        for name, query in {
+            "checks": _CHECKS,
+            "partitions": _PARTITIONS,
+            "keys": _FOREIGN_KEYS,
+            "indexes": _INDEXES,
+            "triggers": _TRIGGERS,
+        }.items()
+    }
+    tables = {
+        row["oid"]: _table(
+            row, columns.get(row["oid"], {}), {name: groups.get(row["oid"], []) for name, groups in parts.items()}
+        )
+        for row in found
+    }
+    fields = {relation: tuple(group.values()) for relation, group in columns.items()}
+    read_as = connection.execute("SELECT to_regtype(%s)::oid::int8", (texts_as or None,)).fetchone()
+    return Schema(
+        tables,
+        types,
+        fields,
+        frozenset(row["name"] for row in rows_of(connection, _VOLATILE)),
+        types.get(read_as[0]) if read_as else None,
+    )
+
+
+def _with_domain(column: Column, types: Mapping[int, Type]) -> Column:
+    """Let a column take no NULL where a domain that its own domain is made from takes none."""
+    kind, not_null = types[column.type], column.not_null
+    while kind.kind == "d":
+        not_null = not_null or kind.not_null
+        kind = types[kind.base]
+    return replace(column, not_null=not_null)
+
+
+def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[str, list[dict[str, Any]]]) -> Table:
+    numbers = {column.name: number for number, column in columns.items()}
+    checks = [
+        ungenerated(Check(each["name"], each["expression"], tuple(each["columns"] or ())), columns, numbers)
+        for each in parts["checks"]
+    ]
+    checks += [
+        ungenerated(Check(f"NOT NULL of {each.name}", f"{each.quoted} IS NOT NULL", (number,)), columns, numbers)
+        for number, each in columns.items()
+        if each.generated and each.not_null and _mentioned(each.default or "", numbers)
+    ]
+    bounds = [each["bound"] or "true" for each in parts["partitions"]]
+    if row["partitioned"] and bounds:
+        bound = " OR ".join(f"({each})" for each in bounds)
+        checks.append(Check(BOUNDS, bound, tuple(_mentioned(bound, numbers))))
+    keys = [
+        (
+            [
+                origin
+                for number in [number for number in each["columns"] if number]
+                + _mentioned(each["expressions"], numbers)
+                for origin in _origins(columns[number], numbers)
+            ],
+            each["is_unique"],
+        )
+        for each in parts["indexes"]
+        if each["is_key"]
+    ]
+    return Table(
+        row["oid"],
+        row["sql"],
+        row["name"],
+        row["source"],
+        row["analyzed"],
+        row["partitioned"] and not bounds,
+        not (row["partitioned"] or row["has_rules"] or parts["triggers"]),
+        columns,
+        tuple(checks),
+        tuple(
+            ForeignKey(**each | {"columns": tuple(each["columns"]), "parent_columns": tuple(each["parent_columns"])})
+            for each in parts["keys"]
+        ),
+        tuple(tuple(dict.fromkeys(key)) for key, is_unique in keys if is_unique),
+        frozenset(number for key, _ in keys for number in key),
+        not row["has_rules"] and not any(each["is_key"] and each["deferrable"] for each in parts["indexes"]),
+        tuple((each["name"], each["enabled"]) for each in parts["triggers"]),
+        "\n".join(each["text"] for each in parts["indexes"]),
+        tuple(
+            _Index(each["oid"], each["sql"], each["method"])
+            for each in parts["indexes"]
+            if each["valid"] and not each["is_key"]
+        ),
+    )
+
+
+def _origins(column: Column, numbers: Mapping[str, int]) -> list[int]:
+    """Give the columns that a generated column is computed from; of any other only itself."""
+    return (_mentioned(column.default or "", numbers) if column.generated else []) or [column.number]
+
+
+def ungenerated(check: Check, columns: Mapping[int, Column], numbers: Mapping[str, int]) -> Check:
+    """Put the expressions of generated columns in their places, so that the check asks for what can be chosen."""
+    expression = check.expression
+    for number in check.columns:
+        column = columns[number]
+        if column.generated and _mentioned(column.default or "", numbers):
+            name = rf'"{re.escape(column.name)}"|(?<![\w"]){re.escape(column.name)}(?![\w"])'
+            pieces = re.split(r"('(?:[^']|'')*')", expression)
+            pieces[::2] = [re.sub(name, lambda _: f"({column.default})", each) for each in pieces[::2]]  # noqa: B023
+            expression = "".join(pieces)
+    origins = [origin for number in check.columns for origin in _origins(columns[number], numbers)]
+    return Check(check.name, expression, tuple(dict.fromkeys(origins)))
+
+
+def _mentioned(expression: str, numbers: Mapping[str, int]) -> list[int]:
+    """Find the columns that an expression of the catalog names."""
+    bare = re.sub(r"'(?:[^']|'')*'", "''", expression)
+    words = {*re.findall(r"\w+", bare), *re.findall(r'"([^"]+)"', bare)}
+    return [number for name, number in numbers.items() if name in words]

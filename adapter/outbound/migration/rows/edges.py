@@ -1,0 +1,177 @@
+"""Values at the edges of types, in which a loss shows: capitals, blanks, thirds, microseconds, summer time.
+
+None of them is so large that usual arithmetic (a price in cents, a second in milliseconds) would leave its type, and
+any driver can read each of them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from adapter.outbound.migration.rows.catalog import Schema, Type
+from adapter.outbound.migration.rows.quoting import literal
+from adapter.outbound.migration.rows.values import TEXTS, default_values, dimension_of
+
+_LONG = 5_000  # characters: more than any usual limit of a text
+_NAME = 63  # characters of a name
+_WHOLE_DIGITS = 7  # before the point of a number with a scale
+
+_TEXTS = (
+    "MiXed CaSe Ä É",
+    "  blanks at both ends  ",
+    "",
+    "a,b;c|d",
+    "first line\n\tsecond line",
+    "0042",
+    "quote ' and \" and \\ and % and :name and {x} and <y> & z",
+    "日本語 🐘",
+    "-1.50",
+    "Aa",
+    "B",
+)
+_JSON = (
+    '{"B": 1.50, "a": null, "Ä ": " x \\" y ", "whole": 12345678901234567890, "deep": {"list": [], "no": false}}',
+    "{}",
+    "null",
+    '[1, "Two", null, {"a": []}]',
+)
+_MOMENTS = (
+    "2024-07-15 12:00:00",
+    "2023-10-29 01:30:00.123456",  # comes twice where summer time ends
+    "2024-03-31 02:30:00",  # is skipped where summer time begins
+    "1969-12-31 23:59:59.999999",
+    "2040-02-29 23:59:59.5",
+    "2024-11-03 01:30:00",
+    "1900-01-01 00:00:00",
+)
+_SIMPLE: dict[str, tuple[str, ...]] = {
+    "bool": ("true", "false"),
+    "int2": ("30011", "-1", "0"),
+    "int4": ("20000003", "-1", "0", "100003"),
+    "int8": ("4294967297", "-1", "0", "9007199254740993"),
+    "float4": ("0.1", "-3333333.3", "0", "16777216"),
+    "float8": ("1.0 / 3", "0.1", "-3333333.3333333335", "0", "16777217"),
+    "money": ("1234567.89", "-0.01", "0"),
+    "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"),
+    "date": ("2024-07-15", "2024-02-29", "1969-12-31", "2100-12-31", "1900-01-01"),
+    "timestamp": _MOMENTS,
+    "timestamptz": tuple(f"{each}+00" for each in _MOMENTS),
+    "time": ("23:59:58.999999", "00:00:00", "12:34:56.789012"),
+    "timetz": ("12:34:56.789012+05:30", "23:00:00-08", "00:00:00+00"),
+    "interval": ("1 mon", "-1 day -02:03:04.000005", "1 year 2 mons 3 days 04:05:06", "36:00:00", "0"),
+    "json": _JSON,
+    "jsonb": _JSON,
+    "bytea": ("\\x00ff80", "\\x", "\\x" + "0a27ff00" * 300),
+    "inet": ("2001:db8::1", "10.1.2.3/24"),
+    "cidr": ("2001:db8::/32", "10.1.0.0/16"),
+    "tsvector": ("'a':1A 'fat cat':2,3B", ""),
+    "point": ("(0.1,-0.3333333333333333)", "(0,0)"),
+    "hstore": ('"A b"=>NULL, c=>""', ""),
+}
+_COMPUTED = {"1.0 / 3"}
+
+
+def edge_values(schema: Schema, oid: int, modifier: int, texts: str) -> list[str]:
+    """Return expressions of the values at the edges of a type, the most telling first; none where none are known."""
+    kind, modifier = schema.base(oid, modifier)
+    maker = {"e": _enum, "r": _range, "m": _multirange, "c": _composite}.get(kind.kind)
+    if maker:
+        return list(maker(schema, kind, texts))
+    if kind.category == "A" and kind.element:
+        return list(_array(schema, kind, modifier, texts))
+    if kind.name in TEXTS and schema.texts_as is not None:
+        return []  # somebody is going to read them as another type
+    return list(_scalars(kind.name, modifier, texts))
+
+
+def _scalars(name: str, modifier: int, texts: str) -> Iterator[str]:
+    if name in TEXTS or name == "name":
+        yield from (literal(each) for each in _texts(_NAME if name == "name" else max(modifier - 4, 0)))
+    elif name == "numeric":
+        yield from _numeric(modifier)
+    elif name in {"bit", "varbit"}:
+        yield from _bits(name, modifier)
+    elif name in {"vector", "halfvec", "sparsevec"}:
+        yield from _vector(name, dimension_of(name, modifier, texts))
+    else:
+        yield from (each if each in _COMPUTED else literal(each) for each in _SIMPLE.get(name, ()))
+
+
+def _texts(length: int) -> Iterator[str]:
+    """Return texts of at most so many characters; 0 stands for any number."""
+    longest = length or _LONG
+    fitting = [each for each in _TEXTS if len(each) <= longest]
+    yield from fitting[:3]
+    yield ("Long text, " * (longest // 11 + 1))[:longest]
+    yield from fitting[3:]
+
+
+def _numeric(modifier: int) -> Iterator[str]:
+    if modifier < 0:
+        yield from ("0.33333333333333333333", "-1234567.123456789", "0", "0.005", "0.000000000001")
+        return
+    precision = ((modifier - 4) >> 16) & 0xFFFF
+    scale = (((modifier - 4) & 0x7FF) ^ 1024) - 1024  # signed, as numeric_typmod_scale() reads it
+    if 0 <= scale < precision:
+        whole = "1234567"[: min(precision - scale, _WHOLE_DIGITS)]
+        yield f"{whole}.{'3' * scale}" if scale else whole
+        yield f"-{whole}"
+    yield "0"
+
+
+def _bits(name: str, modifier: int) -> Iterator[str]:
+    length = modifier if modifier > 0 else 1 if name == "bit" else 70
+    yield f"B'{'1' * length}'"
+    yield f"B'{'0' * length}'"
+    if name == "varbit":
+        yield "B''"
+
+
+def _vector(name: str, dimension: int) -> Iterator[str]:
+    """Return vectors with tiny and huge components that fit in half precision, too."""
+    if name == "sparsevec":
+        yield literal(f"{{1:0.33333334,{dimension}:-60000}}/{dimension}" if dimension > 1 else "{1:0.33333334}/1")
+        yield literal(f"{{{dimension}:0.0000001}}/{dimension}")
+        return
+    components = f"generate_series(1, {dimension}) k)::real[]"
+    yield f"ARRAY(SELECT CASE k % 3 WHEN 1 THEN 1.0 / 3 WHEN 2 THEN 60000 ELSE -0.0000001 END FROM {components}"  # noqa: S608
+    yield f"ARRAY(SELECT 0.0000001 / k FROM {components}"  # noqa: S608 - numbers
+
+
+def _enum(_schema: Schema, kind: Type, _texts: str) -> Iterator[str]:
+    yield from (literal(each) for each in kind.labels)
+
+
+def _range(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
+    values, subtype = default_values(schema, kind.subtype, -1, texts), schema.types[kind.subtype].sql
+    low, high = (f"({values.at(number)})::{subtype}" for number in ("2", "5"))
+    yield f"{kind.sql}({low}, {high}, '[]')"
+    yield f"{kind.sql}({low}, NULL)"
+    yield f"{kind.sql}(NULL, {high}, '(]')"
+    yield f"{kind.sql}({low}, {high}, '()')"
+    yield "'empty'"
+
+
+def _multirange(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
+    within = schema.types[kind.subtype]
+    values, subtype = default_values(schema, within.subtype, -1, texts), schema.types[within.subtype].sql
+    first, second, third = (f"({values.at(number)})::{subtype}" for number in ("2", "5", "8"))
+    yield f"{kind.sql}({within.sql}({first}, {second}, '[)'), {within.sql}({third}, NULL))"
+    yield "'{}'"
+
+
+def _composite(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
+    fields = schema.fields.get(kind.relation, ())
+    edges = [edge_values(schema, each.type, each.modifier, texts) or ["NULL"] for each in fields]
+    for place in range(3):
+        parts = (f"({found[place % len(found)]})::{each.type_sql}" for each, found in zip(fields, edges, strict=True))
+        yield f"ROW({', '.join(parts)})"
+
+
+def _array(schema: Schema, kind: Type, modifier: int, texts: str) -> Iterator[str]:
+    element = schema.types[kind.element].sql
+    edges: Sequence[str] = edge_values(schema, kind.element, modifier, texts)
+    if schema.domain_checks(kind.element):
+        edges = ()  # each would have to pass them
+    else:
+        yield f"ARRAY[{', '.join((*edges, 'NULL'))}]::{element}[]"
+    yield "'{}'"
+    yield from (f"ARRAY[{each}]::{element}[]" for each in edges[:4])

@@ -1,0 +1,69 @@
+"""Sequences that have given no number of the rows that were made up, and are moved past them."""
+# ruff: noqa: S608 - the server quoted the names
+
+from collections.abc import Collection
+from typing import Any
+
+from adapter.outbound.migration.rows.plan import Session
+
+# A sequence belongs to a column by OWNED BY or identity ('a', 'i'), or because the column's default draws from it.
+_DRAWN = """
+SELECT d.refobjid::int8, quote_ident(a.attname), s.oid::regclass::text
+FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
+JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass
+    AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('int2', 'int4', 'int8')
+UNION
+SELECT f.adrelid::int8, quote_ident(a.attname), s.oid::regclass::text
+FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
+JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('int2', 'int4', 'int8')
+WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+"""
+# Those that nothing in the catalog refers to: only the application's statements name them.
+_FREE = """
+SELECT s.oid::regclass::text
+FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
+JOIN pg_namespace n ON n.oid = s.relnamespace AND n.nspname !~ '^pg_'
+WHERE s.relpersistence <> 't'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = s.oid AND d.deptype IN ('a', 'i', 'e'))
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = s.oid AND d.classid = 'pg_attrdef'::regclass)
+"""
+
+
+def move_sequences(session: Session, tables: Collection[int], most: int) -> None:
+    """Move sequences past the keys of these tables that were given instead of drawn.
+
+    Args:
+        session: The database.
+        tables: What was filled.
+        most: A number past the keys of every table, for sequences of which nobody knows whose keys they make.
+    """
+    moves = [
+        _move(sequence, f"(SELECT max({column}) FROM {session.schema.tables[table].source} r)")
+        for table, column, sequence in _found(session, _DRAWN)
+        if table in tables
+    ]
+    if tables:
+        moves += [_move(sequence, str(most)) for (sequence,) in _found(session, _FREE)]
+    for move in moves:
+        session.attempt(move)
+
+
+def _found(session: Session, query: str) -> list[tuple[Any, ...]]:
+    return session.connection.execute(query.encode()).fetchall()
+
+
+def _move(sequence: str, number: str) -> str:
+    """Return the statement that moves a sequence on to a number, never back, and nowhere if it cannot go so far."""
+    return (
+        f"SELECT setval({_literal(sequence)}, m) FROM (SELECT {number} AS m) n, {sequence} s, pg_sequence q"
+        f" WHERE q.seqrelid = {_literal(sequence)} AND m <= q.seqmax AND (m, true) > (s.last_value, s.is_called)"
+    )
+
+
+def _literal(sequence: str) -> str:
+    return "'" + str(sequence).replace("'", "''") + "'::regclass"

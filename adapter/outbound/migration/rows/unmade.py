@@ -1,0 +1,112 @@
+"""Which edges no row of a table has, and why: a loss at those is not seen."""
+# ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import psycopg
+
+from adapter.outbound.migration.catalog.foreign_tables import without_handlers
+from adapter.outbound.migration.rows.catalog import BOUNDS, Column, Table, find_tables, read_schema
+from adapter.outbound.migration.rows.columns import own_checks
+from adapter.outbound.migration.rows.edge_rows import edge_count, edges_of, walked
+from adapter.outbound.migration.rows.plan import Session
+
+_SHOWN = 24  # letters of an edge
+
+
+def unmade_edges(connection: psycopg.Connection[Any], tables: Collection[str], rows: int) -> dict[str, str]:
+    """Find edges that no row of some tables has.
+
+    Args:
+        connection: As `fill` wants it.
+        tables: Their qualified names; those without rows are left out.
+        rows: How many rows they were to have.
+
+    Returns:
+        What is missing and why, such as `'', 'B': check people_kind`, by schema.table.column.
+
+    Raises:
+        psycopg.Error: The catalog cannot be read, or the connection is lost.
+    """
+    count = edge_count(rows)
+    if not count or not tables:
+        return {}
+    with connection.transaction():
+        schema = read_schema(connection, find_tables(connection), "")
+    session = Session(connection, schema, rows, full=set(schema.tables), superuser=False)
+    missing: dict[str, str] = {}
+    with without_handlers(connection):
+        for table in schema.tables.values():
+            if table.name in tables and session.attempt(f"SELECT EXISTS (SELECT FROM {table.source} r)"):
+                missing |= dict(_of_table(session, table, count))
+    return missing
+
+
+def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str, str]]:
+    for column in table.columns.values():
+        edges = [] if column.generated else edges_of(session.schema, table, column, count)
+        if not edges:
+            continue
+        domain = session.schema.types[column.type].kind == "d"  # its checks would refuse the question
+        kind = session.schema.base(column.type)[0].sql if domain else column.type_sql
+        here = ", ".join(
+            "coalesce(bool_or(r.v IS NULL), false)"
+            if edge == "NULL"
+            else f"coalesce(bool_or(r.v::text = (({edge})::{kind})::text), false)"
+            for edge in edges
+        )
+        found = session.attempt(
+            f"SELECT ARRAY[{here}] FROM (SELECT {column.quoted} AS v FROM {table.source} r OFFSET 0) r"
+        )
+        left = [edge for edge, made in zip(edges, found or [False] * len(edges), strict=True) if not made]
+        if left:
+            yield (
+                f"{table.name}.{column.name}",
+                _said(session, table, column, left, all_of_them=len(left) == len(edges)),
+            )
+
+
+def _said(session: Session, table: Table, column: Column, left: list[str], *, all_of_them: bool) -> str:
+    bound = _bound(session, table, column)
+    if bound is not None:
+        return bound
+    reasons: dict[str, list[str]] = {}
+    for edge in left:
+        reasons.setdefault(_refusal(session, table, column, edge), []).append(_short(edge))
+    if all_of_them and len(reasons) == 1:
+        return f"none: {next(iter(reasons))}"
+    return "; ".join(f"{', '.join(edges)}: {reason}" for reason, edges in reasons.items())
+
+
+def _bound(session: Session, table: Table, column: Column) -> str | None:
+    """Say what decides on a column's values instead; None where nothing does."""
+    for key in table.foreign_keys:
+        if column.number in key.columns:
+            return f"only keys of {session.name(key.parent)}: foreign key {key.name}"
+    if session.schema.own_values(column):
+        return "its default gives each row a value of its own"
+    if column.number in walked(session.schema, table):
+        return "its unique key numbers the rows"
+    for check in table.checks:
+        if column.number in check.columns and (len(check.columns) != 1 or check.name == BOUNDS):
+            return f"only what fits {'' if check.name == BOUNDS else 'check '}{check.name}"
+    keys = {number for unique in table.unique for number in unique}
+    return "its exclusion constraint" if column.number in table.distinct - keys else None
+
+
+def _refusal(session: Session, table: Table, column: Column, edge: str) -> str:
+    """Say what refuses an edge: a check of the column or of its type; else what may have left out its row."""
+    base = session.schema.base(column.type)[0].sql
+    named = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
+    own = {check.expression: check.name for check in table.checks if check.columns == (column.number,)}
+    for expression in own_checks(session.schema, table, column):
+        if session.attempt(f"SELECT ({expression}) IS NOT FALSE FROM (SELECT {named} OFFSET 0) e") is not True:
+            return f"check {own[expression]}" if expression in own else f"type {column.type_sql}"
+    if any(column.number in key for key in table.unique):
+        return "no row has it, in a unique key"
+    return "no row has it"
+
+
+def _short(edge: str) -> str:
+    return edge if len(edge) <= _SHOWN else f"{edge[: _SHOWN - 1]}…"

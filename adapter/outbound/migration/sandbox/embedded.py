@@ -1,0 +1,121 @@
+"""Throw-away databases on an embedded server of their own, on which revisions are superusers."""
+
+import atexit
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
+from adapter.outbound.migration.sandbox.memory import bring_back, give_back, memory_tablespace
+from adapter.outbound.migration.sandbox.places import cache_directory
+from adapter.outbound.migration.sandbox.sandbox import PREFIX, ServerSandbox
+from adapter.outbound.migration.sandbox.server_health import check_server, undo_changes
+from adapter.outbound.migration.sandbox.server_roles import ServerRoles, drop_roles
+from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.full_disk import describe_full_disk
+
+# Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured. Nothing is
+# replicated, and a revision that reads a foreign table is told so before anything is connected to.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "max_connections": "100",
+    "max_logical_replication_workers": "0",
+    "max_replication_slots": "0",
+    "max_wal_senders": "0",
+    SETTING: KIND,
+}
+_SETTINGS_SINCE = {17: {"allow_alter_system": "off"}}
+
+
+class EmbeddedSandbox(ServerSandbox):
+    """Databases on an embedded server with a data directory of its own, which survives for the sake of its templates.
+
+    The databases themselves are in memory, where that has room.
+    The server stops by itself some seconds after the last sandbox on it is closed.
+    """
+
+    # whatever a revision has set for the role that the sandbox itself connects as
+    _options: ClassVar[str] = (
+        "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog"
+    )
+
+    def __init__(self, major: int | None = None, directory: Path | None = None, *, walled: bool = True) -> None:
+        """Start the server; one that revisions have spoiled is made anew.
+
+        Args:
+            major: The major version of Postgres; default as in `embedded.start`.
+            directory: Holds the data directories; default `cache_directory()`.
+            walled: The kernel refuses the server every connection to somewhere else.
+
+        Raises:
+            DatabaseConfigurationError: The version or the directory cannot be used.
+            DatabaseError: The server did not start.
+        """
+        folder = directory or cache_directory()
+        try:
+            self._open(major, folder, walled=walled)
+        except embedded.UnusableServerError:
+            embedded.reset(major, folder, force=True)
+            self._open(major, folder, walled=walled)
+
+    def _open(self, major: int | None, folder: Path, *, walled: bool) -> None:
+        bring_back(folder)
+        self._server = embedded.start(major, folder, settings=_settings(major), throw_away=True, walled=walled)
+        try:
+            super().__init__(self._server.url("postgres"))
+            if self._is_alone():
+                for template in drop_roles(self._connection):
+                    self._drop(template)
+                undo_changes(self._connection, PREFIX)
+            self._known = {name for name, _ in self._others()}
+            self._roles = ServerRoles(self._connection)
+            self._tablespace = memory_tablespace(self._connection)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _check(self) -> None:
+        check_server(self._connection)
+
+    def full_disk(self, message: str) -> DatabaseError:
+        """Describe the full disk of this machine, in memory or where the data are."""
+        space = re.search(r"pg_tblspc/(\d+)/", message)
+        if space is None:
+            hint = "free space there, or put the sandbox elsewhere: HEXALEMBIC_SANDBOX_DIR=FOLDER"
+            return describe_full_disk("the sandbox's server", self._server.data_directory, message, hint)
+        folder = Path(os.path.realpath(self._server.data_directory / "pg_tblspc" / space[1]))
+        hint = "free memory there, or keep the sandbox's databases on the disk: HEXALEMBIC_SANDBOX_MEMORY="
+        return describe_full_disk("the sandbox's server", folder, message, hint)
+
+    def _abandon(self) -> None:
+        """Leave a server on which nothing was made yet."""
+        atexit.unregister(self.close)
+        if hasattr(self, "_connection"):
+            self._connection.close()
+        embedded.release(self._server)
+
+    def close(self) -> None:
+        """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
+        super().close()
+        if os.getpid() == self._pid:
+            embedded.release(self._server)
+
+    def _drop_databases(self) -> None:
+        super()._drop_databases()
+        if self._tablespace is not None:
+            give_back(self._connection, self._is_alone)
+
+
+def _settings(major: int | None) -> dict[str, str]:
+    """Give the settings of a server of that version."""
+    version = embedded.DEFAULT_MAJOR
+    with suppress(ValueError):  # one that is no number is refused with the server
+        version = major or int(os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or version)
+    later = [more for since, more in _SETTINGS_SINCE.items() if version >= since]
+    return _SETTINGS | {name: value for more in later for name, value in more.items()}

@@ -1,0 +1,1 @@
+"""The real database, which is only read."""

@@ -1,0 +1,91 @@
+"""Reads which revisions a database has, whatever its project calls home."""
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.holders import holders_query, join, read_holders
+from adapter.outbound.postgres.url import DatabaseURL
+
+# A target is in use: who only looks gives up before anybody has to wait behind.
+TIMEOUTS = "SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '500ms', true)"
+
+_VERSION_TABLES = """
+SELECT n.nspname, c.relname
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num'
+ WHERE c.relkind = 'r' AND c.relname ~ '^alembic_version' AND n.nspname !~ '^pg_'
+"""
+_LACKING = """
+SELECT quote_ident(current_user), quote_ident(n.nspname),
+       has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relname = %s
+"""
+_LOCKING = """
+SELECT l.pid FROM pg_catalog.pg_locks l
+ WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = (
+       SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = {schema} AND c.relname = {table})
+"""
+
+
+def read_applied(url: DatabaseURL) -> tuple[str, ...]:
+    """Give the heads that a database is at; none where Alembic was never run. It is only read.
+
+    Raises:
+        DatabaseError: There are several version tables, so nobody can tell which one is meant; this role may not read
+            it; or somebody has locked it.
+        psycopg.Error: The database cannot be reached or refused.
+    """
+    with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
+        connection.read_only = True
+        connection.execute(TIMEOUTS)
+        found = connection.execute(_VERSION_TABLES).fetchall()
+        if len(found) > 1:
+            names = ", ".join(f"{schema}.{table}" for schema, table in found)
+            raise DatabaseError(f"the database has several version tables: {names}", "name the range of revisions")
+        if not found:
+            return ()
+        return _versions(connection, url, *found[0])
+
+
+def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> tuple[str, ...]:
+    name = sql.Identifier(schema, table)
+    _refuse_without_grant(connection, url, schema, table)
+    try:
+        rows = connection.execute(sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(name)).fetchall()
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+        connection.rollback()
+        locking = sql.SQL(_LOCKING).format(schema=sql.Literal(schema), table=sql.Literal(table)).as_string(connection)
+        holders = read_holders(connection.execute(holders_query(locking).encode()).fetchall())
+        raise DatabaseError(
+            f"The revisions of {url} could not be read in time: {name.as_string(connection)} is locked by "
+            f"{join(holders) or 'somebody who has just ended'} ({error.diag.message_primary}).",
+            "Try again when no deployment runs there.",
+        ) from error
+    return tuple(str(version) for (version,) in rows)
+
+
+def refuse_without_grants(connection: psycopg.Connection[Any], url: DatabaseURL) -> None:
+    """Raise a DatabaseError where this role may not read the version tables that are there."""
+    for schema, table in connection.execute(_VERSION_TABLES).fetchall():
+        _refuse_without_grant(connection, url, schema, table)
+
+
+def _refuse_without_grant(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> None:
+    row = connection.execute(_LACKING, (schema, table)).fetchone()
+    if row is None:
+        return
+    role, quoted, may_enter, may_read = row
+    name = sql.Identifier(schema, table).as_string(connection)
+    grants = [] if may_enter else [f"GRANT USAGE ON SCHEMA {quoted} TO {role};"]
+    grants += [] if may_read else [f"GRANT SELECT ON {name} TO {role};"]
+    if grants:
+        raise DatabaseError(
+            f"Role {role} may not read {name}, where {url} keeps which revisions it has.",
+            f"Its owner runs there: {' '.join(grants)}",
+        )

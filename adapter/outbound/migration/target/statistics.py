@@ -1,0 +1,224 @@
+"""Reads how large and how busy the tables of a database are, out of catalogs and statistics views.
+
+The role needs CONNECT and no privilege on any table (manual, chapters "System Catalogs" and "The Cumulative Statistics
+System": these are readable by everyone). All is read in one READ ONLY transaction, begun as such and not by a start-up
+parameter, which connection poolers refuse. No table is opened; their files are measured, under a lock that stops nobody
+and is given back at once.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from adapter.outbound.migration.target.applied import TIMEOUTS
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import costs_more
+from adapter.outbound.postgres.url import DatabaseURL
+from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
+
+# The driver reads times in ISO form only, whatever the target's own form is.
+_SETTINGS = """
+SELECT set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true),
+       set_config('DateStyle', 'ISO', true)
+"""
+
+# A standby counts no writes, and no scans but its own.
+_TARGET = """
+SELECT current_database()::text AS database,
+       current_setting('server_version_num')::int AS version,
+       now() AS taken_at,
+       CASE WHEN current_setting('track_counts')::bool AND NOT pg_is_in_recovery()
+            -- An orderly restart keeps the counters, a crash throws them away with those of the whole server.
+            THEN extract(epoch FROM now() - coalesce(d.stats_reset, least(b.stats_reset, a.stats_reset),
+                                                     pg_postmaster_start_time())) END AS observed,
+       pg_size_bytes(current_setting('maintenance_work_mem')) AS maintenance_work_mem,
+       current_setting('max_parallel_maintenance_workers')::int AS max_parallel_maintenance_workers
+  FROM pg_stat_database AS d, pg_stat_bgwriter AS b, pg_stat_archiver AS a
+ WHERE d.datname = current_database()
+"""
+
+_EXTENSIONS = """
+SELECT coalesce(a.name, e.extname)::text AS name, e.extversion AS installed, a.default_version AS available,
+       coalesce(r.rolsuper OR (v.trusted OR NOT v.superuser)
+                              AND has_database_privilege(current_database(), 'CREATE'), false) AS may_create
+  FROM pg_available_extensions AS a
+  JOIN pg_available_extension_versions AS v ON (v.name, v.version) = (a.name, a.default_version)
+  FULL JOIN pg_extension AS e ON e.extname = a.name
+  LEFT JOIN pg_roles AS r ON r.rolname = current_user
+ ORDER BY 1
+"""
+
+_INSTALLED = "SELECT extname AS name, extversion AS installed FROM pg_extension ORDER BY 1"
+_FILES = """
+SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname) AS name
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 't', 'i') AND c.oid >= 16384
+   AND NOT EXISTS (SELECT FROM pg_locks AS l
+                    WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')
+"""
+
+# What decides how a session reads and writes values, or where it looks for names: the value that RESET goes back to is
+# that of the server, the database and the role. A path of names that nobody changed is everybody's.
+_SESSION_SETTINGS = """
+SELECT name, reset_val FROM pg_settings
+ WHERE name IN ('TimeZone', 'DateStyle', 'IntervalStyle', 'timezone_abbreviations', 'standard_conforming_strings',
+                'backslash_quote', 'default_text_search_config', 'bytea_output', 'extra_float_digits', 'array_nulls',
+                'transform_null_equals', 'xmlbinary', 'xmloption',
+                'default_transaction_isolation', 'search_path')
+   AND NOT (name = 'search_path' AND reset_val = boot_val)
+ ORDER BY name
+"""
+
+# Rows are estimated as the planner does it (manual, "Row Estimation Examples"): density at the last VACUUM or ANALYZE
+# times today's pages. Where the activity counters say more, they count, as too small is the worse mistake. A table that
+# was never analyzed has only the counters. Where these know of less than two rows a page a crash or a reset lost them,
+# as TOAST keeps rows below a quarter of a page: then the guess is the planner's, by the widths of the types.
+# A relation that somebody holds or wants in ACCESS EXCLUSIVE mode is not waited for: its size is that of the last
+# VACUUM or ANALYZE.
+_TABLES = """
+WITH RECURSIVE setting AS MATERIALIZED (
+    SELECT current_setting('block_size')::int AS block, d.oid AS database
+      FROM pg_database AS d WHERE d.datname = current_database()
+), locked AS MATERIALIZED (
+    SELECT DISTINCT l.relation
+      FROM pg_locks AS l JOIN setting AS s ON l.database = s.database
+     WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+     UNION ALL SELECT unnest(%(unread)s::oid[])
+), file AS MATERIALIZED (
+    SELECT c.oid, CASE WHEN c.oid IN (TABLE locked) THEN c.relpages::bigint * s.block
+                       ELSE coalesce(pg_relation_size(c.oid), 0) END AS bytes
+      FROM pg_class AS c CROSS JOIN setting AS s
+     WHERE c.relkind IN ('r', 't', 'i') AND c.oid >= 16384
+), index_file AS MATERIALIZED (
+    SELECT i.indrelid, sum(f.bytes) AS bytes FROM pg_index AS i JOIN file AS f ON f.oid = i.indexrelid GROUP BY 1
+), measured AS MATERIALIZED (
+    SELECT c.oid, c.relpages, c.reltuples, h.bytes AS heap, h.bytes / s.block AS pages,
+           coalesce(t.bytes, 0) + coalesce(ti.bytes, 0) AS toast, coalesce(x.bytes, 0) AS indexes,
+           coalesce(a.n_live_tup, 0) AS live, coalesce(a.n_dead_tup, 0) AS dead,
+           a.seq_scan + coalesce(a.idx_scan, 0) AS scans, a.n_tup_ins + a.n_tup_upd + a.n_tup_del AS writes,
+           (SELECT (s.block - 24) / (28 + coalesce(sum(CASE WHEN attlen > 0 THEN attlen ELSE 32 END), 0))
+              FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS guessed
+      FROM pg_class AS c
+      JOIN file AS h ON h.oid = c.oid
+     CROSS JOIN setting AS s
+      LEFT JOIN file AS t ON t.oid = c.reltoastrelid
+      LEFT JOIN index_file AS ti ON ti.indrelid = c.reltoastrelid
+      LEFT JOIN index_file AS x ON x.indrelid = c.oid
+      LEFT JOIN pg_stat_user_tables AS a ON a.relid = c.oid
+     WHERE c.relkind = 'r'
+), leaf AS MATERIALIZED (
+    SELECT *, CASE WHEN pages = 0 THEN 0
+                   WHEN relpages > 0 AND reltuples >= 0 THEN greatest(reltuples / relpages * pages, live)
+                   WHEN live + dead >= 2 * pages THEN live
+                   ELSE pages * greatest(guessed, 1) END AS rows
+      FROM measured
+), tree AS (
+    SELECT c.oid AS root, c.oid AS member, c.relkind
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    UNION ALL
+    SELECT t.root, c.oid, c.relkind
+      FROM tree AS t JOIN pg_inherits AS i ON i.inhparent = t.member JOIN pg_class AS c ON c.oid = i.inhrelid
+     WHERE t.relkind = 'p'
+)
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name,
+       coalesce(round(sum(l.rows)), 0)::bigint AS rows,
+       coalesce(sum(l.heap + l.toast), 0)::bigint AS bytes,
+       coalesce(sum(l.indexes), 0)::bigint AS index_bytes,
+       sum(l.scans)::float / %(observed)s AS scans_per_second,
+       sum(l.writes)::float / %(observed)s AS writes_per_second,
+       coalesce(sum(l.toast), 0)::bigint AS toast_bytes
+  FROM tree AS t
+  JOIN pg_class AS c ON c.oid = t.root
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  LEFT JOIN leaf AS l ON l.oid = t.member
+ GROUP BY n.nspname, c.relname
+ ORDER BY 1
+"""
+
+
+def read_statistics(url: DatabaseURL) -> Statistics:
+    """Read the statistics of a database; nothing is changed in it.
+
+    Raises:
+        DatabaseError: A table is locked, or the server takes more than some seconds.
+        psycopg.Error: The database cannot be reached or refused.
+    """
+    with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
+        connection.read_only = True
+        try:
+            return _read(connection)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+            raise DatabaseError(
+                f"The statistics of {url} could not be read in time ({error.diag.message_primary}).",
+                "Try again when no deployment runs there.",
+            ) from error
+
+
+def _read(connection: psycopg.Connection[Any]) -> Statistics:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(TIMEOUTS)
+        cursor.execute(_SETTINGS)
+        unread: dict[str, str] = {}
+        target = _target(cursor, unread)
+        try:
+            tables = _tables(cursor, target, [])
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            broken = dict(_without_a_size(cursor))
+            unread |= dict(broken.values())
+            tables = _tables(cursor, target, list(broken))
+        return Statistics(tables, target, unread)
+
+
+def _tables(cursor: psycopg.Cursor[dict[str, Any]], target: Target, unread: list[int]) -> dict[str, TableStatistics]:
+    """Read all tables; the files of some relations are left alone."""
+    with cursor.connection.transaction():
+        cursor.execute(_TABLES, {"observed": target.observed_seconds, "unread": unread}, prepare=False)
+        return {row.pop("name"): TableStatistics(**row) for row in cursor}
+
+
+def _without_a_size(cursor: psycopg.Cursor[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Find the relations whose files cannot be measured, with their names and the reasons."""
+    for row in cursor.execute(_FILES).fetchall():
+        try:
+            with cursor.connection.transaction():
+                cursor.execute("SELECT pg_relation_size(%s)", (row["oid"],))
+        except psycopg.Error as error:
+            if costs_more(error):
+                raise
+            yield row["oid"], (row["name"], error.diag.message_primary or str(error))
+
+
+def _extensions(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> dict[str, Extension]:
+    """Read the extensions; only those of the database, where the server cannot read what it has to offer."""
+    try:
+        with cursor.connection.transaction():
+            return {row.pop("name"): Extension(**row) for row in cursor.execute(_EXTENSIONS)}
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+        unread["extensions on offer"] = error.diag.message_primary or str(error)
+    return {row["name"]: Extension(row["installed"]) for row in cursor.execute(_INSTALLED)}
+
+
+def _target(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> Target:
+    found = cursor.execute(_TARGET).fetchone()
+    assert found is not None  # noqa: S101 - every database has its row
+    extensions = _extensions(cursor, unread)
+    settings = {row["name"]: row["reset_val"] for row in cursor.execute(_SESSION_SETTINGS)}
+    major, minor = divmod(found["version"], 10_000)
+    return Target(
+        database=found["database"],
+        postgres=f"{major}.{minor}",
+        taken_at=found["taken_at"],
+        # A reset in this very moment has no rate yet.
+        observed_seconds=float(found["observed"]) or None if found["observed"] is not None else None,
+        maintenance_work_mem=found["maintenance_work_mem"],
+        max_parallel_maintenance_workers=found["max_parallel_maintenance_workers"],
+        extensions=extensions,
+        settings=settings,
+    )

@@ -1,0 +1,1 @@
+"""Experiments with one revision: traced, undone, repeated, killed."""

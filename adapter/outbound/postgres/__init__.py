@@ -1,0 +1,1 @@
+"""Postgres itself: addresses, connections, errors in words, the embedded server. It knows nobody."""

@@ -1,0 +1,331 @@
+"""One database URL, in the forms that the two drivers want, and as it may be printed.
+
+A URL that can be read in two ways is refused: in one of them a piece of its password would be a host or a database.
+The canonical form is libpq's (PostgreSQL manual, 34.1.1 Connection Strings). psycopg reads it as it is; asyncpg reads
+it as a DSN, without the parameters that act in libpq only.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.redaction import HIDDEN, is_secret
+
+EMBEDDED = "the embedded Postgres (migrate db status)"  # where nobody gave a URL
+_SCHEMES = ("postgres", "postgresql")
+_DRIVERS = ("", "psycopg", "psycopg_async", "psycopg2", "asyncpg")
+# Named where they stand in a URL; anything else there may be a piece of a password.
+_OTHER_KINDS = {"mysql", "mariadb", "sqlite", "oracle", "mssql", "cockroachdb", "redshift", "jdbc:postgresql"}
+_OTHER_DRIVERS = {"pg8000", "psycopg2cffi", "pygresql", "pypostgresql", "aiopg"}
+_FORM = "postgresql://user:password@host:5432/database"
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_LAST_PORT = 65535
+_PARAMETER_LIST = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*|")
+_NUMBERS = {
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+}
+# Parameters with a few values (PostgreSQL manual, 34.1.2); asyncpg and libpq complain of others each in its own way.
+_CHOICES = {
+    "channel_binding": ("disable", "prefer", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "load_balance_hosts": ("disable", "random"),
+    "sslcertmode": ("disable", "allow", "require"),
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|(?=[^\[\]]*$)[^:\[\]]*")
+
+# SQLAlchemy's and asyncpg's names of what libpq calls otherwise.
+_TO_LIBPQ = {"ssl": "sslmode", "database": "dbname"}
+_SSL_VALUES = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
+
+# Parameters of asyncpg and of SQLAlchemy's asyncpg dialect that libpq does not know: they must arrive as numbers.
+_ONLY_ASYNCPG: dict[str, type[int] | type[float]] = {
+    "command_timeout": float,
+    "max_cached_statement_lifetime": int,
+    "max_cacheable_statement_size": int,
+    "prepared_statement_cache_size": int,
+    "statement_cache_size": int,
+    "timeout": float,
+}
+# libpq parameters that act in the client; asyncpg would send them to the server, which refuses them.
+_ONLY_LIBPQ = frozenset(
+    {
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "load_balance_hosts",
+        "prepare_threshold",
+        "require_auth",
+        "requirepeer",
+        "sslcompression",
+        "sslcrldir",
+        "sslsni",
+        "tcp_user_timeout",
+    }
+)
+# What else a URL may say. A name that is none of these may be a piece of a password.
+_PARAMETERS = (
+    _ONLY_ASYNCPG.keys()
+    | _ONLY_LIBPQ
+    | _TO_LIBPQ.keys()
+    | {
+        "application_name",
+        "dbname",
+        "gsslib",
+        "host",
+        "hostaddr",
+        "krbsrvname",
+        "max_protocol_version",
+        "min_protocol_version",
+        "oauth_client_id",
+        "oauth_client_secret",
+        "oauth_issuer",
+        "oauth_scope",
+        "options",
+        "passfile",
+        "password",
+        "port",
+        "replication",
+        "scram_client_key",
+        "scram_server_key",
+        "service",
+        "servicefile",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcertmode",
+        "sslcrl",
+        "sslkey",
+        "sslkeylogfile",
+        "sslmode",
+        "sslnegotiation",
+        "sslpassword",
+        "sslrootcert",
+        "target_session_attrs",
+        "user",
+    }
+)
+
+
+@dataclass(frozen=True)
+class DatabaseURL:
+    """Where a Postgres database is, and how to sign in.
+
+    Attributes:
+        libpq: The URL in libpq's form, as psycopg takes it, password included; `repr()` and `str()` never show it.
+        asyncpg_options: What only asyncpg understands.
+        source: Where the URL stands, as a hint names it.
+        otherwise: What else can be done than to correct it there, as a hint says it.
+    """
+
+    libpq: str = field(repr=False)
+    asyncpg_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    source: str = field(default="DATABASE_URL", repr=False, compare=False)
+    otherwise: str = field(default="unset DATABASE_URL to use the embedded Postgres", repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, url: str) -> "DatabaseURL":
+        """Read a URL in any of the usual spellings.
+
+        Args:
+            url: `postgres://…` or `postgresql://…`, with or without `+psycopg`, `+psycopg2` or `+asyncpg`.
+
+        Raises:
+            DatabaseConfigurationError: The URL is of another kind of database, or cannot be read.
+        """
+        text = url.strip()
+        scheme, separator, _ = text.partition("://")
+        kind, _, driver = scheme.partition("+")
+        if not separator:
+            raise DatabaseConfigurationError("The database URL has no scheme.", f"Write it as {_FORM}.")
+        if kind not in _SCHEMES:
+            named = f"for {kind!r}" if kind in _OTHER_KINDS else "not one of Postgres"
+            raise DatabaseConfigurationError(
+                f"The database URL is {named}, and this project needs Postgres with pgvector.",
+                "Set DATABASE_URL to postgresql://…, or unset it to use the embedded Postgres.",
+            )
+        if driver not in _DRIVERS:
+            named = f"the driver {driver!r}" if driver in _OTHER_DRIVERS else "a driver"
+            raise DatabaseConfigurationError(
+                f"The database URL names {named}, which is not installed here.",
+                "Leave the driver out (postgresql://…): asyncpg and psycopg are chosen where each is needed.",
+            )
+        problem = _problem(text)
+        if problem:
+            hint = (
+                "Correct it or take it out of the URL; settings of the session go into options=-c%20NAME=VALUE."
+                if problem.startswith("its parameter")
+                else f"Write it as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
+            )
+            raise DatabaseConfigurationError(f"The database URL cannot be read: {problem}.", hint)
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        parameters, asyncpg_options = _sort_parameters(query)
+        written = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
+        return cls(_join(parts.netloc, parts.path, written), asyncpg_options)
+
+    @property
+    def asyncpg_url(self) -> str:
+        """The URL for `create_async_engine`; where to go stands in `asyncpg_arguments`."""
+        return "postgresql+asyncpg://"
+
+    @property
+    def asyncpg_arguments(self) -> dict[str, Any]:
+        """The `connect_args` for SQLAlchemy's asyncpg dialect."""
+        parts = urlsplit(self.libpq)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        options = dict(self.asyncpg_options)
+        if "connect_timeout" in query:
+            options.setdefault("timeout", float(query["connect_timeout"]))
+        kept = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if name not in _ONLY_LIBPQ)
+        return {"dsn": _join(parts.netloc, parts.path, kept), **options}
+
+    @property
+    def correction(self) -> str:
+        """What mends the URL where it stands, as a hint says it."""
+        return f"look at {self.source}" if self.source == EMBEDDED else f"correct {self.source}"
+
+    @property
+    def database(self) -> str:
+        """Name of the database; empty when the server chooses it by the user's name."""
+        return self.parameter("dbname") or unquote(urlsplit(self.libpq).path.lstrip("/"))
+
+    def parameter(self, name: str) -> str:
+        """Return the value of one of libpq's parameters; empty where the URL does not say it."""
+        return dict(parse_qsl(urlsplit(self.libpq).query)).get(name, "")
+
+    def with_database(self, name: str) -> "DatabaseURL":
+        """Give the URL of another database of the same server."""
+        parts = urlsplit(self.libpq)
+        query = "&".join(item for item in parts.query.split("&") if item and not item.startswith("dbname="))
+        return DatabaseURL(_join(parts.netloc, f"/{quote(name, safe='')}", query), self.asyncpg_options)
+
+    def __str__(self) -> str:
+        """Give the URL as it may be printed: without its password, and what else is secret."""
+        parts = urlsplit(self.libpq)
+        login, at, hosts = parts.netloc.rpartition("@")
+        name, colon, _ = re.split(r"(:|%3A|$)", login, maxsplit=1, flags=re.IGNORECASE)
+        query = [item.partition("=") for item in parts.query.split("&") if item]
+        shown = "&".join(f"{key}={HIDDEN if is_secret(key) else value}" for key, _, value in query)
+        return _join(f"{name}{f':{HIDDEN}' if colon else ''}{at}{hosts}", parts.path, shown)
+
+
+def _join(netloc: str, path: str, query: str) -> str:
+    # urllib's urlunsplit leaves the slashes out when there is no host, which libpq does not take.
+    return f"postgresql://{netloc}{path}{'?' if query else ''}{query}"
+
+
+def _sort_parameters(query: list[tuple[str, str]]) -> tuple[dict[str, str], dict[str, Any]]:
+    libpq: dict[str, str] = {}
+    asyncpg: dict[str, Any] = {}
+    hosts = [value for name, value in query if name == "host"]
+    for name, value in query:
+        if name in _ONLY_ASYNCPG:
+            try:
+                asyncpg[name] = _ONLY_ASYNCPG[name](value)
+            except ValueError:
+                raise DatabaseConfigurationError(
+                    f"The database URL's parameter {name} is not a number.", f"Write for example {name}=0."
+                ) from None
+        elif name == "ssl":
+            libpq["sslmode"] = _SSL_VALUES.get(value.lower(), value)
+        elif name != "host":
+            libpq[_TO_LIBPQ.get(name, name)] = value
+    if hosts:
+        libpq |= _host_list(hosts)
+    return libpq, asyncpg
+
+
+def _host_list(hosts: list[str]) -> dict[str, str]:
+    """Join SQLAlchemy's `host=a:1&host=b:2` into libpq's `host=a,b&port=1,2`."""
+    if len(hosts) == 1:
+        return {"host": hosts[0]}
+    names, ports = [], []
+    for host in hosts:
+        name, _, port = host.partition(":")
+        names.append(name)
+        ports.append(port or "5432")
+    return {"host": ",".join(names), "port": ",".join(ports)}
+
+
+def _problem(url: str) -> str | None:
+    """Return what is wrong with a URL, without a word of it; None where it means one thing only.
+
+    Drivers read a URL that was not percent-encoded in different ways, and each quotes another piece of it.
+    """
+    address, question, query = url.partition("://")[2].partition("?")
+    netloc, _, path = address.partition("/")
+    login, _, hosts = netloc.rpartition("@")
+    for problem, is_there in (
+        ("it has a space, a line break or a control character in it", re.search(r"[\s\x00-\x1f\x7f]", url)),
+        ("a % is not followed by two hexadecimal digits", "%" in _PERCENT.sub("", url)),
+        ("%00 stands for no character of a name or a password", "%00" in url),
+        ("it has a # in it", "#" in url),
+        ("it has more than one @, or one behind the host", "@" in login + path + query),
+        ("its brackets are not those of an IPv6 address", not _has_good_brackets(login + path, hosts)),
+        ("a port is not a number up to 65535", not all(_is_port(_HOST.sub("", one, 1)) for one in hosts.split(","))),
+        ("a parameter is not written as name=value", question and not re.fullmatch(_PARAMETER_LIST, query)),
+    ):
+        if is_there:
+            return problem
+    return _problem_of_parameters(parse_qsl(query, keep_blank_values=True))
+
+
+def _has_good_brackets(elsewhere: str, hosts: str) -> bool:
+    if "[" in elsewhere or "]" in elsewhere:
+        return False
+    try:
+        urlsplit(f"postgresql://{hosts}")  # which asks whether it is an address
+    except ValueError:
+        return False
+    return all(_HOST.match(one) for one in hosts.split(","))
+
+
+def _is_port(text: str) -> bool:
+    return not text or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
+
+
+# Parameters that other tools read from the same variable. Only names that are known are shown: others may be a piece of
+# a password.
+_OF_OTHERS = {
+    **dict.fromkeys(
+        ("pgbouncer", "schema", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"), "Prisma"
+    ),
+    **dict.fromkeys(("pool_size", "max_overflow", "pool_recycle", "pool_pre_ping", "echo"), "SQLAlchemy's engine"),
+    **dict.fromkeys(("charset", "serverVersion"), "Doctrine or MySQL"),
+    **dict.fromkeys(("currentSchema", "prepareThreshold", "stringtype", "reWriteBatchedInserts"), "JDBC"),
+    **dict.fromkeys(("conn_max_age", "atomic_requests"), "Django"),
+    **dict.fromkeys(("pool", "reconnect", "encoding", "adapter"), "Rails"),
+    **dict.fromkeys(("uselibpqcompat", "supa"), "node-postgres"),
+    **dict.fromkeys(("pool_max_conns", "pool_min_conns", "default_query_exec_mode", "simple_protocol"), "pgx"),
+}
+
+
+def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:
+    for place, (name, value) in enumerate(query, 1):
+        if name in _OF_OTHERS:
+            return f"its parameter {name} is one of {_OF_OTHERS[name]}, which neither libpq nor asyncpg knows"
+        if name not in _PARAMETERS:
+            return f"its parameter number {place} is none that libpq or asyncpg knows"
+        if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", value):
+            return f"its parameter {name} is not a whole number"
+        choices = _CHOICES.get(_TO_LIBPQ.get(name, name))
+        if choices and _SSL_VALUES.get(value.lower(), value) not in choices:
+            return f"its parameter {name} is none of {', '.join(choices)}"
+    return None
