@@ -7,7 +7,7 @@ tables, operators, text search), there is no SQL.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from domain.migration.judging import split
+from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot, Value
 
 Attributes = Mapping[str, Value]

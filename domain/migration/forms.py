@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.definitions import sequence_options
-from domain.migration.judging import added, attributes, bare, names_of, schema_argument, split
+from domain.migration.judging import added
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, in_autocommit, lines, quoted
-from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 from domain.migration.trace import RevisionTrace
 
 _LONGEST_NAME = 63  # bytes, NAMEDATALEN - 1

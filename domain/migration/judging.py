@@ -2,9 +2,8 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
-from functools import lru_cache
 from itertools import groupby
 
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -18,13 +17,12 @@ from domain.migration.impact import (
     index_table,
     lock_windows,
 )
-from domain.migration.op_code import quoted
-from domain.migration.snapshot import SchemaSnapshot, Value
+from domain.migration.names import bare, split
+from domain.migration.snapshot import Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
 
 Fix = Callable[[RevisionTrace, BlockedWork], str | None]
-_NOTHING: Mapping[str, Value] = {}
 
 
 class Cause(Enum):
@@ -79,16 +77,6 @@ def is_ddl(statement: StatementTrace) -> bool:
     return bool(statement.created or statement.altered or statement.dropped) or _DDL.match(statement.sql) is not None
 
 
-def attributes(snapshot: SchemaSnapshot | None, kind: str, name: str) -> Mapping[str, Value]:
-    """Look an object up; empty when it is not there."""
-    return _NOTHING if snapshot is None else snapshot.objects.get((kind, name), _NOTHING)
-
-
-def names_of(snapshot: SchemaSnapshot | None, kind: str) -> frozenset[str]:
-    """Name all objects of a kind."""
-    return frozenset() if snapshot is None else snapshot.names(kind)
-
-
 def added(trace: RevisionTrace, kind: str) -> list[str]:
     """Name the objects of a kind that the upgrade left and that were not there before."""
     return _moved(trace, kind)[0]
@@ -114,25 +102,6 @@ def _moved(trace: RevisionTrace, kind: str) -> tuple[list[str], list[str], list[
         trace.memo[key] = sorted(after - before), sorted(before - after), sorted(before & after)
     found: tuple[list[str], list[str], list[str]] = trace.memo[key]
     return found
-
-
-@lru_cache(maxsize=10_000)
-def split(name: str) -> tuple[str, str]:
-    """Cut a qualified name into what contains the object and its own name: `public.users`, `email`."""
-    parts = _PART.findall(name)
-    return ".".join(parts[:-1]), parts[-1] if parts else name
-
-
-def bare(name: str) -> str:
-    """Give the last part of a qualified name without its quotes, as Alembic's operations want it."""
-    own = split(name)[1]
-    return own[1:-1].replace('""', '"') if own.startswith('"') else own
-
-
-def schema_argument(table: str) -> str:
-    """Write the `schema` argument of an Alembic operation; nothing for `public`."""
-    schema = bare(split(table)[0])
-    return "" if schema in {"", "public"} else f", schema={quoted(schema)}"
 
 
 def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
@@ -346,12 +315,6 @@ def end_of(window: LockWindow) -> str:
     return f"until the transaction ends with statement {window.to_statement + 1}"
 
 
-def suffixed(name: str, suffix: str) -> str:
-    """Append to the last part of a name, within its quotes."""
-    own = split(name)[1]
-    return f'{own[:-1]}{suffix}"' if own.endswith('"') else f"{own}{suffix}"
-
-
 def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
     """Say what waits, and until when."""
     who = "reads and writes" if window.blocks_reads else "writes"
@@ -399,7 +362,6 @@ _REFUSED = {
 _PARAMETER = "22023"  # an option that nothing takes, whatever the rows
 _WIDTH = 70
 _SHOWN = 2  # tables that a sentence names when there are many
-_PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
 _EXCEPTION = re.compile(r"[\w.]*")
 _RENAME = _pattern(r"\bRENAME\b")

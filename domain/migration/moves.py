@@ -7,8 +7,9 @@ was not dropped, has moved.
 from collections.abc import Iterator
 
 from domain.migration.digest import DataChangeKind, DataDifference
-from domain.migration.judging import added, attributes, names_of, removed, split
-from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.judging import added, removed
+from domain.migration.names import split
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 from domain.migration.trace import RevisionTrace
 
 

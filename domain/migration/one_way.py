@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from domain.migration.definitions import Attributes, texts
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import split
+from domain.migration.names import split
 from domain.migration.op_code import quoted
 from domain.migration.snapshot import AttributeChange, ObjectKey, SchemaDifference, SchemaSnapshot
 from domain.migration.trace import RevisionTrace

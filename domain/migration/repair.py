@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from domain.migration import definitions
 from domain.migration.definitions import Attributes, literal, options, texts
-from domain.migration.judging import bare, schema_argument, split
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, quoted
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 

@@ -98,6 +98,19 @@ class SchemaSnapshot:
             raise ValueError(f"not the JSON of a schema snapshot: {error}") from error
 
 
+def attributes(snapshot: SchemaSnapshot | None, kind: str, name: str) -> Mapping[str, Value]:
+    """Look an object up; empty when it is not there."""
+    return _NOTHING if snapshot is None else snapshot.objects.get((kind, name), _NOTHING)
+
+
+_NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+def names_of(snapshot: SchemaSnapshot | None, kind: str) -> frozenset[str]:
+    """Name all objects of a kind."""
+    return frozenset() if snapshot is None else snapshot.names(kind)
+
+
 @dataclass(frozen=True, order=True)
 class AttributeChange:
     """An object that both snapshots have, with one attribute that differs.

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from domain.migration.judging import attributes, names_of, split
 from domain.migration.locks import LockMode
+from domain.migration.names import split
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
 
 

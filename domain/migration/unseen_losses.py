@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from domain.migration.judging import attributes, bare, names_of, split
 from domain.migration.locks import LockMode
 from domain.migration.moves import is_dropped
+from domain.migration.names import bare, split
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.unseen import is_named, pieces, target
 

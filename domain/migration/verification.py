@@ -10,12 +10,13 @@ from domain.migration.certificate import UNSEEN, Certificate, Declaration, Rever
 from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
-from domain.migration.judging import attributes, refuses, split, statement_of
+from domain.migration.judging import refuses, statement_of
 from domain.migration.moves import without_moves
+from domain.migration.names import split
 from domain.migration.one_way import one_way
 from domain.migration.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
-from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
+from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, attributes, compare
 from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.unseen_losses import losses_not_seen
 

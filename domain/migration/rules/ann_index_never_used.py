@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import built_index, dropped_index
-from domain.migration.judging import added, attributes, statement_of
+from domain.migration.judging import added, statement_of
 from domain.migration.op_code import revised
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

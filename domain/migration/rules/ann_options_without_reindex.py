@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import concurrent_steps
-from domain.migration.judging import attributes, bare, kept, statement_of
+from domain.migration.judging import kept, statement_of
+from domain.migration.names import bare
 from domain.migration.op_code import in_autocommit
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import built_index, concurrent_steps, dropped_index, root_index
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, is_index_made_anew, names_of, work_diagnostics
+from domain.migration.judging import Cause, is_index_made_anew, work_diagnostics
 from domain.migration.op_code import in_autocommit, lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import BlockedWork
 from domain.migration.index_definition import key_columns
-from domain.migration.judging import Cause, attributes, bare, names_of, work_diagnostics
+from domain.migration.judging import Cause, work_diagnostics
+from domain.migration.names import bare
 from domain.migration.op_code import execute, lines
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

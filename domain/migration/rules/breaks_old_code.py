@@ -14,9 +14,11 @@ from collections.abc import Iterator
 
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, kept, refuses_what_it_needed, removed, split
+from domain.migration.judging import kept, refuses_what_it_needed, removed
+from domain.migration.names import split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

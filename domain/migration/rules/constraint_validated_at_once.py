@@ -34,20 +34,11 @@ from domain.migration.forms import (
 )
 from domain.migration.impact import BlockedWork
 from domain.migration.index_definition import key_columns
-from domain.migration.judging import (
-    Cause,
-    added,
-    attributes,
-    bare,
-    constraints_on,
-    schema_argument,
-    split,
-    statement_of,
-    work_diagnostics,
-)
+from domain.migration.judging import Cause, added, constraints_on, statement_of, work_diagnostics
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.rule import USERS, Example
-from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.snapshot import SchemaSnapshot, attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

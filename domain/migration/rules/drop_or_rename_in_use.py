@@ -15,21 +15,13 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import dropped_column
-from domain.migration.judging import (
-    added,
-    attributes,
-    bare,
-    names_of,
-    removed,
-    renamed_by,
-    schema_argument,
-    split,
-    statement_of,
-)
+from domain.migration.judging import added, removed, renamed_by, statement_of
 from domain.migration.moves import is_elsewhere, moved_to, renamed_schemas
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, lines, quoted, revised
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

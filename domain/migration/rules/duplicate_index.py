@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import after_using
-from domain.migration.judging import added, attributes, names_of, statement_of
+from domain.migration.judging import added, statement_of
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

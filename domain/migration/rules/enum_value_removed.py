@@ -8,9 +8,10 @@ using it; a new name is a new value beside the old one, until no code and no row
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, names_of, removed, statement_of
+from domain.migration.judging import removed, statement_of
 from domain.migration.moves import is_elsewhere, moved_to
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, names_of
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

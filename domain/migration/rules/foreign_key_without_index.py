@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import added, attributes, bare, names_of, removed, schema_argument, split, statement_of
+from domain.migration.judging import added, removed, statement_of
 from domain.migration.moves import moved_to
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import in_autocommit, lines, quoted, revised
 from domain.migration.rule import ORDERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -20,9 +20,11 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import concurrent_steps
 from domain.migration.index_definition import after_using
-from domain.migration.judging import attributes, names_of, split, vector_dimensions
+from domain.migration.judging import vector_dimensions
+from domain.migration.names import split
 from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
 

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from domain.migration.definitions import texts
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import build_index, concurrent_sql, concurrent_steps, dropped_index
-from domain.migration.judging import attributes, bare, names_of, split, statement_of
+from domain.migration.judging import statement_of
+from domain.migration.names import bare, split
 from domain.migration.op_code import execute, in_autocommit, lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import build_index
 from domain.migration.impact import emptied_before
-from domain.migration.judging import added, attributes, index_uses, split, statement_of
+from domain.migration.judging import added, index_uses, statement_of
+from domain.migration.names import split
 from domain.migration.op_code import execute, lines
 from domain.migration.rule import Example
-from domain.migration.snapshot import Value
+from domain.migration.snapshot import Value, attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
 

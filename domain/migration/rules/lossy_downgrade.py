@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.impact import truncated
-from domain.migration.judging import attributes, bare, names_of, refuses, split
+from domain.migration.judging import refuses
 from domain.migration.moves import without_moves
+from domain.migration.names import bare, split
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.rule import USERS, Example
-from domain.migration.snapshot import ObjectKey
+from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace
 

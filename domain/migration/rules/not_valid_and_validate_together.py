@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import validated_constraint
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, constraints_on, split, work_diagnostics
+from domain.migration.judging import Cause, constraints_on, work_diagnostics
+from domain.migration.names import bare, split
 from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -11,18 +11,10 @@ says what its rows are. The safe way is a table of its own, with such a constrai
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import (
-    Cause,
-    added,
-    attributes,
-    blocking_tables,
-    end_of,
-    label,
-    statement_of,
-    work_diagnostics,
-)
+from domain.migration.judging import Cause, added, blocking_tables, end_of, label, statement_of, work_diagnostics
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -17,21 +17,12 @@ from difflib import SequenceMatcher
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import added_column, dropped_column
-from domain.migration.judging import (
-    added,
-    attributes,
-    bare,
-    kept,
-    names_of,
-    removed,
-    renamed_by,
-    schema_argument,
-    split,
-    statement_of,
-)
+from domain.migration.judging import added, kept, removed, renamed_by, statement_of
 from domain.migration.moves import moved_to
+from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import lines, quoted, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
 

@@ -12,19 +12,11 @@ from collections.abc import Iterator
 from domain.migration.definitions import literal
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import added_column, dropped_column
-from domain.migration.judging import (
-    added,
-    attributes,
-    bare,
-    is_live,
-    is_optional,
-    kept,
-    refuses_what_it_needed,
-    split,
-    statement_of,
-)
+from domain.migration.judging import added, is_live, is_optional, kept, refuses_what_it_needed, statement_of
+from domain.migration.names import bare, split
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -13,9 +13,11 @@ Source: the Postgres manual, section "Row Security Policies".
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, is_live, kept, names_of, split, statement_of
+from domain.migration.judging import is_live, kept, statement_of
+from domain.migration.names import split
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import not_null
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, kept, split, work_diagnostics
+from domain.migration.judging import Cause, kept, work_diagnostics
+from domain.migration.names import split
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

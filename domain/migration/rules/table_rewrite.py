@@ -16,9 +16,11 @@ from dataclasses import replace
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import added_column, added_empty, dropped_column, dropped_with_sequence
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, added, attributes, bare, kept, split, suffixed, work_diagnostics
+from domain.migration.judging import Cause, added, kept, work_diagnostics
+from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import lines, revised
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -19,8 +19,10 @@ from collections.abc import Iterator
 from domain.migration.batches import in_batches
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import Work, WorkKind, fills_nulls, last_statements, unbatched_writes
-from domain.migration.judging import attributes, label, names_of, split
+from domain.migration.judging import label
+from domain.migration.names import split
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

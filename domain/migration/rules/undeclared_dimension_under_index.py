@@ -8,8 +8,10 @@ restore of a dump. The safe way is a column for each model; or an index over `(e
 from collections.abc import Iterator
 
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.judging import attributes, index_uses, kept, split, statement_of, vector_dimensions
+from domain.migration.judging import index_uses, kept, statement_of, vector_dimensions
+from domain.migration.names import split
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.impact import is_concurrent
 from domain.migration.index_definition import key_columns
-from domain.migration.judging import added, attributes, is_live, names_of
+from domain.migration.judging import added, is_live
 from domain.migration.rule import USERS, Example
-from domain.migration.snapshot import Value
+from domain.migration.snapshot import Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -19,21 +19,12 @@ from collections.abc import Iterable, Iterator
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import dropped_column
 from domain.migration.impact import is_big, lock_windows, truncated
-from domain.migration.judging import (
-    added,
-    attributes,
-    bare,
-    kept,
-    label,
-    names_of,
-    renamed_by,
-    split,
-    statement_of,
-    suffixed,
-)
+from domain.migration.judging import added, kept, label, renamed_by, statement_of
+from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.rule import USERS, Example
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts
 

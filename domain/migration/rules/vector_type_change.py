@@ -13,9 +13,11 @@ from dataclasses import replace
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms import added_column, dropped_column
 from domain.migration.impact import BlockedWork
-from domain.migration.judging import Cause, attributes, bare, suffixed, vector_type_changes, work_diagnostics
+from domain.migration.judging import Cause, vector_type_changes, work_diagnostics
+from domain.migration.names import bare, suffixed
 from domain.migration.op_code import lines, revised
 from domain.migration.rule import Example
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

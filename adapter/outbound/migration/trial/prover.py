@@ -22,7 +22,7 @@ from domain.migration.certificate import Declaration
 from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
-from domain.migration.judging import split
+from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
