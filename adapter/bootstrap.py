@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from application.users.delete_user import DeleteUser
     from application.users.register_user import RegisterUser
     from application.users.restore_user import RestoreUser
-    from domain.migration.catalogue import CatalogueRow
+    from domain.migration.lock_catalog import CatalogueRow
     from domain.migration.statistics import Statistics
     from domain.migration.status import DatabaseStatus
 
@@ -491,7 +491,7 @@ def analyze(
         MigrationError: The history or the range cannot be read.
     """
     from adapter.outbound.migration.project.settings import read_project_settings
-    from domain.migration.observed import observed_seconds
+    from domain.migration.analysis.observed import observed_seconds
     from domain.migration.statistics import Statistics
 
     statistics = Statistics.unknown()
@@ -569,7 +569,7 @@ def verify(
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
     from adapter.outbound.postgres.redaction import shown
     from application.migration.verify import VerifyRevisions
-    from domain.migration.verification import Proof
+    from domain.migration.verification.proof import Proof
 
     names = [name.strip() for name in asked.only.split(",") if name.strip()]
     known = {proof.value: proof for proof in Proof}
@@ -712,7 +712,7 @@ class MigrationDatabases:
         from adapter.outbound.migration.trial.certificate_file import Unkept
         from adapter.outbound.migration.trial.prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions
-        from domain.migration.verification import Proof, worst
+        from domain.migration.verification.proof import Proof, worst
 
         with closing(SandboxRevisionProver(self._databases)) as prover:
             report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])
@@ -873,7 +873,7 @@ def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
 def check_catalogue(page: "Path", rows: "list[CatalogueRow]") -> list[str]:
     """Say where the page and a measurement disagree; nothing where they agree."""
     from adapter.outbound.migration.report import catalogue_markdown
-    from domain.migration.catalogue import differences
+    from domain.migration.lock_catalog import differences
 
     text = page.read_text(encoding="utf-8")
     old = catalogue_markdown.read(text)

@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 from application.migration.lanes import Count, Opener, in_lanes
 from application.migration.ports import RevisionTracer
-from domain.migration.analysis import RevisionAnalysis, analyze
+from domain.migration.analysis.impact import work_of
+from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
+from domain.migration.analysis.shared_transaction import judge_together, with_needs
 from domain.migration.diagnostic import Severity
 from domain.migration.history import HistoryEntry
-from domain.migration.impact import work_of
-from domain.migration.shared_transaction import judge_together, with_needs
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from domain.migration.certificate import Certificate, Declaration
+from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
-from domain.migration.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.trace import CalibrationRun, RevisionTrace
-from domain.migration.verification import Again, Repetition
+from domain.migration.verification.certificate import Certificate, Declaration
+from domain.migration.verification.proof import Again, Repetition
 
 
 class Sandbox(Protocol):

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from application.migration.lanes import Count, Opener, in_lanes
 from application.migration.ports import CertificateStore, RevisionProver
-from domain.migration.analysis import analyze
-from domain.migration.certificate import Certificate, changed_since, merge, outdated
+from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
-from domain.migration.verification import Again, Proof, RevisionProof, certify, judge_proof, round_trip
+from domain.migration.verification.certificate import Certificate, changed_since, merge, outdated
+from domain.migration.verification.proof import Again, Proof, RevisionProof, certify, judge_proof, round_trip
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from adapter import bootstrap
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History
 

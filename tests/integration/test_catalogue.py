@@ -9,8 +9,8 @@ from adapter import bootstrap
 from adapter.outbound.migration.lock_catalog.measure import measure, rows
 from adapter.outbound.migration.lock_catalog.operations import OPERATIONS, TABLES, Operation
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
-from domain.migration.catalogue import BUILDS, OWN_LOCK, SCANS, TRANSACTION
 from domain.migration.errors import MigrationError
+from domain.migration.lock_catalog import BUILDS, OWN_LOCK, SCANS, TRANSACTION
 from tests.conftest import Server
 from tests.support import PROJECT_ROOT, run
 

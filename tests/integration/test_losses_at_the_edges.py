@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapter import bootstrap
-from domain.migration.certificate import Reversibility
+from domain.migration.verification.certificate import Reversibility
 from tests.conftest import Server
 from tests.history import History
 

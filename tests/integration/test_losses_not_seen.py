@@ -8,7 +8,7 @@ import pytest
 from adapter import bootstrap
 from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import Reversibility
+from domain.migration.verification.certificate import Reversibility
 from tests.conftest import Server
 from tests.history import History
 

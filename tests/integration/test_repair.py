@@ -15,12 +15,12 @@ from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.engine import tooling_engine
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import Reversibility
-from domain.migration.definitions import literal
 from domain.migration.op_code import execute
-from domain.migration.repair import derive, read_renames
+from domain.migration.repair.definitions import literal
+from domain.migration.repair.repair import derive, read_renames
 from domain.migration.snapshot import compare
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.certificate import Reversibility
+from domain.migration.verification.proof import RevisionProof
 from tests.conftest import Server
 from tests.history import History
 

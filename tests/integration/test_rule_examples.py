@@ -9,10 +9,10 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
-from domain.migration.analysis import RevisionAnalysis, analyze
+from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
+from domain.migration.analysis.rule import Example, Rule
+from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
-from domain.migration.rule import Example, Rule
-from domain.migration.rules import all_rules
 from tests.conftest import Server
 from tests.history import History
 

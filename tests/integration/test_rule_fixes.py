@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapter import bootstrap
+from domain.migration.analysis.rule import ORDERS, USERS, Example
+from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE
-from domain.migration.rule import ORDERS, USERS, Example
-from domain.migration.rules import all_rules
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.proof import RevisionProof
 from tests.conftest import Server
 from tests.history import History
 

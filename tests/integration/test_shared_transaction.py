@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from adapter import bootstrap
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
+from domain.migration.analysis.shared_transaction import CODE, FAILS
 from domain.migration.locks import LockMode
-from domain.migration.shared_transaction import CODE, FAILS
 from tests.conftest import Server
 from tests.history import History
 

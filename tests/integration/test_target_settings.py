@@ -9,7 +9,7 @@ from psycopg import sql
 
 from adapter import bootstrap
 from adapter.outbound.migration.sandbox.session_settings import accepted
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History
 

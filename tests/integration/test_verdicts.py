@@ -11,7 +11,7 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
-from domain.migration.analysis import RevisionAnalysis, analyze
+from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT

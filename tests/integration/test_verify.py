@@ -12,8 +12,8 @@ import pytest
 from adapter import bootstrap
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import CertificateError
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.certificate import CertificateError
+from domain.migration.verification.proof import RevisionProof
 from tests.conftest import SERVERS, Server
 from tests.history import History
 

@@ -17,7 +17,7 @@ from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import Project as MigratedProject
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
-from domain.migration.analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.history import HistoryEntry
 from tests.conftest import Server
 from tests.real_projects.environments import environment

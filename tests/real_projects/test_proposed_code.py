@@ -18,11 +18,11 @@ from adapter.outbound.migration.trial.databases import Project as MigratedProjec
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.prover import SandboxRevisionProver
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
-from domain.migration.analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE, quoted
 from domain.migration.trace import RevisionTrace, StatementTrace
-from domain.migration.verification import RevisionProof, judge_proof, round_trip
+from domain.migration.verification.proof import RevisionProof, judge_proof, round_trip
 from tests.conftest import Server
 from tests.real_projects.environments import environment
 from tests.real_projects.test_real_projects import INI, NOWHERE, PROJECTS, ROWS, Project

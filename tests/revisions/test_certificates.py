@@ -7,8 +7,8 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from adapter.outbound.migration.rows import ROWS_SEED
-from domain.migration.certificate import from_json, outdated
-from domain.migration.verification import Proof
+from domain.migration.verification.certificate import from_json, outdated
+from domain.migration.verification.proof import Proof
 from tests.support import PROJECT_ROOT, alembic_config
 
 FILE = PROJECT_ROOT / "adapter" / "outbound" / "database" / "alembic" / "certificates.json"

@@ -60,8 +60,8 @@ INTRUDERS = [
         "a revision imports nothing of ours",
     ),
     (
-        "domain/migration/rules/intruder.py",
-        "import domain.migration.rules.unbatched_write",
+        "domain/migration/analysis/rules/intruder.py",
+        "import domain.migration.analysis.rules.unbatched_write",
         "rules are independent of each other",
     ),
     (

@@ -10,9 +10,9 @@ import pytest
 from adapter.outbound.migration.report import analysis_sarif, analysis_text
 from adapter.outbound.migration.report.terminal import unpadded
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze
+from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.rules import all_rules
 from domain.migration.statistics import Statistics
 from tests.support import PROJECT_ROOT
 from tests.unit.domain.migration.traces import revision, step

@@ -7,7 +7,7 @@ import pytest
 
 from adapter.outbound.migration.report import analysis_json, analysis_markdown, analysis_text
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import CalibrationRun

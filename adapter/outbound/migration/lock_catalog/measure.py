@@ -12,8 +12,8 @@ from pathlib import Path
 from adapter.outbound.migration.lock_catalog.operations import SCHEMA, TABLES, Operation
 from adapter.outbound.migration.project.client import AgentJob, AgentRun, Connection, run_agent
 from application.migration.ports import Sandbox
-from domain.migration.catalogue import CatalogueRow, Measurement
 from domain.migration.errors import MigrationError
+from domain.migration.lock_catalog import CatalogueRow, Measurement
 from domain.migration.locks import LockMode
 from domain.migration.trace import StatementTrace
 

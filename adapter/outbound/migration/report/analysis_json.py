@@ -40,9 +40,9 @@ from typing import Any
 from adapter.outbound.migration.report.summary import not_judged_in
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.impact import LockWindow
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic
-from domain.migration.impact import LockWindow
 from domain.migration.trace import StatementTrace
 
 SCHEMA = "hexalembic.analysis/1"

@@ -4,7 +4,7 @@ from adapter.outbound.migration.report.summary import verdict_of
 from adapter.outbound.migration.report.waiting import waits
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
 
 _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "note:"}

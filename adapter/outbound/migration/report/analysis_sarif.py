@@ -10,12 +10,12 @@ from adapter.outbound.migration.report.places import from_repository
 from adapter.outbound.migration.report.summary import not_judged_in, verdict_of
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
+from domain.migration.analysis.rule import UNUSED_SUPPRESSION, Rule
+from domain.migration.analysis.rules import all_rules
+from domain.migration.analysis.shared_transaction import CODE as LOCKS_OF_EARLIER
+from domain.migration.analysis.shared_transaction import FAILS
 from domain.migration.diagnostic import Severity
-from domain.migration.rule import UNUSED_SUPPRESSION, Rule
-from domain.migration.rules import all_rules
-from domain.migration.shared_transaction import CODE as LOCKS_OF_EARLIER
-from domain.migration.shared_transaction import FAILS
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 

@@ -10,7 +10,7 @@ from adapter.outbound.migration.report.terminal import buffered, print_code, sho
 from adapter.outbound.migration.report.waiting import predicted_against_observed, waits
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis import RevisionAnalysis
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.trace import StatementTrace
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from domain.migration.catalogue import COLUMNS, OPERATION, CatalogueRow
+from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogueRow
 
 _HEAD = """\
 # The lock catalogue

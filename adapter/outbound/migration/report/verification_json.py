@@ -22,10 +22,10 @@ from typing import Any
 
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import RoundTrip
 from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic
-from domain.migration.verification import Repetition, RevisionProof
+from domain.migration.verification.certificate import RoundTrip
+from domain.migration.verification.proof import Repetition, RevisionProof
 
 SCHEMA = "hexalembic.verification/1"
 

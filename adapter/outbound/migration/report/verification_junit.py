@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.diagnostic import Severity
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.proof import RevisionProof
 
 
 def render(report: VerificationReport) -> str:

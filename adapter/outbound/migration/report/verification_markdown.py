@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from adapter.outbound.migration.report.verification_text import facts, summary, title
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.proof import RevisionProof
 
 
 def render(report: VerificationReport) -> str:

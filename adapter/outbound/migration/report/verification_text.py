@@ -10,9 +10,9 @@ from rich.text import Text
 from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
-from domain.migration.certificate import UNSEEN, Reversibility
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.verification import RevisionProof
+from domain.migration.verification.certificate import UNSEEN, Reversibility
+from domain.migration.verification.proof import RevisionProof
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 # Warnings that are shown without `verbose`: they say what is not proved.

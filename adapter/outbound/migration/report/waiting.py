@@ -1,7 +1,7 @@
 """Words for how long whose statements wait, as text and Markdown show it."""
 
-from domain.migration.analysis import RevisionAnalysis
-from domain.migration.impact import LockWindow
+from domain.migration.analysis.impact import LockWindow
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 
 
 def waits(analysis: RevisionAnalysis) -> list[tuple[LockWindow, str]]:

@@ -18,7 +18,7 @@ from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
-from domain.migration.certificate import Declaration
+from domain.migration.analysis.unseen import found_nothing
 from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
@@ -26,9 +26,9 @@ from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
-from domain.migration.unseen import found_nothing
-from domain.migration.unseen_losses import losses_not_seen
-from domain.migration.verification import Again, Repetition
+from domain.migration.verification.certificate import Declaration
+from domain.migration.verification.proof import Again, Repetition
+from domain.migration.verification.unseen_losses import losses_not_seen
 
 _MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count
 _SHOWN = 70

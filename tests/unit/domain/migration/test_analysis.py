@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from domain.migration.analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze
+from domain.migration.analysis.strategy import IndexStrategy, MigrationStrategy, RollbackStrategy
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.statistics import Statistics, TableStatistics
-from domain.migration.strategy import IndexStrategy, MigrationStrategy, RollbackStrategy
 from domain.migration.trace import RowCounts, fold
 from tests.unit.domain.migration.traces import (
     BASE,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapter.outbound.migration.report import catalogue_markdown
-from domain.migration.catalogue import (
+from domain.migration.lock_catalog import (
     BUILDS,
     OTHER_LOCKS,
     OWN_LOCK,

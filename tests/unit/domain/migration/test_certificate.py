@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from domain.migration.certificate import (
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.digest import DataChange, DataChangeKind, DataDifference
+from domain.migration.snapshot import SchemaDifference
+from domain.migration.verification.certificate import (
     SCHEMA,
     Certificate,
     CertificateError,
@@ -19,9 +22,6 @@ from domain.migration.certificate import (
     outdated,
     to_json,
 )
-from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.digest import DataChange, DataChangeKind, DataDifference
-from domain.migration.snapshot import SchemaDifference
 
 NICKNAME = "public.users.nickname"
 GONE = DataDifference((DataChange(NICKNAME, DataChangeKind.VALUES_GONE, 1900, 1900),))

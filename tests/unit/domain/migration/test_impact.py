@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.migration.impact import WorkKind, blocked_work, lock_windows, unbatched_writes, work_of
+from domain.migration.analysis.impact import WorkKind, blocked_work, lock_windows, unbatched_writes, work_of
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics

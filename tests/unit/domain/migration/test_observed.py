@@ -1,6 +1,6 @@
 """Durations of deployments, out of logs."""
 
-from domain.migration.observed import observed_seconds
+from domain.migration.analysis.observed import observed_seconds
 
 
 def test_own_log_says_durations() -> None:

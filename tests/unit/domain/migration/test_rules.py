@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from domain.migration.analysis.rule import Rule, judge
+from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.locks import LockMode
-from domain.migration.rule import Rule, judge
-from domain.migration.rules import all_rules
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
 from domain.migration.trace import RevisionTrace, RowCounts, TableFacts

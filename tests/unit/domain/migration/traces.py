@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.migration.analysis.rule import judge
+from domain.migration.analysis.rules import all_rules
 from domain.migration.locks import LockMode
-from domain.migration.rule import judge
-from domain.migration.rules import all_rules
 from domain.migration.snapshot import SchemaSnapshot, Value
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace, TableFacts

@@ -1,0 +1,1 @@
+"""What a revision does, judged: impact, estimates, rules, strategy."""

@@ -1,0 +1,400 @@
+"""What rules share: why work runs under a lock, what changed in the catalog, how a diagnostic is worded."""
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum, auto
+from itertools import groupby
+
+from domain.migration.analysis.impact import (
+    BlockedWork,
+    LockWindow,
+    Work,
+    WorkKind,
+    blocked_work,
+    emptied_before,
+    index_table,
+    lock_windows,
+)
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, split
+from domain.migration.snapshot import Value, attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
+
+Fix = Callable[[RevisionTrace, BlockedWork], str | None]
+
+
+class Cause(Enum):
+    """What a statement does with the rows of a table; each has one rule that explains it."""
+
+    REWRITE = auto()
+    VECTOR_TYPE = auto()
+    INDEX_BUILD = auto()
+    CONSTRAINT = auto()
+    VALIDATION = auto()
+    NOT_NULL = auto()
+    PARTITION = auto()
+    VIEW = auto()
+    DATA = auto()
+    OTHER = auto()
+
+
+class Failure(Enum):
+    """Why a statement of the upgrade failed; each has one rule that explains it."""
+
+    ROWS = auto()
+    ENUM_VALUE = auto()
+    EXTENSION = auto()
+    DIMENSIONS = auto()
+    SANDBOX = auto()
+    OTHER = auto()
+
+
+def cause_of(trace: RevisionTrace, work: Work) -> Cause:
+    """Tell what some work is for; measured facts first, text only where Postgres reports nothing."""
+    statement = trace.upgrade[work.statement]
+    if work.kind is WorkKind.REWRITE:
+        return Cause.VECTOR_TYPE if vector_type_changes(trace, work.table) else Cause.REWRITE
+    if work.kind is WorkKind.INDEX:
+        return Cause.CONSTRAINT if any(constraint_of(trace, name) for name in work.indexes) else Cause.INDEX_BUILD
+    if work.kind in {WorkKind.WRITE, WorkKind.LOCK, WorkKind.INSERT} or not is_ddl(statement):
+        return Cause.DATA
+    return _scan_cause(statement.sql)
+
+
+def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, StatementTrace]]:
+    """Find the statements with which the upgrade failed for one reason; none when the revision caught the error."""
+    if trace.after is not None and not trace.went_on:
+        return
+    for index, statement in enumerate(trace.upgrade):
+        if statement.error is not None and _failure(statement, of_rows=bool(trace.rows_error)) is kind:
+            yield index, statement
+
+
+def is_ddl(statement: StatementTrace) -> bool:
+    """Tell whether a statement changes the schema."""
+    return bool(statement.created or statement.altered or statement.dropped) or _DDL.match(statement.sql) is not None
+
+
+def added(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that the upgrade left and that were not there before."""
+    return _moved(trace, kind)[0]
+
+
+def removed(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that the upgrade made vanish."""
+    return _moved(trace, kind)[1]
+
+
+def kept(trace: RevisionTrace, kind: str) -> list[str]:
+    """Name the objects of a kind that are there before and after."""
+    return _moved(trace, kind)[2]
+
+
+def _moved(trace: RevisionTrace, kind: str) -> tuple[list[str], list[str], list[str]]:
+    """Name what came, what went and what stayed of a kind; nothing where one of the two catalogs is not known."""
+    if trace.before is None or trace.after is None:
+        return [], [], []
+    key = f"moved {kind}"
+    if key not in trace.memo:
+        before, after = names_of(trace.before, kind), names_of(trace.after, kind)
+        trace.memo[key] = sorted(after - before), sorted(before - after), sorted(before & after)
+    found: tuple[list[str], list[str], list[str]] = trace.memo[key]
+    return found
+
+
+def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    """Find the statement that made, changed or dropped an object: as Postgres reported, else by its name."""
+    objects = {ChangedObject(kind, name), ChangedObject(f"table {kind}", name)}
+    for index, statement in enumerate(trace.upgrade):
+        if objects & {*statement.created, *statement.altered, *statement.dropped}:
+            return index
+    own = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+    return next((index for index, statement in enumerate(trace.upgrade) if own.search(statement.sql)), None)
+
+
+def is_optional(trace: RevisionTrace, column: str) -> bool:
+    """Tell whether a column gave itself a value before, so that INSERTs could leave it out."""
+    held = attributes(trace.before, "column", column)
+    return any(held.get(attribute) for attribute in ("default", "identity", "generated"))
+
+
+def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
+    """Tell whether INSERTs had to name a column that now refuses values."""
+    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
+    return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
+
+
+def made_constraints(trace: RevisionTrace) -> list[str]:
+    """Name the constraints that the upgrade added, those included that it put in the place of another of their name."""
+    if "made constraints" not in trace.memo:
+        again = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
+        trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *again])
+    found: list[str] = trace.memo["made constraints"]
+    return found
+
+
+def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
+    """Tell whether an index has taken the place of another of its name."""
+    return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
+
+
+def _is_another(trace: RevisionTrace, kind: str, name: str) -> bool:
+    before, after = (
+        str(attributes(state, kind, name).get("definition")).removesuffix(" NOT VALID")
+        for state in (trace.before, trace.after)
+    )
+    return before != after
+
+
+def constraint_of(trace: RevisionTrace, index: str) -> str | None:
+    """Name the constraint that an index is for and that the upgrade added."""
+    constraint = attributes(trace.after, "index", index).get("constraint")
+    if constraint is None:
+        return None
+    name = f"{index_table(trace, index)}.{constraint}"
+    return name if name in made_constraints(trace) else None
+
+
+def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
+    """Name the constraints that the upgrade added to a table, those that the statement names when it names any."""
+    mine = [name for name in made_constraints(trace) if split(name)[0] == table]
+    named = [name for name in mine if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)]
+    return named or mine
+
+
+def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
+    """Find the statement of the upgrade that gives a column, table or other object another name, by its text."""
+    if "renames" not in trace.memo:
+        trace.memo["renames"] = [index for index, one in enumerate(trace.upgrade) if _RENAME.search(one.sql)]
+    if not trace.memo["renames"]:
+        return None
+    pattern = re.compile(
+        rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
+    )
+    return next((index for index in trace.memo["renames"] if pattern.search(trace.upgrade[index].sql)), None)
+
+
+def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
+    """Read a type of pgvector: its name, and its dimensions or None; None for any other type."""
+    found = _VECTOR.search(str(type_name))
+    return (found.group(1), int(found.group(2)) if found.group(2) else None) if found else None
+
+
+def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
+    """Name the columns of a table whose type changed from or to one of pgvector."""
+    return [
+        name
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+        for before, after in [(attributes(trace.before, "column", name), attributes(trace.after, "column", name))]
+        if before["type"] != after["type"] and (vector_dimensions(before["type"]) or vector_dimensions(after["type"]))
+    ]
+
+
+def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
+    """Tell whether the definition of an index names a column."""
+    definition = str(attributes(trace.after, "index", index).get("definition", ""))
+    return re.search(rf"(?<!\w){re.escape(bare(column))}(?!\w)", definition.partition(" USING ")[2]) is not None
+
+
+def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
+    """Tell whether somebody uses a table: it was there before, and the revision has not emptied it."""
+    return table in trace.tables and table not in emptied_before(trace, statement)
+
+
+def refuses(trace: RevisionTrace) -> bool:
+    """Tell whether the downgrade refuses with a message, which is honest.
+
+    A statement that fails is no refusal, unless it raised a message of the author's own (SQLSTATE P0001); neither is
+    an accident in Python, which is told from an error that a `raise` of the revision's own made.
+    """
+    if not trace.downgrade_error:
+        return False
+    failed = [statement for statement in trace.downgrade or () if statement.error is not None]
+    if failed:
+        return all(statement.sqlstate == "P0001" for statement in failed)
+    message = _PLACE.sub("", trace.downgrade_error.strip())
+    name, _, rest = message.partition(":")
+    type_name = trace.downgrade_error_type or name
+    said = message not in {"", type_name} if trace.downgrade_error_type else bool(rest.strip() or not _is_name(name))
+    accident = type_name in _ACCIDENTS or _ACCIDENT.search(message) is not None
+    return said and (raises(trace.source, trace.downgrade_error) or not accident)
+
+
+def _is_name(text: str) -> bool:
+    return _EXCEPTION.fullmatch(text) is not None
+
+
+def raises(source: str, error: str) -> bool:
+    """Tell whether the line that an error names is a `raise` or `assert` of the author's own."""
+    found = _PLACE.search(error.strip())
+    if found is None:
+        return False
+    line = int(found.group(1))
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, ast.Raise | ast.Assert) and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in nodes
+    )
+
+
+def work_diagnostics(
+    trace: RevisionTrace, statistics: Statistics, cause: Cause, code: str, advice: str, *, fix: Fix | None = None
+) -> Iterator[Diagnostic]:
+    """Say of each statement that works under a lock for one cause what it does and who waits for how long."""
+    items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
+    for statement, group in groupby(items, key=lambda item: item.work.statement):
+        mine = list(group)
+        does = _does([item.work for item in mine])
+        yield Diagnostic(
+            code=code,
+            severity=Severity.ERROR,
+            statement=statement,
+            relation=mine[0].work.table,
+            message=f"{label(trace, statement)} {does}, while {waiting(mine[0].windows, statement)}.",
+            help=advice,
+            fix=fix(trace, mine[0]) if fix else None,
+        )
+
+
+def _does(works: Sequence[Work]) -> str:
+    """Say what work a statement does, one table after the other where they are few."""
+    kinds = dict.fromkeys(work.kind for work in works)
+    if len(works) <= _SHOWN + 1:
+        return " and ".join(f"{work.kind.value} {work.table}" for work in works)
+    return " and ".join(f"{kind.value} {listed([work.table for work in works if work.kind is kind])}" for kind in kinds)
+
+
+def label(trace: RevisionTrace, statement: int) -> str:
+    """Name a statement in a sentence: its number from 1 and how it begins."""
+    words = " ".join(trace.upgrade[statement].sql.split())
+    return f"Statement {statement + 1} ({words if len(words) <= _WIDTH else words[: _WIDTH - 1] + '…'})"
+
+
+def waiting(windows: Iterable[LockWindow], statement: int) -> str:
+    """Say who waits for some locks, and until when; of many tables, the first ones and how many more."""
+    by_table: dict[str, list[LockWindow]] = {}
+    for window in windows:
+        by_table.setdefault(window.table, []).append(window)
+    shown = list(by_table) if len(by_table) <= _SHOWN + 1 else list(by_table)[:_SHOWN]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for table in shown:
+        for window in by_table[table]:
+            tables = alike.setdefault(_wait(window, statement), [])
+            tables += [table] if table not in tables else []
+    said = [f"{who} of {listed(tables)} wait {until}" for (who, until), tables in alike.items()]
+    rest = len(by_table) - len(shown)
+    return " and ".join([*said, *([f"so do those of {rest} other tables"] if rest else [])])
+
+
+def listed(tables: Sequence[str]) -> str:
+    """Name some tables; of many, the first ones and how many more."""
+    if len(tables) <= _SHOWN + 2:
+        return ", ".join(tables)
+    return f"{', '.join(tables[:_SHOWN])} and {len(tables) - _SHOWN} other tables"
+
+
+def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
+    """Group the blocking locks by the statement that took them, one for each live table."""
+    found: dict[int, dict[str, LockWindow]] = {}
+    for window in lock_windows(trace):
+        if window.blocks and is_live(trace, window.table, window.from_statement):
+            found.setdefault(window.from_statement, {})[window.table] = window
+    return found
+
+
+def end_of(window: LockWindow) -> str:
+    """Say when a lock is released."""
+    if window.to_statement == window.from_statement:
+        return "until it has finished"
+    return f"until the transaction ends with statement {window.to_statement + 1}"
+
+
+def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
+    """Say what waits, and until when."""
+    who = "reads and writes" if window.blocks_reads else "writes"
+    if window.to_statement == statement:
+        until = "until it has finished"
+    else:
+        until = f"until the transaction ends with statement {window.to_statement + 1}"
+    return who, f"{until} ({window.mode.sql})"
+
+
+def _scan_cause(text: str) -> Cause:
+    for pattern, cause in _SCANS:
+        if pattern.search(text):
+            return cause
+    return Cause.OTHER
+
+
+def _failure(statement: StatementTrace, *, of_rows: bool) -> Failure:
+    state, message = statement.sqlstate or "", statement.error or ""
+    if state == "55P04":
+        return Failure.ENUM_VALUE
+    if state == "42501" and re.search(r"\bEXTENSION\b", statement.sql, re.IGNORECASE):
+        return Failure.EXTENSION
+    if re.search(r"cannot have more than \d+ dimensions|column does not have dimensions", message):
+        return Failure.DIMENSIONS
+    if state in _UNREACHABLE or (state in _REFUSED and re.match(_REFUSED[state], message)):
+        return Failure.SANDBOX
+    if state[:2] in {"54", "P0"}:
+        return Failure.ROWS if of_rows else Failure.OTHER
+    return Failure.ROWS if state[:2] in {"21", "22", "23"} and state != _PARAMETER else Failure.OTHER
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+# What a server says that was to connect to another; what drivers say of a lost connection has other codes.
+_UNREACHABLE = frozenset({"08001", "08006"})
+# What the sandbox refuses, and others may allow: its settings, its role's attributes, foreign tables.
+_REFUSED = {
+    "0A000": "ALTER SYSTEM is not allowed",
+    "42501": "permission denied to |must be superuser",
+    "55000": "access to non-system foreign table is restricted|foreign-data wrapper .* has no handler",
+}
+_PARAMETER = "22023"  # an option that nothing takes, whatever the rows
+_WIDTH = 70
+_SHOWN = 2  # tables that a sentence names when there are many
+_VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
+_EXCEPTION = re.compile(r"[\w.]*")
+_RENAME = _pattern(r"\bRENAME\b")
+_PLACE = re.compile(r"\s*\([^()]*\bline (\d+)\)$")
+# What Python, SQLAlchemy and Alembic say of mistakes, where the name of the exception is not part of the message.
+_ACCIDENT = re.compile(
+    r"name '\w+' is not defined|has no attribute '|object is not |required positional argument|"
+    r"unexpected keyword argument|unsupported operand|No module named|cannot import name|it has no name"
+)
+_ACCIDENTS = frozenset({
+    "ArgumentError",
+    "AssertionError",
+    "AttributeError",
+    "CommandError",
+    "CompileError",
+    "ImportError",
+    "IndexError",
+    "KeyError",
+    "ModuleNotFoundError",
+    "NameError",
+    "SyntaxError",
+    "TypeError",
+    "UnboundLocalError",
+    "ValueError",
+    "ZeroDivisionError",
+})  # fmt: skip
+_DDL = _pattern(r"\s*(ALTER|CREATE|DROP|TRUNCATE|REINDEX|CLUSTER|VACUUM|REFRESH|LOCK|COMMENT|GRANT|REVOKE)\b")
+_SCANS = (
+    (_pattern(r"\bALTER\s+DOMAIN\b"), Cause.OTHER),
+    (_pattern(r"^\s*(REFRESH|CREATE)\s+MATERIALIZED\s+VIEW\b"), Cause.VIEW),
+    (_pattern(r"\bPARTITION\b"), Cause.PARTITION),
+    (_pattern(r"\bVALIDATE\s+CONSTRAINT\b"), Cause.VALIDATION),
+    (_pattern(r"\bPRIMARY\s+KEY\b"), Cause.CONSTRAINT),
+    (_pattern(r"\bSET\s+NOT\s+NULL\b"), Cause.NOT_NULL),
+    (_pattern(r"\b(CHECK|REFERENCES|UNIQUE|EXCLUDE|CONSTRAINT)\b"), Cause.CONSTRAINT),
+)

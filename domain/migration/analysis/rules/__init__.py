@@ -1,0 +1,14 @@
+"""The rules, one module each: a new file in this folder is a new rule."""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from domain.migration.analysis.rule import Rule, load
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Load every module of this folder, in the order of their codes."""
+    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    return tuple(sorted(map(load, modules), key=lambda rule: rule.code))

@@ -1,0 +1,66 @@
+"""An ANN index is built before the vectors are written.
+
+Each vector that is written later must find its place in the index: writing them first and building afterwards took a
+quarter of the time on 10,000 vectors. The safe way fills the column in batches and builds the index afterwards:
+
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_items")
+        op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import built_index, dropped_index
+from domain.migration.analysis.judging import added
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import revised
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, RowCounts
+
+CODE = "ann-index-before-backfill"
+SEVERITY = Severity.WARNING
+_SETUP = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));
+INSERT INTO items SELECT n FROM generate_series(1, 2000) AS n;
+"""
+_BUILD = """
+with op.get_context().autocommit_block():
+    op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
+"""
+_FILL = """
+with op.get_context().autocommit_block():
+    while op.get_bind().execute(sa.text(
+        "UPDATE items SET embedding = ARRAY[id, id, id]::real[]::vector"
+        " WHERE id IN (SELECT id FROM items WHERE embedding IS NULL LIMIT 500)"
+    )).rowcount:
+        pass
+"""
+_DOWN = 'op.drop_index("ix_items", "items")'
+BAD = Example(_SETUP, _BUILD + _FILL, _DOWN)
+GOOD = Example(_SETUP, _FILL + _BUILD, _DOWN)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find ANN indexes over tables most of whose rows are written after the build."""
+    for name in added(trace, "index"):
+        held = attributes(trace.after, "index", name)
+        table = str(held["table"])
+        built = next((number for number, one in enumerate(trace.upgrade) if name in one.indexes_built), None)
+        if held.get("access_method") not in {"hnsw", "ivfflat"} or built is None or table not in trace.tables:
+            continue
+        later = [one.rows.get(table, RowCounts()) for one in trace.upgrade[built + 1 :]]
+        written = sum(rows.inserted + rows.updated for rows in later)
+        if written and written >= trace.tables[table].rows / 2:
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                built,
+                table,
+                f"The index {name} is built before {written} rows of {table} are written: each of them must find its "
+                "place in it.",
+                "Write the rows first, and build the index in a later revision.",
+                revised(built_index(trace.after, name), dropped_index(trace.after, name)),
+            )

@@ -1,0 +1,76 @@
+"""Build options of an ANN index change, and the index does not.
+
+ALTER INDEX … SET (m = …) is accepted, and has no effect until the index is built again. The safe way:
+
+    op.execute("ALTER INDEX ix_items SET (m = 24)")
+    with op.get_context().autocommit_block():
+        op.execute("REINDEX INDEX CONCURRENTLY ix_items")
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import concurrent_steps
+from domain.migration.analysis.judging import kept, statement_of
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare
+from domain.migration.op_code import in_autocommit
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "ann-options-without-reindex"
+SEVERITY = Severity.WARNING
+_SETUP = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));
+INSERT INTO items SELECT n, ARRAY[n, n, n]::vector FROM generate_series(1, 2000) AS n;
+CREATE INDEX ix_items ON items USING hnsw (embedding vector_l2_ops);
+"""
+BAD = Example(
+    _SETUP,
+    'op.execute("ALTER INDEX ix_items SET (m = 24)")',
+    'op.execute("ALTER INDEX ix_items RESET (m)")',
+)
+GOOD = Example(
+    _SETUP,
+    """
+op.execute("ALTER INDEX ix_items SET (m = 24)")
+with op.get_context().autocommit_block():
+    op.execute("REINDEX INDEX CONCURRENTLY ix_items")
+""",
+    """
+op.execute("ALTER INDEX ix_items RESET (m)")
+with op.get_context().autocommit_block():
+    op.execute("REINDEX INDEX CONCURRENTLY ix_items")
+""",
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find ANN indexes whose options changed and that were not built again."""
+    for name in kept(trace, "index"):
+        before, after = attributes(trace.before, "index", name), attributes(trace.after, "index", name)
+        ann = after.get("access_method") in {"hnsw", "ivfflat"}
+        if ann and before.get("options") != after.get("options") and not _rebuilt(trace, name):
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "index", name),
+                str(after["table"]),
+                f"The options of {name} change, but the index stays as it was built.",
+                "Build it again, concurrently.",
+                in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")),
+            )
+
+
+def _rebuilt(trace: RevisionTrace, index: str) -> bool:
+    """A concurrent rebuild is another index that takes the name, so the text counts, too."""
+    table = str(attributes(trace.after, "index", index)["table"])
+    names = "|".join(re.escape(bare(name)) for name in (index, table))
+    text = re.compile(rf"\s*REINDEX\b.*(?<!\w)({names})(?!\w)", re.IGNORECASE | re.DOTALL)
+    return any(
+        index in (*statement.rewritten, *statement.indexes_built) or text.match(statement.sql)
+        for statement in trace.upgrade
+    )

@@ -1,0 +1,65 @@
+"""An index is built while writes of the table, or anything of another table, wait.
+
+CREATE INDEX holds SHARE on its table until the transaction ends: every INSERT, UPDATE and DELETE waits for the whole
+build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so that reads wait, too. The safe way is a concurrent build
+in a block of its own, which holds SHARE UPDATE EXCLUSIVE only:
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import built_index, concurrent_steps, dropped_index, root_index
+from domain.migration.analysis.impact import BlockedWork
+from domain.migration.analysis.judging import Cause, is_index_made_anew, work_diagnostics
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import in_autocommit, lines, revised
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "blocking-index-build"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.create_index("ix_users_email", "users", ["email"])',
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", postgresql_concurrently=True)
+""",
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find index builds under a lock."""
+    advice = "Build it concurrently, in an autocommit block, with no lock of this revision held meanwhile."
+    return work_diagnostics(trace, statistics, Cause.INDEX_BUILD, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    before = names_of(trace.before, "index")
+    # the parts of a partitioned table's index come with it
+    wanted = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
+    other = [name for name in wanted if is_index_made_anew(trace, name)]
+    again = [name for name in wanted if name in before and name not in other]
+    new = [name for name in wanted if name not in before and attributes(trace.after, "index", name).get("definition")]
+    steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in again]
+    # the drop of what an interrupted build has left drops the old one as well
+    steps += [built_index(trace.after, name) for name in (*other, *new)]
+    if not steps:
+        return None
+    undo = [dropped_index(trace.after, name) for name in reversed(new)]
+    undo += [built_index(trace.before, name) for name in reversed(other)]
+    return revised(lines(*steps), *undo) if undo else lines(*steps)

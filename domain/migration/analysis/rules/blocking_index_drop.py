@@ -1,0 +1,69 @@
+"""An index is dropped under ACCESS EXCLUSIVE.
+
+DROP INDEX takes ACCESS EXCLUSIVE on the index and on its table. It lasts an instant, but must wait for every running
+query, and meanwhile every new one waits behind it. The safe way:
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import built_index, dropped_index
+from domain.migration.analysis.impact import is_partitioned
+from domain.migration.analysis.judging import blocking_tables, end_of, label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import revised
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "blocking-index-drop"
+SEVERITY = Severity.WARNING
+_SETUP = USERS + "CREATE INDEX ix_users_email ON users (email);"
+BAD = Example(
+    _SETUP,
+    'op.drop_index("ix_users_email", "users")',
+    """
+with op.get_context().autocommit_block():
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+)
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", postgresql_concurrently=True)
+""",
+    BAD.downgrade,
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find indexes that are dropped by themselves, not along with a column, constraint or table."""
+    locked = blocking_tables(trace)
+    for number, statement in enumerate(trace.upgrade):
+        for index in _dropped(statement):
+            table = str(attributes(trace.before, "index", index).get("table", ""))
+            window = locked.get(number, {}).get(table)
+            if window is not None and window.blocks_reads:
+                yield Diagnostic(
+                    CODE,
+                    SEVERITY,
+                    number,
+                    table,
+                    f"{label(trace, number)} drops the index {index} and stops reads and writes of {table} "
+                    f"{end_of(window)}.",
+                    "Drop it concurrently, in an autocommit block.",
+                    # Postgres drops the index of a partitioned table in no other way
+                    None
+                    if is_partitioned(trace, table)
+                    else revised(dropped_index(trace.before, index), built_index(trace.before, index)),
+                )
+
+
+def _dropped(statement: StatementTrace) -> list[str]:
+    if any(dropped.kind != "index" for dropped in statement.dropped):
+        return []
+    return [dropped.name for dropped in statement.dropped]

@@ -1,0 +1,63 @@
+"""A materialized view cannot be read while its rows are computed.
+
+REFRESH MATERIALIZED VIEW holds ACCESS EXCLUSIVE on the view while it reads the tables below; so does a DROP, until the
+transaction has ended that fills its successor. The safe way needs a unique index on the view, and lets readers go on:
+
+    op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")
+
+and, for another definition, fills a new view beside the old one, and renames both in a transaction of its own.
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.impact import BlockedWork
+from domain.migration.analysis.judging import Cause, work_diagnostics
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.index_definition import key_columns
+from domain.migration.names import bare
+from domain.migration.op_code import execute, lines
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "blocking-refresh"
+SEVERITY = Severity.ERROR
+_SETUP = f"""{USERS}
+CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS users FROM users GROUP BY name;
+CREATE UNIQUE INDEX ix_names ON names (name);
+"""  # noqa: S608 - constants only
+BAD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW names")', "pass")
+GOOD = Example(_SETUP, 'op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY names")', "pass")
+
+_VIEW = re.compile(r'\s*(?P<name>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+))\s*;?\s*$')
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find materialized views that are filled while nobody can read them."""
+    advice = "Let readers go on: CONCURRENTLY with a unique index, or a new view beside the old one and a rename."
+    return work_diagnostics(trace, statistics, Cause.VIEW, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    text = trace.upgrade[item.work.statement].sql
+    head = "REFRESH MATERIALIZED VIEW "
+    if not text.upper().startswith(head):
+        return None
+    wanted = _VIEW.match(text[len(head) :])
+    if wanted is None or not _has_key(trace, wanted["name"]):
+        return None
+    return lines(execute(f"{head}CONCURRENTLY {text[len(head) :]}"))
+
+
+def _has_key(trace: RevisionTrace, view: str) -> bool:
+    """Tell whether a view has the index that CONCURRENTLY wants: unique, over all rows, on columns only."""
+    held = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
+    return any(
+        bare(str(one["table"])) == bare(view)
+        and one.get("unique")
+        and one.get("predicate") is None
+        and not any("(" in key for key in key_columns(str(one["definition"])))
+        for one in held
+    )

@@ -1,0 +1,73 @@
+"""What a statement does to a table depends on the TimeZone of the session that runs it.
+
+A change between `timestamp` and `timestamptz` only changes the catalog where that is UTC, and writes the whole table
+anew under ACCESS EXCLUSIVE everywhere else (manual, "Release Notes", 12). The server, the database and the role each
+may set it. `--target-url` or `--stats` bring the target's setting into the sandbox; without them the upgrade is run a
+second time in another zone. Where the stored values are in UTC, the safe way says so in the revision itself:
+
+    op.execute("SET LOCAL TimeZone = 'UTC'")
+    op.alter_column("users", "seen_at", type_=sa.DateTime(timezone=True))
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import label, listed
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, ZoneRun
+
+CODE = "depends-on-time-zone"
+SEVERITY = Severity.WARNING
+_SETUP = USERS + "ALTER TABLE users ADD COLUMN seen_at timestamp;"
+_TIMEOUT = "op.execute(\"SET LOCAL lock_timeout = '2s'\")\n"
+_ZONE = "op.execute(\"SET LOCAL TimeZone = 'UTC'\")\n"
+_CHANGE = 'op.alter_column("users", "seen_at", type_=sa.DateTime(timezone=True))'
+_BACK = 'op.alter_column("users", "seen_at", type_=sa.DateTime())'
+BAD = Example(_SETUP, _TIMEOUT + _CHANGE, _BACK)
+GOOD = Example(_SETUP, _TIMEOUT + _ZONE + _CHANGE, _ZONE + _BACK)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find statements that did something else in another zone, and a zone of the target that could not be tried."""
+    for name, value in trace.refused_settings.items():
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The sandbox does not take the target's {name} = {value!r}, so this was judged without it.",
+            "Try the revision on a copy of the target, on its own server.",
+        )
+    run = trace.other_zone
+    if run is None:
+        return
+    for index, (here, there) in enumerate(zip(trace.upgrade, run.upgrade, strict=False)):
+        if here.sql == there.sql and (said := _difference(trace, index, run)):
+            tables = sorted(({*here.rewritten} ^ {*there.rewritten}) & trace.tables.keys())
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                index,
+                tables[0] if tables else None,
+                f"{label(trace, index)} {said}. Which of these the target is, nobody said.",
+                "Name the target with --target-url or --stats. Where the stored values are in UTC, set the zone before "
+                "the change; elsewhere add a new column, fill it in batches, and swap the two.",
+                _ZONE + "# then the change",
+            )
+
+
+def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:
+    """Say what a statement does in one zone and not in the other; empty where it does the same."""
+    here, there = trace.upgrade[statement], run.upgrade[statement]
+    if (here.error is None) != (there.error is None):
+        fails = run.there if there.error else run.here
+        return f"fails where the session's TimeZone is {fails}: {there.error or here.error}"
+    for zone, other, one, two in ((run.there, run.here, there, here), (run.here, run.there, here, there)):
+        tables = sorted(({*one.rewritten} - {*two.rewritten}) & trace.tables.keys())
+        if tables:
+            return (
+                f"writes {listed(tables)} anew under ACCESS EXCLUSIVE where the session's TimeZone is {zone}, and only "
+                f"changes the catalog where it is {other}"
+            )
+    return ""

@@ -1,0 +1,61 @@
+"""The downgrade leads to another schema than the one before the upgrade.
+
+An index or a default that it forgets, a column of another type: code that ran before then meets a database that it has
+never seen. The safe way is to give back everything that the upgrade changed. The order of columns does not count. What
+Postgres has no statement to undo, such as a new value of an enum, may stay where the revision declares it:
+
+    lossy_downgrade = {"public.status": "Postgres cannot undo it"}
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.snapshot import compare
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+from domain.migration.verification.one_way import one_way, staying
+
+CODE = "downgrade-differs"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    """
+op.alter_column("users", "name", server_default="nobody")
+op.add_column("users", sa.Column("note", sa.Text()))
+""",
+    'op.drop_column("users", "note")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.alter_column("users", "name", server_default="nobody")
+op.add_column("users", sa.Column("note", sa.Text()))
+""",
+    """
+op.drop_column("users", "note")
+op.alter_column("users", "name", server_default=None)
+""",
+)
+_SHOWN = 5
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Compare the catalog before with that after the round trip."""
+    if not trace.downgrade or trace.downgrade_error is not None or trace.before is None or trace.restored is None:
+        return
+    difference = compare(trace.before, trace.restored, ignore={"position"})
+    stays = one_way(difference, trace.before, trace.restored)
+    yield from staying(CODE, trace, stays)
+    sentences = [said for name, said in difference.without(stays).by_name() if not trace.lossy_downgrade.get(name)]
+    if not sentences:
+        return
+    more = f"; and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
+    yield Diagnostic(
+        CODE,
+        SEVERITY,
+        None,
+        None,
+        f"After the downgrade the schema is not the one before: {'; '.join(sentences[:_SHOWN])}{more}.",
+        "Give back in the downgrade everything that the upgrade changed, or declare what stays in lossy_downgrade.",
+    )

@@ -1,0 +1,66 @@
+"""A new index does what another one does already.
+
+Every write maintains both, and no query needs the second. An index over the first columns of another btree index is
+such a one, too, unless it is unique. The safe way is not to build it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import added, statement_of
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.index_definition import after_using
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "duplicate-index"
+SEVERITY = Severity.WARNING
+_SETUP = USERS + "CREATE INDEX ix_users_email_name ON users (email, name);"
+BAD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_name", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_name", "users", ["name"], postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_name", "users")',
+)
+_PLAIN = re.compile(r"btree \(([\w\", ]+)\)$")
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Compare each new index with the others of its table."""
+    for name in added(trace, "index"):
+        table = attributes(trace.after, "index", name)["table"]
+        for other in sorted(names_of(trace.after, "index") - {name}):
+            if attributes(trace.after, "index", other)["table"] == table and _covers(trace, other, name):
+                yield Diagnostic(
+                    CODE,
+                    SEVERITY,
+                    statement_of(trace, "index", name),
+                    str(table),
+                    f"The index {name} of {table} does nothing that {other} does not do.",
+                    "Leave it out, or drop the other one in a later revision.",
+                )
+                break
+
+
+def _covers(trace: RevisionTrace, other: str, name: str) -> bool:
+    mine, theirs = attributes(trace.after, "index", name), attributes(trace.after, "index", other)
+    if theirs.get("valid") is False or (mine.get("unique") and not theirs.get("unique")):
+        return False
+    own, foreign = (after_using(str(held["definition"])) for held in (mine, theirs))
+    if own == foreign:
+        return name > other or other not in added(trace, "index")
+    keys, longer = _PLAIN.match(own), _PLAIN.match(foreign)
+    return bool(keys and longer and not mine.get("unique") and longer.group(1).startswith(f"{keys.group(1)}, "))

@@ -1,0 +1,68 @@
+"""A statement fails on rows that exist.
+
+A new NOT NULL column without default, a unique index over duplicates, a foreign key or check that a row breaks, a value
+that does not fit its new type: an empty test database shows none of it. In a transaction nothing is left of the
+revision; a concurrent build leaves an invalid index. The safe way is to mend the rows in an earlier revision, and to
+add columns with a default or nullable:
+
+    op.add_column("users", sa.Column("plan", sa.Text(), nullable=False, server_default="free"))
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.impact import is_concurrent
+from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "fails-on-existing-rows"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("plan", sa.Text(), nullable=False))',
+    'op.drop_column("users", "plan")',
+)
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("plan", sa.Text(), nullable=False, server_default="free"))',
+    'op.drop_column("users", "plan")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find statements that failed because of values."""
+    for index, statement in failures(trace, Failure.ROWS):
+        left = " It leaves an invalid index behind." if is_concurrent(statement) else ""
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            next((table for table in statement.locks if table in trace.tables), None),
+            f"{label(trace, index)} fails on rows that exist: {statement.error} (SQLSTATE {statement.sqlstate}).{left}",
+            _ADVICE.get(_state(statement), _MEND),
+        )
+    if trace.rows_error and all(statement.error is None for statement in trace.upgrade):
+        said = trace.rows_error.partition("\n")[0].rstrip(".")
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The upgrade fails on rows that exist: {said}. It runs without any, which is what is judged here.",
+            _MEND,
+        )
+
+
+def _state(statement: StatementTrace) -> str:
+    return statement.sqlstate or ""
+
+
+_MEND = "Look for rows that break it, and mend them in an earlier revision."
+_ADVICE = {
+    "23502": "Give the column a server default, or add it nullable, fill it in batches, and set NOT NULL later.",
+    "23503": "Mend the rows that refer to nothing first, or add the foreign key NOT VALID and validate it later.",
+    "23505": "Find and merge the duplicates in an earlier revision.",
+    "23514": "Mend the rows first, or add the constraint NOT VALID and validate it later.",
+}

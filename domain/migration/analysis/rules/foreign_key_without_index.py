@@ -1,0 +1,84 @@
+"""A foreign key has no index on its own side.
+
+Whenever a row of the other table is deleted, or its key changes, Postgres looks for rows that refer to it: without an
+index it reads the whole table each time. The safe way builds the index, concurrently when the table is in use:
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_orders_user_id", "orders", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_orders_user_id", "orders", ["user_id"], postgresql_concurrently=True)
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import added, removed, statement_of
+from domain.migration.analysis.moves import moved_to
+from domain.migration.analysis.rule import ORDERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, schema_argument, split
+from domain.migration.op_code import in_autocommit, lines, quoted, revised
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "foreign-key-without-index"
+SEVERITY = Severity.WARNING
+_KEY = 'op.create_foreign_key("fk_orders_user_id", "orders", "users", ["user_id"], ["id"], postgresql_not_valid=True)'
+_DROP = 'op.drop_constraint("fk_orders_user_id", "orders")'
+BAD = Example(ORDERS + "DROP INDEX ix_orders_user_id;", _KEY, _DROP)
+GOOD = Example(ORDERS, _KEY, _DROP)
+_LONGEST_NAME = 63
+_COLUMNS = re.compile(r"FOREIGN KEY \(([^)]*)\)")
+_INDEXED = re.compile(r"USING btree \((.*?)\)")
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find new foreign keys whose columns no index begins with."""
+    moved = {moved_to(trace, "table", old) for old in removed(trace, "table")}
+    for name in added(trace, "constraint"):
+        if split(name)[0] in moved:
+            continue
+        held = attributes(trace.after, "constraint", name)
+        found = _COLUMNS.search(str(held.get("definition")))
+        if held.get("type") != "foreign key" or not found:
+            continue
+        table, columns = split(name)[0], [column.strip() for column in found.group(1).split(",")]
+        if _indexed(trace, table, columns):
+            continue
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            statement_of(trace, "constraint", name),
+            table,
+            f"The foreign key {name} has no index on ({', '.join(columns)}): each delete of a row it refers to reads "
+            f"all of {table}.",
+            "Build an index whose first columns are those of the key.",
+            _fix(trace, table, columns),
+        )
+
+
+def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
+    """Build the index before the key is added, as the block commits; that of a new table, or column, has no readers."""
+    name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+    listed = ", ".join(quoted(bare(column)) for column in columns)
+    given = f"{quoted(name[:_LONGEST_NAME])}, {quoted(bare(table))}"
+    schema = schema_argument(table)
+    if table not in trace.tables:
+        return lines(f"op.create_index({given}, [{listed}]{schema})")
+    new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
+    place = "In the next revision" if new else "Before the foreign key"
+    dropped = f"op.drop_index({given}{schema}, if_exists=True, postgresql_concurrently=True)"
+    build = in_autocommit(dropped, f"op.create_index({given}, [{listed}]{schema}, postgresql_concurrently=True)")
+    undo = [] if new else ["...  # what is there now, then:"]
+    return revised(lines(f"# {place}:", build), *undo, in_autocommit(dropped))
+
+
+def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
+    for index in names_of(trace.after, "index"):
+        held = attributes(trace.after, "index", index)
+        found = _INDEXED.search(str(held["definition"]))
+        if held["table"] == table and held.get("predicate") is None and found:
+            first = [column.split()[0] for column in found.group(1).split(", ")][: len(columns)]
+            if set(first) == set(columns):
+                return True
+    return False

@@ -1,0 +1,67 @@
+"""IF NOT EXISTS would keep an invalid index.
+
+A concurrent build that failed leaves its index. Run again, `IF NOT EXISTS` finds the name taken and is content: the
+index stays invalid for ever, and the revision counts as applied. The safe way drops what is left first:
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+
+A revision that asks the catalog whether its index is invalid knows of this, and keeps a valid one on purpose.
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import concurrent_steps
+from domain.migration.analysis.judging import label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import in_autocommit
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "if-not-exists-keeps-invalid-index"
+SEVERITY = Severity.WARNING
+BAD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.create_index("ix_users_email", "users", ["email"], if_not_exists=True, postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+_BUILD = re.compile(
+    r'\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\s+"?([^\s"]+)"?', re.IGNORECASE
+)
+_ASKS = re.compile(r"\bindisvalid\b", re.IGNORECASE)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find concurrent builds that accept whatever has their name."""
+    for number, statement in enumerate(trace.upgrade):
+        found = _BUILD.match(statement.sql)
+        if not found:
+            continue
+        name = found.group(1)
+        dropped = re.compile(rf"\s*DROP\s+INDEX\b.*(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE | re.DOTALL)
+        if any(dropped.match(earlier.sql) or _ASKS.search(earlier.sql) for earlier in trace.upgrade[:number]):
+            continue
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            number,
+            None,
+            f"{label(trace, number)} would keep an invalid {name} that an earlier attempt left.",
+            "Drop the index concurrently if it exists, then build it.",
+            in_autocommit(*concurrent_steps(statement.sql)),
+        )

@@ -1,0 +1,117 @@
+"""An invalid index is left behind.
+
+A concurrent build that fails leaves an index that every write maintains and no query uses. The safe way drops what an
+earlier attempt left before it builds:
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import build_index, concurrent_sql, concurrent_steps, dropped_index
+from domain.migration.analysis.judging import statement_of
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, split
+from domain.migration.op_code import execute, in_autocommit, lines, revised
+from domain.migration.repair.definitions import texts
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "invalid-index-left"
+SEVERITY = Severity.ERROR
+_SETUP = USERS + "ALTER TABLE users ADD COLUMN plan text DEFAULT 'free';"
+BAD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    try:
+        op.create_index("ix_users_plan", "users", ["plan"], unique=True, postgresql_concurrently=True)
+    except sa.exc.IntegrityError:
+        pass
+""",
+    'op.drop_index("ix_users_plan", "users")',
+)
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_plan", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_plan", "users", ["plan"], postgresql_concurrently=True)
+""",
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_plan", "users", postgresql_concurrently=True)
+""",
+)
+
+_EQUAL = "23505"  # unique_violation
+_LONGEST_NAME = 63
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find invalid indexes that the upgrade made or touched."""
+    for index in sorted(names_of(trace.after, "index")):
+        held = attributes(trace.after, "index", index)
+        table = str(held["table"])
+        statement = statement_of(trace, "index", index) if held.get("valid") is False else None
+        if statement is None:
+            continue
+        if attributes(trace.after, "table", table).get("kind") == "partitioned table":
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement,
+                table,
+                f"The index {index} of {table} is invalid after the upgrade: not every partition has its part of it.",
+                "Build an index on each partition concurrently, and attach it, in this revision: with the last one the "
+                "whole becomes valid.",
+                _by_partition(trace, index),
+            )
+        else:
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement,
+                table,
+                f"The index {index} of {table} is invalid after the upgrade: writes maintain it, no query uses it.",
+                "Drop it concurrently, and build it again.",
+                _again(trace, index, statement),
+            )
+
+
+def _again(trace: RevisionTrace, index: str, statement: int) -> str:
+    """Build it so that what an earlier attempt left goes first; without UNIQUE where two rows are equal."""
+    definition, note = str(attributes(trace.after, "index", index)["definition"]), []
+    if any(one.sqlstate == _EQUAL for one in trace.upgrade[: statement + 1]):
+        definition, note = definition.replace("CREATE UNIQUE ", "CREATE ", 1), ["# Not unique, as two rows are equal."]
+    return revised(lines(*note, build_index(definition)), dropped_index(trace.after, index))
+
+
+def _by_partition(trace: RevisionTrace, index: str) -> str | None:
+    """Build the part of each partition concurrently, then the whole, and join them; for partitions of one level."""
+    held = attributes(trace.after, "index", index)
+    table, definition = str(held["table"]), str(held["definition"])
+    partitions = [
+        name
+        for name in sorted(names_of(trace.after, "table"))
+        if table in texts(attributes(trace.after, "table", name).get("parents"))
+    ]
+    if any(attributes(trace.after, "table", name).get("kind") != "table" for name in partitions):
+        return None
+    parts = {name: f'"{f"{bare(index)}_{bare(name)}"[:_LONGEST_NAME]}"' for name in partitions}
+    own = split(index)[1]
+    steps = [
+        step
+        for name, part in parts.items()
+        for step in concurrent_steps(
+            concurrent_sql(definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1))
+        )
+    ]
+    attached = [f"ALTER INDEX {index} ATTACH PARTITION {split(name)[0]}.{part}" for name, part in parts.items()]
+    return revised(
+        lines(in_autocommit(*steps), execute(definition), *map(execute, attached)), dropped_index(trace.after, index)
+    )

@@ -1,0 +1,65 @@
+"""A blocking lock is taken without a `lock_timeout`.
+
+The lock itself may last an instant. But a statement that waits for it behind one long query makes all later readers
+and writers wait as well, for as long as that query runs. The safe way limits the wait, and tries again:
+
+    op.execute("SET LOCAL lock_timeout = '2s'")
+
+Where each statement commits by itself (an engine with AUTOCOMMIT, an autocommit block), that does nothing: there it is
+SET before, and RESET afterwards.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import rerun_steps
+from domain.migration.analysis.judging import blocking_tables, listed
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "lock-without-timeout"
+SEVERITY = Severity.NOTE
+BAD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("note", sa.Text()))',
+    'op.drop_column("users", "note")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.execute("SET LOCAL lock_timeout = '2s'")
+op.add_column("users", sa.Column("note", sa.Text()))
+""",
+    'op.drop_column("users", "note")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find the first statement that may wait for ever; one note is enough for a revision."""
+    waits = {
+        statement: tables
+        for statement, tables in blocking_tables(trace).items()
+        if trace.upgrade[statement].lock_timeout in {"0", "0ms", ""}
+    }
+    if not waits:
+        return
+    tables = sorted({table for found in waits.values() for table in found})
+    yield Diagnostic(
+        CODE,
+        SEVERITY,
+        min(waits),
+        tables[0],
+        f"The locks on {listed(tables)} are waited for without a lock_timeout: behind one long query, everybody "
+        "else waits, too.",
+        "Set a lock_timeout of a few seconds, and try again when it strikes.",
+        _fix(trace.upgrade[min(waits)]),
+    )
+
+
+def _fix(statement: StatementTrace) -> str:
+    """Set it for the transaction; where each statement is one of its own, for the session, around the statement."""
+    if statement.transaction is not None:
+        return lines(execute("SET LOCAL lock_timeout = '2s'"))
+    return in_autocommit(execute("SET lock_timeout = '2s'"), *rerun_steps(statement.sql), execute("RESET lock_timeout"))

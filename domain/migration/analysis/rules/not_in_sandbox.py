@@ -1,0 +1,65 @@
+"""The revision wants what the sandbox does not give, so it was not judged.
+
+No connection leaves the sandbox: a subscription, dblink and foreign tables reach nobody from there. Its server's
+settings belong to all projects, and the role that a URL names may do nothing beyond the sandbox's own databases. What
+comes after such a statement did not run. The safe way makes a subscription without connecting, and starts it later:
+
+    op.execute("CREATE SUBSCRIPTION feed CONNECTION '…' PUBLICATION p WITH (connect = false)")
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "not-in-sandbox"
+SEVERITY = Severity.ERROR
+
+_SUBSCRIPTION = "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p"
+_DROP = 'op.execute("DROP SUBSCRIPTION feed")'
+BAD = Example(USERS, f'op.execute("{_SUBSCRIPTION} WITH (create_slot = false)")', _DROP)
+GOOD = Example(USERS, f'op.execute("{_SUBSCRIPTION} WITH (connect = false, slot_name = NONE)")', _DROP)
+
+_SUBSCRIBES = re.compile(r"\bSUBSCRIPTION\b", re.IGNORECASE)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find statements that failed for what the sandbox refuses."""
+    for index, statement in failures(trace, Failure.SANDBOX):
+        wanted, advice = _explained(statement)
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            None,
+            f"{label(trace, index)} was not judged: {wanted}. The server said: {statement.error}",
+            advice,
+        )
+
+
+def _explained(statement: StatementTrace) -> tuple[str, str]:
+    """Say what a statement wanted, and what to do about it."""
+    state = statement.sqlstate or ""
+    if state.startswith("08") and _SUBSCRIBES.search(statement.sql):
+        return "a subscription cannot connect from the sandbox", "Make it WITH (connect = false) and start it later."
+    if state.startswith("08"):
+        return "the database wanted to connect to another server", f"Try it on a copy, and say so: {_accepted()}."
+    if state == "42501":
+        return (
+            "its role may do nothing beyond the sandbox's own databases",
+            "Leave out --sandbox-url: on the embedded sandbox a revision is a superuser.",
+        )
+    if state == "0A000":
+        return (
+            "settings of the whole server are not a database's",
+            "Set it for the database or the role: ALTER DATABASE … SET.",
+        )
+    return "a foreign table has no rows in the sandbox", f"Try it on a copy, and say so: {_accepted()}."
+
+
+def _accepted() -> str:
+    return f'safety_assured = {{"{CODE}": "why"}}'

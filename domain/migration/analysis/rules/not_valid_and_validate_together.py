@@ -1,0 +1,63 @@
+"""A constraint is added NOT VALID and validated in the same transaction.
+
+VALIDATE CONSTRAINT by itself lets reads and writes go on. But the lock that ADD CONSTRAINT took is held until the
+transaction ends, so the scan runs under it and nothing is gained. The safe way commits in between:
+
+    op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
+    op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import validated_constraint
+from domain.migration.analysis.impact import BlockedWork
+from domain.migration.analysis.judging import Cause, constraints_on, work_diagnostics
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, split
+from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "not-valid-and-validate-together"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    """
+op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+""",
+    'op.drop_constraint("ck_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
+op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
+""",
+    'op.drop_constraint("ck_users_email", "users")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find validations that run under the lock of an earlier statement."""
+    advice = "Validate after the transaction that added the constraint has committed: in another revision, or here."
+    return work_diagnostics(trace, statistics, Cause.VALIDATION, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    text = trace.upgrade[item.work.statement].sql
+    if "not valid" in text.lower():
+        return None
+    forms = [
+        validated_constraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"]))
+        for name in constraints_on(trace, item.work.table, item.work.statement)
+        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", text)
+    ]
+    return lines(*forms) if forms else in_autocommit(execute(text))

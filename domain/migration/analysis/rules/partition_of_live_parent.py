@@ -1,0 +1,86 @@
+"""A partition is added to a partitioned table that is in use.
+
+CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent: an instant, unless a default partition must be read.
+ATTACH PARTITION needs SHARE UPDATE EXCLUSIVE on the parent only, but reads the new partition unless a CHECK constraint
+says what its rows are. The safe way is a table of its own, with such a constraint, and ATTACH:
+
+    op.execute("CREATE TABLE events_2 (LIKE events INCLUDING ALL)")
+    op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (1000) TO (2000)")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import (
+    Cause,
+    added,
+    blocking_tables,
+    end_of,
+    label,
+    statement_of,
+    work_diagnostics,
+)
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import execute, lines, revised
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "partition-of-live-parent"
+SEVERITY = Severity.ERROR
+_SETUP = """
+CREATE TABLE events (id bigint NOT NULL, note text) PARTITION BY RANGE (id);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10000);
+INSERT INTO events SELECT n, 'note' FROM generate_series(1, 2000) AS n;
+"""
+_DEFAULT = """
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+INSERT INTO events SELECT n, 'note' FROM generate_series(20000, 22000) AS n;
+"""
+BAD = Example(
+    _SETUP + _DEFAULT,
+    'op.execute("CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10000) TO (20000)")',
+    'op.execute("DROP TABLE events_2")',
+)
+GOOD = Example(
+    _SETUP,
+    """
+op.execute("CREATE TABLE events_2 (LIKE events INCLUDING ALL)")
+op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (10000) TO (20000)")
+""",
+    'op.execute("DROP TABLE events_2")',
+)
+_ADVICE = "Create the table by itself, with a CHECK constraint of the partition's bounds, and ATTACH it."
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find scans for the sake of a partition, and parents that are locked."""
+    worked = list(work_diagnostics(trace, statistics, Cause.PARTITION, CODE, _ADVICE))
+    yield from worked
+    said = {diagnostic.statement for diagnostic in worked}
+    locked = blocking_tables(trace)
+    for table in added(trace, "table"):
+        held = attributes(trace.after, "table", table)
+        statement = statement_of(trace, "table", table)
+        if statement is None or statement in said:
+            continue
+        parents = held.get("parents")
+        for parent in map(str, parents if isinstance(parents, tuple) else ()):
+            window = locked.get(statement, {}).get(parent)
+            if window is not None and window.blocks_reads:
+                yield Diagnostic(
+                    CODE,
+                    Severity.WARNING,
+                    statement,
+                    parent,
+                    f"{label(trace, statement)} stops reads and writes of {parent} {end_of(window)}.",
+                    _ADVICE,
+                    revised(
+                        lines(
+                            # an identity comes from the parent
+                            execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL EXCLUDING IDENTITY)"),
+                            execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {held['partition_bound']}"),
+                        ),
+                        execute(f"DROP TABLE {table}"),
+                    ),
+                )

@@ -1,0 +1,123 @@
+"""A column or table is dropped, and one like it is added: if that is a new name for it, its values are thrown away.
+
+Autogenerate sees names only, so a renamed attribute of a model becomes DROP and ADD, and the values of production are
+gone with the old name. The safe way adds the new one, copies the values in batches while the code writes both, and
+drops the old one last:
+
+    op.add_column("users", sa.Column("full_name", sa.Text()))
+    # Next revisions: copy name into full_name in batches, let the code use it, drop name last.
+
+Where no code runs meanwhile, a rename keeps the values:
+
+    op.alter_column("users", "name", new_column_name="full_name")
+"""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from domain.migration.analysis.forms import added_column, dropped_column
+from domain.migration.analysis.judging import added, kept, removed, renamed_by, statement_of
+from domain.migration.analysis.moves import moved_to
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, schema_argument, split
+from domain.migration.op_code import lines, quoted, revised
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, RowCounts
+
+CODE = "rename-by-drop-and-add"
+SEVERITY = Severity.WARNING
+BAD = Example(
+    USERS,
+    """
+op.drop_column("users", "name")
+op.add_column("users", sa.Column("full_name", sa.Text()))
+""",
+    """
+op.drop_column("users", "full_name")
+op.add_column("users", sa.Column("name", sa.Text()))
+""",
+)
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("full_name", sa.Text()))',
+    'op.drop_column("users", "full_name")',
+)
+_ALIKE = 0.6  # of 1, as difflib compares names
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find what went with its values while something alike came without any."""
+    for table in kept(trace, "table"):
+        for old, new in _columns(trace, table):
+            yield _diagnostic(trace, "column", old, new)
+    for old in removed(trace, "table"):
+        if moved_to(trace, "table", old) is not None:
+            continue
+        alike = [new for new in added(trace, "table") if _shape(trace, old, before=True) == _shape(trace, new)]
+        if len(alike) == 1 and renamed_by(trace, old, alike[0]) is None and not _is_written(trace, alike[0]):
+            yield _diagnostic(trace, "table", old, alike[0])
+
+
+def _columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, str]]:
+    gone = [name for name in removed(trace, "column") if split(name)[0] == table]
+    new = [name for name in added(trace, "column") if split(name)[0] == table]
+    if not (gone and new) or _is_written(trace, table):
+        return
+    for old in gone:
+        alike = [name for name in new if _is_alike(trace, old, name, only=len(gone) == len(new) == 1)]
+        if len(alike) == 1 and renamed_by(trace, old, alike[0]) is None:
+            yield old, alike[0]
+
+
+def _is_alike(trace: RevisionTrace, old: str, new: str, *, only: bool) -> bool:
+    """Tell whether two columns have one type, and a like name, the same comment, or no others beside them."""
+    before, after = attributes(trace.before, "column", old), attributes(trace.after, "column", new)
+    if before["type"] != after["type"] or before.get("generated") or after.get("generated"):
+        return False
+    said = before.get("comment") is not None and before.get("comment") == after.get("comment")
+    return only or said or SequenceMatcher(None, bare(old), bare(new)).ratio() >= _ALIKE
+
+
+def _is_written(trace: RevisionTrace, table: str) -> bool:
+    """Tell whether the upgrade puts values into a table: then somebody has thought of them."""
+    rows = (statement.rows.get(table, RowCounts()) for statement in trace.upgrade)
+    return any(one.inserted or one.updated for one in rows)
+
+
+def _shape(trace: RevisionTrace, table: str, *, before: bool = False) -> dict[str, object]:
+    state = trace.before if before else trace.after
+    return {
+        bare(name): attributes(state, "column", name)["type"]
+        for name in names_of(state, "column")
+        if split(name)[0] == table
+    }
+
+
+def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnostic:
+    table = split(old)[0] if kind == "column" else old
+    return Diagnostic(
+        CODE,
+        SEVERITY,
+        statement_of(trace, kind, old),
+        table,
+        f"The {kind} {old} is dropped and {new}, which is like it, comes empty: if that is its new name, all its "
+        "values are thrown away.",
+        f"If it is a new name, keep the values: add {bare(new)}, copy them in batches, drop {bare(old)} last; "
+        f"or rename, where no code runs meanwhile: {_rename(kind, old, new)}.",
+        _expand(trace, old, new) if kind == "column" else None,
+    )
+
+
+def _expand(trace: RevisionTrace, old: str, new: str) -> str:
+    note = f"# Next revisions: copy {bare(old)} in batches, let the code use {bare(new)}, drop {bare(old)} last."
+    return revised(lines(added_column(trace, new), note), dropped_column(*split(new)))
+
+
+def _rename(kind: str, old: str, new: str) -> str:
+    if kind == "table":
+        return f"op.rename_table({quoted(bare(old))}, {quoted(bare(new))}{schema_argument(old)})"
+    table = split(old)[0]
+    names = f"{quoted(bare(old))}, new_column_name={quoted(bare(new))}"
+    return f"op.alter_column({quoted(bare(table))}, {names}{schema_argument(table)})"

@@ -1,0 +1,78 @@
+"""Row security is switched on for a table, and no policy lets roles do what they did.
+
+A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused; nothing
+fails for the owner, who tests the revision. With FORCE, the owner is such a role, too. The safe way makes the policies
+first, and switches row security on when the code sets what they ask for:
+
+    op.execute("CREATE POLICY everybody ON users USING (true) WITH CHECK (true)")
+    op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+
+Source: the Postgres manual, section "Row Security Policies".
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import is_live, kept, statement_of
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.op_code import execute, lines, revised
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "row-security-without-policy"
+SEVERITY = Severity.WARNING
+BAD = Example(
+    USERS,
+    'op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")',
+    'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")',
+)
+GOOD = Example(
+    USERS,
+    'op.execute("CREATE POLICY everybody ON users USING (true) WITH CHECK (true)")\n'
+    'op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")',
+    'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")\nop.execute("DROP POLICY everybody ON users")',
+)
+_BACK = {"ENABLE": "DISABLE", "FORCE": "NO FORCE"}
+_COMMANDS = ("select", "insert", "update", "delete")
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find tables whose rows nobody but the owner may use any more, for some command."""
+    for table in kept(trace, "table"):
+        held, old = (attributes(one, "table", table) for one in (trace.after, trace.before))
+        if not held.get("row_security") or old.get("row_security") or not is_live(trace, table, len(trace.upgrade) - 1):
+            continue
+        refused = [command for command in _COMMANDS if not _is_allowed(trace, table, command)]
+        if refused:
+            whom = "all roles, its owner too," if held.get("force_row_security") else "roles other than its owner"
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "table", table),
+                table,
+                f"Row security is on for {table} now, and no policy allows {', '.join(refused).upper()}: {whom} "
+                "find no row, or are refused.",
+                "Make the policies first; look with the role of the application, not with the owner's.",
+                _fix(table, forced=bool(held.get("force_row_security"))),
+            )
+
+
+def _fix(table: str, *, forced: bool) -> str:
+    switches = ["ENABLE", *["FORCE"] * forced]
+    return revised(
+        lines(
+            execute(f"CREATE POLICY everybody ON {table} USING (true) WITH CHECK (true)"),
+            *(execute(f"ALTER TABLE {table} {switch} ROW LEVEL SECURITY") for switch in switches),
+        ),
+        *(execute(f"ALTER TABLE {table} {_BACK[switch]} ROW LEVEL SECURITY") for switch in reversed(switches)),
+        execute(f"DROP POLICY everybody ON {table}"),
+    )
+
+
+def _is_allowed(trace: RevisionTrace, table: str, command: str) -> bool:
+    policies = (
+        attributes(trace.after, "policy", name) for name in names_of(trace.after, "policy") if split(name)[0] == table
+    )
+    return any(policy.get("permissive") and policy.get("command") in {command, "all"} for policy in policies)

@@ -1,0 +1,68 @@
+"""SET NOT NULL reads the whole table under ACCESS EXCLUSIVE.
+
+Postgres must know that no row has a NULL. It skips the scan when a valid CHECK constraint says so already; such a
+constraint can be validated while reads and writes go on. The safe way:
+
+    op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email_not_null")
+    op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")
+    op.alter_column("users", "email", nullable=False)
+    op.drop_constraint("ck_users_email_not_null", "users")
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import not_null
+from domain.migration.analysis.impact import BlockedWork
+from domain.migration.analysis.judging import Cause, kept, work_diagnostics
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.op_code import execute, lines, revised
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "set-not-null-scan"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.alter_column("users", "email", nullable=False)',
+    'op.alter_column("users", "email", nullable=True)',
+)
+GOOD = Example(
+    USERS,
+    """
+op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email_not_null")
+op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email_not_null")
+op.alter_column("users", "email", nullable=False)
+op.drop_constraint("ck_users_email_not_null", "users")
+""",
+    'op.alter_column("users", "email", nullable=True)',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find scans for NULLs under a lock."""
+    advice = "Prove it first by a CHECK constraint that is validated without blocking; SET NOT NULL then reads nothing."
+    return work_diagnostics(trace, statistics, Cause.NOT_NULL, CODE, advice, fix=_fix)
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    table = item.work.table
+    columns = [
+        split(name)[1]
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+        and attributes(trace.after, "column", name)["not_null"]
+        and not attributes(trace.before, "column", name)["not_null"]
+    ]
+    if not columns:
+        return None
+    return revised(
+        lines(*(not_null(table, column) for column in columns)),
+        *(execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL") for column in reversed(columns)),
+    )

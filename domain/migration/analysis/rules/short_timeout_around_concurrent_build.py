@@ -1,0 +1,76 @@
+"""A concurrent index build runs under a short `lock_timeout`.
+
+It waits for every transaction that is older than itself, and the timeout counts for each of those waits: one long
+report elsewhere in the database kills the build and leaves an invalid index. While it waits, nobody waits for it, so it
+can take its time. The safe way:
+
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+        op.execute("RESET lock_timeout")
+"""
+
+import re
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import concurrent_steps
+from domain.migration.analysis.impact import is_concurrent
+from domain.migration.analysis.judging import label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import execute, in_autocommit
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "short-timeout-around-concurrent-build"
+SEVERITY = Severity.WARNING
+BAD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.execute("SET lock_timeout = '2s'")
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+    op.execute("RESET lock_timeout")
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.execute("SET lock_timeout = 0")
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+    op.execute("RESET lock_timeout")
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+_SHORT_SECONDS = 30.0
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BUILD = re.compile(r"\s*(CREATE|REINDEX)\b", re.IGNORECASE)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find builds that give up early."""
+    for index, statement in enumerate(trace.upgrade):
+        seconds = _seconds(statement.lock_timeout)
+        if is_concurrent(statement) and _BUILD.match(statement.sql) and 0 < seconds < _SHORT_SECONDS:
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                index,
+                next((table for table in statement.locks if table in trace.tables), None),
+                f"{label(trace, index)} runs under lock_timeout {statement.lock_timeout}: any older transaction of the "
+                "database that lasts longer kills it and leaves an invalid index.",
+                "Give it a lock_timeout of its own: 0, or minutes.",
+                in_autocommit(
+                    execute("SET lock_timeout = 0"), *concurrent_steps(statement.sql), execute("RESET lock_timeout")
+                ),
+            )
+
+
+def _seconds(setting: str) -> float:
+    """Read a duration as Postgres shows it; bare figures are milliseconds."""
+    found = re.fullmatch(r"(\d+)\s*(us|ms|s|min|h|d)?", setting)
+    return int(found.group(1)) * _UNITS[found.group(2) or "ms"] if found else 0.0

@@ -1,0 +1,78 @@
+"""Most rows of a table are updated, deleted, or locked by a SELECT … FOR UPDATE, in one transaction.
+
+Each row stays locked until the transaction ends, so whoever writes one of them waits; dead rows pile up, and one
+failure at the end loses all the work. The safe way works in batches that commit:
+
+    with op.get_context().autocommit_block():
+        while op.get_bind().execute(sa.text(
+            "UPDATE users SET name = email WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 1000)"
+        )).rowcount:
+            pass
+
+What a batch is, is measured: the rows that one transaction wrote, against the table's, on a small table and on a larger
+one. A LIMIT beyond both is none, and neither is one COMMIT behind a loop. An UPDATE of all rows where a column is NULL
+counts as one of most rows: after the column was added, none has a value.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.batches import in_batches
+from domain.migration.analysis.impact import Work, WorkKind, fills_nulls, last_statements, unbatched_writes
+from domain.migration.analysis.judging import label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "unbatched-write"
+SEVERITY = Severity.ERROR
+_SETUP = USERS + "ALTER TABLE users ADD COLUMN active boolean;"
+BAD = Example(_SETUP, 'op.execute("UPDATE users SET active = true")', 'raise NotImplementedError("values stay")')
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    while op.get_bind().execute(sa.text(
+        "UPDATE users SET active = true WHERE id IN (SELECT id FROM users WHERE active IS NULL LIMIT 500)"
+    )).rowcount:
+        pass
+""",
+    'raise NotImplementedError("values stay")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find transactions that write most rows of a table."""
+    ends = last_statements(trace)
+    for work in unbatched_writes(trace, statistics):
+        transaction = trace.upgrade[work.statement].transaction
+        end = work.statement if transaction is None else ends[transaction]
+        until = (
+            "until it has finished" if end == work.statement else f"until the transaction ends with statement {end + 1}"
+        )
+        does = "locks" if work.kind is WorkKind.LOCK else "writes"
+        rows = "all rows without a value" if fills_nulls(trace.upgrade[work.statement]) else "most rows"
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            work.statement,
+            work.table,
+            f"{label(trace, work.statement)} {does} {rows} of {work.table} in one transaction; other writers of these "
+            f"rows wait {until}.",
+            "Write them in batches, each in a transaction of its own.",
+            _fix(trace, work),
+        )
+
+
+def _fix(trace: RevisionTrace, work: Work) -> str | None:
+    """Give a loop over the primary key, when that is one column and the statement lets itself be cut."""
+    if work.kind is WorkKind.LOCK:
+        return None
+    for name in names_of(trace.before, "constraint"):
+        held = attributes(trace.before, "constraint", name)
+        key = str(held.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
+        if split(name)[0] == work.table and held.get("type") == "primary key" and "," not in key:
+            return in_batches(trace.upgrade[work.statement].sql, work.table, key)
+    return None

@@ -1,0 +1,52 @@
+"""A vector column loses its dimensions while an ANN index still has them.
+
+`vector(64)` to `vector` is a change of the catalog only, but the index goes on to accept 64 dimensions and nothing
+else: the first row of another model fails on INSERT. Worse, nobody can build it again: REINDEX fails, and so does the
+restore of a dump. The safe way is a column for each model; or an index over `(embedding::vector(64))` before.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import index_uses, kept, statement_of, vector_dimensions
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "undeclared-dimension-under-index"
+SEVERITY = Severity.ERROR
+_TABLE = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));
+INSERT INTO items SELECT n, ARRAY[n, n, n]::vector FROM generate_series(1, 2000) AS n;
+"""
+_INDEX = "CREATE INDEX ix_items ON items USING hnsw (embedding vector_l2_ops);"
+_UP = 'op.execute("ALTER TABLE items ALTER COLUMN embedding TYPE vector")'
+_DOWN = 'op.execute("ALTER TABLE items ALTER COLUMN embedding TYPE vector(3)")'
+BAD = Example(_TABLE + _INDEX, _UP, _DOWN)
+GOOD = Example(_TABLE, _UP, _DOWN)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find columns that say less than the indexes over them."""
+    for column in kept(trace, "column"):
+        before = vector_dimensions(attributes(trace.before, "column", column)["type"])
+        after = vector_dimensions(attributes(trace.after, "column", column)["type"])
+        if before is None or after is None or before[1] is None or after[1] is not None:
+            continue
+        table = split(column)[0]
+        for index in kept(trace, "index"):
+            held = attributes(trace.after, "index", index)
+            ann = held.get("access_method") in {"hnsw", "ivfflat"}
+            if ann and held["table"] == table and index_uses(trace, index, column):
+                yield Diagnostic(
+                    CODE,
+                    SEVERITY,
+                    statement_of(trace, "column", column),
+                    table,
+                    f"{column} has no dimensions any more, but {index} still takes {before[1]} only: rows of any other "
+                    "number fail, and so does REINDEX and the restore of a dump.",
+                    "Keep the dimensions, and give each embedding model a column of its own.",
+                )

@@ -1,0 +1,77 @@
+"""The upgrade fails, whatever the rows are.
+
+An object that is not there, or is there already; a concurrent build inside a transaction; a type that an operator class
+does not take; an error in Python. The safe way depends on the message; for concurrent builds it is
+
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.forms import concurrent_steps
+from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import in_autocommit
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+CODE = "upgrade-fails"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)',
+    'op.drop_index("ix_users_email", "users")',
+)
+GOOD = Example(
+    USERS,
+    """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
+    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
+""",
+    'op.drop_index("ix_users_email", "users")',
+)
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find failures that no other rule explains."""
+    for index, statement in failures(trace, Failure.OTHER):
+        if statement.sqlstate == _CANCELED:
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                index,
+                None,
+                f"{label(trace, index)} did not end in the time that a statement has here: {statement.error}.",
+                "A loop in it may never end, or it waits for a lock that another session of the revision holds. "
+                "Where it only needs more time, give it that with --statement-timeout.",
+            )
+            continue
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            None,
+            f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
+            "Put it in an autocommit block." if _outside(statement) else "Mend the revision before anybody runs it.",
+            in_autocommit(*concurrent_steps(statement.sql)) if _outside(statement) else None,
+        )
+    if trace.error and all(statement.error is None for statement in trace.upgrade):
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The upgrade fails: {trace.error}",
+            "Mend the revision before anybody runs it.",
+        )
+
+
+_CANCELED = "57014"  # by statement_timeout
+
+
+def _outside(statement: StatementTrace) -> bool:
+    return statement.cannot_run_in_transaction or statement.sqlstate == "25001"

@@ -1,0 +1,213 @@
+"""The upgrade itself throws values away: a table is emptied, or a table or column is made anew under its old name.
+
+TRUNCATE, a DELETE of all rows, DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, a new
+column or table that takes the name of one that was renamed: the code that ran before finds what it names, but nothing
+in it. A downgrade that refuses is honest about that, and does not bring the values back. A table that is dropped for a
+copy of its rows loses what others write between the copy and the drop, unless a lock or a trigger prevents it. The safe
+way keeps the old values beside the new ones until nobody wants them:
+
+    op.add_column("users", sa.Column("name_new", sa.Text()))
+    # Next revisions: fill it in batches, let the code use it, drop the old one last.
+
+A revision that does this when nobody uses the values any more says so with a line `Phase: contract` in its docstring;
+then this is a warning.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from domain.migration.analysis.forms import dropped_column
+from domain.migration.analysis.impact import is_big, lock_windows, truncated
+from domain.migration.analysis.judging import added, kept, label, renamed_by, statement_of
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, split, suffixed
+from domain.migration.op_code import execute, lines, revised
+from domain.migration.revision import Phase, declared_phase
+from domain.migration.snapshot import attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts
+
+CODE = "values-lost"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    """
+op.drop_column("users", "name")
+op.add_column("users", sa.Column("name", sa.Text()))
+""",
+    'raise NotImplementedError("the names are gone; restore the backup")',
+)
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("name_new", sa.Text()))',
+    'op.drop_column("users", "name_new")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find tables and columns that are still there and have lost what was in them."""
+    if trace.after is None:
+        return
+    contract = declared_phase(trace.docstring) is Phase.CONTRACT
+    for kind, name, statement in _lost(trace):
+        table = split(name)[0] if kind == "column" else name
+        yield Diagnostic(
+            CODE,
+            Severity.WARNING if contract else SEVERITY,
+            statement if statement is not None else statement_of(trace, kind, name),
+            table,
+            f"The upgrade throws away the values of the {kind} {name}, which is there afterwards and empty.",
+            "Take a backup of them."
+            if contract
+            else "Keep them beside the new ones until nobody wants them, or say `Phase: contract` in the docstring.",
+            _fix(trace, name) if kind == "column" else None,
+        )
+    yield from _unguarded_copies(trace, statistics)
+
+
+def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
+    for table in kept(trace, "table"):
+        if not (table in trace.tables and trace.tables[table].rows):
+            continue
+        statement = _emptied_by(trace, table)
+        if statement is not None:
+            if not _filled_after(trace, table, statement):
+                yield "table", table, statement
+            continue
+        replaced = _replaced_by(trace, "table", table)
+        if replaced is not None and not _filled_after(trace, table, 0):
+            yield "table", table, replaced
+            continue
+        for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
+            if not attributes(trace.before, "column", column).get("generated"):
+                dropped = _dropped_by(trace, "table column", column)
+                taken = any(renamed_by(trace, one, column) is not None for one in _beside(trace, "column", column))
+                filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
+                if dropped is not None and not taken and not filled:
+                    yield "column", column, dropped
+                replaced = _replaced_by(trace, "column", column)
+                if replaced is not None and not _filled_after(trace, table, 0):
+                    yield "column", column, replaced
+
+
+def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    """Find the statement that renames something whose name a new thing has in the end.
+
+    What the old one belongs to now, as a partition to its parent, has its rows.
+    """
+    if attributes(trace.after, kind, name).get("generated"):
+        return None
+    for other in added(trace, kind):
+        parents = attributes(trace.after, kind, other).get("parents")
+        if split(other)[0] != split(name)[0] or (isinstance(parents, tuple) and name in parents):
+            continue
+        statement = renamed_by(trace, name, other)
+        if statement is not None and not any(
+            renamed_by(trace, one, name) is not None for one in _beside(trace, kind, name)
+        ):
+            return statement
+    return None
+
+
+def _beside(trace: RevisionTrace, kind: str, name: str) -> list[str]:
+    """Name what was there before in the same table or schema: its values were made by somebody."""
+    same = _grouped(trace, f"{kind}s before", names_of(trace.before, kind)).get(split(name)[0], ())
+    return [one for one in same if one != name]
+
+
+def _grouped(trace: RevisionTrace, key: str, names: Iterable[str]) -> dict[str, list[str]]:
+    """Group names by what contains them, once: every column of a large schema is asked for its neighbors."""
+    if key not in trace.memo:
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(split(name)[0], []).append(name)
+        trace.memo[key] = groups
+    found: dict[str, list[str]] = trace.memo[key]
+    return found
+
+
+def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find tables that were copied while others could write them, and dropped for the copy."""
+    for table in kept(trace, "table"):
+        dropped = _dropped_by(trace, "table", table)
+        rows = trace.tables[table].rows if table in trace.tables else 0
+        if dropped is None or not rows or not is_big(trace, statistics, table) or _mirrored(trace, table, dropped):
+            continue
+        held = [window for window in lock_windows(trace) if window.table == table and window.blocks_writes]
+        for index, statement in enumerate(trace.upgrade[:dropped]):
+            copies = statement.scanned.get(table, 0) >= rows / 2 and any(
+                name not in trace.tables and counts.inserted for name, counts in statement.rows.items()
+            )
+            if copies and not any(window.covers(index) and window.covers(dropped) for window in held):
+                yield Diagnostic(
+                    CODE,
+                    SEVERITY,
+                    dropped,
+                    table,
+                    f"{label(trace, dropped)} drops the table that {label(trace, index)} has copied: what others write "
+                    f"to {table} in between is lost.",
+                    "Let ALTER TABLE change the table where it is; else let a trigger write both until the names are "
+                    "exchanged.",
+                )
+                break
+
+
+def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:
+    """Tell whether a trigger of the table's could write the copy, too."""
+    trigger = re.compile(
+        rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){re.escape(bare(table))}(?!\w)", re.DOTALL | re.IGNORECASE
+    )
+    return any(trigger.search(statement.sql) for statement in trace.upgrade[:before])
+
+
+def _emptied_by(trace: RevisionTrace, table: str) -> int | None:
+    deleted = 0
+    for index, statement in enumerate(trace.upgrade):
+        deleted += statement.rows.get(table, RowCounts()).deleted
+        gone = ChangedObject("table", table) in statement.dropped
+        if gone or table in truncated(statement) or deleted >= trace.tables[table].rows:
+            return index
+    return None
+
+
+def _dropped_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    wanted = ChangedObject(kind, name)
+    return next((index for index, statement in enumerate(trace.upgrade) if wanted in statement.dropped), None)
+
+
+def _filled_from(trace: RevisionTrace, column: str, dropped: int) -> int:
+    """Return from which statement on rows count as written into a column that was dropped and is there again.
+
+    One that nobody added after the drop got its name from another, which may have been filled before.
+    """
+    later = trace.upgrade[dropped + 1 :]
+    return dropped if any(ChangedObject("table column", column) in one.created for one in later) else 0
+
+
+def _filled_after(trace: RevisionTrace, table: str, statement: int) -> bool:
+    """Tell whether half as many rows as there were are written afterwards, or were copied into a table beside it."""
+    later = [one.rows.get(table, RowCounts()) for one in trace.upgrade[statement:]]
+    before = trace.tables[table].rows
+    return sum(rows.inserted + rows.updated for rows in later) >= before / 2 or _copied(trace, before)
+
+
+def _copied(trace: RevisionTrace, rows: int) -> bool:
+    filled: dict[str, int] = {}
+    for statement in trace.upgrade:
+        for name, counts in statement.rows.items():
+            if name not in trace.tables:
+                filled[name] = filled.get(name, 0) + counts.inserted
+    return any(count >= rows / 2 for count in filled.values())
+
+
+def _fix(trace: RevisionTrace, column: str) -> str:
+    table, own = split(column)
+    new, kind = suffixed(own, "_new"), attributes(trace.after, "column", column)["type"]
+    return revised(
+        lines(
+            execute(f"ALTER TABLE {table} ADD COLUMN {new} {kind}"),
+            f"# Next revisions: fill {new} in batches, let the code use it, drop {own} last.",
+        ),
+        dropped_column(table, new),
+    )

@@ -1,0 +1,67 @@
+"""The type or the dimensions of a vector column change in place.
+
+Another number of dimensions means another embedding model: the old vectors cannot be turned into new ones, `USING NULL`
+loses them all. Another type rewrites the table and its indexes under ACCESS EXCLUSIVE. The safe way adds a column,
+embeds again in batches, builds its index concurrently, and switches the queries over:
+
+    op.add_column("items", sa.Column("embedding_new", Vector(4), nullable=True))
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from domain.migration.analysis.forms import added_column, dropped_column
+from domain.migration.analysis.impact import BlockedWork
+from domain.migration.analysis.judging import Cause, vector_type_changes, work_diagnostics
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import bare, suffixed
+from domain.migration.op_code import lines, revised
+from domain.migration.snapshot import attributes
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "vector-type-change"
+SEVERITY = Severity.ERROR
+_SETUP = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));
+INSERT INTO items SELECT n, ARRAY[n, n, n]::vector FROM generate_series(1, 2000) AS n;
+"""
+BAD = Example(
+    _SETUP,
+    'op.execute("ALTER TABLE items ALTER COLUMN embedding TYPE halfvec(3)")',
+    'op.execute("ALTER TABLE items ALTER COLUMN embedding TYPE vector(3)")',
+)
+GOOD = Example(
+    _SETUP,
+    'op.execute("ALTER TABLE items ADD COLUMN embedding_new halfvec(3)")',
+    'op.drop_column("items", "embedding_new")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find rewrites for the sake of a vector's type."""
+    advice = "Add a column of the new type, fill it in batches, build its index concurrently, and switch over."
+    for diagnostic in work_diagnostics(trace, statistics, Cause.VECTOR_TYPE, CODE, advice, fix=_fix):
+        said = ", ".join(
+            f"{name} goes from {attributes(trace.before, 'column', name)['type']} to "
+            f"{attributes(trace.after, 'column', name)['type']}"
+            for name in vector_type_changes(trace, str(diagnostic.relation))
+        )
+        yield replace(diagnostic, message=f"{diagnostic.message} The reason: {said}.")
+
+
+def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    table = item.work.table
+    new = {name: suffixed(name, "_new") for name in vector_type_changes(trace, table)}
+    if not new:
+        return None
+    added = [
+        lines(
+            added_column(trace, name, other),
+            f"# Next revisions: fill {other} in batches, build its index concurrently, switch, drop {bare(name)}.",
+        )
+        for name, other in new.items()
+    ]
+    return revised(lines(*added), *(dropped_column(table, other) for other in reversed(new.values())))

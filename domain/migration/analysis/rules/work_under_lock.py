@@ -1,0 +1,34 @@
+"""A table is read in whole while others wait, for a reason that no other rule explains.
+
+Among them: ALTER DOMAIN … ADD or VALIDATE CONSTRAINT, which holds SHARE on every table that uses the domain; a change
+of collation, or of a type that a CHECK constraint uses; LOCK TABLE around a query. The safe way depends on the
+statement: find a form that reads without the lock, or announce a maintenance window.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import Cause, work_diagnostics
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "work-under-lock"
+SEVERITY = Severity.ERROR
+_SETUP = USERS + "CREATE DOMAIN label AS text; ALTER TABLE users ADD COLUMN label label;"
+BAD = Example(
+    _SETUP,
+    "op.execute(\"ALTER DOMAIN label ADD CONSTRAINT label_filled CHECK (VALUE <> '')\")",
+    'op.execute("ALTER DOMAIN label DROP CONSTRAINT label_filled")',
+)
+GOOD = Example(
+    _SETUP,
+    "op.execute(\"ALTER DOMAIN label ADD CONSTRAINT label_filled CHECK (VALUE <> '') NOT VALID\")",
+    'op.execute("ALTER DOMAIN label DROP CONSTRAINT label_filled")',
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Find what is left of work under locks."""
+    advice = "Look for a form of it that does not hold the lock while it reads, or announce a maintenance window."
+    return work_diagnostics(trace, statistics, Cause.OTHER, CODE, advice)

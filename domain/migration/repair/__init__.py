@@ -1,0 +1,1 @@
+"""The downgrade that is missing, derived from two catalogs."""

@@ -1,0 +1,1 @@
+"""What a revision was proved to be: round trips, repetition, certificates."""

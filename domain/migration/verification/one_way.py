@@ -1,0 +1,84 @@
+"""What Postgres has no statement to undo: nobody can blame a downgrade that leaves it.
+
+`ALTER TYPE … ADD VALUE` (manual, ALTER TYPE), `VALIDATE CONSTRAINT` (manual, ALTER TABLE; that of a domain as well) and
+`ALTER EXTENSION … UPDATE` (manual, section "Extension Updates") go one way. To make the type, the constraint or the
+extension anew is work of its own, with locks of its own, and the code before mostly runs with what has stayed.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.op_code import quoted
+from domain.migration.repair.definitions import Attributes, texts
+from domain.migration.snapshot import AttributeChange, ObjectKey, SchemaDifference, SchemaSnapshot
+from domain.migration.trace import RevisionTrace
+
+ADVICE = (
+    "Postgres has no statement that undoes it. Declare it, so that whoever deploys this knows beforehand, or make the "
+    "object anew in the downgrade."
+)
+
+
+def one_way(difference: SchemaDifference, before: SchemaSnapshot, restored: SchemaSnapshot) -> SchemaDifference:
+    """Return the part of a difference that Postgres has no statement to undo.
+
+    Args:
+        difference: What separates the two catalogs.
+        before: The catalog before the upgrade.
+        restored: The catalog after the downgrade.
+    """
+    return SchemaDifference(
+        missing=tuple(key for key in difference.missing if _is_validated_not_null(key, before, restored)),
+        changed=tuple(change for change in difference.changed if _goes_one_way(change, before, restored)),
+    )
+
+
+def staying(code: str, trace: RevisionTrace, stays: SchemaDifference) -> Iterator[Diagnostic]:
+    """Warn of what stays after the downgrade, unless the revision declares it."""
+    for name, sentence in stays.by_name():
+        yield Diagnostic(
+            code,
+            Severity.WARNING,
+            None,
+            name,
+            f"It stays after the downgrade: {sentence}.",
+            ADVICE,
+            declaration([name]),
+            trace.lossy_downgrade.get(name) or None,
+        )
+
+
+def declaration(names: Iterable[str]) -> str:
+    """Write the line of a revision that declares what stays."""
+    reasons = ", ".join(f"{quoted(name)}: {quoted('Postgres cannot undo it')}" for name in dict.fromkeys(names))
+    return f"lossy_downgrade = {{{reasons}}}\n"
+
+
+def _goes_one_way(change: AttributeChange, before: SchemaSnapshot, restored: SchemaSnapshot) -> bool:
+    match change.key[0], change.attribute:
+        case "type", "values":
+            values = texts(change.expected)
+            return [value for value in texts(change.actual) if value in values] == values
+        case "constraint", "validated" | "definition":
+            return _is_validated(before.objects[change.key], restored.objects[change.key])
+        case "extension", "version":
+            return True
+    return False
+
+
+def _is_validated(expected: Attributes, actual: Attributes) -> bool:
+    return (
+        expected.get("validated") is False
+        and actual.get("validated") is True
+        and str(expected["definition"]).removesuffix(" NOT VALID") == actual["definition"]
+    )
+
+
+def _is_validated_not_null(key: ObjectKey, before: SchemaSnapshot, restored: SchemaSnapshot) -> bool:
+    """Return whether a NOT NULL of Postgres 18 was validated: it is no constraint of its own from then on."""
+    constraint = before.objects[key]
+    if key[0] != "constraint" or constraint.get("type") != "not null":
+        return False
+    column = str(constraint["definition"]).removeprefix("NOT NULL ").removesuffix(" NOT VALID")
+    return restored.objects.get(("column", f"{split(key[1])[0]}.{column}"), {}).get("not_null") is True
