@@ -37,7 +37,8 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.migration.catalog import digester, inspector
 from adapter.outbound.migration.project import client as tracer
 from adapter.outbound.migration.project.client import Agent
@@ -158,20 +159,20 @@ def _verify(place: Path, only: str, jobs: int | None, *, kills: bool = False) ->
     """Verify this project in a sandbox of its own."""
     place.mkdir()
     os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(place)
-    request = bootstrap.ProjectRequest(config=ROOT / "alembic.ini", rows=200, jobs=jobs)
-    asked = bootstrap.VerificationRequest("base:heads", only, certificates=place / "certificates.json")
+    request = ProjectRequest(config=ROOT / "alembic.ini", rows=200, jobs=jobs)
+    asked = VerificationRequest("base:heads", only, certificates=place / "certificates.json")
     run = Run()
     try:
         start = time.perf_counter()
         with _timed(Clock(run.parts, run.calls), kills=kills):
-            report = bootstrap.verify(request, asked, lambda *_: None)
+            report = verify_revisions(request, asked, lambda *_: None)
         run.seconds = time.perf_counter() - start
     finally:
         for root in (place, *place.glob("lane-*")):
             embedded.stop(root=root, force=True)
         shutil.rmtree(place, ignore_errors=True)
     if report.failed:
-        raise SystemExit(bootstrap.render_verification(report, "text", verbose=False, color=False))
+        raise SystemExit(render_verification(report, "text", verbose=False, color=False))
     run.revisions = len(report.proofs)
     return run
 

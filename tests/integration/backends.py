@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from adapter import bootstrap
-from adapter.bootstrap import Backend
+from adapter.bootstrap.backend import Backend, open_backend
 from adapter.outbound.postgres.url import DatabaseURL
 
 T = TypeVar("T")
@@ -17,7 +16,7 @@ def act(url: str, action: Callable[[Backend], Awaitable[T]], actor: str = "teste
     """Do something with a backend of its own on the database."""
 
     async def connected() -> T:
-        async with bootstrap.open_backend(actor, DatabaseURL.parse(url)) as backend:
+        async with open_backend(actor, DatabaseURL.parse(url)) as backend:
             return await action(backend)
 
     return asyncio.run(connected())
@@ -27,7 +26,7 @@ def act_at_once(url: str, actions: list[Callable[[Backend], Awaitable[T]]]) -> l
     """Do several things at the same time, each on a connection of its own; give results and errors."""
 
     async def connected(action: Callable[[Backend], Awaitable[T]]) -> T:
-        async with bootstrap.open_backend("tester", DatabaseURL.parse(url)) as backend:
+        async with open_backend("tester", DatabaseURL.parse(url)) as backend:
             return await action(backend)
 
     async def gathered() -> list[T | BaseException]:

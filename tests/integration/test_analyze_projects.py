@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions, render_analysis
+from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.analyze import AnalysisReport
 from domain.errors import DomainError
@@ -29,14 +30,12 @@ INDEX = 'op.create_index("ix_people_name", "people", ["name"])'
 def analyze(server: Server, history: History) -> Analyze:
     """The use case, on a sandbox of the tests' server."""
 
-    def run(
-        wanted: str | None = "heads", target: bootstrap.TargetRequest | None = None, **request: Any
-    ) -> AnalysisReport:
+    def run(wanted: str | None = "heads", target: TargetRequest | None = None, **request: Any) -> AnalysisReport:
         config = request.pop("config", None) or history.folder.parent / "alembic.ini"
-        asked = bootstrap.ProjectRequest(
+        asked = ProjectRequest(
             config=config, **{"sandbox_url": server.url(), "any_role": True, "rows": 1200, **request}
         )
-        return bootstrap.analyze(asked, wanted, target or bootstrap.TargetRequest(), lambda *_: None)
+        return analyze_revisions(asked, wanted, target or TargetRequest(), lambda *_: None)
 
     return run
 
@@ -232,7 +231,7 @@ def test_the_target_decides_what_is_big(
     parts = psycopg.conninfo.conninfo_to_dict(empty_url)
     reader = f"postgresql://hexalembic_reader:r@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
     try:
-        report = analyze(None, bootstrap.TargetRequest(url=reader), config=plain_project(history))
+        report = analyze(None, TargetRequest(url=reader), config=plain_project(history))
         with psycopg.connect(reader) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("DELETE FROM people")
     finally:
@@ -258,7 +257,7 @@ def test_a_database_of_another_history_is_said(
     target.close()
     history.add("r1", None, PEOPLE)
     with pytest.raises(DomainError, match="the database is at stranger"):
-        analyze(None, bootstrap.TargetRequest(url=empty_url), config=plain_project(history))
+        analyze(None, TargetRequest(url=empty_url), config=plain_project(history))
 
 
 OWN_CONNECTION = """
@@ -409,7 +408,7 @@ op.execute("CREATE CAST (odd AS text) WITH FUNCTION fails(odd)")
 
     assert dict(analysis.trace.unread) == {"public.odds": "it has no text"}
     assert analysis.trace.locks["public.people"].sql == "SHARE"
-    written = " ".join(bootstrap.render_analysis(report, "text", None, verbose=False, color=False).split())
+    written = " ".join(render_analysis(report, "text", None, verbose=False, color=False).split())
     assert "not read public.odds (it has no text)" in written
 
 
@@ -518,7 +517,7 @@ def test_what_follows_a_revision_that_cannot_run_is_not_judged(analyze: Analyze,
     config = plain_project(history)
     report = analyze("r1:heads", config=config)
     text, data, markdown, sarif, github = (
-        bootstrap.render_analysis(report, form, config, verbose=False, color=False)
+        render_analysis(report, form, config, verbose=False, color=False)
         for form in ("text", "json", "markdown", "sarif", "github")
     )
 

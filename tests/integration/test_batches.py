@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History
@@ -53,10 +54,10 @@ def judged(server: Server, history: History, upgrade: str, seconds: int = 60) ->
     """Analyze an upgrade of people."""
     history.add("r1", None, PEOPLE)
     history.add("r2", "r1", upgrade, 'raise NotImplementedError("values stay")')
-    asked = bootstrap.ProjectRequest(
+    asked = ProjectRequest(
         config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=1200, statement_timeout=seconds
     )
-    return bootstrap.analyze(asked, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions[0]
+    return analyze_revisions(asked, "r2", TargetRequest(), lambda *_: None).revisions[0]
 
 
 @pytest.mark.few(3)

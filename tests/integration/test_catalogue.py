@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.lock_catalog import check_catalogue
 from adapter.outbound.migration.lock_catalog.measure import measure, rows
 from adapter.outbound.migration.lock_catalog.operations import OPERATIONS, TABLES, Operation
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
@@ -23,7 +23,7 @@ def test_the_page_says_what_postgres_does(server: Server) -> None:
     with ServerSandbox(server.url()) as sandbox:
         measured = rows(OPERATIONS, {server.major: measure(sandbox, OPERATIONS)})
 
-    assert bootstrap.check_catalogue(PAGE, measured) == []
+    assert check_catalogue(PAGE, measured) == []
     assert len(measured) > 100
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapter.bootstrap import Backend
+from adapter.bootstrap.backend import Backend
 from adapter.outbound.database.documents.mapper import vector_bytes
 from adapter.outbound.database.documents.models import sqlalchemy as models
 from adapter.outbound.database.documents.repository import DocumentRepository

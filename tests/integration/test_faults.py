@@ -20,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from adapter import bootstrap
+from adapter.bootstrap.backend import open_backend
 from adapter.outbound.database.upgrade.advisory_lock import KEY
 from adapter.outbound.postgres import embedded, engine
 from adapter.outbound.postgres.errors import DatabaseError
@@ -262,7 +262,7 @@ def test_backend_whose_session_is_ended(migrated_url: str) -> None:
     """A command of the application whose session is ended in the middle has a message and a hint, too."""
 
     async def use() -> None:
-        async with bootstrap.open_backend("tester", DatabaseURL.parse(migrated_url)) as backend:
+        async with open_backend("tester", DatabaseURL.parse(migrated_url)) as backend:
             await backend.list_products()
 
     waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

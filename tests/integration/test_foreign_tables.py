@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions, render_analysis
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.migration.catalog.digester import digest
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables, restrict
 from adapter.outbound.migration.rows import fill
@@ -183,16 +185,16 @@ def test_proofs_say_what_was_not_read(server: Server, production: str, history: 
     )
     place = Place("", server.url(production) if server.major > 16 else None)
     before = place.behind()
-    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
-    asked = bootstrap.VerificationRequest("r2", "round-trip,repeat,compat", history.folder / "certificates.json")
-    report = bootstrap.verify(request, asked, lambda *_: None)
-    assert not report.failed, bootstrap.render_verification(report, "text", verbose=True, color=False)
+    request = ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
+    asked = VerificationRequest("r2", "round-trip,repeat,compat", history.folder / "certificates.json")
+    report = verify_revisions(request, asked, lambda *_: None)
+    assert not report.failed, render_verification(report, "text", verbose=True, color=False)
     (proof,) = report.proofs
     assert proof.analysis.trace.tables["public.events"].rows == ROWS
     named = "public.alone, public.away_all, public.events_new_high, public.events_old, public.people_far"
-    assert f"foreign and not read: {named}" in bootstrap.render_verification(report, "text", verbose=False, color=False)
-    analysis = bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None)
-    written = bootstrap.render_analysis(analysis, "text", None, verbose=False, color=False)
+    assert f"foreign and not read: {named}" in render_verification(report, "text", verbose=False, color=False)
+    analysis = analyze_revisions(request, "r2", TargetRequest(), lambda *_: None)
+    written = render_analysis(analysis, "text", None, verbose=False, color=False)
     assert f"{named} (foreign tables)" in " ".join(written.split())
     assert place.behind() == before
 
@@ -210,8 +212,8 @@ def test_revisions_that_read_foreign_tables_are_not_judged(
     view = "CREATE MATERIALIZED VIEW gathered AS SELECT * FROM everybody WITH NO DATA"
     history.add("r1", None, f"op.execute({f'{wrapper(server, production)};{TREES};{view}'!r})")
     history.add("r2", "r1", f"op.execute({statement!r})")
-    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
-    (analysis,) = bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None).revisions
+    request = ProjectRequest(config=history.plain_ini(), major=server.major, rows=ROWS)
+    (analysis,) = analyze_revisions(request, "r2", TargetRequest(), lambda *_: None).revisions
     assert analysis.reasons == ("not-in-sandbox",)
     (said,) = (one for one in analysis.diagnostics if one.code == "not-in-sandbox")
     assert "was not judged: a foreign table has no rows in the sandbox" in said.message

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.errors import describe_error
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.sandbox import memory
 from adapter.outbound.migration.trial.certificate_file import CertificateFile
 from adapter.outbound.postgres.errors import DatabaseError
@@ -51,13 +54,13 @@ def test_the_sandbox_in_memory(
     monkeypatch.setattr(memory, "ROOM", 0)
     monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", str(folder))
     monkeypatch.setenv("HEXALEMBIC_SANDBOX_DIR", str(tmp_path / "sandbox"))
-    request = bootstrap.ProjectRequest(config=history.plain_ini(), major=server.major, rows=5, jobs=1)
-    asked = bootstrap.VerificationRequest("base:heads", "round-trip", tmp_path / "certificates.json")
+    request = ProjectRequest(config=history.plain_ini(), major=server.major, rows=5, jobs=1)
+    asked = VerificationRequest("base:heads", "round-trip", tmp_path / "certificates.json")
 
     def run() -> object:
         if command == "verify":
-            return bootstrap.verify(request, asked, lambda *_: None)
-        return bootstrap.analyze(request, "r2", bootstrap.TargetRequest(), lambda *_: None)
+            return verify_revisions(request, asked, lambda *_: None)
+        return analyze_revisions(request, "r2", TargetRequest(), lambda *_: None)
 
     with pytest.raises(DatabaseError) as caught:
         run()
@@ -82,4 +85,4 @@ def test_a_file_of_our_own(small: Small) -> None:
         "(No space left on device)."
     )
     assert [path.name for path in folder.iterdir()] == ["ballast"]
-    assert bootstrap.describe_error(caught.value) == (3, described.message, described.hint)
+    assert describe_error(caught.value) == (3, described.message, described.hint)

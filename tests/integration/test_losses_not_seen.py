@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
 from domain.migration.verification.certificate import Reversibility
@@ -61,9 +62,9 @@ def _verified(
         history.add(f"r{number}", last, f"op.execute({up!r})", f"op.execute({down!r})")
         last = f"r{number}"
     config = history.plain_ini()
-    request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=100)
-    asked = bootstrap.VerificationRequest("first:heads", only, certificates=config.parent / "c.json")
-    report = bootstrap.verify(request, asked, lambda *_: None)
+    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=100)
+    asked = VerificationRequest("first:heads", only, certificates=config.parent / "c.json")
+    report = verify_revisions(request, asked, lambda *_: None)
     kinds = [proof.certificate.reversibility if proof.certificate else None for proof in report.proofs]
     return report, dict(zip(steps, kinds, strict=True))
 
@@ -98,9 +99,9 @@ def test_an_accepted_loss_is_lossy(server: Server, history: History, tmp_path: P
     path = next(history.folder.glob("*last*"))
     declaration = '\nlossy_downgrade = {"public.rare.spare": "nobody has one"}\n'
     path.write_text(path.read_text(encoding="utf-8") + declaration, encoding="utf-8")
-    request = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=100)
-    asked = bootstrap.VerificationRequest("first:last", "round-trip", certificates=tmp_path / "c.json")
-    (proof,) = bootstrap.verify(request, asked, lambda *_: None).proofs
+    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=100)
+    asked = VerificationRequest("first:last", "round-trip", certificates=tmp_path / "c.json")
+    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
 
     assert proof.certificate is not None
     assert proof.certificate.reversibility is Reversibility.LOSSY

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapter.bootstrap import Backend
+from adapter.bootstrap.backend import Backend
 from application.orders.place_order import WantedItem
 from domain.orders.errors import OutOfStockError
 from domain.orders.order import Order, OrderLine, OrderStatus

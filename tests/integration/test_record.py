@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.migration.traffic.recorder import read_statements
 from domain.migration.statements import StatementsError
 from tests.conftest import Server
@@ -181,10 +182,10 @@ def test_verify_tries_recorded_statements(
     config.write_text(
         config.read_text(encoding="utf-8") + f"\n[hexalembic]\nstatements = {tmp_path / 's.json'}\n", encoding="utf-8"
     )
-    request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
-    asked = bootstrap.VerificationRequest("r2", "compat", tmp_path / "certificates.json")
-    report = bootstrap.verify(request, asked, lambda *_: None)
-    text = bootstrap.render_verification(report, "json", verbose=False, color=False)
+    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
+    asked = VerificationRequest("r2", "compat", tmp_path / "certificates.json")
+    report = verify_revisions(request, asked, lambda *_: None)
+    text = render_verification(report, "json", verbose=False, color=False)
     broken = json.loads(text)["revisions"][0]["old_code"]["broken"]
 
     recorded = {one["sql"].split()[0] for one in broken if one["recorded"]}

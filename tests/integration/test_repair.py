@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.engine import tooling_engine
 from adapter.outbound.postgres.url import DatabaseURL
@@ -193,9 +194,9 @@ def verify(server: Server, history: History) -> Callable[[str], VerificationRepo
     config = history.plain_ini()
 
     def run(wanted: str = "base:heads") -> VerificationReport:
-        request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
-        asked = bootstrap.VerificationRequest(wanted, "round-trip", history.folder.parent / "certificates.json")
-        return bootstrap.verify(request, asked, lambda *_: None)
+        request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
+        asked = VerificationRequest(wanted, "round-trip", history.folder.parent / "certificates.json")
+        return verify_revisions(request, asked, lambda *_: None)
 
     return run
 
@@ -330,12 +331,12 @@ def test_each_report_shows_the_code(verify: Callable[[str], VerificationReport],
     report = verify("r1:heads")
 
     for form in ("text", "json", "markdown", "junit"):
-        text = bootstrap.render_verification(report, form, verbose=False, color=False)
+        text = render_verification(report, form, verbose=False, color=False)
         code = 'op.drop_column("people", "b")'
         assert (code in text) or (code.replace('"', '\\"') in text), form
         assert "r2" in text
-    text = bootstrap.render_verification(report, "text", verbose=False, color=False)
+    text = render_verification(report, "text", verbose=False, color=False)
     assert text.count("def downgrade() -> None:") == 1
     assert "accepted loss: public.people.name: all" in text
-    verbose = bootstrap.render_verification(report, "text", verbose=True, color=False)
+    verbose = render_verification(report, "text", verbose=True, color=False)
     assert "round trip: statements up 1, down 0; rows 20, tables 1" in verbose

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from domain.migration.analysis.rule import ORDERS, USERS, Example
 from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
@@ -79,11 +80,9 @@ def prove(server: Server, tmp_path: Path) -> Prove:
         path = folder / "r2.py"
         text = path.read_text(encoding="utf-8") + f"\n\n{declarations}\n"
         path.write_text(text.replace('"""r2"""', f'"""{docstring}"""'), encoding="utf-8")
-        request = bootstrap.ProjectRequest(
-            config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS
-        )
-        asked = bootstrap.VerificationRequest("r2", only, folder / "certificates.json")
-        (proof,) = bootstrap.verify(request, asked, lambda *_: None).proofs
+        request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS)
+        asked = VerificationRequest("r2", only, folder / "certificates.json")
+        (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
         return proof
 
     return run

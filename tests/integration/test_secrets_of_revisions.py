@@ -15,7 +15,9 @@ from typing import cast
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions, render_analysis
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.postgres import embedded
 from tests.conftest import SERVERS
 from tests.history import History
@@ -86,12 +88,12 @@ def own_files(place: Path, *folders: Path) -> str:
 
 def test_analysis(place: Path, config: Path) -> None:
     """All five formats of `migrate analyze` say what the statements do, without the passwords in them."""
-    request = bootstrap.ProjectRequest(config=config, rows=50, jobs=1)
-    report = bootstrap.analyze(request, "base:heads", bootstrap.TargetRequest(), lambda *_: None)
+    request = ProjectRequest(config=config, rows=50, jobs=1)
+    report = analyze_revisions(request, "base:heads", TargetRequest(), lambda *_: None)
     for form in ("text", "json", "markdown", "sarif", "github"):
-        said = bootstrap.render_analysis(report, form, config, verbose=True, color=form == "text")
+        said = render_analysis(report, form, config, verbose=True, color=form == "text")
         assert not leaked(said), f"{form}: {leaked(said)}"
-    data = json.loads(bootstrap.render_analysis(report, "json", config, verbose=True, color=False))
+    data = json.loads(render_analysis(report, "json", config, verbose=True, color=False))
     statements = [one["sql"] for revision in data["revisions"] for one in revision["upgrade"]["statements"]]
 
     assert "CREATE ROLE secrets_of_ana LOGIN PASSWORD '***'" in statements
@@ -111,12 +113,12 @@ def test_analysis(place: Path, config: Path) -> None:
 @pytest.mark.long
 def test_verification(place: Path, config: Path) -> None:
     """All four formats of `migrate verify` and the certificates show no password."""
-    request = bootstrap.ProjectRequest(config=config, rows=20, jobs=1)
+    request = ProjectRequest(config=config, rows=20, jobs=1)
     certificates = config.parent / "certificates.json"
-    asked = bootstrap.VerificationRequest("base:heads", "round-trip,compat", certificates)
-    report = bootstrap.verify(request, asked, lambda *_: None)
+    asked = VerificationRequest("base:heads", "round-trip,compat", certificates)
+    report = verify_revisions(request, asked, lambda *_: None)
     for form in ("text", "json", "markdown", "junit"):
-        said = bootstrap.render_verification(report, form, verbose=True, color=False)
+        said = render_verification(report, form, verbose=True, color=False)
         assert not leaked(said), f"{form}: {leaked(said)}"
 
     assert report.failed

@@ -2,7 +2,9 @@
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
@@ -47,8 +49,8 @@ def ranged(server: Server, history: History, wanted: str) -> tuple[RevisionAnaly
     """Analyze a range."""
     config = history.folder.parent / f"{history.folder.name}_project" / "alembic.ini"
     config = config if config.exists() else history.plain_ini()
-    asked = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=300)
-    return bootstrap.analyze(asked, wanted, bootstrap.TargetRequest(), lambda *_: None).revisions
+    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=300)
+    return analyze_revisions(asked, wanted, TargetRequest(), lambda *_: None).revisions
 
 
 def said(analysis: RevisionAnalysis) -> list[tuple[Severity, str]]:
@@ -183,9 +185,9 @@ def test_a_proof_rests_on_rows_that_match(server: Server, history: History, only
     history.add("r1", None, TABLES)
     history.add("r2", "r1", BOUND)
     history.add("r3", "r2", 'op.add_column("pets", sa.Column("age", sa.Integer()))', 'op.drop_column("pets", "age")')
-    request = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=300)
-    asked = bootstrap.VerificationRequest("r1:r3", only, certificates=history.folder.parent / "c.json")
-    lossy, exact = bootstrap.verify(request, asked, lambda *_: None).proofs
+    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=300)
+    asked = VerificationRequest("r1:r3", only, certificates=history.folder.parent / "c.json")
+    lossy, exact = verify_revisions(request, asked, lambda *_: None).proofs
 
     (loss,) = (one for one in lossy.diagnostics if one.severity is Severity.ERROR)
     assert (loss.code, loss.relation) == ("undeclared-loss", "public.people.note")

@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.shared_transaction import CODE, FAILS
 from domain.migration.locks import LockMode
@@ -44,8 +45,8 @@ def judged(
     env = config.parent / "env.py"
     text = env.read_text(encoding="utf-8").replace(SEPARATE, options).replace(").connect()", f").{connect}()")
     env.write_text(text, encoding="utf-8")
-    asked = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
-    report = bootstrap.analyze(asked, wanted, bootstrap.TargetRequest(), lambda *_: None)
+    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
+    report = analyze_revisions(asked, wanted, TargetRequest(), lambda *_: None)
     return {one.trace.revision: one for one in report.revisions}
 
 

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.migration.sandbox.session_settings import accepted
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
@@ -35,12 +36,12 @@ def target(empty_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 
 
 def judged(
-    server: Server, history: History, target: bootstrap.TargetRequest | None = None, config: Path | None = None
+    server: Server, history: History, target: TargetRequest | None = None, config: Path | None = None
 ) -> RevisionAnalysis:
     """Analyze the revision r2."""
     config = config or history.plain_ini()
-    asked = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
-    report = bootstrap.analyze(asked, "r2", target or bootstrap.TargetRequest(), lambda *_: None)
+    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
+    report = analyze_revisions(asked, "r2", target or TargetRequest(), lambda *_: None)
     return report.revisions[0]
 
 
@@ -67,7 +68,7 @@ def test_the_target_decides(
     history.add("r1", None, VISITS)
     history.add("r2", "r1", TO_ZONE, BACK)
     url = server.url("hexalembic_empty").replace(f"//{server.user}@", f"//{ROLE}@")
-    found = judged(server, history, bootstrap.TargetRequest(url))
+    found = judged(server, history, TargetRequest(url))
 
     assert found.verdict == ("safe" if zone == "UTC" else "unsafe")
     # the hour that comes twice in October is not given back
@@ -110,7 +111,7 @@ def test_names_dates_and_texts_are_read_as_there(
     history.add("r1", None, "op.execute('CREATE SCHEMA \"odd shop\" CREATE TABLE days (id int PRIMARY KEY, d date)')")
     insert = r"INSERT INTO days SELECT -1, '31/12/2025' WHERE length('a\\\\b') = 3 RETURNING id"
     history.add("r2", "r1", f'assert op.get_bind().exec_driver_sql("{insert}").scalar() == -1', "pass")
-    there = judged(server, history, bootstrap.TargetRequest(server.url("hexalembic_empty")))
+    there = judged(server, history, TargetRequest(server.url("hexalembic_empty")))
 
     assert there.trace.error is None
     assert [one.error for one in there.trace.upgrade] == [None]
@@ -127,7 +128,7 @@ def test_a_project_that_sets_its_own_zone_keeps_it(
     env = config.parent / "env.py"
     options = 'connect_args={"options": "-c TimeZone=UTC"}'
     env.write_text(env.read_text(encoding="utf-8").replace('none")', f'none", {options})'), encoding="utf-8")
-    found = judged(server, history, bootstrap.TargetRequest(server.url("hexalembic_empty")), config)
+    found = judged(server, history, TargetRequest(server.url("hexalembic_empty")), config)
 
     assert found.verdict == "safe"
 
@@ -141,7 +142,7 @@ def test_what_the_sandbox_does_not_know_is_said(server: Server, history: History
         '{"schema": "hexalembic.statistics/1", "taken_at": "2026-01-01T00:00:00+00:00", "tables": {},'
         ' "settings": {"TimeZone": "Mars/Olympus"}}'
     )
-    found = judged(server, history, bootstrap.TargetRequest(statistics=stats))
+    found = judged(server, history, TargetRequest(statistics=stats))
     (warning,) = (one for one in found.diagnostics if one.code == "depends-on-time-zone")
 
     assert "TimeZone = 'Mars/Olympus'" in warning.message

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.errors import describe_error
+from adapter.bootstrap.target import load_statistics
 from adapter.outbound.migration.target import statistics as target_statistics
 from adapter.outbound.migration.target.statistics import read_statistics
 from adapter.outbound.postgres import embedded
@@ -258,7 +259,7 @@ def test_the_command(owner: psycopg.Connection[Any], reader_url: str, tmp_path: 
     assert json.loads(written.stdout)["schema"] == "hexalembic.statistics/1"
     path = tmp_path / "stats.json"
     path.write_text(written.stdout, encoding="utf-8")
-    loaded = bootstrap.load_statistics(path)
+    loaded = load_statistics(path)
     assert loaded["public.parts"].rows == 5000
     assert loaded.target is not None
     assert loaded.target.extensions["vector"].available is not None
@@ -292,11 +293,11 @@ def test_a_file_that_is_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StatisticsError) as caught:
-        bootstrap.load_statistics(path)
+        load_statistics(path)
 
     assert caught.value.message.startswith(str(path))
     assert "migrate stats --format json" in caught.value.hint
-    assert bootstrap.describe_error(caught.value) == (2, caught.value.message, caught.value.hint)
+    assert describe_error(caught.value) == (2, caught.value.message, caught.value.hint)
 
 
 def test_rates_after_a_restart() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
 from tests.history import History
@@ -71,8 +72,8 @@ def _chained(history: History, statements: dict[str, str]) -> dict[str, str]:
 
 def _warned(server: Server, history: History, statements: dict[str, str]) -> list[str]:
     names = _chained(history, statements)
-    asked = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
-    report = bootstrap.analyze(asked, "first:heads", bootstrap.TargetRequest(), lambda *_: None)
+    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
+    report = analyze_revisions(asked, "first:heads", TargetRequest(), lambda *_: None)
     return [
         names[found.trace.revision]
         for found in report.revisions
@@ -95,7 +96,7 @@ def test_a_procedure_that_commits(server: Server, history: History) -> None:
     call = 'with op.get_context().autocommit_block():\n    op.execute("CALL sweep()")'
     history.add("first", None, TABLES)
     history.add("last", "first", call)
-    asked = bootstrap.ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
-    (found,) = bootstrap.analyze(asked, "first:last", bootstrap.TargetRequest(), lambda *_: None).revisions
+    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
+    (found,) = analyze_revisions(asked, "first:last", TargetRequest(), lambda *_: None).revisions
 
     assert [one.severity for one in found.diagnostics if one.code == "not-seen-at-work"] == [Severity.WARNING]

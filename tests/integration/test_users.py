@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapter.bootstrap import Backend
+from adapter.bootstrap.backend import Backend
 from domain.errors import AlreadyDeletedError
 from domain.users.errors import EmailTakenError, UnknownLocaleError
 from domain.users.user import Profile, User

@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from domain.migration.verification.certificate import CertificateError
@@ -30,9 +31,9 @@ def verify(server: Server, history: History) -> Verify:
     config = history.plain_ini()
 
     def run(wanted: str = "base:heads", only: str = "round-trip,repeat,compat", **asked: Any) -> VerificationReport:
-        request = bootstrap.ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=60)
+        request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=60)
         asked.setdefault("certificates", history.folder.parent / "certificates.json")
-        return bootstrap.verify(request, bootstrap.VerificationRequest(wanted, only, **asked), lambda *_: None)
+        return verify_revisions(request, VerificationRequest(wanted, only, **asked), lambda *_: None)
 
     return run
 
@@ -101,10 +102,8 @@ def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> N
 
     assert (codes(found["r2"]), codes(found["r3"])) == ({"upgrade-fails"}, {"not-judged"})
     assert (found["r3"].failed, found["r3"].not_judged, found["r3"].certificate) == (False, True, None)
-    assert "1 of 3 failed, 1 not judged, 1 exact" in bootstrap.render_verification(
-        report, "text", verbose=False, color=False
-    )
-    junit = ET.fromstring(bootstrap.render_verification(report, "junit", verbose=False, color=False))  # noqa: S314
+    assert "1 of 3 failed, 1 not judged, 1 exact" in render_verification(report, "text", verbose=False, color=False)
+    junit = ET.fromstring(render_verification(report, "junit", verbose=False, color=False))  # noqa: S314
     assert (junit.get("failures"), junit.get("skipped")) == ("1", "1")
     assert verify("r3", only="round-trip").failed
 
@@ -325,7 +324,7 @@ def test_reports(verify: Verify, history: History) -> None:
     )
     report = verify(only="round-trip")
     texts = {
-        form: bootstrap.render_verification(report, form, verbose=False, color=False)
+        form: render_verification(report, form, verbose=False, color=False)
         for form in ("text", "json", "markdown", "junit")
     }
 

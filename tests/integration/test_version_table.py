@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
 from tests.history import History
@@ -42,9 +43,9 @@ def verify(sandbox_url: str, history: History) -> Verify:
         config = history.plain_ini()
         env = ENV.format(options=options, before=before, after=after, connect=connect)
         (config.parent / "env.py").write_text(env, encoding="utf-8")
-        request = bootstrap.ProjectRequest(config=config, sandbox_url=sandbox_url, rows=50)
-        asked = bootstrap.VerificationRequest("base:heads", "round-trip", config.parent / "certificates.json")
-        return bootstrap.verify(request, asked, lambda *_: None)
+        request = ProjectRequest(config=config, sandbox_url=sandbox_url, rows=50)
+        asked = VerificationRequest("base:heads", "round-trip", config.parent / "certificates.json")
+        return verify_revisions(request, asked, lambda *_: None)
 
     return run
 
@@ -77,6 +78,6 @@ def test_autocommit_in_a_transaction_of_env_py(verify: Verify) -> None:
     report = verify("transaction_per_migration=True", connect="begin()", before="connection.execute(text('SELECT 1'))")
     first, second = report.proofs
     assert not first.failed
-    said = bootstrap.render_verification(report, "json", verbose=False, color=False)
+    said = render_verification(report, "json", verbose=False, color=False)
     assert second.failed
     assert "env.py has begun a transaction on the connection before context.configure()" in said

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter import bootstrap
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.isolation import seccomp, wall
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
@@ -208,9 +209,9 @@ def test_a_server_without_the_wall_is_stopped_first(tmp_path: Path) -> None:
 def test_without_means_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the kernel has no filter, a command ends before anything runs, and names the option to go on without."""
     monkeypatch.setattr(seccomp, "is_supported", lambda: False)
-    request, target = bootstrap.ProjectRequest(), bootstrap.TargetRequest()
+    request, target = ProjectRequest(), TargetRequest()
     with pytest.raises(DatabaseConfigurationError, match="no means") as caught:
-        bootstrap.analyze(request, "head", target, lambda *_: None)
+        analyze_revisions(request, "head", target, lambda *_: None)
     assert "--no-isolation" in caught.value.hint
 
 

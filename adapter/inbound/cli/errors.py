@@ -36,11 +36,11 @@ def run(build: "Callable[[], typer.Typer]") -> None:
     except KeyboardInterrupt:
         sys.exit(_interrupted())
     except Exception as error:  # noqa: BLE001 - every one is shown, without passwords
-        from adapter import bootstrap
+        from adapter.bootstrap.errors import describe_error, print_traceback
 
-        described = bootstrap.describe_error(error, sys.argv[1:])
+        described = describe_error(error, sys.argv[1:])
         if described is None:
-            bootstrap.print_traceback(error, sys.argv[1:])
+            print_traceback(error, sys.argv[1:])
             sys.exit(1)
         code, message, hint = described
         _say("error: ", message)

@@ -36,18 +36,18 @@ def checked_range(wanted: Any) -> Any:
     Raises:
         typer.BadParameter: One is an address: it would be quoted as a revision that does not exist.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.errors import may_hold_secret
 
     for name in [wanted] if isinstance(wanted, str) else wanted or ():
-        if not name.endswith(".py") and bootstrap.may_hold_secret(name):
+        if not name.endswith(".py") and may_hold_secret(name):
             raise typer.BadParameter("this is no revision, range or file; an address is given with --target-url")
     return wanted
 
 
 def _redact(error: TyperException) -> None:
-    from adapter import bootstrap
+    from adapter.bootstrap.errors import redact
 
     for name in _QUOTED:
         text = getattr(error, name, None)
         if isinstance(text, str | list | tuple):
-            setattr(error, name, bootstrap.redact(text, sys.argv[1:]))
+            setattr(error, name, redact(text, sys.argv[1:]))

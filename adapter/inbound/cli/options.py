@@ -62,9 +62,9 @@ Jobs: TypeAlias = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from adapter import bootstrap
+        from adapter.bootstrap.version import version
 
-        typer.echo(bootstrap.version())
+        typer.echo(version())
         raise typer.Exit
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from adapter.bootstrap import MigrationDatabases
+    from adapter.bootstrap.ready_tests import MigrationDatabases
 
 _READY = Path(__file__).with_name("ready.py")
 _OPTIONS = {
@@ -75,10 +75,11 @@ def hexalembic_server() -> str | None:
 @pytest.fixture(scope="session")
 def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | None) -> "Iterator[MigrationDatabases]":
     """Databases at revisions of the project; see `MigrationDatabases`."""
-    from adapter import bootstrap
+    from adapter.bootstrap.project import ProjectRequest
+    from adapter.bootstrap.ready_tests import migration_databases
 
     major = pytestconfig.getini("hexalembic_postgres")
-    request = bootstrap.ProjectRequest(
+    request = ProjectRequest(
         config=pytestconfig.rootpath / (pytestconfig.getini("hexalembic_config") or "alembic.ini"),
         major=int(major) if major else None,
         sandbox_url=hexalembic_server,
@@ -86,7 +87,7 @@ def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | No
         rows=int(pytestconfig.getini("hexalembic_rows") or 100),
         isolated=not pytestconfig.getini("hexalembic_no_isolation"),
     )
-    with bootstrap.migration_databases(request) as databases:
+    with migration_databases(request) as databases:
         yield databases
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from adapter.bootstrap import MigrationDatabases
+    from adapter.bootstrap.ready_tests import MigrationDatabases
 
 
 def _hold(wrong: str | None) -> None:

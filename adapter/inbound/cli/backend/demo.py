@@ -9,7 +9,7 @@ from adapter.inbound.cli.backend.session import perform, progress_bar
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from adapter.bootstrap import Backend
+    from adapter.bootstrap.backend import Backend
     from adapter.inbound.cli.backend.demo_data import Shop
     from application.documents.ingest_documents import Ingested
     from domain.documents.document import Document
@@ -53,10 +53,10 @@ def command(
 
 
 async def _load_texts(backend: "Backend", documents: "list[Document]", progress: "Progress") -> "Ingested":
-    from adapter import bootstrap
+    from adapter.bootstrap.backend import embedder
 
     task = progress.add_task("Documents", total=len(documents))
-    use_case = backend.ingest_documents(bootstrap.embedder())
+    use_case = backend.ingest_documents(embedder())
     return await use_case(documents, lambda count: progress.advance(task, count))
 
 

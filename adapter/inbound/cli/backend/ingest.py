@@ -9,7 +9,7 @@ import typer
 from adapter.inbound.cli.backend.session import perform, progress_bar
 
 if TYPE_CHECKING:
-    from adapter.bootstrap import Backend
+    from adapter.bootstrap.backend import Backend
     from application.documents.ingest_documents import Ingested
     from domain.documents.document import Document
 
@@ -53,9 +53,9 @@ def command(
             done(1)
 
     async def ingest(backend: "Backend") -> "Ingested":
-        from adapter import bootstrap
+        from adapter.bootstrap.backend import embedder
 
-        use_case = backend.ingest_documents(bootstrap.embedder())
+        use_case = backend.ingest_documents(embedder())
         with progress_bar() as progress:
             task = progress.add_task("Documents", total=len(files))
 

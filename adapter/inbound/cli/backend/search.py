@@ -9,7 +9,7 @@ import typer
 from adapter.inbound.cli.backend.session import Format, perform, print_json
 
 if TYPE_CHECKING:
-    from adapter.bootstrap import Backend
+    from adapter.bootstrap.backend import Backend
     from domain.documents.ranking import FoundPassage
 
 _SNIPPET_LENGTH = 220
@@ -30,9 +30,9 @@ def command(
     """
 
     async def search(backend: "Backend") -> "list[FoundPassage]":
-        from adapter import bootstrap
+        from adapter.bootstrap.backend import embedder
 
-        return await backend.search_passages(bootstrap.embedder())(query, tag or (), limit)
+        return await backend.search_passages(embedder())(query, tag or (), limit)
 
     found = perform(context, search)
     width = shutil.get_terminal_size((103, 24)).columns

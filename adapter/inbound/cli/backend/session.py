@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from adapter.bootstrap import Backend
+    from adapter.bootstrap.backend import Backend
 
 T = TypeVar("T")
 
@@ -25,10 +25,10 @@ class Format(enum.StrEnum):
 
 def perform(context: typer.Context, action: "Callable[[Backend], Awaitable[T]]") -> T:
     """Do something with the backend in the name of the acting person."""
-    from adapter import bootstrap
+    from adapter.bootstrap.backend import open_backend
 
     async def connected() -> T:
-        async with bootstrap.open_backend(context.obj) as backend:
+        async with open_backend(context.obj) as backend:
             if backend.warning:
                 typer.secho(f"warning: {backend.warning}", fg=typer.colors.YELLOW, err=True)
             return await action(backend)

@@ -82,12 +82,13 @@ def analyze(
     The project's database is not touched: the kernel refuses its env.py and its revisions every other connection
     than those to the sandbox. See docs/isolation.md.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.analyze import TargetRequest, analysis_fails, analyze_revisions, render_analysis
+    from adapter.bootstrap.project import ProjectRequest
 
     if target_url and stats:
         raise typer.BadParameter("--target-url and --stats say the same: give one of them")
     options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
-    request = bootstrap.ProjectRequest(
+    request = ProjectRequest(
         config=config,
         name=name,
         major=pg,
@@ -104,9 +105,9 @@ def analyze(
         network=allow_network,
     )
     with Progress() as progress:
-        target = bootstrap.TargetRequest(target_url, stats, observed)
-        report = bootstrap.analyze(request, wanted, target, progress)
+        target = TargetRequest(target_url, stats, observed)
+        report = analyze_revisions(request, wanted, target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(bootstrap.render_analysis(report, form.value, config, verbose=verbose, color=color))
-    if fail_on is not FailOn.NEVER and bootstrap.analysis_fails(report, fail_on.value):
+    typer.echo(render_analysis(report, form.value, config, verbose=verbose, color=color))
+    if fail_on is not FailOn.NEVER and analysis_fails(report, fail_on.value):
         raise typer.Exit(1)

@@ -22,16 +22,16 @@ def catalogue(
 
     Each available major version of the embedded Postgres is measured; where they differ, the page shows both.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.lock_catalog import check_catalogue, measure_catalogue, write_catalogue
 
     if check and not output.is_file():
         raise typer.BadParameter(f"there is no page {output}: write it with migrate catalogue, without --check")
-    rows = bootstrap.measure_catalogue(pg)
+    rows = measure_catalogue(pg)
     if not check:
-        bootstrap.write_catalogue(output, rows)
+        write_catalogue(output, rows)
         typer.echo(f"{output}: {len(rows)} operations")
         return
-    found = bootstrap.check_catalogue(output, rows)
+    found = check_catalogue(output, rows)
     for line in found:
         typer.echo(line)
     if found:

@@ -32,9 +32,9 @@ _OF_PSQL = re.compile(
 
 def _embedded() -> ModuleType:
     """Import late, so that `--help` stays fast."""
-    from adapter import bootstrap
+    from adapter.bootstrap.server import embedded
 
-    return bootstrap.embedded()
+    return embedded()
 
 
 class Format(StrEnum):

@@ -30,9 +30,9 @@ def record(
     changes are left out. What the text of a statement says itself is kept, with --no-values as well. The file is
     written also when the command fails or is interrupted; its exit code is passed on.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.record import record_statements
 
-    code, count = bootstrap.record_statements(command, output, append=append, values=values)
+    code, count = record_statements(command, output, append=append, values=values)
     typer.echo(f"{count} statements in {output}", err=True)
     if code:
         raise typer.Exit(code)

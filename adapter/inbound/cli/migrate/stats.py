@@ -27,9 +27,9 @@ def stats(
 
     Nothing is written there, and a role that may only connect is enough.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.target import read_target_statistics
 
-    found = bootstrap.read_target_statistics(target_url)
+    found = read_target_statistics(target_url)
     if form is Format.JSON:
         typer.echo(found.to_json())
     else:

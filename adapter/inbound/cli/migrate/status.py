@@ -36,9 +36,9 @@ def status(
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
 ) -> None:
     """Show current revision, head, what is pending, pgvector, invalid indexes and drift."""
-    from adapter import bootstrap
+    from adapter.bootstrap.target import database_status
 
-    found = bootstrap.database_status(url)
+    found = database_status(url)
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(found) | {"problems": found.problems}, indent=2))
     else:
@@ -49,7 +49,7 @@ def status(
 
 def print_status(found: "DatabaseStatus") -> None:
     """Show a status in one screen."""
-    from adapter import bootstrap
+    from adapter.bootstrap.errors import reachable
 
     at_head = set(found.heads) == set(found.current)
     several = "heads" if len(found.heads) > 1 else "head"
@@ -68,14 +68,14 @@ def print_status(found: "DatabaseStatus") -> None:
     for name, value in rows:
         typer.echo(f"{typer.style(f'{name:<9}', bold=True)} {value}")
     for problem in found.problems:
-        typer.secho(f"{'! ':>9} {bootstrap.reachable(problem)}", fg=typer.colors.YELLOW)
+        typer.secho(f"{'! ':>9} {reachable(problem)}", fg=typer.colors.YELLOW)
 
 
 def print_next() -> None:
     """Show what to try next, each command as the shell finds it."""
-    from adapter import bootstrap
+    from adapter.bootstrap.errors import reachable
 
-    commands = {bootstrap.reachable(command): what for command, what in NEXT.items()}
+    commands = {reachable(command): what for command, what in NEXT.items()}
     width = max(map(len, commands))
     typer.echo("\nTry next:")
     for command, what in commands.items():

@@ -10,8 +10,8 @@ app = typer.Typer()
 @app.command(epilog="Example: migrate up")
 def up() -> None:
     """Run `alembic upgrade head`, then show where the database stands and what to try next."""
-    from adapter import bootstrap
+    from adapter.bootstrap.target import database_status, upgrade_to_head
 
-    bootstrap.upgrade_to_head()
-    print_status(bootstrap.database_status())
+    upgrade_to_head()
+    print_status(database_status())
     print_next()

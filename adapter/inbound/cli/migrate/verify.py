@@ -73,10 +73,11 @@ def verify(
 
     What was proved is written down, so that only changed revisions are proved again.
     """
-    from adapter import bootstrap
+    from adapter.bootstrap.project import ProjectRequest
+    from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
     options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
-    request = bootstrap.ProjectRequest(
+    request = ProjectRequest(
         config=config,
         name=name,
         major=pg,
@@ -93,10 +94,10 @@ def verify(
         network=allow_network,
         statements=statements,
     )
-    asked = bootstrap.VerificationRequest(wanted, only, certificates, target_url, again=again)
+    asked = VerificationRequest(wanted, only, certificates, target_url, again=again)
     with Progress() as progress:
-        report = bootstrap.verify(request, asked, progress)
+        report = verify_revisions(request, asked, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(bootstrap.render_verification(report, form.value, verbose=verbose, color=color))
+    typer.echo(render_verification(report, form.value, verbose=verbose, color=color))
     if report.failed:
         raise typer.Exit(1)

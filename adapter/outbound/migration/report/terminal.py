@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -33,3 +34,8 @@ def print_code(console: Console, code: str, columns: int) -> None:
 def shortened(text: str, *, verbose: bool) -> str:
     """Return a message, of a long one its beginning unless everything is wanted."""
     return text if verbose or len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}… (-v shows all)"
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal; 120 where the output goes elsewhere and COLUMNS is not set."""
+    return shutil.get_terminal_size((120, 24)).columns

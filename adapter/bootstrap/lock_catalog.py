@@ -1,0 +1,54 @@
+"""Wiring of `migrate catalogue`."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from domain.migration.lock_catalog import CatalogueRow
+
+
+def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
+    """Measure the operations of the lock catalogue.
+
+    Args:
+        major: The one version to measure; None for each whose package is installed.
+
+    Raises:
+        DatabaseError: A version cannot be had or does not start.
+    """
+    from importlib.util import find_spec
+
+    from adapter.outbound.isolation import wall
+    from adapter.outbound.migration.lock_catalog.measure import measure, rows
+    from adapter.outbound.migration.lock_catalog.operations import OPERATIONS
+    from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+    from adapter.outbound.postgres import embedded
+
+    majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
+    measured = {}
+    for one in majors:
+        with EmbeddedSandbox(one, walled=wall.is_available()) as sandbox:  # it runs statements of ours only
+            measured[one] = measure(sandbox, OPERATIONS)
+    return rows(OPERATIONS, measured)
+
+
+def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
+    """Write the page of the lock catalogue."""
+    from adapter.outbound.migration.report import catalogue_markdown
+
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(catalogue_markdown.render(rows), encoding="utf-8")
+
+
+def check_catalogue(page: "Path", rows: "list[CatalogueRow]") -> list[str]:
+    """Say where the page and a measurement disagree; nothing where they agree."""
+    from adapter.outbound.migration.report import catalogue_markdown
+    from domain.migration.lock_catalog import differences
+
+    text = page.read_text(encoding="utf-8")
+    old = catalogue_markdown.read(text)
+    found = differences(old, rows)
+    if not found and catalogue_markdown.render(old) != text:
+        found = ["the page has been changed by hand, or this command writes it differently now"]
+    return found

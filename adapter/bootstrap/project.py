@@ -1,0 +1,227 @@
+"""A project that runs in a sandbox."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from adapter.bootstrap.server import embedded
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+    from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+    from application.migration.lanes import Opener
+
+
+@dataclass(frozen=True)
+class ProjectRequest:
+    """Which project a command runs in a sandbox, and where.
+
+    Attributes:
+        config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, or this
+            project's from a folder within it.
+        name: Section of that file.
+        major: Major version of the embedded sandbox; None for the default.
+        sandbox_url: A server for the sandbox in place of the embedded one; its role may reach nothing else there.
+        any_role: That server is thrown away as a whole, so that any role will do.
+        rows: Rows that each table is filled with.
+        statement_timeout: Seconds that one statement may take.
+        python: The project's interpreter; None for this one.
+        setup: A file of SQL, or a `module:function`, that makes what is there before the first revision; None for what
+            the project's own settings say.
+        rows_from: A file of SQL with rows; None for what the project's own settings say.
+        environment: Variables of env.py, `NAME` for the sandbox's address or `NAME=VALUE`; added to those of the
+            project's settings.
+        x_arguments: What `alembic -x` would be given.
+        statements: A file that `migrate record` wrote; None for what the project's own settings say.
+        jobs: How many sandboxes share a long range; None for what the machine has room for.
+        isolated: The kernel keeps the project's process and the embedded server from connecting to anything else.
+        network: The project's process may use the network all the same.
+        settings: What sessions at the target have set; empty where no target was named.
+    """
+
+    config: "Path | None" = None
+    name: str = "alembic"
+    major: int | None = None
+    sandbox_url: str | None = None
+    any_role: bool = False
+    rows: int = 2000
+    statement_timeout: int = 60
+    python: "Path | None" = None
+    setup: str | None = None
+    rows_from: "Path | None" = None
+    environment: tuple[str, ...] = ()
+    x_arguments: tuple[str, ...] = ()
+    statements: "Path | None" = None
+    jobs: int | None = None
+    isolated: bool = True
+    network: bool = False
+    settings: "Mapping[str, str]" = field(default_factory=dict)
+
+
+_MOST_LANES = 4
+
+
+Read = TypeVar("Read")
+
+
+def lanes(
+    request: ProjectRequest, open_worker: "Callable[[int, threading.Event], AbstractContextManager[Read]]"
+) -> "list[Opener[Read]]":
+    """Give what opens the workers of the other lanes.
+
+    On one server they would be seen in each other's figures: the WAL is everybody's.
+    """
+    import os
+    from functools import partial
+
+    default = 1 if request.sandbox_url else min(_MOST_LANES, os.cpu_count() or 1)
+    jobs = default if request.jobs is None else request.jobs
+    if request.sandbox_url and jobs > 1:
+        from adapter.outbound.postgres.errors import DatabaseConfigurationError
+
+        raise DatabaseConfigurationError(
+            "jobs on one server would be seen in each other's figures", "leave out --jobs or --sandbox-url"
+        )
+    return [partial(open_worker, lane) for lane in range(1, jobs)]
+
+
+@contextmanager
+def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
+    """Say that it is the sandbox's server that finds no room on its disk or does not answer, whatever it was doing."""
+    import psycopg
+
+    from adapter.outbound.postgres.errors import DatabaseError
+    from adapter.outbound.postgres.full_disk import FullDiskError
+
+    try:
+        yield
+    except psycopg.errors.DiskFull as error:
+        raise sandbox.full_disk(error.diag.message_primary or str(error)) from error
+    except psycopg.errors.ConnectionTimeout as error:
+        raise DatabaseError(
+            f"the sandbox's server does not answer any more ({error})",
+            "run the command again: an embedded server that does not answer for a minute is made anew",
+        ) from error
+    except FullDiskError as error:
+        # said already by the sandbox itself, or what a revision was told
+        raise (error if error.message.startswith("The disk of") else sandbox.full_disk(error.message)) from error
+
+
+@contextmanager
+def revision_databases(
+    request: ProjectRequest, lane: int = 0, stop: "threading.Event | None" = None
+) -> "Iterator[RevisionDatabases]":
+    """Open a sandbox for a project; each lane has its own, and begins nothing more when it is stopped."""
+    import shutil
+    import sys
+
+    from adapter.outbound.isolation import wall
+    from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.sandbox.places import cache_directory
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
+
+    python = str(request.python or sys.executable)
+    if shutil.which(python) is None:
+        raise DatabaseConfigurationError(f"there is no Python {shown(python)}", "name the project's own with --python")
+    if request.isolated and not wall.is_available():
+        raise DatabaseConfigurationError(
+            f"this system ({sys.platform}) has no means to keep revisions away from real databases",
+            "go on without, on a machine from which no real database can be reached: --no-isolation",
+        )
+    folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
+    relay = None
+    if request.sandbox_url:
+        from adapter.outbound.migration.sandbox.relay import Relay
+
+        relay = Relay()
+    keep = [relay.folder if relay else str(embedded().socket_directory(request.major, folder))]
+    # First of all: the agent imports the project's libraries while we import ours and the server starts.
+    with (
+        relay or nullcontext(),
+        AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
+    ):
+        from adapter.outbound.migration.project.client import Agent
+        from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+        from adapter.outbound.migration.sandbox.guest import GuestSandbox
+        from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+        from adapter.outbound.migration.trial.databases import RevisionDatabases
+
+        project = _project(request)
+        sandbox: ServerSandbox
+        if request.sandbox_url is None:
+            sandbox = EmbeddedSandbox(request.major, folder, walled=request.isolated)
+        else:
+            sandbox = (ServerSandbox if request.any_role else GuestSandbox)(request.sandbox_url)
+        with (
+            sandbox,
+            Agent(process, relay=relay) as agent,
+            closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
+            _naming_sandbox(sandbox),
+        ):
+            yield databases
+
+
+def _project(request: ProjectRequest) -> "Project":
+    from pathlib import Path
+
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.traffic.recorder import read_statements
+    from adapter.outbound.migration.trial.databases import Project
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
+
+    config = configuration(request.config)
+    settings = read_project_settings(config)
+
+    def file(given: "Path | str", folder: Path, option: str) -> Path:
+        path = folder / given
+        if not path.is_file():
+            raise DatabaseConfigurationError(f"there is no file {shown(given)}", f"name a file of SQL with {option}")
+        return path.resolve()
+
+    setup: str | Path | None = request.setup or settings.setup or None
+    if setup and ":" not in str(setup):
+        setup = file(setup, Path() if request.setup else config.parent, "--setup")
+    rows_from = request.rows_from or settings.rows_from or None
+    if rows_from:
+        rows_from = file(rows_from, Path() if request.rows_from else config.parent, "--rows-from")
+    statements = request.statements or (config.parent / settings.statements if settings.statements else None)
+    given = (one.partition("=") for one in (*settings.env, *request.environment))
+    return Project(
+        config=config,
+        name=request.name,
+        statement_timeout=request.statement_timeout,
+        environment={name: value for name, _, value in given},
+        x_arguments=request.x_arguments,
+        setup=setup,
+        rows_from=rows_from,
+        rows=request.rows,
+        statements=read_statements(statements) if statements else (),
+        settings=request.settings,
+    )
+
+
+def configuration(given: "Path | None") -> "Path":
+    """Return the file of a project: the given one, that of the current folder, or this project's within it."""
+    from adapter.outbound.database.settings import PROJECT_ROOT
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
+
+    if given is None:
+        here = Path("alembic.ini")
+        if here.is_file():
+            return here.resolve()
+        if Path.cwd().is_relative_to(PROJECT_ROOT):
+            return PROJECT_ROOT / "alembic.ini"
+        raise DatabaseConfigurationError(
+            f"there is no alembic.ini in {shown(Path.cwd())}",
+            f"name the project's with -c; that of Hexalembic is {PROJECT_ROOT / 'alembic.ini'}",
+        )
+    if not given.is_file():
+        raise DatabaseConfigurationError(f"there is no file {shown(given)}", "name the project's alembic.ini with -c")
+    return given.resolve()

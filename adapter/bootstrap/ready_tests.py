@@ -1,0 +1,112 @@
+"""Wiring of the tests that the pytest plugin adds to a project."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from adapter.bootstrap.project import ProjectRequest, revision_databases
+from adapter.bootstrap.verify import render_verification
+
+if TYPE_CHECKING:
+    from adapter.outbound.migration.trial.databases import RevisionDatabases
+
+
+class MigrationDatabases:
+    """Databases at revisions of a project, for tests; what is wrong is a text, None when nothing is."""
+
+    def __init__(self, databases: "RevisionDatabases") -> None:
+        """Wrap the databases of a sandbox."""
+        self._databases = databases
+        self._without_rows = databases.with_rows(0)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads of the history."""
+        return self._databases.history().heads
+
+    def create(self, revision: str = "heads", rows: int = 0) -> str:
+        """Make a database at a revision, and give its URL.
+
+        Args:
+            revision: A revision, as Alembic names it.
+            rows: Rows that each table gets.
+
+        Raises:
+            MigrationError: The revision is not known, or cannot be reached.
+        """
+        from adapter.outbound.migration.trial.databases import CannotBuildError
+        from domain.migration.errors import MigrationError
+
+        source = self._databases.with_rows(rows) if rows else self._without_rows
+        try:
+            return source.at(self._databases.history().resolve(revision)).url
+        except CannotBuildError as error:
+            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
+
+    def drop(self, url: str) -> None:
+        """Drop a database that `create` made."""
+        from adapter.outbound.migration.trial.databases import RevisionDatabase
+
+        self._databases.drop(RevisionDatabase(url, frozenset()))
+
+    def check(self) -> str | None:
+        """Return what the models have and the revisions did not make, or the other way round, as the catalog has it."""
+        from adapter.outbound.migration.trial.model_drift import read_model_drift
+
+        difference, error = read_model_drift(self._without_rows)
+        if error:
+            return f"the models cannot be compared: {error}"
+        if difference is None:
+            return "env.py gives no models: target_metadata in context.configure()"
+        return f"{difference}\nmake the revision: alembic revision --autogenerate -m …" if difference else None
+
+    def drift(self) -> str | None:
+        """Say what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
+        from adapter.outbound.migration.trial.databases import read_snapshot
+        from domain.migration.snapshot import compare
+
+        url = self.create()
+        before = read_snapshot(url)
+        down = self._databases.run(url, "downgrade", "base")
+        error = None if down.error else self._databases.run(url, "upgrade", "heads").error
+        difference = None if down.error or error else compare(before, read_snapshot(url), ignore={"position"})
+        self.drop(url)
+        if error:
+            return f"after the downgrade to the base, the upgrade fails: {error.message}"
+        return f"down to the base and up again, the schema is another: {difference}" if difference else None
+
+    def upgrade_twice(self) -> str | None:
+        """Say what a second upgrade changes."""
+        from adapter.outbound.migration.trial.databases import read_snapshot
+        from domain.migration.snapshot import compare
+
+        url = self.create()
+        before = read_snapshot(url)
+        again = self._databases.run(url, "upgrade", "heads")
+        difference = compare(before, read_snapshot(url))
+        self.drop(url)
+        if again.error:
+            return f"the second upgrade fails: {again.error.message}"
+        return f"the second upgrade changes the schema: {difference}" if difference else None
+
+    def round_trip(self, wanted: str) -> str | None:
+        """Say which revisions of a range cannot be undone as they claim."""
+        from adapter.outbound.migration.trial.certificate_file import Unkept
+        from adapter.outbound.migration.trial.prover import SandboxRevisionProver
+        from application.migration.verify import VerifyRevisions
+        from domain.migration.verification.proof import Proof, worst
+
+        with closing(SandboxRevisionProver(self._databases)) as prover:
+            report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])
+        if not report.failed:
+            return None
+        found = worst(report.proofs)
+        first = f"{found[0].analysis.trace.revision}: {found[1].message}\n" if found else ""
+        return f"{first}{render_verification(report, 'text', verbose=False, color=False)}"
+
+
+@contextmanager
+def migration_databases(request: ProjectRequest) -> "Iterator[MigrationDatabases]":
+    """Open a sandbox for the tests of a project."""
+    with revision_databases(request) as databases:
+        yield MigrationDatabases(databases)

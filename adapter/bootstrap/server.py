@@ -1,0 +1,14 @@
+"""The embedded Postgres."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def embedded() -> ModuleType:
+    """Give the module of the embedded Postgres."""
+    from adapter.outbound.postgres import embedded as module
+
+    return module

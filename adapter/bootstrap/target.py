@@ -1,0 +1,76 @@
+"""A real database: its status, its sizes, its revisions."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapter.outbound.postgres.url import DatabaseURL
+    from domain.migration.statistics import Statistics
+    from domain.migration.status import DatabaseStatus
+
+
+Read = TypeVar("Read")
+
+
+def upgrade_to_head() -> None:
+    """Run `alembic upgrade head`."""
+    from adapter.outbound.database.runner import upgrade_to_head as upgrade
+
+    upgrade()
+
+
+def database_status(url: str | None = None) -> "DatabaseStatus":
+    """Read the state of the database beside the code; `url` stands in for `DATABASE_URL`."""
+    from adapter.outbound.database.status import read_status
+
+    return _read_database(url, read_status)
+
+
+def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
+    """Read something of a database; what goes wrong is explained with its address."""
+    from adapter.outbound.database import settings
+    from adapter.outbound.postgres.explain import explain
+
+    database = settings.database_url(url)
+    try:
+        return read(database)
+    except Exception as error:
+        explained = explain(error, database, reads=True)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+
+
+def read_target_statistics(url: str | None = None) -> "Statistics":
+    """Read sizes and rates of the database's tables; `url` stands in for `DATABASE_URL`."""
+    from adapter.outbound.migration.target.statistics import read_statistics
+
+    return _read_database(url, read_statistics)
+
+
+def load_statistics(path: "Path") -> "Statistics":
+    """Read the file that `migrate stats --format json` wrote.
+
+    Raises:
+        StatisticsError: There is no such file, or it holds something else.
+    """
+    from domain.migration.errors import StatisticsError
+    from domain.migration.statistics import Statistics
+
+    try:
+        return Statistics.from_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StatisticsError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StatisticsError(f"{path} is not UTF-8") from None
+    except StatisticsError as error:
+        raise StatisticsError(f"{path}: {error.message}", error.hint) from None
+
+
+def applied_heads(url: str) -> tuple[str, ...]:
+    """Read which revisions a target has."""
+    from adapter.outbound.migration.target.applied import read_applied
+
+    return _read_database(url, read_applied)

@@ -1,0 +1,14 @@
+"""The versions of Hexalembic, Alembic and Python."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def version() -> str:
+    """Return the versions of Hexalembic, Alembic and Python, in one line."""
+    import platform
+    from importlib.metadata import version
+
+    return f"hexalembic {version('hexalembic')} (alembic {version('alembic')}, Python {platform.python_version()})"
