@@ -7,7 +7,8 @@ import pytest
 
 from adapter.bootstrap.lock_catalog import check_catalogue
 from adapter.outbound.migration.lock_catalog.measure import measure, rows
-from adapter.outbound.migration.lock_catalog.operations import OPERATIONS, TABLES, Operation
+from adapter.outbound.migration.lock_catalog.operation import TABLES, Operation
+from adapter.outbound.migration.lock_catalog.operations import OPERATIONS
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from domain.migration.errors import MigrationError
 from domain.migration.lock_catalog import BUILDS, OWN_LOCK, SCANS, TRANSACTION

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adapter.outbound.migration.lock_catalog.operations import SCHEMA, TABLES, Operation
+from adapter.outbound.migration.lock_catalog.operation import SCHEMA, TABLES, Operation
 from adapter.outbound.migration.project.client import AgentJob, AgentRun, Connection, run_agent
 from application.migration.ports import Sandbox
 from domain.migration.errors import MigrationError

@@ -1,0 +1,34 @@
+"""The kinds of objects of a schema, grouped by subject: each file has a tuple `KINDS`."""
+
+from adapter.outbound.migration.catalog.kinds import (
+    foreign,
+    functions,
+    indexes,
+    namespaces,
+    operators,
+    privileges,
+    publications,
+    relations,
+    sequences,
+    text_search,
+    triggers,
+    types,
+    views,
+)
+
+_SUBJECTS = (
+    namespaces,
+    relations,
+    indexes,
+    sequences,
+    views,
+    functions,
+    triggers,
+    types,
+    publications,
+    privileges,
+    operators,
+    text_search,
+    foreign,
+)
+KINDS = tuple(kind for subject in _SUBJECTS for kind in subject.KINDS)

@@ -1,0 +1,68 @@
+"""Casts, operators and operator classes."""
+
+from adapter.outbound.migration.catalog.kind import Kind
+
+KINDS = (
+    # A cast has no schema; what Postgres itself made has an OID below 16384. That of a range comes with its type.
+    Kind(
+        "cast",
+        """
+        SELECT format('(%s AS %s)', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)) AS name,
+               CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure::text END AS function,
+               CASE c.castcontext WHEN 'e' THEN 'explicit' WHEN 'a' THEN 'assignment' ELSE 'implicit' END AS context,
+               CASE c.castmethod WHEN 'f' THEN 'function' WHEN 'i' THEN 'input and output' ELSE 'binary' END AS method,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_cast'::regclass AND objoid = c.oid AND objsubid = 0) AS comment
+          FROM pg_cast AS c
+         WHERE c.oid >= 16384
+           AND (c.tableoid, c.oid) NOT IN (TABLE member)
+           AND NOT EXISTS (SELECT FROM pg_depend AS d
+                            WHERE d.classid = c.tableoid AND d.objid = c.oid AND d.deptype = 'i')
+        """,
+    ),
+    Kind(
+        "operator",
+        """
+        SELECT o.oid::regoperator::text AS name,
+               format_type(o.oprresult, NULL) AS result,
+               o.oprcode::regprocedure::text AS function,
+               CASE WHEN o.oprcom <> 0 THEN o.oprcom::regoperator::text END AS commutator,
+               CASE WHEN o.oprnegate <> 0 THEN o.oprnegate::regoperator::text END AS negator,
+               CASE WHEN o.oprrest <> 0 THEN o.oprrest::regprocedure::text END AS restrict_estimator,
+               CASE WHEN o.oprjoin <> 0 THEN o.oprjoin::regprocedure::text END AS join_estimator,
+               o.oprcanmerge AS merges,
+               o.oprcanhash AS hashes,
+               pg_get_userbyid(o.oprowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_operator'::regclass AND objoid = o.oid AND objsubid = 0) AS comment
+          FROM pg_operator AS o
+          JOIN namespace AS n ON n.oid = o.oprnamespace
+         WHERE (o.tableoid, o.oid) NOT IN (TABLE member)
+        """,
+    ),
+    Kind(
+        "operator class",
+        """
+        SELECT n.name || '.' || quote_ident(o.opcname) || ' USING ' || m.amname AS name,
+               format_type(o.opcintype, NULL) AS type,
+               CASE WHEN o.opckeytype <> 0 THEN format_type(o.opckeytype, NULL) END AS storage,
+               o.opcdefault AS "default",
+               fn.nspname || '.' || f.opfname AS family,
+               ARRAY(SELECT a.amopstrategy || ' ' || a.amopopr::regoperator::text FROM pg_amop AS a
+                      WHERE a.amopfamily = o.opcfamily ORDER BY a.amopstrategy, a.amopopr::regoperator::text
+               ) AS operators,
+               ARRAY(SELECT p.amprocnum || ' ' || p.amproc::regprocedure::text FROM pg_amproc AS p
+                      WHERE p.amprocfamily = o.opcfamily ORDER BY p.amprocnum, p.amproc::regprocedure::text
+               ) AS functions,
+               pg_get_userbyid(o.opcowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_opclass'::regclass AND objoid = o.oid AND objsubid = 0) AS comment
+          FROM pg_opclass AS o
+          JOIN namespace AS n ON n.oid = o.opcnamespace
+          JOIN pg_am AS m ON m.oid = o.opcmethod
+          JOIN pg_opfamily AS f ON f.oid = o.opcfamily
+          JOIN pg_namespace AS fn ON fn.oid = f.opfnamespace
+         WHERE (o.tableoid, o.oid) NOT IN (TABLE member)
+        """,
+    ),
+)
