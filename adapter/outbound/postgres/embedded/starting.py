@@ -1,0 +1,116 @@
+"""Seeing to it that a server has a supervisor and answers."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from adapter.outbound.postgres.embedded.files import lock_file, log_tail, open_log
+from adapter.outbound.postgres.embedded.identity import identity_for
+from adapter.outbound.postgres.embedded.place import (
+    DEFAULT_DATABASE,
+    PROJECT,
+    TIMEOUT,
+    Place,
+    UnusableServerError,
+    is_created,
+)
+from adapter.outbound.postgres.embedded.processes import postmaster
+from adapter.outbound.postgres.embedded.protocol import TOO_MANY, RefusedError, answers, create_database
+from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.postgres.redaction import shown
+
+# What a throw-away server begins with again at each start, whatever was written there.
+_CONFIGURATION = {"postgresql.auto.conf": "", "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
+
+
+def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled: bool, throw_away: bool) -> None:
+    """See that there is a supervisor, and wait until the server answers."""
+    silent = 0
+    while True:
+        lock = lock_file(place.file("supervisor"), fcntl.LOCK_EX)
+        if lock is not None:
+            try:
+                _undo_configuration(place, wanted=throw_away)
+                said = start_supervisor(place, settings, lock, deadline, walled=walled)
+            finally:
+                os.close(lock)
+            if said != "ready":
+                silent += 1
+                if said or silent > 2:  # noqa: PLR2004 - somebody may have killed it: try again, but not for ever
+                    raise UnusableServerError(
+                        f"Postgres {place.major} did not start: {said or log_tail(place)}", f"see {place.file('log')}"
+                    )
+        if answers(place):
+            try:
+                create_database(place, DEFAULT_DATABASE)
+            except RefusedError as error:
+                if error.sqlstate != TOO_MANY:
+                    raise
+            except OSError:  # it ended just now
+                continue
+            return
+        if time.monotonic() > deadline:
+            kind = UnusableServerError if throw_away else DatabaseError
+            raise kind(
+                f"Postgres {place.major} did not answer within {TIMEOUT:.0f} seconds: {log_tail(place)}",
+                f"see {place.file('log')}",
+            )
+        time.sleep(0.02)
+
+
+def _undo_configuration(place: Place, *, wanted: bool) -> None:
+    """Write the configuration files anew where the server is to be thrown away; a link put there is not followed."""
+    if not wanted or postmaster(place) is not None or not is_created(place):
+        return
+    for name, text in _CONFIGURATION.items():
+        path = place.data / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        identity = identity_for(place)
+        if identity is not None:
+            os.fchown(descriptor, identity[0], identity[1])
+        os.write(descriptor, text.encode())
+        os.close(descriptor)
+
+
+def start_supervisor(
+    place: Place, settings: Mapping[str, str], lock: int, deadline: float, *, walled: bool = False
+) -> str:
+    """Start a supervisor that inherits the lock; give "ready", its error, or nothing when it was killed."""
+    identity_for(place)  # errors of the set-up belong here, not in the log
+    linger = os.environ.get("HEXALEMBIC_POSTGRES_LINGER") or "5"
+    try:
+        float(linger)
+    except ValueError:
+        raise DatabaseConfigurationError(
+            f"HEXALEMBIC_POSTGRES_LINGER is '{shown(linger)}'", "set it to a number of seconds"
+        ) from None
+    # -P: the directory of this file holds an `alembic` that would shadow the library. -S: a light start.
+    command = [sys.executable, "-S", "-P", "-m", "adapter.outbound.postgres.embedded.supervisor"]
+    arguments = [str(place.major), str(place.root), str(place.binaries), str(lock), linger, "walled" * walled]
+    with open_log(place) as log, suppress(subprocess.TimeoutExpired):
+        return subprocess.run(
+            [*command, *arguments, *(f"{name}={value}" for name, value in settings.items())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            env=_supervisor_environment(),
+            pass_fds=[lock],
+            start_new_session=True,
+            timeout=max(0.1, deadline - time.monotonic()),
+            encoding="utf-8",
+            check=False,
+        ).stdout
+    return ""
+
+
+def _supervisor_environment() -> dict[str, str]:
+    """Return what the supervisor needs: it outlives its caller, whose secrets are not its own."""
+    kept = {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX"}
+    found = {name: value for name, value in os.environ.items() if name in kept or name.startswith("LC_")}
+    return {**found, "PYTHONPATH": str(PROJECT)}
