@@ -1,15 +1,15 @@
-"""Wiring of `migrate catalogue`."""
+"""Wiring of `migrate locks`."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from domain.migration.lock_catalog import CatalogueRow
+    from domain.migration.lock_catalog import CatalogRow
 
 
-def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
-    """Measure the operations of the lock catalogue.
+def measure_lock_catalog(major: int | None = None) -> "list[CatalogRow]":
+    """Measure the operations of the lock catalog.
 
     Args:
         major: The one version to measure; None for each whose package is installed.
@@ -33,22 +33,22 @@ def measure_catalogue(major: int | None = None) -> "list[CatalogueRow]":
     return rows(OPERATIONS, measured)
 
 
-def write_catalogue(page: "Path", rows: "list[CatalogueRow]") -> None:
-    """Write the page of the lock catalogue."""
-    from adapter.outbound.migration.report import catalogue_markdown
+def write_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> None:
+    """Write the page of the lock catalog."""
+    from adapter.outbound.migration.report import lock_catalog_markdown
 
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(catalogue_markdown.render(rows), encoding="utf-8")
+    page.write_text(lock_catalog_markdown.render(rows), encoding="utf-8")
 
 
-def check_catalogue(page: "Path", rows: "list[CatalogueRow]") -> list[str]:
+def check_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> list[str]:
     """Say where the page and a measurement disagree; nothing where they agree."""
-    from adapter.outbound.migration.report import catalogue_markdown
+    from adapter.outbound.migration.report import lock_catalog_markdown
     from domain.migration.lock_catalog import differences
 
     text = page.read_text(encoding="utf-8")
-    old = catalogue_markdown.read(text)
+    old = lock_catalog_markdown.read(text)
     found = differences(old, rows)
-    if not found and catalogue_markdown.render(old) != text:
+    if not found and lock_catalog_markdown.render(old) != text:
         found = ["the page has been changed by hand, or this command writes it differently now"]
     return found

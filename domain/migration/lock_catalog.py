@@ -1,4 +1,4 @@
-"""The lock catalogue: what Postgres does in one operation, on each major version, as plain rows."""
+"""The lock catalog: what Postgres does in one operation, on each major version, as plain rows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class CatalogueRow:
+class CatalogRow:
     """One operation on the page.
 
     Attributes:
@@ -86,7 +86,7 @@ class CatalogueRow:
     facts: Mapping[int, Mapping[str, str]]
 
 
-def differences(page: Iterable[CatalogueRow], measured: Iterable[CatalogueRow]) -> list[str]:
+def differences(page: Iterable[CatalogRow], measured: Iterable[CatalogRow]) -> list[str]:
     """Say where a page and a measurement disagree, a line each; majors that were not measured do not count."""
     old = {(row.group, row.name): row for row in page}
     new = {(row.group, row.name): row for row in measured}
@@ -104,7 +104,7 @@ def differences(page: Iterable[CatalogueRow], measured: Iterable[CatalogueRow]) 
     return found
 
 
-def _row_differences(page: CatalogueRow, measured: CatalogueRow) -> list[str]:
+def _row_differences(page: CatalogRow, measured: CatalogRow) -> list[str]:
     found = []
     for label, before, after in (("SQL", page.code, measured.code), ("note", page.note, measured.note)):
         if before != after:

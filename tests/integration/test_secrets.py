@@ -58,7 +58,7 @@ COMMANDS = (
     "migrate db {}",
     "migrate record -o statements.json -- {}",
     "migrate record -o {}/statements.json -- true",
-    "migrate catalogue --check --output {}",
+    "migrate locks --check --output {}",
     "backend {}",
     "backend ingest {}",
     "backend product add cup --price {}",

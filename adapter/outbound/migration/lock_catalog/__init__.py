@@ -1,1 +1,1 @@
-"""The lock catalogue: operations, and what measures them."""
+"""The lock catalog: operations, and what measures them."""

@@ -1,4 +1,4 @@
-"""Measures the operations of the catalogue with the tracer, in one Alembic history that is made for it.
+"""Measures the operations of the catalog with the tracer, in one Alembic history that is made for it.
 
 Each operation is a revision: it makes its tables anew and runs the operation outside any transaction of Alembic's, so
 that the tracer finds out whether a transaction can hold it.
@@ -13,7 +13,7 @@ from adapter.outbound.migration.lock_catalog.operation import SCHEMA, TABLES, Op
 from adapter.outbound.migration.project.client import AgentJob, AgentRun, Connection, run_agent
 from application.migration.ports import Sandbox
 from domain.migration.errors import MigrationError
-from domain.migration.lock_catalog import CatalogueRow, Measurement
+from domain.migration.lock_catalog import CatalogRow, Measurement
 from domain.migration.locks import LockMode
 from domain.migration.trace import StatementTrace
 
@@ -59,7 +59,7 @@ def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation
     """
     database = sandbox.create()
     try:
-        with tempfile.TemporaryDirectory(prefix="hexalembic-catalogue-") as folder:
+        with tempfile.TemporaryDirectory(prefix="hexalembic-locks-") as folder:
             config = _project(Path(folder), operations)
             result = run_agent(AgentJob(config, Connection.parse(database), "upgrade", "head"), python=sys.executable)
     finally:
@@ -71,7 +71,7 @@ def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation
     return {one: _measurement(one, runs[_revision(number)]) for number, one in enumerate(operations)}
 
 
-def rows(operations: Iterable[Operation], measured: dict[int, dict[Operation, Measurement]]) -> list[CatalogueRow]:
+def rows(operations: Iterable[Operation], measured: dict[int, dict[Operation, Measurement]]) -> list[CatalogRow]:
     """Join what several majors did.
 
     Args:
@@ -80,7 +80,7 @@ def rows(operations: Iterable[Operation], measured: dict[int, dict[Operation, Me
     """
     newest = measured[max(measured)]
     return [
-        CatalogueRow(
+        CatalogRow(
             one.group,
             one.name,
             tuple(filter(None, (newest[one].sql, one.alembic))),

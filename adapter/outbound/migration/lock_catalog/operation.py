@@ -1,4 +1,4 @@
-"""An operation of the lock catalogue, as data: what prepares it, and the one statement that is measured.
+"""An operation of the lock catalog, as data: what prepares it, and the one statement that is measured.
 
 An operation has its SQL, or the call of Alembic that makes it. Tables are those of `TABLES`, made anew for each
 operation, and what its `setup` adds. Indexes and sequences bear their table's name as a prefix (`orders_note_idx`),

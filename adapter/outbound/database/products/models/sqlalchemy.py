@@ -16,7 +16,7 @@ class Product(UUIDKey, Timestamps, SoftDelete, Base):
     __table_args__ = (
         CheckConstraint("price >= 0", name="price"),
         CheckConstraint("stock >= 0", name="stock"),
-        # The catalogue lists the living by name.
+        # The catalog lists the living by name.
         Index(None, "name", postgresql_where=text("deleted_at IS NULL")),
         {"comment": "Things that can be ordered while they are in stock"},
     )

@@ -1,10 +1,10 @@
-"""The lock catalogue: what a measurement says, how the page is written and read, and that a change of it is seen."""
+"""The lock catalog: what a measurement says, how the page is written and read, and that a change of it is seen."""
 
 from dataclasses import replace
 
 import pytest
 
-from adapter.outbound.migration.report import catalogue_markdown
+from adapter.outbound.migration.report import lock_catalog_markdown
 from domain.migration.lock_catalog import (
     BUILDS,
     OTHER_LOCKS,
@@ -13,7 +13,7 @@ from domain.migration.lock_catalog import (
     SCANS,
     STOPS,
     TRANSACTION,
-    CatalogueRow,
+    CatalogRow,
     Measurement,
     differences,
 )
@@ -31,10 +31,10 @@ CONCURRENT = Measurement(
 )
 
 
-def row(name: str, *measured: Measurement, group: str = "Indexes") -> CatalogueRow:
+def row(name: str, *measured: Measurement, group: str = "Indexes") -> CatalogRow:
     """Make a row of what the majors 16, 17, … did."""
     facts = {major: one.facts("orders") for major, one in enumerate(measured, 16)}
-    return CatalogueRow(group, name, (measured[-1].sql, 'op.x("a | b")'), "a note", facts)
+    return CatalogRow(group, name, (measured[-1].sql, 'op.x("a | b")'), "a note", facts)
 
 
 ROWS = [
@@ -63,21 +63,21 @@ def test_facts() -> None:
 
 def test_page_and_rows_are_the_same() -> None:
     """A page that is read gives the rows that it was written from."""
-    page = catalogue_markdown.render(ROWS)
+    page = lock_catalog_markdown.render(ROWS)
 
-    assert catalogue_markdown.read(page) == ROWS
+    assert lock_catalog_markdown.read(page) == ROWS
     assert "measured on Postgres 16 and 17" in page
     assert '16: fails: syntax error at or near "NOT"<br>17: SHARE UPDATE EXCLUSIVE' in page
 
 
 def test_a_changed_row_is_seen() -> None:
     """A cell that says something else is named with its operation, column, major, and both texts."""
-    page = catalogue_markdown.render(ROWS)
+    page = lock_catalog_markdown.render(ROWS)
     changed = page.replace("17: SHARE UPDATE EXCLUSIVE", "17: SHARE")
     assert changed != page
 
-    assert differences(catalogue_markdown.read(page), ROWS) == []
-    assert differences(catalogue_markdown.read(changed), ROWS) == [
+    assert differences(lock_catalog_markdown.read(page), ROWS) == []
+    assert differences(lock_catalog_markdown.read(changed), ROWS) == [
         "new in 17, lock on its table: the page says 'SHARE', Postgres 17 does 'SHARE UPDATE EXCLUSIVE'"
     ]
 
@@ -91,7 +91,7 @@ def test_a_changed_row_is_seen() -> None:
         ([row("x", REINDEX)], [row("x", REINDEX, REINDEX)], "Postgres 17 is not on the page"),
     ],
 )
-def test_rows_and_majors_that_are_missing(page: list[CatalogueRow], measured: list[CatalogueRow], said: str) -> None:
+def test_rows_and_majors_that_are_missing(page: list[CatalogRow], measured: list[CatalogRow], said: str) -> None:
     """An operation or a major version that only one side has is named."""
     assert differences(page, measured) == [said]
 

@@ -1,4 +1,4 @@
-"""`migrate catalogue`: the lock catalogue, measured."""
+"""`migrate locks`: the lock catalog, measured."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +10,9 @@ from adapter.inbound.cli import options
 app = typer.Typer()
 
 
-@app.command(epilog="Examples: migrate catalogue --check · migrate catalogue --pg 18 --output locks.md")
-def catalogue(
+@app.command("catalogue", hidden=True)  # its name until the next release
+@app.command(epilog="Examples: migrate locks --check · migrate locks --pg 18 --output locks.md")
+def locks(
     output: Annotated[Path, typer.Option(help="The page.")] = Path("docs/locks.md"),
     pg: options.Major = None,
     check: Annotated[
@@ -22,19 +23,19 @@ def catalogue(
 
     Each available major version of the embedded Postgres is measured; where they differ, the page shows both.
     """
-    from adapter.bootstrap.lock_catalog import check_catalogue, measure_catalogue, write_catalogue
+    from adapter.bootstrap.lock_catalog import check_lock_catalog, measure_lock_catalog, write_lock_catalog
 
     if check and not output.is_file():
-        raise typer.BadParameter(f"there is no page {output}: write it with migrate catalogue, without --check")
-    rows = measure_catalogue(pg)
+        raise typer.BadParameter(f"there is no page {output}: write it with migrate locks, without --check")
+    rows = measure_lock_catalog(pg)
     if not check:
-        write_catalogue(output, rows)
+        write_lock_catalog(output, rows)
         typer.echo(f"{output}: {len(rows)} operations")
         return
-    found = check_catalogue(output, rows)
+    found = check_lock_catalog(output, rows)
     for line in found:
         typer.echo(line)
     if found:
-        typer.echo(f"{output} and Postgres disagree; look at it, and write it anew with: migrate catalogue", err=True)
+        typer.echo(f"{output} and Postgres disagree; look at it, and write it anew with: migrate locks", err=True)
         raise typer.Exit(1)
     typer.echo(f"{output}: {len(rows)} operations, as Postgres does them")

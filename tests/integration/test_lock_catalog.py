@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.bootstrap.lock_catalog import check_catalogue
+from adapter.bootstrap.lock_catalog import check_lock_catalog
 from adapter.outbound.migration.lock_catalog.measure import measure, rows
 from adapter.outbound.migration.lock_catalog.operation import TABLES, Operation
 from adapter.outbound.migration.lock_catalog.operations import OPERATIONS
@@ -24,7 +24,7 @@ def test_the_page_says_what_postgres_does(server: Server) -> None:
     with ServerSandbox(server.url()) as sandbox:
         measured = rows(OPERATIONS, {server.major: measure(sandbox, OPERATIONS)})
 
-    assert check_catalogue(PAGE, measured) == []
+    assert check_lock_catalog(PAGE, measured) == []
     assert len(measured) > 100
 
 
@@ -76,7 +76,7 @@ def test_command_names_what_differs(tmp_path: Path) -> None:
     changed.write_text(text.replace(line, line.replace("| SHARE |", "| ACCESS EXCLUSIVE |")), encoding="utf-8")
     folder = str(tmp_path / "sandbox")
     result = run(
-        *("adapter.inbound.cli.migrate", "catalogue", "--check", "--pg", "18", "--output", str(changed)),
+        *("adapter.inbound.cli.migrate", "locks", "--check", "--pg", "18", "--output", str(changed)),
         HEXALEMBIC_SANDBOX_DIR=folder,
         HEXALEMBIC_POSTGRES_LINGER="0.2",
     )
@@ -85,6 +85,6 @@ def test_command_names_what_differs(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         "create an index, lock on its table: the page says 'ACCESS EXCLUSIVE', Postgres 18 does 'SHARE'"
     ]
-    missing = run("adapter.inbound.cli.migrate", "catalogue", "--check", "--output", str(tmp_path / "none.md"))
+    missing = run("adapter.inbound.cli.migrate", "locks", "--check", "--output", str(tmp_path / "none.md"))
     assert missing.returncode == 2
     assert "there is no page" in missing.stderr

@@ -1,16 +1,16 @@
-"""The lock catalogue as a page of Markdown, and the way back from the page to its rows."""
+"""The lock catalog as a page of Markdown, and the way back from the page to its rows."""
 
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogueRow
+from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogRow
 
 _HEAD = """\
-# The lock catalogue
+# The lock catalog
 
 What Postgres does in {count} operations, measured on Postgres {majors} by the tracer of `migrate analyze`, which runs
-each one and reads what the server says of it. `migrate catalogue` writes this page; `migrate catalogue --check` fails
+each one and reads what the server says of it. `migrate locks` writes this page; `migrate locks --check` fails
 when the page and the server disagree.
 
 - **lock on its table**: the strongest mode of the table that the operation is about: `orders`, in most of them.
@@ -30,7 +30,7 @@ _ROW = re.compile(r"\*\*(?P<name>.+?)\*\*(?P<code>(?:<br>`[^`]+`)*)(?:<br>(?P<no
 _MAJOR = re.compile(r"(\d+): (.*)")
 
 
-def render(rows: Sequence[CatalogueRow]) -> str:
+def render(rows: Sequence[CatalogRow]) -> str:
     """Write the page."""
     majors = " and ".join(str(major) for major in sorted({major for row in rows for major in row.facts}))
     lines = [_HEAD.format(count=len(rows), majors=majors)]
@@ -41,7 +41,7 @@ def render(rows: Sequence[CatalogueRow]) -> str:
     return "\n".join(lines)
 
 
-def read(page: str) -> list[CatalogueRow]:
+def read(page: str) -> list[CatalogRow]:
     """Read the rows of a page; what cannot be read is left out."""
     found = re.search(r"measured on Postgres ([\d and]+)", page)
     majors = [int(major) for major in re.findall(r"\d+", found[1])] if found else []
@@ -56,7 +56,7 @@ def read(page: str) -> list[CatalogueRow]:
                 major: {column: text[major] for column, text in zip(COLUMNS, texts, strict=True)} for major in majors
             }
             code = tuple(re.findall(r"`([^`]+)`", head["code"]))
-            rows.append(CatalogueRow(group, head["name"], code, head["note"] or "", facts))
+            rows.append(CatalogRow(group, head["name"], code, head["note"] or "", facts))
     return rows
 
 
@@ -64,12 +64,12 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _operation(row: CatalogueRow) -> str:
+def _operation(row: CatalogRow) -> str:
     parts = [f"**{row.name}**", *(f"`{code}`" for code in row.code), *([row.note] if row.note else [])]
     return _escaped("<br>".join(parts))
 
 
-def _cell(row: CatalogueRow, column: str) -> str:
+def _cell(row: CatalogRow, column: str) -> str:
     texts = {major: facts[column] for major, facts in sorted(row.facts.items())}
     if len(set(texts.values())) == 1:
         return _escaped(next(iter(texts.values())))
