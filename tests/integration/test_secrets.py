@@ -59,6 +59,8 @@ COMMANDS = (
     "migrate record -o statements.json -- {}",
     "migrate record -o {}/statements.json -- true",
     "migrate locks --check --output {}",
+    "migrate rules {}",
+    "migrate rules --check --output {}",
     "backend {}",
     "backend ingest {}",
     "backend product add cup --price {}",

@@ -49,6 +49,16 @@ class Rule:
     good: Example
     check: Check
 
+    @property
+    def title(self) -> str:
+        """What happens, in one sentence."""
+        return " ".join(self.documentation.partition("\n\n")[0].split())
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """The rest of the documentation; code is indented by four."""
+        return tuple(part.rstrip() for part in self.documentation.split("\n\n")[1:] if part.strip())
+
 
 def load(module: ModuleType) -> Rule:
     """Make a rule of a module.

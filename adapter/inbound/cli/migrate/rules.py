@@ -1,0 +1,51 @@
+"""`migrate rules`: what each rule means, a bad and a good revision."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+EXAMPLES = (
+    "Examples: migrate rules · migrate rules blocking-index-build · migrate rules --format json · "
+    "migrate rules --output docs/rules.md --check"
+)
+
+
+@app.command(epilog=EXAMPLES)
+def rules(
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule, as reports name it.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    output: Annotated[Path | None, typer.Option(help="Write the page of all rules into this file.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 when that page is not what the rules are.")
+    ] = False,
+) -> None:
+    """Show what a rule means, why it matters, and what to write instead."""
+    from adapter.bootstrap.rules import is_current, render_rules, write_rules
+
+    if output is None:
+        color = sys.stdout.isatty() and form is Format.TEXT
+        typer.echo(render_rules(code, form.value, color=color).rstrip("\n"))
+        return
+    if not check:
+        typer.echo(f"{output}: {write_rules(output)} rules")
+        return
+    if not output.is_file():
+        raise typer.BadParameter(f"there is no page {output}: write it with migrate rules --output {output}")
+    if not is_current(output):
+        typer.echo(f"{output} is not what the rules are; write it anew: migrate rules --output {output}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{output}: as the rules are")
