@@ -9,8 +9,9 @@ from domain.migration.analysis.shared_transaction import JointFailure, SharedTra
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
 from domain.migration.trace import CalibrationRun, RevisionTrace
-from domain.migration.verification.certificate import Certificate, Declaration
+from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.proof import Again, Repetition
+from domain.migration.verification.round_trip import Declaration
 
 
 class Sandbox(Protocol):

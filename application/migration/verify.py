@@ -11,7 +11,8 @@ from domain.migration.diagnostic import Diagnostic
 from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
-from domain.migration.verification.certificate import Certificate, changed_since, merge, outdated
+from domain.migration.verification.certificate import Certificate, merge, outdated
+from domain.migration.verification.checks import changed_since
 from domain.migration.verification.proof import Again, Proof, RevisionProof, certify, judge_proof, round_trip
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
-from domain.migration.verification.certificate import Reversibility
+from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
 

@@ -9,7 +9,7 @@ from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
-from domain.migration.verification.certificate import Reversibility
+from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
 

@@ -20,8 +20,8 @@ from domain.migration.op_code import execute
 from domain.migration.repair.definitions import literal
 from domain.migration.repair.repair import derive, read_renames
 from domain.migration.snapshot import compare
-from domain.migration.verification.certificate import Reversibility
 from domain.migration.verification.proof import RevisionProof
+from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
 

@@ -13,8 +13,8 @@ from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
-from domain.migration.verification.certificate import CertificateError
 from domain.migration.verification.proof import RevisionProof
+from domain.migration.verification.round_trip import CertificateError
 from tests.conftest import SERVERS, Server
 from tests.history import History
 

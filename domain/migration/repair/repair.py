@@ -15,6 +15,7 @@ from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, quoted
 from domain.migration.repair import definitions
 from domain.migration.repair.definitions import Attributes, literal, options, texts
+from domain.migration.repair.privileges import privileges
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 
@@ -380,7 +381,7 @@ class _Deriver:
         if acl:
             usual = [one for one in acl if owner is not None and one.startswith(f"{owner}=")]
             usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"]}.get(kind, [])
-            settings += map(execute, definitions.privileges(kind, name, attributes, tuple(acl), tuple(usual)))
+            settings += map(execute, privileges(kind, name, attributes, tuple(acl), tuple(usual)))
         if kind == "sequence" and not attributes.get("of_identity") and attributes.get("owned_by"):
             settings.append(execute(f"ALTER SEQUENCE {name} OWNED BY {attributes['owned_by']}"))
 
@@ -419,7 +420,7 @@ class _Deriver:
                 re.sub(rf"^{re.escape(str(actual['owner']))}=", f"{expected['owner']}=", one) for one in texts(found)
             )
         if "acl" in rest and kind != "default privileges":
-            settings += map(execute, definitions.privileges(kind, name, expected, expected.get("acl"), found))
+            settings += map(execute, privileges(kind, name, expected, expected.get("acl"), found))
         elif "acl" in rest:
             self.unresolved.append(f"the {kind} {name}")
 

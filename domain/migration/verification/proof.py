@@ -16,8 +16,10 @@ from domain.migration.repair.repair import Rename, Repair, derive, read_renames
 from domain.migration.revision import Phase
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, attributes, compare
 from domain.migration.trace import RevisionTrace, StatementTrace
-from domain.migration.verification.certificate import UNSEEN, Certificate, Declaration, Reversibility, RoundTrip, judge
+from domain.migration.verification.certificate import Certificate
+from domain.migration.verification.checks import UNSEEN, judge
 from domain.migration.verification.one_way import one_way
+from domain.migration.verification.round_trip import Declaration, Reversibility, RoundTrip
 from domain.migration.verification.unseen_losses import losses_not_seen
 
 

@@ -24,8 +24,8 @@ from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic
-from domain.migration.verification.certificate import RoundTrip
 from domain.migration.verification.proof import Repetition, RevisionProof
+from domain.migration.verification.round_trip import RoundTrip
 
 SCHEMA = "hexalembic.verification/1"
 

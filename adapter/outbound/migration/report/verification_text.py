@@ -11,8 +11,9 @@ from adapter.outbound.migration.report.terminal import buffered, print_code, sho
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.verification.certificate import UNSEEN, Reversibility
+from domain.migration.verification.checks import UNSEEN
 from domain.migration.verification.proof import RevisionProof
+from domain.migration.verification.round_trip import Reversibility
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 # Warnings that are shown without `verbose`: they say what is not proved.

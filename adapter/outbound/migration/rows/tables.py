@@ -12,35 +12,18 @@ from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.inserting import insert, insert_without_indexes, reason_of
+from adapter.outbound.migration.rows.missing_values import (
+    MORE,
+    columns_with_defaults,
+    columns_without_values,
+    give_values,
+)
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
-from adapter.outbound.migration.rows.planning import leave_empty, make_plan
+from adapter.outbound.migration.rows.planning import make_plan
 from adapter.outbound.migration.rows.sequences import move_sequences
-from adapter.outbound.migration.rows.values import NULL
 
 _ENOUGH = 2_000  # rows of a table that is only referred to
 _MOST_PARENTS = 10  # times as many rows as were asked for
-_MORE = 10  # one of so many: the rows that are added for columns that no row has a value in
-
-# ANALYZE follows on each filling: it has seen no values in these.
-_EMPTY_COLUMNS = """
-SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
-  AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND NOT a.atthasdef AND a.attgenerated = ''
-  AND (s.attname IS NULL OR s.null_frac = 1)
-ORDER BY a.attrelid, a.attnum
-"""
-
-
-# ANALYZE may not have been there since these came.
-_DEFAULTED = """
-SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
-  AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasdef AND a.attgenerated = '' AND a.attidentity = ''
-ORDER BY a.attrelid, a.attnum
-"""
 
 
 @dataclass(frozen=True)
@@ -106,8 +89,8 @@ def fill(
     with connection.transaction():
         found = find_tables(connection)
         full = _full(connection, found, rows)
-        empty = _without_values(connection, found, full, settled) if settled and rows else {}
-        constant = _with_defaults(connection, found, full, fresh) if fresh and rows and edges else {}
+        empty = columns_without_values(connection, found, full, settled) if settled and rows else {}
+        constant = columns_with_defaults(connection, found, full, fresh) if fresh and rows and edges else {}
         if not (empty or constant) and all(
             each["oid"] in full for each in found if only is None or each["name"] in only
         ):
@@ -118,9 +101,9 @@ def fill(
     with without_handlers(connection):
         _fill_all(session, _needed(schema, only), named)
         for oid, columns in empty.items():
-            _give_values(session, schema.tables[oid], columns, max(1, rows // _MORE), young)
+            give_values(session, schema.tables[oid], columns, max(1, rows // MORE), young)
         for oid, columns in constant.items():
-            _give_values(session, schema.tables[oid], columns, edge_count(rows), young)
+            give_values(session, schema.tables[oid], columns, edge_count(rows), young)
         changed = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed, rows * _MOST_PARENTS)
         _analyze(session)
@@ -135,71 +118,6 @@ def _full(connection: psycopg.Connection[Any], tables: Sequence[Mapping[str, Any
         for each in tables
     ]
     return {oid for (oid,) in connection.execute(" UNION ALL ".join(counts).encode())} if counts else set()
-
-
-def _without_values(
-    connection: psycopg.Connection[Any],
-    tables: Sequence[Mapping[str, Any]],
-    full: Collection[int],
-    settled: Collection[str],
-) -> dict[int, set[int]]:
-    """Find those columns of full tables that are NULL in every row."""
-    columns: dict[int, dict[int, str]] = {}
-    for oid, number, column in connection.execute(_EMPTY_COLUMNS, (list(full), list(settled))):
-        columns.setdefault(oid, {})[number] = column
-    queries = [
-        f"SELECT {each['oid']}::int8, {number}"
-        f" WHERE NOT EXISTS (SELECT FROM {each['source']} r WHERE {column} IS NOT NULL)"
-        for each in tables
-        for number, column in columns.get(each["oid"], {}).items()
-    ]
-    found: dict[int, set[int]] = {}
-    for oid, number in connection.execute(" UNION ALL ".join(queries).encode()) if queries else ():
-        found.setdefault(oid, set()).add(number)
-    return found
-
-
-def _with_defaults(
-    connection: psycopg.Connection[Any],
-    tables: Sequence[Mapping[str, Any]],
-    full: Collection[int],
-    fresh: Collection[str],
-) -> dict[int, set[int]]:
-    """Find those columns of full tables that have a default, and the same value in every row."""
-    sources = {each["oid"]: each["source"] for each in tables}
-    found: dict[int, set[int]] = {}
-    for oid, number, column in connection.execute(_DEFAULTED, (list(full), list(fresh))).fetchall():
-        query = f"SELECT count(DISTINCT {column}::text) < 2 FROM {sources[oid]} r"
-        row = connection.execute(query.encode()).fetchone()
-        if row is not None and row[0]:
-            found.setdefault(oid, set()).add(number)
-    return found
-
-
-def _give_values(session: Session, table: Table, columns: Collection[int], more: int, young: Collection[str]) -> None:
-    """Add rows that have values in some columns, where there are values and room for such rows."""
-    wanted = session.rows
-    try:
-        with session.connection.transaction():
-            have = int(session.one(f"SELECT count(*) FROM {table.source} r"))
-            session.rows = have + more
-            plan = make_plan(session, table, table.foreign_keys, (), ())
-            leave_empty(plan, young, columns)
-            if any(_can_have_values(plan, number) for number in columns):
-                edge_rows = min(edge_count(wanted), more)
-                insert(session, plan, have, session.rows - edge_rows)
-                insert_edges(session, plan, session.rows, edge_rows, columns)
-            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - have
-    except (CannotFillError, psycopg.Error):
-        if session.connection.closed:
-            raise
-    finally:
-        session.rows = wanted
-
-
-def _can_have_values(plan: Plan, number: int) -> bool:
-    has_default = plan.table.columns[number].default is not None
-    return number in plan.fixed or has_default or plan.values.get(number, NULL) != NULL
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from application.migration.ports import CertificateStore
-from domain.migration.verification.certificate import Certificate, CertificateError, from_json, to_json
+from domain.migration.verification.certificate import Certificate, from_json, to_json
+from domain.migration.verification.round_trip import CertificateError
 
 
 class CertificateFile(CertificateStore):

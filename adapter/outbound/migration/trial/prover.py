@@ -26,8 +26,8 @@ from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
-from domain.migration.verification.certificate import Declaration
 from domain.migration.verification.proof import Again, Repetition
+from domain.migration.verification.round_trip import Declaration
 from domain.migration.verification.unseen_losses import losses_not_seen
 
 _MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count

@@ -31,7 +31,7 @@ from adapter.outbound.migration.trial.databases import (
 )
 from adapter.outbound.postgres.explain import costs_more
 from application.migration.ports import RevisionTracer, Versions
-from domain.migration.analysis.impact import commits_within
+from domain.migration.analysis.heavy_writes import commits_within
 from domain.migration.analysis.judging import raises
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.digest import compare, unchanged

@@ -17,7 +17,8 @@ counts as one of most rows: after the column was added, none has a value.
 from collections.abc import Iterator
 
 from domain.migration.analysis.batches import in_batches
-from domain.migration.analysis.impact import Work, WorkKind, fills_nulls, last_statements, unbatched_writes
+from domain.migration.analysis.heavy_writes import fills_nulls
+from domain.migration.analysis.impact import Work, WorkKind, last_statements, unbatched_writes
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

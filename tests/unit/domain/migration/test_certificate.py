@@ -8,20 +8,9 @@ import pytest
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.snapshot import SchemaDifference
-from domain.migration.verification.certificate import (
-    SCHEMA,
-    Certificate,
-    CertificateError,
-    Declaration,
-    Reversibility,
-    RoundTrip,
-    changed_since,
-    from_json,
-    judge,
-    merge,
-    outdated,
-    to_json,
-)
+from domain.migration.verification.certificate import SCHEMA, Certificate, from_json, merge, outdated, to_json
+from domain.migration.verification.checks import changed_since, judge
+from domain.migration.verification.round_trip import CertificateError, Declaration, Reversibility, RoundTrip
 
 NICKNAME = "public.users.nickname"
 GONE = DataDifference((DataChange(NICKNAME, DataChangeKind.VALUES_GONE, 1900, 1900),))
