@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Each process has servers of its own; on a server that DATABASE_URL names they would meet.
 PARALLEL := $(if $(DATABASE_URL),,-n 3)
 
-.PHONY: migrate test test-all check format clean help
+.PHONY: migrate test test-all test-exhaustive check format clean help
 
 migrate: $(VENV)/.installed  ## set up, start Postgres, run `alembic upgrade head`, show the status
 	@$(BIN)/migrate up
@@ -13,8 +13,11 @@ migrate: $(VENV)/.installed  ## set up, start Postgres, run `alembic upgrade hea
 test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majors
 	@$(BIN)/pytest $(PARALLEL) -m "not long" --ignore=tests/test_readme.py
 
-test-all: test  ## the same and the long tests: whole histories of other projects, more seeds and kills
-	@$(BIN)/pytest $(PARALLEL) --maxschedchunk 1 -m long  # one at a time, as some take minutes
+test-all: test  ## the same and the long tests: whole histories of other projects, all cases, both majors
+	@$(BIN)/pytest $(PARALLEL) --maxschedchunk 1 -m "long and not exhaustive"  # one at a time, as some take minutes
+
+test-exhaustive: test-all  ## the same and every case on both majors: for a release, as it takes an hour
+	@$(BIN)/pytest $(PARALLEL) --maxschedchunk 1 -m exhaustive
 
 check: $(VENV)/.installed  ## lint, types, layers, commands of the READMEs
 	@$(BIN)/ruff check .

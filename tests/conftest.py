@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,24 +63,28 @@ class Server:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest itself selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` leaves out, and begin with the longest, so that no process waits for the other's last one.
+    """Mark what `make test` and `make test-all` leave out, and begin with the longest, so that no process waits alone.
 
-    Of a test marked `one_major`, that is what it does on Postgres 16: one of its parameters says so. Of a test marked
-    `few(n)`, that is all but n of its cases, which lie evenly among them.
+    Of a test marked `few(n)`, n of its cases are not long, which lie evenly among them. A test marked `one_major` comes
+    a level later on Postgres 16, as one of its parameters says: what is short is long there, what is long exhaustive.
     """
-    many: dict[str, list[pytest.Item]] = {}
+    many: dict[tuple[str, bool], list[pytest.Item]] = {}
+    older = {item for item in items if item.get_closest_marker("one_major") and "16" in map(str, _parameters(item))}
     for item in items:
-        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if item.get_closest_marker("one_major") and "16" in map(str, parameters):
-            item.add_marker("long")
-        elif item.get_closest_marker("few"):
-            many.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        if item.get_closest_marker("few"):
+            many.setdefault((item.nodeid.partition("[")[0], item in older), []).append(item)
     for cases in many.values():
         (wanted,) = cases[0].get_closest_marker("few").args  # type: ignore[union-attr]
         kept = {place * len(cases) // wanted for place in range(wanted)}
         for place in set(range(len(cases))) - kept:
             cases[place].add_marker("long")
+    for item in older:
+        item.add_marker("exhaustive" if item.get_closest_marker("long") else "long")
     items.sort(key=lambda item: "real_projects" not in item.path.parts)
+
+
+def _parameters(item: pytest.Item) -> Iterable[object]:
+    return item.callspec.params.values() if hasattr(item, "callspec") else ()
 
 
 def _roomy_memory() -> Path | None:

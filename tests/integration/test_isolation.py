@@ -56,14 +56,19 @@ CORE = {
 # verify runs each way several times
 CORE_VERIFY = {"psycopg2_connection", "pg8000_native", "psql_clean", "raw_socket", "copy_to_program", "subscription"}
 CORE_ENV = {"env_creator_pg8000", "env_second_connection"}
-# Each major, account and command; the first one over every kind of address, the others over one, by turns.
+# Each major, account and command; the first one over every kind of address, the others over one, by turns. Half of them
+# are exhaustive: in the other half each major meets each account and each command once.
 COMBINATIONS = [
     (major, account, command) for account in accounts() for command in ("analyze", "verify") for major in (18, 16)
 ]
 LONG = [
-    pytest.param((major, account, command), OVER if place == 0 else OVER[place % 3 : place % 3 + 1], id=name)
+    pytest.param(
+        (major, account, command),
+        OVER if place == 0 else OVER[place % 3 : place % 3 + 1],
+        id=f"{major}-{account.name}-{command}",
+        marks=[pytest.mark.exhaustive] * ((major == 16) ^ (command == "verify") ^ (account != accounts()[0])),
+    )
     for place, (major, account, command) in enumerate(COMBINATIONS)
-    for name in [f"{major}-{account.name}-{command}"]
 ]
 # an env.py has a process for each way and place
 LONG_ENV = [LONG[0], LONG[-1]]
