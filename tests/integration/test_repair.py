@@ -18,7 +18,8 @@ from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.verify import VerificationReport
 from domain.migration.op_code import execute
 from domain.migration.repair.definitions import literal
-from domain.migration.repair.repair import derive, read_renames
+from domain.migration.repair.derivation import derive
+from domain.migration.repair.renames import read_renames
 from domain.migration.snapshot import compare
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility

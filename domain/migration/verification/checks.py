@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.op_code import quoted
-from domain.migration.repair.repair import Repair
+from domain.migration.repair.derivation import Repair
 from domain.migration.verification import one_way
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.round_trip import Declaration, RoundTrip

@@ -12,7 +12,8 @@ from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.names import split
-from domain.migration.repair.repair import Rename, Repair, derive, read_renames
+from domain.migration.repair.derivation import Repair, derive
+from domain.migration.repair.renames import Rename, read_renames
 from domain.migration.revision import Phase
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, attributes, compare
 from domain.migration.trace import RevisionTrace, StatementTrace

@@ -6,7 +6,7 @@ from enum import Enum
 
 from domain.migration.digest import DataDifference
 from domain.migration.errors import MigrationError
-from domain.migration.repair.repair import Repair
+from domain.migration.repair.derivation import Repair
 from domain.migration.snapshot import SchemaDifference
 
 

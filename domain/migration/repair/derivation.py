@@ -1,0 +1,370 @@
+"""The downgrade that would have been right: derived from the catalog as it was and the catalog as it is.
+
+What is there too much is dropped, dependents first; what is missing is made from its definition; what differs is
+altered. Who depends on whom is read from the definitions, which hold qualified names. Renames are undone as such, for a
+column that is dropped and added again comes back empty.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from domain.migration.names import split
+from domain.migration.op_code import execute, quoted
+from domain.migration.repair import definitions
+from domain.migration.repair.alterations import ALTERATIONS
+from domain.migration.repair.definitions import Attributes, texts
+from domain.migration.repair.dependencies import USES_COLUMNS, is_key, mentions, ordered, text_of, uses_column
+from domain.migration.repair.privileges import privileges
+from domain.migration.repair.renames import NAME, Rename, said_as, undo_rename, with_rename_undone
+from domain.migration.repair.state import REMADE, RepairState
+from domain.migration.repair.statements import comment_statement, drop_statement
+from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What brings a schema back.
+
+    Attributes:
+        steps: Calls of Alembic's `op`, in order; one can have several lines.
+        unresolved: What no statement brings back, in sentences.
+        refusal: Why there is no way back without a backup; None when there may be one.
+    """
+
+    steps: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+    refusal: str | None = None
+
+    def downgrade(self, *, whole: bool) -> str:
+        """Write the corrected function.
+
+        Args:
+            whole: The statements are all that it needs; else they come after those that it has.
+        """
+        if self.refusal is not None or not self.steps:
+            reason = self.refusal or "; ".join(self.unresolved) or "this cannot be undone"
+            return f"def downgrade() -> None:\n    raise NotImplementedError({quoted(reason)})\n"
+        lines = [] if whole else ["...  # what is there now, then:"]
+        lines += [line for step in self.steps for line in step.splitlines()]
+        lines += [f"# left to do: {' '.join(one.split())}" for one in self.unresolved]
+        return "def downgrade() -> None:\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def derive(expected: SchemaSnapshot, actual: SchemaSnapshot, renames: Iterable[Rename] = ()) -> Repair | None:
+    """Derive what leads from the actual schema to the expected one; None when nothing has to be done.
+
+    Args:
+        expected: The catalog before the upgrade.
+        actual: The catalog after the downgrade.
+        renames: What the upgrade renamed, in order; what is back already is passed over.
+    """
+    deriver = _Deriver(expected, actual)
+    deriver.undo(renames)
+    return deriver.repair() if deriver.difference or deriver.done else None
+
+
+_REFERENCES = re.compile(rf"^FOREIGN KEY .*? REFERENCES (?P<table>{NAME}(?:\.{NAME})?)\(", re.DOTALL)
+
+
+class _Phase(IntEnum):
+    """When a statement runs, in this order."""
+
+    RENAME = 0
+    DROP = 1
+    BASE = 2
+    TABLE = 3
+    ALTER = 4
+    PARTS = 5
+    DROP_BASE = 6
+    SETTINGS = 7
+
+
+# Dependents first.
+_DROPPED = (
+    "event trigger", "publication table", "publication schema", "publication", "policy", "rule", "trigger", "view",
+    "constraint", "index", "statistics", "column", "table", "cast", "operator class", "operator", "aggregate",
+    "function", "text search configuration", "text search dictionary", "sequence", "type", "collation",
+    "user mapping", "foreign server", "foreign data wrapper", "extension", "schema",
+)  # fmt: skip
+
+
+_BASE = ("schema", "extension", "collation", "type", "sequence", "function")
+_PARTS = (
+    "aggregate", "cast", "constraint", "view", "index", "foreign key", "statistics", "trigger", "rule", "policy",
+    "event trigger", "publication", "publication table", "publication schema",
+)  # fmt: skip
+
+
+_MADE = (*_BASE, "table", "column", *_PARTS)
+_LATE_DROP = _DROPPED.index("cast")
+# What follows from another object's difference.
+_FOLLOWS = frozenset({"local", "inherited", "position", "parent", "ready", "of_identity"})
+
+
+@dataclass
+class _Deriver(RepairState):
+    phases: dict[_Phase, list[str]] = field(default_factory=lambda: {phase: [] for phase in _Phase})
+    refusal: str | None = None
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        self.difference: SchemaDifference = compare(self.expected, self.actual, ignore={"position"})
+
+    def undo(self, renames: Iterable[Rename]) -> None:
+        """Undo renames, the last first, in the catalog as well."""
+        undone: list[Rename] = []
+        for rename in reversed([*renames]):
+            names = {name for kind, name in self.actual.objects if kind == rename.kind}
+            if (
+                rename.new in names
+                and rename.old not in names
+                and (rename.kind, rename.new) not in self.expected.objects
+            ):
+                self.phases[_Phase.RENAME].append(undo_rename(rename))
+                undone.append(rename)
+                self.actual = with_rename_undone(self.actual, rename)
+        if undone:
+            self.done = True
+            self.actual = said_as(self.expected, self.actual, undone)
+            self.difference = compare(self.expected, self.actual, ignore={"position"})
+
+    def repair(self) -> Repair:
+        """Put the statements together."""
+        for change in self.difference.changed:
+            self.changed.setdefault(change.key, set()).add(change.attribute)
+        remade = self._remade()
+        dropped = {*self.difference.unexpected} | remade
+        made = {*self.difference.missing} | remade
+        self._drop({key for key in dropped if not self._within(key, dropped, self.actual)}, remade)
+        self._make({key for key in made if not self._within(key, made, self.expected)})
+        for key in sorted(made):
+            self._finish(key)
+        for key, attributes in self.changed.items():
+            if key not in remade:
+                self._alter(key, attributes - _FOLLOWS)
+        steps = tuple(step for phase in _Phase for step in self.phases[phase])
+        return Repair(steps, tuple(dict.fromkeys(self.unresolved)), self.refusal)
+
+    # -- what has to be made again
+
+    def _remade(self) -> set[ObjectKey]:
+        found = {key for key, attributes in self.changed.items() if attributes & REMADE.get(key[0], frozenset())}
+        found = {key for key in found if not self._only_validated(key) and not self._of_constraint(key)}
+        found |= {key for key in self.changed if key[0] == "column" and self._generated_again(key)}
+        both = self.expected.objects.keys() & self.actual.objects.keys()
+        while True:
+            more = {key for key in both - found if self._depends(key, found)}
+            if not more:
+                return found
+            found |= more
+
+    def _only_validated(self, key: ObjectKey) -> bool:
+        """Tell whether a constraint has only to be validated."""
+        if key[0] != "constraint" or self.changed[key] - {"definition", "validated"}:
+            return False
+        expected, actual = self.expected.objects[key], self.actual.objects[key]
+        return expected.get("validated") is not False and (
+            str(actual["definition"]).removesuffix(" NOT VALID") == expected["definition"]
+        )
+
+    def _of_constraint(self, key: ObjectKey) -> bool:
+        return key[0] == "index" and self.expected.objects[key].get("constraint") is not None
+
+    def _generated_again(self, key: ObjectKey) -> bool:
+        expected, actual = self.expected.objects[key], self.actual.objects[key]
+        if not self.changed[key] & {"generated", "expression"}:
+            return False
+        return expected.get("generated") is not None or actual.get("generated") == "virtual"
+
+    def _depends(self, key: ObjectKey, found: set[ObjectKey]) -> bool:
+        """Tell whether an object that is right has to go for a while, for the sake of others."""
+        kind, name = key
+        text = text_of(self.actual.objects[key])
+        if kind == "index" and self.actual.objects[key].get("constraint") is not None:
+            return False
+        for other_kind, other in found:
+            if other_kind == "view" and other != name:
+                table = self.actual.objects[key].get("table") if kind == "index" else None
+                if table == other or (kind in {"view", "trigger", "rule"} and mentions(text, other)):
+                    return True
+            if (
+                (kind, other_kind) == ("constraint", "constraint")
+                and is_key(self.actual.objects[other_kind, other])
+                and f"REFERENCES {split(other)[0]}(" in text
+            ):
+                return True
+            if other_kind == "column" and kind in USES_COLUMNS and uses_column(key, self.actual, other):
+                return True
+        if kind in {"view", "policy", "rule", "trigger"} or (kind == "column" and self._computed(name)):
+            return any(
+                uses_column(key, self.actual, column)
+                for (other_kind, column), attributes in self.changed.items()
+                if other_kind == "column" and column != name and attributes & {"type", "collation"}
+            )
+        return False
+
+    def _computed(self, column: str) -> bool:
+        return self.actual.objects["column", column].get("generated") is not None
+
+    def _within(self, key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot) -> bool:
+        """Tell whether an object comes and goes with another of these."""
+        kind, name = key
+        attributes = snapshot.objects[key]
+        outer, dropping = split(name)[0], snapshot is self.actual
+        within = False
+        match kind:
+            case "column":
+                parents = snapshot.objects.get(("table", outer), {}).get("parents")
+                theirs = attributes.get("local") is False and bool(parents)
+                within = theirs or any((one, outer) in keys for one in ("table", "view", "type"))
+            case "constraint" | "trigger":
+                follows = attributes.get("inherited") is True and attributes.get("local") is not True
+                within = follows or (dropping and any((one, outer) in keys for one in ("table", "type")))
+            case "index":
+                gone = dropping and any((one, attributes["table"]) in keys for one in ("table", "view"))
+                within = gone or attributes.get("constraint") is not None or attributes.get("parent") is not None
+            case "policy" | "rule":
+                within = dropping and ("table", outer) in keys
+            case "statistics":
+                within = dropping and ("table", attributes["table"]) in keys
+            case "sequence":
+                column = str(attributes.get("owned_by") or "")
+                gone = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
+                within = gone or attributes.get("of_identity") is True
+            case "function":
+                # The constructors of a range come and go with their type.
+                definition = str(attributes["definition"])
+                within = " LANGUAGE internal\n" in definition and "range_constructor" in definition
+            case "table":
+                within = dropping and any(("table", parent) in keys for parent in texts(attributes.get("parents")))
+        return within
+
+    # -- dropping
+
+    def _drop(self, keys: set[ObjectKey], remade: set[ObjectKey]) -> None:
+        for place, kind in enumerate(_DROPPED):
+            names = [name for own, name in keys if own == kind]
+            order = ordered(names, kind, self.actual)[::-1]
+            if kind == "table":
+                self._untie(order)
+            for name in order:
+                attributes = self.actual.objects[kind, name]
+                late = place >= _LATE_DROP and (kind, name) not in remade
+                step = drop_statement(kind, name, attributes)
+                if kind == "constraint" and ("type", split(name)[0]) in self.actual.objects:
+                    step = execute(f"ALTER DOMAIN {split(name)[0]} DROP CONSTRAINT {split(name)[1]}")
+                self.phases[_Phase.DROP_BASE if late else _Phase.DROP].append(step)
+        for kind, name in sorted(keys):
+            if kind not in _DROPPED:
+                self.unresolved.append(f"drop the {kind} {name}")
+
+    def _untie(self, tables: list[str]) -> None:
+        """Drop foreign keys that still refer to a table when its turn comes: no order of a circle works."""
+        place = {name: number for number, name in enumerate(tables)}
+        for (kind, name), attributes in sorted(self.actual.objects.items()):
+            found = _REFERENCES.search(str(attributes.get("definition"))) if kind == "constraint" else None
+            if found and found["table"] in place and place[found["table"]] < place.get(split(name)[0], -1):
+                self.phases[_Phase.DROP].append(drop_statement(kind, name, attributes))
+
+    # -- making
+
+    def _make(self, keys: set[ObjectKey]) -> None:
+        for kind in _MADE:
+            own_kind = "constraint" if kind == "foreign key" else kind
+            names = [name for own, name in keys if own == own_kind]
+            if own_kind == "constraint":
+                # They need the unique index of the other table.
+                names = [one for one in names if self._refers(one) is (kind == "foreign key")]
+            for name in ordered(names, own_kind, self.expected):
+                self._make_one(own_kind, name, keys)
+        for kind, name in sorted(keys):
+            if kind not in _MADE:
+                self.unresolved.append(f"create the {kind} {name}")
+
+    def _make_one(self, kind: str, name: str, keys: set[ObjectKey]) -> None:
+        made = definitions.create(kind, name, self.expected)
+        if made is None:
+            self.unresolved.append(f"create the {kind} {name}")
+            return
+        if kind == "column" and self._needs_value(name):
+            self.refusal = f"{name} is NOT NULL and its values are gone: restore the backup"
+        phase = _Phase.BASE if kind in _BASE else _Phase.PARTS if kind in _PARTS else _Phase.TABLE
+        if kind == "column" and self.expected.objects[kind, name].get("generated") is not None:
+            phase = _Phase.PARTS  # when the columns that it is computed from are right
+        if kind == "function":
+            tables = [other for own, other in keys if own in {"table", "view"}]
+            if any(mentions(made[0], other) for other in tables):
+                phase = _Phase.PARTS
+        self.phases[phase] += map(execute, made)
+
+    def _refers(self, constraint: str) -> bool:
+        return self.expected.objects["constraint", constraint].get("type") == "foreign key"
+
+    def _needs_value(self, name: str) -> bool:
+        column = self.expected.objects["column", name]
+        given = column.get("default") is not None or column.get("identity") or column.get("generated")
+        return bool(column.get("not_null")) and not given and ("table", split(name)[0]) in self.expected.objects
+
+    def _finish(self, key: ObjectKey) -> None:
+        """Give what was made its comment, its owner and its privileges."""
+        kind, name = key
+        attributes = self.expected.objects[key]
+        settings = self.phases[_Phase.SETTINGS]
+        if attributes.get("comment") is not None:
+            settings.append(comment_statement(key, attributes))
+        owner = attributes.get("owner")
+        if owner is not None and owner != self._usual_owner():
+            settings.append(execute(f"ALTER {definitions.words(kind, attributes)} {name} OWNER TO {owner}"))
+        acl = texts(attributes.get("acl"))
+        if acl:
+            usual = [one for one in acl if owner is not None and one.startswith(f"{owner}=")]
+            usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"]}.get(kind, [])
+            settings += map(execute, privileges(kind, name, attributes, tuple(acl), tuple(usual)))
+        if kind == "sequence" and not attributes.get("of_identity") and attributes.get("owned_by"):
+            settings.append(execute(f"ALTER SEQUENCE {name} OWNED BY {attributes['owned_by']}"))
+
+    def _usual_owner(self) -> Value:
+        owners = [attributes["owner"] for attributes in self.actual.objects.values() if attributes.get("owner")]
+        return max(owners, key=owners.count, default=None)
+
+    # -- altering
+
+    def _alter(self, key: ObjectKey, attributes: set[str]) -> None:
+        kind, name = key
+        rest = {*attributes}
+        alter = ALTERATIONS.get(kind)
+        if alter is not None:
+            for statement, handled in alter(self, name, rest):
+                rest -= handled
+                self.phases[_Phase.ALTER] += [execute(statement)] if statement else []
+        self._alter_settings(key, rest)
+        for attribute in sorted(rest - {"comment", "owner", "acl"}):
+            said = attribute.replace("_", " ")
+            self.unresolved.append(
+                f"the {said} of {kind} {name}, which was {_say(self.expected.objects[key], attribute)}"
+            )
+
+    def _alter_settings(self, key: ObjectKey, rest: set[str]) -> None:
+        kind, name = key
+        expected, actual = self.expected.objects[key], self.actual.objects[key]
+        settings = self.phases[_Phase.SETTINGS]
+        if "comment" in rest:
+            settings.append(comment_statement(key, expected))
+        found = actual.get("acl")
+        if "owner" in rest:
+            settings.append(execute(f"ALTER {definitions.words(kind, expected)} {name} OWNER TO {expected['owner']}"))
+            # The privileges of an owner go over to the next one.
+            found = tuple(
+                re.sub(rf"^{re.escape(str(actual['owner']))}=", f"{expected['owner']}=", one) for one in texts(found)
+            )
+        if "acl" in rest and kind != "default privileges":
+            settings += map(execute, privileges(kind, name, expected, expected.get("acl"), found))
+        elif "acl" in rest:
+            self.unresolved.append(f"the {kind} {name}")
+
+
+def _say(attributes: Attributes, attribute: str) -> str:
+    value = attributes.get(attribute)
+    return ", ".join(texts(value)) if isinstance(value, tuple) else "absent" if value is None else str(value)
