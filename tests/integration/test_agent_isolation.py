@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.migration.project.client import AgentJob, AgentResult, Connection, run_agent
+from adapter.outbound.migration.project.client import run_agent
+from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.migration.project.jobs import AgentJob
+from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.postgres import embedded
 from tests.conftest import SERVERS, Server
 from tests.history import History

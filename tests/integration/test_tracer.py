@@ -11,14 +11,10 @@ import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from adapter.outbound.migration.project.agent_process import AGENT
-from adapter.outbound.migration.project.client import (
-    Agent,
-    AgentJob,
-    AgentResult,
-    AgentRun,
-    Connection,
-    run_agent,
-)
+from adapter.outbound.migration.project.client import Agent, run_agent
+from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.migration.project.jobs import AgentJob
+from adapter.outbound.migration.project.results import AgentResult, AgentRun
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
 from tests.conftest import Server
 from tests.history import History

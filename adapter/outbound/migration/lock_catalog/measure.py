@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from adapter.outbound.migration.lock_catalog.operation import SCHEMA, TABLES, Operation
-from adapter.outbound.migration.project.client import AgentJob, AgentRun, Connection, run_agent
+from adapter.outbound.migration.project.client import run_agent
+from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.migration.project.jobs import AgentJob
+from adapter.outbound.migration.project.results import AgentRun
 from application.migration.ports import Sandbox
 from domain.migration.errors import MigrationError
 from domain.migration.lock_catalog import CatalogRow, Measurement

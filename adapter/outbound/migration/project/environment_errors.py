@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from adapter.outbound.migration.project.client import AgentError, AgentJob, AgentResult
+from adapter.outbound.migration.project.jobs import AgentJob
+from adapter.outbound.migration.project.results import AgentError, AgentResult
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
 

@@ -20,13 +20,8 @@ import psycopg
 from adapter.outbound.migration.catalog.digester import digest
 from adapter.outbound.migration.catalog.foreign_tables import restrict
 from adapter.outbound.migration.catalog.inspector import snapshot
-from adapter.outbound.migration.project.client import (
-    Agent,
-    AgentJob,
-    AgentResult,
-    Connection,
-    ListedRevision,
-)
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.environment_errors import (
     described,
     has_environment_failed,
@@ -34,6 +29,8 @@ from adapter.outbound.migration.project.environment_errors import (
     raise_if_environment_failed,
     raise_if_session_ended,
 )
+from adapter.outbound.migration.project.jobs import AgentJob
+from adapter.outbound.migration.project.results import AgentResult, ListedRevision
 from adapter.outbound.migration.project.version_table import mark_version_tables, version_tables
 from adapter.outbound.migration.rows import ROWS_SEED, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.sandbox.sandbox import template_key

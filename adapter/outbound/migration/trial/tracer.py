@@ -7,7 +7,7 @@ rows.
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -18,20 +18,22 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.sequences import next_transaction, sequences_behind
-from adapter.outbound.migration.project.client import AgentError, AgentResult, AgentRun
 from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.results import AgentResult, AgentRun
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.migration.sandbox.session_settings import OTHER_ZONES
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
 from adapter.outbound.migration.trial.databases import (
     CannotBuildError,
     RevisionDatabase,
     RevisionDatabases,
     RevisionLine,
 )
+from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_answer
+from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, refused_rows, unreadable
 from adapter.outbound.postgres.explain import costs_more
 from application.migration.ports import RevisionTracer, Versions
-from domain.migration.analysis.heavy_writes import commits_within
 from domain.migration.analysis.judging import raises
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.digest import compare, unchanged
@@ -40,7 +42,6 @@ from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import (
     CalibrationRun,
     RevisionTrace,
-    RowCounts,
     SmallerRun,
     StatementTrace,
     TableFacts,
@@ -56,13 +57,12 @@ _TABLES = f"""
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """  # noqa: S608 - a constant
 
+
 _MORE = 10  # times as many rows, to tell a batch from a whole table
 _DOUBLINGS = 4
 _ROUNDS = 2  # of rows that match: an UPDATE may look for others than the SELECT before it
 _LOOKS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
 _MOST_ALONE = 5  # statements for which rows are made one by one, where rows for all of them do not do
-_SOMETHING_ELSE = "it does something else there"
-_NOTHING_NEW = "it leaves out there what it does here"
 _CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
 
 
@@ -121,7 +121,7 @@ class SandboxRevisionTracer(RevisionTracer):
         elif found.after is not None:
             found = self._at_work(entry, found, copies=goes_on)
         self._schema = found.after
-        more = _may_be_one_batch(found)
+        more = may_be_one_batch(found)
         if more:
             found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(_rows(found.tables), found.upgrade))
         return replace(found, other_zone=self._in_another_zone(entry, found))
@@ -218,7 +218,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _blamed(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
         """Note that rows are to blame for a failure that its code alone does not explain: without any it is gone."""
         state = next(statement.sqlstate or "" for statement in failed.upgrade if statement.error)
-        if state[:2] in _MAYBE_OF_ROWS:
+        if state[:2] in MAYBE_OF_ROWS:
             with suppress(CannotBuildError):
                 base = self._databases.without_rows(entry)
                 found, _ = self._up_and_down(entry, base, None, copies=False)
@@ -246,7 +246,7 @@ class SandboxRevisionTracer(RevisionTracer):
         the application knows. So is what another exception than those that people raise is about: it is tried
         without rows.
         """
-        readable = _unreadable(failed.refused_rows)
+        readable = unreadable(failed.refused_rows)
         makers: list[Callable[[], RevisionDatabase]] = []
         if readable:
             makers.append(partial(self._databases.at, entry.parents, readable))
@@ -254,7 +254,7 @@ class SandboxRevisionTracer(RevisionTracer):
             makers.append(partial(self._databases.fitting, entry))
             makers.append(partial(self._databases.with_usual_rows, entry))
         makers.append(partial(self._databases.without_documents, entry))
-        if self._exception not in _BELIEVED and not any(statement.error for statement in failed.upgrade):
+        if self._exception not in BELIEVED and not any(statement.error for statement in failed.upgrade):
             makers.append(partial(self._databases.without_rows, entry))
         for make in makers:
             with suppress(CannotBuildError):
@@ -274,7 +274,7 @@ class SandboxRevisionTracer(RevisionTracer):
         tried: list[StatementTrace] = []
         refused: dict[str, str] = {}
         for _ in range(_ROUNDS):
-            more = [one for one in found.upgrade if one.sought and not _in(one, tried)]
+            more = [one for one in found.upgrade if one.sought and not is_in(one, tried)]
             if not more or not self._databases.project.rows:
                 break
             tried += more
@@ -285,9 +285,13 @@ class SandboxRevisionTracer(RevisionTracer):
                 if again is not None and wanted is more:
                     break
                 if len(wanted) == 1:
-                    found, refused = _answered(found, wanted[0], why, refused)
+                    found, refused = with_answer(found, wanted[0], why, refused)
         seen = (one for one in found.upgrade if not one.sought)
-        matched = [one.sql for one in seen if any(map(_is_write, (each for each in tried if _key(each) == _key(one))))]
+        matched = [
+            one.sql
+            for one in seen
+            if any(map(is_write, (each for each in tried if statement_key(each) == statement_key(one))))
+        ]
         return replace(found, matched=tuple(matched), refused_matches=refused)
 
     def _with_matching_rows(
@@ -305,7 +309,7 @@ class SandboxRevisionTracer(RevisionTracer):
         if base is None:
             return None, ""
         found, after = self._up_and_down(entry, base, idle.before, copies=copies, keeps=True)
-        reason = _refused_matches(idle, found)
+        reason = refused_matches(idle, found)
         if reason:
             self._databases.drop(base)
             self._databases.drop(after)
@@ -387,7 +391,7 @@ class SandboxRevisionTracer(RevisionTracer):
         if up.error is not None:
             self._databases.drop(upgraded)
             error = None if any(one.error for one in statements) else described(up.error)
-            refused, self._exception = _refused_rows(up.error), up.error.type
+            refused, self._exception = refused_rows(up.error), up.error.type
             return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
         after = self._databases.snapshot(upgraded)
         self._note_version(after)
@@ -482,47 +486,6 @@ def may_look_for_rows(source: str) -> bool:
     return _LOOKS.search(source) is not None
 
 
-def _refused_matches(idle: RevisionTrace, found: RevisionTrace) -> str:
-    """Return why a trace on rows that match does not stand for one on others; empty where it does."""
-    if found.after is None:
-        failed = next((one.error for one in found.upgrade if one.error), None)
-        return failed or found.error or found.refused_rows or "it fails"
-    if all(_in(one, [each for each in found.upgrade if _does(each)]) for one in idle.upgrade if _does(one)):
-        return ""
-    new = any(_does(one) and not _in(one, idle.upgrade) for one in found.upgrade)
-    return _SOMETHING_ELSE if new else _NOTHING_NEW
-
-
-def _answered(
-    trace: RevisionTrace, asked: StatementTrace, why: str, refused: dict[str, str]
-) -> tuple[RevisionTrace, dict[str, str]]:
-    """Note why a statement is not traced on rows that match; who only asked whether something is there, was seen."""
-    if why == _NOTHING_NEW and not _is_write(asked):
-        upgrade = (replace(one, sought="") if _key(one) == _key(asked) else one for one in trace.upgrade)
-        return replace(trace, upgrade=tuple(upgrade)), refused
-    return trace, {**refused, asked.sql: why} if why else refused
-
-
-def _does(statement: StatementTrace) -> bool:
-    """Tell whether a statement wrote rows or changed the schema."""
-    return bool(statement.rows or statement.created or statement.altered or statement.dropped or statement.rewritten)
-
-
-def _is_write(statement: StatementTrace) -> bool:
-    """Tell from its plan whether a statement was to write what it found."""
-    return '"ModifyTable"' in statement.sought
-
-
-def _key(statement: StatementTrace) -> tuple[object, ...]:
-    """Return what makes a statement the same in another run: values that are written into it may differ."""
-    words = statement.sql.split(maxsplit=1)
-    return (statement.line, words[0].upper() if words else "") if statement.line is not None else (statement.sql,)
-
-
-def _in(statement: StatementTrace, others: Iterable[StatementTrace]) -> bool:
-    return any(_key(statement) == _key(one) for one in others)
-
-
 def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:
     """Count rows of tables at once; where one of them cannot be read, each by itself, without those."""
     if not counts:
@@ -555,59 +518,8 @@ def _changes_zones(trace: RevisionTrace) -> bool:
     )
 
 
-def _refused_rows(error: AgentError) -> str:
-    """Say why a revision failed when that may be because of the rows; empty when it was for another reason."""
-    may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS | _MAYBE_OF_ROWS
-    return error.message if may_be else ""
-
-
-def _unreadable(message: str) -> str:
-    """Name the type as which a text could not be read; empty when it was something else."""
-    found = _SYNTAX.match(message)
-    return found[1] if found else "json" if message.startswith(("Expecting", "Extra data", "Invalid control")) else ""
-
-
-# What a revision raises by itself, mostly because of rows that it does not want, and what is wrong whatever they are.
-_BELIEVED = {
-    "",
-    *("AssertionError", "CommandError", "Exception", "RuntimeError", "SystemExit", "ValueError"),
-    *("AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError", "UnboundLocalError"),
-}
-# Classes of errors that rows cause: cardinality violation, data exception, integrity constraint violation.
-_OF_ROWS = {"21", "22", "23"}
-_MAYBE_OF_ROWS = {"54", "P0"}  # limits, such as the size of an index's row, and what PL/pgSQL raises
-_SYNTAX = re.compile(r"invalid input syntax for type ([a-z ]+)")
-
-
 def _rows(tables: Mapping[str, TableFacts]) -> dict[str, int]:
     return {table: facts.rows for table, facts in tables.items()}
-
-
-def _may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
-    """Name the tables that one transaction wrote most of, and committed before others that followed or could."""
-    return frozenset(
-        table
-        for statement in trace.upgrade
-        for table in {*statement.rows, *statement.locked} & trace.tables.keys()
-        if _is_batch(trace.upgrade, statement) and 0 < trace.tables[table].rows <= 2 * max(_touched(statement, table))
-    )
-
-
-def _touched(statement: StatementTrace, table: str) -> tuple[int, int]:
-    """Return how many existing rows one transaction wrote, and how many it locked."""
-    rows = statement.rows.get(table, RowCounts())
-    if not commits_within(statement):
-        return rows.updated + rows.deleted, statement.locked.get(table, 0)
-    return statement.most_written.get(table, 0), statement.most_locked.get(table, 0)
-
-
-def _is_batch(statements: tuple[StatementTrace, ...], statement: StatementTrace) -> bool:
-    """Tell whether a statement was committed before others that followed or could."""
-    return (
-        statement.transaction is None
-        or statement.transactions > 1
-        or statement.transaction != max(one.transaction for one in statements if one.transaction is not None)
-    )
 
 
 def _run_of(result: AgentResult, revision: str, direction: str) -> AgentRun:

@@ -1,0 +1,67 @@
+"""Statements that the agent reported, as traces."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from adapter.outbound.migration.rows.sought import looks_for_rows
+from adapter.outbound.postgres.redaction import redact, without_quotes
+from domain.migration.locks import LockMode
+from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
+from domain.wording import readable
+
+if TYPE_CHECKING:
+    pass
+
+
+def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
+    """Read a statement that the agent reported."""
+
+    def objects(name: str) -> tuple[ChangedObject, ...]:
+        return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
+
+    sql, error = redact(message["sql"]), redact(message.get("error"))
+    if error is not None and sql != message["sql"]:
+        error = without_quotes(error)
+    error = error and readable(error)
+    return StatementTrace(
+        sql=sql,
+        line=message.get("line"),
+        operation=message.get("operation"),
+        transaction=message.get("transaction"),
+        locks={name: LockMode.parse(mode) for name, mode in message.get("locks", {}).items()},
+        rewritten=tuple(message.get("rewritten", ())),
+        indexes_built=tuple(message.get("indexes_built", ())),
+        built_on=dict(message.get("built_on", {})),
+        scanned=dict(message.get("scanned", {})),
+        rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
+        locked=dict(message.get("locked", {})),
+        most_written=dict(message.get("most_written", {})),
+        created=objects("created"),
+        altered=objects("altered"),
+        dropped=objects("dropped"),
+        wal_bytes=message.get("wal_bytes", 0),
+        duration_ms=message.get("duration_ms", 0.0),
+        lock_timeout=message.get("lock_timeout", "0"),
+        count=message.get("count", 1),
+        error=error,
+        sqlstate=message.get("sqlstate"),
+        cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
+        sought=_sought(message.get("plan")),
+        used_within=tuple(message.get("used_within", ())),
+    )
+
+
+def _sought(plan: Any) -> str:
+    """Write a plan down that looked for rows of a table; nothing where it did not."""
+    try:
+        return json.dumps(plan) if plan and looks_for_rows(plan) else ""
+    except (KeyError, TypeError, ValueError, RecursionError):  # another version writes it in another way
+        return ""
+
+
+def unseen_only(statements: Sequence[StatementTrace]) -> list[StatementTrace]:
+    """Forget what a statement looked for that has found rows another time: the end of a loop finds none."""
+    seen = {(one.line, one.sql) for one in statements if not one.sought}
+    return [replace(one, sought="") if (one.line, one.sql) in seen else one for one in statements]
