@@ -49,7 +49,8 @@ from adapter.outbound.migration.traffic import application_statements
 from adapter.outbound.migration.trial import databases as revision_databases
 from adapter.outbound.migration.trial import prover as revision_prover
 from adapter.outbound.migration.trial import tracer as revision_tracer
-from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT, generate
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
-    from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+    from adapter.outbound.migration.trial.databases import RevisionDatabases
+    from adapter.outbound.migration.trial.project import Project
     from application.migration.lanes import Opener
 
 
@@ -171,7 +172,7 @@ def _project(request: ProjectRequest) -> "Project":
 
     from adapter.outbound.migration.project.settings import read_project_settings
     from adapter.outbound.migration.traffic.recorder import read_statements
-    from adapter.outbound.migration.trial.databases import Project
+    from adapter.outbound.migration.trial.project import Project
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
     from adapter.outbound.postgres.redaction import shown
 

@@ -34,7 +34,7 @@ class MigrationDatabases:
         Raises:
             MigrationError: The revision is not known, or cannot be reached.
         """
-        from adapter.outbound.migration.trial.databases import CannotBuildError
+        from adapter.outbound.migration.trial.database import CannotBuildError
         from domain.migration.errors import MigrationError
 
         source = self._databases.with_rows(rows) if rows else self._without_rows
@@ -45,7 +45,7 @@ class MigrationDatabases:
 
     def drop(self, url: str) -> None:
         """Drop a database that `create` made."""
-        from adapter.outbound.migration.trial.databases import RevisionDatabase
+        from adapter.outbound.migration.trial.database import RevisionDatabase
 
         self._databases.drop(RevisionDatabase(url, frozenset()))
 

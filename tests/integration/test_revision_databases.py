@@ -8,7 +8,8 @@ import pytest
 
 from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
-from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.project import Project
 from tests.conftest import SERVERS, Server
 from tests.history import History
 

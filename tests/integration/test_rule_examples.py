@@ -7,7 +7,8 @@ import pytest
 
 from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
-from adapter.outbound.migration.trial.databases import Project, RevisionDatabases
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.analysis.rule import Example, Rule

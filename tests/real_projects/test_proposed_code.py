@@ -14,8 +14,8 @@ import pytest
 
 from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
-from adapter.outbound.migration.trial.databases import Project as MigratedProject
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.project import Project as MigratedProject
 from adapter.outbound.migration.trial.prover import SandboxRevisionProver
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from domain.migration.analysis.revision_analysis import analyze

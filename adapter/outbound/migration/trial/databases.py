@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,64 +35,16 @@ from adapter.outbound.migration.project.version_table import mark_version_tables
 from adapter.outbound.migration.rows import ROWS_SEED, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.sandbox.sandbox import template_key
 from adapter.outbound.migration.sandbox.session_settings import PLAIN, SessionSettings, accepted
+from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres.errors import DatabaseError
 from application.migration.lanes import StoppedError
 from application.migration.ports import Sandbox
-from domain.migration.compatibility import ApplicationStatement
 from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot, compare
 from domain.migration.trace import StatementTrace
-
-
-@dataclass(frozen=True)
-class Project:
-    """An Alembic project, and what it needs to run.
-
-    Attributes:
-        config: Its `alembic.ini` or `pyproject.toml`.
-        name: Section of that file.
-        statement_timeout: Seconds after which the server cancels a statement.
-        environment: Variables for the project; see `AgentJob.environment`.
-        x_arguments: What `alembic -x` would be given.
-        setup: Makes what is there before the first revision: a file of SQL, or a `module:function` of the project.
-        rows_from: A file of SQL that inserts rows; the tables that it leaves short are filled up with made-up ones.
-        rows: Rows that each table gets.
-        statements: Statements that its application was seen to send.
-        settings: What sessions at the target have set, by name; empty where no target was named.
-    """
-
-    config: Path
-    name: str = "alembic"
-    statement_timeout: int = 60
-    environment: Mapping[str, str] = field(default_factory=dict)
-    x_arguments: tuple[str, ...] = ()
-    setup: str | Path | None = None
-    rows_from: Path | None = None
-    rows: int = 2000
-    statements: tuple[ApplicationStatement, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RevisionDatabase:
-    """A database of the sandbox.
-
-    Attributes:
-        url: Where it is.
-        applied: The revisions that it has.
-        unfilled: Tables that got fewer rows than asked for, with the reason.
-        columns: The columns that it had when it was filled last; None before it was.
-        young: Those of them that came after the rows, and how many revisions ago.
-    """
-
-    url: str
-    applied: frozenset[str]
-    unfilled: Mapping[str, str] = field(default_factory=dict)
-    columns: frozenset[str] | None = None
-    young: Mapping[str, int] = field(default_factory=dict)
-
 
 _STEPS = {"upgrade", "downgrade", "undo", "stairs"}
 _STATEMENTS = 3  # times the time of one statement that a revision has
@@ -108,11 +60,15 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
+
+
 _NAMES = """
 SELECT quote_ident(n.nspname), quote_ident(c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
+
+
 # Statements that empty the columns of JSON and bytes; NULL where that is allowed. A table whose bytes must be there has
 # no rows: which bytes mean something, only the application knows.
 _DOCUMENTS = """
@@ -127,10 +83,6 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' A
     AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype)
 ORDER BY c.oid, a.attnum
 """
-
-
-class CannotBuildError(Exception):
-    """The parents of a revision cannot be applied."""
 
 
 class RevisionDatabases:
@@ -612,70 +564,6 @@ class RevisionDatabases:
         return template_key(
             files, self.sandbox.server_version, f"{state}, env.py run, {project.rows} rows, {given}, {root}"
         )
-
-
-class RevisionLine:
-    """Goes from revision to revision: each begins on the database that the one before has left, where that fits.
-
-    Attributes:
-        databases: Makes the databases.
-        before: A database at the parents of the revision that one is at, with rows; it stays as it is.
-        after: The same with the revision; None until there is one.
-        refused: The revision, when it failed on these rows; on others it may have run.
-        onward: What the next revision begins on instead, where these have rows for this revision only; None elsewhere.
-    """
-
-    def __init__(self, databases: RevisionDatabases) -> None:
-        """Begin nowhere."""
-        self.databases = databases
-        self.before: RevisionDatabase | None = None
-        self.after: RevisionDatabase | None = None
-        self.refused: str | None = None
-        self.onward: RevisionDatabase | None = None
-        self._at: HistoryEntry | None = None
-
-    def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
-        """Have a database at a revision's parents, with rows.
-
-        Returns:
-            The database, and whether it is the one that the revision before has left.
-
-        Raises:
-            CannotBuildError: The parents cannot be applied.
-        """
-        applied = self.databases.history().ancestors(entry.parents)
-        old, after, refused = self.before, self._left(), self.refused
-        self.before = self.refused = None
-        self.databases.drop(old)
-        goes_on = not self.databases.is_landing(entry.parents)
-        fits = goes_on and refused is None and after is not None and after.applied == applied
-        if after is not None and fits:
-            self.before = self.databases.filled(after)
-        else:
-            self.databases.drop(after)
-            # behind a revision that failed on rows they are made anew, as they are where it is not in the range
-            self.before = self.databases.at(entry.parents, at_once=goes_on and (refused,) == entry.parents)
-        self._at = entry
-        return self.before, fits
-
-    def move_aside(self, database: RevisionDatabase) -> None:
-        """Be at the same revision on another database."""
-        self.databases.drop(self.before)
-        self.before = database
-
-    def _left(self) -> RevisionDatabase | None:
-        """Take what the next revision can begin on."""
-        after, onward = self.after, self.onward
-        self.after = self.onward = None
-        if onward is not None:
-            self.databases.drop(after)
-        return onward or after
-
-    def close(self) -> None:
-        """Keep what the next analysis can begin with."""
-        after = self._left()
-        if after is not None and self._at is not None and self.refused is None:
-            self.databases.keep(after, self._at.revision)
 
 
 def _filled(texts_as: str = "", *, at_once: bool = False) -> str:

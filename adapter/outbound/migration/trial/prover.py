@@ -9,11 +9,8 @@ from typing import Any
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.rows import ROWS_SEED
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
-from adapter.outbound.migration.trial.databases import (
-    CannotBuildError,
-    RevisionDatabase,
-    RevisionDatabases,
-)
+from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data

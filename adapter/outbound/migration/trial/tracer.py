@@ -24,12 +24,9 @@ from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.migration.sandbox.session_settings import OTHER_ZONES
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
-from adapter.outbound.migration.trial.databases import (
-    CannotBuildError,
-    RevisionDatabase,
-    RevisionDatabases,
-    RevisionLine,
-)
+from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.line import RevisionLine
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_answer
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, refused_rows, unreadable
 from adapter.outbound.postgres.explain import costs_more
