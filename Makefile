@@ -13,7 +13,7 @@ migrate: $(VENV)/.installed  ## set up, start Postgres, run `alembic upgrade hea
 test: $(VENV)/.installed  ## set up and run the test suite on both Postgres majors
 	@$(BIN)/pytest $(PARALLEL) -m "not long" --ignore=tests/test_readme.py
 
-test-all: test  ## the same and the long tests: whole histories of other projects, all cases, both majors
+test-all: test  ## the same and the long tests: whole histories of other projects, every case
 	@$(BIN)/pytest $(PARALLEL) --maxschedchunk 1 -m "long and not exhaustive"  # one at a time, as some take minutes
 
 test-exhaustive: test-all  ## the same and every case on both majors: for a release, as it takes an hour

@@ -65,8 +65,8 @@ class Server:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` and `make test-all` leave out, and begin with the longest, so that no process waits alone.
 
-    Of a test marked `few(n)`, n of its cases are not long, which lie evenly among them. A test marked `one_major` comes
-    a level later on Postgres 16, as one of its parameters says: what is short is long there, what is long exhaustive.
+    Of a test marked `few(n)`, n of its cases are not long, which lie evenly among them. A test marked `one_major` is
+    exhaustive on Postgres 16, as one of its parameters says.
     """
     many: dict[tuple[str, bool], list[pytest.Item]] = {}
     older = {item for item in items if item.get_closest_marker("one_major") and "16" in map(str, _parameters(item))}
@@ -79,7 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for place in set(range(len(cases))) - kept:
             cases[place].add_marker("long")
     for item in older:
-        item.add_marker("exhaustive" if item.get_closest_marker("long") else "long")
+        item.add_marker("long")
+        item.add_marker("exhaustive")
     items.sort(key=lambda item: "real_projects" not in item.path.parts)
 
 

@@ -209,6 +209,8 @@ def _project(request: ProjectRequest) -> "Project":
 
 def configuration(given: "Path | None") -> "Path":
     """Return the file of a project: the given one, that of the current folder, or this project's within it."""
+    from pathlib import Path
+
     from adapter.outbound.database.settings import PROJECT_ROOT
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
     from adapter.outbound.postgres.redaction import shown

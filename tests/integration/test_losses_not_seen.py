@@ -21,6 +21,8 @@ op.execute("CREATE TABLE odd (id int PRIMARY KEY, code text NOT NULL CHECK (md5(
 op.execute("CREATE TABLE below (id int PRIMARY KEY, odd int NOT NULL REFERENCES odd, note text, more text)")
 op.execute("CREATE TABLE rare (id int PRIMARY KEY, code text CHECK (md5(code) = ''), note text, spare txid_snapshot)")
 op.execute("CREATE TABLE seen (id int PRIMARY KEY, at txid_snapshot)")
+op.execute("CREATE TABLE days (day date NOT NULL, note text) PARTITION BY RANGE (day)")
+op.execute("CREATE TABLE days_all PARTITION OF days DEFAULT")
 op.execute("CREATE TABLE people (id int PRIMARY KEY, kind text NOT NULL)")
 """
 # Upgrades that lose something which the sandbox does not have, and downgrades that bring back the schema alone.
@@ -39,6 +41,7 @@ LOSSES = {
     ),
     "column of NULLs, written": ("UPDATE rare SET code = NULL", "SELECT 1"),
     "a case that no row has": ("UPDATE people SET kind = replace(kind, 'legacy', 'old')", "SELECT 1"),
+    "a case that no row of a partition has": ("UPDATE days SET note = replace(note, 'legacy', 'old')", "SELECT 1"),
     "rows that nobody has": ("UPDATE people SET kind = 'x' WHERE md5(kind) = 'none'", "SELECT 1"),
     "rows that a block does not find": ("DO $$ BEGIN DELETE FROM people WHERE kind = 'none'; END $$", "SELECT 1"),
 }

@@ -33,6 +33,7 @@ UNSEEN = {
     "block of two": (
         "DO $$ BEGIN UPDATE people SET note = kind; DELETE FROM pets WHERE name = 'none' AND id < 0; END $$"
     ),
+    "block on partitions": "DO $$ BEGIN UPDATE days SET note = '' WHERE note = 'none'; END $$",
     "function": "SELECT clean()",
     "function that loops": "SELECT * FROM look()",
     "setting before": "SET LOCAL lock_timeout = '2s'; UPDATE people SET note = '' WHERE kind = 'none'",

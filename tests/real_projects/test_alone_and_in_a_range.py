@@ -21,7 +21,7 @@ from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.history import HistoryEntry
 from tests.conftest import Server
 from tests.real_projects.environments import environment
-from tests.real_projects.test_real_projects import INI, NOWHERE, PROJECTS, ROWS, Project
+from tests.real_projects.test_real_projects import INI, NOWHERE, ONE_AND_OTHERS, ROWS, Project
 
 pytestmark = pytest.mark.long
 
@@ -31,7 +31,7 @@ _BEGIN = 0.7  # of the history
 Judged = tuple[str, list[tuple[str, str]]]
 
 
-@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
+@pytest.mark.parametrize("project", ONE_AND_OTHERS)
 def test_same_verdict(project: Project, server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict and codes of a revision are the same in a range, where rows come from the one before, and alone."""
     for name, value in {**project.variables, "DATA_DIR": tmp_path, "PHOENIX_WORKING_DIR": tmp_path}.items():

@@ -25,7 +25,7 @@ from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.proof import RevisionProof, judge_proof, round_trip
 from tests.conftest import Server
 from tests.real_projects.environments import environment
-from tests.real_projects.test_real_projects import INI, NOWHERE, PROJECTS, ROWS, Project
+from tests.real_projects.test_real_projects import INI, NOWHERE, ONE_AND_OTHERS, ROWS, Project
 
 pytestmark = pytest.mark.long
 
@@ -88,7 +88,7 @@ def _is_new(statement: StatementTrace) -> bool:
     return any(one.kind == "table" for one in statement.created)
 
 
-@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
+@pytest.mark.parametrize("project", ONE_AND_OTHERS)
 def test_proposed_code_passes(
     project: Project, server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,11 @@ PROJECTS = (
         },
     ),
 )
+# For what takes minutes each: `make test-all` runs the first of them.
+ONE_AND_OTHERS = [
+    pytest.param(project, id=project.name, marks=[pytest.mark.exhaustive] * (project is not PROJECTS[0]))
+    for project in PROJECTS
+]
 
 
 @pytest.fixture(params=PROJECTS, ids=lambda project: project.name)

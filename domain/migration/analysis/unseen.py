@@ -37,16 +37,29 @@ def found_nothing(statement: StatementTrace) -> bool:
 def idle_within(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     """Return the tables with rows that a statement within this one was to write, of which it wrote none.
 
-    Keys that cascade lock tables of which no row may have to go, and a partitioned table is written in its partitions.
+    A partitioned table stands for its partitions. Keys that cascade lock tables of which no row may have to go.
     """
-    locked = [table for table in statement.used_within if _is_idle(statement, table)]
+    written = {top(trace, name) for name, rows in statement.rows.items() if rows.total}
+    locked = {top(trace, table) for table in statement.used_within if _is_idle(statement, table)}
     named = list(_targets(statement))
-    others = {table for table in trace.tables if _is_written_otherwise(trace, statement, table)}
     return [
         table
         for table, facts in trace.tables.items()
-        if facts.rows and table not in others and (table in locked or any(is_named(name, table) for name in named))
+        if facts.rows
+        and table not in written
+        and (table in locked or any(is_named(name, table) for name in named))
+        and not any(_follows(trace, table, other, rows) for other, rows in statement.rows.items())
     ]
+
+
+def top(trace: RevisionTrace, table: str) -> str:
+    """Return the partitioned table at the top that a table is a partition of; the table itself where it is none."""
+    while (facts := attributes(trace.before, "table", table)).get("partition_bound"):
+        parents = facts.get("parents")
+        if not isinstance(parents, tuple) or not parents:
+            break
+        table = str(parents[0]).partition(" (")[0]
+    return table
 
 
 def read_within(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
@@ -98,13 +111,6 @@ def pieces(sql: str) -> Iterator[str]:
     """Return the statements of a text, with what stands in quotes left out, names but for."""
     text = _TEXT.sub(lambda found: found[0] if found[0].startswith('"') else " ", sql)
     return (piece.strip() for piece in text.split(";") if piece.strip())
-
-
-def _is_written_otherwise(trace: RevisionTrace, statement: StatementTrace, table: str) -> bool:
-    facts = attributes(trace.before, "table", table)
-    if facts.get("partition_key") or facts.get("partition_bound"):
-        return True
-    return any(_follows(trace, table, other, rows) for other, rows in statement.rows.items())
 
 
 def _follows(trace: RevisionTrace, table: str, other: str, rows: RowCounts) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.moves import is_dropped
-from domain.migration.analysis.unseen import is_named, pieces, target
+from domain.migration.analysis.unseen import is_named, pieces, target, top
 from domain.migration.locks import LockMode
 from domain.migration.names import bare, split
 from domain.migration.snapshot import attributes, names_of
@@ -21,7 +21,8 @@ def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
         if _is_valueless(trace, table) and any(_may_write(statement, table) for statement in trace.upgrade):
             yield table, f"{table} may be written, and had no row in the sandbox{_reason(trace, table)}"
     for table in sorted(trace.unchanged):
-        if any(statement.rows[table].updated for statement in trace.upgrade if table in statement.rows):
+        written = (item for statement in trace.upgrade for item in statement.rows.items())
+        if any(rows.updated and top(trace, name) == table for name, rows in written):
             yield table, f"rows of {table} were written, and no value became another in the sandbox"
     for table, why in trace.unread.items():
         if is_dropped(trace, "table", table) or any(_writes(statement, table) for statement in trace.upgrade):
