@@ -117,7 +117,7 @@ def _processes(root: Path) -> list[tuple[int, str]]:
     return [
         (int(row[0]), row[2])
         for row in rows
-        if "Z" not in row[1] and ("/postgres -D" in row[2] or " -m adapter.outbound.postgres.embedded " in row[2])
+        if "Z" not in row[1] and ("/postgres -D" in row[2] or " -m adapter.outbound.postgres.embedded.supervisor " in row[2])
     ]
 
 
