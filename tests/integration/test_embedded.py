@@ -105,6 +105,9 @@ def user(root: Path) -> Iterator[Callable[[int], User]]:
             each.leave(killed=True)
 
 
+_SUPERVISOR = " -m adapter.outbound.postgres.embedded.supervisor "
+
+
 def _processes(root: Path) -> list[tuple[int, str]]:
     """List the live processes of a root: postmasters and supervisors, but no users."""
     lines = subprocess.run(
@@ -117,7 +120,7 @@ def _processes(root: Path) -> list[tuple[int, str]]:
     return [
         (int(row[0]), row[2])
         for row in rows
-        if "Z" not in row[1] and ("/postgres -D" in row[2] or " -m adapter.outbound.postgres.embedded.supervisor " in row[2])
+        if "Z" not in row[1] and ("/postgres -D" in row[2] or _SUPERVISOR in row[2])
     ]
 
 
