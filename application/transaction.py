@@ -10,4 +10,4 @@ class Transaction(Protocol):
 
     @abstractmethod
     def __call__(self) -> AbstractAsyncContextManager[None]:
-        """Give a block that commits at its end and rolls back when an exception leaves it."""
+        """Return a block that commits at its end and rolls back when an exception leaves it."""

@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _own(folder: Path) -> dict[str, Variant]:
-    """Give the variants over this project's history; the kept databases are made here."""
+    """Return the variants over this project's history; the kept databases are made here."""
     versions = folder / "versions"
     shutil.copytree(ROOT / "adapter/outbound/database/alembic/versions", versions)
     settings = (ROOT / "alembic.ini").read_text(encoding="utf-8").replace("%(here)s", str(ROOT))
@@ -101,7 +101,7 @@ def _own(folder: Path) -> dict[str, Variant]:
 
 
 def _mlflow(folder: Path, python: Path | None) -> dict[str, Variant]:
-    """Give the variants over mlflow's history; none where it cannot be had."""
+    """Return the variants over mlflow's history; none where it cannot be had."""
     interpreter = python or _installed(
         folder, "mlflow-skinny", "sqlalchemy<2.1", "alembic", "psycopg[binary]", "pandas"
     )

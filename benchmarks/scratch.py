@@ -47,7 +47,7 @@ def drop(server_url: str, name: str) -> None:
 
 
 def alembic_config(url: str, output: io.StringIO) -> Config:
-    """Give the project's configuration for one database; what it prints goes into `output`."""
+    """Return the project's configuration for one database; what it prints goes into `output`."""
     config = Config(ROOT / "alembic.ini", stdout=output, output_buffer=output)
     config.attributes.update(url=url, configure_logger=False)
     return config

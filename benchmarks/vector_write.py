@@ -56,7 +56,7 @@ async def by_orm(session: AsyncSession, document: Document, vectors: Sequence[Se
 
 
 async def measure(session: AsyncSession) -> dict[str, list[float]]:
-    """Give rows per second of each round of each way; everything is rolled back."""
+    """Return rows per second of each round of each way; everything is rolled back."""
     # Dense, as those of a model are: zeros would be short texts for the ORM's type.
     length = models.EMBEDDING_DIMENSIONS
     vectors = [array("f", (math.sin(n * length + place) for place in range(length))) for n in range(PASSAGES)]

@@ -207,7 +207,7 @@ def _counted(clock: Clock, function: Callable[..., Any], part: str) -> Callable[
 
 
 def _parts() -> Iterator[tuple[Any, str, str]]:
-    """Give what is timed, where its name is, and what its time is counted to; {1} is its second argument."""
+    """Return what is timed, where its name is, and what its time is counted to; {1} is its second argument."""
     for function, part in ((inspector.snapshot, "snapshots"), (digester.digest, "digests"), (fill, "rows")):
         for module in _MODULES:
             yield from ((module, name, part) for name, value in list(vars(module).items()) if value is function)

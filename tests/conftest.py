@@ -49,7 +49,7 @@ class Server:
     dbname: str = "hexalembic_test"
 
     def url(self, database: str = "postgres") -> str:
-        """Give the URL of a database of this server."""
+        """Return the URL of a database of this server."""
         password = f":{quote(self.password, safe='')}" if self.password else ""
         place = f"{quote(database)}?host={quote(self.host, safe='')}&port={self.port}"
         return f"postgresql://{quote(self.user)}{password}@/{place}"
@@ -89,7 +89,7 @@ def _parameters(item: pytest.Item) -> Iterable[object]:
 
 
 def _roomy_memory() -> Path | None:
-    """Give a file system in memory, where a database is copied in a fraction of the time; None if it is too small."""
+    """Return a file system in memory, where a database is copied in a fraction of the time; None if it is too small."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's
     return memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM else None
 
@@ -107,7 +107,7 @@ def _embedded_server(major: int) -> Iterator[Server]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _sandbox() -> Iterator[None]:
-    """Give embedded servers a folder of the tests' own: the developer's cache and database stay as they are."""
+    """Return embedded servers a folder of the tests' own: the developer's cache and database stay as they are."""
     folder = Path(tempfile.mkdtemp(prefix="hx", dir=_roomy_memory()))
     development = folder / "p"
     os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(folder)

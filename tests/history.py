@@ -56,7 +56,7 @@ class History:
         (self.folder / f"{revision}.py").write_text(text, encoding="utf-8")
 
     def config(self, url: str, **x_arguments: str) -> Config:
-        """Give a configuration for `alembic.command`."""
+        """Return a configuration for `alembic.command`."""
         config = alembic_config(url)
         config.set_main_option("version_locations", str(self.folder))
         config.cmd_opts = _Options(x=[f"{name}={value}" for name, value in x_arguments.items()])  # type: ignore[assignment]

@@ -12,7 +12,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 def alembic_config(url: str) -> Config:
-    """Give the project's Alembic configuration for one database, silent."""
+    """Return the project's Alembic configuration for one database, silent."""
     config = Config(PROJECT_ROOT / "alembic.ini", stdout=io.StringIO())
     config.attributes["url"] = url
     config.attributes["configure_logger"] = False
@@ -33,7 +33,7 @@ def run(*command: str, url: str | None = None, **environment: str) -> subprocess
 
 
 def process_environment(url: str | None = None, **environment: str) -> dict[str, str]:
-    """Give the environment of a child process that uses one database."""
+    """Return the environment of a child process that uses one database."""
     given = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **environment}
     if url is not None:
         given["DATABASE_URL"] = url

@@ -33,7 +33,7 @@ INSTEAD = {
 
 
 def shown(page: str) -> list[str]:
-    """Give the commands in code of a page; those with an ellipsis are no whole commands."""
+    """Return the commands in code of a page; those with an ellipsis are no whole commands."""
     text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
     spans = re.findall(r"^\$ (.+)$", text, flags=re.MULTILINE) + re.findall(r"`([^`\n]+)`", text)
     # A name alone is no call: `alembic`, `migrate`.

@@ -90,7 +90,7 @@ def analyze_revisions(
 
 
 def _absolute(wanted: "Sequence[str]") -> list[str]:
-    """Give ranges as they are, and files of revisions by the path under which Alembic has them."""
+    """Return ranges as they are, and files of revisions by the path under which Alembic has them."""
     from pathlib import Path
 
     return [str(Path(name).resolve()) if name.endswith(".py") else name for name in wanted]
@@ -121,7 +121,7 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
 
 
 def analysis_fails(report: "AnalysisReport", severity: str) -> bool:
-    """Tell whether a report has something of that severity (`error` or `warning`) that nobody suppressed."""
+    """Return whether a report has something of that severity (`error` or `warning`) that nobody suppressed."""
     from domain.migration.diagnostic import Severity
 
     return report.fails_on(Severity(severity))

@@ -39,7 +39,7 @@ def reachable(text: str) -> str:
 
 
 def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
-    """Say how a command ends with this error.
+    """Return how a command ends with this error.
 
     Args:
         error: What was raised.

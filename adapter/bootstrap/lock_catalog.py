@@ -42,7 +42,7 @@ def write_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> None:
 
 
 def check_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> list[str]:
-    """Say where the page and a measurement disagree; nothing where they agree."""
+    """Return where the page and a measurement disagree; nothing where they agree."""
     from adapter.outbound.migration.report import lock_catalog_markdown
     from domain.migration.lock_catalog import differences
 

@@ -72,7 +72,7 @@ Read = TypeVar("Read")
 def lanes(
     request: ProjectRequest, open_worker: "Callable[[int, threading.Event], AbstractContextManager[Read]]"
 ) -> "list[Opener[Read]]":
-    """Give what opens the workers of the other lanes.
+    """Return what opens the workers of the other lanes.
 
     On one server they would be seen in each other's figures: the WAL is everybody's.
     """

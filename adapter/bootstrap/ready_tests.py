@@ -61,7 +61,7 @@ class MigrationDatabases:
         return f"{difference}\nmake the revision: alembic revision --autogenerate -m …" if difference else None
 
     def drift(self) -> str | None:
-        """Say what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
+        """Return what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
         from adapter.outbound.migration.trial.databases import read_snapshot
         from domain.migration.snapshot import compare
 
@@ -76,7 +76,7 @@ class MigrationDatabases:
         return f"down to the base and up again, the schema is another: {difference}" if difference else None
 
     def upgrade_twice(self) -> str | None:
-        """Say what a second upgrade changes."""
+        """Return what a second upgrade changes."""
         from adapter.outbound.migration.trial.databases import read_snapshot
         from domain.migration.snapshot import compare
 
@@ -90,7 +90,7 @@ class MigrationDatabases:
         return f"the second upgrade changes the schema: {difference}" if difference else None
 
     def round_trip(self, wanted: str) -> str | None:
-        """Say which revisions of a range cannot be undone as they claim."""
+        """Return which revisions of a range cannot be undone as they claim."""
         from adapter.outbound.migration.trial.certificate_file import Unkept
         from adapter.outbound.migration.trial.prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def embedded() -> ModuleType:
-    """Give the module of the embedded Postgres."""
+    """Return the module of the embedded Postgres."""
     from adapter.outbound.postgres import embedded as module
 
     return module

@@ -23,7 +23,7 @@ class Embedder(Protocol):
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Give one vector for each text, in order, of Euclidean length 1. Blocks a CPU: call it in a thread."""
+        """Return one vector for each text, in order, of Euclidean length 1. Blocks a CPU: call it in a thread."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Documents(Protocol):
 
     @abstractmethod
     async def dimensions(self) -> int:
-        """Give the length of the vectors that can be stored."""
+        """Return the length of the vectors that can be stored."""
 
     @abstractmethod
     async def known(self, hashes: Collection[str]) -> Collection[str]:
-        """Give those content hashes whose text is stored."""
+        """Return those content hashes whose text is stored."""
 
     @abstractmethod
     async def add_many(self, documents: Sequence[EmbeddedDocument]) -> Collection[uuid.UUID]:
@@ -58,7 +58,7 @@ class Documents(Protocol):
 
     @abstractmethod
     async def find(self, document_id: uuid.UUID, *, for_change: bool = False) -> Document | None:
-        """Give a document, living or deleted.
+        """Return a document, living or deleted.
 
         Args:
             document_id: Its identity.
@@ -73,7 +73,7 @@ class Documents(Protocol):
     async def nearest(
         self, vector: Sequence[float], model: str, tags: Collection[str], limit: int
     ) -> Sequence[FoundPassage]:
-        """Give the passages of living documents that are nearest to a vector, nearest first.
+        """Return the passages of living documents that are nearest to a vector, nearest first.
 
         Args:
             vector: Of the query.
@@ -84,4 +84,4 @@ class Documents(Protocol):
 
     @abstractmethod
     async def models(self) -> Sequence[str]:
-        """Give the names of the models that stored passages were embedded with."""
+        """Return the names of the models that stored passages were embedded with."""

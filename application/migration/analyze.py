@@ -36,7 +36,7 @@ class AnalysisReport:
     unjudged: int = 0
 
     def fails_on(self, severity: Severity) -> bool:
-        """Tell whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed.
+        """Return whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed.
 
         So it is where a revision could not be run: nobody knows of it.
         """

@@ -51,7 +51,7 @@ class Sandbox(Protocol):
 
     @abstractmethod
     def has_template(self, key: str) -> bool:
-        """Tell whether there is a template with this key."""
+        """Return whether there is a template with this key."""
 
     @abstractmethod
     def save_template(self, database: str, key: str, note: str = "") -> bool:
@@ -70,11 +70,11 @@ class Sandbox(Protocol):
 
     @abstractmethod
     def newest_template(self) -> str | None:
-        """Give the key of the template that was saved or copied last; None without one."""
+        """Return the key of the template that was saved or copied last; None without one."""
 
     @abstractmethod
     def template_note(self, key: str) -> str:
-        """Give what was noted when the template with this key was saved; empty without one."""
+        """Return what was noted when the template with this key was saved; empty without one."""
 
     @abstractmethod
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Sandbox(Protocol):
 
     @abstractmethod
     def __enter__(self) -> Self:
-        """Give the sandbox itself."""
+        """Return the sandbox itself."""
 
     @abstractmethod
     def __exit__(self, *exception: object) -> None:
@@ -149,7 +149,7 @@ class RevisionTracer(Protocol):
 
     @abstractmethod
     def versions(self) -> Versions:
-        """Tell what it ran on."""
+        """Return what it ran on."""
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,11 @@ class RevisionProver(RevisionTracer, Protocol):
 
     @abstractmethod
     def conditions(self) -> Conditions:
-        """Tell what the proofs depend on."""
+        """Return what the proofs depend on."""
 
     @abstractmethod
     def sha256(self, entry: HistoryEntry) -> str:
-        """Give the SHA-256 of a revision's file, in hexadecimal."""
+        """Return the SHA-256 of a revision's file, in hexadecimal."""
 
     @abstractmethod
     def declaration(self, entry: HistoryEntry) -> Declaration:
@@ -215,7 +215,7 @@ class CertificateStore(Protocol):
 
     @abstractmethod
     def read(self) -> tuple[Certificate, ...]:
-        """Give all of them; none where nothing was kept yet.
+        """Return all of them; none where nothing was kept yet.
 
         Raises:
             CertificateError: What is kept cannot be read.

@@ -66,7 +66,7 @@ class PlaceOrder:
         return order
 
     async def _wanted(self, items: Sequence[WantedItem]) -> dict[str, tuple[Product, int]]:
-        """Give products and quantities by id, each product once."""
+        """Return products and quantities by id, each product once."""
         wanted: dict[str, tuple[Product, int]] = {}
         for item in items:
             product = await choose_product(self.products, item.product)

@@ -13,7 +13,7 @@ class Orders(Protocol):
 
     @abstractmethod
     async def find(self, number: str) -> Order | None:
-        """Give the order of this number."""
+        """Return the order of this number."""
 
     @abstractmethod
     async def add_many(self, orders: Sequence[Order]) -> Collection[uuid.UUID]:

@@ -9,7 +9,7 @@ from domain.products.product import Product
 
 
 async def choose_product(products: Products, key: str) -> Product:
-    """Give the product of this id, living or deleted, or the one living product of this name.
+    """Return the product of this id, living or deleted, or the one living product of this name.
 
     Raises:
         NotFoundError: There is none.

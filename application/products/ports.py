@@ -14,7 +14,7 @@ class Products(Protocol):
 
     @abstractmethod
     async def find(self, product_id: uuid.UUID, *, for_change: bool = False) -> Product | None:
-        """Give a product, living or deleted.
+        """Return a product, living or deleted.
 
         Args:
             product_id: Its identity.
@@ -23,11 +23,11 @@ class Products(Protocol):
 
     @abstractmethod
     async def named(self, name: str) -> Sequence[Product]:
-        """Give the living products of this name."""
+        """Return the living products of this name."""
 
     @abstractmethod
     async def living(self) -> Sequence[Product]:
-        """Give all living products by name."""
+        """Return all living products by name."""
 
     @abstractmethod
     async def add_many(self, products: Sequence[Product]) -> int:

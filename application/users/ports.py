@@ -12,7 +12,7 @@ class Users(Protocol):
 
     @abstractmethod
     async def find(self, email: str, *, for_change: bool = False) -> User | None:
-        """Give the user with this normalized address, living or deleted.
+        """Return the user with this normalized address, living or deleted.
 
         Args:
             email: The normalized address.
@@ -33,4 +33,4 @@ class Users(Protocol):
 
     @abstractmethod
     async def locales(self) -> Sequence[str]:
-        """Give the tags of the languages that the application speaks."""
+        """Return the tags of the languages that the application speaks."""

@@ -57,11 +57,11 @@ class Document:
         return cls(uuid.uuid4(), title, source, content_hash(text), passages, labels, details or {})
 
     def embedding_texts(self) -> tuple[str, ...]:
-        """Give what is embedded for each passage: the title in front, as a passage alone often omits its subject."""
+        """Return what is embedded for each passage: the title in front, as a passage alone often omits its subject."""
         return tuple(f"{self.title}\n{passage}" for passage in self.passages)
 
     def delete(self, at: dt.datetime) -> Self:
-        """Give the document as deleted at that moment.
+        """Return the document as deleted at that moment.
 
         Raises:
             AlreadyDeletedError: It is deleted.
@@ -71,7 +71,7 @@ class Document:
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Give the document as living.
+        """Return the document as living.
 
         Raises:
             NotDeletedError: It lives.

@@ -13,7 +13,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。])\s+")
 
 
 def normalize_text(text: str) -> str:
-    """Give the one spelling of a text: NFC, line feeds, no blanks at the ends of lines, no NUL, trimmed.
+    """Return the one spelling of a text: NFC, line feeds, no blanks at the ends of lines, no NUL, trimmed.
 
     Two files that differ only in what no reader sees are the same text.
     """
@@ -22,12 +22,12 @@ def normalize_text(text: str) -> str:
 
 
 def content_hash(text: str) -> str:
-    """Give the SHA-256 of the normalized text, 64 hexadecimal digits."""
+    """Return the SHA-256 of the normalized text, 64 hexadecimal digits."""
     return hashlib.sha256(normalize_text(text).encode()).hexdigest()
 
 
 def title_of(text: str, fallback: str) -> str:
-    """Give the first Markdown heading, or the fallback when there is none; at most 300 characters."""
+    """Return the first Markdown heading, or the fallback when there is none; at most 300 characters."""
     for line in text.splitlines():
         if _HEADING.match(line):
             return line.lstrip("#").strip()[:_TITLE_LENGTH]
@@ -64,7 +64,7 @@ def split_into_passages(text: str, length: int = PASSAGE_LENGTH) -> tuple[str, .
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Give paragraphs, each with the headings right before it."""
+    """Return paragraphs, each with the headings right before it."""
     headings: list[str] = []
     for paragraph in _BLANK_LINES.split(text):
         body: list[str] = []
@@ -84,7 +84,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _pieces(block: str, length: int, *, split: bool) -> Iterator[str]:
-    """Give the block whole, if it fits and need not be split, else as sentences, words or parts of words that fit."""
+    """Return the block whole, if it fits and need not be split, else as sentences, words or parts of words that fit."""
     if len(block) <= length and not split:
         yield block
         return

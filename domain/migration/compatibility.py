@@ -50,7 +50,7 @@ class BrokenStatement:
         return bool(here and there) and here != there  # of a recorded statement, the schema is not known
 
     def __str__(self) -> str:
-        """Say it as a sentence."""
+        """Return it as a sentence."""
         prepared = ", prepared before," if self.when_prepared else ""
         return f"{self.statement.sql}{prepared} fails: {self.error}"
 
@@ -72,7 +72,7 @@ class Compatibility:
     inserted: frozenset[str] = frozenset()
 
     def still_inserts(self, table: str) -> bool:
-        """Tell whether all INSERTs into a table that ran before run now; False where none was tried."""
+        """Return whether all INSERTs into a table that ran before run now; False where none was tried."""
         return table in self.inserted and "INSERT" not in self.failing(table)
 
     def failing(self, table: str) -> set[str]:
@@ -81,7 +81,7 @@ class Compatibility:
 
 
 def breaks(broken: BrokenStatement, constraint: str = "") -> bool:
-    """Tell whether an error is about the schema, and not about the values that happened to be tried.
+    """Return whether an error is about the schema, and not about the values that happened to be tried.
 
     A new CHECK, unique or foreign key may refuse made-up values that no application writes; a missing column, a type
     that takes no such value, a row that no partition takes, and a NULL that was allowed are about every statement of

@@ -162,7 +162,7 @@ class DataChange:
     at_least: bool = False
 
     def __str__(self) -> str:
-        """Say it as a sentence, `public.users.email: 2,000 values changed`."""
+        """Return it as a sentence, `public.users.email: 2,000 values changed`."""
         return f"{self.subject}: {self.kind.value.format(rest=self._rest(), other=self.other)}"
 
     def _rest(self) -> str:
@@ -191,7 +191,7 @@ class DataDifference:
     changes: tuple[DataChange, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether rows or values differ."""
+        """Return whether rows or values differ."""
         return any(change.kind not in _RENAMED for change in self.changes)
 
     @property
@@ -205,11 +205,11 @@ class DataDifference:
         return tuple(change for change in self.changes if not change.kind.loses and change.kind not in _RENAMED)
 
     def __str__(self) -> str:
-        """Give the sentences, one a line."""
+        """Return the sentences, one a line."""
         return "\n".join(self.sentences()) or "no difference"
 
     def sentences(self) -> Iterator[str]:
-        """Say what differs, one sentence a change."""
+        """Return what differs, one sentence a change."""
         yield from map(str, self.changes)
 
 
@@ -364,7 +364,7 @@ def changes_of_rows(
     totals: Mapping[str, int],
     total_rows: int,
 ) -> Iterator[DataChange]:
-    """Say what was counted row by row.
+    """Return what was counted row by row.
 
     Args:
         table: Its name.

@@ -58,7 +58,7 @@ class History:
         return tuple(entry.revision for entry in self.entries if entry.revision not in followed)
 
     def select(self, text: str) -> tuple[HistoryEntry, ...]:
-        """Give the revisions of a range, in the order in which they would run.
+        """Return the revisions of a range, in the order in which they would run.
 
         Args:
             text: `from:to` with `from` excluded, as in Alembic; `from:` up to the heads, `:to` from the base on; one
@@ -81,7 +81,7 @@ class History:
         return chosen
 
     def choose(self, names: Iterable[str]) -> tuple[HistoryEntry, ...]:
-        """Give the revisions that several names mean, each once, in the order in which they would run.
+        """Return the revisions that several names mean, each once, in the order in which they would run.
 
         Args:
             names: As `select` reads them, or absolute paths of revision files, which end with `.py`. An `__init__.py`
@@ -94,7 +94,7 @@ class History:
         return tuple(entry for entry in self.entries if entry.revision in chosen)
 
     def pending(self, applied: Iterable[str]) -> tuple[HistoryEntry, ...]:
-        """Give what a database has still to run, in order.
+        """Return what a database has still to run, in order.
 
         Args:
             applied: What it says that it has: its heads.
@@ -113,7 +113,7 @@ class History:
         return tuple(entry for entry in self.entries if entry.revision not in done)
 
     def resolve(self, name: str) -> tuple[str, ...]:
-        """Give the ids that a name means; none for `base`.
+        """Return the ids that a name means; none for `base`.
 
         Raises:
             HistoryError: No revision has that name, or several have.
@@ -135,7 +135,7 @@ class History:
         return (self._find(name),)
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
-        """Give some revisions and all that must be applied before them."""
+        """Return some revisions and all that must be applied before them."""
         seen: set[str] = set()
         waiting = list(revisions)
         while waiting:

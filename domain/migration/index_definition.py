@@ -8,19 +8,19 @@ _TOKEN = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[\w$.]+|\s+|.""", re.
 
 
 def after_using(definition: str) -> str:
-    """Give what follows USING: the method, the keys and all the rest; nothing where there is no USING."""
+    """Return what follows USING: the method, the keys and all the rest; nothing where there is no USING."""
     words = _TOKEN.findall(definition)
     place = next((number for number, word in enumerate(words) if word == "USING"), len(words))
     return "".join(words[place + 1 :]).strip()
 
 
 def key_columns(definition: str) -> list[str]:
-    """Give the columns and expressions that an index has as keys, without what says how they are ordered."""
+    """Return the columns and expressions that an index has as keys, without what says how they are ordered."""
     return [_leading(key) for key in _keys(_TOKEN.findall(after_using(definition)))]
 
 
 def _keys(words: list[str]) -> Iterator[list[str]]:
-    """Give the words of each key: what stands in the first parentheses, parted by its commas."""
+    """Return the words of each key: what stands in the first parentheses, parted by its commas."""
     depth, key = 0, list[str]()
     for word in words:
         closes = word == ")"
@@ -35,7 +35,7 @@ def _keys(words: list[str]) -> Iterator[list[str]]:
 
 
 def _leading(words: list[str]) -> str:
-    """Give the column or expression that a key begins with.
+    """Return the column or expression that a key begins with.
 
     What follows is a collation, a class of operators, and the order. Postgres puts every expression into parentheses
     that is no call of a function.

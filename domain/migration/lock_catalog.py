@@ -87,7 +87,7 @@ class CatalogRow:
 
 
 def differences(page: Iterable[CatalogRow], measured: Iterable[CatalogRow]) -> list[str]:
-    """Say where a page and a measurement disagree, a line each; majors that were not measured do not count."""
+    """Return where a page and a measurement disagree, a line each; majors that were not measured do not count."""
     old = {(row.group, row.name): row for row in page}
     new = {(row.group, row.name): row for row in measured}
     majors = {major for row in new.values() for major in row.facts} - {

@@ -38,7 +38,7 @@ class LockMode(IntEnum):
         return self.name.replace("_", " ")
 
     def conflicts_with(self, other: "LockMode") -> bool:
-        """Tell whether two transactions cannot hold these modes on one relation at the same time."""
+        """Return whether two transactions cannot hold these modes on one relation at the same time."""
         return other in _CONFLICTS[self]
 
     @property

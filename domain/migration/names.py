@@ -14,7 +14,7 @@ def split(name: str) -> tuple[str, str]:
 
 
 def bare(name: str) -> str:
-    """Give the last part of a qualified name without its quotes, as Alembic's operations want it."""
+    """Return the last part of a qualified name without its quotes, as Alembic's operations want it."""
     own = split(name)[1]
     return own[1:-1].replace('""', '"') if own.startswith('"') else own
 

@@ -69,7 +69,7 @@ class SchemaSnapshot:
         return hash(self.digest())
 
     def digest(self) -> str:
-        """Give the SHA-256 of the canonical JSON, in hexadecimal: equal for equal snapshots."""
+        """Return the SHA-256 of the canonical JSON, in hexadecimal: equal for equal snapshots."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -128,7 +128,7 @@ class AttributeChange:
     actual: Value
 
     def __str__(self) -> str:
-        """Say it as a sentence; of a text of several lines, only from the first line that differs."""
+        """Return it as a sentence; of a text of several lines, only from the first line that differs."""
         subject, attribute = " ".join(self.key), self.attribute.replace("_", " ")
         if isinstance(self.expected, str) and isinstance(self.actual, str) and "\n" in self.expected + self.actual:
             number, expected, actual = _first_different_line(self.expected, self.actual)
@@ -151,7 +151,7 @@ class SchemaDifference:
     changed: tuple[AttributeChange, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether there is any difference."""
+        """Return whether there is any difference."""
         return bool(self.missing or self.unexpected or self.changed)
 
     def without(self, other: "SchemaDifference") -> "SchemaDifference":
@@ -163,11 +163,11 @@ class SchemaDifference:
         )
 
     def __str__(self) -> str:
-        """Give the sentences, one a line."""
+        """Return the sentences, one a line."""
         return "\n".join(self.sentences()) or "no difference"
 
     def sentences(self) -> Iterator[str]:
-        """Say what differs, one sentence a difference, the worst first.
+        """Return what differs, one sentence a difference, the worst first.
 
         A missing table is said once and not again for each of its columns; the attributes hold them all.
         """
@@ -246,7 +246,7 @@ def _count(objects: int) -> str:
 
 
 def _first_different_line(expected: str, actual: str) -> tuple[int, str | None, str | None]:
-    """Give the number (from 1) and both forms of the first line that differs; None where a text has ended."""
+    """Return the number (from 1) and both forms of the first line that differs; None where a text has ended."""
     lines = enumerate(zip_longest(expected.splitlines(), actual.splitlines()), start=1)
     # Texts that differ only in how a line ends have no such line.
     return next(((number, *pair) for number, pair in lines if pair[0] != pair[1]), (1, expected, actual))

@@ -72,7 +72,7 @@ def _form(sql: str) -> str:
 
 
 def is_of_application(sql: str) -> bool:
-    """Tell whether a statement reads or writes tables of the application: not the catalog, nor settings."""
+    """Return whether a statement reads or writes tables of the application: not the catalog, nor settings."""
     text = _COMMENT.sub(" ", sql).strip()
     if not _DML.match(text) or _CATALOG.search(text):
         return False

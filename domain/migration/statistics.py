@@ -99,11 +99,11 @@ class Statistics(Mapping[str, TableStatistics]):
 
     @classmethod
     def unknown(cls) -> "Statistics":
-        """Give the statistics of a target that nobody named: every table counts as big."""
+        """Return the statistics of a target that nobody named: every table counts as big."""
         return cls()
 
     def is_big(self, table: str) -> bool:
-        """Tell whether work that grows with this table's size counts."""
+        """Return whether work that grows with this table's size counts."""
         known = self.tables.get(table)
         return known is None or known.rows >= BIG_ROWS
 
@@ -210,7 +210,7 @@ class _Reader:
         self._path, self._found = path, found
 
     def value(self, name: str, *kinds: type) -> Any:
-        """Give a member of one of these types; None where it is missing or null."""
+        """Return a member of one of these types; None where it is missing or null."""
         value = self._found.get(name)
         # To Python, true is a number.
         if value is not None and type(value) not in kinds:
@@ -218,33 +218,33 @@ class _Reader:
         return value
 
     def count(self, name: str) -> int | None:
-        """Give a whole number that is not negative."""
+        """Return a whole number that is not negative."""
         value: int | None = self.value(name, int)
         if value is not None and not 0 <= value < _MOST:
             raise self._wrong(name)
         return value
 
     def number(self, name: str) -> float | None:
-        """Give a number that is not negative."""
+        """Return a number that is not negative."""
         value: float | None = self.value(name, int, float)
         if value is not None and not 0 <= value < _MOST:
             raise self._wrong(name)
         return value
 
     def text(self, name: str) -> str | None:
-        """Give a text."""
+        """Return a text."""
         value: str | None = self.value(name, str)
         return value
 
     def time(self, name: str) -> datetime:
-        """Give a point in time."""
+        """Return a point in time."""
         try:
             return datetime.fromisoformat(self.text(name) or "")
         except ValueError:
             raise self._wrong(name) from None
 
     def members(self, name: str) -> list[tuple[str, Any]]:
-        """Give the members of an object."""
+        """Return the members of an object."""
         return list((self.value(name, dict) or {}).items())
 
     def _wrong(self, name: str) -> StatisticsError:

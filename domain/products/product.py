@@ -15,7 +15,7 @@ _HIGHEST_STOCK = 2_147_483_647
 
 
 def check_price(price: Decimal) -> Decimal:
-    """Give the price with exactly two decimals.
+    """Return the price with exactly two decimals.
 
     Raises:
         InvalidValueError: It is negative, too high, or has fractions of a cent.
@@ -66,7 +66,7 @@ class Product:
         return cls(uuid.uuid4(), name.strip(), check_price(price), stock, description)
 
     def delete(self, at: dt.datetime) -> Self:
-        """Give the product as deleted at that moment.
+        """Return the product as deleted at that moment.
 
         Raises:
             AlreadyDeletedError: It is deleted.
@@ -76,7 +76,7 @@ class Product:
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Give the product as living.
+        """Return the product as living.
 
         Raises:
             NotDeletedError: It lives.

@@ -29,7 +29,7 @@ class UserStatus(enum.Enum):
 
 
 def normalize_email(email: str) -> str:
-    """Give the one spelling under which an address is stored and looked up: trimmed, lower case.
+    """Return the one spelling under which an address is stored and looked up: trimmed, lower case.
 
     Raises:
         InvalidValueError: It is no address.
@@ -110,7 +110,7 @@ class User:
         return cls(uuid.uuid4(), normalize_email(email), name.strip(), age, profile=profile or Profile())
 
     def delete(self, at: dt.datetime) -> Self:
-        """Give the user as deleted at that moment.
+        """Return the user as deleted at that moment.
 
         Raises:
             AlreadyDeletedError: They are deleted.
@@ -120,7 +120,7 @@ class User:
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Give the user as living.
+        """Return the user as living.
 
         Raises:
             NotDeletedError: They live.

@@ -49,7 +49,7 @@ def analyze(sandbox_url: str, *arguments: object, **environment: str) -> subproc
 
 
 def analyzed(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """Give the revisions of a report in JSON."""
+    """Return the revisions of a report in JSON."""
     assert result.returncode in {0, 1}, result.stdout + result.stderr
     return [revision["revision"] for revision in json.loads(result.stdout)["revisions"]]
 
@@ -156,7 +156,7 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give an environment where `migrate` is on the path, as it is for a hook and in a job."""
+    """Return an environment where `migrate` is on the path, as it is for a hook and in a job."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
 
 

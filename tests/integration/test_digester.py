@@ -181,7 +181,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def database(server: Server) -> Iterator[str]:
-    """Give the URL of a database that holds the extension vector and `SCHEMA`."""
+    """Return the URL of a database that holds the extension vector and `SCHEMA`."""
     forget = "DROP DATABASE IF EXISTS hexalembic_digester WITH (FORCE)"
     with psycopg.connect(server.url(), autocommit=True) as admin:
         admin.execute(forget)
@@ -196,7 +196,7 @@ def database(server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection]:
-    """Give a connection to the database of `SCHEMA`; what is done there is rolled back in the end."""
+    """Return a connection to the database of `SCHEMA`; what is done there is rolled back in the end."""
     with psycopg.connect(database) as connection:
         yield connection
         connection.rollback()
@@ -204,7 +204,7 @@ def connection(database: str) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def before(database: str) -> DataDigest:
-    """Give the digest of `SCHEMA`."""
+    """Return the digest of `SCHEMA`."""
     with psycopg.connect(database) as connection:
         return digest(connection)
 

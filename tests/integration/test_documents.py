@@ -31,7 +31,7 @@ def ingest(url: str, *documents: Document) -> Ingested:
 
 
 def search(url: str, query: str, *tags: str, limit: int = 5) -> list[str]:
-    """Give the titles found."""
+    """Return the titles found."""
     found = act(url, lambda backend: backend.search_passages(HashingEmbedder())(query, tags, limit))
     return [passage.title for passage in found]
 

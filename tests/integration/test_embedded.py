@@ -43,7 +43,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """Give an empty root with a short path; nothing runs there afterwards."""
+    """Return an empty root with a short path; nothing runs there afterwards."""
     with _emptied(Path(tempfile.mkdtemp(prefix="hx-", dir="/tmp")).resolve()) as path:
         yield path
 
@@ -92,7 +92,7 @@ class User:
 
 @pytest.fixture
 def user(root: Path) -> Iterator[Callable[[int], User]]:
-    """Give a function that starts users of the root."""
+    """Return a function that starts users of the root."""
     started: list[User] = []
 
     def start(major: int) -> User:

@@ -37,7 +37,7 @@ SLEEPS = "SELECT pid FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.50' A
 
 @pytest.fixture(params=["asyncpg", "psycopg"])
 def configured(request: pytest.FixtureRequest, history: History, empty_url: str) -> Callable[..., Config]:
-    """Give configurations whose connection is made by env.py with asyncpg, or handed over, of psycopg."""
+    """Return configurations whose connection is made by env.py with asyncpg, or handed over, of psycopg."""
 
     def configure(url: str = empty_url, **options: str) -> Config:
         config = history.config(url, **options)

@@ -74,7 +74,7 @@ class Place:
 
 
 def wrapper(server: Server, production: str) -> str:
-    """Give the statements that make the foreign server."""
+    """Return the statements that make the foreign server."""
     if server.major == 16:
         return "CREATE FOREIGN DATA WRAPPER far; CREATE SERVER production FOREIGN DATA WRAPPER far"
     return f"""

@@ -103,23 +103,23 @@ class Change:
 def alter(
     kind: str, name: str, attribute: str, change: str, undo: str | None = None, *, head: str = "", since: int = 14
 ) -> Change:
-    """Give a change of one attribute by ALTER; `head` is what both statements begin with."""
+    """Return a change of one attribute by ALTER; `head` is what both statements begin with."""
     return Change(f"{head} {change}", (kind, name), attribute, None if undo is None else f"{head} {undo}", since)
 
 
 def column(name: str, attribute: str, change: str, undo: str | None = None, since: int = 14) -> Change:
-    """Give a change of a column of `shop.users`."""
+    """Return a change of a column of `shop.users`."""
     head = f"ALTER TABLE shop.users ALTER COLUMN {name}"
     return alter("column", f"shop.users.{name}", attribute, change, undo, head=head, since=since)
 
 
 def table(attribute: str, change: str, undo: str | None = None) -> Change:
-    """Give a change of the table `shop.users`."""
+    """Return a change of the table `shop.users`."""
     return alter("table", "shop.users", attribute, change, undo, head="ALTER TABLE shop.users")
 
 
 def index(attribute: str, definition: str, since: int = 14) -> Change:
-    """Give another definition of the index `users_name_idx`."""
+    """Return another definition of the index `users_name_idx`."""
     drop, create = "DROP INDEX shop.users_name_idx;", "INDEX users_name_idx ON shop.users"
     create = f"UNIQUE {create}" if definition.startswith("UNIQUE ") else create
     return Change(
@@ -132,17 +132,17 @@ def index(attribute: str, definition: str, since: int = 14) -> Change:
 
 
 def comment(target: str, key: ObjectKey) -> Change:
-    """Give a comment, and take it away."""
+    """Return a comment, and take it away."""
     return Change(f"COMMENT ON {target} IS 'why'", key, "comment", f"COMMENT ON {target} IS NULL")
 
 
 def grant(privileges: str, key: ObjectKey) -> Change:
-    """Give privileges, and take them away: an explicit default is no difference."""
+    """Return privileges, and take them away: an explicit default is no difference."""
     return Change(f"GRANT {privileges} TO app_reader", key, "acl", f"REVOKE {privileges} FROM app_reader")
 
 
 def owner(target: str, key: ObjectKey) -> Change:
-    """Give another owner, and the first one again."""
+    """Return another owner, and the first one again."""
     return Change(f"ALTER {target} OWNER TO app_owner", key, "owner", f"ALTER {target} OWNER TO CURRENT_USER")
 
 
@@ -735,7 +735,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def database(server: Server) -> Iterator[str]:
-    """Give the URL of a database that holds the extension vector and `SCHEMA`."""
+    """Return the URL of a database that holds the extension vector and `SCHEMA`."""
     forget = ("DROP DATABASE IF EXISTS hexalembic_inspector WITH (FORCE)", "DROP ROLE IF EXISTS app_reader, app_owner")
     with psycopg.connect(server.url(), autocommit=True) as admin:
         for statement in (*forget, "CREATE ROLE app_reader", "CREATE ROLE app_owner"):
@@ -752,28 +752,28 @@ def database(server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def session(database: str) -> Iterator[Connection]:
-    """Give one session for all tests: its catalog caches are warm."""
+    """Return one session for all tests: its catalog caches are warm."""
     with psycopg.connect(database) as connection:
         yield connection
 
 
 @pytest.fixture
 def connection(session: Connection) -> Iterator[Connection]:
-    """Give a connection to the database of `SCHEMA`; what is done there is rolled back in the end."""
+    """Return a connection to the database of `SCHEMA`; what is done there is rolled back in the end."""
     yield session
     session.rollback()
 
 
 @pytest.fixture(scope="module")
 def before(database: str) -> SchemaSnapshot:
-    """Give the snapshot of `SCHEMA`."""
+    """Return the snapshot of `SCHEMA`."""
     with psycopg.connect(database) as connection:
         return snapshot(connection)
 
 
 @pytest.fixture
 def committed(empty_url: str) -> Iterator[Connection]:
-    """Give an autocommit connection to a database of its own with two tables and a view."""
+    """Return an autocommit connection to a database of its own with two tables and a view."""
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text DEFAULT 'x' CHECK (name <> ''))")
         connection.execute("CREATE TABLE pets (owner bigint REFERENCES people); CREATE INDEX ON pets ((owner + 1))")

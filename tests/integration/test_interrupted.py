@@ -185,7 +185,7 @@ def _are_gone(processes: list[int]) -> bool:
 
 
 def _listens(pid: int) -> bool:
-    """Tell whether a process has a handler for SIGTERM."""
+    """Return whether a process has a handler for SIGTERM."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
@@ -200,7 +200,7 @@ def _until(holds: Callable[[], bool]) -> None:
 
 
 def _sleeps(url: str) -> bool:
-    """Tell whether the long revision runs."""
+    """Return whether the long revision runs."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(40)%' AND state = 'active'"
     with psycopg.connect(url) as connection:
         return connection.execute(query).fetchone() != (0,)

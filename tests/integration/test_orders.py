@@ -26,7 +26,7 @@ def shop_url(migrated_url: str) -> str:
 
 
 def place(*items: tuple[str, int]) -> Callable[[Backend], Awaitable[Order]]:
-    """Give an action that orders for Ana."""
+    """Return an action that orders for Ana."""
     wanted = [WantedItem(product, quantity) for product, quantity in items]
 
     async def action(backend: Backend) -> Order:
@@ -36,7 +36,7 @@ def place(*items: tuple[str, int]) -> Callable[[Backend], Awaitable[Order]]:
 
 
 def stocks(url: str) -> dict[str, int]:
-    """Give what is left."""
+    """Return what is left."""
     return dict(rows(url, "SELECT name, stock FROM products"))
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.one_major
 
 
 def head() -> str:
-    """Give the head as Alembic's own reader sees it."""
+    """Return the head as Alembic's own reader sees it."""
     revision = ScriptDirectory.from_config(alembic_config("postgresql://nowhere")).get_current_head()
     assert revision is not None
     return revision

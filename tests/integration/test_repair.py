@@ -218,7 +218,7 @@ def correct(path: Path, fix: str) -> None:
 
 
 def fix_of(proof: RevisionProof) -> str:
-    """Give the corrected downgrade that a failed proof says."""
+    """Return the corrected downgrade that a failed proof says."""
     return next(one.fix for one in proof.diagnostics if one.fix is not None)
 
 

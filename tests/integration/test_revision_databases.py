@@ -60,7 +60,7 @@ def sandbox_databases(server: Server) -> set[str]:
 
 
 def described(url: str) -> tuple[object, ...] | None:
-    """Give the revision, the number of rows, and how many of them have each value."""
+    """Return the revision, the number of rows, and how many of them have each value."""
     with psycopg.connect(url) as connection:
         query = "SELECT (SELECT version_num FROM alembic_version), count(*), count(note) FROM people"
         return connection.execute(query).fetchone()

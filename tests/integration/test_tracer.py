@@ -345,12 +345,12 @@ def result(server: Server, database: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def job(config: Path, url: str, command: str = "upgrade", revision: str = "head") -> AgentJob:
-    """Give a job on a database."""
+    """Return a job on a database."""
     return AgentJob(config, Connection.parse(url), command, revision, environment={"DATABASE_URL": ""})
 
 
 def traced(result: AgentResult, name: str) -> tuple[StatementTrace, ...]:
-    """Give the statements of a revision."""
+    """Return the statements of a revision."""
     return next(run for run in result.runs if run.revision == name).statements
 
 
@@ -360,7 +360,7 @@ def names(relations: tuple[str, ...] | list[str]) -> list[str]:
 
 
 def run_of(result: AgentResult, revision: str = "") -> AgentRun:
-    """Give the only function that ran, of a revision where it is named."""
+    """Return the only function that ran, of a revision where it is named."""
     (run,) = (one for one in result.runs if revision in {"", one.revision})
     return run
 

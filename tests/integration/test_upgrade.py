@@ -34,14 +34,14 @@ REVISIONS = len(list(ScriptDirectory.from_config(alembic_config("")).walk_revisi
 
 
 def scalar(url: str, sql: str) -> Any:
-    """Give the one value that a query returns."""
+    """Return the one value that a query returns."""
     with psycopg.connect(url) as connection:
         row = connection.execute(sql).fetchone()
         return row[0] if row else None
 
 
 def current(url: str) -> str | None:
-    """Give the revision that the database is stamped with."""
+    """Return the revision that the database is stamped with."""
     revision: str | None = scalar(url, "SELECT version_num FROM alembic_version")
     return revision
 

@@ -43,7 +43,7 @@ def case_of(name: str) -> Any:
 
 
 def expected(server: Server, value: Any) -> Any:
-    """Give what a case says for this major; most say the same for all."""
+    """Return what a case says for this major; most say the same for all."""
     return value.get(str(server.major), value) if isinstance(value, dict) else value
 
 

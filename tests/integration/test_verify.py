@@ -39,7 +39,7 @@ def verify(server: Server, history: History) -> Verify:
 
 
 def by_revision(report: VerificationReport) -> dict[str, RevisionProof]:
-    """Give the proofs by revision."""
+    """Return the proofs by revision."""
     return {proof.analysis.trace.revision: proof for proof in report.proofs}
 
 

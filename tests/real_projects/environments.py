@@ -23,7 +23,7 @@ _INSTALL_SECONDS = 600
 
 
 def environment(name: str, requirements: Path | None = None) -> Path:
-    """Give the Python of a project's environment; make it when it is not there.
+    """Return the Python of a project's environment; make it when it is not there.
 
     The test that asks is skipped where pip reaches no registry, or the registry has no file of a pin for this Python.
     """

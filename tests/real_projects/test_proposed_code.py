@@ -69,7 +69,7 @@ class Finding:
         return self.fix.partition(DOWNGRADE)[2]
 
     def contexts(self) -> Iterator[tuple[str, ...]]:
-        """Give what the revision does before, as its reader may have it: nothing, new objects only, all of it."""
+        """Return what the revision does before, as its reader may have it: nothing, new objects only, all of it."""
         known = {*self.trace.tables}
         end = len(self.trace.upgrade) if self.statement is None else self.statement
         if self.pasted.lstrip().startswith(("# In the next revision", "# In an earlier revision")):
@@ -187,7 +187,7 @@ def failures(databases: RevisionDatabases, findings: Sequence[Finding], folder: 
 
 
 def _tried(prover: SandboxRevisionProver, revision: str, finding: Finding) -> str:
-    """Say what is wrong with pasted code; empty when nothing is."""
+    """Return what is wrong with pasted code; empty when nothing is."""
     (entry,) = prover.history().select(revision)
     trace = prover.trace(entry)
     analysis = analyze(trace)

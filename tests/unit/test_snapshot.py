@@ -13,7 +13,7 @@ INDEX = ("index", "public.idx_chunks_embedding")
 
 
 def schema(**changes: Value) -> SchemaSnapshot:
-    """Give a small schema, with other attributes of its column where the test says so."""
+    """Return a small schema, with other attributes of its column where the test says so."""
     column: dict[str, Value] = {"type": "character varying(100)", "not_null": True, "position": 2, "default": None}
     return SchemaSnapshot(
         {

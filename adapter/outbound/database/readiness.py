@@ -56,7 +56,7 @@ async def check_readiness(session: AsyncSession) -> str | None:
 
 
 def read_revisions(folder: Path) -> dict[str, frozenset[str]]:
-    """Give the revisions of a folder, each with those it follows.
+    """Return the revisions of a folder, each with those it follows.
 
     The files are parsed, not run: Alembic's own reader costs a second at each start.
     """
@@ -69,7 +69,7 @@ def read_revisions(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def find_heads(parents: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Give the revisions that no other one follows."""
+    """Return the revisions that no other one follows."""
     return frozenset(parents) - frozenset().union(*parents.values())
 
 

@@ -11,7 +11,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 def setting(name: str) -> str | None:
-    """Give a setting, or None when it is not set or empty."""
+    """Return a setting, or None when it is not set or empty."""
     return os.environ.get(name) or _env_file().get(name) or None
 
 

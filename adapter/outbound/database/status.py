@@ -115,7 +115,7 @@ def _pending(script: ScriptDirectory, current: tuple[str, ...]) -> tuple[Pending
 
 
 def _drift(config: Config, connection: Connection, url: DatabaseURL) -> tuple[str, ...]:
-    """Say what autogenerate finds, and what else the catalog has otherwise than `create_all` makes it."""
+    """Return what autogenerate finds, and what else the catalog has otherwise than `create_all` makes it."""
     found = _found_by_autogenerate(config, connection)
     with engine.tooling_engine(url).connect() as other:
         event.listen(other, "begin", lambda begun: begun.exec_driver_sql(_TIMEOUTS))

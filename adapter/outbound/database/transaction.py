@@ -23,7 +23,7 @@ class SessionTransaction(Transaction):
     actor: str
 
     def __call__(self) -> AbstractAsyncContextManager[None]:
-        """Give a block that commits at its end and rolls back when an exception leaves it."""
+        """Return a block that commits at its end and rolls back when an exception leaves it."""
         return self._block()
 
     @asynccontextmanager

@@ -28,7 +28,7 @@ class HashingEmbedder(Embedder):
         self.name = f"hashing-{dimensions}"
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Give one vector for each text, in order, of Euclidean length 1."""
+        """Return one vector for each text, in order, of Euclidean length 1."""
         return [self._embed(text) for text in texts]
 
     def _embed(self, text: str) -> Sequence[float]:

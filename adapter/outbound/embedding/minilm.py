@@ -37,7 +37,7 @@ class MiniLMEmbedder(Embedder):
         self._tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106 - a token of text
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Give one vector for each text, in order, of Euclidean length 1."""
+        """Return one vector for each text, in order, of Euclidean length 1."""
         # Texts of like length share a batch, as the shorter ones are padded.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors = [array("f") for _ in texts]

@@ -19,7 +19,7 @@ class WordLlamaEmbedder(Embedder):
         self._model = _load(self.dimensions)
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Give one vector for each text, in order, of Euclidean length 1."""
+        """Return one vector for each text, in order, of Euclidean length 1."""
         # Texts of like length share a batch, as the shorter ones are padded.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         matrix = self._model.embed([texts[index] for index in order], norm=True)

@@ -26,7 +26,7 @@ class DatabaseError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Give both lines, as a terminal shows them."""
+        """Return both lines, as a terminal shows them."""
         return f"{self.message}{HINT}{self.hint}"
 
 

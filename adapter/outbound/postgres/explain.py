@@ -44,7 +44,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an error, what caused it, or what it hides, and so on."""
+    """Return an error, what caused it, or what it hides, and so on."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -60,7 +60,7 @@ def _own_state(error: BaseException) -> str | None:
 
 
 def costs_more(error: BaseException) -> bool:
-    """Tell whether an error is of more than the one thing that was read: of the session, its time, the whole server."""
+    """Return whether an error is about more than what was read: about the session, its time, the whole server."""
     state = sqlstate(error) or ""
     return not state or state[:2] in _OF_ALL or state == LOCK_NOT_AVAILABLE
 
@@ -70,7 +70,7 @@ _OF_ALL = frozenset({"08", "25", "40", "53", "57"})
 
 
 def server_message(error: BaseException) -> str:
-    """Give the server's own first line, without SQLAlchemy's and the driver's decoration."""
+    """Return the server's own first line, without SQLAlchemy's and the driver's decoration."""
     origin = getattr(error, "orig", None) or error
     text = str(origin).strip() or type(origin).__name__
     first = text.splitlines()[0]
@@ -78,7 +78,7 @@ def server_message(error: BaseException) -> str:
 
 
 def fault_of(error: BaseException) -> tuple[str, str] | None:
-    """Say what ended a session or a statement from outside, and what was said of it.
+    """Return what ended a session or a statement from outside, and what was said of it.
 
     Returns:
         None when it was the statement itself, or no fault of the database at all.
@@ -102,14 +102,14 @@ def _classes(error: BaseException | None) -> set[str]:
 
 
 def _has_gone(error: BaseException) -> bool:
-    """Tell whether the session of an error, or of one that it hides, was there and has gone."""
+    """Return whether the session of an error, or of one that it hides, was there and has gone."""
     return any(getattr(one, "connection_invalidated", False) for one in _chain(error))
 
 
 def explain(
     error: BaseException, url: DatabaseURL | None = None, *, reads: bool = False, ask: Ask | None = None
 ) -> DatabaseError | None:
-    """Say what an error means.
+    """Return what an error means.
 
     Args:
         error: What was raised while connecting or while a statement ran.

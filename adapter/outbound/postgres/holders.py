@@ -29,12 +29,12 @@ class Holder:
     description: str
 
     def __str__(self) -> str:
-        """Give the description."""
+        """Return the description."""
         return self.description
 
 
 def holders_query(pids: str) -> str:
-    """Give the query that describes sessions.
+    """Return the query that describes sessions.
 
     Args:
         pids: A query of process ids.
@@ -53,7 +53,7 @@ def join(holders: tuple[Holder, ...]) -> str:
 
 
 def end_them(holders: tuple[Holder, ...]) -> str:
-    """Give the statement that ends those sessions; nothing where there is none to end."""
+    """Return the statement that ends those sessions; nothing where there is none to end."""
     pids = [f"pg_terminate_backend({holder.pid})" for holder in holders if holder.pid]
     return f"SELECT {', '.join(pids)};" if pids else ""
 

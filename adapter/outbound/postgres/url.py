@@ -211,13 +211,13 @@ class DatabaseURL:
         return dict(parse_qsl(urlsplit(self.libpq).query)).get(name, "")
 
     def with_database(self, name: str) -> "DatabaseURL":
-        """Give the URL of another database of the same server."""
+        """Return the URL of another database of the same server."""
         parts = urlsplit(self.libpq)
         query = "&".join(item for item in parts.query.split("&") if item and not item.startswith("dbname="))
         return DatabaseURL(_join(parts.netloc, f"/{quote(name, safe='')}", query), self.asyncpg_options)
 
     def __str__(self) -> str:
-        """Give the URL as it may be printed: without its password, and what else is secret."""
+        """Return the URL as it may be printed: without its password, and what else is secret."""
         parts = urlsplit(self.libpq)
         login, at, hosts = parts.netloc.rpartition("@")
         name, colon, _ = re.split(r"(:|%3A|$)", login, maxsplit=1, flags=re.IGNORECASE)

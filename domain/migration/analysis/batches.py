@@ -50,7 +50,7 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
 
 
 def _top(text: str) -> Iterator[tuple[str, int, int]]:
-    """Give the words outside of parentheses, with their places."""
+    """Return the words outside of parentheses, with their places."""
     depth = 0
     for found in _TOKEN.finditer(text):
         word = found.group()
@@ -60,7 +60,7 @@ def _top(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _feeds_itself(assignments: str) -> bool:
-    """Tell whether what is set is also read: a column that is named more than once."""
+    """Return whether what is set is also read: a column that is named more than once."""
     depth, starts, names, targets = 0, True, list[str](), list[str]()
     for word in _TOKEN.findall(assignments):
         named = word[0].isalnum() or word[0] in {"_", '"'}

@@ -50,7 +50,7 @@ def estimate(trace: RevisionTrace, statistics: Statistics) -> Mapping[int, Inter
 
 
 def windows_with_estimates(trace: RevisionTrace, statistics: Statistics) -> tuple[LockWindow, ...]:
-    """Give the lock windows with how long each lasts: the sum over the statements while the lock is held.
+    """Return the lock windows with how long each lasts: the sum over the statements while the lock is held.
 
     A window has no estimate when one of its statements has none.
     """
@@ -67,7 +67,7 @@ def predicted_seconds(trace: RevisionTrace, statistics: Statistics) -> Interval 
 
 
 def measured_at(trace: RevisionTrace, table: str) -> tuple[int, ...]:
-    """Give the numbers of rows that a table had in the runs of the calibration, smallest first."""
+    """Return the numbers of rows that a table had in the runs of the calibration, smallest first."""
     return tuple(sorted({run.rows[table] for run in trace.calibration if table in run.rows}))
 
 
@@ -106,7 +106,7 @@ class _Statement:
         self._batched = self._statement.transaction is None and self._statement.count > 1
 
     def interval(self, statistics: Statistics) -> Interval | None:
-        """Give shortest and longest seconds, None when nobody knows.
+        """Return shortest and longest seconds, None when nobody knows.
 
         Where several tables grew together, nobody knows whose rows took the time: each is taken for the cause once.
         """
@@ -150,7 +150,7 @@ class _Statement:
         return enough and rising and _exponent(pairs[0], pairs[-1]) > _EVIDENT
 
     def _saw_no_rows(self, statistics: Statistics) -> bool:
-        """Tell whether a table was empty in the sandbox, where no work can show, and may not be at the target."""
+        """Return whether a table was empty in the sandbox, where no work can show, and may not be at the target."""
         touched = {*self._statement.locks, *self._statement.rows, *self._statement.scanned}
         return any(
             facts.rows == 0 and not is_partitioned(self._trace, table)
@@ -163,7 +163,7 @@ class _Statement:
         return min([low, *self._seconds]), max([high, *self._seconds])
 
     def _width(self, table: str, kind: WorkKind | None, target: TableStatistics) -> Interval:
-        """Give how much longer a row takes there, as its bytes differ: between not at all and in proportion.
+        """Return how much longer a row takes there, as its bytes differ: between not at all and in proportion.
 
         What reads or writes whole rows spends some of its time for each row and some for each byte. An index build
         depends on its key's bytes, which nobody counted. Whether TOAST is touched is not known either.
@@ -200,14 +200,14 @@ def _basis(kind: WorkKind | None, first: tuple[int, float], last: tuple[int, flo
 
 
 def _exponent(first: tuple[int, float], last: tuple[int, float]) -> float:
-    """Give the power of the rows with which the time grew; a part that does not grow makes it smaller."""
+    """Return the power of the rows with which the time grew; a part that does not grow makes it smaller."""
     if first[1] <= 0 or last[1] <= 0 or last[0] <= first[0] or first[0] <= 0:
         return 0.0
     return math.log(last[1] / first[1]) / math.log(last[0] / first[0])
 
 
 def _slopes(points: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Give a low, a usual and a high slope of the line through points, none negative (Theil and Sen's estimator).
+    """Return a low, a usual and a high slope of the line through points, none negative (Theil and Sen's estimator).
 
     Each pair of runs gives a slope, which counts by how far the two are apart: noise tilts a short line more. Low and
     high are the quartiles. The line meets zero rows at no less than zero seconds, which bounds the slope.
@@ -224,7 +224,7 @@ def _slopes(points: list[tuple[float, float]]) -> tuple[float, float, float]:
 
 
 def _quantile(weighted: list[tuple[float, float]], part: float) -> float:
-    """Give the value below which that part of the weight lies."""
+    """Return the value below which that part of the weight lies."""
     rest = part * sum(weight for _, weight in weighted)
     for value, weight in weighted:
         rest -= weight

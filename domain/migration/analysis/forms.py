@@ -29,7 +29,7 @@ _IF_NOT_EXISTS = re.compile(r"(INDEX\s+CONCURRENTLY\s+)IF\s+NOT\s+EXISTS\s+", re
 
 
 def concurrent_steps(sql: str) -> tuple[str, ...]:
-    """Give the statement of a concurrent build, and before it those that clear what an interrupted one has left."""
+    """Return the statement of a concurrent build, and before it those that clear what an interrupted one has left."""
     build = _BUILD.match(sql)
     if build:
         # an index is always in the schema of its table
@@ -42,7 +42,7 @@ def concurrent_steps(sql: str) -> tuple[str, ...]:
 
 
 def rerun_steps(sql: str) -> tuple[str, ...]:
-    """Give a statement that commits by itself in a form that can run again when an earlier attempt has done it."""
+    """Return a statement that commits by itself in a form that can run again when an earlier attempt has done it."""
     steps = concurrent_steps(sql)
     return steps if len(steps) > 1 else (execute(_ADD_COLUMN.sub(r"\1IF NOT EXISTS ", sql, count=1)),)
 

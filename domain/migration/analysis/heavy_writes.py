@@ -38,7 +38,7 @@ def _kept(trace: RevisionTrace, index: int, table: str, touched: int, most: str)
 
 
 def commits_within(statement: StatementTrace) -> bool:
-    """Tell whether a statement ran in several transactions, or begins and ends them itself."""
+    """Return whether a statement ran in several transactions, or begins and ends them itself."""
     runs = statement.count if statement.transaction is None else statement.transactions
     own = statement.transaction is None and bool(statement.cannot_run_in_transaction or statement.most_written)
     return runs > 1 or own

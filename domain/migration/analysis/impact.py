@@ -47,7 +47,7 @@ class LockWindow:
         return self.blocks_reads or self.blocks_writes
 
     def covers(self, statement: int) -> bool:
-        """Tell whether the lock is held while that statement runs."""
+        """Return whether the lock is held while that statement runs."""
         return self.from_statement <= statement <= self.to_statement
 
 
@@ -93,7 +93,7 @@ class BlockedWork:
 
 
 def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
-    """Give the locks of the upgrade on tables that existed before, ACCESS SHARE left out.
+    """Return the locks of the upgrade on tables that existed before, ACCESS SHARE left out.
 
     A lock lasts until the last statement of its transaction; without a transaction, as long as its statement. A lock
     that becomes stronger opens another window.
@@ -181,7 +181,7 @@ def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work
 
 
 def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
-    """Tell whether work that grows with a table's size counts.
+    """Return whether work that grows with a table's size counts.
 
     It does where the size is not known, unless the table cannot grow: its own constraints left no room in the sandbox.
     """
@@ -220,7 +220,7 @@ def truncated(statement: StatementTrace) -> frozenset[str]:
 
 
 def is_partitioned(trace: RevisionTrace, table: str) -> bool:
-    """Tell whether a table has no rows of its own but partitions."""
+    """Return whether a table has no rows of its own but partitions."""
     if trace.before is None:
         return False
     return trace.before.objects.get(("table", table), {}).get("kind") == "partitioned table"
@@ -240,7 +240,7 @@ def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> 
 
 
 def last_statements(trace: RevisionTrace) -> dict[int, int]:
-    """Give the index of the last statement of each transaction of the upgrade."""
+    """Return the index of the last statement of each transaction of the upgrade."""
     return {
         statement.transaction: index
         for index, statement in enumerate(trace.upgrade)
@@ -266,7 +266,7 @@ def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
 
 
 def _view_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
-    """Give the locks that stop reads of materialized views, which nobody but REFRESH writes."""
+    """Return the locks that stop reads of materialized views, which nobody but REFRESH writes."""
     ends = last_statements(trace)
     views = {name for name in _names(trace, "view") if _is_readable_copy(trace, name)}
     for index, statement in enumerate(trace.upgrade):

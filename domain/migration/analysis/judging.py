@@ -52,7 +52,7 @@ class Failure(Enum):
 
 
 def cause_of(trace: RevisionTrace, work: Work) -> Cause:
-    """Tell what some work is for; measured facts first, text only where Postgres reports nothing."""
+    """Return what some work is for; measured facts first, text only where Postgres reports nothing."""
     statement = trace.upgrade[work.statement]
     if work.kind is WorkKind.REWRITE:
         return Cause.VECTOR_TYPE if vector_type_changes(trace, work.table) else Cause.REWRITE
@@ -73,7 +73,7 @@ def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, Stateme
 
 
 def is_ddl(statement: StatementTrace) -> bool:
-    """Tell whether a statement changes the schema."""
+    """Return whether a statement changes the schema."""
     return bool(statement.created or statement.altered or statement.dropped) or _DDL.match(statement.sql) is not None
 
 
@@ -115,13 +115,13 @@ def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
 
 
 def is_optional(trace: RevisionTrace, column: str) -> bool:
-    """Tell whether a column gave itself a value before, so that INSERTs could leave it out."""
+    """Return whether a column gave itself a value before, so that INSERTs could leave it out."""
     held = attributes(trace.before, "column", column)
     return any(held.get(attribute) for attribute in ("default", "identity", "generated"))
 
 
 def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
-    """Tell whether INSERTs had to name a column that now refuses values."""
+    """Return whether INSERTs had to name a column that now refuses values."""
     before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
     return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
 
@@ -136,7 +136,7 @@ def made_constraints(trace: RevisionTrace) -> list[str]:
 
 
 def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
-    """Tell whether an index has taken the place of another of its name."""
+    """Return whether an index has taken the place of another of its name."""
     return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
 
 
@@ -194,18 +194,18 @@ def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
 
 
 def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
-    """Tell whether the definition of an index names a column."""
+    """Return whether the definition of an index names a column."""
     definition = str(attributes(trace.after, "index", index).get("definition", ""))
     return re.search(rf"(?<!\w){re.escape(bare(column))}(?!\w)", definition.partition(" USING ")[2]) is not None
 
 
 def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
-    """Tell whether somebody uses a table: it was there before, and the revision has not emptied it."""
+    """Return whether somebody uses a table: it was there before, and the revision has not emptied it."""
     return table in trace.tables and table not in emptied_before(trace, statement)
 
 
 def refuses(trace: RevisionTrace) -> bool:
-    """Tell whether the downgrade refuses with a message, which is honest.
+    """Return whether the downgrade refuses with a message, which is honest.
 
     A statement that fails is no refusal, unless it raised a message of the author's own (SQLSTATE P0001); neither is
     an accident in Python, which is told from an error that a `raise` of the revision's own made.
@@ -228,7 +228,7 @@ def _is_name(text: str) -> bool:
 
 
 def raises(source: str, error: str) -> bool:
-    """Tell whether the line that an error names is a `raise` or `assert` of the author's own."""
+    """Return whether the line that an error names is a `raise` or `assert` of the author's own."""
     found = _PLACE.search(error.strip())
     if found is None:
         return False
@@ -246,7 +246,7 @@ def raises(source: str, error: str) -> bool:
 def work_diagnostics(
     trace: RevisionTrace, statistics: Statistics, cause: Cause, code: str, advice: str, *, fix: Fix | None = None
 ) -> Iterator[Diagnostic]:
-    """Say of each statement that works under a lock for one cause what it does and who waits for how long."""
+    """Return of each statement that works under a lock for one cause what it does and who waits for how long."""
     items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
     for statement, group in groupby(items, key=lambda item: item.work.statement):
         mine = list(group)
@@ -263,7 +263,7 @@ def work_diagnostics(
 
 
 def _does(works: Sequence[Work]) -> str:
-    """Say what work a statement does, one table after the other where they are few."""
+    """Return what work a statement does, one table after the other where they are few."""
     kinds = dict.fromkeys(work.kind for work in works)
     if len(works) <= _SHOWN + 1:
         return " and ".join(f"{work.kind.value} {work.table}" for work in works)
@@ -277,7 +277,7 @@ def label(trace: RevisionTrace, statement: int) -> str:
 
 
 def waiting(windows: Iterable[LockWindow], statement: int) -> str:
-    """Say who waits for some locks, and until when; of many tables, the first ones and how many more."""
+    """Return who waits for some locks, and until when; of many tables, the first ones and how many more."""
     by_table: dict[str, list[LockWindow]] = {}
     for window in windows:
         by_table.setdefault(window.table, []).append(window)
@@ -309,14 +309,14 @@ def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
 
 
 def end_of(window: LockWindow) -> str:
-    """Say when a lock is released."""
+    """Return when a lock is released."""
     if window.to_statement == window.from_statement:
         return "until it has finished"
     return f"until the transaction ends with statement {window.to_statement + 1}"
 
 
 def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
-    """Say what waits, and until when."""
+    """Return what waits, and until when."""
     who = "reads and writes" if window.blocks_reads else "writes"
     if window.to_statement == statement:
         until = "until it has finished"

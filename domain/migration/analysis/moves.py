@@ -35,7 +35,7 @@ def moved_to(trace: RevisionTrace, kind: str, name: str) -> str | None:
 
 
 def is_elsewhere(trace: RevisionTrace, kind: str, name: str) -> bool:
-    """Tell whether an object is in a schema that has another name now, which is said of the schema."""
+    """Return whether an object is in a schema that has another name now, which is said of the schema."""
     return moved_to(trace, kind, name) is not None and split(name)[0] in renamed_schemas(trace)
 
 

@@ -24,7 +24,7 @@ class Changes:
     removed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Return whether there is any."""
         return bool(self.added or self.changed or self.removed)
 
 
@@ -74,7 +74,7 @@ class RevisionAnalysis:
         return tuple(sorted({diagnostic.code for diagnostic in self.diagnostics if diagnostic.unsafe}))
 
     def line_of(self, diagnostic: Diagnostic) -> int:
-        """Give the line of the revision's file that a diagnostic is about; the first where it is about the whole."""
+        """Return the line of the revision's file that a diagnostic is about; the first where it is about the whole."""
         statement = None if diagnostic.statement is None else self.trace.upgrade[diagnostic.statement]
         return statement.line if statement is not None and statement.line else 1
 

@@ -143,7 +143,7 @@ def _locked(analyses: Sequence[RevisionAnalysis], shared: SharedTransaction) -> 
 
 
 def _ends(trace: RevisionTrace) -> bool:
-    """Tell whether a revision ends the transaction that it finds, as an autocommit block or a failure does."""
+    """Return whether a revision ends the transaction that it finds, as an autocommit block or a failure does."""
     failed = bool(trace.error or trace.not_run) or any(one.error is not None for one in trace.upgrade)
     return failed or any(one.transaction is None for one in trace.upgrade) or len(last_statements(trace)) > 1
 
@@ -159,7 +159,7 @@ def _left(analysis: RevisionAnalysis) -> Iterator[LockWindow]:
 
 
 def _shared(trace: RevisionTrace, statement: int) -> bool:
-    """Tell whether a statement runs before a revision ends the transaction that it found."""
+    """Return whether a statement runs before a revision ends the transaction that it found."""
     upgrade = trace.upgrade[: statement + 1]
     return all(one.transaction is not None and one.transaction == upgrade[0].transaction for one in upgrade)
 

@@ -39,7 +39,7 @@ def _alter_index(state: RepairState, name: str, changed: set[str]) -> Altered:
 
 
 def _owner_remade(state: RepairState, index: Attributes) -> bool:
-    """Tell whether an index comes with a constraint that is made again."""
+    """Return whether an index comes with a constraint that is made again."""
     key = ("constraint", f"{index['table']}.{index['constraint']}")
     return index.get("constraint") is not None and bool(state.changed.get(key, set()) & REMADE["constraint"])
 
@@ -80,7 +80,7 @@ def _alter_function(state: RepairState, name: str, changed: set[str]) -> Altered
 
 
 def _signature(definition: str) -> str:
-    """Give what CREATE OR REPLACE FUNCTION cannot change: the head, defaults of arguments included."""
+    """Return what CREATE OR REPLACE FUNCTION cannot change: the head, defaults of arguments included."""
     return definition.partition("\n LANGUAGE")[0]
 
 

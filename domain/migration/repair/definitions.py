@@ -28,7 +28,7 @@ def literal(text: Value) -> str:
 
 
 def texts(value: Value) -> list[str]:
-    """Give a list of texts; empty for None."""
+    """Return a list of texts; empty for None."""
     return [str(one) for one in value] if isinstance(value, tuple) else []
 
 
@@ -60,7 +60,7 @@ def reference(kind: str, name: str, attributes: Attributes) -> str:
 
 
 def create(kind: str, name: str, snapshot: SchemaSnapshot) -> list[str] | None:
-    """Give the statements that make an object, without its comment, owner and privileges; None where that cannot be."""
+    """Return the statements that make an object, without comment, owner and privileges; None where that cannot be."""
     attributes = snapshot.objects[kind, name]
     maker = _MAKERS.get(kind)
     if maker is not None:
@@ -121,7 +121,7 @@ def sequence_options(attributes: Attributes, *, every: bool = False) -> str:
 
 
 def column_settings(name: str, snapshot: SchemaSnapshot) -> Iterator[str]:
-    """Give what a column has beside its definition: storage, compression, statistics, options."""
+    """Return what a column has beside its definition: storage, compression, statistics, options."""
     column = snapshot.objects["column", name]
     table, own = split(name)
     alter = f"ALTER TABLE {table} ALTER COLUMN {own}"
@@ -137,7 +137,7 @@ def column_settings(name: str, snapshot: SchemaSnapshot) -> Iterator[str]:
 
 
 def usual_storage(type_name: str, snapshot: SchemaSnapshot) -> str:
-    """Give the storage that a column of a type has when nobody says otherwise."""
+    """Return the storage that a column of a type has when nobody says otherwise."""
     found = snapshot.objects.get(("type", type_name), {})
     if found.get("kind") == "domain":
         return usual_storage(str(found["base_type"]), snapshot)

@@ -28,7 +28,7 @@ def is_key(attributes: Attributes) -> bool:
 
 
 def uses_column(key: ObjectKey, snapshot: SchemaSnapshot, column: str) -> bool:
-    """Tell whether the definition of an object names a column."""
+    """Return whether the definition of an object names a column."""
     kind, name = key
     table, own = split(column)
     text = text_of(snapshot.objects[key])
@@ -63,7 +63,7 @@ def _rank(kind: str, attributes: Attributes, name: str) -> tuple[int, str]:
 
 
 def _described(kind: str, name: str, snapshot: SchemaSnapshot) -> str:
-    """Give the text in which the names of other objects stand: of a table also its foreign keys."""
+    """Return the text in which the names of other objects stand: of a table also its foreign keys."""
     text = text_of(snapshot.objects[kind, name])
     if kind in {"table", "type"}:
         inner = (attributes for (_, other), attributes in snapshot.objects.items() if split(other)[0] == name)

@@ -161,7 +161,7 @@ class _Deriver(RepairState):
             found |= more
 
     def _only_validated(self, key: ObjectKey) -> bool:
-        """Tell whether a constraint has only to be validated."""
+        """Return whether a constraint has only to be validated."""
         if key[0] != "constraint" or self.changed[key] - {"definition", "validated"}:
             return False
         expected, actual = self.expected.objects[key], self.actual.objects[key]
@@ -179,7 +179,7 @@ class _Deriver(RepairState):
         return expected.get("generated") is not None or actual.get("generated") == "virtual"
 
     def _depends(self, key: ObjectKey, found: set[ObjectKey]) -> bool:
-        """Tell whether an object that is right has to go for a while, for the sake of others."""
+        """Return whether an object that is right has to go for a while, for the sake of others."""
         kind, name = key
         text = text_of(self.actual.objects[key])
         if kind == "index" and self.actual.objects[key].get("constraint") is not None:
@@ -209,7 +209,7 @@ class _Deriver(RepairState):
         return self.actual.objects["column", column].get("generated") is not None
 
     def _within(self, key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot) -> bool:
-        """Tell whether an object comes and goes with another of these."""
+        """Return whether an object comes and goes with another of these."""
         kind, name = key
         attributes = snapshot.objects[key]
         outer, dropping = split(name)[0], snapshot is self.actual

@@ -14,7 +14,7 @@ _PRIVILEGES = {
 
 
 def privileges(kind: str, name: str, attributes: Attributes, expected: Value, actual: Value) -> Iterator[str]:
-    """Give the GRANTs and REVOKEs that lead from one access control list to another.
+    """Return the GRANTs and REVOKEs that lead from one access control list to another.
 
     An item is `grantee=letters/grantor`, an asterisk after a letter is its grant option (manual, Privileges).
     """

@@ -77,7 +77,7 @@ def undo_rename(rename: Rename) -> str:
 
 
 def with_rename_undone(snapshot: SchemaSnapshot, rename: Rename) -> SchemaSnapshot:
-    """Give a catalog as it is when a rename has been undone."""
+    """Return a catalog as it is when a rename has been undone."""
 
     def name_of(kind: str, name: str) -> str:
         if name == rename.new and kind == rename.kind:

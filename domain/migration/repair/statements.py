@@ -10,7 +10,7 @@ from domain.migration.snapshot import ObjectKey, Value
 
 
 def option_changes(expected: Value, actual: Value, prefix: str) -> Iterator[str]:
-    """Give SET and RESET for options."""
+    """Return SET and RESET for options."""
     wanted = [one for one in texts(expected) if one not in texts(actual)]
     kept = {one.partition("=")[0] for one in texts(expected)}
     gone = [name for one in texts(actual) if (name := one.partition("=")[0]) not in kept]

@@ -60,7 +60,7 @@ class Certificate:
         object.__setattr__(self, "losses", MappingProxyType(dict(self.losses)))
 
     def __str__(self) -> str:
-        """Say it in a line, `ae1027a6acf5: exact`, and each loss in a line of its own."""
+        """Return it in a line, `ae1027a6acf5: exact`, and each loss in a line of its own."""
         head = f"{self.revision}: {self.reversibility.value}" + (f" ({self.message})" if self.message else "")
         return "\n".join([head, *(f"  {sentence}" for sentence in self.losses.values())])
 
@@ -134,7 +134,7 @@ def _place(certificate: Certificate) -> tuple[str, int]:
 def outdated(
     certificates: Iterable[Certificate], files: Mapping[str, str], *, postgres: int, rows: int, seed: int
 ) -> Mapping[str, str]:
-    """Tell which revisions are to be proved, and why.
+    """Return which revisions are to be proved, and why.
 
     Args:
         certificates: What has been proved.

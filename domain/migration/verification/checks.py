@@ -107,7 +107,7 @@ def _cause(trip: RoundTrip, name: str) -> str:
 
 
 def _also(trip: RoundTrip) -> str:
-    """Say what a downgrade left that went through, when the upgrade fails on it."""
+    """Return what a downgrade left that went through, when the upgrade fails on it."""
     return f". After the downgrade it is not as before: {_left(trip)}." if trip.schema else ""
 
 

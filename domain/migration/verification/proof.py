@@ -137,7 +137,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
 
 
 def _downgrade_failure(trace: RevisionTrace) -> str:
-    """Say why a downgrade failed, and with which statement."""
+    """Return why a downgrade failed, and with which statement."""
     error = trace.downgrade_error or "the downgrade did not end"
     for number, statement in enumerate(trace.downgrade or (), 1):
         if statement.error is not None:

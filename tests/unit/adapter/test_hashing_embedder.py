@@ -8,7 +8,7 @@ from adapter.outbound.embedding.hashing import HashingEmbedder
 
 
 def cosine(left: str, right: str) -> float:
-    """Give the similarity of two texts."""
+    """Return the similarity of two texts."""
     first, second = HashingEmbedder().embed([left, right])
     return sum(a * b for a, b in zip(first, second, strict=True))
 

@@ -122,7 +122,7 @@ class FakeDocuments(Documents):
     stored: dict[str, EmbeddedDocument] = field(default_factory=dict)
 
     async def dimensions(self) -> int:
-        """Give the length that was chosen."""
+        """Return the length that was chosen."""
         return self.length
 
     async def known(self, hashes: Collection[str]) -> Collection[str]:

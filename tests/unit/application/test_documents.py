@@ -25,7 +25,7 @@ def ingest(store: FakeDocuments, *documents: Document, model: int = 256) -> Inge
 
 
 def search(store: FakeDocuments, query: str, tags: tuple[str, ...] = (), limit: int = 5, model: int = 256) -> list[str]:
-    """Give the titles found."""
+    """Return the titles found."""
     use_case = SearchPassages(store, HashingEmbedder(model), FakeTransaction(store))
     return [passage.title for passage in asyncio.run(use_case(query, tags, limit))]
 

@@ -44,7 +44,7 @@ class Shop:
         return asyncio.run(use_case(email, items))
 
     def stocks(self) -> tuple[int, int]:
-        """Give what is left of cups and plates."""
+        """Return what is left of cups and plates."""
         return self.products.stored[self.cup.id].stock, self.products.stored[self.plate.id].stock
 
 

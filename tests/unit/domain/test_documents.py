@@ -14,7 +14,7 @@ NOW = dt.datetime(2026, 1, 31, 12, 0, tzinfo=dt.UTC)
 
 
 def passage(title: str, content: str, similarity: float) -> FoundPassage:
-    """Give a candidate."""
+    """Return a candidate."""
     return FoundPassage(uuid.uuid4(), title, "source", (), 0, content, similarity, similarity)
 
 

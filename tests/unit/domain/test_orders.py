@@ -15,7 +15,7 @@ NOW = dt.datetime(2026, 1, 31, 12, 0, tzinfo=dt.UTC)
 
 
 def line(quantity: int, price: str) -> OrderLine:
-    """Give a line of some product."""
+    """Return a line of some product."""
     return OrderLine(uuid.uuid4(), "Cup", quantity, Decimal(price))
 
 

@@ -10,7 +10,7 @@ SENTENCES = "One two three. Four five six! Seven eight nine? " * 60
 
 
 def letters(text: str) -> str:
-    """Give a text without blanks."""
+    """Return a text without blanks."""
     return "".join(text.split())
 
 

@@ -11,7 +11,7 @@ from adapter.inbound.cli.options import Version
 
 
 def build() -> typer.Typer:
-    """Give the command line."""
+    """Return the command line."""
     app = typer.Typer(
         name="backend",
         cls=RedactingGroup,

@@ -61,7 +61,7 @@ async def _load_texts(backend: "Backend", documents: "list[Document]", progress:
 
 
 async def _load_shop(backend: "Backend", shop: "Shop", progress: "Progress") -> tuple[int, int, int, int]:
-    """Give how many products, users and orders were new, and how many orders there are."""
+    """Return how many products, users and orders were new, and how many orders there are."""
     task = progress.add_task("Orders", total=shop.expected_orders)
     products = await backend.import_history.catalog(shop.products)
     users = orders = seen = 0

@@ -121,7 +121,7 @@ class Shop:
         self.expected_orders = min(limit or _YEAR_OF_ORDERS, _YEAR_OF_ORDERS)
 
     def history(self) -> Iterator[tuple[list[User], list[Order]]]:
-        """Give batches of orders, oldest first, each with the customers who order for the first time."""
+        """Return batches of orders, oldest first, each with the customers who order for the first time."""
         customers: dict[str, User] = {}
         fresh: list[User] = []
         batch: list[Order] = []
@@ -159,7 +159,7 @@ def _customer(name: str, number: int) -> User:
 
 
 def _simulate() -> Iterator[Any]:
-    """Give jafgen's orders, in the order of time within each store's day."""
+    """Return jafgen's orders, in the order of time within each store's day."""
     from jafgen.curves import Day
     from jafgen.simulation import Simulation
 

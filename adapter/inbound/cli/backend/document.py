@@ -13,7 +13,7 @@ DocumentId = Annotated[
 
 
 def build() -> typer.Typer:
-    """Give the group of commands."""
+    """Return the group of commands."""
     app = typer.Typer(help="Documents: delete, restore.", no_args_is_help=True)
     app.command()(delete)
     app.command()(restore)

@@ -71,7 +71,7 @@ def command(
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Give the files that are named, and those of known kinds in folders, hidden ones left out."""
+    """Return the files that are named, and those of known kinds in folders, hidden ones left out."""
     for path in paths:
         if not path.is_dir():
             yield path

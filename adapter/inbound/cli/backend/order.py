@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def build() -> typer.Typer:
-    """Give the group of commands."""
+    """Return the group of commands."""
     app = typer.Typer(help="Orders: place, show.", no_args_is_help=True)
     app.command()(place)
     app.command()(show)

@@ -10,7 +10,7 @@ from adapter.inbound.cli.backend.session import Format, perform, print_json
 
 
 def build() -> typer.Typer:
-    """Give the group of commands."""
+    """Return the group of commands."""
     app = typer.Typer(help="Products: add, list, delete, restore.", no_args_is_help=True)
     app.command()(add)
     app.command("list")(list_all)

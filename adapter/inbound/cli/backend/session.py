@@ -42,7 +42,7 @@ def print_json(value: object) -> None:
 
 
 def progress_bar() -> "Progress":
-    """Give a progress bar on standard error, which shows on a terminal only."""
+    """Return a progress bar on standard error, which shows on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

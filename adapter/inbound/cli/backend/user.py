@@ -10,7 +10,7 @@ Email = Annotated[str, typer.Argument(help="Address of the user.")]
 
 
 def build() -> typer.Typer:
-    """Give the group of commands."""
+    """Return the group of commands."""
     app = typer.Typer(help="Users: register, delete, restore.", no_args_is_help=True)
     app.command()(register)
     app.command()(delete)

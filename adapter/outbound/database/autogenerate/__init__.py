@@ -63,7 +63,7 @@ _PLUGINS: dict[str, ModuleType] = {
 
 
 def options(metadata: MetaData) -> dict[str, Any]:
-    """Give the keyword arguments for `context.configure` that concern autogenerate.
+    """Return the keyword arguments for `context.configure` that concern autogenerate.
 
     Args:
         metadata: The models.

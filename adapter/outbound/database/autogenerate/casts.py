@@ -123,7 +123,7 @@ def _without_default(operation: AlterColumnOp) -> list[MigrateOperation]:
 
 
 def _using(connection: Connection, column: str, before: TypeEngine[Any], after: TypeEngine[Any]) -> str | None:
-    """Give the cast, or None where the server needs none or knows none."""
+    """Return the cast, or None where the server needs none or knows none."""
     cast = f"{column}::{type_text(after)}"
     if _is_enum(before) or _is_enum(after):
         # The type may not be there yet; an enum casts to text and from text, and an array of them likewise.

@@ -24,7 +24,7 @@ class IndexForm:
     predicate: str | None
 
     def differences(self, other: "IndexForm") -> list[str]:
-        """Say what differs: `opclasses public.vector_cosine_ops to public.vector_l2_ops`."""
+        """Return what differs: `opclasses public.vector_cosine_ops to public.vector_l2_ops`."""
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         return [f"{name} {_say(before)} to {_say(after)}" for name, before, after in pairs if before != after]
 

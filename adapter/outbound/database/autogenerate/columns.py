@@ -107,7 +107,7 @@ def compare_computed(
 
 
 def _forms(context: AutogenContext, table: Table, name: str) -> tuple[ColumnForm, ColumnForm] | None:
-    """Give a column of the database and of the model; None when one side is not there."""
+    """Return a column of the database and of the model; None when one side is not there."""
     pair = table_pair(context, table)
     if pair.model is None or name not in pair.database.columns or name not in pair.model.columns:
         return None

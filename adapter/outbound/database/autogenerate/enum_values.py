@@ -165,7 +165,7 @@ def _made_anew(
 
 
 def _used(context: AutogenContext, values: set[str]) -> bool:
-    """Tell whether models name a value, which Postgres refuses in the transaction that adds it."""
+    """Return whether models name a value, which Postgres refuses in the transaction that adds it."""
     texts = [text_ for table in metadata_tables(context).values() for text_ in _texts(table)]
     return any(value in text_ for value in values for text_ in texts)
 

@@ -32,7 +32,7 @@ def plain_text(clause: TextClause) -> str:
 
 
 def has_values(clause: TextClause) -> bool:
-    """Tell whether a `text()` was given values for its parameters; without them they are colons of SQL."""
+    """Return whether a `text()` was given values for its parameters; without them they are colons of SQL."""
     return any(parameter.value is not None for parameter in clause._bindparams.values())  # noqa: SLF001
 
 

@@ -65,7 +65,7 @@ def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispat
 
 
 def version_table(context: AutogenContext) -> str:
-    """Give the qualified name of the version table, whose owner is the one that migrates."""
+    """Return the qualified name of the version table, whose owner is the one that migrates."""
     migration = context.migration_context
     quote = migration.dialect.identifier_preparer.quote
     schema = migration.version_table_schema

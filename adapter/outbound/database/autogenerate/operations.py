@@ -73,7 +73,7 @@ class SQLChange(ops.ExecuteSQLOp):
         return SQLChange(self.kind, self.subject, self.downgrade_sql, self.upgrade_sql)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Give what `alembic check` prints."""
+        """Return what `alembic check` prints."""
         return (self.kind, self.subject, self.upgrade_sql)
 
 
@@ -143,7 +143,7 @@ def qualified(preparer: IdentifierPreparer, schema: str | None, name: str) -> st
 
 
 def named(operations: Iterable[ops.MigrateOperation]) -> set[str]:
-    """Give the names of the indexes and constraints that operations already drop or create."""
+    """Return the names of the indexes and constraints that operations already drop or create."""
     names = set()
     for operation in operations:
         match operation:

@@ -14,7 +14,7 @@ _MODIFY_PARTS = 7
 
 
 def sentences(differences: Iterable[Any]) -> Iterator[str]:
-    """Say each difference that `alembic check` finds; Alembic puts those of a column into a list of their own."""
+    """Return each difference that `alembic check` finds; Alembic puts those of a column into a list of their own."""
     for difference in differences:
         if isinstance(difference, list):
             yield from sentences(difference)

@@ -28,7 +28,7 @@ def compare(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Give each column the sequence that `create_all` gives it, or none."""
+    """Return each column the sequence that `create_all` gives it, or none."""
     if database_table is None or model_table is None:
         return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)

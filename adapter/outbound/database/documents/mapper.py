@@ -17,7 +17,7 @@ COPY_TRAILER = struct.pack("!h", -1)
 
 
 def to_document(row: rows.Document, passages: Sequence[str]) -> Document:
-    """Give the entity of a document's row and of the texts of its chunks, in order."""
+    """Return the entity of a document's row and of the texts of its chunks, in order."""
     return Document(
         id=row.id,
         title=row.title,
@@ -31,7 +31,7 @@ def to_document(row: rows.Document, passages: Sequence[str]) -> Document:
 
 
 def to_document_values(document: Document) -> dict[str, object]:
-    """Give the attributes of a document's row."""
+    """Return the attributes of a document's row."""
     return {
         "id": document.id,
         "title": document.title,
@@ -44,7 +44,7 @@ def to_document_values(document: Document) -> dict[str, object]:
 
 
 def to_chunk_tuples(embedded: EmbeddedDocument) -> bytes:
-    """Give a document's chunks as tuples of COPY's binary format, in the order of `CHUNK_COLUMNS`."""
+    """Return a document's chunks as tuples of COPY's binary format, in the order of `CHUNK_COLUMNS`."""
     return b"".join(
         _tuple(
             uuid.uuid4().bytes,
@@ -59,7 +59,7 @@ def to_chunk_tuples(embedded: EmbeddedDocument) -> bytes:
 
 
 def vector_bytes(vector: Sequence[float]) -> bytes:
-    """Give a vector as pgvector's `vector_recv` reads it: int16 dimensions, int16 zero, float32 elements."""
+    """Return a vector as pgvector's `vector_recv` reads it: int16 dimensions, int16 zero, float32 elements."""
     elements = array("f", vector)
     if sys.byteorder == "little":
         elements.byteswap()

@@ -37,12 +37,12 @@ class DocumentRepository(Documents):
     session: AsyncSession
 
     async def dimensions(self) -> int:
-        """Give the length of the vectors that can be stored: what the column declares in this database."""
+        """Return the length of the vectors that can be stored: what the column declares in this database."""
         query = text("SELECT atttypmod FROM pg_attribute WHERE attrelid = 'chunks'::regclass AND attname = 'embedding'")
         return int((await self.session.execute(query)).scalar_one())
 
     async def known(self, hashes: Collection[str]) -> Collection[str]:
-        """Give those content hashes whose text is stored."""
+        """Return those content hashes whose text is stored."""
         query = select(rows.Document.content_hash).where(rows.Document.content_hash.in_(hashes))
         return set(await self.session.scalars(query))
 
@@ -61,7 +61,7 @@ class DocumentRepository(Documents):
         return stored
 
     async def find(self, document_id: uuid.UUID, *, for_change: bool = False) -> Document | None:
-        """Give a document, living or deleted."""
+        """Return a document, living or deleted."""
         row = await self.session.get(
             rows.Document, document_id, populate_existing=True, with_for_update=True if for_change else None
         )
@@ -79,7 +79,7 @@ class DocumentRepository(Documents):
     async def nearest(
         self, vector: Sequence[float], model: str, tags: Collection[str], limit: int
     ) -> Sequence[FoundPassage]:
-        """Give the passages of living documents that are nearest to a vector by cosine distance, nearest first."""
+        """Return the passages of living documents that are nearest to a vector by cosine distance, nearest first."""
         await self._prepare_index_scan(limit, filtered=bool(tags))
         distance = rows.Chunk.embedding.cosine_distance(list(vector))
         query = (
@@ -122,7 +122,7 @@ class DocumentRepository(Documents):
             await self.session.execute(select(func.set_config(name, value, True)))
 
     async def models(self) -> Sequence[str]:
-        """Give the names of the models that stored passages were embedded with."""
+        """Return the names of the models that stored passages were embedded with."""
         query = select(rows.Chunk.embedding_model).distinct().order_by(rows.Chunk.embedding_model)
         return (await self.session.scalars(query)).all()
 

@@ -26,7 +26,7 @@ class OrderRepository(Orders):
     session: AsyncSession
 
     async def find(self, number: str) -> Order | None:
-        """Give the order of this number."""
+        """Return the order of this number."""
         row = await self.session.scalar(select(rows.Order).where(rows.Order.order_number == number))
         if row is None:
             return None

@@ -5,12 +5,12 @@ from domain.products.product import Product
 
 
 def to_product(row: rows.Product) -> Product:
-    """Give the entity of a product's row."""
+    """Return the entity of a product's row."""
     return Product(row.id, row.name, row.price, row.stock, row.description, row.deleted_at)
 
 
 def to_product_values(product: Product) -> dict[str, object]:
-    """Give the columns of a product's row."""
+    """Return the columns of a product's row."""
     return {
         "id": product.id,
         "name": product.name,

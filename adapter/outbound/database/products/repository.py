@@ -26,7 +26,7 @@ class ProductRepository(Products):
     session: AsyncSession
 
     async def find(self, product_id: uuid.UUID, *, for_change: bool = False) -> Product | None:
-        """Give a product, living or deleted."""
+        """Return a product, living or deleted."""
         # The stock changes by statements that the session does not see.
         row = await self.session.get(
             rows.Product, product_id, populate_existing=True, with_for_update=True if for_change else None
@@ -34,13 +34,13 @@ class ProductRepository(Products):
         return None if row is None else to_product(row)
 
     async def named(self, name: str) -> Sequence[Product]:
-        """Give the living products of this name."""
+        """Return the living products of this name."""
         query = select(rows.Product).where(rows.Product.name == name, rows.Product.deleted_at.is_(None))
         found = await self.session.scalars(query.execution_options(populate_existing=True))
         return [to_product(row) for row in found]
 
     async def living(self) -> Sequence[Product]:
-        """Give all living products by name."""
+        """Return all living products by name."""
         query = select(rows.Product).where(rows.Product.deleted_at.is_(None)).order_by(rows.Product.name)
         found = await self.session.scalars(query.execution_options(populate_existing=True))
         return [to_product(row) for row in found]

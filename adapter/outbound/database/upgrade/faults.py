@@ -69,7 +69,7 @@ def explain_fault(
 
 
 def explain_read_only(error: BaseException, connections: SecondConnections) -> DatabaseError | None:
-    """Say why the database only reads, where it refused for that; None where it did not."""
+    """Return why the database only reads, where it refused for that; None where it did not."""
     if sqlstate(error) != READ_ONLY:
         return None
 
@@ -114,7 +114,7 @@ def _place(state: "_State | str") -> str:
 
 
 def _fate(progress: Progress, state: "_State | str") -> str:
-    """Say what has become of the revision that ran."""
+    """Return what has become of the revision that ran."""
     step = progress.step
     if step is None or step.info.is_stamp:
         return ""
@@ -138,7 +138,7 @@ def _name(progress: Progress) -> str:
 
 
 def _command(migration: MigrationContext, progress: Progress) -> str:
-    """Give the command that does what is left."""
+    """Return the command that does what is left."""
     function = getattr(migration.opts.get("fn"), "__name__", "")
     name = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}.get(function)
     if name is None:
@@ -151,7 +151,7 @@ def _command(migration: MigrationContext, progress: Progress) -> str:
 
 
 def _options(migration: MigrationContext) -> list[str]:
-    """Give the options again; an address stays out, as it may hold a password."""
+    """Return the options again; an address stays out, as it may hold a password."""
     environment: Any = migration.environment_context
     given = getattr(environment.config.cmd_opts, "x", None) or []
     options = ("url=…" if one.startswith("url=") else one for one in given)

@@ -51,12 +51,12 @@ def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
 
 
 def is_pooled(connection: Connection, pid: int) -> bool:
-    """Tell whether the other end is no server process but a pooler; its mode is not asked."""
+    """Return whether the other end is no server process but a pooler; its mode is not asked."""
     return _announced(connection.connection.driver_connection) not in {None, pid}
 
 
 def _announced(driver: Any) -> int | None:
-    """Give the process that the other end announced when the connection was made; None where the driver hides it."""
+    """Return the process that the other end announced when the connection was made; None where the driver hides it."""
     if hasattr(driver, "get_server_pid"):  # asyncpg
         return int(driver.get_server_pid())
     found = getattr(getattr(driver, "info", None), "backend_pid", None)  # psycopg, psycopg2
@@ -64,7 +64,7 @@ def _announced(driver: Any) -> int | None:
 
 
 def _shares_sessions(connection: Connection, connections: SecondConnections, pid: int) -> bool:
-    """Tell whether two clients that are connected at once get the same process.
+    """Return whether two clients that are connected at once get the same process.
 
     A pooler takes a process that is idle before it starts another or lets a client wait: the one that was used last, or
     longest ago. Each round takes one out of its pool, in an open transaction. So the first client's is taken, unless it
@@ -139,7 +139,7 @@ class _Other:
 
 
 def _used(client: SecondConnection) -> tuple[int, str]:
-    """Give the process that a client has, and when its last statement began, which is this one."""
+    """Return the process that a client has, and when its last statement began, which is this one."""
     (row,) = client.rows(
         "SELECT pid, query_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
     )
@@ -147,7 +147,7 @@ def _used(client: SecondConnection) -> tuple[int, str]:
 
 
 def _seen(other: SecondConnection, pid: int) -> tuple[int, str]:
-    """Give a process and when its last statement began, as another client sees it that has a process of its own."""
+    """Return a process and when its last statement began, as another client sees it that has a process of its own."""
     rows = other.rows(
         f"SELECT pid, query_start::text FROM pg_catalog.pg_stat_activity "  # noqa: S608 - a number
         f"WHERE pid = {pid} AND pid <> pg_catalog.pg_backend_pid()"
@@ -156,7 +156,7 @@ def _seen(other: SecondConnection, pid: int) -> tuple[int, str]:
 
 
 def _server(connections: SecondConnections) -> str:
-    """Give the address of the server, as it knows it."""
+    """Return the address of the server, as it knows it."""
 
     def ask() -> Any:
         with connections.open() as client:

@@ -20,7 +20,7 @@ _SETTINGS = ("lock_timeout", "statement_timeout", "application_name", "search_pa
 
 
 def is_concurrent_build(sql: str) -> bool:
-    """Tell whether a statement builds, drops or rebuilds an index without blocking the table."""
+    """Return whether a statement builds, drops or rebuilds an index without blocking the table."""
     return _CONCURRENT.match(sql) is not None
 
 
@@ -141,7 +141,7 @@ def _set(connection: Connection, name: str, value: str, *, local: bool = False) 
 def _long_timeout_for_concurrent_builds(
     connection: Connection, options: MigrationOptions, statement_timeout: str
 ) -> Iterator[None]:
-    """Give each concurrent build its own timeouts, unless its revision chose some."""
+    """Return each concurrent build its own timeouts, unless its revision chose some."""
     short, long = options.lock_timeout, options.concurrent_lock_timeout
 
     def switch(cursor: Any, old: str, new: str, statement_timeout: str) -> None:

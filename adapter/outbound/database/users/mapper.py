@@ -5,7 +5,7 @@ from domain.users.user import Profile, User, UserStatus
 
 
 def to_user(row: rows.User, profile: rows.Profile | None) -> User:
-    """Give the entity of a user's row and of the profile's row, where there is one."""
+    """Return the entity of a user's row and of the profile's row, where there is one."""
     return User(
         id=row.id,
         email=row.email,
@@ -18,12 +18,12 @@ def to_user(row: rows.User, profile: rows.Profile | None) -> User:
 
 
 def to_profile(row: rows.Profile) -> Profile:
-    """Give the entity of a profile's row."""
+    """Return the entity of a profile's row."""
     return Profile(row.bio, row.avatar_url, row.locale, row.preferences)
 
 
 def to_user_values(user: User) -> dict[str, object]:
-    """Give the columns of a user's row."""
+    """Return the columns of a user's row."""
     return {
         "id": user.id,
         "email": user.email,
@@ -35,7 +35,7 @@ def to_user_values(user: User) -> dict[str, object]:
 
 
 def to_profile_values(user: User) -> dict[str, object]:
-    """Give the columns of a profile's row."""
+    """Return the columns of a profile's row."""
     return {
         "user_id": user.id,
         "bio": user.profile.bio,

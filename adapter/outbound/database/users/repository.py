@@ -24,7 +24,7 @@ class UserRepository(Users):
     session: AsyncSession
 
     async def find(self, email: str, *, for_change: bool = False) -> User | None:
-        """Give the user with this normalized address, living or deleted."""
+        """Return the user with this normalized address, living or deleted."""
         query = (
             select(rows.User, rows.Profile)
             .outerjoin(rows.Profile, rows.Profile.user_id == rows.User.id)
@@ -59,5 +59,5 @@ class UserRepository(Users):
         await self.session.execute(update(rows.User).where(rows.User.id == user.id).values(values))
 
     async def locales(self) -> Sequence[str]:
-        """Give the tags of the languages that the application speaks."""
+        """Return the tags of the languages that the application speaks."""
         return (await self.session.scalars(select(rows.Locale.code).order_by(rows.Locale.code))).all()

@@ -119,12 +119,12 @@ class _Column:
 
     @property
     def text(self) -> str:
-        """Give the expression of the text that stands for a value; equal values of like types have equal texts."""
+        """Return the expression of the text that stands for a value; equal values of like types have equal texts."""
         # In a collation that finds different texts equal, their hashes would be equal, too.
         return f'({_TEXT_FORMS.get(self.type, "t.{}::text").format(self.name)}) COLLATE "C"'
 
     def hash(self, seed: str) -> str:
-        """Give the expression of a value's hash; NULL has none."""
+        """Return the expression of a value's hash; NULL has none."""
         return f"hashtextextended({self.text}, {seed})"
 
 

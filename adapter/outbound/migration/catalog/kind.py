@@ -28,7 +28,7 @@ class Kind:
     defaults: Mapping[str, Value] = field(default_factory=dict)
 
     def query_for(self, server_version: int) -> LiteralString:
-        """Give the query that this server understands."""
+        """Return the query that this server understands."""
         query = self.query
         for column, since in self.newer:
             if server_version < since:

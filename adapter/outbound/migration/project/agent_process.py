@@ -64,7 +64,7 @@ class AgentProcess:
         os.close(self.answers[0])
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,11 +97,11 @@ class AgentProcess:
             self._process.stdin.flush()
 
     def said(self) -> int:
-        """Tell how many bytes it and its project have printed."""
+        """Return how many bytes it and its project have printed."""
         return self._output.seek(0, os.SEEK_END)
 
     def tail(self, begin: int) -> str:
-        """Give the last of what was printed since."""
+        """Return the last of what was printed since."""
         self._output.seek(max(begin, self.said() - _OUTPUT_BYTES))
         return self._output.read().decode(errors="replace")
 

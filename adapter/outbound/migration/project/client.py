@@ -60,7 +60,7 @@ class Agent:
         self._has_run_env = False
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -31,7 +31,7 @@ def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
 
 
 def has_environment_failed(job: AgentJob, result: AgentResult) -> bool:
-    """Tell whether env.py failed before any revision ran.
+    """Return whether env.py failed before any revision ran.
 
     Alembic's own errors are about the history; an error without a file of the project's is not env.py's.
     """

@@ -106,7 +106,7 @@ class EventReader:
             self._observer = None
 
     def result(self, output: str) -> AgentResult:
-        """Give what was read."""
+        """Return what was read."""
         self._finish_run(None, finished=False)
         error = self._error
         if self._forged:
@@ -131,7 +131,7 @@ class EventReader:
         )
 
     def _repeated(self) -> str:
-        """Say what a function was repeating when its time was over; empty where that was nothing."""
+        """Return what a function was repeating when its time was over; empty where that was nothing."""
         statements = self._runs[-1].statements if self._runs else ()
         last = max(statements[-_BODY:], key=lambda one: one.count, default=None)
         if last is None or last.count < _REPEATED:

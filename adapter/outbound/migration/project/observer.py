@@ -98,7 +98,7 @@ class Observer:
         self._eye.execute("SELECT pg_terminate_backend(%s, 5000)", (self._pid,))
 
     def seen(self) -> list[tuple[int, str]]:
-        """Give the relations' oids and modes, granted or waited for."""
+        """Return the relations' oids and modes, granted or waited for."""
         return list(self._found)
 
     def close(self) -> None:

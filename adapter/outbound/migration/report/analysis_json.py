@@ -54,7 +54,7 @@ def render(report: AnalysisReport) -> str:
 
 
 def as_data(report: AnalysisReport) -> dict[str, Any]:
-    """Give a report as plain data."""
+    """Return a report as plain data."""
     return {
         "schema": SCHEMA,
         "postgres": report.postgres,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def from_repository(path: str, project: Path) -> str:
-    """Give a path relative to the root of the repository that the project is in; to the current folder without one.
+    """Return a path relative to the root of the repository that the project is in; to the current folder without one.
 
     Args:
         path: Of a file, relative to the project's folder, or absolute.

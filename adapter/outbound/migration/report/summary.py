@@ -4,7 +4,7 @@ from application.migration.analyze import AnalysisReport
 
 
 def verdict_of(report: AnalysisReport) -> str:
-    """Say in a line how many revisions are unsafe, and how many nobody knows of."""
+    """Return in a line how many revisions are unsafe, and how many nobody knows of."""
     unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
     count = len(report.revisions)
     not_judged = not_judged_in(report)

@@ -36,7 +36,7 @@ def render(report: VerificationReport) -> str:
 
 
 def as_data(report: VerificationReport) -> dict[str, Any]:
-    """Give a report as plain data."""
+    """Return a report as plain data."""
     return {
         "schema": SCHEMA,
         "postgres": report.postgres,

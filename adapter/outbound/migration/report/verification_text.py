@@ -53,7 +53,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
 
 
 def summary(report: VerificationReport) -> str:
-    """Say in a line how it ended."""
+    """Return in a line how it ended."""
     count, failed = len(report.proofs), sum(proof.failed for proof in report.proofs)
     not_judged = sum(proof.not_judged for proof in report.proofs)
     not_seen = sum(proof.not_seen for proof in report.proofs)
@@ -73,7 +73,7 @@ def summary(report: VerificationReport) -> str:
 
 
 def facts(proof: RevisionProof) -> Iterator[str]:
-    """Say what was proved of a revision."""
+    """Return what was proved of a revision."""
     if proof.repetition is not None and proof.repetition.kills:
         yield f"{proof.repetition.survived} of {proof.repetition.kills} kills survived"
     if proof.old_code is not None and proof.old_code.tried:
@@ -90,7 +90,7 @@ def facts(proof: RevisionProof) -> Iterator[str]:
 
 
 def title(proof: RevisionProof) -> str:
-    """Give the one word for a revision."""
+    """Return the one word for a revision."""
     if proof.failed or proof.not_judged:
         return "FAILED" if proof.failed else "NOT JUDGED"
     if proof.not_seen:
@@ -117,7 +117,7 @@ def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
 
 
 def _details(proof: RevisionProof) -> Iterator[str]:
-    """Say how a revision was proved, and what could not be tried."""
+    """Return how a revision was proved, and what could not be tried."""
     trace = proof.analysis.trace
     declared = "" if proof.analysis.revision.declared else ", by what it does"
     yield f"{trace.path}, {proof.analysis.phase.value}{declared}"

@@ -5,7 +5,7 @@ from domain.migration.analysis.revision_analysis import RevisionAnalysis
 
 
 def waits(analysis: RevisionAnalysis) -> list[tuple[LockWindow, str]]:
-    """Give the blocking locks whose length was estimated from work at growing sizes, each with a clause about it.
+    """Return the blocking locks whose length was estimated from work at growing sizes, each with a clause about it.
 
     The clause reads: `reads and writes wait, 12 s to 20 s (measured at 2,000 to 16,000 rows; target 5,100,000)`.
     """
@@ -19,7 +19,7 @@ def waits(analysis: RevisionAnalysis) -> list[tuple[LockWindow, str]]:
 
 
 def predicted_against_observed(analysis: RevisionAnalysis) -> str:
-    """Say how long a deployment took beside what was predicted; empty where nobody observed one."""
+    """Return how long a deployment took beside what was predicted; empty where nobody observed one."""
     if analysis.observed_seconds is None:
         return ""
     said = f"{_duration(analysis.observed_seconds)} where it was deployed"

@@ -28,7 +28,7 @@ _MAX_LENGTH = 20_000
 
 
 def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> Iterator[Values]:
-    """Give expressions for a column under checks, those with most different values first."""
+    """Return expressions for a column under checks, those with most different values first."""
     kind, modifier = schema.base(column.type, column.modifier)
     strings, numbers = literals_in(definitions)
     yield default_values(schema, column.type, column.modifier, texts)
@@ -72,7 +72,7 @@ _CONTAINED = re.compile(r"@>\s*'((?:[^']|'')*)'")
 
 
 def _json_candidates(name: str, definitions: str, strings: Sequence[str], numbers: Sequence[float]) -> Iterator[Values]:
-    """Give objects that have the keys and paths which are looked for, with all kinds of values."""
+    """Return objects that have the keys and paths which are looked for, with all kinds of values."""
     tree = _looked_for(definitions)
     if not tree:
         return
@@ -203,13 +203,13 @@ def _number_candidates(name: str, numbers: Sequence[float]) -> Iterator[Values]:
 
 
 def _whole(low: float, high: float) -> Values:
-    """Give all whole numbers from one bound to the other."""
+    """Return all whole numbers from one bound to the other."""
     first, last = math.ceil(low), math.floor(high)
     return Values(f"({first} + {N} % {max(last - first, 0) + 1})", max(last - first, 0) + 1)
 
 
 def _between(low: float, high: float, *, whole: bool) -> Values:
-    """Give values between two bounds, and stay off the bounds where there is room."""
+    """Return values between two bounds, and stay off the bounds where there is room."""
     if not whole or high - low < 1:
         return Values(
             f"({number_sql(low)} + ({number_sql(high)} - ({number_sql(low)}))::numeric * (1 + {N} % 997) / 1000)", 997

@@ -50,7 +50,7 @@ class Column:
 
     @property
     def quoted(self) -> str:
-        """Give its name as SQL writes it."""
+        """Return its name as SQL writes it."""
         return quote(self.name)
 
 
@@ -107,7 +107,7 @@ class Table:
     indexes: tuple[_Index, ...]  # that are no keys
 
     def optional(self, key: ForeignKey) -> bool:
-        """Tell whether a row can do without this parent."""
+        """Return whether a row can do without this parent."""
         return any(not self.columns[number].not_null for number in key.columns)
 
 
@@ -130,7 +130,7 @@ class Schema:
         return kind, modifier
 
     def domain_checks(self, oid: int) -> tuple[str, ...]:
-        """Give the checks of a domain and of those that it is made from."""
+        """Return the checks of a domain and of those that it is made from."""
         kind = self.types[oid]
         found: tuple[str, ...] = ()
         while kind.kind == "d":
@@ -139,7 +139,7 @@ class Schema:
         return found
 
     def own_values(self, column: Column) -> bool:
-        """Tell whether Postgres gives each row its own value, as sequences and random identifiers do."""
+        """Return whether Postgres gives each row its own value, as sequences and random identifiers do."""
         names = re.findall(r"(\w+)\(", column.default or "")
         return column.identity or any(name in self.volatile for name in names)
 
@@ -351,7 +351,7 @@ def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[st
 
 
 def _origins(column: Column, numbers: Mapping[str, int]) -> list[int]:
-    """Give the columns that a generated column is computed from; of any other only itself."""
+    """Return the columns that a generated column is computed from; of any other only itself."""
     return (_mentioned(column.default or "", numbers) if column.generated else []) or [column.number]
 
 

@@ -119,7 +119,7 @@ def _share_of_rows(session: Session, plan: Plan, checks: Sequence[Check]) -> flo
 
 
 def _seen_default(session: Session, column: Column) -> str:
-    """Give what a column that is left out will hold, without moving its sequence."""
+    """Return what a column that is left out will hold, without moving its sequence."""
     if column.identity or "nextval(" in (column.default or ""):
         return f"g::{column.type_sql}"
     if column.generated:
@@ -152,7 +152,7 @@ def _search(session: Session, plan: Plan, settled: Sequence[Check], numbers: set
 def _all_options(
     session: Session, plan: Plan, settled: Sequence[Check], numbers: set[int], *, absent: bool = True
 ) -> dict[int, list[Values | str]]:
-    """Give what each of some columns may hold; with `absent`, a foreign key may refer to nothing."""
+    """Return what each of some columns may hold; with `absent`, a foreign key may refer to nothing."""
     table = plan.table
     neighbors = {other for check in settled if numbers & set(check.columns) for other in check.columns}
     optional = {number for key in table.foreign_keys if not key.whole for number in key.columns} - table.distinct
@@ -188,7 +188,7 @@ def _combinations(
     options: Mapping[int, Sequence[Values | str]],
     most: int = _COMBINATIONS,
 ) -> list[tuple[float, dict[int, Values | str]]]:
-    """Give the combinations that pass, those for most rows first; of several the one that changes least."""
+    """Return the combinations that pass, those for most rows first; of several the one that changes least."""
     table = plan.table
     names = {number for check in checks for number in check.columns} - options.keys()
     conditions = [
@@ -226,7 +226,7 @@ def _combinations(
 def _options(
     session: Session, plan: Plan, neighbors: set[int], column: Column, passed: Sequence[tuple[Values, float]]
 ) -> list[Values | str]:
-    """Give what a column under a check on several columns may hold: its values, others, or another column's."""
+    """Return what a column under a check on several columns may hold: its values, others, or another column's."""
     options: list[Values | str] = []
     if column.number in plan.values:
         options.append(plan.values[column.number])
@@ -246,13 +246,13 @@ def _options(
 
 
 def _constants(values: Values) -> list[Values | str]:
-    """Give each of a few values by itself: a check on several columns may go with one of them only."""
+    """Return each of a few values by itself: a check on several columns may go with one of them only."""
     few = 1 < values.count <= _FEW
     return [Values(values.at(str(number)), 1) for number in range(1, values.count + 1)] if few else []
 
 
 def _after(session: Session, plan: Plan, column: Column, number: int) -> list[Values | str]:
-    """Give another column's value, and a greater and a smaller one."""
+    """Return another column's value, and a greater and a smaller one."""
     kind, _ = session.schema.base(column.type)
     other = plan.expression(number)
     step = "1" if kind.name in NUMBERS - {"money"} or kind.name == "date" else "interval '1 day'"

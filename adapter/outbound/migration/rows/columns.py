@@ -74,7 +74,7 @@ def _wish(table: Table, column: Column, checks: Sequence[str]) -> Wish:
 
 
 def _is_crowded(table: Table, column: Column) -> bool:
-    """Tell whether many different values are wanted; where others share the key, a few may be enough."""
+    """Return whether many different values are wanted; where others share the key, a few may be enough."""
     keys = [key for key in table.unique if column.number in key]
     return column.number in table.distinct and (not keys or (column.number,) in keys)
 
@@ -95,7 +95,7 @@ def _chosen(session: Session, plan: Plan, column: Column, found: Sequence[tuple[
 def _best(
     session: Session, table: Table, column: Column, found: Sequence[tuple[Values, float]]
 ) -> tuple[Values | None, float]:
-    """Give the expression that most rows can have, and the share of numbers for which it passes."""
+    """Return the expression that most rows can have, and the share of numbers for which it passes."""
     crowded = _is_crowded(table, column)
     first = next((each for each in found if each[1] == 1), None)
     if not crowded and first is not None:
@@ -110,7 +110,7 @@ def _best(
 
 
 def _supported(session: Session, plan: Plan, column: Column) -> Values:
-    """Give the type's values, or NULL where the server cannot make any."""
+    """Return the type's values, or NULL where the server cannot make any."""
     values = default_values(session.schema, column.type, column.modifier, plan.table.texts)
     kind, _ = session.schema.base(column.type)
     known = kind.kind != "b" or kind.name in KNOWN or (kind.category == "A" and kind.element > 0)
@@ -134,7 +134,7 @@ def _table_checks(table: Table, column: Column) -> list[Check]:
 
 
 def own_checks(schema: Schema, table: Table, column: Column) -> list[str]:
-    """Give the conditions on one column, those of its domain included, which say VALUE."""
+    """Return the conditions on one column, those of its domain included, which say VALUE."""
     kind, _ = schema.base(column.type)
     inner = schema.domain_checks(kind.element) if kind.element else ()
     return [
@@ -151,7 +151,7 @@ def _names_of(table: Table, column: Column) -> str:
 
 
 def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list[tuple[Values, float]]]:
-    """Give the expressions that pass checks of columns, with the share of numbers for which they do.
+    """Return the expressions that pass checks of columns, with the share of numbers for which they do.
 
     Postgres is asked about all of them in two statements.
     """
@@ -185,7 +185,7 @@ def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list
 
 
 def _base_sql(session: Session, column: Column) -> str:
-    """Give the type without domains; of arrays without limits of their elements."""
+    """Return the type without domains; of arrays without limits of their elements."""
     kind, modifier = session.schema.base(column.type, column.modifier)
     if kind.category == "A" and kind.element:
         return session.schema.base(kind.element)[0].sql + "[]"

@@ -69,7 +69,7 @@ def insert(session: Session, plan: Plan, have: int, want: int, first: int = 0) -
 
 
 def _room(plan: Plan) -> float:
-    """Give the rows that a table has room for, where the server cannot pass over those that are too many."""
+    """Return the rows that a table has room for, where the server cannot pass over those that are too many."""
     keys = [plan.values[key[0]].count for key in plan.table.unique if len(key) == 1 and key[0] in plan.values]
     return math.inf if plan.table.arbitrable else min((count for count in keys if count), default=math.inf)
 
@@ -206,5 +206,5 @@ def _triggers_off(session: Session, table: Table) -> Iterator[bool]:
 
 
 def reason_of(error: psycopg.Error) -> str:
-    """Give the server's message in one line."""
+    """Return the server's message in one line."""
     return error.diag.message_primary or str(error).partition("\n")[0] or type(error).__name__

@@ -248,7 +248,7 @@ def _add_parent(
 
 
 def _change(session: Session, plan: Plan, wanted: Collection[int], have: int, passing: str) -> int:
-    """Give one row the values that are wanted; return how many rows pass then."""
+    """Return one row the values that are wanted; return how many rows pass then."""
     table = plan.table
     if not {*wanted} <= plan.values.keys() or table.source != table.sql:
         return 0

@@ -73,7 +73,7 @@ def _source(
 
 
 def _checked_parents(table: Table, key: ForeignKey, columns: Sequence[str]) -> list[str]:
-    """Give the conditions that the checks of the child put on its parents."""
+    """Return the conditions that the checks of the child put on its parents."""
     checks = [check.expression for check in table.checks if check.columns and set(check.columns) <= set(key.columns)]
     if not checks:
         return []
@@ -84,7 +84,7 @@ def _checked_parents(table: Table, key: ForeignKey, columns: Sequence[str]) -> l
 
 
 def column_names(session: Session, relation: int, numbers: Iterable[int]) -> list[str]:
-    """Give the quoted names of columns, of partitions too."""
+    """Return the quoted names of columns, of partitions too."""
     if relation in session.schema.tables:
         return [session.schema.tables[relation].columns[number].quoted for number in numbers]
     query = "SELECT attname FROM pg_attribute WHERE attrelid = {} AND attnum = {}"
@@ -92,7 +92,7 @@ def column_names(session: Session, relation: int, numbers: Iterable[int]) -> lis
 
 
 def _also_in(session: Session, key: ForeignKey, other: ForeignKey, columns: Sequence[str]) -> str:
-    """Give the condition that a parent's key is one of another foreign key's parents as well."""
+    """Return the condition that a parent's key is one of another foreign key's parents as well."""
     names = column_names(session, other.parent, other.parent_columns)
     same = " AND ".join(
         f"q.{name} = {columns[key.columns.index(number)]}" for name, number in zip(names, other.columns, strict=True)

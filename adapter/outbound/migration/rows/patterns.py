@@ -35,7 +35,7 @@ class _UnknownError(Exception):
 
 
 def matching(definitions: str) -> Iterator[Values]:
-    """Give texts for each pattern that something must match."""
+    """Return texts for each pattern that something must match."""
     for operator, similar, quoted in dict.fromkeys(_USED.findall(definitions)):
         text = quoted.replace("''", "'")
         try:

@@ -74,7 +74,7 @@ class Session:
     few: bool = False  # a few rows are enough, where values that differ are hard to find
 
     def one(self, query: str) -> Any:
-        """Give the one value of a query."""
+        """Return the one value of a query."""
         row = self.connection.execute(query.encode()).fetchone()
         return row[0] if row else None
 
@@ -113,12 +113,12 @@ class Session:
         return list(answers)
 
     def source(self, oid: int) -> str:
-        """Give what is read for a table or a partition."""
+        """Return what is read for a table or a partition."""
         table = self.schema.tables.get(oid)
         return table.source if table else str(self.one(f"SELECT {oid}::regclass::text"))
 
     def name(self, oid: int) -> str:
-        """Give the qualified name of a table."""
+        """Return the qualified name of a table."""
         table = self.schema.tables.get(oid)
         return table.name if table else str(self.one(f"SELECT {oid}::regclass::text"))
 
@@ -137,7 +137,7 @@ class Source:
     beside: str = ""  # one of those, by its alias, which shares a part of the key
 
     def column(self, number: int) -> str:
-        """Give the expression for a column of the child."""
+        """Return the expression for a column of the child."""
         return f"{self.alias}.k{self.key.columns.index(number)}"
 
     def join(self, index: str) -> str:
@@ -179,13 +179,13 @@ class Plan:
     yields: float = 1.0
 
     def expression(self, number: int, values: Values | None = None) -> str:
-        """Give the expression of a column; with other values, what it would be."""
+        """Return the expression of a column; with other values, what it would be."""
         if number in self.fixed:
             return self.fixed[number]
         return self.made(number, values or self.values[number])
 
     def made(self, number: int, values: Values) -> str:
-        """Give the expression that makes other values for a column."""
+        """Return the expression that makes other values for a column."""
         column = self.table.columns[number]
         return f"({values.at(self.indexes.get(number, 'g'))})::{column.type_sql}"
 
@@ -199,7 +199,7 @@ class Plan:
         extra: str = "",
         columns: Sequence[str] = (),
     ) -> str:
-        """Give the query that makes the rows with these numbers.
+        """Return the query that makes the rows with these numbers.
 
         Args:
             first: The first number.
@@ -233,7 +233,7 @@ class Plan:
         return " ".join(joins)
 
     def sprinkled(self, number: int) -> str:
-        """Give the expression of a column, with a NULL now and then where nothing speaks against one."""
+        """Return the expression of a column, with a NULL now and then where nothing speaks against one."""
         column, text = self.table.columns[number], self.expression(number)
         constrained = number in self.table.distinct or any(number in check.columns for check in self.table.checks)
         if column.not_null or constrained or number in self.fixed or column.default is not None:

@@ -76,7 +76,7 @@ def _spread(session: Session, plan: Plan) -> None:
 
 
 def _referred_to_twice(session: Session, table: Table, key: Sequence[int]) -> bool:
-    """Tell whether another table has two foreign keys to rows of this one that have a part in common."""
+    """Return whether another table has two foreign keys to rows of this one that have a part in common."""
     for child in session.schema.tables.values():
         wide = [each.columns for each in child.foreign_keys if each.parent == table.oid and len(each.columns) > 1]
         if any(set(one) & set(other) for one, other in itertools.combinations(wide, 2)):
@@ -96,7 +96,7 @@ def _share_parents(plan: Plan, parts: Mapping[int | str, tuple[int, int]], *, en
 
 
 def _parts(plan: Plan, key: Sequence[int]) -> dict[int | str, tuple[int, int]]:
-    """Give the columns and sources that decide on the columns of a key, with their numbers of values."""
+    """Return the columns and sources that decide on the columns of a key, with their numbers of values."""
     parts: dict[int | str, tuple[int, int]] = {}
     for number in key:
         source = next((each for each in plan.sources if number in each.key.columns), None)

@@ -80,7 +80,7 @@ def _said(session: Session, table: Table, column: Column, left: list[str], *, al
 
 
 def _bound(session: Session, table: Table, column: Column) -> str | None:
-    """Say what decides on a column's values instead; None where nothing does."""
+    """Return what decides on a column's values instead; None where nothing does."""
     for key in table.foreign_keys:
         if column.number in key.columns:
             return f"only keys of {session.name(key.parent)}: foreign key {key.name}"
@@ -96,7 +96,7 @@ def _bound(session: Session, table: Table, column: Column) -> str | None:
 
 
 def _refusal(session: Session, table: Table, column: Column, edge: str) -> str:
-    """Say what refuses an edge: a check of the column or of its type; else what may have left out its row."""
+    """Return what refuses an edge: a check of the column or of its type; else what may have left out its row."""
     base = session.schema.base(column.type)[0].sql
     named = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
     own = {check.expression: check.name for check in table.checks if check.columns == (column.number,)}

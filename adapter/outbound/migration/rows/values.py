@@ -93,7 +93,7 @@ LONG = 12  # characters that leave room for a word and a number
 
 
 def default_values(schema: Schema, oid: int, modifier: int, texts: str) -> Values:
-    """Give the expression for a type, before anybody asked for more."""
+    """Return the expression for a type, before anybody asked for more."""
     kind, modifier = schema.base(oid, modifier)
     maker = {"e": _enum, "r": _range, "m": _multirange, "c": _composite}.get(kind.kind)
     if maker:

@@ -113,7 +113,7 @@ class EmbeddedSandbox(ServerSandbox):
 
 
 def _settings(major: int | None) -> dict[str, str]:
-    """Give the settings of a server of that version."""
+    """Return the settings of a server of that version."""
     version = embedded.DEFAULT_MAJOR
     with suppress(ValueError):  # one that is no number is refused with the server
         version = major or int(os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or version)

@@ -88,7 +88,7 @@ def _locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def _is_ready(connection: psycopg.Connection[Any], place: Path) -> bool:
-    """Tell whether the tablespace is there and its files are, too; one whose files went with a restart is dropped."""
+    """Return whether the tablespace is there and its files are, too; one whose files went with a restart is dropped."""
     found = _value(connection, _LOCATION)
     if found is None:
         return False
@@ -119,7 +119,7 @@ def _make(place: Path, owner: os.stat_result) -> None:
 
 
 def _owner(data: Path) -> str:
-    """Say whose memory it is: the folder's name, and whose view of the files that is; containers can share memory."""
+    """Return whose memory it is: the folder's name, and whose view of the files: containers can share memory."""
     view = ""
     with suppress(OSError):
         view = os.readlink("/proc/self/ns/mnt")  # noqa: PTH115 - it is no path
@@ -144,7 +144,7 @@ def _is_on(data: Path, folder: Path) -> bool:
 
 
 def _has_room(folder: Path) -> bool:
-    """Tell whether the folder and the machine's memory have room; a folder elsewhere needs no memory."""
+    """Return whether the folder and the machine's memory have room; a folder elsewhere needs no memory."""
     if shutil.disk_usage(folder).free < ROOM:
         return False
     found = re.search(r"MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii")) if _MEMORY.exists() else None

@@ -118,7 +118,7 @@ def _faults(connection: psycopg.Connection[Any]) -> Iterator[str]:
 
 
 def _statements(connection: psycopg.Connection[Any]) -> Iterator[str]:
-    """Give what an administrator runs to make a fitting role on this server."""
+    """Return what an administrator runs to make a fitting role on this server."""
     yield "use a role that owns the sandbox's databases only; a superuser makes one by"
     role = sql.Identifier(HOME)
     closed = _names(connection, _CLOSABLE)

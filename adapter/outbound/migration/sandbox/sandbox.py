@@ -43,7 +43,7 @@ DISK = "pg_default"
 
 
 def template_key(files: Iterable[Path], server_version: int, extra: str = "") -> str:
-    """Give the key of a template: a hash of the names and contents of files, whatever their order.
+    """Return the key of a template: a hash of the names and contents of files, whatever their order.
 
     Args:
         files: What the database is made from, such as the revisions.
@@ -162,16 +162,16 @@ class ServerSandbox(Sandbox):
             self._roles.show(self._own(database))
 
     def has_template(self, key: str) -> bool:
-        """Tell whether there is a template with this key."""
+        """Return whether there is a template with this key."""
         return _template_name(key) in self._templates()
 
     def newest_template(self) -> str | None:
-        """Give the key of the template that was saved or copied last; None without one."""
+        """Return the key of the template that was saved or copied last; None without one."""
         comment = next(iter(self._templates().values()), None)
         return None if comment is None else comment.partition("\n")[0].removeprefix(f"{_MARK} ").rpartition(" ")[0]
 
     def template_note(self, key: str) -> str:
-        """Give what was noted of a template."""
+        """Return what was noted of a template."""
         return self._templates().get(_template_name(key), "").partition("\n")[2]
 
     def save_template(self, database: str, key: str, note: str = "") -> bool:
@@ -255,14 +255,14 @@ class ServerSandbox(Sandbox):
         return self._connection.execute(query, (PREFIX,)).fetchall()
 
     def _is_alone(self) -> bool:
-        """Tell whether no other sandbox is open on the server."""
+        """Return whether no other sandbox is open on the server."""
         query = """
             SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, %s) AND application_name <> %s
         """
         return self._connection.execute(query, (PREFIX, self._owner)).fetchall() == [(0,)]
 
     def __enter__(self) -> Self:
-        """Give the sandbox itself."""
+        """Return the sandbox itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -347,7 +347,7 @@ class ServerSandbox(Sandbox):
             time.sleep(_LOOK)
 
     def _templates(self) -> dict[str, str]:
-        """Give the comments on the templates by name, the one that was used last first."""
+        """Return the comments on the templates by name, the one that was used last first."""
         query = """
             SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
             WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)
@@ -370,7 +370,7 @@ class ServerSandbox(Sandbox):
 
 
 def _strategy(server_version: int) -> LiteralString:
-    """Give the faster way to copy a small template; STRATEGY exists since Postgres 15."""
+    """Return the faster way to copy a small template; STRATEGY exists since Postgres 15."""
     return " STRATEGY file_copy" if server_version >= _STRATEGY_SINCE else ""
 
 
@@ -379,7 +379,7 @@ def _host() -> str:
 
 
 def _is_leftover(name: str) -> bool:
-    """Tell whether the owner of a database without a session is gone, as far as can be seen from this host."""
+    """Return whether the owner of a database without a session is gone, as far as can be seen from this host."""
     owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{16}}", name)
     return owner is not None and (owner[1] != _host() or not _lives(int(owner[2])))
 

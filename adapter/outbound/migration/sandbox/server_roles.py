@@ -82,7 +82,7 @@ class ServerRoles:
         self._shown = source
 
     def has(self, database: str) -> bool:
-        """Tell whether a database has anything of its own that lives outside of it."""
+        """Return whether a database has anything of its own that lives outside of it."""
         self.show(database)
         return any(self._read(database).values())
 

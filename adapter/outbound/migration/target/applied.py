@@ -34,7 +34,7 @@ SELECT l.pid FROM pg_catalog.pg_locks l
 
 
 def read_applied(url: DatabaseURL) -> tuple[str, ...]:
-    """Give the heads that a database is at; none where Alembic was never run. It is only read.
+    """Return the heads that a database is at; none where Alembic was never run. It is only read.
 
     Raises:
         DatabaseError: There are several version tables, so nobody can tell which one is meant; this role may not read

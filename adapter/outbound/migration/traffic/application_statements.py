@@ -181,7 +181,7 @@ class ApplicationStatements:
             self._connection.execute(";".join(prepared).encode())
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -224,12 +224,12 @@ class ApplicationStatements:
         return found if breaks(found, error.constraint) or other else None
 
     def _refuses_deletion(self, number: int, error: _Error) -> bool:
-        """Tell whether a foreign key that was there before refuses a DELETE now: it does not cascade any more."""
+        """Return whether a foreign key that was there before refuses a DELETE now: it does not cascade any more."""
         known = (error.relation, frozenset(error.columns)) in self._foreign_keys
         return known and error.sqlstate in REFERENCES and self.statements[number].sql.startswith("DELETE")
 
     def _refuses_defaults(self, number: int, error: _Error) -> bool:
-        """Tell whether a constraint refuses an INSERT for nothing that the INSERT gives.
+        """Return whether a constraint refuses an INSERT for nothing that the INSERT gives.
 
         A sequence then draws a key that is there, or a default is not what a new constraint wants.
         """

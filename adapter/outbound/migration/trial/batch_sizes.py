@@ -27,7 +27,7 @@ def _touched(statement: StatementTrace, table: str) -> tuple[int, int]:
 
 
 def _is_batch(statements: tuple[StatementTrace, ...], statement: StatementTrace) -> bool:
-    """Tell whether a statement was committed before others that followed or could."""
+    """Return whether a statement was committed before others that followed or could."""
     return (
         statement.transaction is None
         or statement.transactions > 1

@@ -17,7 +17,7 @@ class CertificateFile(CertificateStore):
         self._path = path
 
     def read(self) -> tuple[Certificate, ...]:
-        """Give all of them."""
+        """Return all of them."""
         try:
             return from_json(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -41,7 +41,7 @@ class Unkept(CertificateStore):
     """Keeps nothing: everything is proved each time."""
 
     def read(self) -> tuple[Certificate, ...]:
-        """Give none."""
+        """Return none."""
         return ()
 
     def write(self, certificates: Iterable[Certificate]) -> None:

@@ -160,7 +160,7 @@ class RevisionDatabases:
         return None
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
-        """Give the same with another number of rows."""
+        """Return the same with another number of rows."""
         self.history()
         other = copy(self)
         other.project = replace(self.project, rows=rows)
@@ -168,7 +168,7 @@ class RevisionDatabases:
         return other
 
     def listed(self, revision: str) -> ListedRevision:
-        """Give a revision as its script says."""
+        """Return a revision as its script says."""
         return self._listed[revision]
 
     def at(self, parents: Iterable[str], texts_as: str = "", *, at_once: bool = False) -> RevisionDatabase:
@@ -240,7 +240,7 @@ class RevisionDatabases:
         return self.filled(replace(database, applied=database.applied | {revision}))
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
-        """Give the session in which a database is looked at: a new one has to read the catalog's caches first."""
+        """Return the session in which a database is looked at: a new one has to read the catalog's caches first."""
         self.sandbox.show(database.url)
         found = self._sessions.get(database.url)
         if found is not None:
@@ -404,7 +404,7 @@ class RevisionDatabases:
         return self.filled(database, texts_as)
 
     def _earlier(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
-        """Give what was there some revisions earlier, the earliest first, as far as the history is a line."""
+        """Return what was there some revisions earlier, the earliest first, as far as the history is a line."""
         found = [tuple(parents)]
         while len(found) <= _LOOK_BACK and len(found[0]) == 1:
             found.insert(0, self._entries[found[0][0]].parents)
@@ -504,7 +504,7 @@ class RevisionDatabases:
             session.close()
 
     def _without_rows(self, parents: Iterable[str], applied: frozenset[str]) -> RevisionDatabase:
-        """Give the one database without rows, brought as far as it must be."""
+        """Return the one database without rows, brought as far as it must be."""
         for revision in applied & self._broken.keys():
             raise CannotBuildError(self._broken[revision])
         if self._empty is not None and not self._empty.applied <= applied:
@@ -572,7 +572,7 @@ def _filled(texts_as: str = "", *, at_once: bool = False) -> str:
 
 
 def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
-    """Tell whether a downgrade gave the schema back; that a constraint stays validated is what downgrades do."""
+    """Return whether a downgrade gave the schema back; that a constraint stays validated is what downgrades do."""
     difference = compare(before, after, ignore={"position"})
     return not (difference.missing or difference.unexpected) and all(
         change.key[0] == "constraint" and change.attribute in {"validated", "definition"}

@@ -40,7 +40,7 @@ def with_answer(
 
 
 def does_something(statement: StatementTrace) -> bool:
-    """Tell whether a statement wrote rows or changed the schema."""
+    """Return whether a statement wrote rows or changed the schema."""
     return bool(statement.rows or statement.created or statement.altered or statement.dropped or statement.rewritten)
 
 

@@ -41,14 +41,14 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
     _ends: tuple[SchemaSnapshot, DataDigest, frozenset[str]] | None = None
 
     def conditions(self) -> Conditions:
-        """Tell what the proofs depend on."""
+        """Return what the proofs depend on."""
         project = self._databases.project
         text = to_json(project.statements).encode()
         statements = hashlib.sha256(text).hexdigest()[:12] if project.statements else ""
         return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, ROWS_SEED, statements)
 
     def sha256(self, entry: HistoryEntry) -> str:
-        """Give the SHA-256 of a revision's file."""
+        """Return the SHA-256 of a revision's file."""
         return hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
 
     def declaration(self, entry: HistoryEntry) -> Declaration:
@@ -80,7 +80,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         return exact
 
     def describe(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
-        """Give a trace of what is known."""
+        """Return a trace of what is known."""
         return self._described(entry, **found)
 
     def upgrade_again(self, trace: RevisionTrace) -> Again:
@@ -251,7 +251,7 @@ def _is_same(one: tuple[SchemaSnapshot, DataDigest], other: tuple[SchemaSnapshot
 def _flight(
     entries: Sequence[HistoryEntry], history: History, is_landing: Callable[[Iterable[str]], bool]
 ) -> list[HistoryEntry]:
-    """Give the first revisions that follow each other in a line, up to where rows are made anew."""
+    """Return the first revisions that follow each other in a line, up to where rows are made anew."""
     flight = [entries[0]]
     applied = {*history.ancestors(entries[0].parents), entries[0].revision}
     for entry in entries[1:]:
@@ -263,7 +263,7 @@ def _flight(
 
 
 def _spread(count: int) -> list[int]:
-    """Give the numbers of statements after which to kill: all, or the first, the last and evenly between."""
+    """Return the numbers of statements after which to kill: all, or the first, the last and evenly between."""
     if count <= _MOST_KILLS:
         return list(range(1, count + 1))
     return sorted({1 + round(step * (count - 1) / (_MOST_KILLS - 1)) for step in range(_MOST_KILLS)})

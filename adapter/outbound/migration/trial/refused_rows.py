@@ -6,7 +6,7 @@ from adapter.outbound.migration.project.results import AgentError
 
 
 def refused_rows(error: AgentError) -> str:
-    """Say why a revision failed when that may be because of the rows; empty when it was for another reason."""
+    """Return why a revision failed when that may be because of the rows; empty when it was for another reason."""
     may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS | MAYBE_OF_ROWS
     return error.message if may_be else ""
 

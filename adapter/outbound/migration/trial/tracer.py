@@ -90,7 +90,7 @@ class SandboxRevisionTracer(RevisionTracer):
         return self._databases.history()
 
     def versions(self) -> Versions:
-        """Tell what it ran on."""
+        """Return what it ran on."""
         version = self._databases.sandbox.server_version
         return Versions(f"{version // 10_000}.{version % 10_000}", self._pgvector)
 
@@ -479,7 +479,7 @@ class SandboxRevisionTracer(RevisionTracer):
 
 
 def may_look_for_rows(source: str) -> bool:
-    """Tell whether a revision may look for rows; one that seems not to and does costs a little more time."""
+    """Return whether a revision may look for rows; one that seems not to and does costs a little more time."""
     return _LOOKS.search(source) is not None
 
 

@@ -62,7 +62,7 @@ def make_root(place: Place) -> None:
 
 
 def is_same(descriptor: int, path: Path) -> bool:
-    """Tell whether the open file is still the one of that name."""
+    """Return whether the open file is still the one of that name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

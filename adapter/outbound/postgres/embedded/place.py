@@ -41,7 +41,7 @@ class EmbeddedServer:
     user: str = "postgres"
 
     def url(self, database: str = DEFAULT_DATABASE) -> str:
-        """Give the connection URL, in the form that libpq and SQLAlchemy read."""
+        """Return the connection URL, in the form that libpq and SQLAlchemy read."""
         host = quote(str(self.socket_directory), safe="")
         return f"postgresql://{self.user}@/{quote(database, safe='')}?host={host}&port={self.port}"
 
@@ -124,7 +124,7 @@ def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
 
 
 def is_created(place: Place, *, reset: bool = False) -> bool:
-    """Tell whether the data directory exists.
+    """Return whether the data directory exists.
 
     Raises:
         DatabaseConfigurationError: Something else is there: another major version, or not created here.

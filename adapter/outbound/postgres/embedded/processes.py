@@ -19,7 +19,7 @@ def count_processes(place: Place) -> int | None:
 
 
 def is_postmaster(pid: int, data: Path) -> bool:
-    """Tell whether that process lives and is the postmaster of the data directory; a zombie is not."""
+    """Return whether that process lives and is the postmaster of the data directory; a zombie is not."""
     try:
         if sys.platform == "linux":
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")

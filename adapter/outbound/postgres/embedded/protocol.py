@@ -40,7 +40,7 @@ def ensure_database(server: EmbeddedServer, name: str) -> None:
 
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Say what an error of the file system means here."""
+    """Return what an error of the file system means here."""
     try:
         yield
     except RefusedError as error:
@@ -92,7 +92,7 @@ def query(place: Place, sql: str) -> list[str | None]:
 
 
 def answers(place: Place) -> bool:
-    """Tell whether the server of this data directory accepts connections."""
+    """Return whether the server of this data directory accepts connections."""
     try:
         # A foreign directory of that name in /tmp, or a deleted data directory, must not pass for our server.
         if (place.data / "postmaster.pid").stat().st_uid != place.sockets.stat().st_uid:
@@ -120,7 +120,7 @@ def check_wall(place: Place) -> None:
 
 
 def is_idle(place: Place) -> bool:
-    """Tell whether no client is connected, as far as can be known of a server that lets nobody in."""
+    """Return whether no client is connected, as far as can be known of a server that lets nobody in."""
     try:
         return count_clients(place) == 0
     except RefusedError as error:

@@ -52,7 +52,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
 
 
 def _has_key(trace: RevisionTrace, view: str) -> bool:
-    """Tell whether a view has the index that CONCURRENTLY wants: unique, over all rows, on columns only."""
+    """Return whether a view has the index that CONCURRENTLY wants: unique, over all rows, on columns only."""
     held = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
     return any(
         bare(str(one["table"])) == bare(view)

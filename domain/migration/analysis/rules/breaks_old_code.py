@@ -86,7 +86,7 @@ def _prepared(broken: BrokenStatement) -> Diagnostic:
 
 
 def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
-    """Tell whether something that is gone or newly required is the cause: other rules say so better.
+    """Return whether something that is gone or newly required is the cause: other rules say so better.
 
     A NULL that is refused from now on is a matter of values, unless the column is new or lost its default.
     """
@@ -101,7 +101,7 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
 
 
 def _computes(trace: RevisionTrace, table: str) -> bool:
-    """Tell whether a column of a table is computed now that could be given before."""
+    """Return whether a column of a table is computed now that could be given before."""
     return any(
         attributes(trace.after, "column", name).get("generated")
         and not attributes(trace.before, "column", name).get("generated")

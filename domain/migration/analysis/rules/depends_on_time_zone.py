@@ -58,7 +58,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:
-    """Say what a statement does in one zone and not in the other; empty where it does the same."""
+    """Return what a statement does in one zone and not in the other; empty where it does the same."""
     here, there = trace.upgrade[statement], run.upgrade[statement]
     if (here.error is None) != (there.error is None):
         fails = run.there if there.error else run.here

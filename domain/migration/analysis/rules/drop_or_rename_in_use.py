@@ -70,7 +70,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _is_read_only(trace: RevisionTrace, view: str) -> bool:
-    """Tell whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it.
+    """Return whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it.
 
     What was tried tells; where nothing could be tried, its definition.
     """
@@ -152,7 +152,7 @@ def _callable(trace: RevisionTrace, function: str) -> bool:
 
 
 def _takes_calls_of(trace: RevisionTrace, new: str, old: str) -> bool:
-    """Tell whether a new function of the same name has the same first arguments, and defaults for all others."""
+    """Return whether a new function of the same name has the same first arguments, and defaults for all others."""
     (name, arguments), (old_name, old_arguments) = (one.removesuffix(")").split("(", 1) for one in (new, old))
     given, wanted = ([part for part in text.split(",") if part] for text in (old_arguments, arguments))
     head = str(attributes(trace.after, "function", new).get("definition", "")).partition("RETURNS")[0]
@@ -160,5 +160,5 @@ def _takes_calls_of(trace: RevisionTrace, new: str, old: str) -> bool:
 
 
 def _is_free(trace: RevisionTrace, sequence: str) -> bool:
-    """Tell whether no column owns a sequence, so that code which wants its numbers names it."""
+    """Return whether no column owns a sequence, so that code which wants its numbers names it."""
     return attributes(trace.before, "sequence", sequence).get("owned_by") is None

@@ -67,7 +67,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnostic]:
-    """Say what the rows have lost on the way there and back."""
+    """Return what the rows have lost on the way there and back."""
     for change in undone.losses:
         table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
         if _keeps_time(trace, table, change):

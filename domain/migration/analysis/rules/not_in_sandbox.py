@@ -42,7 +42,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _explained(statement: StatementTrace) -> tuple[str, str]:
-    """Say what a statement wanted, and what to do about it."""
+    """Return what a statement wanted, and what to do about it."""
     state = statement.sqlstate or ""
     if state.startswith("08") and _SUBSCRIBES.search(statement.sql):
         return "a subscription cannot connect from the sandbox", "Make it WITH (connect = false) and start it later."

@@ -72,7 +72,7 @@ def _columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_alike(trace: RevisionTrace, old: str, new: str, *, only: bool) -> bool:
-    """Tell whether two columns have one type, and a like name, the same comment, or no others beside them."""
+    """Return whether two columns have one type, and a like name, the same comment, or no others beside them."""
     before, after = attributes(trace.before, "column", old), attributes(trace.after, "column", new)
     if before["type"] != after["type"] or before.get("generated") or after.get("generated"):
         return False
@@ -81,7 +81,7 @@ def _is_alike(trace: RevisionTrace, old: str, new: str, *, only: bool) -> bool:
 
 
 def _is_written(trace: RevisionTrace, table: str) -> bool:
-    """Tell whether the upgrade puts values into a table: then somebody has thought of them."""
+    """Return whether the upgrade puts values into a table: then somebody has thought of them."""
     rows = (statement.rows.get(table, RowCounts()) for statement in trace.upgrade)
     return any(one.inserted or one.updated for one in rows)
 

@@ -102,7 +102,7 @@ def _identity(table: str, column: str) -> str:
 
 
 def _is_given(trace: RevisionTrace, table: str) -> bool:
-    """Tell whether something else, such as a trigger, gives the value: INSERTs that do not know the column go on."""
+    """Return whether something else, such as a trigger, gives the value: INSERTs that do not know the column go on."""
     return trace.compatibility is not None and trace.compatibility.still_inserts(table)
 
 

@@ -68,7 +68,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, work: Work) -> str | None:
-    """Give a loop over the primary key, when that is one column and the statement lets itself be cut."""
+    """Return a loop over the primary key, when that is one column and the statement lets itself be cut."""
     if work.kind is WorkKind.LOCK:
         return None
     for name in names_of(trace.before, "constraint"):

@@ -71,7 +71,7 @@ def _question(table: str, held: Mapping[str, Value], keys: list[str]) -> str:
 
 
 def _is_kept_apart(trace: RevisionTrace, table: str, held: Mapping[str, Value], keys: list[str]) -> bool:
-    """Tell whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
+    """Return whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
     wrote = any(table in statement.rows for statement in trace.upgrade)
     for key in keys:
         column = f"{table}.{key}"

@@ -154,7 +154,7 @@ def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[
 
 
 def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:
-    """Tell whether a trigger of the table's could write the copy, too."""
+    """Return whether a trigger of the table's could write the copy, too."""
     trigger = re.compile(
         rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){re.escape(bare(table))}(?!\w)", re.DOTALL | re.IGNORECASE
     )
@@ -186,7 +186,7 @@ def _filled_from(trace: RevisionTrace, column: str, dropped: int) -> int:
 
 
 def _filled_after(trace: RevisionTrace, table: str, statement: int) -> bool:
-    """Tell whether half as many rows as there were are written afterwards, or were copied into a table beside it."""
+    """Return whether half as many rows as there were are written afterwards, or were copied into a table beside it."""
     later = [one.rows.get(table, RowCounts()) for one in trace.upgrade[statement:]]
     before = trace.tables[table].rows
     return sum(rows.inserted + rows.updated for rows in later) >= before / 2 or _copied(trace, before)

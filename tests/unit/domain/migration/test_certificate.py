@@ -21,7 +21,7 @@ EXACT = Certificate("ae1027a6acf5", 18, "5f" * 32, 2000, 1, Reversibility.EXACT)
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[tuple[str, Severity]]:
-    """Give code and severity."""
+    """Return code and severity."""
     return [(one.code, one.severity) for one in found]
 
 

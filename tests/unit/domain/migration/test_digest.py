@@ -20,7 +20,7 @@ USERS = "public.users"
 def table(
     rows: int = 2000, *, key: int | None = 1, whole: int | None = None, **columns: tuple[int, int]
 ) -> TableDigest:
-    """Give a table; a column is how many values it has, and their digest."""
+    """Return a table; a column is how many values it has, and their digest."""
     found = {"id": (rows, 1), "email": (rows, 2), "nickname": (1900, 3), **columns}
     return TableDigest(rows, {name: ColumnDigest(*digest) for name, digest in found.items()}, key, whole)
 

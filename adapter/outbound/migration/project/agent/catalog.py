@@ -116,13 +116,13 @@ _CATALOGS = (
 
 
 def _catalog_query() -> str:
-    """Give the query of the whole catalog."""
+    """Return the query of the whole catalog."""
     parts = dict.fromkeys(("column", "relation", "o", "type", "p", "t", "w", "x"), "")
     return _CATALOG.format(**parts, alive="NULL", dropped_columns="NULL")
 
 
 def _changes_query() -> str:
-    """Give the query of what the transaction has changed in the catalog.
+    """Return the query of what the transaction has changed in the catalog.
 
     Rows that it wrote bear its number, or a later one of its savepoints.
     """
@@ -188,7 +188,7 @@ class Catalog:
         return cls(objects, comments)
 
     def changes(self, later: Catalog) -> dict[str, list[tuple[str, str]]]:
-        """Give what was created, altered and dropped since, as kinds and names."""
+        """Return what was created, altered and dropped since, as kinds and names."""
         created = {key for key in later.objects if key not in self.objects}
         dropped = {key for key in self.objects if key not in later.objects}
         altered = {key for key, row in self.objects.items() if key not in dropped and later.objects[key][6] != row[6]}
@@ -206,21 +206,21 @@ class Catalog:
         }
 
     def table_of(self, index: int) -> int:
-        """Give the oid of the table that an index belongs to."""
+        """Return the oid of the table that an index belongs to."""
         return int(self.objects["pg_class", index, 0][3])
 
     def rewritten(self, later: Catalog) -> list[int]:
-        """Give the tables and indexes that got another file since."""
+        """Return the tables and indexes that got another file since."""
         return [oid for oid, file in self.files.items() if later.files.get(oid, file) != file]
 
     def built(self, later: Catalog) -> list[int]:
-        """Give the indexes with a file that was not there; one that took over another's file was not built."""
+        """Return the indexes with a file that was not there; one that took over another's file was not built."""
         known = set(self.files.values())
         return [oid for oid in later.indexes if oid not in self.files and later.files[oid] not in known]
 
 
 def _described(catalog: Catalog, keys: set[tuple[str, int, int]]) -> list[tuple[str, str]]:
-    """Give kinds and names, without columns and constraints of tables that are named themselves."""
+    """Return kinds and names, without columns and constraints of tables that are named themselves."""
     found = []
     for key in sorted(keys, key=lambda one: (catalog.objects[one][4] != "table", one)):
         row = catalog.objects[key]

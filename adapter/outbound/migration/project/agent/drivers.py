@@ -46,7 +46,7 @@ def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], A
 
 
 def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
-    """Give a cursor's method that hands over to the tracer of this process, where there is one."""
+    """Return a cursor's method that hands over to the tracer of this process, where there is one."""
 
     @functools.wraps(original)
     def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
@@ -78,7 +78,7 @@ def _text(statement: Any, cursor: Any) -> str:
 
 
 def psycopg2_cursor(extensions: Any) -> Any:
-    """Give a class of cursors that can be traced: those of psycopg2 are written in C."""
+    """Return a class of cursors that can be traced: those of psycopg2 are written in C."""
     methods = {
         name: _traced(getattr(extensions.cursor, name), lambda cursor: cursor.connection)
         for name in ("execute", "executemany", "copy_expert")

@@ -74,7 +74,7 @@ def culprit(error: BaseException) -> dict[str, Any]:
 
 
 def sqlstate_of(error: BaseException) -> str | None:
-    """Give the server's code, whatever driver raised it; None where it was not the server."""
+    """Return the server's code, whatever driver raised it; None where it was not the server."""
     for one in (error, getattr(error, "orig", None), error.__cause__):
         found = getattr(one, "sqlstate", None) or getattr(one, "pgcode", None)
         if found:
@@ -83,7 +83,7 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 def message_of(error: BaseException) -> str:
-    """Give what the server said, without the statement that SQLAlchemy and libpq append."""
+    """Return what the server said, without the statement that SQLAlchemy and libpq append."""
     for one in (error, getattr(error, "orig", None), error.__cause__):
         said = getattr(one, "diag", None) or one
         primary = getattr(said, "message_primary", None) or (

@@ -34,7 +34,7 @@ class Loop:
         self._seen[key] = self._seen.get(key, (0, report))[0] + 1, report
 
     def goes_on(self, report: dict[str, Any], session: Session) -> bool:
-        """Tell whether enough of these have been looked at."""
+        """Return whether enough of these have been looked at."""
         times, seen = self._seen.get((report["sql"], report["line"]), (0, None))
         same = not self.counted or self.session.connection is session.connection
         return seen is not None and times >= _LOOKED_AT and same and not session.autocommit
@@ -49,7 +49,7 @@ class Loop:
         entry[1] += milliseconds
 
     def reports(self, total: dict[str, Any], wal: int) -> Iterator[dict[str, Any]]:
-        """Give a report of each statement, and end: what they did together goes to those that did such things."""
+        """Return a report of each statement, and end: what they did together goes to those that did such things."""
         counted, self.counted = self.counted, {}
         for kind in ("rows", "scanned"):
             for table in total[kind]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_of_revision(revision: str) -> bool:
-    """Tell whether a driver's cursor was called by a revision, and not by SQLAlchemy or one of its events."""
+    """Return whether a driver's cursor was called by a revision, and not by SQLAlchemy or one of its events."""
     for frame in _frames():
         path = frame.f_code.co_filename
         if _real(path) == revision:
@@ -24,7 +24,7 @@ def is_of_revision(revision: str) -> bool:
 
 
 def line_of(path: str) -> int | None:
-    """Give the line of a file that is being executed."""
+    """Return the line of a file that is being executed."""
     return next((frame.f_lineno for frame in _frames() if _real(frame.f_code.co_filename) == path), None)
 
 

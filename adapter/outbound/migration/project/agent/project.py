@@ -43,7 +43,7 @@ _PG_ADDRESS = re.compile(
 
 
 def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
-    """Give Alembic's configuration, and set the variables that an env.py reads, to the sandbox's address."""
+    """Return Alembic's configuration, and set the variables that an env.py reads, to the sandbox's address."""
     from alembic.config import Config
 
     path = str(job["config"])

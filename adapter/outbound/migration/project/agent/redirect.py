@@ -79,7 +79,7 @@ class Sandbox:
             self.settings["max_parallel_maintenance_workers"] = "0"
 
     def url(self, scheme: str = "postgresql") -> str:
-        """Give the URL, in the form that libpq, asyncpg and SQLAlchemy all read."""
+        """Return the URL, in the form that libpq, asyncpg and SQLAlchemy all read."""
         user = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
         database = quote(self.database, safe="")
         if self.host.startswith("/"):

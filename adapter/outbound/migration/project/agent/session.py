@@ -99,11 +99,11 @@ class Session:
         return whole
 
     def in_block(self) -> bool:
-        """Tell whether the author opened a transaction in spite of autocommit."""
+        """Return whether the author opened a transaction in spite of autocommit."""
         return bool(self.value(_TRANSACTION) == self.value(_TRANSACTION))
 
 
 def _prepares(cursor: Any) -> bool:
-    """Tell whether a cursor prepares when it is told to; other drivers do so by themselves, or never."""
+    """Return whether a cursor prepares when it is told to; other drivers do so by themselves, or never."""
     psycopg = sys.modules.get("psycopg")
     return psycopg is not None and isinstance(cursor, psycopg.Cursor) and not isinstance(cursor, psycopg.ClientCursor)

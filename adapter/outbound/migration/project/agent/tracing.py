@@ -578,7 +578,7 @@ def _report(run: Run, statement: str) -> dict[str, Any]:
 
 
 def _taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
-    """Give the strongest mode on each known relation, where it is stronger than what was held before."""
+    """Return the strongest mode on each known relation, where it is stronger than what was held before."""
     held = _strongest(before)
     return {
         known[oid]: mode

@@ -178,7 +178,7 @@ def _close_engines() -> None:
 
 
 def _has_threads() -> bool:
-    """Tell whether a fork would leave threads behind: those of Python, and of libraries where that can be seen."""
+    """Return whether a fork would leave threads behind: those of Python, and of libraries where that can be seen."""
     with suppress(OSError):
         return len(os.listdir("/proc/self/task")) > 1  # noqa: PTH208
     return threading.active_count() > 1
