@@ -74,7 +74,7 @@ def lanes(
 ) -> "list[Opener[Read]]":
     """Return what opens the workers of the other lanes.
 
-    On one server they would be seen in each other's figures: the WAL is everybody's.
+    On one server they would distort each other's measurements: all of them write one WAL.
     """
     import os
     from functools import partial
@@ -85,7 +85,7 @@ def lanes(
         from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
         raise DatabaseConfigurationError(
-            "jobs on one server would be seen in each other's figures", "leave out --jobs or --sandbox-url"
+            "parallel jobs on one server would distort each other's measurements", "leave out --jobs or --sandbox-url"
         )
     return [partial(open_worker, lane) for lane in range(1, jobs)]
 

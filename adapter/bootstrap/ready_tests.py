@@ -73,7 +73,7 @@ class MigrationDatabases:
         self.drop(url)
         if error:
             return f"after the downgrade to the base, the upgrade fails: {error.message}"
-        return f"down to the base and up again, the schema is another: {difference}" if difference else None
+        return f"the schema differs after downgrading to base and upgrading again: {difference}" if difference else None
 
     def upgrade_twice(self) -> str | None:
         """Return what a second upgrade changes."""

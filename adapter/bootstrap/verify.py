@@ -26,7 +26,7 @@ class VerificationRequest:
         only: Names of proofs, parted by commas.
         certificates: Their file; None for the one beside env.py.
         target: A database whose applied revisions are held against the certificates; None for none.
-        again: Prove also what has a good certificate.
+        again: Re-verify revisions whose certificate is still valid.
     """
 
     wanted: str

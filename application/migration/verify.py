@@ -68,7 +68,7 @@ class VerifyRevisions:
             proofs: What to prove.
             progress: Told before each revision how many are done, how many there are, and which comes.
             applied: Heads of a real database: a revision that it has must not have changed since it was proved.
-            again: Prove also what has a good certificate.
+            again: Re-verify revisions whose certificate is still valid.
 
         Raises:
             HistoryError: The range cannot be read.

@@ -273,8 +273,8 @@ def _judge_repetition(repetition: Repetition) -> Iterator[Diagnostic]:
         yield _error(
             "not-resumable",
             failure,
-            "Let each part that commits by itself find out what is done already: IF EXISTS, IF NOT EXISTS, batches "
-            "that select what is left.",
+            "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches that select the rows "
+            "that are left.",
         )
 
 
@@ -300,7 +300,7 @@ def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic
             if diagnostic.unsafe and diagnostic.code in _WORK_UNDER_LOCK:
                 yield _error(
                     "expand-blocks",
-                    f"It is declared as expand, and blocks: {diagnostic.message}",
+                    f"Declared `Phase: expand`, but it blocks: {diagnostic.message}",
                     diagnostic.help,
                     diagnostic.relation,
                 )

@@ -60,7 +60,9 @@ def verify(
     certificates: Annotated[
         Path | None, typer.Option(help="File of the proofs. Default: certificates.json beside env.py.")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Prove also what has a good certificate.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Re-verify revisions whose certificate is still valid.")
+    ] = False,
     target_url: Annotated[
         str | None, typer.Option(help="A database: what it has applied must be what was proved. It is only read.")
     ] = None,
