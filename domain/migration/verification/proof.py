@@ -273,8 +273,8 @@ def _judge_repetition(repetition: Repetition) -> Iterator[Diagnostic]:
         yield _error(
             "not-resumable",
             failure,
-            "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches that select the rows "
-            "that are left.",
+            "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches that select what "
+            "is left.",
         )
 
 
