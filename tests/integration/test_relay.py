@@ -9,8 +9,11 @@ import psycopg
 import pytest
 import trustme
 
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.migration.sandbox.relay import Relay
 from tests.conftest import SERVERS, Server
+from tests.history import History
 from tests.integration.encrypting import encrypting
 
 
@@ -36,6 +39,19 @@ def test_only_one_database_is_reached(relay: Relay, server: Server, migrated_url
         assert session.execute("SELECT current_database()").fetchall() == [("postgres",)]
     name = str(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"])
     with pytest.raises(psycopg.OperationalError, match=f"only the sandbox's own database can be reached, not {name}"):
+        _through(relay, server, name)
+
+
+def test_the_database_of_env_stays_reachable(relay: Relay, server: Server, migrated_url: str) -> None:
+    """Where env.py is run beforehand it may connect while another database is in use, until the next such one."""
+    name = str(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"])
+    relay.lead_to(_parameters(server, name), keep=True)
+    relay.lead_to(_parameters(server))
+    for database in (name, "postgres"):
+        with _through(relay, server, database) as session:
+            assert session.execute("SELECT current_database()").fetchall() == [(database,)]
+    relay.lead_to(_parameters(server), keep=True)
+    with pytest.raises(psycopg.OperationalError, match="only the sandbox's own database"):
         _through(relay, server, name)
 
 
@@ -101,3 +117,38 @@ def test_encryption_that_cannot_be_trusted(relay: Relay, server: Server, authori
         relay.lead_to({**parameters, "sslrootcert": str(root)})
         with pytest.raises(psycopg.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
             _through(relay, server, "postgres")
+
+
+_MODELS = """
+import os
+import time
+from pathlib import Path
+import psycopg
+time.sleep(1)  # as large projects take to import: by then another database is in use
+with psycopg.connect(os.environ["SHOP_DSN"]) as session:
+    session.execute("SELECT 1")
+with Path(__file__).with_name("imports.txt").open("a") as file:
+    file.write("imported\\n")
+"""
+
+
+def test_what_env_imports_is_imported_once(sandbox_url: str, history: History) -> None:
+    """A module of env.py that connects when it is imported is not imported again for each job of a lent server."""
+    last = None
+    for number in range(4):
+        create = f'op.create_table("t{number}", sa.Column("id", sa.Integer(), primary_key=True))'
+        history.add(f"r{number}", last, create, f'op.drop_table("t{number}")')
+        last = f"r{number}"
+    config = history.plain_ini()
+    env = config.parent / "env.py"
+    (config.parent / "shop_models.py").write_text(_MODELS, encoding="utf-8")
+    before = (
+        "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent))\nimport shop_models\n"
+    )
+    env.write_text(before + env.read_text(encoding="utf-8"), encoding="utf-8")
+    request = ProjectRequest(config=config, sandbox_url=sandbox_url, rows=10, environment=("SHOP_DSN",))
+    report = analyze_revisions(request, "base:heads", TargetRequest(), lambda *_: None)
+
+    assert [one.verdict for one in report.revisions] == ["safe"] * 4
+    imports = (config.parent / "imports.txt").read_text(encoding="utf-8").splitlines()
+    assert len(imports) < len(report.revisions)

@@ -87,7 +87,8 @@ class Agent:
             token = secrets.token_hex(16)
             reader = EventReader(job, token, process.events[0], answers, time.monotonic() + timeout, stepped)
             try:
-                way = self._way_to(job.connection, process)
+                # env.py goes on running there while other jobs have databases of their own
+                way = self._way_to(job.connection, process, keep=job.command == "revisions")
                 process.send(encoded(job, way, token, process.events[1], process.answers[0]))
                 reader.read()
             finally:
@@ -133,11 +134,11 @@ class Agent:
             self._process = self._process.again()
         return self._process
 
-    def _way_to(self, connection: Connection, process: AgentProcess) -> Connection:
+    def _way_to(self, connection: Connection, process: AgentProcess, *, keep: bool) -> Connection:
         """Return how the process gets to a database: directly, or through a socket of ours where that is walled off."""
         if self._relay is None or (connection.is_local and process.reaches(connection.host)):
             return connection
-        self._relay.lead_to({**connection.parameters, "dbname": connection.dbname})
+        self._relay.lead_to({**connection.parameters, "dbname": connection.dbname}, keep=keep)
         return replace(connection, host=self._relay.folder, port=5432)
 
 

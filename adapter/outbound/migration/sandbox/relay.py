@@ -1,8 +1,8 @@
 """A Unix socket that leads to a sandbox on a server that a URL names, and to nothing else of that server.
 
 The project's process has no network, and the server's own socket is covered. What connects here reaches the one
-database that is in use, and may ask for no other. Encryption towards the server is ours to do, since the project's end
-is local.
+database that is in use, and the one on which env.py was run beforehand; it may ask for no other. Encryption towards the
+server is ours to do, since the project's end is local.
 
 Source: the Postgres manual, "Message Flow" and "Message Formats" (StartupMessage, SSLRequest, ErrorResponse).
 """
@@ -46,6 +46,7 @@ class Relay:
         self._folder = tempfile.TemporaryDirectory(prefix="hx-relay-", dir=None if fits else "/tmp")  # noqa: S108
         self.folder = self._folder.name
         self.database = ""
+        self._kept = ""
         self._parameters: Mapping[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -58,13 +59,16 @@ class Relay:
         """Close it."""
         self.close()
 
-    def lead_to(self, parameters: Mapping[str, str]) -> None:
+    def lead_to(self, parameters: Mapping[str, str], *, keep: bool = False) -> None:
         """Lead to a database from now on.
 
         Args:
             parameters: As libpq has them: `host`, `port`, `dbname`, `sslmode` and its like.
+            keep: Lead to it also when another one is in use, until the next one that is kept.
         """
         self._parameters, self.database = parameters, parameters["dbname"]
+        if keep:
+            self._kept = self.database
         if self._loop is None:
             ready = threading.Event()
             self._loop = asyncio.new_event_loop()
@@ -115,7 +119,9 @@ class Relay:
         fields = startup[8:].split(b"\0")
         asked = dict(zip(fields[::2], fields[1::2], strict=False))
         name = asked.get(b"database", asked.get(b"user", b"")).decode(errors="replace")
-        return None if name == self.database else f"only the sandbox's own database can be reached, not {name}"
+        if name and name in {self.database, self._kept}:
+            return None
+        return f"only the sandbox's own database can be reached, not {name}"
 
 
 async def end_tasks() -> None:
