@@ -22,7 +22,7 @@ from tests.integration.isolation.victim import Victim, running_victim
 ROLE = "hexalembic_sandbox"
 _PASSWORD = "a-password"  # noqa: S105 - of a server that lives for one test
 _CREATE = 'op.execute("CREATE TABLE orders (id int PRIMARY KEY)")'
-MAJORS = [pytest.param(18, id="18"), pytest.param(16, id="16", marks=pytest.mark.long)]
+MAJORS = [pytest.param(18, id="18"), pytest.param(16, id="16", marks=[pytest.mark.long, pytest.mark.exhaustive])]
 
 
 def _by_itself(statement: str) -> str:
