@@ -79,7 +79,7 @@ def run(project: Path, settings: str, *arguments: str) -> str:
     (project / "pytest.ini").write_text(f"[pytest]\n{settings}", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", *arguments]
     installed = [] if "hexalembic" in _plugins() else ["-p", "adapter.inbound.testing.plugin"]
-    environment = {**process_environment(None), "PYTHONPATH": str(PROJECT_ROOT)}
+    environment = {**process_environment(None), "PYTHONPATH": str(PROJECT_ROOT), "PYTEST_ADDOPTS": ""}
     result = subprocess.run(
         [*command, *installed], cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
