@@ -17,6 +17,9 @@ def render_list(rules: Iterable[Rule], *, color: bool = False, width: int = 120)
     """Write a line for each rule: code, severity, what happens."""
     console, buffer = buffered(width, color=color)
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)  # a code is copied
+    table.add_column(no_wrap=True)
+    table.add_column()
     for rule in rules:
         table.add_row(rule.code, Text(rule.severity.value, style=_COLORS[rule.severity]), rule.title)
     console.print(table)
