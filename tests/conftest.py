@@ -65,19 +65,20 @@ class Server:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` and `make test-all` leave out, and begin with the longest, so that no process waits alone.
 
-    Of a test marked `few(n)`, n of its cases are not long, which lie evenly among them. A test marked `one_major` is
-    exhaustive on Postgres 16, as one of its parameters says.
+    Of a test marked `few(n)`, n of its cases are not long, which lie evenly among them; of one marked `some(n)`, n are
+    not exhaustive. A test marked `one_major` is exhaustive on Postgres 16, as one of its parameters says.
     """
-    many: dict[tuple[str, bool], list[pytest.Item]] = {}
     older = {item for item in items if item.get_closest_marker("one_major") and "16" in map(str, _parameters(item))}
-    for item in items:
-        if item.get_closest_marker("few"):
-            many.setdefault((item.nodeid.partition("[")[0], item in older), []).append(item)
-    for cases in many.values():
-        (wanted,) = cases[0].get_closest_marker("few").args  # type: ignore[union-attr]
-        kept = {place * len(cases) // wanted for place in range(wanted)}
-        for place in set(range(len(cases))) - kept:
-            cases[place].add_marker("long")
+    for marker, level in (("few", "long"), ("some", "exhaustive")):
+        many: dict[tuple[str, bool], list[pytest.Item]] = {}
+        for item in items:
+            if item.get_closest_marker(marker):
+                many.setdefault((item.nodeid.partition("[")[0], item in older), []).append(item)
+        for cases in many.values():
+            (wanted,) = cases[0].get_closest_marker(marker).args  # type: ignore[union-attr]
+            kept = {place * len(cases) // wanted for place in range(wanted)}
+            for place in set(range(len(cases))) - kept:
+                cases[place].add_marker(level)
     for item in older:
         item.add_marker("long")
         item.add_marker("exhaustive")

@@ -56,8 +56,8 @@ CORE = {
 # verify runs each way several times
 CORE_VERIFY = {"psycopg2_connection", "pg8000_native", "psql_clean", "raw_socket", "copy_to_program", "subscription"}
 CORE_ENV = {"env_creator_pg8000", "env_second_connection"}
-# Each major, account and command; the first one over every kind of address, the others over one, by turns. All but the
-# first and the last, in which each of the three is another, are exhaustive.
+# Each major, account and command; the first one over every kind of address, the others over one, by turns, and
+# exhaustive.
 COMBINATIONS = [
     (major, account, command) for account in accounts() for command in ("analyze", "verify") for major in (18, 16)
 ]
@@ -66,13 +66,13 @@ LONG = [
         (major, account, command),
         OVER if place == 0 else OVER[place % 3 : place % 3 + 1],
         id=f"{major}-{account.name}-{command}",
-        marks=[pytest.mark.exhaustive] * (0 < place < len(COMBINATIONS) - 1),
+        marks=[pytest.mark.exhaustive] * (place > 0),
     )
     for place, (major, account, command) in enumerate(COMBINATIONS)
 ]
 # an env.py has a process for each way and place
 LONG_ENV = [
-    pytest.param(COMBINATIONS[0], OVER[:1], id="tcp"),
+    pytest.param(COMBINATIONS[0], OVER[:1], id="tcp", marks=pytest.mark.exhaustive),
     pytest.param(COMBINATIONS[0], OVER[1:2], id="socket", marks=pytest.mark.exhaustive),
     pytest.param(COMBINATIONS[-1], OVER[:1], id="last", marks=pytest.mark.exhaustive),
 ]

@@ -88,7 +88,7 @@ def fitting(one: User, lender: Victim) -> str:
     [
         pytest.param("analyze", CORE_ON_A_SERVER, id="core"),
         pytest.param("analyze", tuple(ON_A_SERVER), id="analyze", marks=pytest.mark.long),
-        pytest.param("verify", tuple(ON_A_SERVER), id="verify", marks=pytest.mark.long),
+        pytest.param("verify", tuple(ON_A_SERVER), id="verify", marks=[pytest.mark.long, pytest.mark.exhaustive]),
     ],
 )
 def test_statements_reach_nothing_else(
@@ -135,6 +135,7 @@ def test_other_databases_are_not_reached_through_the_sandbox(one: User, lender: 
 
 
 @pytest.mark.long
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", [*ON_ITS_OWN_ROLE, *ON_ITS_OWN_DATABASE])
 def test_what_a_role_does_to_itself(one: User, lender: Victim, fitting: str, name: str) -> None:
     """A revision that spoils its own role or home is told so, and the next command works or says what to do."""
@@ -164,6 +165,7 @@ def _attacks() -> Iterator[Any]:
 
 
 @pytest.mark.few(1)
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("major", "account", "name"), list(_attacks()))
 def test_the_next_project_finds_the_server_whole(
     spoiled_sandbox: Path, major: int, account: Account, name: str

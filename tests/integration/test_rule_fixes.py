@@ -222,9 +222,8 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (place % 3 > 0)) for place, name in enumerate(MORE)]
-)
+@pytest.mark.some(3)
+@pytest.mark.parametrize("name", MORE)
 def test_other_forms_pass(name: str, prove: Prove) -> None:
     """So does what is proposed for partitions, serial columns, keys and renamed tables."""
     _prove_fix(*MORE[name], prove)

@@ -46,6 +46,7 @@ def test_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple
 
 
 @pytest.mark.long
+@pytest.mark.one_major
 @settings(_SETTINGS, max_examples=100)
 @given(pair=pairs())
 def test_hundreds_of_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple[Models, Models]) -> None:
