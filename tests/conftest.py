@@ -82,7 +82,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in older:
         item.add_marker("long")
         item.add_marker("exhaustive")
-    items.sort(key=lambda item: "real_projects" not in item.path.parts)
+    items.sort(
+        key=lambda item: "real_projects" not in item.path.parts and not item.path.name.startswith("test_isolation")
+    )
 
 
 def _parameters(item: pytest.Item) -> Iterable[object]:

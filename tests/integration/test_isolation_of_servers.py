@@ -186,6 +186,7 @@ def test_the_next_project_finds_the_server_whole(
 
 
 @pytest.mark.long
+@pytest.mark.some(1)
 @pytest.mark.parametrize("name", ON_EMBEDDED_FOR_A_WHILE)
 def test_a_server_that_does_not_answer_ends_in_a_sentence(name: str) -> None:
     """Commands give up on a server that a revision has stopped from answering, and say so."""
