@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
 from adapter.bootstrap.target import applied_heads, load_statistics, read_target_statistics
-from adapter.outbound.migration.report.terminal import terminal_width
 
 if TYPE_CHECKING:
     import threading
@@ -112,6 +111,7 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
 
     if form == "text":
         from adapter.outbound.migration.report import analysis_text
+        from adapter.outbound.migration.report.terminal import terminal_width
 
         return analysis_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.analysis_{form}")

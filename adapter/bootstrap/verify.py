@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, lanes, revision_databases
 from adapter.bootstrap.target import applied_heads
-from adapter.outbound.migration.report.terminal import terminal_width
 
 if TYPE_CHECKING:
     import threading
@@ -83,6 +82,7 @@ def render_verification(report: "VerificationReport", form: str, *, verbose: boo
 
     if form == "text":
         from adapter.outbound.migration.report import verification_text
+        from adapter.outbound.migration.report.terminal import terminal_width
 
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")

@@ -17,8 +17,8 @@ def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
 
 
 def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
-    for table in sorted({split(column)[0] for column in trace.valueless}):
-        if _is_valueless(trace, table) and any(_may_write(statement, table) for statement in trace.upgrade):
+    for table in sorted(_valueless_tables(trace)):
+        if any(_may_write(statement, table) for statement in trace.upgrade):
             yield table, f"{table} may be written, and had no row in the sandbox{_reason(trace, table)}"
     for table in sorted(trace.unchanged):
         written = (item for statement in trace.upgrade for item in statement.rows.items())
@@ -30,11 +30,12 @@ def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
 
 
 def _of_columns(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    valueless_tables = _valueless_tables(trace)
     for column in sorted(trace.valueless):
         table = split(column)[0]
         why = _reason(trace, table)
         if is_dropped(trace, "table", table):
-            if _is_valueless(trace, table):
+            if table in valueless_tables:
                 yield table, f"{table} goes, and had no row or no value in the sandbox{why}"
         elif is_dropped(trace, "column", column):
             yield column, f"{column} goes, and had no value in the sandbox{why}"
@@ -61,10 +62,11 @@ def _updates(statement: StatementTrace, table: str, column: str) -> bool:
     return rows is not None and bool(rows.updated) and word.search(statement.sql) is not None
 
 
-def _is_valueless(trace: RevisionTrace, table: str) -> bool:
-    columns = (name for name in names_of(trace.before, "column") if split(name)[0] == table)
-    stored = [name for name in columns if not attributes(trace.before, "column", name).get("generated")]
-    return all(name in trace.valueless for name in stored)
+def _valueless_tables(trace: RevisionTrace) -> set[str]:
+    """Return the tables of which no stored column has a value in any row."""
+    others = names_of(trace.before, "column") - trace.valueless
+    stored = (name for name in others if not attributes(trace.before, "column", name).get("generated"))
+    return {split(column)[0] for column in trace.valueless} - {split(name)[0] for name in stored}
 
 
 def _type(trace: RevisionTrace, column: str) -> object:

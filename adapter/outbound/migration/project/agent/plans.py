@@ -14,15 +14,12 @@ if TYPE_CHECKING:
 
 _EXPLAIN = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
 _SAVEPOINT = "hexalembic_plan"
-# What EXPLAIN takes; comments may stand before it. A text with another command behind would execute that one.
-_TAKEN = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL
-)
-_FURTHER = re.compile(r";\s*\S")
+BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a command
+FURTHER = re.compile(r";\s*\S")  # another command in the same text
+# What EXPLAIN takes. A text with another command behind would execute that one.
+_TAKEN = re.compile(BLANK + r"(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL)
 # What may run other statements within it; of SELECT its plan tells, where it reads no table itself.
-_RUNS_OTHERS = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL
-)
+_RUNS_OTHERS = re.compile(BLANK + r"(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL)
 _UNKNOWN = -1  # what drivers say of a number of rows that they do not know
 
 
@@ -38,6 +35,7 @@ class Asked:
         """
         self._cursor = cursor
         self._execute_on = execute_on
+        self._plans: dict[str, Any] = {}  # by text
 
     def plan(self, session: Session, sql: str, *, wrote: bool) -> Any:
         """Return the plan of a statement that found no row; None where it did, or where nobody can tell.
@@ -47,7 +45,7 @@ class Asked:
             sql: Its text.
             wrote: Whether it wrote rows.
         """
-        if wrote or _TAKEN.match(sql) is None or _FURTHER.search(sql):
+        if wrote or _TAKEN.match(sql) is None or FURTHER.search(sql):
             return None
         rows = getattr(self._cursor, "rowcount", _UNKNOWN)
         if rows not in {0, _UNKNOWN}:
@@ -70,6 +68,11 @@ class Asked:
         return plan is not None and not _reads(plan)
 
     def _explained(self, session: Session, sql: str) -> Any:
+        if sql not in self._plans:
+            self._plans[sql] = self._explain(session, sql)
+        return self._plans[sql]
+
+    def _explain(self, session: Session, sql: str) -> Any:
         session.run(f"SAVEPOINT {_SAVEPOINT}")
         found = None
         with suppress(Exception):  # what the server does not explain
@@ -89,7 +92,7 @@ class Asked:
 def runs_others(sql: str) -> bool:
     """Return whether a statement that is not to be explained may run others within it, by its first word."""
     found = _RUNS_OTHERS.match(sql)
-    return bool(_FURTHER.search(sql) or (found and found[1]))
+    return bool(FURTHER.search(sql) or (found and found[1]))
 
 
 def _reads(plan: Any) -> bool:

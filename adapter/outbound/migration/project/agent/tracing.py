@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .failures import message_of, sqlstate_of
 from .loop import Loop
 from .origin import is_of_revision, line_of, operation
-from .plans import Asked, runs_others
+from .plans import BLANK, FURTHER, Asked, runs_others
 from .session import PROBE_TOTAL, Session
 
 if TYPE_CHECKING:
@@ -26,20 +26,18 @@ _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; c
 # Classes of errors: cardinality violation, data exception, constraint violation, limits, what PL/pgSQL raises.
 _OF_ROWS = {"21", "22", "23", "54", "P0"}
 _HERE = "hexalembic_goes_on"
-_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a command
 _TRANSACTION_COMMAND = re.compile(
-    _BLANK + r"(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b",
+    BLANK + r"(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_FURTHER = re.compile(r";\s*\S")  # another command in the same text
-_END = re.compile(_BLANK + r"(commit|end|rollback|abort)\b", re.IGNORECASE | re.DOTALL)
+_END = re.compile(BLANK + r"(commit|end|rollback|abort)\b", re.IGNORECASE | re.DOTALL)
 _SAVEPOINT = re.compile(
-    _BLANK + r"(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*",
+    BLANK + r"(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
 # It must come before any query of its transaction, those of ours included.
 _SET_TRANSACTION = re.compile(
-    _BLANK + r"set\s+((local|session)\s+)?(transaction|characteristics)\b", re.IGNORECASE | re.DOTALL
+    BLANK + r"set\s+((local|session)\s+)?(transaction|characteristics)\b", re.IGNORECASE | re.DOTALL
 )
 
 _LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
@@ -249,9 +247,9 @@ class Tracer:
         self._end_loop()
         first = _SET_TRANSACTION.match(sql)
         outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
-        if outside and _FURTHER.search(sql):
+        if outside and FURTHER.search(sql):
             self._observed(run, session, report, execute)
-        elif outside or (first and not _FURTHER.search(sql)):
+        elif outside or (first and not FURTHER.search(sql)):
             self._plain(run, report, execute)
         elif first and session.is_idle():
             self._begun_with(run, session, report, execute)
