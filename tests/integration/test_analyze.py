@@ -110,6 +110,7 @@ def test_exit_codes_and_formats(sandbox_url: str, mixed: History) -> None:
     assert analyze(sandbox_url, "r3", "-c", ini).returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_suppression(sandbox_url: str, mixed: History) -> None:
     """A suppression with a reason makes the revision safe and is shown; one that suppresses nothing is named."""
@@ -206,6 +207,7 @@ def test_revisions_that_misbehave(sandbox_url: str, history: History, body: str,
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_bad_input(sandbox_url: str, mixed: History, tmp_path: Path) -> None:
     """An unknown revision, a range the wrong way round and a missing file are two lines and exit code 2."""

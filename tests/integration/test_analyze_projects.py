@@ -145,6 +145,7 @@ def test_old_history_is_run_and_not_judged(analyze: Analyze, history: History) -
         analyze("base:heads", config=config)
 
 
+@pytest.mark.long
 def test_branches_and_failures_start_from_their_own_parents(analyze: Analyze, history: History) -> None:
     """A branch does not see its sister's changes, and what follows a revision that fails on rows is judged as well."""
     history.add("r1", None, PEOPLE, 'op.execute("DROP TABLE people")')

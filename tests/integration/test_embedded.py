@@ -419,6 +419,7 @@ def test_stop_and_reset_refuse_while_somebody_uses_it(root: Path, user: Callable
     assert not embedded.reset(18, root)
 
 
+@pytest.mark.long
 def test_a_deleted_root_heals(root: Path) -> None:
     """When the data are deleted under a running server, that server ends and the next start gets a new one."""
     server = embedded.start(18, root, settings=SETTINGS)

@@ -60,6 +60,7 @@ def test_server_that_demands_encryption(server: Server) -> None:
     assert "Write sslmode=require in place of sslmode=disable in the URL of this call" in how
 
 
+@pytest.mark.long
 def test_certificate_that_is_not_trusted(server: Server, tmp_path: Path) -> None:
     """A certificate of an unknown authority, or with another name, is not trusted; no authority at all is said."""
     authority, root, other = trustme.CA(), tmp_path / "root.pem", tmp_path / "other.pem"
@@ -87,6 +88,7 @@ def test_file_that_is_not_there(server: Server, tmp_path: Path, name: str) -> No
     assert "Correct the path in the URL of this call" in how
 
 
+@pytest.mark.long
 def test_libpq_says_no_more_than_asyncpg(server: Server) -> None:
     """What the server says to a connection is understood from both drivers, though libpq gives no SQLSTATE for it."""
     what, how = said(server.url("no_such_database"), 3)

@@ -116,6 +116,7 @@ def test_no_permission_on_the_schema(empty_url: str) -> None:
     assert "GRANT USAGE, CREATE ON SCHEMA public" in said
 
 
+@pytest.mark.long
 def test_database_ahead_of_the_code(empty_url: str, history: History) -> None:
     """A database at a revision that this code does not have is left alone, and the revision is named."""
     history.add("from_the_future", None, "op.execute('CREATE TABLE a ()')")

@@ -173,6 +173,7 @@ def sandbox_directory(server: Server, tmp_path: Path, monkeypatch: pytest.Monkey
     embedded.stop(server.major, tmp_path / "sandbox", force=True)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sandbox_directory")
 def test_proofs_say_what_was_not_read(server: Server, production: str, history: History) -> None:
     """A table with foreign partitions is proved on its local ones, and both reports name the others."""

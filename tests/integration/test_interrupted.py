@@ -42,7 +42,7 @@ INTERRUPT, TERMINATE, HANG_UP = (
 )
 
 
-@pytest.mark.few(2)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "sandbox", "ended"),
     [
@@ -153,6 +153,7 @@ def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) ->
         embedded.release(embedded.status(18, folder).server)
 
 
+@pytest.mark.long
 def test_nohup(project: Path, tmp_path: Path) -> None:
     """Where SIGHUP is ignored, as nohup has it, the command goes on."""
     folder = tmp_path / "sandbox"

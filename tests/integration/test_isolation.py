@@ -177,6 +177,7 @@ def _are_sentences(report: dict[str, Any], outcomes: list[Outcome]) -> None:
         assert revision["revision"] not in refused or len(codes & {"upgrade-fails", "not-in-sandbox"}) == 1, revision
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run", QUICK, indirect=True)
 def test_core_of_revisions(run: tuple[Attacker, str]) -> None:
     """Ways of every kind that a revision may go end in the sandbox or in a sentence."""

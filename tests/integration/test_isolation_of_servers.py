@@ -57,6 +57,7 @@ def _make_role(lender: Victim, said: str) -> None:
             connection.execute(statement.replace("…", _PASSWORD).encode())
 
 
+@pytest.mark.long
 def test_unfit_roles_are_refused(one: User, lender: Victim) -> None:
     """A superuser, and a role that reaches other databases, are refused with the statements that make a fitting one."""
     one.write_statements({"harmless": "SELECT 1"}, _by_itself)
@@ -164,7 +165,7 @@ def _attacks() -> Iterator[Any]:
             yield pytest.param(major, account, name, id=f"{major}-{account.name}-{name}")
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.some(4)
 @pytest.mark.parametrize(("major", "account", "name"), list(_attacks()))
 def test_the_next_project_finds_the_server_whole(

@@ -49,7 +49,7 @@ def test_a_column_that_has_to_be_null_stays_so(empty_url: str) -> None:
     assert counts == (2, 2)
 
 
-@pytest.mark.few(2)
+@pytest.mark.long
 @pytest.mark.parametrize("only", ["round-trip", "round-trip,compat"])
 @pytest.mark.parametrize("wanted", ["base:heads", "r7"])
 def test_values_of_a_column_that_came_later_are_missed(

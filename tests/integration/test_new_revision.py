@@ -40,6 +40,7 @@ def revisions(checkout: Path) -> set[str]:
     return {path.name for path in (checkout / VERSIONS).glob("*.py")}
 
 
+@pytest.mark.long
 def test_changed_model_becomes_a_revision_that_runs(checkout: Path, migrated_url: str) -> None:
     """A new vector column and another index parameter become one formatted file that runs as it is, both ways."""
     model = checkout / MODEL
@@ -92,6 +93,7 @@ def test_url_in_the_env_file(checkout: Path, migrated_url: str) -> None:
     assert "127.0.0.1:1" in from_environment.stdout
 
 
+@pytest.mark.long
 def test_status_with_two_heads(checkout: Path, migrated_url: str) -> None:
     """Of two heads, the status names both, and the commands in it run as they stand there."""
     for name in ("aaaaaaaaaaa1", "bbbbbbbbbbb2"):

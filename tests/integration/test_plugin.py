@@ -103,6 +103,7 @@ def test_a_sound_project(project: Path) -> None:
     assert "4 passed" in run(project, f"hexalembic_tests = {names}\n", "test_own.py")
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_said(project: Path, history: History) -> None:
     """A second head, a downgrade that forgets and models that do not match fail, each with what to do."""
     history.add("left", "r1", 'op.add_column("people", sa.Column("age", sa.Integer()))', "pass")
@@ -190,6 +191,7 @@ def test_ready_tests_are_selected_like_others(project: Path) -> None:
     assert "6 deselected" in run(project, settings, "-m", "slow")
 
 
+@pytest.mark.long
 def test_an_unknown_name_is_said(project: Path) -> None:
     """A ready test that does not exist is an error that names those that do."""
     assert "there is no ready test roundtrip; there are single_head" in run(project, "hexalembic_tests = roundtrip\n")

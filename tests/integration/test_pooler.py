@@ -53,6 +53,7 @@ def test_transaction_mode_is_refused(
     assert_untouched(empty_url)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", POOLS[:3], ids=str)
 def test_session_mode_works(server: Server, empty_url: str, history: History, settings: dict[str, Any]) -> None:
     """A pool that keeps one session for a client is as good as the server, even one that has a single session."""

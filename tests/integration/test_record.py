@@ -159,7 +159,7 @@ def test_own_application_and_hidden_sitecustomize(migrated_url: str, tmp_path: P
     assert "public.users" in tables
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("values", ["--values", "--no-values"])
 def test_verify_tries_recorded_statements(
     url: str, tmp_path: Path, history: History, server: Server, values: str

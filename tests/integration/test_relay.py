@@ -132,6 +132,7 @@ with Path(__file__).with_name("imports.txt").open("a") as file:
 """
 
 
+@pytest.mark.long
 def test_what_env_imports_is_imported_once(sandbox_url: str, history: History) -> None:
     """A module of env.py that connects when it is imported is not imported again for each job of a lent server."""
     last = None

@@ -261,6 +261,7 @@ def test_templates_live_as_long_as_the_last_sandbox(stock: Server, guest: str) -
     killed.close()
 
 
+@pytest.mark.long
 def test_a_database_that_stays_is_said(stock: Server, guest: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Where a database cannot be dropped, one line says which and why; the next sandbox that can drops it."""
     before = databases(stock)

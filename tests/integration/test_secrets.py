@@ -143,6 +143,7 @@ _few = settings(
 _many = settings(_few, max_examples=1500)
 
 
+@pytest.mark.long
 @given(command=st.sampled_from(COMMANDS), url=urls())
 @_few
 def test_no_command_shows_a_password(place: Path, command: str, url: str) -> None:

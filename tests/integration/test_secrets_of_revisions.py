@@ -86,6 +86,7 @@ def own_files(place: Path, *folders: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
 
 
+@pytest.mark.long
 def test_analysis(place: Path, config: Path) -> None:
     """All five formats of `migrate analyze` say what the statements do, without the passwords in them."""
     request = ProjectRequest(config=config, rows=50, jobs=1)

@@ -79,6 +79,7 @@ def test_a_scan_under_the_lock_of_the_revision_before(
     assert remedy in said.help
 
 
+@pytest.mark.long
 def test_transactions_of_their_own_hold_nothing(server: Server, history: History) -> None:
     """With transaction_per_migration, alone, and behind an autocommit block, nothing is held from before."""
     add(history, TABLES, ADD, CONCURRENT, VALIDATE)

@@ -587,6 +587,7 @@ def test_sys_exit_is_data(history: History, empty_url: str) -> None:
     assert not run_of(result).finished
 
 
+@pytest.mark.long
 def test_an_endless_revision_is_stopped(history: History, empty_url: str) -> None:
     """A revision that waits for ever is killed with its sessions; nothing of it stays in the database."""
     history.add("only", None, "op.execute('CREATE TABLE a (id int)')\nop.execute('SELECT pg_sleep(600)')")

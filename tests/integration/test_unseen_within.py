@@ -87,6 +87,7 @@ def test_what_found_no_row_within_a_statement_is_said(server: Server, history: H
     assert _warned(server, history, UNSEEN) == [*UNSEEN]
 
 
+@pytest.mark.long
 def test_what_was_seen_or_writes_nothing_is_not_warned_of(server: Server, history: History) -> None:
     """Blocks that write, check or look into the catalog, keys that cascade and partitions give no false alarm."""
     assert _warned(server, history, SEEN) == []

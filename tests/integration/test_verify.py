@@ -161,6 +161,7 @@ ONE_WAY = {
 }
 
 
+@pytest.mark.long
 def test_what_postgres_cannot_undo(verify: Verify, history: History, server: Server) -> None:
     """A value of an enum and a validated constraint may stay: analyze and verify warn until it is declared."""
     known = {name: sql for name, sql in ONE_WAY.items() if server.major >= 18 or name != "not_null"}
@@ -199,6 +200,7 @@ def test_what_postgres_cannot_undo(verify: Verify, history: History, server: Ser
     assert [one.suppressed_reason for one in found["declared"].analysis.diagnostics] == ["Postgres cannot undo it"]
 
 
+@pytest.mark.long
 def test_an_upgrade_that_leads_elsewhere_after_the_downgrade(verify: Verify, history: History) -> None:
     """What a downgrade leaves behind and the next upgrade meets is found."""
     history.add("r1", None, PEOPLE, DROP)
@@ -212,6 +214,7 @@ def test_an_upgrade_that_leads_elsewhere_after_the_downgrade(verify: Verify, his
     assert "already exists" in found["r3"].diagnostics[0].message
 
 
+@pytest.mark.long
 def test_kills(verify: Verify, history: History) -> None:
     """Killed at any statement and run again, a revision that looks what is done ends as undisturbed; not another."""
     index = "CREATE INDEX CONCURRENTLY ix ON people (name)"
@@ -290,6 +293,7 @@ def test_old_code_and_phases(verify: Verify, history: History) -> None:
     assert codes(found["contract"]) == {"breaks-old-code"}
 
 
+@pytest.mark.long
 def test_certificates_are_kept(verify: Verify, history: History, empty_url: str) -> None:
     """Only changed revisions are proved again, and one that a database has must not have changed."""
     file = history.folder.parent / "certificates.json"

@@ -33,6 +33,7 @@ def test_not_up_to_date(empty_url: str, history: History) -> None:
         assert "hint: alembic upgrade head, then run this again." in said
 
 
+@pytest.mark.long
 def test_ambiguous_walk(empty_url: str, history: History) -> None:
     """`downgrade -1` from a merge names the ways there are; one of them, named, works."""
     history.add("r1", None, "pass")

@@ -37,6 +37,7 @@ def hold(
     return check
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 @settings(_SETTINGS, max_examples=30)
 @given(pair=pairs())
