@@ -199,7 +199,7 @@ class RevisionProver(RevisionTracer, Protocol):
 
     @abstractmethod
     def upgrade_again(self, trace: RevisionTrace) -> Again:
-        """Undo the revision, upgrade again, and compare."""
+        """Undo the revision, upgrade again, and compare; upgrade and undo where the rows that it inserts are there."""
 
     @abstractmethod
     def repeat(self, trace: RevisionTrace) -> Repetition:

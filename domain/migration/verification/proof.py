@@ -21,6 +21,7 @@ from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.checks import UNSEEN, judge
 from domain.migration.verification.one_way import one_way
 from domain.migration.verification.round_trip import Declaration, Reversibility, RoundTrip
+from domain.migration.verification.rows_there import CAUSE
 from domain.migration.verification.unseen_losses import losses_not_seen
 
 
@@ -40,11 +41,13 @@ class Again:
         failure: Why it failed; None when it did not.
         schema: What separates the schema from that after the first upgrade.
         data: The same of the rows, where the upgrade gives the same values each time.
+        there: What the downgrade takes away where the rows that the upgrade inserts were there before it.
     """
 
     failure: str | None = None
     schema: SchemaDifference = field(default_factory=SchemaDifference)
     data: DataDifference = field(default_factory=DataDifference)
+    there: DataDifference = field(default_factory=DataDifference)
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,17 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
     # After a downgrade that does nothing the upgrade fails as a matter of course.
     silent = bool(difference) and not statements
     failure = None if again is None else again.failure
+    there = () if again is None else again.there.changes
+    data = without_moves(trace.undone or DataDifference(), trace.before, trace.restored)
     return RoundTrip(
         failure=None if silent else failure,
         statements=statements,
         schema=difference,
-        data=without_moves(trace.undone or DataDifference(), trace.before, trace.restored),
+        data=DataDifference((*data.changes, *there)),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
-        causes=_causes(trace, difference),
+        causes={**{change.subject: CAUSE for change in there}, **_causes(trace, difference)},
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
         unseen=losses_not_seen(trace),

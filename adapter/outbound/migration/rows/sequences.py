@@ -1,8 +1,11 @@
-"""Sequences that have given no number of the rows that were made up, and are moved past them."""
+"""Moves sequences: past the rows that were made up, whose numbers they have not given, or by one."""
 # ruff: noqa: S608 - the server quoted the names
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
+
+import psycopg
 
 from adapter.outbound.migration.rows.plan import Session
 
@@ -32,6 +35,20 @@ WHERE s.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = s.oid AND d.deptype IN ('a', 'i', 'e'))
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = s.oid AND d.classid = 'pg_attrdef'::regclass)
 """
+
+
+# Sequences of the project's schemas.
+_ALL = """
+SELECT s.oid FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace AND n.nspname !~ '^pg_'
+WHERE s.relkind = 'S' AND s.relpersistence <> 't'
+"""
+
+
+def advance_sequences(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Draw a number from each sequence, so that what a revision draws next differs from what it drew before."""
+    for (sequence,) in connection.execute(_ALL).fetchall():
+        with suppress(psycopg.Error):  # it has given its last number
+            connection.execute("SELECT nextval(%s::oid::regclass)", [sequence])
 
 
 def move_sequences(session: Session, tables: Collection[int], most: int) -> None:

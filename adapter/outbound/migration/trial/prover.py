@@ -8,16 +8,18 @@ from typing import Any
 
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.rows import ROWS_SEED
+from adapter.outbound.migration.rows.sequences import advance_sequences
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.rows_there import carry_rows
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
 from domain.migration.analysis.unseen import found_nothing
 from domain.migration.compatibility import Compatibility
-from domain.migration.digest import DataDifference, DataDigest
+from domain.migration.digest import DataChangeKind, DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
 from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
@@ -25,6 +27,7 @@ from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
 from domain.migration.verification.proof import Again, Repetition
 from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.rows_there import inserted_into, spares
 from domain.migration.verification.unseen_losses import losses_not_seen
 
 _MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count
@@ -38,7 +41,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """Begin; see `SandboxRevisionTracer`."""
         super().__init__(databases, keeps_before=True)
 
-    _ends: tuple[SchemaSnapshot, DataDigest, frozenset[str]] | None = None
+    _ends: tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]] | None = None
 
     def conditions(self) -> Conditions:
         """Return what the proofs depend on."""
@@ -84,7 +87,7 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         return self._described(entry, **found)
 
     def upgrade_again(self, trace: RevisionTrace) -> Again:
-        """Undo the revision, upgrade again, and compare."""
+        """Undo the revision, upgrade again, and compare; upgrade and undo where the rows that it inserts are there."""
         _, after = self._databases_of_trace()
         copy = self._databases.copy(after)
         for command in ("undo", "upgrade"):
@@ -94,7 +97,28 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
                 return Again(f"{command} after the first upgrade: {described(result.error)}")
         schemas, rows = self._difference(copy)
         self._databases.drop(copy)
-        return Again(None, schemas, rows)
+        return Again(None, schemas, rows, self._taken_away(trace))
+
+    def _taken_away(self, trace: RevisionTrace) -> DataDifference:
+        """Upgrade and undo where the rows that the upgrade inserts were there before; return what is lost of them."""
+        tables = inserted_into(trace)
+        if not tables:
+            return DataDifference()
+        before, after = self._databases_of_trace()
+        usual = self._databases.digest(before), self._end()[1]
+        copy = self._databases.copy(before)
+        carry_rows(self._databases.session(after), self._databases.session(copy), tables)
+        states = [self._databases.digest(copy)]
+        for command in ("upgrade", "undo"):
+            if self._databases.run(copy.url, command, trace.revision).error is not None:
+                self._databases.drop(copy)
+                return DataDifference()  # it does not go on where they are there, and takes nothing
+            states.append(self._databases.digest(copy))
+        self._databases.drop(copy)
+        spared = {table for table in tables if spares(table, usual, (states[0], states[1]))}
+        known = {change.subject for change in trace.undone.losses} if trace.undone else set()
+        lost = data.compare(states[0], states[2]).losses
+        return DataDifference(tuple(change for change in lost if change.subject in spared - known))
 
     def repeat(self, trace: RevisionTrace) -> Repetition:
         """Upgrade twice; kill the upgrade at each statement, run it again, and compare."""
@@ -157,20 +181,21 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """Compare a database with the one that the upgrade left."""
         expected, rows, volatile = self._end()
         found, differing = self._databases.snapshot(database), data.compare(rows, self._databases.digest(database))
-        stable = tuple(change for change in differing.changes if change.subject not in volatile)
+        stable = tuple(change for change in differing.changes if (change.subject, change.kind) not in volatile)
         return schema.compare(expected, found, ignore={"position"}), DataDifference(stable)
 
-    def _end(self) -> tuple[SchemaSnapshot, DataDigest, frozenset[str]]:
-        """Read what the upgrade left, and which values are others each time: clocks, random numbers."""
+    def _end(self) -> tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]]:
+        """Read what the upgrade left, and which values are others each time: clocks, random and running numbers."""
         if self._ends is None:
             before, after = self._databases_of_trace()
             found, rows = self._databases.snapshot(after), self._databases.digest(after)
             copy = self._databases.copy(before)
+            advance_sequences(self._databases.session(copy))
             (revision,) = after.applied - before.applied
             self._databases.run(copy.url, "upgrade", revision)
             difference = data.compare(rows, self._databases.digest(copy))
             self._databases.drop(copy)
-            self._ends = found, rows, frozenset(change.subject for change in difference.changes)
+            self._ends = found, rows, frozenset((change.subject, change.kind) for change in difference.changes)
         return self._ends
 
 
@@ -200,7 +225,7 @@ class _Climber:
         )
         result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=True)
         self._databases.drop(self._database)
-        # what found no row was not seen: rows are made for it, and it is looked at by itself
+        # what found no row was not seen, and what inserts rows may find them there: it is looked at by itself
         ran = {
             revision: [one for run in result.runs if run.revision == revision for one in run.statements]
             for revision in self._exact
@@ -210,6 +235,7 @@ class _Climber:
             for revision, trace in self._exact.items()
             if not any(map(found_nothing, ran[revision]))
             and not losses_not_seen(replace(trace, upgrade=tuple(ran[revision])))
+            and not inserted_into(replace(trace, upgrade=tuple(ran[revision])))
         }
 
     def _stepped(self, *_: str) -> bool:
