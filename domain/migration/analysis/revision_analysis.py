@@ -97,7 +97,8 @@ def analyze(
         rules: The rules to ask; None for all of them.
     """
     known = statistics if statistics is not None else Statistics.unknown()
-    diagnostics = judge(trace, known, all_rules() if rules is None else rules)
+    asked = tuple(all_rules() if rules is None else rules)
+    diagnostics = judge(trace, known, asked)
     windows = windows_with_estimates(trace, known)
     return RevisionAnalysis(
         trace=trace,
@@ -107,7 +108,7 @@ def analyze(
         predicted_seconds=predicted_seconds(trace, known),
         works=tuple(work for work in work_of(trace) if is_big(trace, known, work.table)),
         changes=changes(trace.before, trace.after),
-        strategy=choose(trace, diagnostics),
+        strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in asked}),
         revision=Revision.of(trace),
         statistics=known,
     )

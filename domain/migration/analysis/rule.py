@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import NamedTuple, TypeAlias
 
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -40,6 +41,8 @@ class Rule:
         bad: A revision that it speaks of.
         good: The same, done so that it does not.
         check: Judges a trace.
+        strategy: How to get the schema there instead, where it stops the revision; None where mending it is enough.
+        blocks: Whether it speaks of work that others wait for, which a revision declared as expand may not do.
     """
 
     code: str
@@ -48,6 +51,8 @@ class Rule:
     bad: Example
     good: Example
     check: Check
+    strategy: MigrationStrategy | None = None
+    blocks: bool = False
 
     @property
     def title(self) -> str:
@@ -69,7 +74,16 @@ def load(module: ModuleType) -> Rule:
     """
     if not module.__doc__:
         raise ValueError(f"rule {module.__name__} has no docstring, so no documentation")
-    return Rule(module.CODE, module.SEVERITY, module.__doc__.strip(), module.BAD, module.GOOD, module.check)
+    return Rule(
+        module.CODE,
+        module.SEVERITY,
+        module.__doc__.strip(),
+        module.BAD,
+        module.GOOD,
+        module.check,
+        getattr(module, "STRATEGY", None),
+        getattr(module, "BLOCKS", False),
+    )
 
 
 def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -> tuple[Diagnostic, ...]:

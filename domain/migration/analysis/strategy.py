@@ -1,6 +1,6 @@
 """How a revision should be run, indexed and undone, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,20 +53,30 @@ class Strategy:
     why: tuple[str, ...]
 
 
-def choose(trace: RevisionTrace, diagnostics: Sequence[Diagnostic]) -> Strategy:
-    """Decide from what a revision does and what the rules say of it; suppressed diagnostics do not count."""
+def choose(
+    trace: RevisionTrace, diagnostics: Sequence[Diagnostic], strategies: Mapping[str, MigrationStrategy | None]
+) -> Strategy:
+    """Decide from what a revision does and what the rules say of it; suppressed diagnostics do not count.
+
+    Args:
+        trace: What Postgres reported.
+        diagnostics: What the rules say.
+        strategies: How to get the schema there where a rule stops the revision, by its code.
+    """
     errors = {one.code: one for one in diagnostics if one.severity is Severity.ERROR and one.suppressed_reason is None}
-    migration, migration_why = _migration(trace, errors)
+    migration, migration_why = _migration(trace, errors, strategies)
     index, index_why = _index(trace)
     rollback, rollback_why = _rollback(trace, errors, _staying(diagnostics))
     return Strategy(migration, index, rollback, (migration_why, index_why, rollback_why))
 
 
-def _migration(trace: RevisionTrace, errors: dict[str, Diagnostic]) -> tuple[MigrationStrategy, str]:
-    for codes, strategy in _MIGRATION:
-        for code in codes:
-            if code in errors:
-                return strategy, f"{strategy.value}: {errors[code].message}"
+def _migration(
+    trace: RevisionTrace, errors: dict[str, Diagnostic], strategies: Mapping[str, MigrationStrategy | None]
+) -> tuple[MigrationStrategy, str]:
+    for strategy in MigrationStrategy:
+        for code, error in errors.items():
+            if strategies.get(code) is strategy:
+                return strategy, f"{strategy.value}: {error.message}"
     if errors:
         return MigrationStrategy.DIRECT, f"direct, once this is mended: {next(iter(errors.values())).message}"
     locked = listed(list(trace.locks))
@@ -121,24 +131,3 @@ def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic], stays: list[s
     if stays:
         return RollbackStrategy.DOWNGRADE, f"the downgrade runs, and leaves {listed(stays)} as it is."
     return RollbackStrategy.DOWNGRADE, "the downgrade gives the schema back."
-
-
-_MIGRATION = (
-    (
-        (
-            "drop-or-rename-in-use",
-            "required-column",
-            "enum-value-removed",
-            "vector-type-change",
-            "table-rewrite",
-            "values-lost",
-        ),
-        MigrationStrategy.EXPAND_MIGRATE_CONTRACT,
-    ),
-    (
-        ("schema-and-data-together", "unbatched-write", "fails-on-existing-rows", "not-valid-and-validate-together"),
-        MigrationStrategy.TWO_PHASES,
-    ),
-    (("constraint-validated-at-once", "set-not-null-scan"), MigrationStrategy.TWO_PHASES),
-    (("work-under-lock", "partition-of-live-parent"), MigrationStrategy.MAINTENANCE_WINDOW),
-)

@@ -8,6 +8,7 @@ from enum import Enum
 from domain.migration.analysis.judging import refuses, statement_of
 from domain.migration.analysis.moves import without_moves
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
+from domain.migration.analysis.rules import all_rules
 from domain.migration.compatibility import BrokenStatement, Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
@@ -301,8 +302,9 @@ def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic
             else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
         )
     if proof.analysis.phase is Phase.EXPAND and proof.analysis.revision.declared:
+        blocking = {rule.code for rule in all_rules() if rule.blocks}
         for diagnostic in proof.analysis.diagnostics:
-            if diagnostic.unsafe and diagnostic.code in _WORK_UNDER_LOCK:
+            if diagnostic.unsafe and diagnostic.code in blocking:
                 yield _error(
                     "expand-blocks",
                     f"Declared `Phase: expand`, but it blocks: {diagnostic.message}",
@@ -321,19 +323,6 @@ def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
 _NOT_SEEN = frozenset({"not-seen-at-work", UNSEEN})
 _OF_ROWS = frozenset({"not-seen-at-work", "rows-must-fit"})  # on which a proof rests
 _NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
-_WORK_UNDER_LOCK = frozenset(
-    {
-        "blocking-index-build",
-        "blocking-refresh",
-        "constraint-validated-at-once",
-        "not-valid-and-validate-together",
-        "partition-of-live-parent",
-        "set-not-null-scan",
-        "table-rewrite",
-        "vector-type-change",
-        "work-under-lock",
-    }
-)
 
 
 def _error(code: str, message: str, advice: str, relation: str | None = None) -> Diagnostic:

@@ -23,6 +23,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "blocking-index-build"
 SEVERITY = Severity.ERROR
+BLOCKS = True
 BAD = Example(
     USERS,
     'op.create_index("ix_users_email", "users", ["email"])',

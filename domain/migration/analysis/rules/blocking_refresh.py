@@ -24,6 +24,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "blocking-refresh"
 SEVERITY = Severity.ERROR
+BLOCKS = True
 _SETUP = f"""{USERS}
 CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS users FROM users GROUP BY name;
 CREATE UNIQUE INDEX ix_names ON names (name);

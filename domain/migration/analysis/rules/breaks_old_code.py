@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.judging import kept, refuses_what_it_needed, removed
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
@@ -24,6 +25,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "breaks-old-code"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 _FUNCTION = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'users are read only'; END $$
 """

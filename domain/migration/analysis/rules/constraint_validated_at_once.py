@@ -33,6 +33,7 @@ from domain.migration.analysis.forms import (
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, constraints_on, statement_of, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import key_columns
 from domain.migration.names import bare, schema_argument, split
@@ -44,6 +45,8 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "constraint-validated-at-once"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.TWO_PHASES
+BLOCKS = True
 BAD = Example(
     USERS,
     'op.create_check_constraint("ck_users_email", "users", "email <> \'\'")',

@@ -17,6 +17,7 @@ from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.judging import added, removed, renamed_by, statement_of
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, lines, quoted, revised
@@ -27,6 +28,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "drop-or-rename-in-use"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 BAD = Example(
     USERS,
     'op.alter_column("users", "name", new_column_name="full_name")',

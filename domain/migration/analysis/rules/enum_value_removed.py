@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.judging import removed, statement_of
 from domain.migration.analysis.moves import is_elsewhere, moved_to
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -17,6 +18,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "enum-value-removed"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 _SETUP = USERS + "CREATE TYPE plan AS ENUM ('free', 'paid'); ALTER TABLE users ADD COLUMN plan plan;"
 BAD = Example(
     _SETUP,

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from domain.migration.analysis.impact import is_concurrent
 from domain.migration.analysis.judging import Failure, failures, label
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
 
 CODE = "fails-on-existing-rows"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.TWO_PHASES
 BAD = Example(
     USERS,
     'op.add_column("users", sa.Column("plan", sa.Text(), nullable=False))',

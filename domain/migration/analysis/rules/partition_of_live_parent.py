@@ -20,6 +20,7 @@ from domain.migration.analysis.judging import (
     work_diagnostics,
 )
 from domain.migration.analysis.rule import Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.snapshot import attributes
@@ -28,6 +29,8 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "partition-of-live-parent"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.MAINTENANCE_WINDOW
+BLOCKS = True
 _SETUP = """
 CREATE TABLE events (id bigint NOT NULL, note text) PARTITION BY RANGE (id);
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10000);

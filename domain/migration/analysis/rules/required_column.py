@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.judging import added, is_live, is_optional, kept, refuses_what_it_needed, statement_of
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split
 from domain.migration.op_code import execute, lines, revised
@@ -24,6 +25,7 @@ CODE = "required-column"
 _NEW = "is new"
 _REFUSES = "takes no values any more"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 BAD = Example(
     USERS,
     """

@@ -17,12 +17,15 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.judging import Cause, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
 CODE = "schema-and-data-together"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.TWO_PHASES
+BLOCKS = True
 BAD = Example(
     USERS,
     """

@@ -17,6 +17,7 @@ from domain.migration.analysis.forms import not_null
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, kept, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.op_code import execute, lines, revised
@@ -26,6 +27,8 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "set-not-null-scan"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.TWO_PHASES
+BLOCKS = True
 BAD = Example(
     USERS,
     'op.alter_column("users", "email", nullable=False)',

@@ -17,6 +17,7 @@ from domain.migration.analysis.forms import added_column, added_empty, dropped_c
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, kept, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import lines, revised
@@ -26,6 +27,8 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "table-rewrite"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
+BLOCKS = True
 BAD = Example(
     USERS,
     'op.add_column("users", sa.Column("token", sa.Uuid(), server_default=sa.text("gen_random_uuid()")))',

@@ -21,6 +21,7 @@ from domain.migration.analysis.heavy_writes import fills_nulls
 from domain.migration.analysis.impact import Work, WorkKind, last_statements, unbatched_writes
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.snapshot import attributes, names_of
@@ -29,6 +30,7 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "unbatched-write"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.TWO_PHASES
 _SETUP = USERS + "ALTER TABLE users ADD COLUMN active boolean;"
 BAD = Example(_SETUP, 'op.execute("UPDATE users SET active = true")', 'raise NotImplementedError("values stay")')
 GOOD = Example(

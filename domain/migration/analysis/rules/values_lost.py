@@ -20,6 +20,7 @@ from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.impact import is_big, lock_windows, truncated
 from domain.migration.analysis.judging import added, kept, label, renamed_by, statement_of
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import execute, lines, revised
@@ -30,6 +31,7 @@ from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts
 
 CODE = "values-lost"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 BAD = Example(
     USERS,
     """

@@ -14,6 +14,7 @@ from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, vector_type_changes, work_diagnostics
 from domain.migration.analysis.rule import Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, suffixed
 from domain.migration.op_code import lines, revised
@@ -23,6 +24,8 @@ from domain.migration.trace import RevisionTrace
 
 CODE = "vector-type-change"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
+BLOCKS = True
 _SETUP = """
 CREATE EXTENSION IF NOT EXISTS vector;
 CREATE TABLE items (id bigint PRIMARY KEY, embedding vector(3));

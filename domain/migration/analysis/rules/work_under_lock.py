@@ -9,12 +9,15 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.judging import Cause, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
 CODE = "work-under-lock"
 SEVERITY = Severity.ERROR
+STRATEGY = MigrationStrategy.MAINTENANCE_WINDOW
+BLOCKS = True
 _SETUP = USERS + "CREATE DOMAIN label AS text; ALTER TABLE users ADD COLUMN label label;"
 BAD = Example(
     _SETUP,

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from domain.migration.analysis.revision_analysis import analyze
-from domain.migration.analysis.strategy import IndexStrategy, MigrationStrategy, RollbackStrategy
+from domain.migration.analysis.rules import all_rules
+from domain.migration.analysis.strategy import IndexStrategy, MigrationStrategy, RollbackStrategy, choose
+from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.statistics import Statistics, TableStatistics
@@ -110,6 +112,22 @@ def test_strategy_of_a_drop() -> None:
     found = analyze(revision(drop, after=without(BASE, f"{USERS}.name"))).strategy
     assert found.migration is MigrationStrategy.EXPAND_MIGRATE_CONTRACT
     assert found.rollback is RollbackStrategy.BACKUP
+
+
+def test_every_rule_that_changes_the_plan_says_so_itself() -> None:
+    """The strategy is that of the rule which stops the revision; the one that splits it furthest comes first."""
+    strategies = {rule.code: rule.strategy for rule in all_rules()}
+    trace = revision(step("ALTER"))
+
+    def chosen(*codes: str) -> MigrationStrategy:
+        errors = [Diagnostic(code, Severity.ERROR, None, None, "It is so.", "Mend it.") for code in codes]
+        return choose(trace, errors, strategies).migration
+
+    assert chosen("lock-without-timeout") is MigrationStrategy.DIRECT
+    assert chosen("breaks-old-code") is MigrationStrategy.EXPAND_MIGRATE_CONTRACT
+    assert chosen("schema-and-data-together") is MigrationStrategy.TWO_PHASES
+    assert chosen("work-under-lock") is MigrationStrategy.MAINTENANCE_WINDOW
+    assert chosen("work-under-lock", "unbatched-write", "required-column") is MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 
 
 def test_strategy_of_an_index() -> None:
