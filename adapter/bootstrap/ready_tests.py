@@ -94,7 +94,8 @@ class MigrationDatabases:
         from adapter.outbound.migration.trial.certificate_file import Unkept
         from adapter.outbound.migration.trial.prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions
-        from domain.migration.verification.proof import Proof, worst
+        from domain.migration.verification.proof import Proof
+        from domain.migration.verification.verdict import worst
 
         with closing(SandboxRevisionProver(self._databases)) as prover:
             report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])

@@ -76,8 +76,10 @@ def verify_revisions(
         return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
 
 
-def render_verification(report: "VerificationReport", form: str, *, verbose: bool, color: bool) -> str:
-    """Write a report in a format: text, json, markdown or junit."""
+def render_verification(
+    report: "VerificationReport", form: str, config: "Path | None" = None, *, verbose: bool, color: bool
+) -> str:
+    """Write a report on the project with that configuration in a format: text, json, markdown, junit or sarif."""
     import importlib
 
     if form == "text":
@@ -86,5 +88,10 @@ def render_verification(report: "VerificationReport", form: str, *, verbose: boo
 
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
-    written: str = writer.render(report)
+    places: tuple[Path, ...] = ()
+    if form == "sarif":
+        from adapter.bootstrap.project import configuration
+
+        places = (configuration(config).parent,)
+    written: str = writer.render(report, *places)
     return written

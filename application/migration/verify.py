@@ -12,8 +12,9 @@ from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 from domain.migration.verification.certificate import Certificate, merge, outdated
-from domain.migration.verification.checks import changed_since
-from domain.migration.verification.proof import Again, Proof, RevisionProof, certify, judge_proof, round_trip
+from domain.migration.verification.checks.applied_revision_changed import changed_since
+from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
+from domain.migration.verification.verdict import certify, judge_proof
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def _verified(
     return report, dict(zip(steps, kinds, strict=True))
 
 
-@pytest.mark.parametrize("only", ["round-trip", pytest.param("round-trip,repeat", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("only", ["round-trip", "round-trip,repeat"])
 def test_a_loss_that_no_row_could_show_is_not_exact(server: Server, history: History, only: str) -> None:
     """Columns and tables without a value, and rows that nobody has: the proof is not given, and says why."""
     report, found = _verified(server, history, LOSSES, only)

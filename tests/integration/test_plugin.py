@@ -92,6 +92,7 @@ def _plugins() -> set[str]:
     return {point.name for point in entry_points(group="pytest11")}
 
 
+@pytest.mark.long
 def test_a_sound_project(project: Path) -> None:
     """All ready tests but the one about models run, beside the project's own, which use the fixtures."""
     names = "single_head upgrade round_trip no_drift idempotent"

@@ -105,6 +105,11 @@ def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> N
     assert "1 of 3 failed, 1 not judged, 1 exact" in render_verification(report, "text", verbose=False, color=False)
     junit = ET.fromstring(render_verification(report, "junit", verbose=False, color=False))  # noqa: S314
     assert (junit.get("failures"), junit.get("skipped")) == ("1", "1")
+    (run,) = json.loads(render_verification(report, "sarif", verbose=False, color=False))["runs"]
+    said = [(one["ruleId"], one["level"], run["tool"]["driver"]["rules"][one["ruleIndex"]]) for one in run["results"]]
+    assert [(code, level) for code, level, _ in said] == [("upgrade-fails", "error"), ("not-judged", "warning")]
+    assert all(rule["id"] == code and rule["help"]["markdown"] for code, _, rule in said)
+    assert run["properties"] == {"certified": 1, "failed": 1, "notJudged": 1, "notProved": 0}
     assert verify("r3", only="round-trip").failed
 
 

@@ -22,7 +22,8 @@ from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE, quoted
 from domain.migration.trace import RevisionTrace, StatementTrace
-from domain.migration.verification.proof import RevisionProof, judge_proof, round_trip
+from domain.migration.verification.proof import RevisionProof, round_trip
+from domain.migration.verification.verdict import judge_proof
 from tests.conftest import Server
 from tests.real_projects.environments import environment
 from tests.real_projects.test_real_projects import INI, NOWHERE, ONE_AND_OTHERS, ROWS, Project

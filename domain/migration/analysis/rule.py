@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import NamedTuple, TypeAlias
 
-from domain.migration.analysis.strategy import MigrationStrategy
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -23,36 +23,34 @@ class Example(NamedTuple):
         setup: SQL that brings the database to where the revision starts; `;` separates statements.
         upgrade: Body of `upgrade()`.
         downgrade: Body of `downgrade()`.
+        declarations: What the revision declares of itself, beside its identifiers.
+        phase: The phase that its docstring names; none where it is empty.
     """
 
     setup: str
     upgrade: str
     downgrade: str
+    declarations: str = ""
+    phase: str = ""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A module of the folder `rules`.
+class Page:
+    """What whoever meets a code can read of it.
 
     Attributes:
         code: Its name, in output and in suppressions.
-        severity: The worst that it says.
+        severity: The worst that is said under it.
         documentation: What happens, why, and the safe way.
-        bad: A revision that it speaks of.
+        bad: A revision that it speaks of; None where no revision alone shows it.
         good: The same, done so that it does not.
-        check: Judges a trace.
-        strategy: How to get the schema there instead, where it stops the revision; None where mending it is enough.
-        blocks: Whether it speaks of work that others wait for, which a revision declared as expand may not do.
     """
 
     code: str
     severity: Severity
     documentation: str
-    bad: Example
-    good: Example
-    check: Check
-    strategy: MigrationStrategy | None = None
-    blocks: bool = False
+    bad: Example | None
+    good: Example | None
 
     @property
     def title(self) -> str:
@@ -63,6 +61,23 @@ class Rule:
     def paragraphs(self) -> tuple[str, ...]:
         """The rest of the documentation; code is indented by four."""
         return tuple(part.rstrip() for part in self.documentation.split("\n\n")[1:] if part.strip())
+
+
+@dataclass(frozen=True)
+class Rule(Page):
+    """A module of the folder `rules`.
+
+    Attributes:
+        check: Judges a trace.
+        strategy: How to get the schema there instead, where it stops the revision; None where mending it is enough.
+        blocks: Whether it speaks of work that others wait for, which a revision declared as expand may not do.
+    """
+
+    bad: Example
+    good: Example
+    check: Check
+    strategy: MigrationStrategy | None = None
+    blocks: bool = False
 
 
 def load(module: ModuleType) -> Rule:

@@ -6,17 +6,15 @@ from enum import Enum
 
 from domain.migration.analysis.impact import index_table, is_concurrent, is_partitioned
 from domain.migration.analysis.judging import added, kept, listed, refuses
+from domain.migration.analysis.migration_strategy import MigrationStrategy
+from domain.migration.analysis.rules import (
+    downgrade_differs,
+    downgrade_fails,
+    lossy_downgrade,
+    missing_downgrade,
+)
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.trace import RevisionTrace, StatementTrace
-
-
-class MigrationStrategy(Enum):
-    """How to get the schema there."""
-
-    DIRECT = "direct"
-    EXPAND_MIGRATE_CONTRACT = "expand, migrate, contract"
-    TWO_PHASES = "schema and data in two phases"
-    MAINTENANCE_WINDOW = "maintenance window"
 
 
 class IndexStrategy(Enum):
@@ -110,7 +108,7 @@ def _reindexed(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
 
 def _staying(diagnostics: Iterable[Diagnostic]) -> list[str]:
     """Name what the downgrade leaves, and may."""
-    codes = {"missing-downgrade", "downgrade-differs"}
+    codes = {missing_downgrade.CODE, downgrade_differs.CODE}
     return [
         one.relation
         for one in diagnostics
@@ -121,9 +119,9 @@ def _staying(diagnostics: Iterable[Diagnostic]) -> list[str]:
 def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic], stays: list[str]) -> tuple[RollbackStrategy, str]:
     if refuses(trace):
         return RollbackStrategy.BACKUP, f"the downgrade refuses: {trace.downgrade_error}"
-    if "lossy-downgrade" in errors:
-        return RollbackStrategy.BACKUP, f"values do not come back: {errors['lossy-downgrade'].message}"
-    for code in ("downgrade-fails", "missing-downgrade", "downgrade-differs"):
+    if lossy_downgrade.CODE in errors:
+        return RollbackStrategy.BACKUP, f"values do not come back: {errors[lossy_downgrade.CODE].message}"
+    for code in (downgrade_fails.CODE, missing_downgrade.CODE, downgrade_differs.CODE):
         if code in errors:
             return RollbackStrategy.REPAIR_DOWNGRADE, errors[code].message
     if trace.downgrade is None:

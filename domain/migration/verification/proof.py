@@ -1,27 +1,25 @@
 """What `migrate verify` proves of a revision: it can be undone, repeated, and lived with."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from domain.migration.analysis.judging import refuses, statement_of
 from domain.migration.analysis.moves import without_moves
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
-from domain.migration.analysis.rules import all_rules
-from domain.migration.compatibility import BrokenStatement, Compatibility
+from domain.migration.analysis.rules import not_seen_at_work
+from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.names import split
 from domain.migration.repair.derivation import Repair, derive
 from domain.migration.repair.renames import Rename, read_renames
-from domain.migration.revision import Phase
-from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, attributes, compare
+from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
 from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.certificate import Certificate
-from domain.migration.verification.checks import UNSEEN, judge
+from domain.migration.verification.checks import loss_not_seen
 from domain.migration.verification.one_way import one_way
-from domain.migration.verification.round_trip import Declaration, Reversibility, RoundTrip
+from domain.migration.verification.round_trip import Reversibility, RoundTrip
 from domain.migration.verification.rows_there import CAUSE
 from domain.migration.verification.unseen_losses import losses_not_seen
 
@@ -106,7 +104,10 @@ class RevisionProof:
     @property
     def not_seen(self) -> bool:
         """Whether a statement found no row to work on and nothing else speaks against EXACT: so nothing is proved."""
-        idle = any(one.code in _NOT_SEEN and one.severity is Severity.WARNING for one in self.diagnostics)
+        idle = any(
+            one.code in {not_seen_at_work.CODE, loss_not_seen.CODE} and one.severity is Severity.WARNING
+            for one in self.diagnostics
+        )
         return idle and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
 
 
@@ -180,150 +181,3 @@ def _causes(trace: RevisionTrace, difference: SchemaDifference) -> Mapping[str, 
     keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
     found = ((name, statement_of(trace, kind, name)) for kind, name in keys)
     return {name: _place(trace.upgrade[index]) for name, index in found if index is not None}
-
-
-def judge_proof(proof: RevisionProof, declaration: Declaration) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a revision, errors first."""
-    return tuple(sorted(_judged(proof, declaration), key=lambda one: list(Severity).index(one.severity)))
-
-
-def worst(proofs: Iterable[RevisionProof]) -> tuple[RevisionProof, Diagnostic] | None:
-    """Return the error to say first, with its revision; None where nothing failed."""
-    errors = [(proof, one) for proof in proofs for one in proof.diagnostics if one.severity is Severity.ERROR]
-    return min(errors, key=lambda found: _rank(*found), default=None)
-
-
-def _rank(proof: RevisionProof, error: Diagnostic) -> tuple[int, bool]:
-    loses_rows = proof.trip is not None and bool(proof.trip.data.losses)
-    return _WORST.index(error.code) if error.code in _WORST else len(_WORST), not loses_rows
-
-
-_WORST = ("upgrade-fails", "downgrade-fails", "undeclared-loss", "silent-downgrade", "not-resumable")
-
-
-def certify(
-    proof: RevisionProof, sha256: str, *, postgres: int, rows: int, seed: int, proofs: Iterable[str]
-) -> Certificate | None:
-    """Certify what a downgrade was proved to be; None when a proof failed, was not run, or had no rows to work on."""
-    trip = proof.trip
-    if trip is None or proof.failed or proof.not_seen or trip.reversibility is None:
-        return None
-    losses: Mapping[str, str] = trip.losses if trip.reversibility is Reversibility.LOSSY else {}
-    trace = proof.analysis.trace
-    kind, message = trip.reversibility, trip.refusal
-    accepted = {name: sentence for name, sentence in trip.unseen.items() if not _is_said(proof, UNSEEN, name)}
-    if accepted and kind is Reversibility.EXACT:
-        kind, losses = Reversibility.LOSSY, accepted
-    return Certificate(
-        trace.revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs), trace.unmade_edges
-    )
-
-
-def _is_said(proof: RevisionProof, code: str, name: str) -> bool:
-    return any((one.code, one.relation) == (code, name) for one in proof.diagnostics)
-
-
-def _judged(proof: RevisionProof, declaration: Declaration) -> Iterator[Diagnostic]:
-    trace = proof.analysis.trace
-    if trace.not_run:
-        advice = "Mend what it stands on; the rest is proved then."
-        yield Diagnostic("not-judged", Severity.WARNING, None, None, f"Not judged: {trace.not_run}", advice)
-        return
-    if trace.after is None:
-        unjudged = [one for one in proof.analysis.diagnostics if one.code == "not-in-sandbox"]
-        if unjudged:
-            yield from (_error(one.code, one.message, one.help) for one in unjudged)
-            return
-        failed = next((statement.error for statement in trace.upgrade if statement.error), trace.error)
-        yield _error(
-            "upgrade-fails", f"The upgrade fails: {failed}", "Mend it; migrate analyze -v shows the statement."
-        )
-        return
-    yield from (one for one in proof.analysis.diagnostics if one.code in _OF_ROWS)
-    if proof.trip is not None:
-        yield from judge(proof.trip, declaration)
-        yield from _rewritten_documents(trace)
-    if proof.repetition is not None:
-        yield from _judge_repetition(proof.repetition)
-    if proof.old_code is not None:
-        yield from _judge_code(proof, proof.old_code)
-
-
-def _rewritten_documents(trace: RevisionTrace) -> Iterator[Diagnostic]:
-    """Note columns that were json, became jsonb and are json again: the documents are the same, their text is not."""
-    before, restored = trace.before, trace.restored
-    if before is None or restored is None:
-        return
-    for name in sorted(before.names("column") & restored.names("column")):
-        types = [str(attributes(catalog, "column", name).get("type")) for catalog in (before, trace.after, restored)]
-        if types == ["json", "jsonb", "json"]:
-            yield Diagnostic(
-                "json-text-changes",
-                Severity.NOTE,
-                None,
-                name,
-                f"{name} was json, becomes jsonb and is json again: its documents keep what they say, and lose their "
-                "blanks and the order of their keys.",
-                "Nothing, unless somebody compares or signs their text.",
-            )
-
-
-def _judge_repetition(repetition: Repetition) -> Iterator[Diagnostic]:
-    if repetition.twice:
-        yield _error(
-            "second-upgrade-changes",
-            f"Upgrading a second time changes something: {'; '.join(repetition.twice)}.",
-            "Let env.py change nothing when there is no revision to run.",
-        )
-    for failure in repetition.failures:
-        yield _error(
-            "not-resumable",
-            failure,
-            "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches that select what "
-            "is left.",
-        )
-
-
-def _judge_code(proof: RevisionProof, old: Compatibility) -> Iterator[Diagnostic]:
-    """Judge by phase: only a contract may break what ran before."""
-    contract = proof.analysis.phase is Phase.CONTRACT and proof.analysis.revision.declared
-    for one in old.broken:
-        strict = not (contract or one.when_prepared or _is_tightened(proof.analysis.trace, one))
-        yield Diagnostic(
-            "breaks-old-code" if not one.when_prepared else "breaks-prepared-statements",
-            Severity.ERROR if strict else Severity.WARNING,
-            None,
-            one.statement.table,
-            f"A statement that {'was recorded' if one.statement.recorded else 'ran before'} fails: {one}.",
-            "Make sure that no deployed code sends it any more."
-            if contract
-            else "Sessions that prepared it must reconnect, or the statement be sent again; most drivers do so."
-            if one.when_prepared
-            else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
-        )
-    if proof.analysis.phase is Phase.EXPAND and proof.analysis.revision.declared:
-        blocking = {rule.code for rule in all_rules() if rule.blocks}
-        for diagnostic in proof.analysis.diagnostics:
-            if diagnostic.unsafe and diagnostic.code in blocking:
-                yield _error(
-                    "expand-blocks",
-                    f"Declared `Phase: expand`, but it blocks: {diagnostic.message}",
-                    diagnostic.help,
-                    diagnostic.relation,
-                )
-
-
-def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
-    """Tell a NULL, made up, in a column that was there and took it, from a value that nobody could have known of."""
-    found = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
-    column = attributes(trace.before, "column", f"{broken.statement.table}.{found[1]}") if found else {}
-    return bool(column) and not column.get("not_null")
-
-
-_NOT_SEEN = frozenset({"not-seen-at-work", UNSEEN})
-_OF_ROWS = frozenset({"not-seen-at-work", "rows-must-fit"})  # on which a proof rests
-_NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
-
-
-def _error(code: str, message: str, advice: str, relation: str | None = None) -> Diagnostic:
-    return Diagnostic(code, Severity.ERROR, None, relation, message, advice)

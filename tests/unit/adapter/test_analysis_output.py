@@ -73,7 +73,7 @@ def test_rules_explain_themselves() -> None:
         assert len(rule["fullDescription"]["text"]) > 60
         assert rule["help"]["text"].startswith(rule["shortDescription"]["text"])
         assert "```" not in rule["help"]["text"]
-        assert f'safety_assured = {{"{rule["id"]}": ' in rule["help"]["markdown"]
+        assert rule["id"] == "not-judged" or f'safety_assured = {{"{rule["id"]}": ' in rule["help"]["markdown"]
         assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note"}
         assert {"postgres", "migration"} < set(rule["properties"]["tags"])
     (result,) = run["results"]

@@ -1,4 +1,4 @@
-"""`migrate rules`: what each rule means, a bad and a good revision."""
+"""`migrate rules`: what each rule and check means, a bad and a good revision."""
 
 import sys
 from enum import StrEnum
@@ -26,14 +26,14 @@ EXAMPLES = (
 
 @app.command(epilog=EXAMPLES)
 def rules(
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule, as reports name it.")] = None,
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule or check, as reports name it.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option(help="Write the page of all rules into this file.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 when that page is not what the rules are.")
     ] = False,
 ) -> None:
-    """Show what a rule means, why it matters, and what to write instead."""
+    """Show what a rule of analyze or a check of verify means, why it matters, and what to write instead."""
     from adapter.bootstrap.rules import is_current, render_rules, write_rules
 
     if output is None:
@@ -41,7 +41,7 @@ def rules(
         typer.echo(render_rules(code, form.value, color=color).rstrip("\n"))
         return
     if not check:
-        typer.echo(f"{output}: {write_rules(output)} rules")
+        typer.echo(f"{output}: {write_rules(output)} rules and checks")
         return
     if not output.is_file():
         raise typer.BadParameter(f"there is no page {output}: write it with migrate rules --output {output}")

@@ -21,6 +21,7 @@ class Format(StrEnum):
     JSON = "json"
     MARKDOWN = "markdown"
     JUNIT = "junit"
+    SARIF = "sarif"
 
 
 EXAMPLES = (
@@ -100,6 +101,6 @@ def verify(
     with Progress() as progress:
         report = verify_revisions(request, asked, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_verification(report, form.value, verbose=verbose, color=color))
+    typer.echo(render_verification(report, form.value, config, verbose=verbose, color=color))
     if report.failed:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from adapter.outbound.migration.report.summary import not_judged_in, verdict_of
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
 from domain.migration.diagnostic import Severity
+from domain.migration.verification.checks import not_judged
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -23,7 +24,7 @@ def render(report: AnalysisReport, project: Path) -> str:
     for analysis in report.revisions:
         path = from_repository(analysis.trace.path, project)
         if analysis.trace.not_run:
-            lines.append(_command("warning", path, 1, "not-judged", f"Not judged: {analysis.trace.not_run}"))
+            lines.append(_command("warning", path, 1, not_judged.CODE, f"Not judged: {analysis.trace.not_run}"))
         for diagnostic in analysis.diagnostics:
             if diagnostic.suppressed_reason is not None:
                 continue

@@ -1,24 +1,29 @@
-"""The rules as JSON, schema `hexalembic.rules/1`: a list of code, severity, title, documentation, bad and good."""
+"""Rules and checks as JSON, schema `hexalembic.rules/1`.
+
+A list of code, command (which says it), severity, title, documentation, bad and good; the last two are null where no
+revision alone shows it.
+"""
 
 import json
 from collections.abc import Iterable
 
 from adapter.outbound.migration.report.rules_markdown import code_of
-from domain.migration.analysis.rule import Rule
+from domain.migration.analysis.rule import Page, Rule
 
 SCHEMA = "hexalembic.rules/1"
 
 
-def render(rules: Iterable[Rule]) -> str:
+def render(rules: Iterable[Page]) -> str:
     """Write the rules as JSON, two spaces deep."""
     found = [
         {
             "code": rule.code,
+            "command": "analyze" if isinstance(rule, Rule) else "verify",
             "severity": rule.severity.value,
             "title": rule.title,
             "documentation": rule.documentation,
-            "bad": code_of(rule.bad),
-            "good": code_of(rule.good),
+            "bad": None if rule.bad is None else code_of(rule.bad),
+            "good": None if rule.good is None else code_of(rule.good),
         }
         for rule in rules
     ]

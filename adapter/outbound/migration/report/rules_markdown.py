@@ -1,8 +1,8 @@
-"""The rules as a page of Markdown: what each means, a bad and a good revision, and how to accept it."""
+"""Rules and checks as a page of Markdown: what each means, a bad and a good revision, and how to accept it."""
 
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.rule import Example, Rule
+from domain.migration.analysis.rule import Example, Page, Rule
 
 _HEAD = """\
 # The rules
@@ -22,14 +22,32 @@ safety_assured = {"blocking-index-build": "the table has 200 rows"}
 """
 
 
-def render(rules: Iterable[Rule]) -> str:
-    """Write the page."""
-    found = list(rules)
-    table = [f"| [`{rule.code}`](#{rule.code}) | {rule.severity.value} | {rule.title} |" for rule in found]
-    return _HEAD + "\n".join([*table, "", *(line for rule in found for line in _section(rule))]).rstrip() + "\n"
+_CHECKS = """\
+# What `migrate verify` says besides
+
+A check holds what was seen in the sandbox against what a revision declares of itself. An **error** keeps it from its
+certificate. `tests/integration/test_check_examples.py` runs the examples.
+
+| check | severity | in short |
+|---|---|---|
+"""
 
 
-def _section(rule: Rule) -> Iterator[str]:
+def render(pages: Iterable[Page]) -> str:
+    """Write the page: rules first, checks behind."""
+    found = list(pages)
+    rules: list[Page] = [page for page in found if isinstance(page, Rule)]
+    checks = [page for page in found if not isinstance(page, Rule)]
+    parts = [_part(head, some) for head, some in ((_HEAD, rules), (_CHECKS, checks)) if some]
+    return "\n".join(parts)
+
+
+def _part(head: str, pages: list[Page]) -> str:
+    table = [f"| [`{page.code}`](#{page.code}) | {page.severity.value} | {page.title} |" for page in pages]
+    return head + "\n".join([*table, "", *(line for page in pages for line in _section(page))]).rstrip() + "\n"
+
+
+def _section(rule: Page) -> Iterator[str]:
     yield f"## {rule.code}"
     yield ""
     yield f"{rule.severity.value.capitalize()}. {rule.title}"
@@ -39,15 +57,19 @@ def _section(rule: Rule) -> Iterator[str]:
         yield f"```python\n{_dedented(paragraph)}\n```" if is_code else paragraph
         yield ""
     for title, example in (("Instead of", rule.bad), ("write", rule.good)):
-        yield title
-        yield ""
-        yield f"```python\n{code_of(example)}\n```"
-        yield ""
+        if example is not None:
+            yield title
+            yield ""
+            yield f"```python\n{code_of(example)}\n```"
+            yield ""
 
 
 def code_of(example: Example) -> str:
-    """Return an example as the two functions of a revision."""
-    return f"def upgrade():\n{_body(example.upgrade)}\n\ndef downgrade():\n{_body(example.downgrade)}"
+    """Return an example as the two functions of a revision, with what it declares before them."""
+    head = [f'"""Phase: {example.phase}"""'] if example.phase else []
+    head += [example.declarations.strip()] if example.declarations else []
+    functions = f"def upgrade():\n{_body(example.upgrade)}\n\ndef downgrade():\n{_body(example.downgrade)}"
+    return "\n\n".join([*head, functions])
 
 
 def _body(text: str) -> str:

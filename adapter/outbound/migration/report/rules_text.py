@@ -1,4 +1,4 @@
-"""The rules for a terminal: a line each, or one in full."""
+"""Rules and checks for a terminal: a line each, or one in full."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,13 @@ from rich.text import Text
 
 from adapter.outbound.migration.report.rules_markdown import code_of
 from adapter.outbound.migration.report.terminal import buffered, print_code, unpadded
-from domain.migration.analysis.rule import Rule
+from domain.migration.analysis.rule import Page, Rule
 from domain.migration.diagnostic import Severity
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-def render_list(rules: Iterable[Rule], *, color: bool = False, width: int = 120) -> str:
+def render_list(rules: Iterable[Page], *, color: bool = False, width: int = 120) -> str:
     """Write a line for each rule: code, severity, what happens."""
     console, buffer = buffered(width, color=color)
     table = Table.grid(padding=(0, 2))
@@ -26,8 +26,8 @@ def render_list(rules: Iterable[Rule], *, color: bool = False, width: int = 120)
     return unpadded(buffer.getvalue())
 
 
-def render_one(rule: Rule, *, color: bool = False, width: int = 120) -> str:
-    """Write what a rule means, a bad and a good revision, and how to accept what it says."""
+def render_one(rule: Page, *, color: bool = False, width: int = 120) -> str:
+    """Write what a code means, a bad and a good revision, and how to accept what it says."""
     console, buffer = buffered(width, color=color)
     console.print(Text.assemble((rule.code, "bold"), "  ", (rule.severity.value, _COLORS[rule.severity])))
     for paragraph in (rule.title, *rule.paragraphs):
@@ -37,8 +37,10 @@ def render_one(rule: Rule, *, color: bool = False, width: int = 120) -> str:
         else:
             console.print(Text(" ".join(paragraph.split())))
     for title, example in (("Instead of", rule.bad), ("write", rule.good)):
-        console.print(f"\n{title}\n")
-        print_code(console, code_of(example), 4)
-    console.print("\nTo accept it, write in the revision\n")
-    print_code(console, f'safety_assured = {{"{rule.code}": "why it is safe here"}}', 4)
+        if example is not None:
+            console.print(f"\n{title}\n")
+            print_code(console, code_of(example), 4)
+    if isinstance(rule, Rule):
+        console.print("\nTo accept it, write in the revision\n")
+        print_code(console, f'safety_assured = {{"{rule.code}": "why it is safe here"}}', 4)
     return unpadded(buffer.getvalue())

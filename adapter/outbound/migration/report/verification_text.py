@@ -10,15 +10,19 @@ from rich.text import Text
 from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
+from domain.migration.analysis.rules import not_seen_at_work, rows_must_fit
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.verification.checks import UNSEEN
+from domain.migration.verification.checks import loss_not_seen, not_judged, undeclared_loss, upgrade_fails_again
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 # Warnings that are shown without `verbose`: they say what is not proved.
 _OF_PROOFS = frozenset(
-    {"undeclared-loss", "upgrade-fails-again", "not-judged", "rows-must-fit", "not-seen-at-work", UNSEEN}
+    {
+        module.CODE
+        for module in (undeclared_loss, upgrade_fails_again, not_judged, rows_must_fit, not_seen_at_work, loss_not_seen)
+    }
 )
 _MESSAGES = 5  # of one kind that are shown without `verbose`
 
@@ -107,7 +111,7 @@ def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     certificate = proof.certificate
     if certificate is not None and certificate.message:
         console.print(Text(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
-    undeclared = {one.relation for one in proof.diagnostics if one.code == "undeclared-loss"}
+    undeclared = {one.relation for one in proof.diagnostics if one.code == undeclared_loss.CODE}
     for name, loss in certificate.losses.items() if certificate is not None else ():
         said = "not undone" if name in undeclared else "accepted loss"
         console.print(Text(f"{'':14}{said}: {_line(loss)}"), soft_wrap=True)

@@ -13,8 +13,8 @@ A statement that only fails where it was prepared before gets a note: its sessio
 from collections.abc import Iterator
 
 from domain.migration.analysis.judging import kept, refuses_what_it_needed, removed
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split

@@ -32,8 +32,8 @@ from domain.migration.analysis.forms import (
 )
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, constraints_on, statement_of, work_diagnostics
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import key_columns
 from domain.migration.names import bare, schema_argument, split

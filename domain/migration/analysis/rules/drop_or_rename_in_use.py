@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.judging import added, removed, renamed_by, statement_of
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import execute, lines, quoted, revised

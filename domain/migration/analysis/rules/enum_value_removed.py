@@ -8,9 +8,9 @@ using it; a new name is a new value beside the old one, until no code and no row
 from collections.abc import Iterator
 
 from domain.migration.analysis.judging import removed, statement_of
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.impact import is_concurrent
 from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace

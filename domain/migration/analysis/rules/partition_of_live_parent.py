@@ -19,8 +19,8 @@ from domain.migration.analysis.judging import (
     statement_of,
     work_diagnostics,
 )
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.snapshot import attributes

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.judging import added, is_live, is_optional, kept, refuses_what_it_needed, statement_of
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split
 from domain.migration.op_code import execute, lines, revised

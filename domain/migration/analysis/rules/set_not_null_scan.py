@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from domain.migration.analysis.forms import not_null
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, kept, work_diagnostics
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.op_code import execute, lines, revised

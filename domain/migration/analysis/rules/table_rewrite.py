@@ -16,8 +16,8 @@ from dataclasses import replace
 from domain.migration.analysis.forms import added_column, added_empty, dropped_column, dropped_with_sequence
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, kept, work_diagnostics
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import lines, revised

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.impact import is_big, lock_windows, truncated
 from domain.migration.analysis.judging import added, kept, label, renamed_by, statement_of
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split, suffixed
 from domain.migration.op_code import execute, lines, revised

@@ -13,8 +13,8 @@ from dataclasses import replace
 from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, vector_type_changes, work_diagnostics
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, suffixed
 from domain.migration.op_code import lines, revised

@@ -8,8 +8,8 @@ statement: find a form that reads without the lock, or announce a maintenance wi
 from collections.abc import Iterator
 
 from domain.migration.analysis.judging import Cause, work_diagnostics
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace

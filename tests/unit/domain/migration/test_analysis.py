@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.analysis.rules import all_rules
-from domain.migration.analysis.strategy import IndexStrategy, MigrationStrategy, RollbackStrategy, choose
+from domain.migration.analysis.strategy import IndexStrategy, RollbackStrategy, choose
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase, declared_phase

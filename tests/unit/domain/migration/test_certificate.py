@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.snapshot import SchemaDifference
 from domain.migration.verification.certificate import SCHEMA, Certificate, from_json, merge, outdated, to_json
-from domain.migration.verification.checks import changed_since, judge
+from domain.migration.verification.checks.applied_revision_changed import changed_since
+from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import CertificateError, Declaration, Reversibility, RoundTrip
+from domain.migration.verification.verdict import judge_proof
+from tests.unit.domain.migration.traces import revision, step
 
 NICKNAME = "public.users.nickname"
 GONE = DataDifference((DataChange(NICKNAME, DataChangeKind.VALUES_GONE, 1900, 1900),))
@@ -18,6 +22,11 @@ INDEX_MISSING = SchemaDifference(missing=(("index", "public.ix_users_name"),))
 LOSSY = RoundTrip(statements=3, data=GONE)
 DECLARED = Declaration({NICKNAME: "unused since release 7"})
 EXACT = Certificate("ae1027a6acf5", 18, "5f" * 32, 2000, 1, Reversibility.EXACT)
+
+
+def judge(trip: RoundTrip, declaration: Declaration) -> tuple[Diagnostic, ...]:
+    """Hold a round trip against what its revision declares."""
+    return judge_proof(RevisionProof(analyze(revision(step("ALTER")), rules=()), trip=trip), declaration)
 
 
 def codes(found: tuple[Diagnostic, ...]) -> list[tuple[str, Severity]]:

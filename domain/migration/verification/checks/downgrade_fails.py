@@ -1,0 +1,37 @@
+"""The downgrade fails without meaning to, or the upgrade fails after it.
+
+See the rule of the same code.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rules import downgrade_fails
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import accepting, left, whole_downgrade
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = downgrade_fails.CODE
+SEVERITY = Severity.ERROR
+BAD = downgrade_fails.BAD
+GOOD = downgrade_fails.GOOD
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say where the way back ends."""
+    trip = proof.trip
+    if trip is None or trip.failure is None:
+        return
+    also = f". After the downgrade it is not as before: {left(trip)}." if trip.schema else ""
+    yield Diagnostic(
+        CODE,
+        SEVERITY,
+        None,
+        None,
+        f"The way back fails: {trip.failure}{also}",
+        "Mend the downgrade, or let it refuse with a message and declare that.",
+        accepting(trip, trip.losses) if trip.schema else whole_downgrade(trip.repair),
+    )

@@ -1,0 +1,52 @@
+"""Something may be lost of which the sandbox had no row or no value, so that nobody saw whether it comes back.
+
+A proof rests on rows. A column without a value in any row, a table that stayed empty, or an UPDATE that changed no
+value shows no loss, though production may have one; such a revision is NOT PROVED. The safe way is to give the sandbox
+rows that have it, with `--rows-from FILE.sql`, or to declare why the loss is accepted:
+
+    lossy_downgrade = {"public.users.name": "nobody reads it since release 12"}
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import acceptance, losses_of, went_through
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "loss-not-seen"
+SEVERITY = Severity.WARNING
+BAD = Example(
+    f"{USERS}\nALTER TABLE users ADD COLUMN spare txid_snapshot",
+    'op.drop_column("users", "spare")',
+    'op.execute("ALTER TABLE users ADD COLUMN spare txid_snapshot")',
+    phase="contract",
+)
+GOOD = Example(
+    f"{USERS}\nALTER TABLE users ADD COLUMN spare txid_snapshot",
+    'op.drop_column("users", "spare")',
+    'op.execute("ALTER TABLE users ADD COLUMN spare txid_snapshot")',
+    'lossy_downgrade = {"public.users.spare": "nothing ever wrote it"}',
+    phase="contract",
+)
+
+
+def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
+    """Name what was not seen and is not declared."""
+    trip = went_through(proof.trip)
+    if trip is None:
+        return
+    for name in sorted(trip.unseen.keys() - losses_of(trip).keys() - declaration.lossy_downgrade.keys()):
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            name,
+            f"Whether the downgrade gives it back was not seen: {trip.unseen[name]}.",
+            "Give the sandbox rows with values there (--rows-from FILE.sql), or declare why the loss is accepted.",
+            acceptance([name]),
+        )

@@ -1,0 +1,24 @@
+"""A revision could not be run, so that nothing is known of it.
+
+A revision before it fails, or env.py does. The safe way is to mend that one first, and to verify again.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "not-judged"
+SEVERITY = Severity.WARNING
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say why it was not run."""
+    trace = proof.analysis.trace
+    if trace.not_run:
+        advice = "Mend what it stands on; the rest is proved then."
+        yield Diagnostic(CODE, SEVERITY, None, None, f"Not judged: {trace.not_run}", advice)

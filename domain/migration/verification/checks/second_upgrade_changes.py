@@ -1,0 +1,25 @@
+"""Upgrading a database that is at its head changes something.
+
+There is no revision to run, so that it is env.py that changes it, at each deployment anew. The safe way is an env.py
+that changes nothing by itself: what it does belongs in a revision.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "second-upgrade-changes"
+SEVERITY = Severity.ERROR
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say what it changes."""
+    if proof.repetition is not None and proof.repetition.twice:
+        message = f"Upgrading a second time changes something: {'; '.join(proof.repetition.twice)}."
+        advice = "Let env.py change nothing when there is no revision to run."
+        yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

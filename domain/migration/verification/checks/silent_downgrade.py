@@ -1,0 +1,43 @@
+"""The downgrade does nothing, and leaves the schema that the upgrade made.
+
+`alembic downgrade` then reports success, and the version table says something that is not so: the next upgrade fails on
+what is there already. The safe way is a downgrade that undoes the upgrade, or one that says that it cannot:
+
+    raise RuntimeError("the old prices are not kept anywhere")
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import left, went_through, whole_downgrade
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "silent-downgrade"
+SEVERITY = Severity.ERROR
+BAD = Example(USERS, 'op.add_column("users", sa.Column("plan", sa.Text()))', "pass")
+GOOD = Example(
+    USERS,
+    'op.add_column("users", sa.Column("plan", sa.Text()))',
+    'op.drop_column("users", "plan")',
+)
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say what it leaves, and write the downgrade."""
+    trip = went_through(proof.trip)
+    if trip is None or not trip.is_silent:
+        return
+    yield Diagnostic(
+        CODE,
+        SEVERITY,
+        None,
+        None,
+        f"The downgrade does nothing, and leaves another schema: {left(trip)}.",
+        "Undo what the upgrade did, or raise an error with a message and declare the revision irreversible.",
+        whole_downgrade(trip.repair),
+    )

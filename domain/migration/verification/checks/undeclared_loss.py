@@ -1,0 +1,59 @@
+"""After the downgrade something is not as it was, and the revision does not say that this is accepted.
+
+Catalog and rows are read before the upgrade and after the downgrade. What a downgrade cannot give back is often fine,
+but never by accident: it is known before a deployment, not found out in the middle of one. The safe way is to give it
+back, or to declare the loss with its reason:
+
+    lossy_downgrade = {"public.users.name": "nobody reads it since release 12"}
+
+What Postgres itself cannot undo, such as a label that was added to an enum, is a warning.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification import one_way
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import accepting, cause, losses_of, went_through
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "undeclared-loss"
+SEVERITY = Severity.ERROR
+BAD = Example(
+    USERS,
+    'op.drop_column("users", "name")',
+    'op.add_column("users", sa.Column("name", sa.Text()))',
+    phase="contract",
+)
+GOOD = Example(
+    USERS,
+    'op.drop_column("users", "name")',
+    'op.add_column("users", sa.Column("name", sa.Text()))',
+    'lossy_downgrade = {"public.users.name": "nobody reads it since release 12"}',
+    phase="contract",
+)
+
+
+def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
+    """Name what differs and is not declared, with the code that gives it back or accepts it."""
+    trip = went_through(proof.trip)
+    if trip is None:
+        return
+    undeclared = {name: text for name, text in losses_of(trip).items() if name not in declaration.lossy_downgrade}
+    stay = {name for name, _ in trip.one_way.by_name()} - {name for name, _ in trip.rest.by_name()}
+    fix = accepting(trip, undeclared)
+    for name, sentence in undeclared.items():
+        stays = name in stay
+        yield Diagnostic(
+            CODE,
+            Severity.WARNING if stays else SEVERITY,
+            None,
+            name,
+            f"After the downgrade it is not as before: {sentence}{cause(trip, name)}.",
+            one_way.ADVICE if stays else "Give it back in the downgrade, or declare why the loss is accepted.",
+            one_way.declaration([name]) if stays else fix,
+        )

@@ -1,0 +1,54 @@
+"""After the downgrade, the upgrade leads to another schema, or loses other rows, than the first time.
+
+The downgrade leaves something behind that the upgrade meets again, such as an index that IF NOT EXISTS then keeps, or
+does not give back what the upgrade needs. The safe way is a downgrade that does both.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import went_through
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "upgrade-differs-again"
+SEVERITY = Severity.ERROR
+_UPGRADE = """
+op.add_column("users", sa.Column("full_name", sa.Text()))
+op.execute("UPDATE users SET full_name = name")
+op.drop_column("users", "name")
+"""
+BAD = Example(
+    USERS,
+    _UPGRADE,
+    """
+op.add_column("users", sa.Column("name", sa.Text()))
+op.drop_column("users", "full_name")
+""",
+    'lossy_downgrade = {"public.users.name": "full_name has it"}',
+    phase="contract",
+)
+GOOD = Example(
+    USERS,
+    _UPGRADE,
+    """
+op.add_column("users", sa.Column("name", sa.Text()))
+op.execute("UPDATE users SET name = full_name")
+op.drop_column("users", "full_name")
+""",
+    phase="contract",
+)
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say where it leads."""
+    trip = went_through(proof.trip)
+    sentences = [*trip.schema_again.sentences(), *map(str, trip.data_again.losses)] if trip is not None else []
+    if sentences:
+        message = f"After the downgrade, the upgrade leads elsewhere than the first time: {'; '.join(sentences)}."
+        advice = "Let the downgrade leave nothing behind that the upgrade meets again."
+        yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

@@ -1,0 +1,34 @@
+"""After a downgrade that leaves what Postgres cannot undo, the upgrade fails on it.
+
+A label of an enum stays when the revision is undone, so that adding it once more is refused. The safe way is to let the
+upgrade find what is there already:
+
+    op.execute("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'great'")
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.verification.round_trip import Declaration
+from domain.migration.verification.wording import went_through
+
+if TYPE_CHECKING:
+    from domain.migration.verification.proof import RevisionProof
+
+CODE = "upgrade-fails-again"
+SEVERITY = Severity.WARNING
+_MOODS = "CREATE TYPE mood AS ENUM ('good'); CREATE TABLE days (id bigint PRIMARY KEY, mood mood)"
+BAD = Example(_MOODS, """op.execute("ALTER TYPE mood ADD VALUE 'great'")""", "pass")
+GOOD = Example(_MOODS, """op.execute("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'great'")""", "pass")
+
+
+def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
+    """Say on what it fails."""
+    trip = went_through(proof.trip)
+    if trip is None or trip.not_again is None or not trip.one_way:
+        return
+    message = f"After the downgrade, the upgrade fails on what has stayed: {trip.not_again}"
+    advice = "Let it find what is there already: ADD VALUE IF NOT EXISTS."
+    yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

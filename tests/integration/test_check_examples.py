@@ -1,0 +1,58 @@
+"""Each check's own examples, run on a real server: the bad one is found, the good one is not and gets a certificate."""
+
+from pathlib import Path
+
+import pytest
+
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from domain.migration.analysis.rule import Example
+from domain.migration.diagnostic import Severity
+from domain.migration.verification.checks import all_checks
+from domain.migration.verification.proof import RevisionProof
+from tests.conftest import Server
+from tests.history import History
+
+pytestmark = pytest.mark.one_major
+
+CHECKS = {check.code: check for check in all_checks() if check.bad is not None}
+OF_NO_REVISION = {"applied-revision-changed", "not-judged", "second-upgrade-changes"}
+
+
+def test_every_check_that_a_revision_can_show_has_examples() -> None:
+    """The others are about env.py, the target, or a revision before."""
+    assert {check.code for check in all_checks()} - CHECKS.keys() == OF_NO_REVISION
+
+
+def _proof(server: Server, example: Example, folder: Path) -> RevisionProof:
+    folder.mkdir()
+    history = History(folder)
+    statements = [part.strip() for part in example.setup.split(";") if part.strip()]
+    history.add("r1", None, "\n".join(f"op.execute(sa.text({part!r}))" for part in statements))
+    history.add("r2", "r1", example.upgrade, example.downgrade)
+    path = next(history.folder.glob("r2.py"))
+    text = path.read_text(encoding="utf-8") + f"\n{example.declarations}\n"
+    if example.phase:
+        text = text.replace('"""', f'"""Phase: {example.phase}\n\n', 1)
+    path.write_text(text, encoding="utf-8")
+    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
+    asked = VerificationRequest("r2", "round-trip,repeat,compat", certificates=folder / "c.json")
+    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    return proof
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("code", CHECKS)
+def test_examples(code: str, server: Server, tmp_path: Path) -> None:
+    """The check speaks of its bad example with its severity, and not of its good one."""
+    check = CHECKS[code]
+    assert check.bad is not None
+    assert check.good is not None
+    bad = _proof(server, check.bad, tmp_path / "bad")
+    found = [one for one in bad.diagnostics if one.code == code]
+    assert found, [str(one) for one in bad.diagnostics]
+    assert check.severity in {one.severity for one in found}
+    assert bad.failed or check.severity is not Severity.ERROR
+    good = _proof(server, check.good, tmp_path / "good")
+    assert code not in {one.code for one in good.diagnostics}, [str(one) for one in good.diagnostics]
+    assert not good.failed, [str(one) for one in good.diagnostics]
