@@ -1,7 +1,9 @@
 """Options that several commands have: which project runs in a sandbox, and in which."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -58,6 +60,67 @@ Jobs: TypeAlias = Annotated[
         "Default: one for each processor, at most four; one with --sandbox-url.",
     ),
 ]
+
+
+def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that say which project runs, and in which sandbox.
+
+    The command has a parameter `project`, in whose place the options stand, and gets a `ProjectRequest`. What may be
+    reached that is out of reach by default is said on stderr before it runs.
+
+    Args:
+        rows: Rows that each table is filled with when nobody says.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            from adapter.bootstrap.project import ProjectRequest
+
+            chosen = {name: given.pop(name) for name in options}
+            no_isolation, network = chosen.pop("no_isolation"), chosen.pop("allow_network")
+            warn_of_open_walls(no_isolation=no_isolation, allow_network=network)
+            request = ProjectRequest(
+                major=chosen.pop("pg"),
+                environment=tuple(chosen.pop("env") or ()),
+                x_arguments=tuple(chosen.pop("x") or ()),
+                isolated=not no_isolation,
+                network=network,
+                **chosen,
+            )
+            command(project=request, **given)
+
+        options = {
+            name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in {**_PROJECT, "rows": (Rows, rows)}.items()
+        }
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(command).parameters.items():
+            its_own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += options.values() if name == "project" else [its_own]
+        run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # which typer reads
+        return run
+
+    return decorate
+
+
+_PROJECT: dict[str, tuple[Any, Any]] = {
+    "config": (Config, None),
+    "name": (Name, "alembic"),
+    "pg": (Major, None),
+    "sandbox_url": (SandboxURL, None),
+    "rows": (Rows, None),
+    "rows_from": (RowsFrom, None),
+    "setup": (SetUp, None),
+    "env": (Env, None),
+    "x": (X, None),
+    "python": (Python, None),
+    "statement_timeout": (StatementTimeout, 60),
+    "jobs": (Jobs, None),
+    "no_isolation": (NoIsolation, False),
+    "allow_network": (AllowNetwork, False),
+}
 
 
 def _print_version(wanted: bool) -> None:

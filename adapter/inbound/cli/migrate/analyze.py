@@ -3,13 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapter.inbound.cli import options
 from adapter.inbound.cli.group import checked_range
 from adapter.inbound.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
 
@@ -40,7 +43,9 @@ EXAMPLES = (
 
 
 @app.command(epilog=EXAMPLES)
+@options.takes_project(rows=2000)
 def analyze(
+    project: "ProjectRequest",
     wanted: Annotated[
         list[str] | None,
         typer.Argument(
@@ -50,20 +55,6 @@ def analyze(
             "Default: what the target has not applied; without a target, the last one.",
         ),
     ] = None,
-    config: options.Config = None,
-    name: options.Name = "alembic",
-    pg: options.Major = None,
-    sandbox_url: options.SandboxURL = None,
-    rows: options.Rows = 2000,
-    rows_from: options.RowsFrom = None,
-    setup: options.SetUp = None,
-    env: options.Env = None,
-    x: options.X = None,
-    python: options.Python = None,
-    statement_timeout: options.StatementTimeout = 60,
-    jobs: options.Jobs = None,
-    no_isolation: options.NoIsolation = False,
-    allow_network: options.AllowNetwork = False,
     target_url: Annotated[
         str | None, typer.Option(help="The database to be migrated: its sizes decide what is long. It is only read.")
     ] = None,
@@ -83,31 +74,13 @@ def analyze(
     than those to the sandbox. See docs/isolation.md.
     """
     from adapter.bootstrap.analyze import TargetRequest, analysis_fails, analyze_revisions, render_analysis
-    from adapter.bootstrap.project import ProjectRequest
 
     if target_url and stats:
         raise typer.BadParameter("--target-url and --stats say the same: give one of them")
-    options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
-    request = ProjectRequest(
-        config=config,
-        name=name,
-        major=pg,
-        sandbox_url=sandbox_url,
-        rows=rows,
-        statement_timeout=statement_timeout,
-        python=python,
-        setup=setup,
-        rows_from=rows_from,
-        environment=tuple(env or ()),
-        x_arguments=tuple(x or ()),
-        jobs=jobs,
-        isolated=not no_isolation,
-        network=allow_network,
-    )
     with Progress() as progress:
         target = TargetRequest(target_url, stats, observed)
-        report = analyze_revisions(request, wanted, target, progress)
+        report = analyze_revisions(project, wanted, target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_analysis(report, form.value, config, verbose=verbose, color=color))
+    typer.echo(render_analysis(report, form.value, project.config, verbose=verbose, color=color))
     if fail_on is not FailOn.NEVER and analysis_fails(report, fail_on.value):
         raise typer.Exit(1)

@@ -1,15 +1,19 @@
 """`migrate verify`: proof that each revision can be undone, repeated, and lived with."""
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapter.inbound.cli import options
 from adapter.inbound.cli.group import checked_range
 from adapter.inbound.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
 
@@ -31,27 +35,15 @@ EXAMPLES = (
 
 
 @app.command(epilog=EXAMPLES)
+@options.takes_project(rows=200)
 def verify(
+    project: "ProjectRequest",
     wanted: Annotated[
         str,
         typer.Argument(
             metavar="[RANGE]", callback=checked_range, help="Revisions, as from:to with from excluded, or one revision."
         ),
     ] = "base:heads",
-    config: options.Config = None,
-    name: options.Name = "alembic",
-    pg: options.Major = None,
-    sandbox_url: options.SandboxURL = None,
-    rows: options.Rows = 200,
-    rows_from: options.RowsFrom = None,
-    setup: options.SetUp = None,
-    env: options.Env = None,
-    x: options.X = None,
-    python: options.Python = None,
-    statement_timeout: options.StatementTimeout = 60,
-    jobs: options.Jobs = None,
-    no_isolation: options.NoIsolation = False,
-    allow_network: options.AllowNetwork = False,
     only: Annotated[str, typer.Option(metavar="PROOFS", help="Which proofs: round-trip, repeat, compat.")] = (
         "round-trip,repeat,compat"
     ),
@@ -76,31 +68,12 @@ def verify(
 
     What was proved is written down, so that only changed revisions are proved again.
     """
-    from adapter.bootstrap.project import ProjectRequest
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
-    options.warn_of_open_walls(no_isolation=no_isolation, allow_network=allow_network)
-    request = ProjectRequest(
-        config=config,
-        name=name,
-        major=pg,
-        sandbox_url=sandbox_url,
-        rows=rows,
-        statement_timeout=statement_timeout,
-        python=python,
-        setup=setup,
-        rows_from=rows_from,
-        environment=tuple(env or ()),
-        x_arguments=tuple(x or ()),
-        jobs=jobs,
-        isolated=not no_isolation,
-        network=allow_network,
-        statements=statements,
-    )
     asked = VerificationRequest(wanted, only, certificates, target_url, again=again)
     with Progress() as progress:
-        report = verify_revisions(request, asked, progress)
+        report = verify_revisions(replace(project, statements=statements), asked, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_verification(report, form.value, config, verbose=verbose, color=color))
+    typer.echo(render_verification(report, form.value, project.config, verbose=verbose, color=color))
     if report.failed:
         raise typer.Exit(1)
