@@ -3,87 +3,35 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import message_of, sqlstate_of
+from .figures import LockedRows, counted, local_number, most_written, taken, used
 from .loop import Loop
-from .origin import is_of_revision, line_of, operation
-from .plans import BLANK, FURTHER, Asked, runs_others
+from .origin import is_of_revision
+from .plans import FURTHER, runs_others
+from .run import Run, report_of
 from .session import PROBE_TOTAL, Session
+from .transactions import END, SAVEPOINT, SET_TRANSACTION, TRANSACTION_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .catalog import Catalog
     from .channel import Channel
+    from .plans import Asked
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
 # Classes of errors: cardinality violation, data exception, constraint violation, limits, what PL/pgSQL raises.
 _OF_ROWS = {"21", "22", "23", "54", "P0"}
 _HERE = "hexalembic_goes_on"
-_TRANSACTION_COMMAND = re.compile(
-    BLANK + r"(begin|start|commit|end|rollback|abort|savepoint|release|prepare|lock|declare|close|fetch)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_END = re.compile(BLANK + r"(commit|end|rollback|abort)\b", re.IGNORECASE | re.DOTALL)
-_SAVEPOINT = re.compile(
-    BLANK + r"(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-# It must come before any query of its transaction, those of ours included.
-_SET_TRANSACTION = re.compile(
-    BLANK + r"set\s+((local|session)\s+)?(transaction|characteristics)\b", re.IGNORECASE | re.DOTALL
-)
-
-_LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
-_KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
-_LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 # Transactions on our side, between the looks before and after a statement: what flushes counters, and a look itself.
 _OUR_TRANSACTIONS = 2
 _NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::text"
-_LARGEST = """
-SELECT pg_catalog.max(n) FROM
-    (SELECT count(*) AS n FROM ONLY {} WHERE xmin::text::bigint >= {} GROUP BY xmin::text) AS transactions
-"""
-# Lock modes by strength, as pg_locks writes them.
-_STRENGTH = {
-    "AccessShareLock": 1,
-    "RowShareLock": 2,
-    "RowExclusiveLock": 3,
-    "ShareUpdateExclusiveLock": 4,
-    "ShareLock": 5,
-    "ShareRowExclusiveLock": 6,
-    "ExclusiveLock": 7,
-    "AccessExclusiveLock": 8,
-}
-
-
-class Run:
-    """One upgrade or downgrade function while it runs.
-
-    Attributes:
-        revision: Its id.
-        direction: `upgrade` or `downgrade`.
-        path: The revision's file.
-        before: Relations that were there before its first statement: names by oid; None until that.
-        transactions: Numbers of its transactions.
-    """
-
-    def __init__(self, revision: str, direction: str, path: str) -> None:
-        self.revision = revision
-        self.direction = direction
-        self.path = os.path.realpath(path)
-        self.before: dict[int, str] | None = None
-        self.transactions: dict[str, int] = {}
-
-    def transaction(self, name: str) -> int:
-        """Number a transaction, from 1."""
-        return self.transactions.setdefault(name, len(self.transactions) + 1)
 
 
 class Tracer:
@@ -97,57 +45,17 @@ class Tracer:
         self._catalog: Catalog | None = None
         self._pid: int | None = None
         self._busy = False
-        # The author ended a transaction behind the driver's back: some drivers do not begin another.
-        self._ended = False
+        self._ended = False  # by the author, behind the driver's back: some drivers do not begin another transaction
         # What the last statement of a transaction left is what the next one finds.
         self._left_behind: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
-        self._locked: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
+        self._locked = LockedRows()
         self._asked: Asked | None = None  # what is being executed
 
-    def install(self) -> None:
-        """Listen to every engine."""
-        from sqlalchemy import event
-        from sqlalchemy.engine import Engine
-
-        @event.listens_for(Engine, "do_execute")
-        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-            def execute(on: Any, text: str) -> None:
-                context.dialect.do_execute(on, text, parameters, context)
-
-            return self._take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
-
-        @event.listens_for(Engine, "do_execute_no_params")
-        def do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
-            def execute(on: Any, text: str) -> None:
-                context.dialect.do_execute_no_params(on, text, context)
-
-            return self._take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
-
-        @event.listens_for(Engine, "do_executemany")
-        def do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-            def execute_first(on: Any, text: str) -> None:
-                context.dialect.do_execute(on, text, parameters[0], context)
-
-            return self._take(
-                statement,
-                context,
-                lambda: context.dialect.do_executemany(cursor, statement, parameters, context),
-                Asked(cursor, execute_first),
-            )
-
-        @event.listens_for(Engine, "commit")
-        def commit(_connection: Any) -> None:
-            self._forget()
-
-        @event.listens_for(Engine, "rollback")
-        def rollback(_connection: Any) -> None:
-            self._forget()
-            self._catalog = None
-
-        @event.listens_for(Engine, "rollback_savepoint")
-        def rollback_savepoint(_connection: Any, _name: Any, _context: Any) -> None:
-            self._forget()
+    def transaction_ended(self, *, undone: bool = False) -> None:
+        """Forget what went on in it, and the catalog where a part of it was undone."""
+        self._forget()
+        if undone:
             self._catalog = None
 
     @contextmanager
@@ -156,7 +64,7 @@ class Tracer:
         self._run = Run(revision, direction, path)
         self._ended = False
         self._loop = Loop()
-        self._locked = {}
+        self._locked = LockedRows()
         self._left_behind = None
         try:
             yield
@@ -180,17 +88,18 @@ class Tracer:
         wal = 0
         with suppress(Exception):  # the transaction has failed: its figures are gone
             after = loop.session.probe()
-            self._count(run, total, loop.before["counters"] or [], after["counters"] or [])
+            self._count(run, total, loop.before, after)
             wal = after["wal"] - loop.before["wal"]
             self._left_behind = (loop.session.connection, after)
         for report in loop.reports(total, wal):
             self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
 
-    def _take(self, statement: str, context: Any, execute: Callable[[], None], asked: Asked) -> bool:
+    def take(self, statement: str, context: Any, execute: Callable[[], None], asked: Asked) -> bool:
+        """Execute what SQLAlchemy was to execute; False where it is to do so itself."""
         run = self._run
         if run is None or self._busy or context is None or context.dialect.name != "postgresql":
             return False
-        if _SAVEPOINT.fullmatch(statement):
+        if SAVEPOINT.fullmatch(statement):
             self._forget()
             self._catalog = None
             return False
@@ -198,7 +107,7 @@ class Tracer:
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
         self._busy, self._asked = True, asked
         try:
-            report = _report(run, statement)
+            report = report_of(run, statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
             self._busy, self._asked = False, None
@@ -211,13 +120,13 @@ class Tracer:
         run = self._run
         if run is None or self._busy or not is_of_revision(run.path):
             return False
-        if _SAVEPOINT.fullmatch(statement):
+        if SAVEPOINT.fullmatch(statement):
             self._forget()
             self._catalog = None
             return False
         self._busy, self._asked = True, asked
         try:
-            self._trace(run, Session(connection), _report(run, statement), execute, streamed=False)
+            self._trace(run, Session(connection), report_of(run, statement), execute, streamed=False)
         finally:
             self._busy, self._asked = False, None
         return True
@@ -232,7 +141,7 @@ class Tracer:
         self._busy = True
         try:
             self._end_loop()
-            with self._watched(run, session, _report(run, statement)):
+            with self._watched(run, session, report_of(run, statement)):
                 yield
         finally:
             self._busy = False
@@ -245,8 +154,8 @@ class Tracer:
             self._count_only(run, session, report, execute, self._left_behind[1])
             return
         self._end_loop()
-        first = _SET_TRANSACTION.match(sql)
-        outside = session.autocommit and _TRANSACTION_COMMAND.match(sql) and not session.in_block()
+        first = SET_TRANSACTION.match(sql)
+        outside = session.autocommit and TRANSACTION_COMMAND.match(sql) and not session.in_block()
         if outside and FURTHER.search(sql):
             self._observed(run, session, report, execute)
         elif outside or (first and not FURTHER.search(sql)):
@@ -254,7 +163,7 @@ class Tracer:
         elif first and session.is_idle():
             self._begun_with(run, session, report, execute)
         elif not (session.autocommit or self._ended) or session.in_block():
-            if self._goes_on and not _TRANSACTION_COMMAND.match(sql):
+            if self._goes_on and not TRANSACTION_COMMAND.match(sql):
                 self._in_savepoint(run, session, report, execute)
             else:
                 self._inside(run, session, report, execute)
@@ -262,7 +171,7 @@ class Tracer:
             self._plain(run, report, execute)
         else:
             self._by_itself(run, session, report, execute)
-        if _END.match(sql):
+        if END.match(sql):
             self._catalog = None
             self._left_behind = None
             self._ended = True
@@ -369,11 +278,11 @@ class Tracer:
             before = {**before, "locks": [], "counters": []}
             report["transaction"] = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
         report["wal_bytes"] = after["wal"] - before["wal"]
-        report["locks"] = _taken(run.before or {}, before["locks"] or [], after["locks"] or [])
+        report["locks"] = taken(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
-        self._count(run, report, before["counters"] or [], after["counters"] or [])
-        if after["xid"]:
-            after = self._count_locked(session, report, after)
+        self._count(run, report, before, after)
+        if after["xid"] and self._catalog is not None:
+            after = self._locked.count(session, report, after, self._catalog.names, self._catalog.tables)
         self._explain(session, report, changed=known is not later)
         if ours:
             with self._timed(run, report, add=True):
@@ -421,40 +330,16 @@ class Tracer:
             after = session.probe(PROBE_TOTAL)
             later = session.catalog()
             report["wal_bytes"] = after["wal"] - before["wal"]
-            report["locks"] = _taken(run.before or {}, [], seen)
+            report["locks"] = taken(run.before or {}, [], seen)
             self._compare(run, report, known, later)
-            self._count(run, report, before["counters"] or [], after["counters"] or [])
-            inside = _local(after["transaction"]) - _local(before["transaction"]) - _OUR_TRANSACTIONS
-            report["most_written"] = self._most_written(session, report["rows"], first, inside)
-            report["used_within"] = self._used(report) if runs_others(report["sql"]) else []
+            self._count(run, report, before, after)
+            inside = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
+            numbered = int(session.value(_NEXT)) - first
+            report["most_written"] = most_written(session, later.tables, report["rows"], first, numbered, inside)
+            report["used_within"] = used(report, later.tables) if runs_others(report["sql"]) else []
         self._send(run, report)
         if failure is not None:
             raise failure
-
-    def _most_written(self, session: Session, rows: dict[str, Any], first: int, inside: int) -> dict[str, int]:
-        """Count the existing rows that one of the transactions within a statement wrote, by table.
-
-        New versions of rows bear the number of their transaction. Deleted rows are gone, and subtransactions have
-        numbers of their own: there the mean is known, as the server numbers transactions, too.
-
-        Args:
-            session: The connection.
-            rows: What the statement wrote.
-            first: The first number that its transactions may have.
-            inside: How many transactions it began and ended; the last one, after its last COMMIT, wrote nothing.
-        """
-        numbered = int(session.value(_NEXT)) - first
-        many = max(1, min(numbered, inside - 1))
-        most = {}
-        for name in sorted(rows.keys() & (self._catalog.tables if self._catalog else set())):
-            _, updated, deleted = rows[name]
-            if not (updated or deleted):
-                continue
-            largest = 0
-            with suppress(Exception):  # the role may not read it
-                largest = int(session.value(_LARGEST.format(name, first)) or 0)
-            most[name] = max(min(largest, updated), -(-(updated + deleted) // many))
-        return most
 
     def _known(self, run: Run, session: Session, pid: int) -> Catalog:
         if self._catalog is None or self._pid != pid:
@@ -475,69 +360,18 @@ class Tracer:
             report["built_on"] = {later.names[oid]: table for oid, table in tables.items() if table}
             report.update(known.changes(later))
 
-    def _count(self, run: Run, report: dict[str, Any], before: list[Any], after: list[Any]) -> None:
+    def _count(self, run: Run, report: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
         names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
-        earlier = {row[0]: row[1:] for row in before}
-        scanned, rows = {}, {}
-        for oid, *figures in after:
-            if oid not in names:
-                continue
-            # TRUNCATE sets counters back.
-            old = earlier.get(oid, [0] * len(figures))
-            scans, read, *written = (max(0, figure - old[place]) for place, figure in enumerate(figures))
-            if scans or read:
-                scanned[names[oid]] = read
-            if any(written):
-                rows[names[oid]] = written
-        report["scanned"], report["rows"] = scanned, rows
-
-    def _count_locked(self, session: Session, report: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-        """Count the rows that a SELECT … FOR UPDATE has locked; they bear the transaction's number, or a later one.
-
-        Those of FOR KEY SHARE do not count, as foreign keys take it: whoever writes anything but keys goes on.
-
-        Returns:
-            What the transaction has done up to now, for this has read tables.
-        """
-        if self._catalog is None or _KEY_SHARE.search(report["sql"]):
-            return after
-        before = self._locked.get(report["transaction"], {})
-        if report["rows"] and not before:
-            return after
-        taken = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
-        if before or _LOCKS_ROWS.search(report["sql"]):  # the table may be locked so already
-            taken |= {self._catalog.names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
-        locked = sorted(taken & self._catalog.tables)
-        if not locked:
-            return after
-        session.run("SAVEPOINT hexalembic")
-        try:
-            counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked}
-        except Exception:  # noqa: BLE001 - the role may not read them
-            session.run("ROLLBACK TO SAVEPOINT hexalembic")
-            counts = {}
-        session.run("RELEASE SAVEPOINT hexalembic")
-        if not report["rows"]:
-            more = {name: count - before.get(name, 0) for name, count in counts.items()}
-            report["locked"] = {name: count for name, count in more.items() if count > 0}
-        if report["transaction"] is not None:
-            self._locked = {report["transaction"]: {**before, **counts}}
-        return session.probe()
+        report["scanned"], report["rows"] = counted(names, before["counters"] or [], after["counters"] or [])
 
     def _explain(self, session: Session, report: dict[str, Any], *, changed: bool) -> None:
         """Ask for the plan of a statement that found no row."""
         if self._asked is not None and not changed:
             wrote = bool(report["rows"] or report.get("locked"))
             report["plan"] = self._asked.plan(session, report["sql"], wrote=wrote)
-        used = self._used(report)
-        if used and self._asked is not None and self._asked.hides_tables(session, report["sql"]):
-            report["used_within"] = used
-
-    def _used(self, report: dict[str, Any]) -> list[str]:
-        """Return the tables that a statement read or wrote as queries do; those of an earlier lock by their scans."""
-        tables = self._catalog.tables if self._catalog else set()
-        locked = {name for name, mode in report["locks"].items() if _STRENGTH[mode] <= _STRENGTH["RowExclusiveLock"]}
-        return sorted((locked | report["scanned"].keys()) & tables)
+        tables = used(report, self._catalog.tables) if self._catalog is not None else []
+        if tables and self._asked is not None and self._asked.hides_tables(session, report["sql"]):
+            report["used_within"] = tables
 
     @contextmanager
     def _timed(
@@ -564,30 +398,3 @@ class Tracer:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _local(transaction: str | None) -> int:
-    """Return the number that a server's process gives a transaction; it counts them one by one."""
-    return int((transaction or "0/0").rpartition("/")[2])
-
-
-def _report(run: Run, statement: str) -> dict[str, Any]:
-    return {"sql": statement, "line": line_of(run.path), "operation": operation(), "transaction": None}
-
-
-def _taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
-    """Return the strongest mode on each known relation, where it is stronger than what was held before."""
-    held = _strongest(before)
-    return {
-        known[oid]: mode
-        for oid, mode in sorted(_strongest(after).items())
-        if oid in known and _STRENGTH[mode] > _STRENGTH.get(held.get(oid, ""), 0)
-    }
-
-
-def _strongest(locks: list[Any]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for oid, mode in locks:
-        if mode in _STRENGTH and _STRENGTH[mode] > _STRENGTH.get(found.get(oid, ""), 0):
-            found[oid] = mode
-    return found

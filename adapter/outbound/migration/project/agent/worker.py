@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .channel import Channel
 from .drivers import trace_drivers
+from .engine_events import listen
 from .failures import culprit
 from .models import create_models, report_only_there
 from .project import (
@@ -124,7 +125,7 @@ class Worker:
         tracer = None
         if job.get("trace"):
             tracer = Tracer(channel, job.get("kill_after") or 0, goes_on=bool(job.get("goes_on")))
-            tracer.install()
+            listen(tracer)
             trace_drivers(tracer)
         watch_revisions(channel, tracer, self._proof)
         script = self._script or script_of(config)

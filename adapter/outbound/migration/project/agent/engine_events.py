@@ -1,0 +1,54 @@
+"""Lets a tracer execute what SQLAlchemy was to execute, on every engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .plans import Asked
+
+if TYPE_CHECKING:
+    from .tracing import Tracer
+
+
+def listen(tracer: Tracer) -> None:
+    """Listen to every engine."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "do_execute")
+    def do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        def execute(on: Any, text: str) -> None:
+            context.dialect.do_execute(on, text, parameters, context)
+
+        return tracer.take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
+
+    @event.listens_for(Engine, "do_execute_no_params")
+    def do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
+        def execute(on: Any, text: str) -> None:
+            context.dialect.do_execute_no_params(on, text, context)
+
+        return tracer.take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
+
+    @event.listens_for(Engine, "do_executemany")
+    def do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        def execute_first(on: Any, text: str) -> None:
+            context.dialect.do_execute(on, text, parameters[0], context)
+
+        return tracer.take(
+            statement,
+            context,
+            lambda: context.dialect.do_executemany(cursor, statement, parameters, context),
+            Asked(cursor, execute_first),
+        )
+
+    @event.listens_for(Engine, "commit")
+    def commit(_connection: Any) -> None:
+        tracer.transaction_ended()
+
+    @event.listens_for(Engine, "rollback")
+    def rollback(_connection: Any) -> None:
+        tracer.transaction_ended(undone=True)
+
+    @event.listens_for(Engine, "rollback_savepoint")
+    def rollback_savepoint(_connection: Any, _name: Any, _context: Any) -> None:
+        tracer.transaction_ended(undone=True)
