@@ -62,7 +62,7 @@ class MigrationDatabases:
 
     def drift(self) -> str | None:
         """Return what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
-        from adapter.outbound.migration.trial.databases import read_snapshot
+        from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()
@@ -77,7 +77,7 @@ class MigrationDatabases:
 
     def upgrade_twice(self) -> str | None:
         """Return what a second upgrade changes."""
-        from adapter.outbound.migration.trial.databases import read_snapshot
+        from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()

@@ -371,6 +371,7 @@ def _larger(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
+    none = RowCounts()
     return StatementTrace(
         sql=one.sql,
         line=one.line,
@@ -384,10 +385,7 @@ def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
         indexes_built=tuple(dict.fromkeys(one.indexes_built + other.indexes_built)),
         built_on={**one.built_on, **other.built_on},
         scanned=_sum(one.scanned, other.scanned),
-        rows={
-            name: one.rows.get(name, RowCounts()) + other.rows.get(name, RowCounts())
-            for name in {**one.rows, **other.rows}
-        },
+        rows={name: one.rows.get(name, none) + other.rows.get(name, none) for name in {**one.rows, **other.rows}},
         locked=_sum(one.locked, other.locked),
         created=tuple(dict.fromkeys(one.created + other.created)),
         altered=tuple(dict.fromkeys(one.altered + other.altered)),

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from domain.migration.history import HistoryEntry
 from domain.migration.trace import StatementTrace
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,18 @@ class ListedRevision:
     lossy_downgrade: object = None
     irreversible: object = None
 
+    @property
+    def entry(self) -> HistoryEntry:
+        """Return its place in the history."""
+        return HistoryEntry(
+            revision=self.revision,
+            down_revision=self.down_revision,
+            depends_on=self.depends_on,
+            path=self.path,
+            message=self.message,
+            labels=self.branch_labels,
+        )
+
 
 @dataclass(frozen=True)
 class AgentRun:
@@ -118,3 +127,10 @@ class AgentResult:
     configured_at: tuple[str, int] | None = None
     models: bool = False
     only_there: tuple[tuple[str, str], ...] = ()
+
+    def run_of(self, revision: str, direction: str) -> AgentRun:
+        """Return one of the runs; an empty one where it did not come so far."""
+        for run in self.runs:
+            if (run.revision, run.direction) == (revision, direction):
+                return run
+        return AgentRun(revision, direction)

@@ -8,15 +8,23 @@ PREPARE: a plan whose result type has changed is refused). Everything runs in tr
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.catalog.foreign_tables import restrict, take_handlers
-from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from adapter.outbound.migration.traffic.made_statements import (
+    Relation,
+    changes,
+    equal,
+    inserts,
+    key_of,
+    listed,
+    read_relations,
+    statement_of,
+)
 from adapter.outbound.migration.traffic.unmoved_sequences import unmoved_sequences
 from domain.migration.compatibility import (
     REFERENCES,
@@ -98,24 +106,6 @@ _DUPLICATE = "23505"
 _ANEW = -1  # a statement that is prepared for this one time
 _SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
 
-_RELATIONS = f"""
-SELECT n.nspname, c.relname, c.relkind,
-       (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
-                   'needed', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '') ORDER BY a.attnum)
-          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       (SELECT json_agg(a.attname ORDER BY k.place)
-          FROM pg_catalog.pg_index i
-         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
-          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-         WHERE i.indrelid = c.oid AND i.indisprimary),
-       format('%I.%I', n.nspname, c.relname)
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
- ORDER BY 1, 2
-"""  # noqa: S608 - a constant
-
 # Those that let a parent go: CASCADE, SET NULL, SET DEFAULT.
 _FOREIGN_KEYS = """
 SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
@@ -124,21 +114,6 @@ SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
  WHERE k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd') GROUP BY k.oid, n.nspname, c.relname
 """
-
-
-@dataclass(frozen=True)
-class _Relation:
-    schema: str
-    name: str
-    is_table: bool
-    is_partitioned: bool
-    columns: tuple[Mapping[str, Any], ...]
-    key: tuple[str, ...]
-    table: str  # the qualified name, quoted where it must be
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        return sql.Identifier(self.schema, self.name)
 
 
 class _Error(NamedTuple):
@@ -237,38 +212,35 @@ class ApplicationStatements:
         return given is not None and bool(error.columns) and not {*error.columns} & {*given}
 
     def _made(self) -> Iterator[ApplicationStatement]:
-        for row in self._connection.execute(_RELATIONS).fetchall():
-            kind = row[2]
-            columns, key = tuple(row[3] or ()), tuple(row[4] or ())
-            relation = _Relation(row[0], row[1], kind in {"r", "p"}, kind == "p", columns, key, row[5])
+        for relation in read_relations(self._connection):
             yield from self._of_relation(relation)
 
-    def _of_relation(self, relation: _Relation) -> Iterator[ApplicationStatement]:
+    def _of_relation(self, relation: Relation) -> Iterator[ApplicationStatement]:
         if not relation.columns:
             return
         names = [column["name"] for column in relation.columns]
-        yield _statement(relation, sql.SQL("SELECT {} FROM {} LIMIT 1").format(_list(names), relation.identifier))
+        yield statement_of(relation, sql.SQL("SELECT {} FROM {} LIMIT 1").format(listed(names), relation.identifier))
         if not relation.is_table:
             return
         row = self._row(relation, names)
         if row is None:
             self.untried[relation.table] = "it has no row to take values from"
             return
-        key = _key(relation, row)
-        room = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _equal({one: row[one] for one in key}))
+        key = key_of(relation, row)
+        room = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, equal({one: row[one] for one in key}))
         room_text = room.as_string()
-        for statement, given in _inserts(relation, row):
+        for statement, given in inserts(relation, row):
             self._rooms[statement] = room_text
             self._given[statement] = given
             yield statement
-        yield from _changes(relation, row, key, each_column=self._each_column)
+        yield from changes(relation, row, key, each_column=self._each_column)
 
-    def _row(self, relation: _Relation, names: list[str]) -> dict[str, str | None] | None:
+    def _row(self, relation: Relation, names: list[str]) -> dict[str, str | None] | None:
         """Take a row as text, one with few NULLs; of partitions from the youngest, which is written most."""
         texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
         order = sql.SQL("ORDER BY tableoid DESC" if relation.is_partitioned else "")
         form = sql.SQL("SELECT {} FROM (SELECT * FROM {} {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
-        query = form.format(texts, relation.identifier, order, _SAMPLE, _list(names))
+        query = form.format(texts, relation.identifier, order, _SAMPLE, listed(names))
         try:
             found = self._connection.execute(query).fetchone()
         except psycopg.Error:
@@ -346,62 +318,6 @@ def _connect(url: str) -> psycopg.Connection[Any]:
     connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
     restrict(connection)
     return connection
-
-
-def _key(relation: _Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Name the columns that tell the row: the primary key, else all that have a value."""
-    return relation.key or tuple(name for name, value in row.items() if value is not None)
-
-
-def _inserts(
-    relation: _Relation, row: Mapping[str, str | None]
-) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
-    """Make INSERTs, each with the columns that it gives."""
-    given = [column["name"] for column in relation.columns if column["given"]]
-    needed = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
-    for names in (given,) if needed in ([], given) else (given, needed):
-        places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
-        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, _list(names), places)
-        yield _statement(relation, query, [row[name] for name in names]), names
-
-
-def _changes(
-    relation: _Relation, row: Mapping[str, str | None], key: tuple[str, ...], *, each_column: bool
-) -> Iterator[ApplicationStatement]:
-    values = [row[name] for name in key]
-    given = [column["name"] for column in relation.columns if column["given"]]
-    for names in [[name] for name in given] if each_column else filter(None, [given]):
-        settings = sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}"))
-            for number, name in enumerate(names, 1)
-        )
-        query = sql.SQL("UPDATE {} SET {} WHERE {}").format(
-            relation.identifier, settings, _condition(key, len(names) + 1)
-        )
-        yield _statement(relation, query, [*(row[name] for name in names), *values])
-    yield _statement(
-        relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
-    )
-
-
-def _statement(relation: _Relation, query: sql.Composed, parameters: Iterable[str | None] = ()) -> ApplicationStatement:
-    return ApplicationStatement(query.as_string(), relation.table, tuple(parameters))
-
-
-def _condition(key: Iterable[str], first: int) -> sql.Composed:
-    parts = (
-        sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}")) for number, name in enumerate(key, first)
-    )
-    return sql.SQL(" AND ").join(parts)
-
-
-def _equal(values: Mapping[str, str | None]) -> sql.Composed:
-    parts = (sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items())
-    return sql.SQL(" AND ").join(parts)
-
-
-def _list(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
 
 
 def _prepare(number: int, statement: ApplicationStatement) -> str:

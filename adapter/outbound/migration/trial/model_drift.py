@@ -3,7 +3,8 @@
 import psycopg
 from psycopg import sql
 
-from adapter.outbound.migration.trial.databases import RevisionDatabases, read_snapshot
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.snapshots import read_snapshot
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # What the administrator decides, what SQLAlchemy cannot say, and what no model declares.

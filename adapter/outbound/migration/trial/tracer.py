@@ -6,7 +6,6 @@ rows.
 """
 
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,22 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
-from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.sequences import next_transaction, sequences_behind
 from adapter.outbound.migration.project.environment_errors import described
-from adapter.outbound.migration.project.results import AgentResult, AgentRun
-from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
-from adapter.outbound.migration.sandbox.session_settings import OTHER_ZONES
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from adapter.outbound.migration.trial import other_rows
 from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
+from adapter.outbound.migration.trial.calibration import calibrate
 from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.joint_run import fails_together
 from adapter.outbound.migration.trial.line import RevisionLine
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_answer
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, refused_rows, unreadable
-from adapter.outbound.postgres.explain import costs_more
+from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
+from adapter.outbound.migration.trial.zones import in_another_zone
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.analysis.judging import raises
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
@@ -42,25 +39,12 @@ from domain.migration.trace import (
     SmallerRun,
     StatementTrace,
     TableFacts,
-    ZoneRun,
 )
 
-# Tables that a revision may find in use; partitions count, their parents hold no rows.
-_TABLES = f"""
-    SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid)
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-      AND {NOT_VERSION_TABLE}
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-"""  # noqa: S608 - a constant
-
-
 _MORE = 10  # times as many rows, to tell a batch from a whole table
-_DOUBLINGS = 4
 _ROUNDS = 2  # of rows that match: an UPDATE may look for others than the SELECT before it
 _LOOKS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
 _MOST_ALONE = 5  # statements for which rows are made one by one, where rows for all of them do not do
-_CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
 
 
 class SandboxRevisionTracer(RevisionTracer):
@@ -120,8 +104,8 @@ class SandboxRevisionTracer(RevisionTracer):
         self._schema = found.after
         more = may_be_one_batch(found)
         if more:
-            found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(_rows(found.tables), found.upgrade))
-        return replace(found, other_zone=self._in_another_zone(entry, found))
+            found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(rows_of(found.tables), found.upgrade))
+        return replace(found, other_zone=in_another_zone(self._databases, entry, found))
 
     def shared_transaction(self) -> SharedTransaction | None:
         """Ask the project's env.py whether it would run all pending revisions in one transaction."""
@@ -134,50 +118,15 @@ class SandboxRevisionTracer(RevisionTracer):
         return SharedTransaction(Path(path).name, line, begun_outside=found.one_transaction == "external")
 
     def fails_together(self, entries: Sequence[HistoryEntry]) -> JointFailure | None:
-        """Run revisions as the project does, in one transaction; where that fails, once more with a commit after each.
-
-        Only what fails without the commits, and not with them, is a fault of the one transaction.
-        """
-        history, last = self.history(), entries[-1]
-        wanted = {entry.revision for entry in entries}
-        if history.ancestors((last.revision,)) != history.ancestors(entries[0].parents) | wanted:
-            return None  # more than one line
-        try:
-            base = self._databases.at(entries[0].parents)
-        except CannotBuildError:
-            return None
-        control = self._databases.copy(base)
-        joint = self._databases.run(base.url, "upgrade", last.revision)
-        failure = None
-        if joint.error is not None and joint.runs and joint.runs[-1].revision in wanted:
-            steps = tuple((entry.revision, "upgrade") for entry in entries)
-            apart = self._databases.run(control.url, "stairs", steps=steps)
-            if apart.error is None:
-                failure = JointFailure(joint.runs[-1].revision, described(joint.error))
-        self._databases.drop(control)
-        self._databases.drop(base)
-        return failure
+        """Run revisions as the project does, in one transaction; see `joint_run`."""
+        return fails_together(self._databases, entries)
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
         """Run the upgrade that was traced last again, on more and more rows."""
-        if self._line.before is None or self._schema is None or not self._databases.project.rows:
+        before = self._line.before
+        if before is None or self._schema is None or not self._databases.project.rows:
             return ()
-        runs = [CalibrationRun(_rows(trace.tables), tuple(one.duration_ms for one in trace.upgrade))]
-        largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
-        end = time.monotonic() + _CALIBRATION_SECONDS
-        grown = self._databases.copy(self._line.before)
-        for doubling in range(1, _DOUBLINGS + 1):
-            larger = self._databases.grown(grown, largest * 2**doubling, tables)
-            self._databases.drop(grown)
-            grown = larger
-            run = self._timed(trace, grown)
-            if run is None:
-                break
-            runs.append(run)
-            if time.monotonic() > end:
-                break
-        self._databases.drop(grown)
-        return tuple(runs) if len(runs) > 1 else ()
+        return calibrate(self._databases, before, trace, tables)
 
     def close(self) -> None:
         """Keep what the next analysis can begin with."""
@@ -204,7 +153,7 @@ class SandboxRevisionTracer(RevisionTracer):
         A `raise` of the author's own says that such rows are wrong; another exception, that ours are made up.
         """
         with suppress(CannotBuildError):
-            base = self._databases.without_rows(entry)
+            base = other_rows.without_rows(self._databases, entry)
             found, _ = self._up_and_down(entry, base, None, copies=False)
             if found.after is not None:
                 said = failed.error or failed.refused_rows
@@ -217,7 +166,7 @@ class SandboxRevisionTracer(RevisionTracer):
         state = next(statement.sqlstate or "" for statement in failed.upgrade if statement.error)
         if state[:2] in MAYBE_OF_ROWS:
             with suppress(CannotBuildError):
-                base = self._databases.without_rows(entry)
+                base = other_rows.without_rows(self._databases, entry)
                 found, _ = self._up_and_down(entry, base, None, copies=False)
                 if found.after is not None:
                     return replace(failed, refused_rows="", rows_error=failed.refused_rows)
@@ -229,7 +178,7 @@ class SandboxRevisionTracer(RevisionTracer):
             return failed
         base = self._databases.at(entry.parents)
         up = self._databases.run(base.url, "upgrade", entry.revision, trace=True, goes_on=True)
-        statements = _run_of(up, entry.revision, "upgrade").statements
+        statements = up.run_of(entry.revision, "upgrade").statements
         after = self._databases.snapshot(base) if up.error is None else None
         self._databases.drop(base)
         if len(statements) <= len(failed.upgrade):
@@ -248,11 +197,11 @@ class SandboxRevisionTracer(RevisionTracer):
         if readable:
             makers.append(partial(self._databases.at, entry.parents, readable))
         if readable or any(statement.error for statement in failed.upgrade):
-            makers.append(partial(self._databases.fitting, entry))
-            makers.append(partial(self._databases.with_usual_rows, entry))
-        makers.append(partial(self._databases.without_documents, entry))
+            makers.append(partial(other_rows.fitting, self._databases, entry))
+            makers.append(partial(other_rows.with_usual_rows, self._databases, entry))
+        makers.append(partial(other_rows.without_documents, self._databases, entry))
         if self._exception not in BELIEVED and not any(statement.error for statement in failed.upgrade):
-            makers.append(partial(self._databases.without_rows, entry))
+            makers.append(partial(other_rows.without_rows, self._databases, entry))
         for make in makers:
             with suppress(CannotBuildError):
                 yield make()
@@ -333,20 +282,6 @@ class SandboxRevisionTracer(RevisionTracer):
         self._line.before = kept
         return found
 
-    def _in_another_zone(self, entry: HistoryEntry, trace: RevisionTrace) -> ZoneRun | None:
-        """Run an upgrade once more under another TimeZone, where columns went between the types that depend on it."""
-        if self._databases.project.settings or not _changes_zones(trace):
-            return None
-        base = self._databases.at(entry.parents, at_once=True)
-        settings = self._databases.settings(base.url).taken
-        here = settings["TimeZone"]
-        there = next(zone for zone in OTHER_ZONES if zone != here)
-        up = self._databases.run(
-            base.url, "upgrade", entry.revision, trace=True, settings={**settings, "TimeZone": there}
-        )
-        self._databases.drop(base)
-        return ZoneRun(here, there, _run_of(up, entry.revision, "upgrade").statements)
-
     def _up_and_down(
         self,
         entry: HistoryEntry,
@@ -384,7 +319,7 @@ class SandboxRevisionTracer(RevisionTracer):
         with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
             up = run(upgraded.url, "upgrade", entry.revision, trace=True)
             compatibility = code.try_again() if up.error is None else None
-        statements = _run_of(up, entry.revision, "upgrade").statements
+        statements = up.run_of(entry.revision, "upgrade").statements
         if up.error is not None:
             self._databases.drop(upgraded)
             error = None if any(one.error for one in statements) else described(up.error)
@@ -406,7 +341,7 @@ class SandboxRevisionTracer(RevisionTracer):
         trace = self._described(
             entry,
             upgrade=statements,
-            downgrade=_run_of(down, entry.revision, "downgrade").statements,
+            downgrade=down.run_of(entry.revision, "downgrade").statements,
             downgrade_error=described(down.error) if down.error else None,
             downgrade_error_type=down.error.type if down.error else None,
             after=after,
@@ -425,17 +360,6 @@ class SandboxRevisionTracer(RevisionTracer):
             return self._databases.copy(base, revision)
         self._line.before = None
         return replace(base, applied=base.applied | {revision})
-
-    def _timed(self, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
-        """Run an upgrade once more; None when its statements are not those of the trace."""
-        copy = self._databases.copy(base)
-        _, tables = self._look(copy, trace.before)
-        result = self._databases.run(copy.url, "upgrade", trace.revision, trace=True)
-        self._databases.drop(copy)
-        statements = _run_of(result, trace.revision, "upgrade").statements
-        if result.error is not None or [one.sql for one in statements] != [one.sql for one in trace.upgrade]:
-            return None
-        return CalibrationRun(_rows(tables), tuple(one.duration_ms for one in statements))
 
     def _described(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
         listed = self._databases.listed(entry.revision)
@@ -460,18 +384,10 @@ class SandboxRevisionTracer(RevisionTracer):
         self, database: RevisionDatabase, schema: SchemaSnapshot | None
     ) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
         """Read sizes of tables, and the catalog where it is not known."""
-        session: psycopg.Connection[Any] = self._databases.session(database)
-        found = session.execute(_TABLES).fetchall()
-        mixed = mixed_tables(session)
-        counts = [
-            f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else name} r"  # noqa: S608 - quoted there
-            for name, oid, _ in found
-        ]
-        rows = _counted(session, counts)
-        tables = {name: TableFacts(rows.get(oid, 0), size) for name, oid, size in found}
-        found_schema = schema or self._databases.snapshot(database)
-        self._note_version(found_schema)
-        return found_schema, tables
+        tables = read_table_facts(self._databases.session(database))
+        catalog = schema or self._databases.snapshot(database)
+        self._note_version(catalog)
+        return catalog, tables
 
     def _note_version(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
@@ -481,46 +397,3 @@ class SandboxRevisionTracer(RevisionTracer):
 def may_look_for_rows(source: str) -> bool:
     """Return whether a revision may look for rows; one that seems not to and does costs a little more time."""
     return _LOOKS.search(source) is not None
-
-
-def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:
-    """Count rows of tables at once; where one of them cannot be read, each by itself, without those."""
-    if not counts:
-        return {}
-    try:
-        return dict(session.execute(" UNION ALL ".join(counts).encode()).fetchall())
-    except psycopg.Error as error:
-        if costs_more(error):
-            raise
-    if len(counts) == 1:
-        return {}
-    return {oid: rows for count in counts for oid, rows in _counted(session, [count]).items()}
-
-
-def _changes_zones(trace: RevisionTrace) -> bool:
-    """Return whether columns of tables that were there came, went or changed, of both kinds of timestamp."""
-    if trace.before is None or trace.after is None:
-        return False
-    found = (
-        {
-            (name, str(held["type"]))
-            for (kind, name), held in catalog.objects.items()
-            if kind == "column" and "timestamp" in str(held["type"])
-        }
-        for catalog in (trace.before, trace.after)
-    )
-    before, after = found
-    return any("with time zone" in kind for _, kind in before ^ after) and any(
-        "without time zone" in kind for _, kind in before ^ after
-    )
-
-
-def _rows(tables: Mapping[str, TableFacts]) -> dict[str, int]:
-    return {table: facts.rows for table, facts in tables.items()}
-
-
-def _run_of(result: AgentResult, revision: str, direction: str) -> AgentRun:
-    for run in result.runs:
-        if (run.revision, run.direction) == (revision, direction):
-            return run
-    return AgentRun(revision, direction)

@@ -1,0 +1,111 @@
+"""The statements that the columns of a table permit: INSERTs, UPDATEs and a DELETE, with the values of one row."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from domain.migration.compatibility import ApplicationStatement
+
+_RELATIONS = f"""
+SELECT n.nspname, c.relname, c.relkind,
+       (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
+                   'needed', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '') ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT json_agg(a.attname ORDER BY k.place)
+          FROM pg_catalog.pg_index i
+         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+         WHERE i.indrelid = c.oid AND i.indisprimary),
+       format('%I.%I', n.nspname, c.relname)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1, 2
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a view, as the statements on it need it."""
+
+    schema: str
+    name: str
+    is_table: bool
+    is_partitioned: bool
+    columns: tuple[Mapping[str, Any], ...]
+    key: tuple[str, ...]
+    table: str  # the qualified name, quoted where it must be
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name, to be composed."""
+        return sql.Identifier(self.schema, self.name)
+
+
+def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
+    """Read the tables and views of a database, without those of Alembic and of extensions."""
+    for schema, name, kind, columns, key, table in connection.execute(_RELATIONS).fetchall():
+        yield Relation(schema, name, kind in {"r", "p"}, kind == "p", tuple(columns or ()), tuple(key or ()), table)
+
+
+def key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Name the columns that tell the row: the primary key, else all that have a value."""
+    return relation.key or tuple(name for name, value in row.items() if value is not None)
+
+
+def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
+    """Make INSERTs, each with the columns that it gives."""
+    given = [column["name"] for column in relation.columns if column["given"]]
+    needed = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
+    for names in (given,) if needed in ([], given) else (given, needed):
+        places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
+        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, listed(names), places)
+        yield statement_of(relation, query, [row[name] for name in names]), names
+
+
+def changes(
+    relation: Relation, row: Mapping[str, str | None], key: tuple[str, ...], *, each_column: bool
+) -> Iterator[ApplicationStatement]:
+    """Make an UPDATE of each column, or one of all, and a DELETE."""
+    values = [row[name] for name in key]
+    given = [column["name"] for column in relation.columns if column["given"]]
+    for names in [[name] for name in given] if each_column else filter(None, [given]):
+        settings = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}"))
+            for number, name in enumerate(names, 1)
+        )
+        query = sql.SQL("UPDATE {} SET {} WHERE {}").format(
+            relation.identifier, settings, _condition(key, len(names) + 1)
+        )
+        yield statement_of(relation, query, [*(row[name] for name in names), *values])
+    yield statement_of(
+        relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
+    )
+
+
+def statement_of(relation: Relation, query: sql.Composed, values: Iterable[str | None] = ()) -> ApplicationStatement:
+    """Make a statement of a composed text."""
+    return ApplicationStatement(query.as_string(), relation.table, tuple(values))
+
+
+def _condition(key: Iterable[str], first: int) -> sql.Composed:
+    parts = (
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}")) for number, name in enumerate(key, first)
+    )
+    return sql.SQL(" AND ").join(parts)
+
+
+def equal(values: Mapping[str, str | None]) -> sql.Composed:
+    """Compose the condition that columns have some values."""
+    parts = (sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items())
+    return sql.SQL(" AND ").join(parts)
+
+
+def listed(names: Iterable[str]) -> sql.Composed:
+    """Compose a list of names."""
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)

@@ -1,0 +1,53 @@
+"""How long an upgrade takes on more and more rows."""
+
+import time
+from collections.abc import Collection
+
+from adapter.outbound.migration.trial.database import RevisionDatabase
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
+from domain.migration.trace import CalibrationRun, RevisionTrace
+
+_DOUBLINGS = 4
+_CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
+
+
+def calibrate(
+    databases: RevisionDatabases, before: RevisionDatabase, trace: RevisionTrace, tables: Collection[str]
+) -> tuple[CalibrationRun, ...]:
+    """Run an upgrade again, on more and more rows.
+
+    Args:
+        databases: Makes the databases.
+        before: The state before the upgrade.
+        trace: Of the upgrade.
+        tables: Which get more rows.
+    """
+    runs = [CalibrationRun(rows_of(trace.tables), tuple(one.duration_ms for one in trace.upgrade))]
+    largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
+    end = time.monotonic() + _CALIBRATION_SECONDS
+    grown = databases.copy(before)
+    for doubling in range(1, _DOUBLINGS + 1):
+        larger = databases.grown(grown, largest * 2**doubling, tables)
+        databases.drop(grown)
+        grown = larger
+        run = _timed(databases, trace, grown)
+        if run is None:
+            break
+        runs.append(run)
+        if time.monotonic() > end:
+            break
+    databases.drop(grown)
+    return tuple(runs) if len(runs) > 1 else ()
+
+
+def _timed(databases: RevisionDatabases, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
+    """Run an upgrade once more; None when its statements are not those of the trace."""
+    copy = databases.copy(base)
+    tables = read_table_facts(databases.session(copy))
+    result = databases.run(copy.url, "upgrade", trace.revision, trace=True)
+    databases.drop(copy)
+    statements = result.run_of(trace.revision, "upgrade").statements
+    if result.error is not None or [one.sql for one in statements] != [one.sql for one in trace.upgrade]:
+        return None
+    return CalibrationRun(rows_of(tables), tuple(one.duration_ms for one in statements))

@@ -1,0 +1,100 @@
+"""Databases with other rows than usual, for a revision that fails on those: such as fit, fewer kinds, or none."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import psycopg
+
+from adapter.outbound.migration.rows import fill
+from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from domain.migration.history import HistoryEntry
+from domain.migration.snapshot import SchemaSnapshot, compare
+
+_NAMES = """
+SELECT quote_ident(n.nspname), quote_ident(c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+# Statements that empty the columns of JSON and bytes; NULL where that is allowed. A table whose bytes must be there has
+# no rows: which bytes mean something, only the application knows.
+_DOCUMENTS = """
+SELECT CASE WHEN a.attnotnull AND a.atttypid = 'bytea'::pg_catalog.regtype
+    THEN format('DELETE FROM %I.%I', n.nspname, c.relname)
+    ELSE format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
+        CASE WHEN a.attnotnull THEN quote_literal('{}') ELSE 'NULL' END) END
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype)
+ORDER BY c.oid, a.attnum
+"""
+
+
+def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+    """Make a database at a revision's parents, with rows that satisfy what the revision asks of them.
+
+    They are made where the revision has run without rows, and it is undone.
+
+    Raises:
+        CannotBuildError: It fails without rows, too, or cannot be undone wholly.
+    """
+    database = databases.copy(databases.bare(entry.parents))
+    before = databases.snapshot(database)
+    for command in ("upgrade", "undo"):
+        databases.run_or_drop(database, command, entry.revision)
+        if command == "undo" and not _is_as_before(before, databases.snapshot(database)):
+            databases.drop(database)
+            raise CannotBuildError("the downgrade leaves another schema")
+        database = databases.filled(database)
+    return database
+
+
+def without_documents(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+    """Make a database at a revision's parents, with nothing in its columns of JSON and bytes.
+
+    Raises:
+        CannotBuildError: It has none, or cannot be made.
+    """
+    database = databases.at(entry.parents)
+    session = databases.session(database)
+    found = session.execute(_DOCUMENTS).fetchall()
+    if not found:
+        databases.drop(database)
+        raise CannotBuildError("it has neither JSON nor bytes")
+    for (change,) in found:
+        with suppress(psycopg.Error):  # a constraint wants something there
+            session.execute(str(change).encode())
+    return database
+
+
+def without_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+    """Make a database at a revision's parents, with the rows of its revisions only.
+
+    Raises:
+        CannotBuildError: It cannot be made.
+    """
+    database = databases.copy(databases.bare(entry.parents))
+    tables = {f"{schema}.{name}" for schema, name in databases.session(database).execute(_NAMES).fetchall()}
+    return replace(database, unfilled=dict.fromkeys(tables, "the revision fails on made-up rows"))
+
+
+def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+    """Make a database at a revision's parents, with no values at the edges of their types.
+
+    Raises:
+        CannotBuildError: It cannot be made.
+    """
+    database = without_rows(databases, entry)
+    found = fill(databases.session(database), databases.project.rows, edges=False)
+    return replace(database, unfilled={problem.table: problem.reason for problem in found.problems})
+
+
+def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
+    """Return whether a downgrade gave the schema back; that a constraint stays validated is what downgrades do."""
+    difference = compare(before, after, ignore={"position"})
+    return not (difference.missing or difference.unexpected) and all(
+        change.key[0] == "constraint" and change.attribute in {"validated", "definition"}
+        for change in difference.changed
+    )

@@ -1,0 +1,56 @@
+"""What a project's first revision finds: what `--setup` makes, and what its env.py makes by itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.version_table import mark_version_tables
+from adapter.outbound.migration.trial.database import RevisionDatabase
+from domain.migration.errors import MigrationError
+
+if TYPE_CHECKING:
+    from adapter.outbound.migration.trial.databases import RevisionDatabases
+
+
+def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
+    """Make a database as it is before the first revision.
+
+    Raises:
+        MigrationError: The project's own set-up or its env.py fails.
+    """
+    url, setup = databases.sandbox.create(), databases.project.setup
+    databases.sandbox.show(url)
+    if isinstance(setup, Path):
+        with psycopg.connect(url, autocommit=True) as connection:
+            execute_file(connection, setup, "--setup")
+    elif setup is not None:
+        result = databases.run(url, "setup", setup)
+        if result.error is not None:
+            raise MigrationError(
+                f"--setup {setup} failed: {described(result.error)}",
+                "name a function of the project that takes nothing, an engine, or a connection",
+            )
+    # what env.py makes by itself, such as a schema for its versions, is no revision's
+    result = databases.run(url, "env")
+    if result.error is not None:
+        raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
+    with psycopg.connect(url, autocommit=True) as connection:
+        mark_version_tables(connection, result.version_tables)
+    return RevisionDatabase(url, frozenset())
+
+
+def execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:
+    """Execute a file of SQL that an option names.
+
+    Raises:
+        MigrationError: It fails.
+    """
+    try:
+        connection.execute(path.read_bytes())
+    except psycopg.Error as error:
+        message = error.diag.message_primary or str(error).partition("\n")[0]
+        raise MigrationError(
+            f"{option} {path.name} failed: {message}", "mend the file; psql -f runs it alone"
+        ) from error

@@ -1,0 +1,15 @@
+"""The catalog of a database that nobody else looks at."""
+
+import psycopg
+
+from adapter.outbound.migration.catalog.foreign_tables import restrict
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.project.version_table import version_tables
+from domain.migration.snapshot import SchemaSnapshot
+
+
+def read_snapshot(url: str) -> SchemaSnapshot:
+    """Read the catalog of a database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        restrict(connection)
+        return snapshot(connection, exclude_tables=version_tables(connection))
