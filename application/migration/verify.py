@@ -95,7 +95,7 @@ class VerifyRevisions:
             and one.revision in {entry.revision for entry in entries}
         )
         waiting = [entry for entry in entries if entry.revision not in {one.revision for one in good}]
-        climbed = self.prover.climb(waiting) if {*proofs} == {Proof.ROUND_TRIP} else {}
+        climbed = self.prover.climb(waiting) if waiting and {*proofs} == {Proof.ROUND_TRIP} else {}
         count = Count(len(waiting), progress)
         writing = threading.Lock()
 
