@@ -1,6 +1,9 @@
-"""A group of commands whose complaints about arguments show no password."""
+"""A group of commands, one file each, whose complaints about arguments show no password."""
 
+import importlib
+import pkgutil
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -28,6 +31,21 @@ class RedactingGroup(TyperGroup):
         except TyperException as error:
             _redact(error)
             raise
+
+
+def collect(package: str, path: Iterable[str], **settings: Any) -> typer.Typer:
+    """Put the commands of a folder together.
+
+    Args:
+        package: Its name. Each of its modules has an `app`, a command or a group, but those whose name begins with `_`.
+        path: The folder.
+        settings: Of the whole, as `typer.Typer` takes them.
+    """
+    app = typer.Typer(cls=RedactingGroup, no_args_is_help=True, pretty_exceptions_enable=False, **settings)
+    for module in pkgutil.iter_modules(path):
+        if not module.name.startswith("_"):
+            app.add_typer(importlib.import_module(f"{package}.{module.name}").app)
+    return app
 
 
 def checked_range(wanted: Any) -> Any:

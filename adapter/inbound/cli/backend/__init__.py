@@ -1,4 +1,4 @@
-"""The command `backend`: what the application does, one file a command."""
+"""The command `backend`: what the application does. Each file of this folder is a command, but those named `_…`."""
 
 from typing import TYPE_CHECKING
 
@@ -7,12 +7,15 @@ from adapter.inbound.cli.errors import run
 if TYPE_CHECKING:
     import typer
 
+HELP = "Users, products, orders and documents, on Postgres with pgvector."
+
 
 def build() -> "typer.Typer":
     """Collect the commands."""
-    from adapter.inbound.cli.backend.app import build as collect
+    from adapter.inbound.cli.backend._actor import name_the_actor
+    from adapter.inbound.cli.group import collect
 
-    return collect()
+    return collect(__name__, __path__, name="backend", help=HELP, rich_markup_mode="markdown", callback=name_the_actor)
 
 
 def main() -> None:

@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import perform, progress_bar
+from adapter.inbound.cli.backend._session import perform, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from adapter.bootstrap.backend import Backend
-    from adapter.inbound.cli.backend.demo_data import Shop
+    from adapter.inbound.cli.backend._demo_data import Shop
     from application.documents.ingest_documents import Ingested
     from domain.documents.document import Document
 
+app = typer.Typer()
 _EXAMPLES = (
     'backend search "who discovered penicillin" --tag en',
     'backend search "ciudades con un río importante" --tag es',
@@ -21,6 +22,7 @@ _EXAMPLES = (
 )
 
 
+@app.command("demo")
 def command(
     context: typer.Context,
     limit: Annotated[
@@ -33,7 +35,7 @@ def command(
 
     Examples: `backend demo` · `backend demo --limit 500`
     """
-    from adapter.inbound.cli.backend.demo_data import Shop, wikipedia_leads
+    from adapter.inbound.cli.backend._demo_data import Shop, wikipedia_leads
 
     documents = wikipedia_leads(limit)
     shop = Shop(limit)

@@ -5,21 +5,17 @@ from typing import Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import perform
+from adapter.inbound.cli.backend._session import perform
 
 DocumentId = Annotated[
     uuid.UUID, typer.Argument(help="Id of the document, as `backend search --format json` gives it.")
 ]
 
 
-def build() -> typer.Typer:
-    """Return the group of commands."""
-    app = typer.Typer(help="Documents: delete, restore.", no_args_is_help=True)
-    app.command()(delete)
-    app.command()(restore)
-    return app
+app = typer.Typer(name="document", help="Documents: delete, restore.", no_args_is_help=True)
 
 
+@app.command()
 def delete(context: typer.Context, document_id: DocumentId) -> None:
     """Delete a document softly: searches no longer find it.
 
@@ -29,6 +25,7 @@ def delete(context: typer.Context, document_id: DocumentId) -> None:
     typer.echo(f"{document.title} is deleted.")
 
 
+@app.command()
 def restore(context: typer.Context, document_id: DocumentId) -> None:
     """Restore a deleted document.
 

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import perform, progress_bar
+from adapter.inbound.cli.backend._session import perform, progress_bar
 
 if TYPE_CHECKING:
     from adapter.bootstrap.backend import Backend
     from application.documents.ingest_documents import Ingested
     from domain.documents.document import Document
 
+app = typer.Typer()
 _SUFFIXES = frozenset({".md", ".markdown", ".txt", ".rst"})
 
 
+@app.command("ingest")
 def command(
     context: typer.Context,
     paths: Annotated[

@@ -4,18 +4,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from adapter.inbound.cli.backend.session import Format, perform, print_json
+from adapter.inbound.cli.backend._session import Format, perform, print_json
 
 if TYPE_CHECKING:
     from domain.orders.order import Order
 
 
-def build() -> typer.Typer:
-    """Return the group of commands."""
-    app = typer.Typer(help="Orders: place, show.", no_args_is_help=True)
-    app.command()(place)
-    app.command()(show)
-    return app
+app = typer.Typer(name="order", help="Orders: place, show.", no_args_is_help=True)
 
 
 def _item(text: str) -> tuple[str, int]:
@@ -34,6 +29,7 @@ def _refuse(text: str) -> NoReturn:
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the order.")]
 
 
+@app.command()
 def place(
     context: typer.Context,
     user: Annotated[str, typer.Option(help="Address of the user who orders.")],
@@ -53,6 +49,7 @@ def place(
     _print(perform(context, lambda backend: backend.place_order(user, items)), form)
 
 
+@app.command()
 def show(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help="Number of the order.")],

@@ -6,17 +6,9 @@ from typing import Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import Format, perform, print_json
+from adapter.inbound.cli.backend._session import Format, perform, print_json
 
-
-def build() -> typer.Typer:
-    """Return the group of commands."""
-    app = typer.Typer(help="Products: add, list, delete, restore.", no_args_is_help=True)
-    app.command()(add)
-    app.command("list")(list_all)
-    app.command()(delete)
-    app.command()(restore)
-    return app
+app = typer.Typer(name="product", help="Products: add, list, delete, restore.", no_args_is_help=True)
 
 
 def _price(text: str) -> Decimal:
@@ -26,6 +18,7 @@ def _price(text: str) -> Decimal:
         raise typer.BadParameter(f"{text!r} is no price; write it as 12.50") from None
 
 
+@app.command()
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name shown to customers.")],
@@ -41,6 +34,7 @@ def add(
     typer.echo(f"{product.name} is added, id {product.id}.")
 
 
+@app.command("list")
 def list_all(
     context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TEXT,
@@ -70,6 +64,7 @@ def list_all(
         typer.echo("There are no products.")
 
 
+@app.command()
 def delete(context: typer.Context, product: Annotated[str, typer.Argument(help="Id or exact name.")]) -> None:
     """Delete a product softly: orders keep it, nobody orders it until it is restored.
 
@@ -79,6 +74,7 @@ def delete(context: typer.Context, product: Annotated[str, typer.Argument(help="
     typer.echo(f"{deleted.name} is deleted, id {deleted.id}.")
 
 
+@app.command()
 def restore(
     context: typer.Context, product_id: Annotated[uuid.UUID, typer.Argument(help="Id of the product.")]
 ) -> None:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import Format, perform, print_json
+from adapter.inbound.cli.backend._session import Format, perform, print_json
 
 if TYPE_CHECKING:
     from adapter.bootstrap.backend import Backend
     from domain.documents.ranking import FoundPassage
 
+app = typer.Typer()
 _SNIPPET_LENGTH = 220
 
 
+@app.command("search")
 def command(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="What to look for, in words.")],

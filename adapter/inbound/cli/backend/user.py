@@ -4,20 +4,15 @@ from typing import Annotated
 
 import typer
 
-from adapter.inbound.cli.backend.session import perform
+from adapter.inbound.cli.backend._session import perform
 
 Email = Annotated[str, typer.Argument(help="Address of the user.")]
 
 
-def build() -> typer.Typer:
-    """Return the group of commands."""
-    app = typer.Typer(help="Users: register, delete, restore.", no_args_is_help=True)
-    app.command()(register)
-    app.command()(delete)
-    app.command()(restore)
-    return app
+app = typer.Typer(name="user", help="Users: register, delete, restore.", no_args_is_help=True)
 
 
+@app.command()
 def register(
     context: typer.Context,
     email: Email,
@@ -38,6 +33,7 @@ def register(
     typer.echo(f"{user.email} is registered, id {user.id}.")
 
 
+@app.command()
 def delete(context: typer.Context, email: Email) -> None:
     """Delete a user softly: their orders stay, and they can be restored.
 
@@ -47,6 +43,7 @@ def delete(context: typer.Context, email: Email) -> None:
     typer.echo(f"{user.email} is deleted.")
 
 
+@app.command()
 def restore(context: typer.Context, email: Email) -> None:
     """Restore a deleted user.
 

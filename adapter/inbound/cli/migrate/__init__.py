@@ -1,7 +1,5 @@
 """The command `migrate`: what Alembic leaves out. Each file of this folder is a command; adding a file adds one."""
 
-import importlib
-import pkgutil
 from typing import TYPE_CHECKING
 
 from adapter.inbound.cli.errors import run
@@ -18,24 +16,10 @@ Schema changes themselves are plain Alembic: alembic upgrade head.
 
 def build() -> "typer.Typer":
     """Collect the commands."""
-    import typer
-
-    from adapter.inbound.cli.group import RedactingGroup
+    from adapter.inbound.cli.group import collect
     from adapter.inbound.cli.options import before_the_command
 
-    app = typer.Typer(
-        name="migrate",
-        cls=RedactingGroup,
-        help=HELP,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        callback=before_the_command,
-    )
-    for module in pkgutil.iter_modules(__path__):
-        if module.name == "__main__":
-            continue
-        app.add_typer(importlib.import_module(f"{__name__}.{module.name}").app)
-    return app
+    return collect(__name__, __path__, name="migrate", help=HELP, callback=before_the_command)
 
 
 def main() -> None:

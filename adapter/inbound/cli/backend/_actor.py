@@ -1,0 +1,24 @@
+"""Who acts: an option before every command."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from adapter.inbound.cli.options import Version
+
+
+def name_the_actor(
+    context: typer.Context,
+    actor: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BACKEND_ACTOR",
+            help="Who acts, for the audit trail; by default the user of the operating system.",
+            show_default=False,
+        ),
+    ] = None,
+    version: Version = False,  # noqa: ARG001 - its callback ends the command
+) -> None:
+    """Keep the name for the command."""
+    context.obj = actor or getpass.getuser()
