@@ -18,6 +18,7 @@ from domain.migration.analysis.impact import (
 )
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split
+from domain.migration.one_line import in_one_line
 from domain.migration.snapshot import Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
@@ -272,8 +273,7 @@ def _does(works: Sequence[Work]) -> str:
 
 def label(trace: RevisionTrace, statement: int) -> str:
     """Name a statement in a sentence: its number from 1 and how it begins."""
-    words = " ".join(trace.upgrade[statement].sql.split())
-    return f"Statement {statement + 1} ({words if len(words) <= _WIDTH else words[: _WIDTH - 1] + '…'})"
+    return f"Statement {statement + 1} ({in_one_line(trace.upgrade[statement].sql, _WIDTH)})"
 
 
 def waiting(windows: Iterable[LockWindow], statement: int) -> str:

@@ -12,6 +12,7 @@ from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.names import split
+from domain.migration.one_line import in_one_line
 from domain.migration.repair.derivation import Repair, derive
 from domain.migration.repair.renames import Rename, read_renames
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
@@ -154,8 +155,7 @@ def _downgrade_failure(trace: RevisionTrace) -> str:
 
 def _place(statement: StatementTrace) -> str:
     """Name a statement by its line and its text, in a line."""
-    text = " ".join(statement.sql.split())
-    text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    text = in_one_line(statement.sql, _SHOWN)
     return text if statement.line is None else f"line {statement.line}: {text}"
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from adapter.outbound.postgres.redaction import redact, without_quotes
+from domain.migration.one_line import in_one_line
 from domain.migration.trace import StatementTrace, fold
 from domain.wording import readable
 
@@ -136,9 +137,10 @@ class EventReader:
         last = max(statements[-_BODY:], key=lambda one: one.count, default=None)
         if last is None or last.count < _REPEATED:
             return ""
-        words = " ".join(last.sql.split())
         place = f"line {last.line}, " if last.line else ""
-        return f": the loop at {place}had run {words[:_WORDS]} {last.count:,} times, with no end in sight"
+        return (
+            f": the loop at {place}had run {in_one_line(last.sql, _WORDS)} {last.count:,} times, with no end in sight"
+        )
 
     def _read_line(self, line: bytes) -> None:
         """Take a line of the agent's; what the project has written before it, or as one of its own, is no report."""

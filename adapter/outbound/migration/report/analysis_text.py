@@ -12,6 +12,7 @@ from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.one_line import in_one_line
 from domain.migration.trace import StatementTrace
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -95,8 +96,7 @@ def _statements(console: Console, analysis: RevisionAnalysis) -> None:
 
 
 def _sql(statement: StatementTrace) -> str:
-    text = " ".join(statement.sql.split())
-    text = text if len(text) <= _SQL_SHOWN else f"{text[: _SQL_SHOWN - 1]}…"
+    text = in_one_line(statement.sql, _SQL_SHOWN)
     times = f" ({statement.count} times)" if statement.count > 1 else ""
     return f"{text}{times}" + (f"\n{statement.error}" if statement.error else "")
 

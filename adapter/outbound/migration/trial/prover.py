@@ -22,6 +22,7 @@ from domain.migration.compatibility import Compatibility
 from domain.migration.digest import DataChangeKind, DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
 from domain.migration.names import split
+from domain.migration.one_line import in_one_line
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statements import to_json
 from domain.migration.trace import RevisionTrace
@@ -134,11 +135,13 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         for number in _spread(len(statements)):
             kills += 1
             failures += self._killed(
-                trace, f"after statement {number} ({_short(statements[number - 1])})", kill_after=number
+                trace, f"after statement {number} ({in_one_line(statements[number - 1], _SHOWN)})", kill_after=number
             )
         for number, statement in enumerate(outside, 1):
             kills += 1
-            failures += self._killed(trace, f"in the middle of {_short(statement.sql)}", kill_during=number)
+            failures += self._killed(
+                trace, f"in the middle of {in_one_line(statement.sql, _SHOWN)}", kill_during=number
+            )
         return Repetition(tuple(twice), kills, tuple(failures))
 
     def new_code(self, trace: RevisionTrace) -> Compatibility:
@@ -293,8 +296,3 @@ def _spread(count: int) -> list[int]:
     if count <= _MOST_KILLS:
         return list(range(1, count + 1))
     return sorted({1 + round(step * (count - 1) / (_MOST_KILLS - 1)) for step in range(_MOST_KILLS)})
-
-
-def _short(sql: str) -> str:
-    text = " ".join(sql.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
