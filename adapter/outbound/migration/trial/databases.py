@@ -69,7 +69,7 @@ class RevisionDatabases:
         *,
         stop: threading.Event | None = None,
     ) -> None:
-        """Remember.
+        """Keep what it works on.
 
         Args:
             project: Whose revisions.

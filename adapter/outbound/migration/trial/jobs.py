@@ -34,7 +34,7 @@ class Jobs:
     """
 
     def __init__(self, project: Project, sandbox: Sandbox, agent: Agent, stop: threading.Event | None) -> None:
-        """Remember.
+        """Keep what it works on.
 
         Args:
             project: Whose revisions.

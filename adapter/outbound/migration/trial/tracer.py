@@ -51,7 +51,7 @@ class SandboxRevisionTracer(RevisionTracer):
     """Traces the revisions of a project in a sandbox."""
 
     def __init__(self, databases: RevisionDatabases, *, keeps_before: bool = False) -> None:
-        """Begin.
+        """Keep what makes the databases that revisions run on.
 
         Args:
             databases: Makes the databases that the revisions run on.

@@ -26,7 +26,7 @@ _NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Name them; only a contract may break what ran before."""
+    """Report them; only a contract may break what ran before."""
     for one in proof.old_code.broken if proof.old_code is not None else ():
         if not one.when_prepared:
             strict = not (is_contract(proof) or _is_tightened(proof.analysis.trace, one))
@@ -41,7 +41,7 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
 
 
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
-    """Tell a NULL, made up, in a column that was there and took it, from a value that nobody could have known of."""
+    """Return whether a made-up NULL fails in a column that was there and took it before."""
     found = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
     column = attributes(trace.before, "column", f"{broken.statement.table}.{found[1]}") if found else {}
     return bool(column) and not column.get("not_null")

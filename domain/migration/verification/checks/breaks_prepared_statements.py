@@ -31,7 +31,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Name them."""
+    """Report them."""
     for one in proof.old_code.broken if proof.old_code is not None else ():
         if one.when_prepared:
             advice = (

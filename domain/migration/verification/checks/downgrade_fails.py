@@ -21,7 +21,7 @@ GOOD = downgrade_fails.GOOD
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say where the way back ends."""
+    """Report where the way back ends."""
     trip = proof.trip
     if trip is None or trip.failure is None:
         return

@@ -37,7 +37,7 @@ with op.get_context().autocommit_block():
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Pass on what the rules say of work that others wait for."""
+    """Report what the rules say of work that others wait for."""
     analysis = proof.analysis
     if proof.old_code is None or analysis.phase is not Phase.EXPAND or not analysis.revision.declared:
         return

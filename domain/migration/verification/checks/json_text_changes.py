@@ -31,7 +31,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Name such columns."""
+    """Report such columns."""
     trace = proof.analysis.trace
     before, restored = trace.before, trace.restored
     if before is None or restored is None or proof.trip is None:

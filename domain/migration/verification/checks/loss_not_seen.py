@@ -36,7 +36,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Name what was not seen and is not declared."""
+    """Report what was not seen and is not declared."""
     trip = went_through(proof.trip)
     if trip is None:
         return

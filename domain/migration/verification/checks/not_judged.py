@@ -17,7 +17,7 @@ SEVERITY = Severity.WARNING
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say why it was not run."""
+    """Report why it was not run."""
     trace = proof.analysis.trace
     if trace.not_run:
         advice = "Mend what it stands on; the rest is proved then."

@@ -41,7 +41,7 @@ with op.get_context().autocommit_block():
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Name each kill that it did not survive."""
+    """Report each kill that it did not survive."""
     advice = "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches of what is left."
     for failure in proof.repetition.failures if proof.repetition is not None else ():
         yield Diagnostic(CODE, SEVERITY, None, None, failure, advice)

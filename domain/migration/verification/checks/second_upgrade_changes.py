@@ -18,7 +18,7 @@ SEVERITY = Severity.ERROR
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say what it changes."""
+    """Report what it changes."""
     if proof.repetition is not None and proof.repetition.twice:
         message = f"Upgrading a second time changes something: {'; '.join(proof.repetition.twice)}."
         advice = "Let env.py change nothing when there is no revision to run."

@@ -28,7 +28,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say what it leaves, and write the downgrade."""
+    """Report what it leaves, and write the downgrade."""
     trip = went_through(proof.trip)
     if trip is None or not trip.is_silent:
         return

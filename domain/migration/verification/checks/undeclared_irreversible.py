@@ -37,7 +37,7 @@ _PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")  # of a message in the revision
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Ask for a declaration."""
+    """Report a refusal that is not declared, with the declaration."""
     refusal = None if proof.trip is None or proof.trip.failure is not None else proof.trip.refusal
     if refusal is None or declaration.irreversible is not None:
         return

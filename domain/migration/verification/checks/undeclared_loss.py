@@ -39,7 +39,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Name what differs and is not declared, with the code that gives it back or accepts it."""
+    """Report what differs and is not declared, with the code that gives it back or accepts it."""
     trip = went_through(proof.trip)
     if trip is None:
         return

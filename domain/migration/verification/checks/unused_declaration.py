@@ -30,7 +30,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Name declarations that are not needed."""
+    """Report declarations that are not needed."""
     trip = proof.trip
     if trip is None or trip.failure is not None:
         return

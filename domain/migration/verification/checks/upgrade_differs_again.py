@@ -45,7 +45,7 @@ op.drop_column("users", "full_name")
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say where it leads."""
+    """Report where it leads."""
     trip = went_through(proof.trip)
     sentences = [*trip.schema_again.sentences(), *map(str, trip.data_again.losses)] if trip is not None else []
     if sentences:

@@ -20,7 +20,7 @@ GOOD = upgrade_fails.GOOD
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say with what it fails."""
+    """Report with what it fails."""
     trace = proof.analysis.trace
     if trace.not_run or trace.after is not None:
         return

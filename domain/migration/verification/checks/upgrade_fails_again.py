@@ -25,7 +25,7 @@ GOOD = Example(_MOODS, """op.execute("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'g
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Say on what it fails."""
+    """Report on what it fails."""
     trip = went_through(proof.trip)
     if trip is None or trip.not_again is None or not trip.one_way:
         return

@@ -27,7 +27,7 @@ class Asked:
     """A statement as a driver was given it, which may be explained after it was executed."""
 
     def __init__(self, cursor: Any, execute_on: Callable[[Any, str], Any]) -> None:
-        """Remember.
+        """Keep what it works on.
 
         Args:
             cursor: On which it is executed.
