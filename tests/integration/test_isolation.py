@@ -222,6 +222,7 @@ def _attack_by_env(one: Attacker, command: str, ways: list[Way], places: tuple[s
         table.check(endings)
 
 
+@pytest.mark.long  # its drivers have to be installed
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
 def test_core_of_env(run: tuple[Attacker, str]) -> None:
     """An env.py that connects by itself runs nothing on production."""
