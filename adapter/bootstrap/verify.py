@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapter.bootstrap.project import ProjectRequest, lanes, revision_databases
+from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
 from adapter.bootstrap.target import applied_heads
 
 if TYPE_CHECKING:
@@ -88,10 +88,6 @@ def render_verification(
 
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
-    places: tuple[Path, ...] = ()
-    if form == "sarif":
-        from adapter.bootstrap.project import configuration
-
-        places = (configuration(config).parent,)
+    places = (configuration(config).parent,) if form == "sarif" else ()
     written: str = writer.render(report, *places)
     return written

@@ -62,6 +62,12 @@ class Page:
         """The rest of the documentation; code is indented by four."""
         return tuple(part.rstrip() for part in self.documentation.split("\n\n")[1:] if part.strip())
 
+    @property
+    def examples(self) -> tuple[tuple[str, Example], ...]:
+        """Those that there are, each with the words that stand above it."""
+        titled = (("Instead of", self.bad), ("write", self.good))
+        return tuple((title, example) for title, example in titled if example is not None)
+
 
 @dataclass(frozen=True)
 class Rule(Page):

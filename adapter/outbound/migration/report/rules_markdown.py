@@ -56,12 +56,11 @@ def _section(rule: Page) -> Iterator[str]:
         is_code = paragraph.startswith("    ")
         yield f"```python\n{_dedented(paragraph)}\n```" if is_code else paragraph
         yield ""
-    for title, example in (("Instead of", rule.bad), ("write", rule.good)):
-        if example is not None:
-            yield title
-            yield ""
-            yield f"```python\n{code_of(example)}\n```"
-            yield ""
+    for title, example in rule.examples:
+        yield title
+        yield ""
+        yield f"```python\n{code_of(example)}\n```"
+        yield ""
 
 
 def code_of(example: Example) -> str:

@@ -36,10 +36,9 @@ def render_one(rule: Page, *, color: bool = False, width: int = 120) -> str:
             print_code(console, "\n".join(line.removeprefix("    ") for line in paragraph.splitlines()), 4)
         else:
             console.print(Text(" ".join(paragraph.split())))
-    for title, example in (("Instead of", rule.bad), ("write", rule.good)):
-        if example is not None:
-            console.print(f"\n{title}\n")
-            print_code(console, code_of(example), 4)
+    for title, example in rule.examples:
+        console.print(f"\n{title}\n")
+        print_code(console, code_of(example), 4)
     if isinstance(rule, Rule):
         console.print("\nTo accept it, write in the revision\n")
         print_code(console, f'safety_assured = {{"{rule.code}": "why it is safe here"}}', 4)

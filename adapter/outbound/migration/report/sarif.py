@@ -46,8 +46,7 @@ def result(rule: str, level: str, text: str, path: str, line: int) -> dict[str, 
 def page(rule: Page) -> dict[str, Any]:
     """Describe a rule for whoever meets its code: what happens, the safe way, a bad and a good revision."""
     first, _, rest = rule.documentation.partition("\n\n")
-    examples = ((title, one) for title, one in (("Instead of", rule.bad), ("write", rule.good)) if one is not None)
-    code = "".join(f"\n\n{title}\n\n```python\n{code_of(one)}\n```" for title, one in examples)
+    code = "".join(f"\n\n{title}\n\n```python\n{code_of(one)}\n```" for title, one in rule.examples)
     return described(rule.code, rule.severity, first, rest or first, code, suppressed=isinstance(rule, Rule))
 
 
