@@ -86,6 +86,17 @@ class Rule(Page):
     blocks: bool = False
 
 
+def documentation_of(module: ModuleType, kind: str) -> str:
+    """Return the docstring of a module that is a rule or a check.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if not module.__doc__:
+        raise ValueError(f"{kind} {module.__name__} has no docstring, so no documentation")
+    return module.__doc__.strip()
+
+
 def load(module: ModuleType) -> Rule:
     """Make a rule of a module.
 
@@ -93,12 +104,10 @@ def load(module: ModuleType) -> Rule:
         AttributeError: The module lacks a part of a rule.
         ValueError: It has no docstring.
     """
-    if not module.__doc__:
-        raise ValueError(f"rule {module.__name__} has no docstring, so no documentation")
     return Rule(
         module.CODE,
         module.SEVERITY,
-        module.__doc__.strip(),
+        documentation_of(module, "rule"),
         module.BAD,
         module.GOOD,
         module.check,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
-from domain.migration.analysis.rule import Page
+from domain.migration.analysis.rule import Page, documentation_of
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.verification.round_trip import Declaration
 
@@ -34,7 +34,5 @@ def load(module: ModuleType) -> Check:
         AttributeError: The module lacks its code or its severity.
         ValueError: It has no docstring.
     """
-    if not module.__doc__:
-        raise ValueError(f"check {module.__name__} has no docstring, so no documentation")
     bad, good, judge = (getattr(module, name, None) for name in ("BAD", "GOOD", "check"))
-    return Check(module.CODE, module.SEVERITY, module.__doc__.strip(), bad, good, judge)
+    return Check(module.CODE, module.SEVERITY, documentation_of(module, "check"), bad, good, judge)

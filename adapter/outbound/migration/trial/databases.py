@@ -7,11 +7,10 @@ history starts at once.
 
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 
@@ -22,7 +21,7 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.project.environment_errors import (
     described,
 )
-from adapter.outbound.migration.project.results import AgentResult, ListedRevision
+from adapter.outbound.migration.project.results import ListedRevision
 from adapter.outbound.migration.project.version_table import version_tables
 from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.sandbox.session_settings import SessionSettings
@@ -59,6 +58,7 @@ class RevisionDatabases:
         project: Whose revisions.
         sandbox: Where they run.
         agent: Runs them, in the project's own Python.
+        run: Runs a job of the agent on a database; see `Jobs.run`.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class RevisionDatabases:
         self.sandbox = sandbox
         self.agent = agent
         self._jobs = Jobs(project, sandbox, agent, stop)
+        self.run = self._jobs.run
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
         self._entries: dict[str, HistoryEntry] = {}
@@ -285,18 +286,6 @@ class RevisionDatabases:
         self._leave(database.url)
         note = json.dumps({"unfilled": dict(database.unfilled), "young": dict(database.young)})
         return self.sandbox.save_template(database.url, key, note)
-
-    def run(
-        self,
-        database: str,
-        command: str,
-        revision: str = "head",
-        *,
-        stepped: Callable[[str, str], bool] = lambda *_: True,
-        **options: Any,
-    ) -> AgentResult:
-        """Run a job of the agent on a database; see `Jobs.run`."""
-        return self._jobs.run(database, command, revision, stepped=stepped, **options)
 
     def settings(self, database: str) -> SessionSettings:
         """Return what the project's sessions have set, as far as the server of a database takes it."""
