@@ -88,6 +88,6 @@ def render_verification(
 
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
-    places = (configuration(config).parent,) if form == "sarif" else ()
+    places = (configuration(config),) if form == "sarif" else ()
     written: str = writer.render(report, *places)
     return written

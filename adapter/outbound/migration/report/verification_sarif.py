@@ -13,18 +13,27 @@ from domain.migration.verification.checks import all_checks
 from domain.migration.verification.proof import RevisionProof
 
 
-def render(report: VerificationReport, project: Path) -> str:
+def render(report: VerificationReport, config: Path) -> str:
     """Write a log with one run; files as seen from the root of the repository.
 
-    What is wrong with the history as a whole is said of the first line of the project's configuration.
+    Args:
+        report: What to write.
+        config: The project's configuration; what is wrong with the history as a whole is said of its first line.
     """
+    project = config.parent
     results = [
         result
         for proof in report.proofs
         for result in _results(proof, from_repository(proof.analysis.trace.path, project))
     ]
     results += [
-        sarif.result(one.code, sarif.LEVELS[one.severity], f"{one.message} {one.help}", "alembic.ini", 1)
+        sarif.result(
+            one.code,
+            sarif.LEVELS[one.severity],
+            f"{one.message} {one.help}",
+            from_repository(config.name, project),
+            1,
+        )
         for one in report.diagnostics
     ]
     pages: dict[str, Page] = {page.code: page for page in (*all_checks(), *all_rules())}
