@@ -1,11 +1,7 @@
 """How a command ends with an error: exit code, message and hint, without passwords."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    pass
-
+from typing import TypeVar
 
 Read = TypeVar("Read")
 

@@ -1,10 +1,6 @@
 """The embedded Postgres."""
 
 from types import ModuleType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def embedded() -> ModuleType:

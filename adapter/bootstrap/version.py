@@ -1,10 +1,5 @@
 """The versions of Hexalembic, Alembic and Python."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 def version() -> str:
     """Return the versions of Hexalembic, Alembic and Python, in one line."""

@@ -8,19 +8,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from adapter.outbound.postgres.redaction import redact, without_quotes
-from domain.migration.one_line import in_one_line
-from domain.migration.trace import StatementTrace, fold
-from domain.wording import readable
-
-if TYPE_CHECKING:
-    pass
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.observer import Observer
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun, ListedRevision
 from adapter.outbound.migration.project.statements import statement_trace, unseen_only
+from adapter.outbound.postgres.redaction import redact, without_quotes
+from domain.migration.one_line import in_one_line
+from domain.migration.trace import StatementTrace, fold
+from domain.wording import readable
 
 _POLL = 0.001  # seconds between two looks at the locks of a statement
 _FORGED_BYTES = 1 << 16

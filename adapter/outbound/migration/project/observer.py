@@ -1,11 +1,9 @@
 """Watches a statement that no transaction may hold, from a second session."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
-if TYPE_CHECKING:
-    pass
 from adapter.outbound.migration.project.connection import Connection
 
 _NAMED = 10  # tables of a statement that are locked one by one
@@ -18,11 +16,11 @@ WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_sc
 ORDER BY nspname, relname
 """
 
-
+# Nobody can wait for a relation that is not committed: a rebuilt index is locked whole until then, and later swapped.
 _LOCKS = """
-SELECT relation::bigint, mode FROM pg_locks
-WHERE pid = %s AND locktype = 'relation' AND relation::bigint >= 16384
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+SELECT c.oid::bigint, l.mode FROM pg_class c
+JOIN pg_locks l ON l.relation = c.oid AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE l.pid = %s AND l.locktype = 'relation' AND c.oid::bigint >= 16384
 """
 
 

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapter.outbound.migration.rows.sought import looks_for_rows
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
 from domain.wording import readable
-
-if TYPE_CHECKING:
-    pass
 
 
 def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
