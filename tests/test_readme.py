@@ -49,7 +49,9 @@ def _program(span: str) -> str:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the project, as commands write revisions; with texts to take in."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "notes")
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".postgres", ".hypothesis", ".*_cache", "__pycache__", "tests", "benchmarks", "notes"
+    )
     shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
     notes = tmp_path / "copy" / "notes"
     notes.mkdir()

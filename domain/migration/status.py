@@ -28,6 +28,7 @@ class DatabaseStatus:
         unknown: Revisions of the database that the code does not have: the database is ahead.
         pending: What `alembic upgrade head` would run, in its order.
         extension: Installed version of pgvector, or None.
+        extension_needed: Whether a model has a column of one of its types.
         extension_available: Version that the server would install, or None where pgvector is not on the server.
         invalid_indexes: Indexes that an interrupted concurrent build left behind, and no query uses.
         drift: What differs between models and database, a sentence each; None while the database is not at head,
@@ -42,6 +43,7 @@ class DatabaseStatus:
     unknown: tuple[str, ...] = ()
     pending: tuple[PendingRevision, ...] = ()
     extension: str | None = None
+    extension_needed: bool = True
     extension_available: str | None = None
     invalid_indexes: tuple[str, ...] = ()
     drift: tuple[str, ...] | None = field(default=None)
@@ -62,7 +64,7 @@ class DatabaseStatus:
             found.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
         if self.drift:
             found.append("models and database differ: alembic revision --autogenerate")
-        if self.extension is None and not self.pending and not self.unread:
+        if self.extension is None and self.extension_needed and not self.pending and not self.unread:
             found.append("pgvector is missing: CREATE EXTENSION vector")
         found += [f"not read: {what}" for what in self.unread]
         return tuple(found)

@@ -13,7 +13,7 @@ def function(metadata: MetaData, sql: str) -> None:
         metadata: The metadata whose `create_all` shall create it.
         sql: A `CREATE FUNCTION` statement.
     """
-    event.listen(metadata, "before_create", DDL(_literal(sql)))
+    event.listen(metadata, "before_create", DDL(literal(sql)))
 
 
 def trigger(table: Table, name: str, timing: str, function_name: str) -> None:
@@ -29,27 +29,13 @@ def trigger(table: Table, name: str, timing: str, function_name: str) -> None:
         table,
         "after_create",
         DDL(
-            _literal(
+            literal(
                 f"CREATE TRIGGER {name} {timing} ON {table.name} FOR EACH ROW EXECUTE FUNCTION public.{function_name}()"
             )
         ),
     )
 
 
-def audit_trigger(metadata: MetaData, table_name: str) -> None:
-    """Record every change of a table's rows; created after all tables, as `audit_events` must exist.
-
-    Args:
-        metadata: The metadata whose `create_all` shall create it.
-        table_name: The table to watch.
-    """
-    sql = (
-        f"CREATE TRIGGER trg_{table_name}_audit AFTER INSERT OR UPDATE OR DELETE ON {table_name} "
-        "FOR EACH ROW EXECUTE FUNCTION public.record_audit_event()"
-    )
-    event.listen(metadata, "after_create", DDL(_literal(sql)))
-
-
-def _literal(sql: str) -> str:
-    # DDL() applies the % operator to its text.
+def literal(sql: str) -> str:
+    """Return SQL as `DDL` takes it, which applies the % operator to its text."""
     return sql.replace("%", "%%")

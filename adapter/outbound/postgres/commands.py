@@ -11,7 +11,7 @@ _OPTION = r"-\w|--[a-z]"
 _CALL = re.compile(
     r"(?<![\w./-])(?:"
     rf"alembic(?= (?:upgrade|downgrade|current|history|heads|revision|check|merge|stamp|{_OPTION}))"
-    rf"|migrate(?= (?:status|up|analyze|verify|db|stats|record|locks|rules|{_OPTION}))"
+    rf"|migrate(?= (?:status|up|analyze|verify|db|stats|record|locks|rules|new-service|{_OPTION}))"
     rf"|backend(?= (?:demo|search|ingest|document|user|product|order|{_OPTION})))"
 )
 

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-NEXT = {
-    "backend demo": "load 16,000 texts and a year of a shop",
-    'backend search "pintores del renacimiento"': "search them by meaning",
-    'alembic revision --autogenerate -m "add a column"': "after changing a model",
-    "migrate db psql": "look around",
-}
-
 
 class Format(StrEnum):
     """Output formats."""
@@ -59,7 +52,7 @@ def print_status(found: "DatabaseStatus") -> None:
             "current",
             ", ".join(found.current) + (f" ({several})" if at_head else "") if found.current else "nothing yet",
         ),
-        (several, ", ".join(found.heads)),
+        (several, ", ".join(found.heads) or "no revision yet"),
         ("pending", _pending(found)),
         ("pgvector", _extension(found)),
         ("invalid", ", ".join(found.invalid_indexes) or "no invalid index"),
@@ -74,8 +67,9 @@ def print_status(found: "DatabaseStatus") -> None:
 def print_next() -> None:
     """Show what to try next, each command as the shell finds it."""
     from adapter.bootstrap.errors import reachable
+    from adapter.inbound.cli.backend._try_next import TRY_NEXT
 
-    commands = {reachable(command): what for command, what in NEXT.items()}
+    commands = {reachable(command): what for command, what in TRY_NEXT.items()}
     width = max(map(len, commands))
     typer.echo("\nTry next:")
     for command, what in commands.items():

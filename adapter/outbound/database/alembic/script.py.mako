@@ -14,7 +14,7 @@ How this runs, and how to write it:
   statement behind it waits too. A revision that gives way is tried again from its beginning.
 - Build an index on a table in use with `with op.get_context().autocommit_block():` and `postgresql_concurrently=True`,
   alone in its revision; it gets a lock timeout of 1 h by itself, since it waits without blocking anybody. Write it so
-  that it can run twice: drop the index first when it is invalid (see `hnsw_index_on_chunks`).
+  that it can run twice: drop what an interrupted build left first (`migrate rules blocking-index-build`).
 - Override for one call: `alembic -x lock_timeout=10s -x concurrent_lock_timeout=2h -x lock_retries=20 upgrade head`.
 - New column: add it nullable, backfill in batches in the next revision, then CHECK NOT VALID, VALIDATE, SET NOT NULL.
 - Import nothing of the application: a revision is frozen once it has been applied anywhere.

@@ -79,8 +79,14 @@ class SQLChange(ops.ExecuteSQLOp):
 
 @renderers.dispatch_for(SQLChange)
 def _render_sql(context: AutogenContext, change: SQLChange) -> list[str]:
-    rendered = renderers.dispatch(ops.ExecuteSQLOp)(context, change)
-    return [str(rendered)] if change.upgrade_sql else []
+    if not change.upgrade_sql:
+        return []
+    rendered = str(renderers.dispatch(ops.ExecuteSQLOp)(context, change))
+    parts = str(change.sqltext).splitlines(keepends=True)
+    if len(parts) == 1:
+        return [rendered]
+    # A function in one line cannot be reviewed.
+    return ["op.execute(", *(f"    {part!r}" for part in parts), ")"]
 
 
 class AutocommitOps(ops.OpContainer):

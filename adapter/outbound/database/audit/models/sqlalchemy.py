@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, String, func
+from sqlalchemy import DDL, BigInteger, Identity, Index, String, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapter.outbound.database import ddl
@@ -59,5 +59,10 @@ class AuditEvent(Base):
     new_row: Mapped[dict[str, Any] | None] = mapped_column(comment="The row after; null for DELETE")
 
 
+# Created after all tables, as `audit_events` must exist.
+_TRIGGER = (
+    "CREATE TRIGGER trg_{table}_audit AFTER INSERT OR UPDATE OR DELETE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION public.record_audit_event()"
+)
 for _table in AUDITED_TABLES:
-    ddl.audit_trigger(Base.metadata, _table)
+    event.listen(Base.metadata, "after_create", DDL(ddl.literal(_TRIGGER.format(table=_table))))

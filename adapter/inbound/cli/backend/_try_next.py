@@ -1,0 +1,8 @@
+"""What a newcomer tries after `migrate up`."""
+
+TRY_NEXT = {
+    "backend demo": "load 16,000 texts and a year of a shop",
+    'backend search "pintores del renacimiento"': "search them by meaning",
+    'alembic revision --autogenerate -m "add a column"': "after changing a model",
+    "migrate db psql": "look around",
+}

@@ -1,0 +1,24 @@
+"""`migrate new-service`: a hexagonal service of one's own, with one model and an empty history."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command("new-service", epilog="Examples: migrate new-service ../bookshop · migrate new-service . --name bookshop")
+def new_service(
+    folder: Annotated[Path, typer.Argument(help="Where to; it must not exist yet, or be empty.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the service and of its command; by default that of the folder.")
+    ] = None,
+) -> None:
+    """Write a new service into a folder: this project without its shop and its history, with one model."""
+    from adapter.bootstrap.new_service import write_service
+
+    chosen = write_service(folder, name)
+    typer.echo(f"{folder}: the service {chosen}, with one model and no revision yet. Next:")
+    for command in (f"cd {folder}", "make migrate", "make test", 'alembic revision --autogenerate -m "notes"'):
+        typer.echo(f"  {command}")

@@ -1,0 +1,99 @@
+"""`migrate new-service`: a service of one's own, from nothing to a proved revision."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapter.outbound.new_service.files import files_of
+from adapter.outbound.new_service.writer import write_service
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from tests.support import PROJECT_ROOT, run
+
+
+def _run(folder: Path, *command: str) -> str:
+    """Run a command as a newcomer does, without anything of this project's environment."""
+    hidden = {"PYTHONPATH", "DATABASE_URL", "HEXALEMBIC_SANDBOX_DIR", "HEXALEMBIC_POSTGRES_DIR", "VIRTUAL_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["PYTHON"] = sys.executable
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+    return result.stdout
+
+
+@pytest.mark.long
+def test_a_service_of_ones_own(tmp_path: Path) -> None:
+    """Both commands pass on the empty history; the first revision is written, runs, and is proved."""
+    made = run("adapter.inbound.cli.migrate", "new-service", str(tmp_path / "Book Shop"))
+    service = tmp_path / "Book Shop"
+    commands = service / ".venv" / "bin"
+    assert made.returncode == 0, made.stderr
+    assert "the service book-shop" in made.stdout
+
+    try:
+        status = _run(service, "make", "migrate")
+        assert "no revision yet" in status
+        assert "add table notes" in status
+        assert "1 skipped" in _run(service, "make", "test")
+        _run(service, "make", "check")
+
+        _run(service, str(commands / "alembic"), "revision", "--autogenerate", "-m", "notes")
+        _run(service, str(commands / "alembic"), "upgrade", "head")
+        assert "is added" in _run(service, str(commands / "book-shop"), "note", "add", "Buy milk")
+        assert "Buy milk" in _run(service, str(commands / "book-shop"), "note", "list")
+        assert "EXACT" in _run(service, str(commands / "migrate"), "verify")
+        assert "skipped" not in _run(service, "make", "test")
+        _run(service, "make", "check")
+        assert "none: models and database agree" in _run(service, str(commands / "migrate"), "status", "--check")
+    finally:
+        if commands.exists():
+            _run(service, str(commands / "migrate"), "db", "reset", "--yes")
+
+
+def test_nothing_of_the_shop_is_left() -> None:
+    """No file of a service is of this project's business, and none speaks of its revisions or its demo."""
+    paths = {str(path): content for path, content, _mode in files_of(PROJECT_ROOT, "bookshop")}
+    history = [
+        path.stem.split("_", 3)[-1] for path in (PROJECT_ROOT / "adapter/outbound/database/alembic/versions").glob("2*")
+    ]
+    words = [
+        *(f"`{slug}`" for slug in history),
+        "backend demo",
+        "backend ingest",
+        "wordllama>=",
+        "{{service}}",
+        "{{database}}",
+    ]
+
+    assert not [path for path in paths if any(f"/{context}/" in path for context in ("users", "orders", "documents"))]
+    assert [(path, word) for path, content in paths.items() for word in words if word in content] == []
+    assert "domain/notes/note.py" in paths
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "message"),
+    [
+        ("taken", None, "exists already"),
+        ("new", "Not A Name", "cannot be a service's name"),
+        ("new", "alembic", "is the name of a package"),
+        ("123", None, "cannot be a service's name"),
+    ],
+)
+def test_what_cannot_be_made(tmp_path: Path, folder: str, name: str | None, message: str) -> None:
+    """A folder with something in it, and a name that pip or the shell would not take, leave everything as it is."""
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("mine")
+    with pytest.raises(DatabaseConfigurationError, match=message):
+        write_service(tmp_path / folder, name, PROJECT_ROOT)
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine.txt", "taken"]
+
+
+def test_only_from_the_repository(tmp_path: Path) -> None:
+    """Where the project's files are not at hand, the error says where they are."""
+    with pytest.raises(DatabaseConfigurationError, match="is missing"):
+        write_service(tmp_path / "new", None, tmp_path)
