@@ -64,7 +64,6 @@ def analyze_revisions(
         request = replace(request, settings=statistics.target.settings)
     observed = observed_seconds(_read(target.observed)) if target.observed else {}
     names = _absolute([wanted] if isinstance(wanted, str) else wanted or ())
-    applied = applied_heads(target.url) if target.url and not names else None
     start_after = read_project_settings(configuration(request.config)).start_after
     with revision_databases(request) as databases:
         from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
@@ -83,6 +82,7 @@ def analyze_revisions(
 
         with closing(tracer_on(databases)) as tracer:
             history = databases.history()
+            applied = applied_heads(target.url, databases.version_tables()) if target.url and not names else None
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
             run = AnalyzeRevisions(tracer, lanes(request, another))
             return run(chosen, statistics, progress, start_after, observed)

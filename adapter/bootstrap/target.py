@@ -1,6 +1,6 @@
 """A real database: its status, its sizes, its revisions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -31,16 +31,21 @@ def database_status(url: str | None = None) -> "DatabaseStatus":
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
     """Read something of a database; what goes wrong is explained with its address."""
     from adapter.outbound.database import settings
+
+    return explained(settings.database_url(url), read)
+
+
+def explained(database: "DatabaseURL", read: "Callable[[DatabaseURL], Read]") -> "Read":
+    """Read something of a database; what goes wrong there is explained with its address."""
     from adapter.outbound.postgres.explain import explain
 
-    database = settings.database_url(url)
     try:
         return read(database)
     except Exception as error:
-        explained = explain(error, database, reads=True)
-        if explained is None or explained is error:
+        explanation = explain(error, database, reads=True)
+        if explanation is None or explanation is error:
             raise
-        raise explained from error
+        raise explanation from error
 
 
 def read_target_statistics(url: str | None = None) -> "Statistics":
@@ -69,8 +74,8 @@ def load_statistics(path: "Path") -> "Statistics":
         raise StatisticsError(f"{path}: {error.message}", error.hint) from None
 
 
-def applied_heads(url: str) -> tuple[str, ...]:
-    """Read which revisions a target has."""
+def applied_heads(url: str, version_tables: "Collection[str]") -> tuple[str, ...]:
+    """Read which revisions a target has; the project knows the tables in which they are written."""
     from adapter.outbound.migration.target.applied import read_applied
 
-    return _read_database(url, read_applied)
+    return _read_database(url, lambda database: read_applied(database, version_tables))

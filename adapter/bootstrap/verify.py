@@ -58,7 +58,6 @@ def verify_revisions(
     for name in names:
         if name not in known:
             raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
-    applied = applied_heads(asked.target) if asked.target else ()
     with revision_databases(request) as databases, closing(SandboxRevisionProver(databases)) as prover:
         file = asked.certificates
         if file is None:
@@ -72,6 +71,8 @@ def verify_revisions(
                 own.history()  # it knows what revisions declare
                 yield prover
 
+        databases.history()
+        applied = applied_heads(asked.target, databases.version_tables()) if asked.target else ()
         run = VerifyRevisions(prover, CertificateFile(file), lanes(request, another))
         return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
 

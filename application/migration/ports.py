@@ -8,6 +8,8 @@ from typing import Protocol, Self
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
+from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.status import TargetState
 from domain.migration.trace import CalibrationRun, RevisionTrace
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.proof import Again, Repetition
@@ -224,3 +226,55 @@ class CertificateStore(Protocol):
     @abstractmethod
     def write(self, certificates: Iterable[Certificate]) -> None:
         """Keep these in place of what was kept."""
+
+
+class Target(Protocol):
+    """A database that is in use; it is only read."""
+
+    @abstractmethod
+    def state(self, version_tables: Collection[str]) -> TargetState:
+        """Return what it says of itself.
+
+        Args:
+            version_tables: Where the project writes its versions, as `schema.table`.
+        """
+
+    @abstractmethod
+    def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
+        """Return its catalog without those tables."""
+
+
+class MigratedProject(Protocol):
+    """A project whose revisions and models can be run in a sandbox."""
+
+    @abstractmethod
+    def history(self) -> History:
+        """Return its revisions.
+
+        Raises:
+            MigrationError: They cannot be read.
+        """
+
+    @abstractmethod
+    def version_tables(self) -> tuple[str, ...]:
+        """Return where it writes its versions, as `schema.table`."""
+
+    @abstractmethod
+    def major(self) -> int:
+        """Return the major version of the sandbox."""
+
+    @abstractmethod
+    def schema_at_heads(self) -> SchemaSnapshot:
+        """Return the catalog that its revisions make, without the tables in which versions are written.
+
+        Raises:
+            MigrationError: A revision fails.
+        """
+
+    @abstractmethod
+    def model_drift(self) -> tuple[str, ...]:
+        """Return what its models have otherwise than its revisions make it, a sentence each; nothing without models.
+
+        Raises:
+            MigrationError: The models cannot be made.
+        """

@@ -17,6 +17,34 @@ class PendingRevision:
 
 
 @dataclass(frozen=True)
+class TargetState:
+    """What a database says of itself, whatever the code has.
+
+    Attributes:
+        database: Where it is, as it may be printed.
+        postgres: Version of the server, such as `18.6`.
+        current: Revisions that it is at; empty before the first upgrade.
+        extension: Installed version of pgvector, or None.
+        extension_available: Version that the server would install, or None where pgvector is not on the server.
+        invalid_indexes: Indexes that an interrupted concurrent build left behind.
+        unread: What this role could not read, a sentence each.
+    """
+
+    database: str
+    postgres: str
+    current: tuple[str, ...]
+    extension: str | None
+    extension_available: str | None
+    invalid_indexes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def major(self) -> int:
+        """The major version of the server."""
+        return int(self.postgres.partition(".")[0])
+
+
+@dataclass(frozen=True)
 class DatabaseStatus:
     """What a person asks before and after an upgrade.
 
@@ -33,6 +61,7 @@ class DatabaseStatus:
         invalid_indexes: Indexes that an interrupted concurrent build left behind, and no query uses.
         drift: What differs between models and database, a sentence each; None while the database is not at head,
             when the two cannot be compared.
+        drift_unknown: Why the drift is not known, where it is not because the database is behind; else empty.
         unread: What could not be read, a sentence each.
     """
 
@@ -47,6 +76,7 @@ class DatabaseStatus:
     extension_available: str | None = None
     invalid_indexes: tuple[str, ...] = ()
     drift: tuple[str, ...] | None = field(default=None)
+    drift_unknown: str = ""
     unread: tuple[str, ...] = ()
 
     @property

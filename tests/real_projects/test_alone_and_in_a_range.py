@@ -47,7 +47,7 @@ def test_same_verdict(
         begin = 0 if whole else int(_BEGIN * len(entries))
         chosen = entries if whole else entries[begin : begin + _SEVEN]
         together = _judged(databases, chosen)
-        alone = {}
+        alone: dict[str, Judged] = {}
         for entry in chosen:
             # a configuration of its own has templates of its own
             config = _config(project, tmp_path, entry.revision)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adapter.inbound.cli import options
+
 if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
     from domain.migration.status import DatabaseStatus
 
 app = typer.Typer()
@@ -20,18 +23,29 @@ class Format(StrEnum):
     JSON = "json"
 
 
-@app.command(epilog="Example: migrate status --check && deploy")
+EXAMPLES = (
+    "Examples: migrate status --check && deploy · "
+    "migrate status -c other/alembic.ini --url postgresql://reader@db.example.com/shop"
+)
+
+
+@app.command(epilog=EXAMPLES)
+@options.takes_project(rows=0)
 def status(
+    project: "ProjectRequest",
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 when something is pending, invalid or different.")
     ] = False,
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
 ) -> None:
-    """Show current revision, head, what is pending, pgvector, invalid indexes and drift."""
-    from adapter.bootstrap.target import database_status
+    """Show current revision, head, what is pending, pgvector, invalid indexes and drift.
 
-    found = database_status(url)
+    The database is only read. Revisions and models of another project run in a sandbox, to be compared with it.
+    """
+    from adapter.bootstrap.status import project_status
+
+    found = project_status(project, url)
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(found) | {"problems": found.problems}, indent=2))
     else:
@@ -92,5 +106,5 @@ def _extension(found: "DatabaseStatus") -> str:
 
 def _drift(found: "DatabaseStatus") -> str:
     if found.drift is None:
-        return "known when the database is at head"
+        return found.drift_unknown or "known when the database is at head"
     return f"\n{'':10}".join(found.drift) or "none: models and database agree"

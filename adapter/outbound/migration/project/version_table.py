@@ -37,6 +37,11 @@ def mark_version_tables(connection: psycopg.Connection[Any], names: Iterable[str
         connection.execute(f"COMMENT ON TABLE {name} IS '{_MARK}'".encode())
 
 
+def marked_version_tables(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """Return the marked tables, as `schema.table`."""
+    return tuple(str(name) for (name,) in connection.execute(_MARKED.encode()).fetchall())
+
+
 def version_tables(connection: psycopg.Connection[Any]) -> list[str]:
     """Return the marked tables, as `schema.table`, and Alembic's default, by name in any schema."""
-    return ["alembic_version", *(str(name) for (name,) in connection.execute(_MARKED.encode()).fetchall())]
+    return ["alembic_version", *marked_version_tables(connection)]

@@ -1,5 +1,6 @@
 """Reads which revisions a database has, whatever its project calls home."""
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -17,7 +18,8 @@ SELECT n.nspname, c.relname
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num'
- WHERE c.relkind = 'r' AND c.relname ~ '^alembic_version' AND n.nspname !~ '^pg_'
+ WHERE c.relkind = 'r' AND n.nspname !~ '^pg_'
+   AND CASE WHEN %(names)s::text[] = '{}' THEN c.relname ~ '^alembic_version' ELSE c.relname = ANY (%(names)s) END
 """
 _LACKING = """
 SELECT quote_ident(current_user), quote_ident(n.nspname),
@@ -33,8 +35,13 @@ SELECT l.pid FROM pg_catalog.pg_locks l
 """
 
 
-def read_applied(url: DatabaseURL) -> tuple[str, ...]:
+def read_applied(url: DatabaseURL, version_tables: Collection[str] = ()) -> tuple[str, ...]:
     """Return the heads that a database is at; none where Alembic was never run. It is only read.
+
+    Args:
+        url: Where it is.
+        version_tables: Where the project writes its versions, as `schema.table`; without them, tables that are called
+            as Alembic calls them.
 
     Raises:
         DatabaseError: There are several version tables, so nobody can tell which one is meant; this role may not read
@@ -44,13 +51,21 @@ def read_applied(url: DatabaseURL) -> tuple[str, ...]:
     with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
         connection.read_only = True
         connection.execute(TIMEOUTS)
-        found = connection.execute(_VERSION_TABLES).fetchall()
-        if len(found) > 1:
-            names = ", ".join(f"{schema}.{table}" for schema, table in found)
-            raise DatabaseError(f"the database has several version tables: {names}", "name the range of revisions")
-        if not found:
-            return ()
-        return _versions(connection, url, *found[0])
+        return applied_revisions(connection, url, version_tables)
+
+
+def applied_revisions(
+    connection: psycopg.Connection[Any], url: DatabaseURL, version_tables: Collection[str]
+) -> tuple[str, ...]:
+    """Do the same on a connection that is open."""
+    tables = connection.execute(
+        _VERSION_TABLES, {"names": [name.partition(".")[2] for name in version_tables]}
+    ).fetchall()
+    tables = [table for table in tables if ".".join(table) in version_tables] or tables
+    if len(tables) > 1:
+        names = ", ".join(f"{schema}.{table}" for schema, table in tables)
+        raise DatabaseError(f"the database has several version tables: {names}", "name the range of revisions")
+    return _versions(connection, url, *tables[0]) if tables else ()
 
 
 def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> tuple[str, ...]:
@@ -72,7 +87,7 @@ def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str
 
 def refuse_without_grants(connection: psycopg.Connection[Any], url: DatabaseURL) -> None:
     """Raise a DatabaseError where this role may not read the version tables that are there."""
-    for schema, table in connection.execute(_VERSION_TABLES).fetchall():
+    for schema, table in connection.execute(_VERSION_TABLES, {"names": []}).fetchall():
         _refuse_without_grant(connection, url, schema, table)
 
 

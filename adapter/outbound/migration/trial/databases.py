@@ -22,7 +22,7 @@ from adapter.outbound.migration.project.environment_errors import (
     described,
 )
 from adapter.outbound.migration.project.results import ListedRevision
-from adapter.outbound.migration.project.version_table import version_tables
+from adapter.outbound.migration.project.version_table import marked_version_tables, version_tables
 from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.sandbox.session_settings import SessionSettings
 from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
@@ -347,6 +347,15 @@ class RevisionDatabases:
     def _key(self, revisions: Iterable[str], state: str) -> str:
         scripts = [self._listed[revision].path for revision in revisions]
         return key_of(self.project, self.sandbox.server_version, scripts, state)
+
+    def version_tables(self) -> tuple[str, ...]:
+        """Return where the project writes its versions, as `schema.table`; it says so itself, by its MigrationContext.
+
+        Raises:
+            MigrationError: Its own set-up or its env.py fails.
+        """
+        with psycopg.connect(self.bare(()).url, autocommit=True) as connection:
+            return marked_version_tables(connection)
 
     def close(self) -> None:
         """End the sessions in which databases were looked at."""

@@ -1,0 +1,58 @@
+"""Wiring of `migrate status`."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapter.bootstrap.project import ProjectRequest, configuration, revision_databases
+from adapter.bootstrap.target import database_status, explained
+
+if TYPE_CHECKING:
+    from adapter.outbound.postgres.url import DatabaseURL
+    from domain.migration.status import DatabaseStatus
+
+
+def project_status(request: ProjectRequest, url: str | None) -> "DatabaseStatus":
+    """Read the state of a database beside its project.
+
+    Args:
+        request: The project, and the sandbox in which its revisions and models run.
+        url: The database; None for `DATABASE_URL`, and for this project the embedded one without it.
+
+    Raises:
+        DatabaseError: The database or the sandbox cannot be had, or no database is named.
+        MigrationError: The history cannot be read.
+    """
+    from adapter.outbound.database.settings import PROJECT_ROOT
+
+    if configuration(request.config) == PROJECT_ROOT / "alembic.ini":
+        return database_status(url)
+    return explained(_named(url), lambda database: _read(request, database))
+
+
+def _named(url: str | None) -> "DatabaseURL":
+    import os
+
+    from adapter.outbound.database.settings import database_url
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+
+    named = url or os.environ.get("DATABASE_URL")
+    if not named:
+        raise DatabaseConfigurationError(
+            "no database is named, and what env.py of another project connects to is out of its reach here",
+            "name it: migrate status -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
+        )
+    return database_url(url)
+
+
+def _read(request: ProjectRequest, database: "DatabaseURL") -> "DatabaseStatus":
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from adapter.outbound.migration.trial.migrated_project import SandboxProject
+    from adapter.outbound.postgres.embedded import PACKAGES
+    from application.migration.read_status import ReadStatus
+
+    target = DatabaseTarget(database)
+    major = target.major()
+    if request.major is None and request.sandbox_url is None and major in PACKAGES:
+        request = replace(request, major=major)  # catalogs of one version can be compared
+    with revision_databases(request) as databases:
+        return ReadStatus(SandboxProject(databases), target)()

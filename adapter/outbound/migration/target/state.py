@@ -1,0 +1,107 @@
+"""Reads what a database says of itself: its revisions, pgvector, indexes that no query uses."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revisions
+from adapter.outbound.postgres.explain import costs_more, server_message
+from adapter.outbound.postgres.url import DatabaseURL
+from application.migration.ports import Target
+from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.status import TargetState
+
+_EXTENSION = """
+SELECT installed_version, default_version FROM pg_catalog.pg_available_extensions WHERE name = 'vector'
+"""
+_INSTALLED = "SELECT extversion, NULL FROM pg_catalog.pg_extension WHERE extname = 'vector'"
+_INVALID_INDEXES = """
+SELECT format('%I.%I', n.nspname, c.relname)
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_toast%'
+   -- A build that still runs is not invalid yet.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
+ ORDER BY 1
+"""
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class DatabaseTarget(Target):
+    """A database that is in use; it is only read.
+
+    Attributes:
+        url: Where it is.
+    """
+
+    url: DatabaseURL
+
+    def major(self) -> int:
+        """Return the major version of the server.
+
+        Raises:
+            psycopg.Error: The database cannot be reached or refused.
+        """
+        with self._session() as connection:
+            return connection.info.server_version // 10_000
+
+    def state(self, version_tables: Collection[str]) -> TargetState:
+        """Return what it says of itself.
+
+        Raises:
+            DatabaseError: This role may not read the version table, or somebody has locked it.
+            psycopg.Error: The database cannot be reached or refused.
+        """
+        unread: list[str] = []
+        with self._session() as connection:
+
+            def item(name: str, read: Callable[[], Read], otherwise: Read) -> Read:
+                """Read something that costs itself only where it cannot be read."""
+                try:
+                    with connection.transaction():
+                        return read()
+                except psycopg.Error as error:
+                    if costs_more(error):
+                        raise
+                    unread.append(f"{name} ({server_message(error)})")
+                    return otherwise
+
+            def row(query: str) -> tuple[Any, ...] | None:
+                return connection.execute(query.encode()).fetchone()
+
+            current = applied_revisions(connection, self.url, version_tables)
+            postgres = str(connection.execute("SHOW server_version").fetchone()[0]).partition(" ")[0]  # type: ignore[index]
+            extension = item("the extensions on offer", lambda: row(_EXTENSION), None)
+            extension = extension or item("the extension", lambda: row(_INSTALLED), None)
+            no_rows: list[tuple[Any, ...]] = []
+            indexes = item("invalid indexes", lambda: connection.execute(_INVALID_INDEXES.encode()).fetchall(), no_rows)
+        return TargetState(
+            database=str(self.url),
+            postgres=postgres,
+            current=current,
+            extension=extension[0] if extension else None,
+            extension_available=extension[1] if extension else None,
+            invalid_indexes=tuple(str(name) for (name,) in indexes),
+            unread=tuple(unread),
+        )
+
+    def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
+        """Return its catalog without the tables in which versions are written.
+
+        Raises:
+            psycopg.Error: The database cannot be reached or refused.
+        """
+        with self._session() as connection:
+            return snapshot(connection, exclude_tables=["alembic_version", *version_tables])
+
+    def _session(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        connection = psycopg.connect(self.url.libpq, client_encoding="utf8")
+        connection.read_only = True
+        connection.execute(TIMEOUTS)
+        return connection
