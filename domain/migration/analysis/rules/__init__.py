@@ -9,6 +9,6 @@ from domain.migration.analysis.rule import Rule, load
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Load every module of this folder, in the order of their codes."""
-    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    """Return the rules of all modules of this folder, sorted by code."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
     return tuple(sorted(map(load, modules), key=lambda rule: rule.code))

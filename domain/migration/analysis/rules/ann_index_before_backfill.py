@@ -1,7 +1,8 @@
 """An ANN index is built before the vectors are written.
 
-Each vector that is written later must find its place in the index: writing them first and building afterwards took a
-quarter of the time on 10,000 vectors. The safe way fills the column in batches and builds the index afterwards:
+Each vector that is written later must be inserted into the index one by one, which makes the backfill slow. On 10,000
+vectors, writing them first and building the index afterwards took a quarter of the time. The safe way is to fill the
+column in batches, and to build the index when the vectors are there:
 
     with op.get_context().autocommit_block():
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_items")
@@ -44,14 +45,16 @@ GOOD = Example(_SETUP, _FILL + _BUILD, _DOWN)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find ANN indexes over tables most of whose rows are written after the build."""
+    """Report ANN indexes on tables most of whose rows are written after the build."""
     for name in added(trace, "index"):
-        held = attributes(trace.after, "index", name)
-        table = str(held["table"])
-        built = next((number for number, one in enumerate(trace.upgrade) if name in one.indexes_built), None)
-        if held.get("access_method") not in {"hnsw", "ivfflat"} or built is None or table not in trace.tables:
+        index = attributes(trace.after, "index", name)
+        table = str(index["table"])
+        built = next(
+            (number for number, statement in enumerate(trace.upgrade) if name in statement.indexes_built), None
+        )
+        if index.get("access_method") not in {"hnsw", "ivfflat"} or built is None or table not in trace.tables:
             continue
-        later = [one.rows.get(table, RowCounts()) for one in trace.upgrade[built + 1 :]]
+        later = [statement.rows.get(table, RowCounts()) for statement in trace.upgrade[built + 1 :]]
         written = sum(rows.inserted + rows.updated for rows in later)
         if written and written >= trace.tables[table].rows / 2:
             yield Diagnostic(

@@ -1,7 +1,8 @@
-"""An ANN index holds nothing that a search by distance could find.
+"""The condition of a new ANN index excludes every vector.
 
-It has no entries for NULL, so one over `WHERE embedding IS NULL` is empty for ever, as is one over a condition that is
-never true. Writes maintain it, no query uses it. The safe way leaves the condition out, or names rows with vectors:
+An ANN index has no entries for NULL, so an index over `WHERE embedding IS NULL` stays empty. So does an index whose
+condition is never true. Writes still pay for the index, and no search by distance can use it. The safe way is to leave
+the condition out, or to select rows that have vectors:
 
     with op.get_context().autocommit_block():
         op.execute(
@@ -46,20 +47,20 @@ _KEYS = re.compile(r"USING (?:hnsw|ivfflat) \((.*?) [\w.\"]+_ops\b")
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find new ANN indexes whose condition excludes every vector."""
+    """Report new ANN indexes whose condition excludes every vector."""
     for name in added(trace, "index"):
-        held = attributes(trace.after, "index", name)
-        predicate = held.get("predicate")
-        if held.get("access_method") not in {"hnsw", "ivfflat"} or predicate is None:
+        index = attributes(trace.after, "index", name)
+        predicate = index.get("predicate")
+        if index.get("access_method") not in {"hnsw", "ivfflat"} or predicate is None:
             continue
-        definition = str(held["definition"])
+        definition = str(index["definition"])
         if _excludes_all(str(predicate), definition):
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 statement_of(trace, "index", name),
-                str(held["table"]),
-                f"The index {name} of {held['table']} never holds a vector (WHERE {predicate}): no query can use it.",
+                str(index["table"]),
+                f"The index {name} of {index['table']} never holds a vector (WHERE {predicate}): no query can use it.",
                 "Leave the condition out, or let it name rows that have vectors.",
                 revised(
                     built_index(trace.after, name, definition.partition(" WHERE ")[0]), dropped_index(trace.after, name)
@@ -68,8 +69,11 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _excludes_all(predicate: str, definition: str) -> bool:
-    """Tell conditions that are false, or want the vector to be NULL, alone or beside others that must hold, too."""
-    keys = _KEYS.search(definition)
-    key = keys.group(1).strip("()") if keys else ""
-    parts = re.split(r"\bAND\b", predicate) if not re.search(r"\bOR\b", predicate) else [predicate]
-    return any(part.strip(" ()") in {"false", f"{key} IS NULL"} for part in parts)
+    """Return whether a condition is never true, or requires the vector to be NULL.
+
+    Conditions that are joined by AND are looked at one by one; a condition with an OR is taken as a whole.
+    """
+    match = _KEYS.search(definition)
+    key = match.group(1).strip("()") if match else ""
+    terms = re.split(r"\bAND\b", predicate) if not re.search(r"\bOR\b", predicate) else [predicate]
+    return any(term.strip(" ()") in {"false", f"{key} IS NULL"} for term in terms)

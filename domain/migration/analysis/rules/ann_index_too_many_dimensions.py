@@ -1,7 +1,8 @@
 """An ANN index cannot take the dimensions of its column.
 
-HNSW and IVFFlat take up to 2,000 dimensions of `vector`, 4,000 of `halfvec` and 64,000 of `bit`, and none of a column
-that has no dimensions. The safe way indexes an expression that fits, and queries use the same expression:
+HNSW and IVFFlat index up to 2,000 dimensions of `vector`, 4,000 of `halfvec` and 64,000 of `bit`. They refuse a column
+that has no dimensions. The upgrade fails at the CREATE INDEX. The safe way is to index an expression that fits, and to
+use the same expression in the queries:
 
     op.execute("CREATE INDEX ix_items ON items USING hnsw ((embedding::halfvec(3072)) halfvec_l2_ops)")
 """
@@ -31,7 +32,7 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find index builds that pgvector refused."""
+    """Report index builds that pgvector refused."""
     for index, statement in failures(trace, Failure.DIMENSIONS):
         yield Diagnostic(
             CODE,

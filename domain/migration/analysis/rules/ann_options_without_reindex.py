@@ -1,6 +1,7 @@
-"""Build options of an ANN index change, and the index does not.
+"""The build options of an ANN index change, but the index is not rebuilt.
 
-ALTER INDEX … SET (m = …) is accepted, and has no effect until the index is built again. The safe way:
+Postgres accepts ALTER INDEX … SET (m = …), but the new value has no effect until the index is built again. Searches
+stay as fast and as exact as before. The safe way is to change the option and to rebuild the index concurrently:
 
     op.execute("ALTER INDEX ix_items SET (m = 24)")
     with op.get_context().autocommit_block():
@@ -49,7 +50,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find ANN indexes whose options changed and that were not built again."""
+    """Report ANN indexes whose options changed and that were not rebuilt."""
     for name in kept(trace, "index"):
         before, after = attributes(trace.before, "index", name), attributes(trace.after, "index", name)
         ann = after.get("access_method") in {"hnsw", "ivfflat"}
@@ -66,11 +67,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _rebuilt(trace: RevisionTrace, index: str) -> bool:
-    """A concurrent rebuild is another index that takes the name, so the text counts, too."""
+    """Return whether the upgrade rebuilds an index.
+
+    A concurrent rebuild makes another index that takes over the name, so the text of the statements counts, too.
+    """
     table = str(attributes(trace.after, "index", index)["table"])
     names = "|".join(re.escape(bare(name)) for name in (index, table))
-    text = re.compile(rf"\s*REINDEX\b.*(?<!\w)({names})(?!\w)", re.IGNORECASE | re.DOTALL)
+    reindex = re.compile(rf"\s*REINDEX\b.*(?<!\w)({names})(?!\w)", re.IGNORECASE | re.DOTALL)
     return any(
-        index in (*statement.rewritten, *statement.indexes_built) or text.match(statement.sql)
+        index in (*statement.rewritten, *statement.indexes_built) or reindex.match(statement.sql)
         for statement in trace.upgrade
     )

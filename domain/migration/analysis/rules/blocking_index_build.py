@@ -1,8 +1,9 @@
 """An index is built while writes of the table, or anything of another table, wait.
 
-CREATE INDEX holds SHARE on its table until the transaction ends: every INSERT, UPDATE and DELETE waits for the whole
-build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so that reads wait, too. The safe way is a concurrent build
-in a block of its own, which holds SHARE UPDATE EXCLUSIVE only:
+CREATE INDEX holds a SHARE lock on its table until the transaction ends. Every INSERT, UPDATE and DELETE waits for the
+whole build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so reads that use it wait, too. The safe way is to
+build the index concurrently, in an autocommit block. The build then holds SHARE UPDATE EXCLUSIVE only, which blocks
+neither reads nor writes:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
@@ -44,23 +45,23 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find index builds under a lock."""
+    """Report index builds under a blocking lock."""
     advice = "Build it concurrently, in an autocommit block, with no lock of this revision held meanwhile."
     return work_diagnostics(trace, statistics, Cause.INDEX_BUILD, CODE, advice, fix=_fix)
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     before = names_of(trace.before, "index")
-    # the parts of a partitioned table's index come with it
-    wanted = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
-    other = [name for name in wanted if is_index_made_anew(trace, name)]
-    again = [name for name in wanted if name in before and name not in other]
-    new = [name for name in wanted if name not in before and attributes(trace.after, "index", name).get("definition")]
-    steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in again]
-    # the drop of what an interrupted build has left drops the old one as well
-    steps += [built_index(trace.after, name) for name in (*other, *new)]
+    # The index of a partitioned table brings those of its partitions.
+    indexes = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
+    replaced = [name for name in indexes if is_index_made_anew(trace, name)]
+    rebuilt = [name for name in indexes if name in before and name not in replaced]
+    new = [name for name in indexes if name not in before and attributes(trace.after, "index", name).get("definition")]
+    steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in rebuilt]
+    # The form drops the leftover of an interrupted build first, which drops the old index as well.
+    steps += [built_index(trace.after, name) for name in (*replaced, *new)]
     if not steps:
         return None
     undo = [dropped_index(trace.after, name) for name in reversed(new)]
-    undo += [built_index(trace.before, name) for name in reversed(other)]
+    undo += [built_index(trace.before, name) for name in reversed(replaced)]
     return revised(lines(*steps), *undo) if undo else lines(*steps)

@@ -1,7 +1,8 @@
 """An index is dropped under ACCESS EXCLUSIVE.
 
-DROP INDEX takes ACCESS EXCLUSIVE on the index and on its table. It lasts an instant, but must wait for every running
-query, and meanwhile every new one waits behind it. The safe way:
+DROP INDEX takes ACCESS EXCLUSIVE on the index and on its table. The drop itself lasts an instant. But it must wait for
+every running query of the table, and all new queries wait behind it. The safe way is to drop the index concurrently,
+in an autocommit block:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", postgresql_concurrently=True)
@@ -41,7 +42,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find indexes that are dropped by themselves, not along with a column, constraint or table."""
+    """Report indexes that are dropped by themselves, not along with a column, constraint or table."""
     locked = blocking_tables(trace)
     for number, statement in enumerate(trace.upgrade):
         for index in _dropped(statement):
@@ -56,7 +57,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     f"{label(trace, number)} drops the index {index} and stops reads and writes of {table} "
                     f"{end_of(window)}.",
                     "Drop it concurrently, in an autocommit block.",
-                    # Postgres drops the index of a partitioned table in no other way
+                    # Postgres cannot drop the index of a partitioned table concurrently.
                     None
                     if is_partitioned(trace, table)
                     else revised(dropped_index(trace.before, index), built_index(trace.before, index)),
@@ -64,6 +65,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _dropped(statement: StatementTrace) -> list[str]:
-    if any(dropped.kind != "index" for dropped in statement.dropped):
+    if any(changed.kind != "index" for changed in statement.dropped):
         return []
-    return [dropped.name for dropped in statement.dropped]
+    return [index.name for index in statement.dropped]

@@ -1,11 +1,12 @@
 """A materialized view cannot be read while its rows are computed.
 
-REFRESH MATERIALIZED VIEW holds ACCESS EXCLUSIVE on the view while it reads the tables below; so does a DROP, until the
-transaction has ended that fills its successor. The safe way needs a unique index on the view, and lets readers go on:
+REFRESH MATERIALIZED VIEW holds ACCESS EXCLUSIVE on the view while it runs the view's query. All readers of the view
+wait. A DROP with a CREATE in the same transaction blocks them as long: its lock lasts until the new view is filled and
+the transaction has ended. The safe way to refresh needs a unique index on the view, and lets readers go on:
 
     op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")
 
-and, for another definition, fills a new view beside the old one, and renames both in a transaction of its own.
+To change the definition, create and fill a new view beside the old one, and rename both in a transaction of its own.
 """
 
 import re
@@ -36,7 +37,7 @@ _VIEW = re.compile(r'\s*(?P<name>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find materialized views that are filled while nobody can read them."""
+    """Report materialized views that are filled under a lock that blocks readers."""
     advice = "Let readers go on: CONCURRENTLY with a unique index, or a new view beside the old one and a rename."
     return work_diagnostics(trace, statistics, Cause.VIEW, CODE, advice, fix=_fix)
 
@@ -46,19 +47,19 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     head = "REFRESH MATERIALIZED VIEW "
     if not text.upper().startswith(head):
         return None
-    wanted = _VIEW.match(text[len(head) :])
-    if wanted is None or not _has_key(trace, wanted["name"]):
+    view = _VIEW.match(text[len(head) :])
+    if view is None or not _has_key(trace, view["name"]):
         return None
     return lines(execute(f"{head}CONCURRENTLY {text[len(head) :]}"))
 
 
 def _has_key(trace: RevisionTrace, view: str) -> bool:
-    """Return whether a view has the index that CONCURRENTLY wants: unique, over all rows, on columns only."""
-    held = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
+    """Return whether a view has the index that CONCURRENTLY requires: unique, over all rows, on columns only."""
+    indexes = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
     return any(
-        bare(str(one["table"])) == bare(view)
-        and one.get("unique")
-        and one.get("predicate") is None
-        and not any("(" in key for key in key_columns(str(one["definition"])))
-        for one in held
+        bare(str(index["table"])) == bare(view)
+        and index.get("unique")
+        and index.get("predicate") is None
+        and not any("(" in key for key in key_columns(str(index["definition"])))
+        for index in indexes
     )

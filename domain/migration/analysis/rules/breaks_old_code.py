@@ -1,13 +1,14 @@
-"""A statement that the code before may send was tried before the upgrade and after it, and fails now.
+"""A statement that the old code may send succeeds before the upgrade and fails after it.
 
-The statements are made from the schema before: a SELECT with explicit columns, INSERTs, an UPDATE of each column and a
-DELETE for every table. Other rules explain what is gone, renamed or required; this one says what else breaks: a trigger
-that refuses, a type that reads no such value, a sequence that starts again, a constraint that a default breaks. The
-safe way changes what the code sends first, and the schema afterwards:
+The old code still runs while a deployment goes on, and its requests fail. The statements are made from the schema
+before the upgrade: for each table a SELECT with explicit columns, INSERTs, an UPDATE of each column and a DELETE. Each
+of them is tried before and after the upgrade. Other rules report what is dropped, renamed or newly required. This rule
+reports what else breaks: a trigger that refuses, a type that cannot read the value, a sequence that starts again, a
+constraint that a default violates. The safe way is to change first what the code sends, and then the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
-A statement that only fails where it was prepared before gets a note: its session must prepare it again.
+A statement that fails only in a session that prepared it before gets a note: the session must prepare it again.
 """
 
 from collections.abc import Iterator
@@ -48,22 +49,22 @@ _GENERATED = "428C9"  # a value for a column that makes its own
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find broken statements, one for each table."""
+    """Report broken statements, one for each table."""
     if trace.compatibility is None:
         return
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
-    said: set[tuple[str, bool]] = set()
+    reported: set[tuple[str, bool]] = set()
     for broken in trace.compatibility.broken:
         key = broken.statement.table, broken.when_prepared
-        if key in said or _is_explained(trace, broken):
+        if key in reported or _is_explained(trace, broken):
             continue
-        said.add(key)
+        reported.add(key)
         yield _prepared(broken) if broken.when_prepared else _failing(trace, broken, contract=contract)
 
 
 def _failing(trace: RevisionTrace, broken: BrokenStatement, *, contract: bool) -> Diagnostic:
-    # code seldom gives a key that has a default
-    mild = contract or (broken.sqlstate == _GENERATED and not _computes(trace, broken.statement.table))
+    # Code seldom writes a key that has a default.
+    mild = contract or (broken.sqlstate == _GENERATED and not _has_new_generated_column(trace, broken.statement.table))
     return Diagnostic(
         CODE,
         Severity.WARNING if mild else SEVERITY,
@@ -88,28 +89,30 @@ def _prepared(broken: BrokenStatement) -> Diagnostic:
 
 
 def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
-    """Return whether something that is gone or newly required is the cause: other rules say so better.
+    """Return whether another rule reports the cause: an object that is gone, or a column that is newly required.
 
-    A NULL that is refused from now on is a matter of values, unless the column is new or lost its default.
+    A NULL that is refused from now on concerns the values, unless the column is new or has lost its default.
     """
     table = broken.statement.table
     gone = {*removed(trace, "table"), *removed(trace, "view")}
     if table in gone or (broken.sqlstate == _NULL and not broken.elsewhere):
         return True
-    if broken.sqlstate == _GENERATED and any(refuses_what_it_needed(trace, name) for name in _columns(trace, table)):
+    if broken.sqlstate == _GENERATED and any(
+        refuses_what_it_needed(trace, name) for name in _kept_columns(trace, table)
+    ):
         return True
-    columns = any(split(column)[0] == table for column in removed(trace, "column"))
-    return broken.sqlstate in _MISSING and (bool(gone) or columns or bool(removed(trace, "function")))
+    column_is_gone = any(split(column)[0] == table for column in removed(trace, "column"))
+    return broken.sqlstate in _MISSING and (bool(gone) or column_is_gone or bool(removed(trace, "function")))
 
 
-def _computes(trace: RevisionTrace, table: str) -> bool:
-    """Return whether a column of a table is computed now that could be given before."""
+def _has_new_generated_column(trace: RevisionTrace, table: str) -> bool:
+    """Return whether a column of a table is generated now and was not before."""
     return any(
         attributes(trace.after, "column", name).get("generated")
         and not attributes(trace.before, "column", name).get("generated")
-        for name in _columns(trace, table)
+        for name in _kept_columns(trace, table)
     )
 
 
-def _columns(trace: RevisionTrace, table: str) -> list[str]:
+def _kept_columns(trace: RevisionTrace, table: str) -> list[str]:
     return [name for name in kept(trace, "column") if split(name)[0] == table]

@@ -1,22 +1,23 @@
-"""A constraint is added and every existing row is checked for it while others wait.
+"""A constraint is added, and every existing row is checked while others wait.
 
-ADD CONSTRAINT … CHECK and a UNIQUE, PRIMARY KEY or EXCLUDE constraint hold ACCESS EXCLUSIVE while they read the table
-or build their index; a FOREIGN KEY holds SHARE ROW EXCLUSIVE on both tables while it looks up every row. The safe way
-for checks and foreign keys is to add them NOT VALID, commit, and validate, which lets reads and writes go on:
+ADD CONSTRAINT … CHECK holds ACCESS EXCLUSIVE on the table while it checks every row. UNIQUE, PRIMARY KEY and EXCLUDE
+hold it while they build their index. Reads and writes wait. A FOREIGN KEY holds SHARE ROW EXCLUSIVE on both tables
+while it looks up every row, and writes wait. The safe way for checks and foreign keys is to add them NOT VALID, to
+commit, and to validate them, which blocks neither reads nor writes:
 
     op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
     op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
     with op.get_context().autocommit_block():
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
 
-and for unique and primary keys to build the index concurrently and adopt it:
+For unique and primary keys, build the index concurrently, and let the constraint adopt it:
 
     with op.get_context().autocommit_block():
         op.drop_index("uq_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("uq_users_email", "users", ["email"], unique=True, postgresql_concurrently=True)
     op.execute("ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE USING INDEX uq_users_email")
 
-An exclusion constraint has no such form: put it on a new table and move the rows there.
+An exclusion constraint has no such form. Create a new table with the constraint, and move the rows there.
 """
 
 import re
@@ -65,7 +66,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find constraints that read a table, or build an index, under a lock."""
+    """Report constraints that scan a table, or build an index, under a blocking lock."""
     advice = "Add it without checking the rows that exist, commit, and check them without a lock that others feel."
     return work_diagnostics(trace, statistics, Cause.CONSTRAINT, CODE, advice, fix=_fix)
 
@@ -76,8 +77,8 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         names = constraints_on(trace, table, item.work.statement)
         forms = {name: form for name in names if (form := _form(trace, table, name))}
         if forms:
-            said = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
-            columns = _columns(trace, table, item.work.statement, said)
+            definitions = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
+            columns = _columns(trace, table, item.work.statement, definitions)
             if None in columns.values():
                 return None
             undo = [_undo(trace, table, name) for name in reversed(forms)]
@@ -87,63 +88,67 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
                 for column in reversed(_required(trace, table, name))
             ]
             undo += [step for name in reversed(columns) for step in dropped_with_sequence(trace, name)]
-            # what the first block commits is there when the revision runs again
-            return revised(lines(*(one for one in columns.values() if one), *forms.values()), *undo)
+            # A second run of the revision meets what the first autocommit block has committed.
+            return revised(lines(*(column for column in columns.values() if column), *forms.values()), *undo)
     return None
 
 
 def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> dict[str, str | None]:
-    """Add the columns that are new and come with the constraint, in one statement or before it, or that it names.
+    """Return an operation for each new column that the constraint needs.
 
-    None stands for one that Postgres cannot add without writing the table anew.
+    These are the columns that the statement creates along with the constraint, and those that its definition names.
+    None stands for a column that Postgres cannot add without a rewrite of the table.
     """
-    made = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
+    created = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
     return {
         name: _column(trace, name)
         for name in added(trace, "column")
         if trace.after is not None
         and split(name)[0] == table
-        and (name in made or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
+        and (name in created or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
     }
 
 
 def _column(trace: RevisionTrace, column: str) -> str | None:
-    """Add a column without a look at the rows; where each would get another value, or there is none for them, empty."""
-    table, held = split(column)[0], attributes(trace.after, "column", column)
-    made = statement_of(trace, "column", column)
-    rewritten = made is not None and table in trace.upgrade[made].rewritten
-    if rewritten and (held.get("generated") or held.get("identity")):
+    """Return an operation that adds a column without a scan or a rewrite, None where there is no such operation.
+
+    The column is added empty where its default would rewrite the table, and where it has no value of its own.
+    """
+    table, definition = split(column)[0], attributes(trace.after, "column", column)
+    statement = statement_of(trace, "column", column)
+    rewritten = statement is not None and table in trace.upgrade[statement].rewritten
+    if rewritten and (definition.get("generated") or definition.get("identity")):
         return None
-    if rewritten or not (held.get("default") or held.get("generated") or held.get("identity")):
+    if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
         return added_empty(trace, column, if_missing=True)
     assert trace.after is not None  # noqa: S101 - it is a column of that
     return execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(column, trace.after)}")
 
 
 def _undo(trace: RevisionTrace, table: str, constraint: str) -> str:
-    """Drop a constraint; where it took the place of another of its name, make that again."""
-    held = attributes(trace.before, "constraint", constraint)
-    if not held:
+    """Return an operation that drops a constraint, or that restores the constraint of the same name it has replaced."""
+    previous = attributes(trace.before, "constraint", constraint)
+    if not previous:
         return f"op.drop_constraint({quoted(bare(constraint))}, {quoted(bare(table))}{schema_argument(table)})"
-    form = None if held.get("validated") is False else _made(trace.before, table, constraint, replaces=True)
+    form = None if previous.get("validated") is False else _without_scan(trace.before, table, constraint, replaces=True)
     return form or execute(
         f"ALTER TABLE {table} DROP CONSTRAINT {split(constraint)[1]}, "
-        f"ADD CONSTRAINT {split(constraint)[1]} {held['definition']}"
+        f"ADD CONSTRAINT {split(constraint)[1]} {previous['definition']}"
     )
 
 
 def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
     replaces = bool(attributes(trace.before, "constraint", constraint))
-    form = _made(trace.after, table, constraint, replaces=replaces)
+    form = _without_scan(trace.after, table, constraint, replaces=replaces)
     required = _required(trace, table, constraint)
-    # a new column is empty, which a primary key does not take
+    # A primary key refuses a new column, which is empty.
     if form is None or any(name in added(trace, "column") for name in required):
         return None
     return lines(*(not_null(table, split(name)[1]) for name in required), form)
 
 
 def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
-    """Name the columns that a primary key makes NOT NULL."""
+    """Return the columns that a primary key makes NOT NULL."""
     if attributes(trace.after, "constraint", constraint).get("type") != "primary key":
         return []
     index = attributes(trace.after, "index", f"{split(table)[0]}.{split(constraint)[1]}")
@@ -151,8 +156,18 @@ def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
     return [name for name in columns if not attributes(trace.before, "column", name).get("not_null")]
 
 
-def _made(catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool) -> str | None:
-    """Make a constraint as a catalog has it, without work under a lock, maybe in the place of one of its name."""
+def _without_scan(catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool) -> str | None:
+    """Return operations that add a constraint as a catalog has it, without a scan under a blocking lock.
+
+    Args:
+        catalog: Schema that has the constraint.
+        table: Its table.
+        constraint: Its name.
+        replaces: Whether a constraint of this name exists and must be dropped.
+
+    Returns:
+        The operations; None where a constraint of this kind has no such form.
+    """
     held = attributes(catalog, "constraint", constraint)
     name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
     partitioned = attributes(catalog, "table", table).get("kind") == "partitioned table"
@@ -161,11 +176,13 @@ def _made(catalog: SchemaSnapshot | None, table: str, constraint: str, *, replac
     built = attributes(catalog, "index", f"{split(table)[0]}.{name}").get("definition")
     if kind not in {"unique", "primary key"} or partitioned or not built:
         return None
-    index, build = name, str(built)
+    index, index_sql = name, str(built)
     if replaces:
-        # the old one keeps its name until both change places
+        # The old index keeps its name until the new one takes its place.
         index = with_suffix(name, "_new")
-        build = build.replace(f"INDEX {name} ON", f"INDEX {index} ON", 1)
-    dropped = f"DROP CONSTRAINT {name}, " if replaces else ""
-    adopt = f"ALTER TABLE {table} {dropped}ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {index}"
-    return lines(build_index(build), execute(adopt + str(definition).rpartition(")")[2]))  # last: when it is checked
+        index_sql = index_sql.replace(f"INDEX {name} ON", f"INDEX {index} ON", 1)
+    drop = f"DROP CONSTRAINT {name}, " if replaces else ""
+    addition = f"ALTER TABLE {table} {drop}ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {index}"
+    return lines(
+        build_index(index_sql), execute(addition + str(definition).rpartition(")")[2])
+    )  # what follows the columns: DEFERRABLE

@@ -1,9 +1,10 @@
-"""What a statement does to a table depends on the TimeZone of the session that runs it.
+"""What a statement does to a table depends on the session's TimeZone.
 
-A change between `timestamp` and `timestamptz` only changes the catalog where that is UTC, and writes the whole table
-anew under ACCESS EXCLUSIVE everywhere else (manual, "Release Notes", 12). The server, the database and the role each
-may set it. `--target-url` or `--stats` bring the target's setting into the sandbox; without them the upgrade is run a
-second time in another zone. Where the stored values are in UTC, the safe way says so in the revision itself:
+A change between `timestamp` and `timestamptz` is a change of the catalog only if the session's TimeZone is UTC. In any
+other zone Postgres rewrites the whole table under ACCESS EXCLUSIVE, and reads and writes wait (manual, "Release Notes",
+12). The server, the database and the role can each set the zone. `--target-url` or `--stats` bring the target's setting
+into the sandbox. Without them the upgrade runs a second time in another zone. If the stored values are in UTC, the safe
+way is to set the zone in the revision:
 
     op.execute("SET LOCAL TimeZone = 'UTC'")
     op.alter_column("users", "seen_at", type_=sa.DateTime(timezone=True))
@@ -29,7 +30,7 @@ GOOD = Example(_SETUP, _TIMEOUT + _ZONE + _CHANGE, _ZONE + _BACK)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find statements that did something else in another zone, and a zone of the target that could not be tried."""
+    """Report statements that act differently in another zone, and settings of the target that the sandbox refused."""
     for name, value in trace.refused_settings.items():
         yield Diagnostic(
             CODE,
@@ -43,14 +44,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     if run is None:
         return
     for index, (here, there) in enumerate(zip(trace.upgrade, run.upgrade, strict=False)):
-        if here.sql == there.sql and (said := _difference(trace, index, run)):
+        if here.sql == there.sql and (difference := _difference(trace, index, run)):
             tables = sorted(({*here.rewritten} ^ {*there.rewritten}) & trace.tables.keys())
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 index,
                 tables[0] if tables else None,
-                f"{label(trace, index)} {said}. Which of these the target is, nobody said.",
+                f"{label(trace, index)} {difference}. Which of these the target is, nobody said.",
                 "Name the target with --target-url or --stats. Where the stored values are in UTC, set the zone before "
                 "the change; elsewhere add a new column, fill it in batches, and swap the two.",
                 _ZONE + "# then the change",
@@ -58,16 +59,17 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:
-    """Return what a statement does in one zone and not in the other; empty where it does the same."""
+    """Return what a statement does in one zone and not in the other; empty where both are the same."""
     here, there = trace.upgrade[statement], run.upgrade[statement]
     if (here.error is None) != (there.error is None):
         fails = run.there if there.error else run.here
         return f"fails where the session's TimeZone is {fails}: {there.error or here.error}"
-    for zone, other, one, two in ((run.there, run.here, there, here), (run.here, run.there, here, there)):
-        tables = sorted(({*one.rewritten} - {*two.rewritten}) & trace.tables.keys())
+    pairs = ((run.there, run.here, there, here), (run.here, run.there, here, there))
+    for zone, other_zone, statement_in_zone, statement_in_other in pairs:
+        tables = sorted(({*statement_in_zone.rewritten} - {*statement_in_other.rewritten}) & trace.tables.keys())
         if tables:
             return (
                 f"writes {listed(tables)} anew under ACCESS EXCLUSIVE where the session's TimeZone is {zone}, and only "
-                f"changes the catalog where it is {other}"
+                f"changes the catalog where it is {other_zone}"
             )
     return ""

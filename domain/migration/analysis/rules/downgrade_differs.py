@@ -1,8 +1,9 @@
-"""The downgrade leads to another schema than the one before the upgrade.
+"""The schema after the downgrade differs from the schema before the upgrade.
 
-An index or a default that it forgets, a column of another type: code that ran before then meets a database that it has
-never seen. The safe way is to give back everything that the upgrade changed. The order of columns does not count. What
-Postgres has no statement to undo, such as a new value of an enum, may stay where the revision declares it:
+The downgrade forgets an index or a default, or a column comes back with another type. After a rollback, the old code
+then runs on a schema that it was never tested with. The safe way is to undo everything that the upgrade changed. The
+order of columns does not count. Postgres cannot undo some changes, such as a new value of an enum. Such a change may
+stay if the revision declares it:
 
     lossy_downgrade = {"public.status": "Postgres cannot undo it"}
 """
@@ -41,13 +42,14 @@ _SHOWN = 5
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Compare the catalog before with that after the round trip."""
+    """Compare the schema before the upgrade with the schema after the downgrade."""
     if not trace.downgrade or trace.downgrade_error is not None or trace.before is None or trace.restored is None:
         return
     difference = compare(trace.before, trace.restored, ignore={"position"})
     stays = one_way(difference, trace.before, trace.restored)
     yield from staying(CODE, trace, stays)
-    sentences = [said for name, said in difference.without(stays).by_name() if not trace.lossy_downgrade.get(name)]
+    differences = difference.without(stays).by_name()
+    sentences = [sentence for name, sentence in differences if not trace.lossy_downgrade.get(name)]
     if not sentences:
         return
     more = f"; and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""

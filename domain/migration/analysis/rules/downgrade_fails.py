@@ -1,6 +1,8 @@
 """The downgrade fails.
 
-Whoever needs it, needs it in a hurry. A downgrade that cannot work refuses with a message, which is honest:
+A downgrade is needed in a hurry, when a deployment has gone wrong. A failure then leaves the database on the new schema
+and costs time. The safe way is to correct the downgrade. If the upgrade cannot be undone, let the downgrade refuse with
+a message that says what to do instead:
 
     def downgrade() -> None:
         raise NotImplementedError("the old addresses are gone; restore the backup")
@@ -29,10 +31,10 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find a downgrade that broke off and did not refuse; an error that it caught itself is its own affair."""
+    """Report a downgrade that failed and did not refuse; errors that it caught itself do not count."""
     if trace.downgrade_error is None or refuses(trace):
         return
-    failed = next((one for one in reversed(trace.downgrade or ()) if one.error is not None), None)
+    failed = next((statement for statement in reversed(trace.downgrade or ()) if statement.error is not None), None)
     error = failed.error if failed is not None else trace.downgrade_error
     where = f" at {' '.join(failed.sql.split())}" if failed is not None else ""
     yield Diagnostic(

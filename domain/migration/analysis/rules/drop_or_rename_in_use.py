@@ -1,10 +1,9 @@
-"""A table, column, view, function or sequence that the code before uses is gone, or has another name.
+"""A table, column, view, function or sequence that the old code uses is dropped or renamed.
 
-While a deployment goes on, the old code still runs: its statements name what is no longer there and fail at once. The
-safe way is a parallel change: add the new thing, write both, move readers over, and drop the old thing in a revision
-that runs when nobody uses it any more. Say so with a line `Phase: contract` in the docstring of that revision; then
-this is a warning. A table that was renamed can stay
-reachable through a view of its old name:
+The old code still runs while a deployment goes on. Its statements name an object that no longer exists, and fail at
+once. The safe way is a parallel change: add the new object, write both, move the readers over, and drop the old object
+in a later revision, when no deployed code uses it. Declare that revision with a line `Phase: contract` in its
+docstring; then this is a warning. A renamed table can stay reachable through a view of its old name:
 
     op.rename_table("users", "accounts")
     op.execute("CREATE VIEW users AS TABLE accounts")
@@ -42,7 +41,7 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find what is missing afterwards."""
+    """Report objects that are missing after the upgrade, and tables that became views nobody can write."""
     containers = [name for kind in ("table", "view") for name in removed(trace, kind)]
     reachable = names_of(trace.after, "table") | names_of(trace.after, "view")
     gone = [(kind, name) for kind in ("table", "view") for name in removed(trace, kind) if name not in reachable]
@@ -51,10 +50,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         for name in removed(trace, "column")
         if split(name)[0] not in containers or split(name)[0] in reachable
     ]
-    gone += [("function", name) for name in removed(trace, "function") if _callable(trace, name)]
+    gone += [("function", name) for name in removed(trace, "function") if _is_callable(trace, name)]
     gone += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]
     for old, new in renamed_schemas(trace).items():
-        yield _said(trace, "schema", old, f"The schema {old} is now called {new}", None)
+        yield _changed(trace, "schema", old, f"The schema {old} is now called {new}", None)
     for kind, name in gone:
         if not is_elsewhere(trace, kind, name):
             yield _diagnostic(trace, kind, name)
@@ -72,28 +71,32 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _is_read_only(trace: RevisionTrace, view: str) -> bool:
-    """Return whether a view is not updatable by itself (manual, CREATE VIEW, "Updatable Views"), and nothing helps it.
+    """Return whether a view takes no writes (manual, CREATE VIEW, "Updatable Views") and has no trigger or rule for it.
 
-    What was tried tells; where nothing could be tried, its definition.
+    The statements that were tried decide. If none could be tried, the definition of the view decides.
     """
-    held = attributes(trace.after, "view", view)
-    if not held:
+    catalog_entry = attributes(trace.after, "view", view)
+    if not catalog_entry:
         return False
     if trace.compatibility is not None and view in trace.compatibility.inserted:
         return bool(trace.compatibility.failing(view) - {"SELECT"})
     if any(split(name)[0] == view for kind in ("trigger", "rule") for name in names_of(trace.after, kind)):
         return False
-    source = str(held["definition"]).partition("FROM ")[2].partition(" WHERE ")[0]
-    return held.get("kind") == "materialized view" or "," in source or _MORE.search(str(held["definition"])) is not None
+    source = str(catalog_entry["definition"]).partition("FROM ")[2].partition(" WHERE ")[0]
+    return (
+        catalog_entry.get("kind") == "materialized view"
+        or "," in source
+        or _MORE.search(str(catalog_entry["definition"])) is not None
+    )
 
 
 def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
     new = _new_name(trace, kind, name)
     what = f"is now called {new}" if new else "is gone"
-    return _said(trace, kind, name, f"The {kind} {name} {what}", _fix(trace, kind, name, new))
+    return _changed(trace, kind, name, f"The {kind} {name} {what}", _fix(trace, kind, name, new))
 
 
-def _said(trace: RevisionTrace, kind: str, name: str, said: str, fix: str | None) -> Diagnostic:
+def _changed(trace: RevisionTrace, kind: str, name: str, change: str, fix: str | None) -> Diagnostic:
     table = split(name)[0] if kind == "column" else name
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     return Diagnostic(
@@ -101,7 +104,7 @@ def _said(trace: RevisionTrace, kind: str, name: str, said: str, fix: str | None
         Severity.WARNING if contract else SEVERITY,
         statement_of(trace, kind, name),
         table,
-        f"{said}: statements of the code that ran before and name it fail.",
+        f"{change}: statements of the code that ran before and name it fail.",
         "Make sure that no deployed code uses it any more."
         if contract
         else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
@@ -110,7 +113,7 @@ def _said(trace: RevisionTrace, kind: str, name: str, said: str, fix: str | None
 
 
 def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
-    """Tell a rename from a drop by a new object to which a statement renames it, or by one in another schema."""
+    """Return the name that a renamed object has now, or its name in another schema; None where it was dropped."""
     renamed = next((new for new in added(trace, kind) if renamed_by(trace, name, new) is not None), None)
     return renamed or (moved_to(trace, kind, name) if kind != "column" else None)
 
@@ -119,9 +122,11 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if new is None:
         return None
     if kind == "table" and split(name)[0] != split(new)[0]:
-        there, back = (f"ALTER TABLE {at} SET SCHEMA {split(to)[0]}" for at, to in ((name, new), (new, name)))
+        move, move_back = (
+            f"ALTER TABLE {place} SET SCHEMA {split(target)[0]}" for place, target in ((name, new), (new, name))
+        )
         view = execute(f"CREATE VIEW {name} AS TABLE {new}")
-        return revised(lines(execute(there), view), execute(f"DROP VIEW {name}"), execute(back))
+        return revised(lines(execute(move), view), execute(f"DROP VIEW {name}"), execute(move_back))
     if kind == "table":
         old_name, new_name, schema = quoted(bare(name)), quoted(bare(new)), schema_argument(name)
         return revised(
@@ -130,10 +135,10 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
             f"op.rename_table({new_name}, {old_name}{schema})",
         )
     if kind == "column":
-        table, held = split(name)[0], attributes(trace.before, kind, name)
+        table, column = split(name)[0], attributes(trace.before, kind, name)
         return revised(
             lines(
-                execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {held['type']}"),
+                execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {column['type']}"),
                 f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.",
             ),
             dropped_column(table, split(new)[1]),
@@ -146,7 +151,7 @@ _MORE = re.compile(
 )
 
 
-def _callable(trace: RevisionTrace, function: str) -> bool:
+def _is_callable(trace: RevisionTrace, function: str) -> bool:
     definition = str(attributes(trace.before, "function", function).get("definition", ""))
     if re.search(r"\bRETURNS\s+(event_)?trigger\b", definition, re.IGNORECASE):
         return False
@@ -155,12 +160,13 @@ def _callable(trace: RevisionTrace, function: str) -> bool:
 
 def _takes_calls_of(trace: RevisionTrace, new: str, old: str) -> bool:
     """Return whether a new function of the same name has the same first arguments, and defaults for all others."""
-    (name, arguments), (old_name, old_arguments) = (one.removesuffix(")").split("(", 1) for one in (new, old))
-    given, wanted = ([part for part in text.split(",") if part] for text in (old_arguments, arguments))
+    (name, new_list), (old_name, old_list) = (function.removesuffix(")").split("(", 1) for function in (new, old))
+    arguments, old_arguments = ([argument for argument in text.split(",") if argument] for text in (new_list, old_list))
     head = str(attributes(trace.after, "function", new).get("definition", "")).partition("RETURNS")[0]
-    return name == old_name and wanted[: len(given)] == given and head.count("DEFAULT ") >= len(wanted) - len(given)
+    same_start = arguments[: len(old_arguments)] == old_arguments
+    return name == old_name and same_start and head.count("DEFAULT ") >= len(arguments) - len(old_arguments)
 
 
 def _is_free(trace: RevisionTrace, sequence: str) -> bool:
-    """Return whether no column owns a sequence, so that code which wants its numbers names it."""
+    """Return whether no column owns a sequence, so that code must name it to use it."""
     return attributes(trace.before, "sequence", sequence).get("owned_by") is None

@@ -1,7 +1,7 @@
-"""A new index does what another one does already.
+"""A new index duplicates an existing one.
 
-Every write maintains both, and no query needs the second. An index over the first columns of another btree index is
-such a one, too, unless it is unique. The safe way is not to build it.
+Every write maintains both indexes, and no query needs the second. A btree index is also a duplicate if its columns are
+the first columns of another btree index, unless it is unique. The safe way is not to build it.
 """
 
 import re
@@ -42,25 +42,25 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     """Compare each new index with the others of its table."""
     for name in added(trace, "index"):
         table = attributes(trace.after, "index", name)["table"]
-        for other in sorted(names_of(trace.after, "index") - {name}):
-            if attributes(trace.after, "index", other)["table"] == table and _covers(trace, other, name):
+        for existing in sorted(names_of(trace.after, "index") - {name}):
+            if attributes(trace.after, "index", existing)["table"] == table and _covers(trace, existing, name):
                 yield Diagnostic(
                     CODE,
                     SEVERITY,
                     statement_of(trace, "index", name),
                     str(table),
-                    f"The index {name} of {table} does nothing that {other} does not do.",
+                    f"The index {name} of {table} does nothing that {existing} does not do.",
                     "Leave it out, or drop the other one in a later revision.",
                 )
                 break
 
 
-def _covers(trace: RevisionTrace, other: str, name: str) -> bool:
-    mine, theirs = attributes(trace.after, "index", name), attributes(trace.after, "index", other)
-    if theirs.get("valid") is False or (mine.get("unique") and not theirs.get("unique")):
+def _covers(trace: RevisionTrace, existing: str, name: str) -> bool:
+    new_index, old_index = attributes(trace.after, "index", name), attributes(trace.after, "index", existing)
+    if old_index.get("valid") is False or (new_index.get("unique") and not old_index.get("unique")):
         return False
-    own, foreign = (after_using(str(held["definition"])) for held in (mine, theirs))
-    if own == foreign:
-        return name > other or other not in added(trace, "index")
-    keys, longer = _PLAIN.match(own), _PLAIN.match(foreign)
-    return bool(keys and longer and not mine.get("unique") and longer.group(1).startswith(f"{keys.group(1)}, "))
+    new_keys, old_keys = (after_using(str(index["definition"])) for index in (new_index, old_index))
+    if new_keys == old_keys:
+        return name > existing or existing not in added(trace, "index")
+    keys, longer = _PLAIN.match(new_keys), _PLAIN.match(old_keys)
+    return bool(keys and longer and not new_index.get("unique") and longer.group(1).startswith(f"{keys.group(1)}, "))

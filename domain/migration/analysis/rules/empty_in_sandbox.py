@@ -1,7 +1,7 @@
-"""The sandbox could make no rows for a table that the revision works on.
+"""The sandbox could not make rows for a table that the revision works on.
 
-Then the revision ran on an empty table: what it would do to rows, or rows to it, was not seen. The safe way gives the
-sandbox rows of your own, from a file of SQL that inserts them:
+The revision ran on an empty table. What it does to rows, and whether rows make it fail, was not measured. The safe way
+is to provide rows of your own, in a SQL file that inserts them:
 
     migrate analyze --rows-from rows.sql
 """
@@ -25,7 +25,7 @@ GOOD = Example("CREATE TABLE odd (id int NOT NULL, CHECK (id > 5 AND id < 9))", 
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find tables that the upgrade locked and that stayed empty though rows were wanted."""
+    """Report tables that the upgrade locked and that stayed empty because the sandbox could not fill them."""
     for table in trace.locks:
         reason = trace.unfilled.get(table)
         if reason is not None and trace.tables[table].rows == 0 and statistics.is_big(table):

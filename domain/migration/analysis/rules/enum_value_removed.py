@@ -1,8 +1,8 @@
-"""An enum loses a value, or renames one.
+"""An enum loses a value, or a value is renamed.
 
-Code that ran before still writes the old value and reads it in its queries: those statements fail. Postgres cannot drop
-a value, so the type is replaced and every table that uses it is rewritten. The safe way is to leave the value and stop
-using it; a new name is a new value beside the old one, until no code and no row uses that.
+The old code still writes the old value and compares with it, and these statements fail. Postgres cannot drop a value,
+so a removal replaces the type and rewrites every table that uses it. The safe way is to leave the value in the type
+and to stop using it. For a new name, add a second value, and keep the old one until no code and no row uses it.
 """
 
 from collections.abc import Iterator
@@ -33,20 +33,20 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find enums that lack a value that they had."""
+    """Report enums that have lost a value."""
     if trace.after is None:
         return
-    gone = set(removed(trace, "type"))
+    removed_types = set(removed(trace, "type"))
     for name in sorted(names_of(trace.before, "type")):
         before, after = _values(trace, name)
         lost = [value for value in before if value not in after]
         if lost and not is_elsewhere(trace, "type", name):
             new = moved_to(trace, "type", name)
-            what = (
+            change = (
                 f"is now called {new}"
                 if new
                 else "is gone"
-                if name in gone
+                if name in removed_types
                 else f"has no longer {', '.join(map(repr, lost))}"
             )
             yield Diagnostic(
@@ -54,13 +54,13 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "type", name),
                 name,
-                f"The enum {name} {what}: statements of the code that ran before and write it fail.",
+                f"The enum {name} {change}: statements of the code that ran before and write it fail.",
                 "Leave the value in the type, and stop using it.",
             )
 
 
 def _values(trace: RevisionTrace, name: str) -> tuple[tuple[object, ...], tuple[object, ...]]:
-    found = [attributes(snapshot, "type", name) for snapshot in (trace.before, trace.after)]
-    values = [held.get("values") if held.get("kind") == "enum" else () for held in found]
-    before, after = (value if isinstance(value, tuple) else () for value in values)
+    types = [attributes(snapshot, "type", name) for snapshot in (trace.before, trace.after)]
+    lists = [entry.get("values") if entry.get("kind") == "enum" else () for entry in types]
+    before, after = (values if isinstance(values, tuple) else () for values in lists)
     return before, after

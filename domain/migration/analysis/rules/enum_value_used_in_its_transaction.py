@@ -1,6 +1,7 @@
-"""A value of an enum is used in the transaction that adds it.
+"""An enum value is used in the transaction that adds it.
 
-Postgres refuses that (SQLSTATE 55P04), as an index could hold the value after a rollback. The safe way commits first:
+Postgres refuses the statement (SQLSTATE 55P04), because an index could still hold the value after a rollback. The
+upgrade fails. The safe way is to commit the new value first:
 
     with op.get_context().autocommit_block():
         op.execute("ALTER TYPE plan ADD VALUE IF NOT EXISTS 'premium'")
@@ -42,11 +43,11 @@ _ADDS = re.compile(r"\bADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find what Postgres refused."""
+    """Report statements that Postgres refused for this reason."""
     for index, statement in failures(trace, Failure.ENUM_VALUE):
-        adding = [one.sql for one in trace.upgrade[:index] if _ADDS.search(one.sql)]
-        # what the block commits is there when the revision runs again
-        block = in_autocommit(*(execute(_ADDS.sub("ADD VALUE IF NOT EXISTS ", sql, count=1)) for sql in adding))
+        additions = [earlier.sql for earlier in trace.upgrade[:index] if _ADDS.search(earlier.sql)]
+        # A second run of the revision meets what the autocommit block has committed.
+        block = in_autocommit(*(execute(_ADDS.sub("ADD VALUE IF NOT EXISTS ", sql, count=1)) for sql in additions))
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -54,5 +55,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
-            lines(block, execute(statement.sql)) if adding else None,
+            lines(block, execute(statement.sql)) if additions else None,
         )

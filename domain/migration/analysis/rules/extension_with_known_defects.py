@@ -1,12 +1,13 @@
-"""The database has a version of pgvector with a known defect in what the revision uses.
+"""An HNSW index is built with a version of pgvector that has known defects.
 
-Before 0.8.2 a parallel HNSW build could write beyond its buffer; before 0.8.3 VACUUM could damage an HNSW index, before
-0.8.4 it could stop with "hnsw graph not repaired"; before 0.8.1 there is no support of Postgres 18. The safe way is to
-install a newer one first, and to build HNSW indexes again that saw many inserts and a VACUUM with the old one:
+Before 0.8.2, a parallel HNSW build could write beyond its buffer. Before 0.8.3, VACUUM could damage an HNSW index.
+Before 0.8.4, VACUUM could stop with "hnsw graph not repaired". Before 0.8.1, pgvector does not support Postgres 18. The
+safe way is to install a newer version first. Rebuild HNSW indexes that have seen many inserts and a VACUUM under the
+old version:
 
     op.execute("ALTER EXTENSION vector UPDATE")
 
-The version is that of the target where its statistics say it, else that of the sandbox.
+The version is read from the statistics of the target. Without these, the version of the sandbox counts.
 """
 
 import re
@@ -31,7 +32,7 @@ with op.get_context().autocommit_block():
     op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
 """
 _DOWN = 'op.drop_index("ix_items", "items")'
-# Old versions cannot be installed any more: the catalog says that this is one.
+# Old versions of pgvector can no longer be installed, so the example changes the version in the catalog.
 _OLD = "UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'vector';"
 BAD = Example(_SETUP + _OLD, _BUILD, _DOWN)
 GOOD = Example(_SETUP, _BUILD, _DOWN)
@@ -43,26 +44,30 @@ _DEFECTS = (
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find HNSW builds under an old pgvector."""
+    """Report HNSW builds under an old pgvector."""
     version = _version(trace, statistics)
     numbers = tuple(map(int, re.findall(r"\d+", version or "")))[:3]
-    known = [
-        f"{said} (before {'.'.join(map(str, mended))})" for mended, said in _DEFECTS if numbers and numbers < mended
+    defects = [
+        f"{defect} (before {'.'.join(map(str, fixed_in))})"
+        for fixed_in, defect in _DEFECTS
+        if numbers and numbers < fixed_in
     ]
     built = {name for statement in trace.upgrade for name in statement.indexes_built}
-    hnsw = sorted(
+    hnsw_indexes = sorted(
         name
         for name in names_of(trace.after, "index") & built
         if attributes(trace.after, "index", name).get("access_method") == "hnsw"
     )
-    if known and hnsw:
-        statement = next(number for number, one in enumerate(trace.upgrade) if hnsw[0] in one.indexes_built)
+    if defects and hnsw_indexes:
+        position = next(
+            number for number, statement in enumerate(trace.upgrade) if hnsw_indexes[0] in statement.indexes_built
+        )
         yield Diagnostic(
             CODE,
             SEVERITY,
-            statement,
-            str(attributes(trace.after, "index", hnsw[0])["table"]),
-            f"{', '.join(hnsw)} is built with pgvector {version}: {'; '.join(known)}.",
+            position,
+            str(attributes(trace.after, "index", hnsw_indexes[0])["table"]),
+            f"{', '.join(hnsw_indexes)} is built with pgvector {version}: {'; '.join(defects)}.",
             "Install pgvector 0.8.4 or newer first, and update the extension in an earlier revision.",
             revised(
                 lines("# In an earlier revision of its own:", execute("ALTER EXTENSION vector UPDATE")),
@@ -75,5 +80,5 @@ def _version(trace: RevisionTrace, statistics: Statistics) -> str | None:
     target = statistics.target.extensions.get("vector") if statistics.target is not None else None
     if target is not None and target.installed:
         return target.installed
-    held = attributes(trace.after, "extension", "vector").get("version")
-    return str(held) if held else None
+    version = attributes(trace.after, "extension", "vector").get("version")
+    return str(version) if version else None

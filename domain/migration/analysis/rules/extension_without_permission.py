@@ -1,7 +1,8 @@
-"""An extension is created by a role that may not.
+"""A role without the permission creates an extension.
 
-CREATE EXTENSION needs a superuser, or for trusted extensions CREATE on the database; pgvector is not trusted by itself.
-The safe way is to let the database's owner create it once, before the deployment; the statement then does nothing:
+CREATE EXTENSION needs a superuser. For a trusted extension, CREATE on the database is enough, but pgvector is not
+trusted by default. The upgrade fails. The safe way is to let an administrator create the extension once, before the
+deployment. The statement in the revision then does nothing:
 
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
 """
@@ -28,7 +29,7 @@ GOOD = Example("CREATE EXTENSION vector;", 'op.execute("CREATE EXTENSION IF NOT 
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find extensions that the role could not create."""
+    """Report extensions that the role of the revision could not create."""
     for index, statement in failures(trace, Failure.EXTENSION):
         yield Diagnostic(
             CODE,

@@ -1,9 +1,9 @@
-"""A statement fails on rows that exist.
+"""A statement fails on existing rows.
 
-A new NOT NULL column without default, a unique index over duplicates, a foreign key or check that a row breaks, a value
-that does not fit its new type: an empty test database shows none of it. In a transaction nothing is left of the
-revision; a concurrent build leaves an invalid index. The safe way is to mend the rows in an earlier revision, and to
-add columns with a default or nullable:
+The causes are a new NOT NULL column without a default, a unique index over duplicates, a foreign key or check that a
+row violates, and a value that does not fit its new type. An empty test database shows none of them. In a transaction
+the whole revision is rolled back. A concurrent build leaves an invalid index. The safe way is to correct the rows in
+an earlier revision, and to add columns nullable or with a default:
 
     op.add_column("users", sa.Column("plan", sa.Text(), nullable=False, server_default="free"))
 """
@@ -34,25 +34,25 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find statements that failed because of values."""
+    """Report statements that failed because of the values of rows."""
     for index, statement in failures(trace, Failure.ROWS):
-        left = " It leaves an invalid index behind." if is_concurrent(statement) else ""
+        rest = " It leaves an invalid index behind." if is_concurrent(statement) else ""
         yield Diagnostic(
             CODE,
             SEVERITY,
             index,
             next((table for table in statement.locks if table in trace.tables), None),
-            f"{label(trace, index)} fails on rows that exist: {statement.error} (SQLSTATE {statement.sqlstate}).{left}",
+            f"{label(trace, index)} fails on rows that exist: {statement.error} (SQLSTATE {statement.sqlstate}).{rest}",
             _ADVICE.get(_state(statement), _MEND),
         )
     if trace.rows_error and all(statement.error is None for statement in trace.upgrade):
-        said = trace.rows_error.partition("\n")[0].rstrip(".")
+        message = trace.rows_error.partition("\n")[0].rstrip(".")
         yield Diagnostic(
             CODE,
             SEVERITY,
             None,
             None,
-            f"The upgrade fails on rows that exist: {said}. It runs without any, which is what is judged here.",
+            f"The upgrade fails on rows that exist: {message}. It runs without any, which is what is judged here.",
             _MEND,
         )
 

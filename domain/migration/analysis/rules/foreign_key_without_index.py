@@ -1,7 +1,8 @@
-"""A foreign key has no index on its own side.
+"""A foreign key has no index on its referencing columns.
 
-Whenever a row of the other table is deleted, or its key changes, Postgres looks for rows that refer to it: without an
-index it reads the whole table each time. The safe way builds the index, concurrently when the table is in use:
+When a row of the referenced table is deleted, or its key changes, Postgres looks for rows that refer to it. Without an
+index it scans the whole referencing table each time. The safe way is to build the index, concurrently if the table is
+in use:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_orders_user_id", "orders", if_exists=True, postgresql_concurrently=True)
@@ -33,16 +34,16 @@ _INDEXED = re.compile(r"USING btree \((.*?)\)")
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find new foreign keys whose columns no index begins with."""
+    """Report new foreign keys whose columns are not the first columns of an index."""
     moved = {moved_to(trace, "table", old) for old in removed(trace, "table")}
     for name in added(trace, "constraint"):
         if split(name)[0] in moved:
             continue
-        held = attributes(trace.after, "constraint", name)
-        found = _COLUMNS.search(str(held.get("definition")))
-        if held.get("type") != "foreign key" or not found:
+        constraint = attributes(trace.after, "constraint", name)
+        match = _COLUMNS.search(str(constraint.get("definition")))
+        if constraint.get("type") != "foreign key" or not match:
             continue
-        table, columns = split(name)[0], [column.strip() for column in found.group(1).split(",")]
+        table, columns = split(name)[0], [column.strip() for column in match.group(1).split(",")]
         if _indexed(trace, table, columns):
             continue
         yield Diagnostic(
@@ -58,27 +59,30 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
-    """Build the index before the key is added, as the block commits; that of a new table, or column, has no readers."""
+    """Return operations that build the index before the foreign key is added, because the autocommit block commits.
+
+    The index on a new column comes in the next revision, and the index on a new table needs no concurrent build.
+    """
     name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
     listed = ", ".join(quoted(bare(column)) for column in columns)
-    given = f"{quoted(name[:_LONGEST_NAME])}, {quoted(bare(table))}"
+    target = f"{quoted(name[:_LONGEST_NAME])}, {quoted(bare(table))}"
     schema = schema_argument(table)
     if table not in trace.tables:
-        return lines(f"op.create_index({given}, [{listed}]{schema})")
+        return lines(f"op.create_index({target}, [{listed}]{schema})")
     new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
     place = "In the next revision" if new else "Before the foreign key"
-    dropped = f"op.drop_index({given}{schema}, if_exists=True, postgresql_concurrently=True)"
-    build = in_autocommit(dropped, f"op.create_index({given}, [{listed}]{schema}, postgresql_concurrently=True)")
+    drop = f"op.drop_index({target}{schema}, if_exists=True, postgresql_concurrently=True)"
+    build = in_autocommit(drop, f"op.create_index({target}, [{listed}]{schema}, postgresql_concurrently=True)")
     undo = [] if new else ["...  # what is there now, then:"]
-    return revised(lines(f"# {place}:", build), *undo, in_autocommit(dropped))
+    return revised(lines(f"# {place}:", build), *undo, in_autocommit(drop))
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
     for index in names_of(trace.after, "index"):
-        held = attributes(trace.after, "index", index)
-        found = _INDEXED.search(str(held["definition"]))
-        if held["table"] == table and held.get("predicate") is None and found:
-            first = [column.split()[0] for column in found.group(1).split(", ")][: len(columns)]
-            if set(first) == set(columns):
+        entry = attributes(trace.after, "index", index)
+        match = _INDEXED.search(str(entry["definition"]))
+        if entry["table"] == table and entry.get("predicate") is None and match:
+            first_columns = [column.split()[0] for column in match.group(1).split(", ")][: len(columns)]
+            if set(first_columns) == set(columns):
                 return True
     return False

@@ -1,13 +1,14 @@
-"""IF NOT EXISTS would keep an invalid index.
+"""IF NOT EXISTS keeps an invalid index of an earlier attempt.
 
-A concurrent build that failed leaves its index. Run again, `IF NOT EXISTS` finds the name taken and is content: the
-index stays invalid for ever, and the revision counts as applied. The safe way drops what is left first:
+A concurrent build that fails leaves an invalid index under its name. When the revision runs again, `IF NOT EXISTS`
+sees the name and skips the build. The index stays invalid, no query uses it, and the revision counts as applied. The
+safe way is to drop the leftover first:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 
-A revision that asks the catalog whether its index is invalid knows of this, and keeps a valid one on purpose.
+A revision that reads `indisvalid` from the catalog before the build is not reported.
 """
 
 import re
@@ -47,14 +48,14 @@ _ASKS = re.compile(r"\bindisvalid\b", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find concurrent builds that accept whatever has their name."""
+    """Report concurrent builds that accept any index with their name."""
     for number, statement in enumerate(trace.upgrade):
-        found = _BUILD.match(statement.sql)
-        if not found:
+        match = _BUILD.match(statement.sql)
+        if not match:
             continue
-        name = found.group(1)
-        dropped = re.compile(rf"\s*DROP\s+INDEX\b.*(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE | re.DOTALL)
-        if any(dropped.match(earlier.sql) or _ASKS.search(earlier.sql) for earlier in trace.upgrade[:number]):
+        name = match.group(1)
+        drop = re.compile(rf"\s*DROP\s+INDEX\b.*(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE | re.DOTALL)
+        if any(drop.match(earlier.sql) or _ASKS.search(earlier.sql) for earlier in trace.upgrade[:number]):
             continue
         yield Diagnostic(
             CODE,

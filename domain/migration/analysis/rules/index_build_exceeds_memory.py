@@ -1,8 +1,9 @@
 """An HNSW index does not fit into `maintenance_work_mem` while it is built.
 
-Its graph is built in that memory; from the row on that no longer fits, each vector is inserted into pages on disk. On
-8,000 vectors of 64 dimensions that took 4.3 times as long, on 12,000 of 384 it took 3.4 times as long. The safe way
-gives the session that builds it enough, and leaves the server room for the rest:
+Postgres builds the graph of the index in this memory. When it is full, each further vector is inserted into pages on
+disk, which is much slower. With 8,000 vectors of 64 dimensions the build took 4.3 times as long, with 12,000 of 384
+dimensions 3.4 times as long. The safe way is to give enough memory to the session that builds the index, and to leave
+the server room for the rest:
 
     with op.get_context().autocommit_block():
         op.execute("SET maintenance_work_mem = '2GB'")
@@ -10,8 +11,8 @@ gives the session that builds it enough, and leaves the server room for the rest
         op.execute("CREATE INDEX CONCURRENTLY ix_items ON items USING hnsw (embedding vector_l2_ops)")
         op.execute("RESET maintenance_work_mem")
 
-With the statistics of a target this is a warning where the table's rows do not fit; without, a note that says how many
-do.
+With the statistics of a target, this is a warning where the rows of the table do not fit. Without statistics, it is a
+note that says how many rows fit.
 """
 
 import re
@@ -48,7 +49,7 @@ with op.get_context().autocommit_block():
 """,
     _DOWN,
 )
-_DEFAULT = 64 * 1024**2  # of Postgres
+_DEFAULT = 64 * 1024**2  # bytes, the default of Postgres
 _UNITS = {"": 1024, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _NEIGHBOR = 16  # bytes in the graph for each of the 2 m neighbors of the lowest layer
 _SET = re.compile(r"\bSET\s+(?:\w+\s+)?maintenance_work_mem\s*(?:=|\bTO\b)\s*'?(\d+)\s*([a-z]*)", re.IGNORECASE)
@@ -57,27 +58,27 @@ _BYTES = {"vector": 4, "halfvec": 2, "sparsevec": 8}
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Compare each HNSW index that is built on a table in use with the memory that its build has."""
+    """Compare the size of each HNSW index on an existing table with the memory of its build."""
     target = statistics.target
     memory = target.maintenance_work_mem if target is not None else None
-    chosen = False
+    is_set = False
     for number, statement in enumerate(trace.upgrade):
-        found = _SET.search(statement.sql)
-        if found:
-            memory, chosen = int(found.group(1)) * _UNITS.get(found.group(2).upper(), 1024), True
+        match = _SET.search(statement.sql)
+        if match:
+            memory, is_set = int(match.group(1)) * _UNITS.get(match.group(2).upper(), 1024), True
         for index in statement.indexes_built:
             table = str(attributes(trace.after, "index", index).get("table", ""))
             size = _bytes_per_row(trace, index)
             if size is None or table not in trace.tables:
                 continue
             fitting = (memory or _DEFAULT) // size
-            known = statistics.get(table)
-            if known is None and not chosen:
-                said = f"holds some {fitting:,} rows of it"
-                yield _diagnostic(trace, number, table, index, Severity.NOTE, said, size, None)
-            elif known is not None and known.rows > fitting:
-                said = f"holds some {fitting:,} of its {known.rows:,} rows"
-                yield _diagnostic(trace, number, table, index, SEVERITY, said, size, known.rows * size)
+            table_statistics = statistics.get(table)
+            if table_statistics is None and not is_set:
+                capacity = f"holds some {fitting:,} rows of it"
+                yield _diagnostic(trace, number, table, index, Severity.NOTE, capacity, size, None)
+            elif table_statistics is not None and table_statistics.rows > fitting:
+                capacity = f"holds some {fitting:,} of its {table_statistics.rows:,} rows"
+                yield _diagnostic(trace, number, table, index, SEVERITY, capacity, size, table_statistics.rows * size)
 
 
 def _diagnostic(
@@ -86,7 +87,7 @@ def _diagnostic(
     table: str,
     index: str,
     severity: Severity,
-    said: str,
+    capacity: str,
     size: int,
     needed: int | None,
 ) -> Diagnostic:
@@ -97,14 +98,17 @@ def _diagnostic(
         number,
         table,
         f"The graph of {index} takes some {size:,} bytes a row of {table} while it is built; maintenance_work_mem "
-        f"{said}, and the rest takes several times as long.",
+        f"{capacity}, and the rest takes several times as long.",
         "Give the build enough memory, where the server has it.",
         _fix(trace.upgrade[number], setting),
     )
 
 
 def _fix(statement: StatementTrace, memory: str) -> str:
-    """Set it for the transaction of the build; where that commits by itself, for the session, around it."""
+    """Return operations that set the memory for the transaction of the build.
+
+    A build that commits by itself gets the setting for the session, with a RESET afterwards.
+    """
     setting = f"maintenance_work_mem = '{memory}'"
     if statement.transaction is not None:
         return lines(execute(f"SET LOCAL {setting}"), execute(statement.sql))
@@ -114,18 +118,21 @@ def _fix(statement: StatementTrace, memory: str) -> str:
 
 
 def _bytes_per_row(trace: RevisionTrace, index: str) -> int | None:
-    """Estimate what a vector takes in the graph: itself and its neighbors; None for any other kind of index."""
-    held = attributes(trace.after, "index", index)
-    if held.get("access_method") != "hnsw":
+    """Return the estimated bytes of one row in the graph: its vector and its neighbors.
+
+    None stands for an index of another kind, and for a column without dimensions.
+    """
+    entry = attributes(trace.after, "index", index)
+    if entry.get("access_method") != "hnsw":
         return None
-    definition, table = str(held["definition"]), str(held["table"])
+    definition, table = str(entry["definition"]), str(entry["table"])
     keys = after_using(definition)
     cast = re.search(r"(vector|halfvec|sparsevec)\((\d+)\)", keys)
     kind = (cast.group(1), int(cast.group(2))) if cast else None
     for column in names_of(trace.after, "column"):
         if kind is None and split(column)[0] == table and re.search(rf"\({re.escape(split(column)[1])} ", keys):
-            found = vector_dimensions(attributes(trace.after, "column", column)["type"])
-            kind = (found[0], found[1]) if found and found[1] else None
+            dimensions = vector_dimensions(attributes(trace.after, "column", column)["type"])
+            kind = (dimensions[0], dimensions[1]) if dimensions and dimensions[1] else None
     if kind is None:
         return None
     m = _M.search(definition.partition(" WITH ")[2])

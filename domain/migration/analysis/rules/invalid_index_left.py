@@ -1,7 +1,7 @@
-"""An invalid index is left behind.
+"""The upgrade leaves an invalid index.
 
-A concurrent build that fails leaves an index that every write maintains and no query uses. The safe way drops what an
-earlier attempt left before it builds:
+A concurrent build that fails leaves an invalid index. Every write maintains it, and no query uses it. The safe way is
+to drop the leftover of an earlier attempt before the build:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
@@ -53,11 +53,11 @@ _LONGEST_NAME = 63
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find invalid indexes that the upgrade made or touched."""
+    """Report invalid indexes that the upgrade created or touched."""
     for index in sorted(names_of(trace.after, "index")):
-        held = attributes(trace.after, "index", index)
-        table = str(held["table"])
-        statement = statement_of(trace, "index", index) if held.get("valid") is False else None
+        entry = attributes(trace.after, "index", index)
+        table = str(entry["table"])
+        statement = statement_of(trace, "index", index) if entry.get("valid") is False else None
         if statement is None:
             continue
         if attributes(trace.after, "table", table).get("kind") == "partitioned table":
@@ -79,22 +79,25 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 table,
                 f"The index {index} of {table} is invalid after the upgrade: writes maintain it, no query uses it.",
                 "Drop it concurrently, and build it again.",
-                _again(trace, index, statement),
+                _rebuilt(trace, index, statement),
             )
 
 
-def _again(trace: RevisionTrace, index: str, statement: int) -> str:
-    """Build it so that what an earlier attempt left goes first; without UNIQUE where two rows are equal."""
+def _rebuilt(trace: RevisionTrace, index: str, statement: int) -> str:
+    """Return operations that drop the leftover and build the index again, without UNIQUE if two rows are equal."""
     definition, note = str(attributes(trace.after, "index", index)["definition"]), []
-    if any(one.sqlstate == _EQUAL for one in trace.upgrade[: statement + 1]):
+    if any(earlier.sqlstate == _EQUAL for earlier in trace.upgrade[: statement + 1]):
         definition, note = definition.replace("CREATE UNIQUE ", "CREATE ", 1), ["# Not unique, as two rows are equal."]
     return revised(lines(*note, build_index(definition)), dropped_index(trace.after, index))
 
 
 def _by_partition(trace: RevisionTrace, index: str) -> str | None:
-    """Build the part of each partition concurrently, then the whole, and join them; for partitions of one level."""
-    held = attributes(trace.after, "index", index)
-    table, definition = str(held["table"]), str(held["definition"])
+    """Return operations that build the index of each partition concurrently and attach it to the index of the table.
+
+    None stands for a table whose partitions are not all plain tables.
+    """
+    entry = attributes(trace.after, "index", index)
+    table, definition = str(entry["table"]), str(entry["definition"])
     partitions = [
         name
         for name in sorted(names_of(trace.after, "table"))
@@ -111,7 +114,7 @@ def _by_partition(trace: RevisionTrace, index: str) -> str | None:
             concurrent_sql(definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1))
         )
     ]
-    attached = [f"ALTER INDEX {index} ATTACH PARTITION {split(name)[0]}.{part}" for name, part in parts.items()]
+    attachments = [f"ALTER INDEX {index} ATTACH PARTITION {split(name)[0]}.{part}" for name, part in parts.items()]
     return revised(
-        lines(in_autocommit(*steps), execute(definition), *map(execute, attached)), dropped_index(trace.after, index)
+        lines(in_autocommit(*steps), execute(definition), *map(execute, attachments)), dropped_index(trace.after, index)
     )

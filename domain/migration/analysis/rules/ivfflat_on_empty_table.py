@@ -1,8 +1,8 @@
-"""An IVFFlat index is built when there are no vectors.
+"""An IVFFlat index is built on a table without vectors.
 
-It takes the centers of its lists from the rows that are there. Built on none, it puts all later rows into lists that
-mean nothing, and queries find little of what they should, until a REINDEX. The safe way fills the table first, or uses
-HNSW, which needs no training:
+IVFFlat computes the centers of its lists from the rows that exist when it is built. Built on no rows, its lists mean
+nothing: searches miss most of the rows they should find, until a REINDEX. The safe way is to fill the table first, or
+to use HNSW, which needs no training:
 
     op.create_index("ix_items_embedding", "items", ["embedding"], postgresql_using="hnsw",
                     postgresql_ops={"embedding": "vector_l2_ops"})
@@ -42,15 +42,15 @@ _OPTIONS = re.compile(r" WITH \([^)]*\)")
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find new IVFFlat indexes whose column had no value when they were built."""
+    """Report new IVFFlat indexes whose column had no values at the time of the build."""
     for name in added(trace, "index"):
-        held = attributes(trace.after, "index", name)
-        statement = _built(trace, name)
-        if held.get("access_method") != "ivfflat" or statement is None:
+        entry = attributes(trace.after, "index", name)
+        statement = _building_statement(trace, name)
+        if entry.get("access_method") != "ivfflat" or statement is None:
             continue
-        table = str(held["table"])
-        if _empty(trace, statistics, table, name, statement):
-            definition = _as_hnsw(held)
+        table = str(entry["table"])
+        if _has_no_vectors(trace, statistics, table, name, statement):
+            definition = _as_hnsw(entry)
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -63,27 +63,32 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _as_hnsw(index: Mapping[str, Value]) -> str:
-    """Write the definition with HNSW, which has no class of operators by default: IVFFlat's is named then."""
+    """Return the definition of an index with HNSW instead of IVFFlat.
+
+    HNSW has no default operator class, so the definition names that of the IVFFlat index.
+    """
     definition = _OPTIONS.sub("", str(index["definition"])).replace("USING ivfflat", "USING hnsw", 1)
-    names = index.get("opclass")
-    name = str(names[0]) if isinstance(names, tuple) and names else "vector_l2_ops"
-    return definition if name in definition else _KEY.sub(rf"\1 {name})\2", definition, count=1)
+    operator_classes = index.get("opclass")
+    operator_class = (
+        str(operator_classes[0]) if isinstance(operator_classes, tuple) and operator_classes else "vector_l2_ops"
+    )
+    return definition if operator_class in definition else _KEY.sub(rf"\1 {operator_class})\2", definition, count=1)
 
 
-def _built(trace: RevisionTrace, index: str) -> int | None:
-    found = (number for number, statement in enumerate(trace.upgrade) if index in statement.indexes_built)
-    return next(found, statement_of(trace, "index", index))
+def _building_statement(trace: RevisionTrace, index: str) -> int | None:
+    builds = (number for number, statement in enumerate(trace.upgrade) if index in statement.indexes_built)
+    return next(builds, statement_of(trace, "index", index))
 
 
-def _empty(trace: RevisionTrace, statistics: Statistics, table: str, index: str, statement: int) -> bool:
-    earlier = [one.rows.get(table, RowCounts()) for one in trace.upgrade[:statement]]
+def _has_no_vectors(trace: RevisionTrace, statistics: Statistics, table: str, index: str, statement: int) -> bool:
+    earlier = [previous.rows.get(table, RowCounts()) for previous in trace.upgrade[:statement]]
     if sum(rows.inserted for rows in earlier):
         return False
     if table not in trace.tables or table in emptied_before(trace, statement):
         return True
-    known = statistics.get(table)
-    if known is not None and not known.rows:
+    table_statistics = statistics.get(table)
+    if table_statistics is not None and not table_statistics.rows:
         return True
-    new = [column for column in added(trace, "column") if split(column)[0] == table]
-    fresh = any(index_uses(trace, index, column) for column in new)
-    return fresh and not sum(rows.updated for rows in earlier)
+    new_columns = [column for column in added(trace, "column") if split(column)[0] == table]
+    is_new_column = any(index_uses(trace, index, column) for column in new_columns)
+    return is_new_column and not sum(rows.updated for rows in earlier)

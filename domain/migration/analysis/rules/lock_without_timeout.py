@@ -1,12 +1,13 @@
-"""A blocking lock is taken without a `lock_timeout`.
+"""A blocking lock is requested without a `lock_timeout`.
 
-The lock itself may last an instant. But a statement that waits for it behind one long query makes all later readers
-and writers wait as well, for as long as that query runs. The safe way limits the wait, and tries again:
+The lock itself may last an instant. But it must wait for every running query of the table. Behind one long query, all
+later reads and writes of the table wait, too, as long as that query runs. The safe way is to limit the wait, and to
+try again when the limit is reached:
 
     op.execute("SET LOCAL lock_timeout = '2s'")
 
-Where each statement commits by itself (an engine with AUTOCOMMIT, an autocommit block), that does nothing: there it is
-SET before, and RESET afterwards.
+SET LOCAL does nothing where each statement commits by itself (an engine with AUTOCOMMIT, an autocommit block). Use SET
+before the statement there, and RESET after it.
 """
 
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ op.add_column("users", sa.Column("note", sa.Text()))
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find the first statement that may wait for ever; one note is enough for a revision."""
+    """Report the first statement that may wait without a limit; a revision gets one note."""
     waits = {
         statement: tables
         for statement, tables in blocking_tables(trace).items()
@@ -45,7 +46,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     }
     if not waits:
         return
-    tables = sorted({table for found in waits.values() for table in found})
+    tables = sorted({table for locked_tables in waits.values() for table in locked_tables})
     yield Diagnostic(
         CODE,
         SEVERITY,
@@ -59,7 +60,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _fix(statement: StatementTrace) -> str:
-    """Set it for the transaction; where each statement is one of its own, for the session, around the statement."""
+    """Return operations that set the timeout for the transaction.
+
+    A statement that commits by itself gets the setting for the session, with a RESET afterwards.
+    """
     if statement.transaction is not None:
         return lines(execute("SET LOCAL lock_timeout = '2s'"))
     return in_autocommit(execute("SET lock_timeout = '2s'"), *rerun_steps(statement.sql), execute("RESET lock_timeout"))

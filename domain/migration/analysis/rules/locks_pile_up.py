@@ -1,8 +1,8 @@
-"""One transaction takes blocking locks on several tables, one after the other.
+"""One transaction takes blocking locks on several tables.
 
-Each lock is held until the transaction ends. While the second one waits for a long query, everybody waits for the first
-table, too; and an application that takes both in the other order meets a deadlock. The safe way is a revision, so a
-transaction, for each table, or a commit in between.
+Each lock is held until the transaction ends. While the transaction waits for the second table behind a long query,
+everybody waits for the first table, too. An application that locks both tables in the other order can meet a deadlock.
+The safe way is a revision of its own, and so a transaction of its own, for each table, or a commit in between.
 """
 
 from collections.abc import Iterator
@@ -34,23 +34,23 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find the statement with which a transaction holds several tables that others use."""
-    held: dict[int, list[str]] = {}
+    """Report statements with which a transaction locks one more table that others use."""
+    locked_tables: dict[int, list[str]] = {}
     for statement, windows in sorted(blocking_tables(trace).items()):
         transaction = trace.upgrade[statement].transaction
         if transaction is None:
             continue
-        tables = held.setdefault(transaction, [])
-        new = [table for table in windows if table not in tables]
-        if tables and new:
-            window = windows[new[0]]
+        tables = locked_tables.setdefault(transaction, [])
+        new_tables = [table for table in windows if table not in tables]
+        if tables and new_tables:
+            window = windows[new_tables[0]]
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 statement,
-                new[0],
-                f"Statement {statement + 1} locks {listed(new)} while {listed(tables)} is locked already; both "
+                new_tables[0],
+                f"Statement {statement + 1} locks {listed(new_tables)} while {listed(tables)} is locked already; both "
                 f"stay locked until the transaction ends with statement {window.to_statement + 1}.",
                 "Give each table a revision of its own, or commit in between.",
             )
-        tables.extend(new)
+        tables.extend(new_tables)

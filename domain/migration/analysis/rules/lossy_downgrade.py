@@ -1,7 +1,8 @@
-"""Values that were there before the upgrade are not there after the downgrade, and nobody says so.
+"""Values from before the upgrade are missing after the downgrade, and nothing declares it.
 
-A downgrade that creates a dropped column or table again brings it back empty; one that drops or empties what the
-upgrade did not make destroys it. The safe way keeps the values until nobody can want them back, or refuses:
+A downgrade that creates a dropped column or table again brings it back empty. A downgrade that drops or empties what
+the upgrade did not create destroys values itself. The rollback reports success, and the old code finds its data gone.
+The safe way is to keep the values until nobody can want them back, or to let the downgrade refuse:
 
     def downgrade() -> None:
         raise NotImplementedError("users.name was dropped with its values; restore the backup")
@@ -37,21 +38,21 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find values that were dropped, emptied or deleted, and that the downgrade did not write again."""
+    """Report values that were dropped, emptied or deleted, and that the downgrade did not write again."""
     if trace.downgrade is None or trace.after is None:
         return
     if trace.undone is not None:
         yield from _measured(trace, without_moves(trace.undone, trace.before, trace.restored))
         return
-    honest = refuses(trace)
-    for table, what in _lost(trace):
-        if honest:
+    refused = refuses(trace)
+    for table, loss in _lost(trace):
+        if refused:
             yield Diagnostic(
                 CODE,
                 Severity.WARNING,
                 None,
                 table,
-                f"The upgrade takes away {what}; the downgrade refuses, so only a backup brings the values back.",
+                f"The upgrade takes away {loss}; the downgrade refuses, so only a backup brings the values back.",
                 "Take a backup before the upgrade.",
             )
         elif trace.downgrade_error is None:
@@ -60,14 +61,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 None,
                 table,
-                f"The values of {what} are lost: the downgrade does not bring them back.",
+                f"The values of {loss} are lost: the downgrade does not bring them back.",
                 "Keep them until nobody can want them back, or let the downgrade refuse with a message.",
-                downgrade(f"raise NotImplementedError({quoted(f'{what}: restore the backup')})"),
+                downgrade(f"raise NotImplementedError({quoted(f'{loss}: restore the backup')})"),
             )
 
 
 def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnostic]:
-    """Return what the rows have lost on the way there and back."""
+    """Report the values that differ after the upgrade and the downgrade."""
     for change in undone.losses:
         table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
         if _keeps_time(trace, table, change):
@@ -90,23 +91,24 @@ def _objects(trace: RevisionTrace) -> Mapping[ObjectKey, object]:
 
 
 def _is_overwritten(trace: RevisionTrace, table: str, change: DataChange) -> bool:
-    """Tell a value that an UPDATE of the upgrade put in the place of a made-up one: it may have been meant to be.
+    """Return whether an UPDATE of the upgrade replaced a made-up value, which may have been intended.
 
-    What the downgrade writes, or stores as another type, it changes itself.
+    This is not so where the type of the column differs, or where the downgrade writes or rewrites the table itself.
     """
-    own = re.compile(rf"(?<!\w){re.escape(bare(change.subject))}(?!\w)")
+    pattern = re.compile(rf"(?<!\w){re.escape(bare(change.subject))}(?!\w)")
     types = {attributes(state, "column", change.subject).get("type") for state in (trace.before, trace.after)}
     return (
         change.kind is DataChangeKind.VALUES_CHANGED
         and len(types) == 1
         and not any(
-            table in one.rows or (table in one.rewritten and own.search(one.sql)) for one in trace.downgrade or ()
+            table in statement.rows or (table in statement.rewritten and pattern.search(statement.sql))
+            for statement in trace.downgrade or ()
         )
     )
 
 
 def _keeps_time(trace: RevisionTrace, table: str, change: DataChange) -> bool:
-    """Tell a time that a trigger wrote because something else of the row was written, from a value of somebody's."""
+    """Return whether a change is a timestamp that a trigger of the table may have written along with another column."""
     column = attributes(trace.before, "column", change.subject)
     return (
         change.kind is DataChangeKind.VALUES_CHANGED
@@ -117,11 +119,11 @@ def _keeps_time(trace: RevisionTrace, table: str, change: DataChange) -> bool:
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
     up, down = trace.upgrade, trace.downgrade or ()
-    rewritten_rows = _rows(down)
+    downgrade_rows = _rows(down)
     for table, facts in sorted(trace.tables.items()):
         if not facts.rows:
             continue
-        counts = rewritten_rows.get(table, RowCounts())
+        counts = downgrade_rows.get(table, RowCounts())
         dropped = _dropped(up, "table", table) or _emptied(up, table)
         if dropped and counts.inserted < facts.rows / 2:
             yield table, f"the table {table}"
@@ -138,7 +140,7 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
 
 
 def _columns(trace: RevisionTrace, table: str) -> list[str]:
-    """Name columns that the upgrade dropped (not renamed), except those that are computed."""
+    """Return the columns that the upgrade dropped (not renamed), except generated ones."""
     return [
         name
         for name in sorted(names_of(trace.before, "column"))

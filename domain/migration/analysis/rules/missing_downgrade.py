@@ -1,12 +1,12 @@
-"""The downgrade does nothing, though the upgrade did something.
+"""The downgrade does nothing, but the upgrade did something.
 
-`alembic downgrade` reports success and leaves the schema of the upgrade; running the upgrade again then fails. The safe
-way is to undo it, or to refuse:
+`alembic downgrade` reports success and leaves the schema of the upgrade. The old code then meets the new schema, and
+the next `alembic upgrade` fails on objects that exist already. The safe way is to undo the upgrade, or to refuse:
 
     def downgrade() -> None:
         raise NotImplementedError("the old addresses are gone; restore the backup")
 
-What Postgres has no statement to undo, such as a new value of an enum, may stay where the revision declares it:
+Postgres cannot undo some changes, such as a new value of an enum. Such a change may stay if the revision declares it:
 
     lossy_downgrade = {"public.status": "Postgres cannot undo it"}
 """
@@ -32,20 +32,29 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find an empty downgrade of an upgrade that left something."""
+    """Report an empty downgrade of an upgrade that changed the schema or rows."""
     if trace.downgrade != () or trace.downgrade_error is not None:
         return
     advice = "Undo what the upgrade did, or raise NotImplementedError with a message that says why that cannot be."
-    if trace.before is not None and trace.restored is not None and (left := compare(trace.before, trace.restored)):
-        stays = one_way(left, trace.before, trace.restored)
-        if rest := left.without(stays):
+    if (
+        trace.before is not None
+        and trace.restored is not None
+        and (difference := compare(trace.before, trace.restored))
+    ):
+        stays = one_way(difference, trace.before, trace.restored)
+        if rest := difference.without(stays):
             message = f"The downgrade does nothing: {next(rest.sentences())}."
             yield Diagnostic(CODE, SEVERITY, None, None, message, advice)
         else:
             yield from staying(CODE, trace, stays)
         return
     written = sorted(
-        {table for one in trace.upgrade for table, rows in one.rows.items() if rows.total and table in trace.tables}
+        {
+            table
+            for statement in trace.upgrade
+            for table, rows in statement.rows.items()
+            if rows.total and table in trace.tables
+        }
     )
     if written:
         message = f"The downgrade does nothing: the rows that the upgrade wrote in {listed(written)} stay."

@@ -1,8 +1,9 @@
-"""The revision wants what the sandbox does not give, so it was not judged.
+"""The revision needs something that the sandbox does not provide, so it was not judged.
 
-No connection leaves the sandbox: a subscription, dblink and foreign tables reach nobody from there. Its server's
-settings belong to all projects, and the role that a URL names may do nothing beyond the sandbox's own databases. What
-comes after such a statement did not run. The safe way makes a subscription without connecting, and starts it later:
+The sandbox opens no connections to the outside: a subscription, dblink and foreign tables reach no other server. The
+settings of its server are shared by all projects. A role that a URL names may act in the sandbox's own databases only.
+The statements after the refused one did not run, so their locks are not known. For a subscription, the safe way is to
+create it without a connection, and to start it later:
 
     op.execute("CREATE SUBSCRIPTION feed CONNECTION '…' PUBLICATION p WITH (connect = false)")
 """
@@ -28,21 +29,21 @@ _SUBSCRIBES = re.compile(r"\bSUBSCRIPTION\b", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find statements that failed for what the sandbox refuses."""
+    """Report statements that failed because the sandbox refuses them."""
     for index, statement in failures(trace, Failure.SANDBOX):
-        wanted, advice = _explained(statement)
+        reason, advice = _explained(statement)
         yield Diagnostic(
             CODE,
             SEVERITY,
             index,
             None,
-            f"{label(trace, index)} was not judged: {wanted}. The server said: {statement.error}",
+            f"{label(trace, index)} was not judged: {reason}. The server said: {statement.error}",
             advice,
         )
 
 
 def _explained(statement: StatementTrace) -> tuple[str, str]:
-    """Return what a statement wanted, and what to do about it."""
+    """Return why the sandbox refused a statement, and what to do about it."""
     state = statement.sqlstate or ""
     if state.startswith("08") and _SUBSCRIBES.search(statement.sql):
         return "a subscription cannot connect from the sandbox", "Make it WITH (connect = false) and start it later."

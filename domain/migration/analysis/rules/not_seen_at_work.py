@@ -1,10 +1,10 @@
-"""A statement that looks for rows found none in the sandbox: what it does was not seen.
+"""A statement matched no rows in the sandbox, so its effect was not measured.
 
-The rows there are made up. An UPDATE of what has a certain word, a DELETE of what a join finds, an INSERT of what a
-SELECT gives, a loop over what a SELECT finds may match none of them. Then rows are made by what the statement compared,
-and the revision runs again; a note says so, as nobody knows how many rows of yours it finds. Where it finds none even
-so, nothing is known of what it writes, of what becomes of values, or of whether it fails. The safe way gives the
-sandbox rows of your own that it matches, from a file of SQL that inserts them:
+The rows of the sandbox are made up. An UPDATE or a DELETE with a condition, an INSERT from a SELECT, or a loop over the
+result of a SELECT may match none of them. The sandbox then makes rows from the values that the statement compares, and
+runs the revision again. If the statement matches these, a note says so, because the number of matching rows in your
+database is not known. If it still matches none, nothing is known about the rows it writes, the values it changes, or
+whether it fails. The safe way is to provide rows of your own that it matches, in a SQL file that inserts them:
 
     migrate analyze --rows-from rows.sql
 """
@@ -35,7 +35,7 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find statements that were to find rows of tables that have some, and found none."""
+    """Report statements that matched no rows, although their tables have rows."""
     if trace.after is None:
         return
     for index, statement in enumerate(trace.upgrade):
@@ -43,7 +43,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             continue
         writes = writes_what_it_finds(statement)
         if wrote(statement) and statement.sql in trace.matched:
-            yield _made(trace, index)
+            yield _matched_made_rows(trace, index)
         elif (writes or statement.sought) and not wrote(statement):
             if writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
                 yield from _unseen(trace, index, writes=writes)
@@ -52,14 +52,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _is_end_of_loop(trace: RevisionTrace, statement: StatementTrace) -> bool:
-    """Return whether a statement that wrote nothing did so at another turn."""
-    same = (other for other in trace.upgrade if (other.line, other.sql) == (statement.line, statement.sql))
-    return not wrote(statement) and any(map(wrote, same))
+    """Return whether a statement wrote nothing here and wrote rows in another turn of its loop."""
+    turns = (turn for turn in trace.upgrade if (turn.line, turn.sql) == (statement.line, statement.sql))
+    return not wrote(statement) and any(map(wrote, turns))
 
 
 def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagnostic]:
     statement = trace.upgrade[index]
-    tables = _tables(trace, statement) if writes else _read(trace, statement)
+    tables = _written_tables(trace, statement) if writes else _read_tables(trace, statement)
     if not any(trace.tables[table].rows for table in tables):
         return
     what = "what it does to rows of yours" if writes else "what the revision does with rows of yours"
@@ -74,7 +74,7 @@ def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagn
 
 
 def _unseen_within(trace: RevisionTrace, index: int) -> Iterator[Diagnostic]:
-    """Warn of a block, a function or a text of several statements that left rows of a table as they were."""
+    """Report a DO block, a function call or a script of several statements that did not write rows of a table."""
     statement = trace.upgrade[index]
     idle = idle_within(trace, statement)
     if idle:
@@ -85,22 +85,22 @@ def _unseen_within(trace: RevisionTrace, index: int) -> Iterator[Diagnostic]:
             f"was to write rows of {listed(idle)} and found none in the sandbox, so it was not seen at work there: "
             "what it does to rows of yours is not known.",
         )
-    elif read := read_within(trace, statement):
+    elif read_tables := read_within(trace, statement):
         yield _warning(
             trace,
             index,
-            read,
-            f"read {listed(read)} in the sandbox and wrote nothing, so it was not seen at work: what it does with rows "
-            "of yours is not known.",
+            read_tables,
+            f"read {listed(read_tables)} in the sandbox and wrote nothing, so it was not seen at work: what it does "
+            "with rows of yours is not known.",
         )
 
 
-def _warning(trace: RevisionTrace, index: int, tables: list[str], what: str) -> Diagnostic:
+def _warning(trace: RevisionTrace, index: int, tables: list[str], message: str) -> Diagnostic:
     advice = "Give it rows that it matches: --rows-from FILE.sql."
-    return Diagnostic(CODE, SEVERITY, index, next(iter(tables)), f"{label(trace, index)} {what}", advice)
+    return Diagnostic(CODE, SEVERITY, index, next(iter(tables)), f"{label(trace, index)} {message}", advice)
 
 
-def _made(trace: RevisionTrace, index: int) -> Diagnostic:
+def _matched_made_rows(trace: RevisionTrace, index: int) -> Diagnostic:
     statement = trace.upgrade[index]
     return Diagnostic(
         CODE,
@@ -113,19 +113,19 @@ def _made(trace: RevisionTrace, index: int) -> Diagnostic:
     )
 
 
-def _tables(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    """Name the tables that it was to write: locked by it, or by a statement before it and named here."""
+def _written_tables(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
+    """Return the tables that a statement was to write: those that it locked, or else those that it names."""
     locked = [table for table in trace.tables if statement.locks.get(table) is LockMode.ROW_EXCLUSIVE]
     return locked or [table for table in trace.tables if _names(statement.sql, table)]
 
 
-def _read(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    """Name the tables that a SELECT looked into."""
+def _read_tables(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
+    """Return the tables that a SELECT read."""
     locked = [table for table in trace.tables if table in statement.locks]
     return locked or [table for table in trace.tables if table in statement.scanned or _names(statement.sql, table)]
 
 
 def _names(text: str, table: str) -> bool:
-    own = table.rpartition(".")[2].strip('"')
-    target = rf'(?:UPDATE|FROM|INTO)\s+(?:ONLY\s+)?(?:[\w"]+\.)?"?{re.escape(own)}(?!\w)'
-    return re.search(target, text, re.IGNORECASE) is not None
+    name = table.rpartition(".")[2].strip('"')
+    pattern = rf'(?:UPDATE|FROM|INTO)\s+(?:ONLY\s+)?(?:[\w"]+\.)?"?{re.escape(name)}(?!\w)'
+    return re.search(pattern, text, re.IGNORECASE) is not None

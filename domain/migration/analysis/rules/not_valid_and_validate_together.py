@@ -1,7 +1,8 @@
 """A constraint is added NOT VALID and validated in the same transaction.
 
-VALIDATE CONSTRAINT by itself lets reads and writes go on. But the lock that ADD CONSTRAINT took is held until the
-transaction ends, so the scan runs under it and nothing is gained. The safe way commits in between:
+VALIDATE CONSTRAINT blocks neither reads nor writes when it runs alone. But the lock of ADD CONSTRAINT is held until the
+transaction ends. In one transaction, the validation scans the table under that lock, and reads and writes wait as they
+would without NOT VALID. The safe way is to commit in between:
 
     op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email")
     op.create_check_constraint("ck_users_email", "users", "email <> ''", postgresql_not_valid=True)
@@ -49,7 +50,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find validations that run under the lock of an earlier statement."""
+    """Report validations that run under the lock of an earlier statement."""
     advice = "Validate after the transaction that added the constraint has committed: in another revision, or here."
     return work_diagnostics(trace, statistics, Cause.VALIDATION, CODE, advice, fix=_fix)
 

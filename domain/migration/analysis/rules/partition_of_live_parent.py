@@ -1,8 +1,9 @@
 """A partition is added to a partitioned table that is in use.
 
-CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent: an instant, unless a default partition must be read.
-ATTACH PARTITION needs SHARE UPDATE EXCLUSIVE on the parent only, but reads the new partition unless a CHECK constraint
-says what its rows are. The safe way is a table of its own, with such a constraint, and ATTACH:
+CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent, so reads and writes of the whole partitioned table
+wait. The lock lasts an instant, unless Postgres must scan a default partition. ATTACH PARTITION takes only SHARE UPDATE
+EXCLUSIVE on the parent. It scans the new partition, unless a CHECK constraint proves that its rows fit. The safe way is
+to create a separate table with such a constraint, and to attach it:
 
     op.execute("CREATE TABLE events_2 (LIKE events INCLUDING ALL)")
     op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (1000) TO (2000)")
@@ -57,19 +58,19 @@ _ADVICE = "Create the table by itself, with a CHECK constraint of the partition'
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find scans for the sake of a partition, and parents that are locked."""
-    worked = list(work_diagnostics(trace, statistics, Cause.PARTITION, CODE, _ADVICE))
-    yield from worked
-    said = {diagnostic.statement for diagnostic in worked}
-    locked = blocking_tables(trace)
+    """Report scans that a new partition causes, and parents that are locked for it."""
+    scans = list(work_diagnostics(trace, statistics, Cause.PARTITION, CODE, _ADVICE))
+    yield from scans
+    reported = {diagnostic.statement for diagnostic in scans}
+    blocked = blocking_tables(trace)
     for table in added(trace, "table"):
-        held = attributes(trace.after, "table", table)
+        partition = attributes(trace.after, "table", table)
         statement = statement_of(trace, "table", table)
-        if statement is None or statement in said:
+        if statement is None or statement in reported:
             continue
-        parents = held.get("parents")
+        parents = partition.get("parents")
         for parent in map(str, parents if isinstance(parents, tuple) else ()):
-            window = locked.get(statement, {}).get(parent)
+            window = blocked.get(statement, {}).get(parent)
             if window is not None and window.blocks_reads:
                 yield Diagnostic(
                     CODE,
@@ -80,9 +81,9 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     _ADVICE,
                     revised(
                         lines(
-                            # an identity comes from the parent
+                            # A partition takes over the identity of its parent.
                             execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL EXCLUDING IDENTITY)"),
-                            execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {held['partition_bound']}"),
+                            execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {partition['partition_bound']}"),
                         ),
                         execute(f"DROP TABLE {table}"),
                     ),

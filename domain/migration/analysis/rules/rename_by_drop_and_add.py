@@ -1,13 +1,13 @@
-"""A column or table is dropped, and one like it is added: if that is a new name for it, its values are thrown away.
+"""A column or table is dropped and a similar one is added, so a rename would lose its values.
 
-Autogenerate sees names only, so a renamed attribute of a model becomes DROP and ADD, and the values of production are
-gone with the old name. The safe way adds the new one, copies the values in batches while the code writes both, and
-drops the old one last:
+Autogenerate compares names only. A renamed attribute of a model becomes a DROP and an ADD, and the values of production
+are lost with the old name. The safe way is to add the new column, to copy the values in batches while the code writes
+both, and to drop the old column last:
 
     op.add_column("users", sa.Column("full_name", sa.Text()))
     # Next revisions: copy name into full_name in batches, let the code use it, drop name last.
 
-Where no code runs meanwhile, a rename keeps the values:
+If no code runs during the upgrade, a rename keeps the values:
 
     op.alter_column("users", "name", new_column_name="full_name")
 """
@@ -44,46 +44,57 @@ GOOD = Example(
     'op.add_column("users", sa.Column("full_name", sa.Text()))',
     'op.drop_column("users", "full_name")',
 )
-_ALIKE = 0.6  # of 1, as difflib compares names
+_ALIKE = 0.6  # lowest ratio of similar names, of at most 1 (difflib)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find what went with its values while something alike came without any."""
+    """Report dropped columns and tables for which a similar, empty one was added."""
     for table in kept(trace, "table"):
-        for old, new in _columns(trace, table):
+        for old, new in _similar_columns(trace, table):
             yield _diagnostic(trace, "column", old, new)
     for old in removed(trace, "table"):
         if moved_to(trace, "table", old) is not None:
             continue
-        alike = [new for new in added(trace, "table") if _shape(trace, old, before=True) == _shape(trace, new)]
-        if len(alike) == 1 and renamed_by(trace, old, alike[0]) is None and not _is_written(trace, alike[0]):
-            yield _diagnostic(trace, "table", old, alike[0])
+        similar = [new for new in added(trace, "table") if _shape(trace, old, before=True) == _shape(trace, new)]
+        if len(similar) == 1 and renamed_by(trace, old, similar[0]) is None and not _is_written(trace, similar[0]):
+            yield _diagnostic(trace, "table", old, similar[0])
 
 
-def _columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, str]]:
-    gone = [name for name in removed(trace, "column") if split(name)[0] == table]
-    new = [name for name in added(trace, "column") if split(name)[0] == table]
-    if not (gone and new) or _is_written(trace, table):
+def _similar_columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, str]]:
+    dropped_columns = [name for name in removed(trace, "column") if split(name)[0] == table]
+    added_columns = [name for name in added(trace, "column") if split(name)[0] == table]
+    if not (dropped_columns and added_columns) or _is_written(trace, table):
         return
-    for old in gone:
-        alike = [name for name in new if _is_alike(trace, old, name, only=len(gone) == len(new) == 1)]
-        if len(alike) == 1 and renamed_by(trace, old, alike[0]) is None:
-            yield old, alike[0]
+    for old in dropped_columns:
+        similar = [
+            name
+            for name in added_columns
+            if _is_alike(trace, old, name, only=len(dropped_columns) == len(added_columns) == 1)
+        ]
+        if len(similar) == 1 and renamed_by(trace, old, similar[0]) is None:
+            yield old, similar[0]
 
 
 def _is_alike(trace: RevisionTrace, old: str, new: str, *, only: bool) -> bool:
-    """Return whether two columns have one type, and a like name, the same comment, or no others beside them."""
+    """Return whether two columns have the same type, and a similar name or the same comment.
+
+    Args:
+        trace: Trace with the schema before and after the upgrade.
+        old: Column that was dropped.
+        new: Column that was added.
+        only: Whether they are the only dropped and added columns of the table; then the type suffices.
+    """
     before, after = attributes(trace.before, "column", old), attributes(trace.after, "column", new)
     if before["type"] != after["type"] or before.get("generated") or after.get("generated"):
         return False
-    said = before.get("comment") is not None and before.get("comment") == after.get("comment")
-    return only or said or SequenceMatcher(None, bare(old), bare(new)).ratio() >= _ALIKE
+    same_comment = before.get("comment") is not None and before.get("comment") == after.get("comment")
+    return only or same_comment or SequenceMatcher(None, bare(old), bare(new)).ratio() >= _ALIKE
 
 
 def _is_written(trace: RevisionTrace, table: str) -> bool:
-    """Return whether the upgrade puts values into a table: then somebody has thought of them."""
-    rows = (statement.rows.get(table, RowCounts()) for statement in trace.upgrade)
-    return any(one.inserted or one.updated for one in rows)
+    """Return whether the upgrade inserts or updates rows of a table, so that its author has cared for the values."""
+    counts = (statement.rows.get(table, RowCounts()) for statement in trace.upgrade)
+    return any(rows.inserted or rows.updated for rows in counts)
 
 
 def _shape(trace: RevisionTrace, table: str, *, before: bool = False) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""Row security is switched on for a table, and no policy lets roles do what they did.
+"""Row security is enabled for a table, and no policy allows what roles could do before.
 
-A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused; nothing
-fails for the owner, who tests the revision. With FORCE, the owner is such a role, too. The safe way makes the policies
-first, and switches row security on when the code sets what they ask for:
+A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused. The owner
+notices nothing, and the owner often tests the revision. With FORCE, the owner is restricted, too. The safe way is to
+create the policies first, and to enable row security when the code sets what the policies check:
 
     op.execute("CREATE POLICY everybody ON users USING (true) WITH CHECK (true)")
     op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
@@ -39,14 +39,18 @@ _COMMANDS = ("select", "insert", "update", "delete")
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find tables whose rows nobody but the owner may use any more, for some command."""
+    """Report tables for which row security refuses a command to every role but the owner."""
     for table in kept(trace, "table"):
-        held, old = (attributes(one, "table", table) for one in (trace.after, trace.before))
-        if not held.get("row_security") or old.get("row_security") or not is_live(trace, table, len(trace.upgrade) - 1):
+        after, before = (attributes(catalog, "table", table) for catalog in (trace.after, trace.before))
+        if (
+            not after.get("row_security")
+            or before.get("row_security")
+            or not is_live(trace, table, len(trace.upgrade) - 1)
+        ):
             continue
         refused = [command for command in _COMMANDS if not _is_allowed(trace, table, command)]
         if refused:
-            whom = "all roles, its owner too," if held.get("force_row_security") else "roles other than its owner"
+            whom = "all roles, its owner too," if after.get("force_row_security") else "roles other than its owner"
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -55,7 +59,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"Row security is on for {table} now, and no policy allows {', '.join(refused).upper()}: {whom} "
                 "find no row, or are refused.",
                 "Make the policies first; look with the role of the application, not with the owner's.",
-                _fix(table, forced=bool(held.get("force_row_security"))),
+                _fix(table, forced=bool(after.get("force_row_security"))),
             )
 
 

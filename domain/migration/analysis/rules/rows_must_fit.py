@@ -1,8 +1,9 @@
-"""The revision fails on rows that the schema allows, and runs on others.
+"""The revision fails on some rows that the schema allows.
 
-It failed in the sandbox on made-up rows: NULL where it wants a value, a text that it cannot read as JSON, a value that
-its new constraint refuses. It ran on rows that fit. Whether all of yours do, only your database knows. The safe way
-looks before, mends the rows in batches in a revision of its own, and then adds the constraint:
+It failed in the sandbox on made-up rows, such as a NULL, a text that is no JSON, or a value that its new constraint
+refuses. It succeeded on rows that fit. Only your database knows whether all of its rows fit, and the upgrade fails
+there if one does not. The safe way is to count the rows that do not fit, to correct them in batches in an earlier
+revision, and to add the constraint afterwards:
 
     wrong = op.get_bind().scalar(sa.text("SELECT count(*) FROM users WHERE name IS NULL"))
 """
@@ -36,14 +37,14 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find a trace that was taken on rows made for the revision."""
+    """Report a trace that was recorded on rows made to fit the revision."""
     if trace.refused_rows:
-        said = trace.refused_rows.partition("\n")[0].rstrip(".")
+        message = trace.refused_rows.partition("\n")[0].rstrip(".")
         yield Diagnostic(
             CODE,
             SEVERITY,
             None,
             None,
-            f"The upgrade fails on made-up rows ({said}); what is said here is about rows made to fit.",
+            f"The upgrade fails on made-up rows ({message}); what is said here is about rows made to fit.",
             "Look whether all your rows fit before you run it: try it on a copy, or count those that do not.",
         )

@@ -1,10 +1,12 @@
 """Rows are read or written in bulk in a transaction that holds a blocking lock.
 
-A schema change takes its lock for an instant when it is alone. In one transaction with an UPDATE of the table, the lock
-lasts as long as the UPDATE. The safe way changes the schema in one revision and fills the rows in the next, in batches:
+A schema change alone holds its lock for an instant. In one transaction with an UPDATE of the table, it holds the lock
+as long as the UPDATE runs, and reads and writes wait. The safe way is to change the schema in one revision, and to fill
+the rows in the next revision, in batches:
 
     # revision 1
     op.add_column("users", sa.Column("active", sa.Boolean()))
+
     # revision 2
     with op.get_context().autocommit_block():
         while op.get_bind().execute(sa.text(
@@ -49,6 +51,6 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find bulk reads and writes under the lock of a schema change."""
+    """Report bulk reads and writes under the lock of a schema change."""
     advice = "Change the schema in one revision, and the rows in the next one, in batches that commit."
     return work_diagnostics(trace, statistics, Cause.DATA, CODE, advice)

@@ -1,7 +1,7 @@
-"""The revision inserts rows with keys of its own, and the sequence behind the column does not know of them.
+"""The revision inserts rows with explicit keys, and the sequence of the column is not advanced.
 
-The application's next INSERT takes the key that the sequence counts to, and fails with a duplicate. The safe way leaves
-the key to the sequence, or moves it behind the rows:
+The next INSERT of the application takes the next number of the sequence. That number is in use, and the INSERT fails
+with a duplicate key. The safe way is to let the sequence number the rows, or to set it to the highest key:
 
     op.execute("SELECT setval('roles_id_seq', (SELECT max(id) FROM roles))")
 """
@@ -29,19 +29,22 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find sequences that count to keys which the upgrade has given away."""
-    for one in trace.sequences_behind:
+    """Report sequences whose next number is a key that the upgrade has inserted."""
+    for sequence in trace.sequences_behind:
         writers = (
-            index for index, statement in enumerate(trace.upgrade) if getattr(statement.rows.get(one.table), "total", 0)
+            index
+            for index, statement in enumerate(trace.upgrade)
+            if getattr(statement.rows.get(sequence.table), "total", 0)
         )
-        quoted = one.sequence.replace("'", "''")
+        quoted = sequence.sequence.replace("'", "''")
         yield Diagnostic(
             CODE,
             SEVERITY,
             next(writers, None),
-            one.table,
-            f"The upgrade writes {one.column} up to {one.largest} into {one.table}, and {one.sequence} still counts to "
-            f"{one.following}: the application's next INSERT fails with a duplicate key.",
-            f"Leave {one.column} to the sequence, or move it behind the rows.",
-            execute(f"SELECT setval('{quoted}', (SELECT max({one.column}) FROM {one.table}))"),  # noqa: S608 - a text
+            sequence.table,
+            f"The upgrade writes {sequence.column} up to {sequence.largest} into {sequence.table}, and "
+            f"{sequence.sequence} still counts to {sequence.following}: the application's next INSERT fails with a "
+            "duplicate key.",
+            f"Leave {sequence.column} to the sequence, or move it behind the rows.",
+            execute(f"SELECT setval('{quoted}', (SELECT max({sequence.column}) FROM {sequence.table}))"),  # noqa: S608 - a text
         )

@@ -1,7 +1,8 @@
 """SET LOCAL outside a transaction does nothing.
 
-In an autocommit block each statement is its own transaction, and SET LOCAL lasts until the end of that: Postgres only
-warns. The safe way sets it for the session, and takes it back:
+In an autocommit block each statement is its own transaction, and SET LOCAL ends with that transaction. Postgres only
+warns, and the next statement runs without the setting. The safe way is to set it for the session, and to reset it
+afterwards:
 
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = '30s'")
@@ -48,24 +49,25 @@ _SET_LOCAL = re.compile(r"\s*SET\s+LOCAL\s+([\w.]+)", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find settings that are gone before they matter."""
+    """Report settings that end before the next statement."""
     for index, statement in enumerate(trace.upgrade):
-        found = _SET_LOCAL.match(statement.sql)
-        if found and statement.transaction is None:
+        match = _SET_LOCAL.match(statement.sql)
+        if match and statement.transaction is None:
             setting = _SET_LOCAL.sub(r"SET \1", " ".join(statement.sql.split()))
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 index,
                 None,
-                f"{label(trace, index)} does nothing: outside a transaction {found.group(1)} stays as it was.",
+                f"{label(trace, index)} does nothing: outside a transaction {match.group(1)} stays as it was.",
                 "Use SET, and RESET afterwards.",
-                _fix(trace, index, setting, found.group(1)),
+                _fix(trace, index, setting, match.group(1)),
             )
 
 
 def _fix(trace: RevisionTrace, index: int, setting: str, name: str) -> str:
-    """Set it for the session, around the statements that follow and commit by themselves, too."""
-    following = list(takewhile(lambda one: one.transaction is None, trace.upgrade[index + 1 :]))
-    steps = [step for one in following for step in rerun_steps(one.sql) if not _SET_LOCAL.match(one.sql)]
+    """Return operations that set it for the session, around the next statements that commit by themselves."""
+    following = list(takewhile(lambda statement: statement.transaction is None, trace.upgrade[index + 1 :]))
+    texts = [statement.sql for statement in following]
+    steps = [step for sql in texts for step in rerun_steps(sql) if not _SET_LOCAL.match(sql)]
     return in_autocommit(execute(setting), *steps, execute(f"RESET {name}"))

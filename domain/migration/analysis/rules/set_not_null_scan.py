@@ -1,7 +1,8 @@
-"""SET NOT NULL reads the whole table under ACCESS EXCLUSIVE.
+"""SET NOT NULL scans the whole table under ACCESS EXCLUSIVE.
 
-Postgres must know that no row has a NULL. It skips the scan when a valid CHECK constraint says so already; such a
-constraint can be validated while reads and writes go on. The safe way:
+Postgres checks that no row has a NULL, and reads and writes wait for the scan. It skips the scan if a valid CHECK
+constraint proves it. Such a constraint can be validated without blocking reads and writes. The safe way is to add and
+validate the constraint first:
 
     op.execute("ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_users_email_not_null")
     op.create_check_constraint("ck_users_email_not_null", "users", "email IS NOT NULL", postgresql_not_valid=True)
@@ -49,7 +50,7 @@ op.drop_constraint("ck_users_email_not_null", "users")
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find scans for NULLs under a lock."""
+    """Report scans for NULLs under a blocking lock."""
     advice = "Prove it first by a CHECK constraint that is validated without blocking; SET NOT NULL then reads nothing."
     return work_diagnostics(trace, statistics, Cause.NOT_NULL, CODE, advice, fix=_fix)
 

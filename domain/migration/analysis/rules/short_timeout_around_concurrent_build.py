@@ -1,8 +1,8 @@
 """A concurrent index build runs under a short `lock_timeout`.
 
-It waits for every transaction that is older than itself, and the timeout counts for each of those waits: one long
-report elsewhere in the database kills the build and leaves an invalid index. While it waits, nobody waits for it, so it
-can take its time. The safe way:
+The build waits for every older transaction of the database, and the timeout limits each of these waits. One long report
+elsewhere in the database cancels the build and leaves an invalid index. Nobody waits for the build, so it can take its
+time. The safe way is to switch the timeout off for the build:
 
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
@@ -52,7 +52,7 @@ _BUILD = re.compile(r"\s*(CREATE|REINDEX)\b", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find builds that give up early."""
+    """Report concurrent builds under a `lock_timeout` of less than half a minute."""
     for index, statement in enumerate(trace.upgrade):
         seconds = _seconds(statement.lock_timeout)
         if is_concurrent(statement) and _BUILD.match(statement.sql) and 0 < seconds < _SHORT_SECONDS:
@@ -71,6 +71,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _seconds(setting: str) -> float:
-    """Read a duration as Postgres shows it; bare figures are milliseconds."""
-    found = re.fullmatch(r"(\d+)\s*(us|ms|s|min|h|d)?", setting)
-    return int(found.group(1)) * _UNITS[found.group(2) or "ms"] if found else 0.0
+    """Return the seconds of a duration as Postgres shows it; a number without a unit is in milliseconds."""
+    match = re.fullmatch(r"(\d+)\s*(us|ms|s|min|h|d)?", setting)
+    return int(match.group(1)) * _UNITS[match.group(2) or "ms"] if match else 0.0

@@ -1,9 +1,9 @@
-"""A table is written anew, with all its indexes, under ACCESS EXCLUSIVE.
+"""A table and all its indexes are rewritten under ACCESS EXCLUSIVE.
 
-Causes are a type that is stored differently, a volatile default (`gen_random_uuid()`, `clock_timestamp()`), an identity
-or serial column, a stored generated column, a domain with a constraint, SET UNLOGGED, CLUSTER, VACUUM FULL. Reads and
-writes wait for all of it. The safe way adds a nullable column without default, fills it in batches, and switches over
-in a later revision:
+Reads and writes wait until the rewrite is done. The causes are a type that is stored differently, a volatile default
+(`gen_random_uuid()`, `clock_timestamp()`), an identity or serial column, a stored generated column, a domain with a
+constraint, SET UNLOGGED, CLUSTER, and VACUUM FULL. The safe way is to add a nullable column without a default, to fill
+it in batches, and to switch over in a later revision:
 
     op.add_column("users", sa.Column("token", sa.Uuid(), nullable=True))
     op.alter_column("users", "token", server_default=sa.text("gen_random_uuid()"))
@@ -45,7 +45,7 @@ op.alter_column("users", "token", server_default=sa.text("gen_random_uuid()"))
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find rewrites, and say which column is the reason."""
+    """Report rewrites, with the column that causes each."""
     advice = "Add a new nullable column, fill it in batches, and switch over in a later revision."
     for diagnostic in work_diagnostics(trace, statistics, Cause.REWRITE, CODE, advice, fix=_fix):
         reasons = _reasons(trace, str(diagnostic.relation))
@@ -54,42 +54,42 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _reasons(trace: RevisionTrace, table: str) -> list[str]:
-    found: list[str] = []
+    reasons: list[str] = []
     for name in _columns(kept(trace, "column"), table):
         before, after = attributes(trace.before, "column", name), attributes(trace.after, "column", name)
         if before["type"] != after["type"]:
-            found.append(f"{bare(name)} goes from {before['type']} to {after['type']}")
+            reasons.append(f"{bare(name)} goes from {before['type']} to {after['type']}")
         elif before.get("expression") != after.get("expression"):
-            found.append(f"the expression of {bare(name)} changes")
-    new = _columns(added(trace, "column"), table)
-    return found + [f"the new column {bare(name)} {_new(trace, name)}" for name in new]
+            reasons.append(f"the expression of {bare(name)} changes")
+    new_columns = _columns(added(trace, "column"), table)
+    return reasons + [f"the new column {bare(name)} {_description_of_new(trace, name)}" for name in new_columns]
 
 
-def _new(trace: RevisionTrace, column: str) -> str:
-    held = attributes(trace.after, "column", column)
-    if held.get("identity"):
+def _description_of_new(trace: RevisionTrace, column: str) -> str:
+    entry = attributes(trace.after, "column", column)
+    if entry.get("identity"):
         return "is an identity"
-    if held.get("generated"):
-        return f"is generated and {held['generated']}"
-    if held.get("default"):
-        return f"has the default {held['default']}, which Postgres evaluates for each row"
-    return f"is of type {held['type']}"
+    if entry.get("generated"):
+        return f"is generated and {entry['generated']}"
+    if entry.get("default"):
+        return f"has the default {entry['default']}, which Postgres evaluates for each row"
+    return f"is of type {entry['type']}"
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = item.work.table
-    new = [name for name in _columns(added(trace, "column"), table) if _fillable(trace, name)]
-    changed = [
+    new_columns = [name for name in _columns(added(trace, "column"), table) if _fillable(trace, name)]
+    changed_columns = [
         name
         for name in _columns(kept(trace, "column"), table)
         if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
     ]
-    if not (new or changed):
+    if not (new_columns or changed_columns):
         return None
-    others = {name: suffixed(split(name)[1], "_new") for name in changed}
-    steps = [_add(trace, name) for name in new] + [_copy(trace, name, other) for name, other in others.items()]
-    undo = [dropped_column(table, other) for other in reversed(others.values())]
-    undo += [step for name in reversed(new) for step in dropped_with_sequence(trace, name)]
+    copies = {name: suffixed(split(name)[1], "_new") for name in changed_columns}
+    steps = [_add(trace, name) for name in new_columns] + [_copy(trace, name, copy) for name, copy in copies.items()]
+    undo = [dropped_column(table, copy) for copy in reversed(copies.values())]
+    undo += [step for name in reversed(new_columns) for step in dropped_with_sequence(trace, name)]
     return revised(lines(*steps), *undo)
 
 
@@ -97,15 +97,15 @@ def _add(trace: RevisionTrace, column: str) -> str:
     return lines(added_empty(trace, column), f"# In the next revision: fill {bare(column)} in batches that commit.")
 
 
-def _copy(trace: RevisionTrace, column: str, other: str) -> str:
+def _copy(trace: RevisionTrace, column: str, copy: str) -> str:
     old = bare(column)
-    note = f"# In the next revision: fill {bare(other)} in batches that commit, copied from {old}; a trigger keeps both"
-    return lines(added_column(trace, column, other), note, "# alike until the code has switched.")
+    note = f"# In the next revision: fill {bare(copy)} in batches that commit, copied from {old}; a trigger keeps both"
+    return lines(added_column(trace, column, copy), note, "# alike until the code has switched.")
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:
-    held = attributes(trace.after, "column", column)
-    return not held.get("identity") and not held.get("generated")
+    entry = attributes(trace.after, "column", column)
+    return not entry.get("identity") and not entry.get("generated")
 
 
 def _columns(names: list[str], table: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Most rows of a table are updated, deleted, or locked by a SELECT … FOR UPDATE, in one transaction.
+"""One transaction updates, deletes, or locks (SELECT … FOR UPDATE) most rows of a table.
 
-Each row stays locked until the transaction ends, so whoever writes one of them waits; dead rows pile up, and one
-failure at the end loses all the work. The safe way works in batches that commit:
+Each row stays locked until the transaction ends, and other writers of the row wait. The table fills with dead rows, and
+a failure at the end loses all the work. The safe way is to work in batches that commit:
 
     with op.get_context().autocommit_block():
         while op.get_bind().execute(sa.text(
@@ -9,9 +9,10 @@ failure at the end loses all the work. The safe way works in batches that commit
         )).rowcount:
             pass
 
-What a batch is, is measured: the rows that one transaction wrote, against the table's, on a small table and on a larger
-one. A LIMIT beyond both is none, and neither is one COMMIT behind a loop. An UPDATE of all rows where a column is NULL
-counts as one of most rows: after the column was added, none has a value.
+A batch is recognized by measurement. The upgrade runs on a small and on a larger table, and the rows that one
+transaction wrote are compared with the rows of the table. A LIMIT above both sizes is no batch, and neither is a single
+COMMIT after a loop. An UPDATE of all rows where a column is NULL counts as an update of most rows, because a column
+that was just added has no values.
 """
 
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find transactions that write most rows of a table."""
+    """Report transactions that write or lock most rows of a table."""
     ends = last_statements(trace)
     for work in unbatched_writes(trace, statistics):
         transaction = trace.upgrade[work.statement].transaction
@@ -55,14 +56,14 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         until = (
             "until it has finished" if end == work.statement else f"until the transaction ends with statement {end + 1}"
         )
-        does = "locks" if work.kind is WorkKind.LOCK else "writes"
+        verb = "locks" if work.kind is WorkKind.LOCK else "writes"
         rows = "all rows without a value" if fills_nulls(trace.upgrade[work.statement]) else "most rows"
         yield Diagnostic(
             CODE,
             SEVERITY,
             work.statement,
             work.table,
-            f"{label(trace, work.statement)} {does} {rows} of {work.table} in one transaction; other writers of these "
+            f"{label(trace, work.statement)} {verb} {rows} of {work.table} in one transaction; other writers of these "
             f"rows wait {until}.",
             "Write them in batches, each in a transaction of its own.",
             _fix(trace, work),
@@ -70,12 +71,12 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, work: Work) -> str | None:
-    """Return a loop over the primary key, when that is one column and the statement lets itself be cut."""
+    """Return a loop over the primary key; None where the key has several columns or the statement has no batch form."""
     if work.kind is WorkKind.LOCK:
         return None
     for name in names_of(trace.before, "constraint"):
-        held = attributes(trace.before, "constraint", name)
-        key = str(held.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
-        if split(name)[0] == work.table and held.get("type") == "primary key" and "," not in key:
+        constraint = attributes(trace.before, "constraint", name)
+        key = str(constraint.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
+        if split(name)[0] == work.table and constraint.get("type") == "primary key" and "," not in key:
             return in_batches(trace.upgrade[work.statement].sql, work.table, key)
     return None

@@ -1,8 +1,9 @@
-"""A vector column loses its dimensions while an ANN index still has them.
+"""A vector column loses its dimensions, but an ANN index over it keeps them.
 
-`vector(64)` to `vector` is a change of the catalog only, but the index goes on to accept 64 dimensions and nothing
-else: the first row of another model fails on INSERT. Worse, nobody can build it again: REINDEX fails, and so does the
-restore of a dump. The safe way is a column for each model; or an index over `(embedding::vector(64))` before.
+A change from `vector(64)` to `vector` is a change of the catalog only. The index still accepts 64 dimensions and
+nothing else, so the first INSERT of another embedding model fails. Worse, the index cannot be built again: REINDEX
+fails, and so does the restore of a dump. The safe way is one column for each model, or to build the index over
+`(embedding::vector(64))` first.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ GOOD = Example(_TABLE, _UP, _DOWN)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find columns that say less than the indexes over them."""
+    """Report columns without dimensions under indexes that require them."""
     for column in kept(trace, "column"):
         before = vector_dimensions(attributes(trace.before, "column", column)["type"])
         after = vector_dimensions(attributes(trace.after, "column", column)["type"])
@@ -38,9 +39,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             continue
         table = split(column)[0]
         for index in kept(trace, "index"):
-            held = attributes(trace.after, "index", index)
-            ann = held.get("access_method") in {"hnsw", "ivfflat"}
-            if ann and held["table"] == table and index_uses(trace, index, column):
+            entry = attributes(trace.after, "index", index)
+            ann = entry.get("access_method") in {"hnsw", "ivfflat"}
+            if ann and entry["table"] == table and index_uses(trace, index, column):
                 yield Diagnostic(
                     CODE,
                     SEVERITY,

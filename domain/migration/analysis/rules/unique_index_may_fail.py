@@ -1,7 +1,8 @@
-"""A unique index is built on values that nothing has kept apart so far.
+"""A unique index is built on columns whose values may have duplicates.
 
-In the sandbox it was built; on your rows it fails as soon as two of them are equal, and a concurrent build leaves an
-invalid index behind. Only your database knows. The safe way looks first, and mends what it finds:
+The build succeeded on the rows of the sandbox. On your rows it fails as soon as two of them are equal, and a concurrent
+build leaves an invalid index. Only your database knows whether it has duplicates. The safe way is to look for them
+first, and to remove them:
 
     SELECT email, count(*) FROM users GROUP BY email HAVING count(*) > 1
 """
@@ -39,15 +40,16 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find new unique indexes on columns that were there before, and that no unique index covered."""
+    """Report new unique indexes on existing columns that no unique index covered before."""
     for name in added(trace, "index"):
-        held = attributes(trace.after, "index", name)
-        table = str(held["table"])
-        statement = next((number for number, one in enumerate(trace.upgrade) if name in one.indexes_built), None)
-        if not held.get("unique") or held.get("valid") is False or statement is None:
+        entry = attributes(trace.after, "index", name)
+        table = str(entry["table"])
+        builds = (number for number, traced in enumerate(trace.upgrade) if name in traced.indexes_built)
+        statement = next(builds, None)
+        if not entry.get("unique") or entry.get("valid") is False or statement is None:
             continue
-        keys = key_columns(str(held["definition"]))
-        if not is_live(trace, table, statement) or _is_kept_apart(trace, table, held, keys):
+        keys = key_columns(str(entry["definition"]))
+        if not is_live(trace, table, statement) or _is_unique_already(trace, table, entry, keys):
             continue
         leaves = ", and leaves an invalid index" if is_concurrent(trace.upgrade[statement]) else ""
         yield Diagnostic(
@@ -57,30 +59,35 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             table,
             f"The index {name} of {table} is unique, and nothing kept its values apart so far: its build fails where "
             f"two rows are equal{leaves}.",
-            f"Look first: {_question(table, held, keys)}",
+            f"Look first: {_question(table, entry, keys)}",
         )
 
 
-def _question(table: str, held: Mapping[str, Value], keys: list[str]) -> str:
+def _question(table: str, index: Mapping[str, Value], keys: list[str]) -> str:
     columns = ", ".join(keys)
-    # NULLs are no duplicates
-    wanted = [] if held.get("nulls_not_distinct") else [f"{key} IS NOT NULL" for key in keys]
-    wanted += [str(held["predicate"])] if held.get("predicate") else []
-    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    # NULLs are distinct by default, so they are no duplicates.
+    conditions = [] if index.get("nulls_not_distinct") else [f"{key} IS NOT NULL" for key in keys]
+    conditions += [str(index["predicate"])] if index.get("predicate") else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns}, count(*) FROM {table}{where} GROUP BY {columns} HAVING count(*) > 1"  # noqa: S608 - never run
 
 
-def _is_kept_apart(trace: RevisionTrace, table: str, held: Mapping[str, Value], keys: list[str]) -> bool:
-    """Return whether a unique index of before makes the new one hold, or a column that is new has no values yet."""
+def _is_unique_already(trace: RevisionTrace, table: str, index: Mapping[str, Value], keys: list[str]) -> bool:
+    """Return whether the values are unique: an older unique index covers them, or a new column is still empty."""
     wrote = any(table in statement.rows for statement in trace.upgrade)
     for key in keys:
         column = f"{table}.{key}"
         if column in added(trace, "column") and not (wrote or attributes(trace.after, "column", column).get("default")):
-            return not held.get("nulls_not_distinct")
-    for other in names_of(trace.before, "index"):
-        old = attributes(trace.before, "index", other)
-        whole = old.get("unique") and old.get("valid") is not False and not old.get("predicate")
-        strict = old.get("nulls_not_distinct") or not held.get("nulls_not_distinct")
-        if whole and strict and old["table"] == table and {*key_columns(str(old["definition"]))} <= {*keys}:
+            return not index.get("nulls_not_distinct")
+    for name in names_of(trace.before, "index"):
+        old_index = attributes(trace.before, "index", name)
+        is_complete = old_index.get("unique") and old_index.get("valid") is not False and not old_index.get("predicate")
+        is_as_strict = old_index.get("nulls_not_distinct") or not index.get("nulls_not_distinct")
+        if (
+            is_complete
+            and is_as_strict
+            and old_index["table"] == table
+            and {*key_columns(str(old_index["definition"]))} <= {*keys}
+        ):
             return True
     return False

@@ -1,7 +1,8 @@
 """The upgrade fails, whatever the rows are.
 
-An object that is not there, or is there already; a concurrent build inside a transaction; a type that an operator class
-does not take; an error in Python. The safe way depends on the message; for concurrent builds it is
+The usual causes are an object that does not exist or exists already, a concurrent build inside a transaction, a type
+that the operator class does not accept, and an error in Python. The safe way depends on the message. Concurrent builds
+belong in an autocommit block:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
@@ -37,7 +38,7 @@ with op.get_context().autocommit_block():
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find failures that no other rule explains."""
+    """Report failures that no other rule explains."""
     for index, statement in failures(trace, Failure.OTHER):
         if statement.sqlstate == _CANCELED:
             yield Diagnostic(
@@ -56,8 +57,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             index,
             None,
             f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
-            "Put it in an autocommit block." if _outside(statement) else "Mend the revision before anybody runs it.",
-            in_autocommit(*concurrent_steps(statement.sql)) if _outside(statement) else None,
+            "Put it in an autocommit block."
+            if _needs_autocommit(statement)
+            else "Mend the revision before anybody runs it.",
+            in_autocommit(*concurrent_steps(statement.sql)) if _needs_autocommit(statement) else None,
         )
     if trace.error and all(statement.error is None for statement in trace.upgrade):
         yield Diagnostic(
@@ -73,5 +76,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 _CANCELED = "57014"  # by statement_timeout
 
 
-def _outside(statement: StatementTrace) -> bool:
+def _needs_autocommit(statement: StatementTrace) -> bool:
     return statement.cannot_run_in_transaction or statement.sqlstate == "25001"

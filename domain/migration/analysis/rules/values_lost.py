@@ -1,16 +1,16 @@
-"""The upgrade itself throws values away: a table is emptied, or a table or column is made anew under its old name.
+"""The upgrade deletes values: it empties a table, or recreates a table or column under its old name.
 
-TRUNCATE, a DELETE of all rows, DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, a new
-column or table that takes the name of one that was renamed: the code that ran before finds what it names, but nothing
-in it. A downgrade that refuses is honest about that, and does not bring the values back. A table that is dropped for a
-copy of its rows loses what others write between the copy and the drop, unless a lock or a trigger prevents it. The safe
-way keeps the old values beside the new ones until nobody wants them:
+The old code still finds the table and the column, but no values in them. The causes are TRUNCATE, a DELETE of all rows,
+DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, and a new column or table that takes
+the name of a renamed one. A downgrade that refuses is honest about it, but does not bring the values back. A table that
+is replaced by a copy of its rows loses the writes between the copy and the drop, unless a lock or a trigger prevents
+that. The safe way is to keep the old values beside the new ones until nobody needs them:
 
     op.add_column("users", sa.Column("name_new", sa.Text()))
     # Next revisions: fill it in batches, let the code use it, drop the old one last.
 
-A revision that does this when nobody uses the values any more says so with a line `Phase: contract` in its docstring;
-then this is a warning.
+If nobody uses the values any more, declare the revision with a line `Phase: contract` in its docstring; then this is a
+warning.
 """
 
 import re
@@ -48,7 +48,7 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find tables and columns that are still there and have lost what was in them."""
+    """Report tables and columns that exist after the upgrade and have lost their values."""
     if trace.after is None:
         return
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
@@ -84,7 +84,9 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
         for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
             if not attributes(trace.before, "column", column).get("generated"):
                 dropped = _dropped_by(trace, "table column", column)
-                taken = any(renamed_by(trace, one, column) is not None for one in _beside(trace, "column", column))
+                taken = any(
+                    renamed_by(trace, sibling, column) is not None for sibling in _beside(trace, "column", column)
+                )
                 filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
                 if dropped is not None and not taken and not filled:
                     yield "column", column, dropped
@@ -94,54 +96,54 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
 
 
 def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
-    """Find the statement that renames something whose name a new thing has in the end.
+    """Return the number of the statement that renames an object whose name a new object has after the upgrade.
 
-    What the old one belongs to now, as a partition to its parent, has its rows.
+    The rows are not lost where the old object is a partition of the new one. None stands for no such statement.
     """
     if attributes(trace.after, kind, name).get("generated"):
         return None
-    for other in added(trace, kind):
-        parents = attributes(trace.after, kind, other).get("parents")
-        if split(other)[0] != split(name)[0] or (isinstance(parents, tuple) and name in parents):
+    for renamed in added(trace, kind):
+        parents = attributes(trace.after, kind, renamed).get("parents")
+        if split(renamed)[0] != split(name)[0] or (isinstance(parents, tuple) and name in parents):
             continue
-        statement = renamed_by(trace, name, other)
+        statement = renamed_by(trace, name, renamed)
         if statement is not None and not any(
-            renamed_by(trace, one, name) is not None for one in _beside(trace, kind, name)
+            renamed_by(trace, sibling, name) is not None for sibling in _beside(trace, kind, name)
         ):
             return statement
     return None
 
 
 def _beside(trace: RevisionTrace, kind: str, name: str) -> list[str]:
-    """Name what was there before in the same table or schema: its values were made by somebody."""
-    same = _grouped(trace, f"{kind}s before", names_of(trace.before, kind)).get(split(name)[0], ())
-    return [one for one in same if one != name]
+    """Return the other objects of the same kind that the table or schema had before the upgrade."""
+    siblings = _grouped(trace, f"{kind}s before", names_of(trace.before, kind)).get(split(name)[0], ())
+    return [sibling for sibling in siblings if sibling != name]
 
 
 def _grouped(trace: RevisionTrace, key: str, names: Iterable[str]) -> dict[str, list[str]]:
-    """Group names by what contains them, once: every column of a large schema is asked for its neighbors."""
+    """Return names grouped by their table or schema; the memo of the trace keeps this linear in a large schema."""
     if key not in trace.memo:
         groups: dict[str, list[str]] = {}
         for name in names:
             groups.setdefault(split(name)[0], []).append(name)
         trace.memo[key] = groups
-    found: dict[str, list[str]] = trace.memo[key]
-    return found
+    grouped: dict[str, list[str]] = trace.memo[key]
+    return grouped
 
 
 def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find tables that were copied while others could write them, and dropped for the copy."""
+    """Report tables that were copied while others could write them, and replaced by the copy."""
     for table in kept(trace, "table"):
         dropped = _dropped_by(trace, "table", table)
         rows = trace.tables[table].rows if table in trace.tables else 0
         if dropped is None or not rows or not is_big(trace, statistics, table) or _mirrored(trace, table, dropped):
             continue
-        held = [window for window in lock_windows(trace) if window.table == table and window.blocks_writes]
+        locks = [window for window in lock_windows(trace) if window.table == table and window.blocks_writes]
         for index, statement in enumerate(trace.upgrade[:dropped]):
             copies = statement.scanned.get(table, 0) >= rows / 2 and any(
                 name not in trace.tables and counts.inserted for name, counts in statement.rows.items()
             )
-            if copies and not any(window.covers(index) and window.covers(dropped) for window in held):
+            if copies and not any(window.covers(index) and window.covers(dropped) for window in locks):
                 yield Diagnostic(
                     CODE,
                     SEVERITY,
@@ -156,7 +158,7 @@ def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[
 
 
 def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:
-    """Return whether a trigger of the table's could write the copy, too."""
+    """Return whether a trigger of the table may write later changes to the copy."""
     trigger = re.compile(
         rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){re.escape(bare(table))}(?!\w)", re.DOTALL | re.IGNORECASE
     )
@@ -167,29 +169,29 @@ def _emptied_by(trace: RevisionTrace, table: str) -> int | None:
     deleted = 0
     for index, statement in enumerate(trace.upgrade):
         deleted += statement.rows.get(table, RowCounts()).deleted
-        gone = ChangedObject("table", table) in statement.dropped
-        if gone or table in truncated(statement) or deleted >= trace.tables[table].rows:
+        is_dropped = ChangedObject("table", table) in statement.dropped
+        if is_dropped or table in truncated(statement) or deleted >= trace.tables[table].rows:
             return index
     return None
 
 
 def _dropped_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
-    wanted = ChangedObject(kind, name)
-    return next((index for index, statement in enumerate(trace.upgrade) if wanted in statement.dropped), None)
+    changed = ChangedObject(kind, name)
+    return next((index for index, statement in enumerate(trace.upgrade) if changed in statement.dropped), None)
 
 
 def _filled_from(trace: RevisionTrace, column: str, dropped: int) -> int:
-    """Return from which statement on rows count as written into a column that was dropped and is there again.
+    """Return the statement from which on writes count as filling a column that was dropped and exists again.
 
-    One that nobody added after the drop got its name from another, which may have been filled before.
+    If no statement added it after the drop, another column took its name. That column may have been filled earlier.
     """
     later = trace.upgrade[dropped + 1 :]
-    return dropped if any(ChangedObject("table column", column) in one.created for one in later) else 0
+    return dropped if any(ChangedObject("table column", column) in statement.created for statement in later) else 0
 
 
 def _filled_after(trace: RevisionTrace, table: str, statement: int) -> bool:
-    """Return whether half as many rows as there were are written afterwards, or were copied into a table beside it."""
-    later = [one.rows.get(table, RowCounts()) for one in trace.upgrade[statement:]]
+    """Return whether at least half of the former rows are written afterwards, or copied into a new table."""
+    later = [traced.rows.get(table, RowCounts()) for traced in trace.upgrade[statement:]]
     before = trace.tables[table].rows
     return sum(rows.inserted + rows.updated for rows in later) >= before / 2 or _copied(trace, before)
 

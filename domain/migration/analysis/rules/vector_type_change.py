@@ -1,8 +1,8 @@
 """The type or the dimensions of a vector column change in place.
 
-Another number of dimensions means another embedding model: the old vectors cannot be turned into new ones, `USING NULL`
-loses them all. Another type rewrites the table and its indexes under ACCESS EXCLUSIVE. The safe way adds a column,
-embeds again in batches, builds its index concurrently, and switches the queries over:
+Another type rewrites the table and its indexes under ACCESS EXCLUSIVE, and reads and writes wait. Another number of
+dimensions means another embedding model. The old vectors cannot be converted, and `USING NULL` loses all of them. The
+safe way is to add a column, to embed again in batches, to build its index concurrently, and to switch the queries over:
 
     op.add_column("items", sa.Column("embedding_new", Vector(4), nullable=True))
 """
@@ -44,27 +44,27 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find rewrites for the sake of a vector's type."""
+    """Report rewrites that a new type of a vector column causes."""
     advice = "Add a column of the new type, fill it in batches, build its index concurrently, and switch over."
     for diagnostic in work_diagnostics(trace, statistics, Cause.VECTOR_TYPE, CODE, advice, fix=_fix):
-        said = ", ".join(
+        changes = ", ".join(
             f"{name} goes from {attributes(trace.before, 'column', name)['type']} to "
             f"{attributes(trace.after, 'column', name)['type']}"
             for name in vector_type_changes(trace, str(diagnostic.relation))
         )
-        yield replace(diagnostic, message=f"{diagnostic.message} The reason: {said}.")
+        yield replace(diagnostic, message=f"{diagnostic.message} The reason: {changes}.")
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = item.work.table
-    new = {name: suffixed(name, "_new") for name in vector_type_changes(trace, table)}
-    if not new:
+    copies = {name: suffixed(name, "_new") for name in vector_type_changes(trace, table)}
+    if not copies:
         return None
-    added = [
+    additions = [
         lines(
-            added_column(trace, name, other),
-            f"# Next revisions: fill {other} in batches, build its index concurrently, switch, drop {bare(name)}.",
+            added_column(trace, name, copy),
+            f"# Next revisions: fill {copy} in batches, build its index concurrently, switch, drop {bare(name)}.",
         )
-        for name, other in new.items()
+        for name, copy in copies.items()
     ]
-    return revised(lines(*added), *(dropped_column(table, other) for other in reversed(new.values())))
+    return revised(lines(*additions), *(dropped_column(table, copy) for copy in reversed(copies.values())))

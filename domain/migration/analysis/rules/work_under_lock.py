@@ -1,8 +1,9 @@
-"""A table is read in whole while others wait, for a reason that no other rule explains.
+"""A table is scanned under a blocking lock, for a reason that no other rule explains.
 
-Among them: ALTER DOMAIN … ADD or VALIDATE CONSTRAINT, which holds SHARE on every table that uses the domain; a change
-of collation, or of a type that a CHECK constraint uses; LOCK TABLE around a query. The safe way depends on the
-statement: find a form that reads without the lock, or announce a maintenance window.
+Reads or writes wait until the scan is done. Examples are ALTER DOMAIN … ADD or VALIDATE CONSTRAINT, which holds SHARE
+on every table that uses the domain, a change of collation, a change of a type that a CHECK constraint uses, and a LOCK
+TABLE around a query. The safe way depends on the statement: look for a form that scans without the lock, or announce a
+maintenance window.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,6 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Find what is left of work under locks."""
+    """Report work under blocking locks that no other rule explains."""
     advice = "Look for a form of it that does not hold the lock while it reads, or announce a maintenance window."
     return work_diagnostics(trace, statistics, Cause.OTHER, CODE, advice)
