@@ -1,1 +1,1 @@
-"""What a revision does, judged: impact, estimates, rules, strategy."""
+"""The analysis of a revision: impact, estimates, rules, strategy."""

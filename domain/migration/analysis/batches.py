@@ -1,4 +1,4 @@
-"""A statement that writes a whole table, cut into batches over the table's key that commit one by one."""
+"""The batch form of a statement that writes a whole table: a loop over the primary key that commits each batch."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,23 @@ _HEAD = re.compile(
     rf"\s*(?:UPDATE\s+(?:ONLY\s+)?{_NAME}(?:\.{_NAME})?\s+SET\s|DELETE\s+FROM\s+(?:ONLY\s+)?{_NAME}(?:\.{_NAME})?\s*(?:WHERE\b|;?\s*$))",
     re.IGNORECASE,
 )
-# With these a condition more does not simply go to the end; a text with a backslash or a dollar quote is not read here.
+# With these clauses, another condition cannot simply be appended to the text.
 _OTHER_CLAUSES = {"FROM", "USING", "RETURNING", "CURRENT", "WITH"}
+# Texts with backslashes, dollar quotes, parameters or comments are not parsed here.
 _OPAQUE = re.compile(r"\\|\$|%\(|--|/\*")
 SIZE = 500
 
 
 def in_batches(sql: str, table: str, key: str) -> str | None:
-    """Write an UPDATE or DELETE as a loop over the key; None where the text does not let itself be cut.
+    """Return an UPDATE or DELETE as a loop over the key; None if the statement has no such form.
 
-    A batch may run twice, when the upgrade is killed before it is recorded: what an UPDATE computes from the very
-    columns that it sets would come out differently then, so there is no loop for it.
+    A batch may run twice, if the upgrade is killed before it is recorded. An UPDATE that reads the columns that it sets
+    would then compute other values, so it has no such form.
+
+    Args:
+        sql: Text of the statement.
+        table: Table that it writes.
+        key: Column of the primary key.
     """
     text = sql.strip().rstrip(";").rstrip()
     words = list(_top(text))
@@ -50,25 +56,25 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
 
 
 def _top(text: str) -> Iterator[tuple[str, int, int]]:
-    """Return the words outside of parentheses, with their places."""
+    """Return the words outside of parentheses, with their start and end in the text."""
     depth = 0
-    for found in _TOKEN.finditer(text):
-        word = found.group()
+    for match in _TOKEN.finditer(text):
+        word = match.group()
         if depth == 0 and (word[0].isalnum() or word[0] == "_"):
-            yield word, found.start(), found.end()
+            yield word, match.start(), match.end()
         depth += (word == "(") - (word == ")")
 
 
 def _feeds_itself(assignments: str) -> bool:
-    """Return whether what is set is also read: a column that is named more than once."""
-    depth, starts, names, targets = 0, True, list[str](), list[str]()
+    """Return whether an assignment reads a column that is also set, so that its name occurs more than once."""
+    depth, starts_assignment, names, targets = 0, True, list[str](), list[str]()
     for word in _TOKEN.findall(assignments):
-        named = word[0].isalnum() or word[0] in {"_", '"'}
-        if named:
+        is_name = word[0].isalnum() or word[0] in {"_", '"'}
+        if is_name:
             names.append(word.strip('"').lower())
-            if starts:
+            if starts_assignment:
                 targets.append(names[-1])
         if not word.isspace():
-            starts = depth == 0 and word == ","
+            starts_assignment = depth == 0 and word == ","
         depth += (word == "(") - (word == ")")
     return not targets or any(names.count(target) > 1 for target in targets)

@@ -1,15 +1,17 @@
-"""How long a revision takes at the target's size, from what it took in the sandbox on tables of growing size.
+"""Estimated durations of a revision at the target's size, from measurements in the sandbox.
 
-What it is: the upgrade ran several times, each time on twice the rows. A line is put through the durations of each
-statement, over rows, or over rows times their logarithm where an index is built, and drawn on to the rows of the
-target. It is an interval: as wide as the slopes between the runs differ, as the target's rows are wider or narrower
-than the sandbox's, wider the farther the target's size is from those measured (a factor of 1.6 to each side at a
-hundred times the rows), and never less than 30 % to each side.
+The upgrade is repeated in the sandbox on tables of doubling size. The duration of each statement is fitted with a line
+over the number of rows, or over rows times their logarithm for an index build. The line is extended to the number of
+rows of the target.
 
-What it is not: a promise. It is the sandbox's hardware, with `fsync` off, all pages in memory and nobody else at work.
-A table that does not fit into memory, an index build that does not fit into `maintenance_work_mem` (HNSW is then
-several times slower), slow disks and traffic make it longer; more cores and parallel workers make it shorter. Waiting
-for a lock is not in it, and neither is what Python does between two statements.
+The estimate is an interval. It is wider where the slopes between the runs differ, and where the rows of the target have
+another size in bytes than those of the sandbox. It widens with the distance to the measured sizes, by a factor of 1.6
+to each side at a hundred times the rows. It is never less than 30 % to each side.
+
+The estimate is no promise. It holds for the hardware of the sandbox, with `fsync` off, all pages in memory and no other
+sessions. A table that does not fit into memory, slow disks and traffic make the upgrade longer. So does an index build
+that does not fit into `maintenance_work_mem` (HNSW is then several times slower). More cores and parallel workers make
+it shorter. The estimate contains neither the wait for locks nor the time that Python spends between statements.
 """
 
 import math
@@ -24,46 +26,47 @@ from domain.migration.trace import CalibrationRun, RevisionTrace
 
 Interval = tuple[float, float]
 
-_MARGIN = 0.3  # of the estimate, to each side: durations of the same statement differ so much from run to run
-_DRIFT = 0.1  # exponent by which growth beyond the sizes measured may differ: caches, merge passes, checkpoints
-_GROWN = 1.5  # times the rows, from which on a difference in duration says something
-_QUADRATIC = 1.5  # exponent of growth from which on the time goes with the square of the rows
-_EVIDENT = 0.5  # exponent of growth that noise does not feign over several doublings
+_MARGIN = 0.3  # share of the estimate, to each side; durations of one statement vary this much between runs
+_DRIFT = 0.1  # exponent by which growth beyond the measured sizes may differ: caches, merge passes, checkpoints
+_GROWN = 1.5  # lowest ratio of row counts at which a difference in duration is meaningful
+_QUADRATIC = 1.5  # exponent of growth from which the time is taken as quadratic in the rows
+_EVIDENT = 0.5  # exponent of growth over several doublings that noise does not produce
 
 
 def estimate(trace: RevisionTrace, statistics: Statistics) -> Mapping[int, Interval]:
-    """Estimate the statements of the upgrade at the target's size.
+    """Return the estimated duration of each statement of the upgrade at the target's size.
 
-    A statement grows when it does work on a whole table, or evidently took longer on more rows; every other counts as
-    long as it took. One that committed each of its batches by itself counts as long as one of them.
+    A statement grows with the rows if it works on a whole table, or took evidently longer on more rows. Any other
+    statement is expected to take as long as in the sandbox. A statement that committed each of its batches is expected
+    to take as long as one batch.
 
     Args:
-        trace: With its calibration.
-        statistics: Of the target.
+        trace: Trace of the revision, with its calibration runs.
+        statistics: Statistics of the target.
 
     Returns:
-        Shortest and longest expected seconds by the statement's index. A statement is missing when it grows and the
-        target's rows are not known, or when it was measured at one size only, or on no rows.
+        Shortest and longest expected seconds, by the index of the statement. A growing statement is missing if the
+        rows of the target are not known, or if it was measured at one size only or without rows.
     """
-    found = {index: one.interval(statistics) for index, one in enumerate(_statements(trace))}
-    return {index: interval for index, interval in found.items() if interval is not None}
+    intervals = {index: statement.interval(statistics) for index, statement in enumerate(_statements(trace))}
+    return {index: interval for index, interval in intervals.items() if interval is not None}
 
 
 def windows_with_estimates(trace: RevisionTrace, statistics: Statistics) -> tuple[LockWindow, ...]:
-    """Return the lock windows with how long each lasts: the sum over the statements while the lock is held.
+    """Return the lock windows with their estimated duration: the sum over the statements during which a lock is held.
 
-    A window has no estimate when one of its statements has none.
+    A window has no estimate if one of its statements has none.
     """
-    known = estimate(trace, statistics)
-    return tuple(replace(window, estimate_seconds=_sum(known, window)) for window in lock_windows(trace))
+    estimates = estimate(trace, statistics)
+    return tuple(replace(window, estimate_seconds=_sum(estimates, window)) for window in lock_windows(trace))
 
 
 def predicted_seconds(trace: RevisionTrace, statistics: Statistics) -> Interval | None:
-    """Predict how long the whole upgrade takes at the target; None when nobody knows of one of its statements."""
-    known = estimate(trace, statistics)
-    if len(known) < len(trace.upgrade) or not trace.upgrade:
+    """Return the estimated duration of the whole upgrade at the target; None if a statement has no estimate."""
+    estimates = estimate(trace, statistics)
+    if len(estimates) < len(trace.upgrade) or not trace.upgrade:
         return None
-    return sum(low for low, _ in known.values()), sum(high for _, high in known.values())
+    return sum(low for low, _ in estimates.values()), sum(high for _, high in estimates.values())
 
 
 def measured_at(trace: RevisionTrace, table: str) -> tuple[int, ...]:
@@ -72,30 +75,35 @@ def measured_at(trace: RevisionTrace, table: str) -> tuple[int, ...]:
 
 
 def measured_rows(trace: RevisionTrace, windows: Sequence[LockWindow]) -> list[dict[str, tuple[int, ...]]]:
-    """Give, for each window, the rows that it was measured at, by the tables whose size decides how long it lasts."""
+    """Return the sizes at which the duration of each window was measured.
+
+    Returns:
+        For each window, the numbers of rows in the runs of the calibration, by table. Only tables on whose size the
+        duration depends are included.
+    """
     if not trace.calibration:
         return [{} for _ in windows]
-    grows = [sorted(one.tables()) for one in _statements(trace)]
-    found = []
+    tables_by_statement = [sorted(statement.tables()) for statement in _statements(trace)]
+    measured = []
     for window in windows:
         tables = dict.fromkeys(
-            table for names in grows[window.from_statement : window.to_statement + 1] for table in names
+            table for names in tables_by_statement[window.from_statement : window.to_statement + 1] for table in names
         )
-        found.append({table: sizes for table in tables if len(sizes := measured_at(trace, table)) > 1})
-    return found
+        measured.append({table: sizes for table in tables if len(sizes := measured_at(trace, table)) > 1})
+    return measured
 
 
 def _statements(trace: RevisionTrace) -> list["_Statement"]:
     works: dict[int, list[Work]] = {}
     for work in work_of(trace):
         works.setdefault(work.statement, []).append(work)
-    # A run that took another path, as there were more rows, says nothing about these statements.
+    # A run with another number of statements took another path, so its durations cannot be compared.
     runs = [run for run in trace.calibration if len(run.durations_ms) == len(trace.upgrade)]
     return [_Statement(trace, index, works.get(index, []), runs) for index in range(len(trace.upgrade))]
 
 
 class _Statement:
-    """One statement over the runs."""
+    """One statement of the upgrade with its durations in all runs of the calibration."""
 
     def __init__(self, trace: RevisionTrace, index: int, works: list[Work], runs: list[CalibrationRun]) -> None:
         self._trace = trace
@@ -106,16 +114,17 @@ class _Statement:
         self._batched = self._statement.transaction is None and self._statement.count > 1
 
     def interval(self, statistics: Statistics) -> Interval | None:
-        """Return shortest and longest seconds, None when nobody knows.
+        """Return the shortest and longest expected seconds, None if there is no estimate.
 
-        Where several tables grew together, nobody knows whose rows took the time: each is taken for the cause once.
+        If several tables grew together, any of them may have caused the duration. The interval then covers the
+        estimates with each table as the cause.
         """
         tables = self.tables()
         if self._batched:
             return None if tables else _around(self._statement.duration_ms / 1000 / self._statement.count)
         if not tables:
             return None if self._saw_no_rows(statistics) else self._constant()
-        found = []
+        intervals = []
         for table, kind in tables.items():
             target = statistics.get(table)
             sizes = [run.rows.get(table, 0) for run in self._runs]
@@ -125,14 +134,15 @@ class _Statement:
                 if target.rows > max(sizes):
                     return None
                 continue
-            found.append(self._extrapolated(sizes, target, self._width(table, kind, target), kind))
-        return (min(low for low, _ in found), max(high for _, high in found)) if found else self._constant()
+            intervals.append(self._extrapolated(sizes, target, self._width(table, kind, target), kind))
+        return (min(low for low, _ in intervals), max(high for _, high in intervals)) if intervals else self._constant()
 
     def tables(self) -> dict[str, WorkKind | None]:
-        """Name the tables with whose rows the duration grows, with the kind of work.
+        """Return the tables with whose rows the duration grows, with the kind of work.
 
-        Adding rows takes as long as there are rows to add, however many there are: it grows only if it shows. So does
-        what touches less than a whole table. That batches take longer in all, as they become more, is no growth.
+        The duration of an INSERT depends on the rows that it adds, not on those of the table. It counts as growing
+        only if the runs show it, and so does work on a part of a table. More batches take longer in total, which does
+        not count as growth.
         """
         tables: dict[str, WorkKind | None] = {
             work.table: work.kind for work in self._works if work.kind is not WorkKind.INSERT
@@ -143,14 +153,14 @@ class _Statement:
         return {**{table: None for table in touched if self._evidently_grows(table)}, **tables}
 
     def _evidently_grows(self, table: str) -> bool:
-        pairs = [(run.rows.get(table, 0), took) for run, took in zip(self._runs, self._seconds, strict=True)]
-        pairs.sort()
-        enough = len(pairs) > 2 and pairs[0][0] > 0  # noqa: PLR2004 - two could be noise
-        rising = all(one[1] < other[1] for one, other in pairwise(pairs))
-        return enough and rising and _exponent(pairs[0], pairs[-1]) > _EVIDENT
+        points = [(run.rows.get(table, 0), seconds) for run, seconds in zip(self._runs, self._seconds, strict=True)]
+        points.sort()
+        enough = len(points) > 2 and points[0][0] > 0  # noqa: PLR2004 - two could be noise
+        rising = all(earlier[1] < later[1] for earlier, later in pairwise(points))
+        return enough and rising and _exponent(points[0], points[-1]) > _EVIDENT
 
     def _saw_no_rows(self, statistics: Statistics) -> bool:
-        """Return whether a table was empty in the sandbox, where no work can show, and may not be at the target."""
+        """Return whether a table that was empty in the sandbox, so not measured, may have rows at the target."""
         touched = {*self._statement.locks, *self._statement.rows, *self._statement.scanned}
         return any(
             facts.rows == 0 and not is_partitioned(self._trace, table)
@@ -163,16 +173,17 @@ class _Statement:
         return min([low, *self._seconds]), max([high, *self._seconds])
 
     def _width(self, table: str, kind: WorkKind | None, target: TableStatistics) -> Interval:
-        """Return how much longer a row takes there, as its bytes differ: between not at all and in proportion.
+        """Return the lowest and highest factor by which a row of the target takes longer than a row of the sandbox.
 
-        What reads or writes whole rows spends some of its time for each row and some for each byte. An index build
-        depends on its key's bytes, which nobody counted. Whether TOAST is touched is not known either.
+        Some of the time goes with the rows and some with their bytes, so the factor lies between 1 and the ratio of
+        the bytes per row. The target's bytes count with and without TOAST, because it is not known whether the
+        statement reads it. An index build depends on the bytes of its key, which are not known, so its factor is 1.
         """
         facts = self._trace.tables.get(table)
         if kind is WorkKind.INDEX or facts is None or not (facts.rows and facts.bytes and target.rows and target.bytes):
             return 1.0, 1.0
-        here = facts.bytes / facts.rows
-        factors = [size / target.rows / here for size in (target.bytes, target.bytes - target.toast_bytes)]
+        bytes_per_row = facts.bytes / facts.rows
+        factors = [size / target.rows / bytes_per_row for size in (target.bytes, target.bytes - target.toast_bytes)]
         return min(1.0, *factors), max(1.0, *factors)
 
     def _extrapolated(
@@ -180,18 +191,18 @@ class _Statement:
     ) -> Interval:
         points = sorted(zip(sizes, self._seconds, strict=True))
         basis = _basis(kind, points[0], points[-1])
-        scaled = [(basis(rows), took) for rows, took in points]
+        scaled = [(basis(rows), seconds) for rows, seconds in points]
         shortest, usual, longest = _slopes(scaled)
-        fixed = max(0.0, median(took - usual * x for x, took in scaled))
+        fixed = max(0.0, median(seconds - usual * x for x, seconds in scaled))
         low, high = _around(usual * basis(target.rows))
         low, high = min(low, shortest * basis(target.rows)), max(high, longest * basis(target.rows))
-        far = max(1.0, target.rows / points[-1][0]) ** _DRIFT
-        low, high = low / far, high * far
+        drift = max(1.0, target.rows / points[-1][0]) ** _DRIFT
+        low, high = low / drift, high * drift
         return fixed * (1 - _MARGIN) + low * width[0], fixed * (1 + _MARGIN) + high * width[1]
 
 
 def _basis(kind: WorkKind | None, first: tuple[int, float], last: tuple[int, float]) -> Callable[[float], float]:
-    """Choose with what of the rows the time goes: their square where each row reads the table again."""
+    """Return the function of the rows with which the time grows; the square where each row scans the table again."""
     if _exponent(first, last) >= _QUADRATIC:
         return lambda rows: rows * rows
     if kind is WorkKind.INDEX:
@@ -200,32 +211,32 @@ def _basis(kind: WorkKind | None, first: tuple[int, float], last: tuple[int, flo
 
 
 def _exponent(first: tuple[int, float], last: tuple[int, float]) -> float:
-    """Return the power of the rows with which the time grew; a part that does not grow makes it smaller."""
+    """Return the power of the rows with which the time grew; a constant share of the time makes it smaller."""
     if first[1] <= 0 or last[1] <= 0 or last[0] <= first[0] or first[0] <= 0:
         return 0.0
     return math.log(last[1] / first[1]) / math.log(last[0] / first[0])
 
 
 def _slopes(points: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return a low, a usual and a high slope of the line through points, none negative (Theil and Sen's estimator).
+    """Return a low, a median and a high slope of the line through points, none negative (Theil-Sen estimator).
 
-    Each pair of runs gives a slope, which counts by how far the two are apart: noise tilts a short line more. Low and
-    high are the quartiles. The line meets zero rows at no less than zero seconds, which bounds the slope.
+    Each pair of runs has a slope, weighted by the distance of its two sizes, because noise tilts a short line more.
+    Low and high are the quartiles. The line must not be below zero seconds at zero rows, which limits the slope.
     """
     slopes = sorted(
         ((later[1] - earlier[1]) / (later[0] - earlier[0]), later[0] - earlier[0])
         for earlier, later in combinations(points, 2)
         if later[0] > earlier[0]
     )
-    steepest = max(took / x for x, took in points)
-    low, usual, high = (min(max(0.0, _quantile(slopes, part)), steepest) for part in (0.25, 0.5, 0.75))
+    steepest = max(seconds / x for x, seconds in points)
+    low, usual, high = (min(max(0.0, _quantile(slopes, share)), steepest) for share in (0.25, 0.5, 0.75))
     # Where noise hides the growth, all of the time may be growth.
-    return low, usual, high if usual > 0 else min(took / x for x, took in points)
+    return low, usual, high if usual > 0 else min(seconds / x for x, seconds in points)
 
 
-def _quantile(weighted: list[tuple[float, float]], part: float) -> float:
-    """Return the value below which that part of the weight lies."""
-    rest = part * sum(weight for _, weight in weighted)
+def _quantile(weighted: list[tuple[float, float]], share: float) -> float:
+    """Return the value below which a share of the weight lies."""
+    rest = share * sum(weight for _, weight in weighted)
     for value, weight in weighted:
         rest -= weight
         if rest <= 0:
@@ -237,8 +248,8 @@ def _around(seconds: float) -> Interval:
     return seconds * (1 - _MARGIN), seconds * (1 + _MARGIN)
 
 
-def _sum(known: Mapping[int, Interval], window: LockWindow) -> Interval | None:
+def _sum(estimates: Mapping[int, Interval], window: LockWindow) -> Interval | None:
     statements = range(window.from_statement, window.to_statement + 1)
-    if any(index not in known for index in statements):
+    if any(index not in estimates for index in statements):
         return None
-    return sum(known[index][0] for index in statements), sum(known[index][1] for index in statements)
+    return sum(estimates[index][0] for index in statements), sum(estimates[index][1] for index in statements)

@@ -1,4 +1,4 @@
-"""A trace put on the target's statistics: which locks last how long, and what work runs meanwhile."""
+"""The impact of a revision: how long each lock is held, and what work on big tables runs under it."""
 
 import re
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
 
 @dataclass(frozen=True)
 class LockWindow:
-    """The time from taking a lock to the end of its transaction.
+    """A lock from the statement that takes it to the end of its transaction.
 
     Attributes:
-        relation: The table that existed before the revision, or an index of one.
-        mode: How it is held.
-        from_statement: Index of the statement that took it.
-        to_statement: Index of the statement with which its transaction ends.
-        table: The table whose statements wait; the relation itself, unless that is an index.
-        estimate_seconds: Shortest and longest expected duration; None where nothing was measured.
+        relation: Locked table that existed before the revision, or a locked index of such a table.
+        mode: Lock mode.
+        from_statement: Index of the statement that takes the lock.
+        to_statement: Index of the last statement of the transaction, after which the lock is released.
+        table: Table whose queries wait; the relation itself, unless it is an index.
+        estimate_seconds: Shortest and longest expected duration, in seconds; None without an estimate.
     """
 
     relation: str
@@ -43,11 +43,11 @@ class LockWindow:
 
     @property
     def blocks(self) -> bool:
-        """Whether anything of an application waits."""
+        """Whether a SELECT, INSERT, UPDATE or DELETE waits."""
         return self.blocks_reads or self.blocks_writes
 
     def covers(self, statement: int) -> bool:
-        """Return whether the lock is held while that statement runs."""
+        """Return whether the lock is held while the statement with this index runs."""
         return self.from_statement <= statement <= self.to_statement
 
 
@@ -69,8 +69,8 @@ class Work:
     Attributes:
         statement: Index of the statement.
         table: The table.
-        kind: The heaviest kind of work.
-        indexes: Indexes that were built.
+        kind: Heaviest kind of work that the statement does on the table.
+        indexes: Names of the indexes that were built.
     """
 
     statement: int
@@ -85,7 +85,7 @@ class BlockedWork:
 
     Attributes:
         work: The work.
-        windows: The blocking locks that are held meanwhile, those on the same table first.
+        windows: Blocking locks that are held while the work runs, those on the same table first.
     """
 
     work: Work
@@ -93,10 +93,10 @@ class BlockedWork:
 
 
 def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
-    """Return the locks of the upgrade on tables that existed before, ACCESS SHARE left out.
+    """Return the locks of the upgrade on tables that existed before it, without ACCESS SHARE.
 
-    A lock lasts until the last statement of its transaction; without a transaction, as long as its statement. A lock
-    that becomes stronger opens another window.
+    A lock is held until the last statement of its transaction. Without a transaction, it is held as long as its
+    statement runs. A lock that is raised to a stronger mode counts as another window.
     """
     if "windows" not in trace.memo:
         trace.memo["windows"] = tuple(_windows(trace))
@@ -105,7 +105,7 @@ def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
 
 
 def work_of(trace: RevisionTrace) -> tuple[Work, ...]:
-    """Find work that grows with the size of tables that existed before and were not emptied meanwhile."""
+    """Return the work that grows with the size of tables that existed before and have not been emptied since."""
     if "work" not in trace.memo:
         trace.memo["work"] = tuple(_all_work(trace))
     works: tuple[Work, ...] = trace.memo["work"]
@@ -118,31 +118,31 @@ def _all_work(trace: RevisionTrace) -> Iterator[Work]:
         emptied = emptied_before(trace, index)
         for table in _touched(trace, statement):
             if table not in emptied and not is_partitioned(trace, table):
-                found = _work(trace, index, statement, table, heavy)
-                if found is not None:
-                    yield found
+                work = _work(trace, index, statement, table, heavy)
+                if work is not None:
+                    yield work
 
 
 def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    """Name the tables that existed before and of which a statement read, wrote or rebuilt anything."""
-    built = (_table_then(trace, statement, name) for name in (*statement.indexes_built, *statement.rewritten))
-    names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, built)}
+    """Return the tables that existed before and that a statement read, wrote, or whose indexes it built."""
+    index_tables = (_table_then(trace, statement, name) for name in (*statement.indexes_built, *statement.rewritten))
+    names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, index_tables)}
     return sorted(name for name in names if name in trace.tables)
 
 
 def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[str]]]:
-    """Find index builds, rewrites and scans of tables that the revision made and filled with many rows.
+    """Return index builds, rewrites and scans of tables that the revision created and filled with many rows.
 
     Yields:
-        The work, and the tables whose rows it filled the new one with.
+        The work, and the existing tables from which the new table was filled.
     """
     rows: dict[str, int] = {}
     sources: dict[str, set[str]] = {}
     for index, statement in enumerate(trace.upgrade):
-        for table in sorted(table for table, held in rows.items() if held >= BIG_ROWS):
-            found = _work_on_new(trace, index, statement, table, rows[table])
-            if found is not None:
-                yield found, frozenset(sources[table])
+        for table in sorted(table for table, count in rows.items() if count >= BIG_ROWS):
+            work = _work_on_new(trace, index, statement, table, rows[table])
+            if work is not None:
+                yield work, frozenset(sources[table])
         for table, counts in statement.rows.items():
             if table not in trace.tables:
                 rows[table] = rows.get(table, 0) + counts.inserted
@@ -150,7 +150,7 @@ def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[s
 
 
 def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedWork, ...]:
-    """Find work on big tables that runs while reads or writes of any live table wait."""
+    """Return the work on big tables that runs while reads or writes of any live table wait."""
     windows = [window for window in (*lock_windows(trace), *_view_windows(trace)) if window.blocks]
     works = [work for work in work_of(trace) if is_big(trace, statistics, work.table)]
     works += [
@@ -158,32 +158,32 @@ def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedW
         for work, sources in work_on_new_tables(trace)
         if not sources or any(is_big(trace, statistics, source) for source in sources)
     ]
-    found: list[BlockedWork] = []
-    for work in sorted(works, key=lambda one: one.statement):
+    blocked: list[BlockedWork] = []
+    for work in sorted(works, key=lambda work: work.statement):
         emptied = emptied_before(trace, work.statement)
-        # What a concurrent build takes besides lasts an instant: it commits before it begins to work.
-        own = work.statement if is_concurrent(trace.upgrade[work.statement]) else None
-        held = [
+        # A concurrent build commits before its work begins, so its own locks do not last.
+        own_statement = work.statement if is_concurrent(trace.upgrade[work.statement]) else None
+        blocking_locks = [
             window
             for window in windows
-            if window.covers(work.statement) and window.table not in emptied and window.from_statement != own
+            if window.covers(work.statement) and window.table not in emptied and window.from_statement != own_statement
         ]
-        if held:
-            held.sort(key=lambda window, table=work.table: window.table != table)  # type: ignore[misc]
-            found.append(BlockedWork(work, tuple(held)))
-    return tuple(found)
+        if blocking_locks:
+            blocking_locks.sort(key=lambda window, table=work.table: window.table != table)  # type: ignore[misc]
+            blocked.append(BlockedWork(work, tuple(blocking_locks)))
+    return tuple(blocked)
 
 
 def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work, ...]:
-    """Find transactions that write or lock most rows of a big table: whoever writes these rows waits for their end."""
+    """Return the work of transactions that write or lock most rows of a big table, for which other writers wait."""
     kinds = {WorkKind.WRITE, WorkKind.LOCK}
     return tuple(work for work in work_of(trace) if work.kind in kinds and is_big(trace, statistics, work.table))
 
 
 def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
-    """Return whether work that grows with a table's size counts.
+    """Return whether a table is big enough for a scan or rewrite of it to matter.
 
-    It does where the size is not known, unless the table cannot grow: its own constraints left no room in the sandbox.
+    A table of unknown size counts as big, unless its own constraints limited its rows in the sandbox.
     """
     if table in statistics:
         return statistics.is_big(table)
@@ -193,7 +193,7 @@ def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
 
 
 def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
-    """Name the tables that statements up to this one, itself included for TRUNCATE, had emptied."""
+    """Return the tables that are empty when a statement works: emptied before it, or truncated by it."""
     if "emptied" not in trace.memo:
         trace.memo["emptied"] = list(_emptied(trace))
     emptied: list[frozenset[str]] = trace.memo["emptied"]
@@ -213,21 +213,21 @@ def _emptied(trace: RevisionTrace) -> Iterator[frozenset[str]]:
 
 
 def truncated(statement: StatementTrace) -> frozenset[str]:
-    """Name the tables that a TRUNCATE emptied: they got a new file, as in a rewrite, but nobody read the old one."""
+    """Return the tables that a TRUNCATE emptied: they have a new file, as after a rewrite, but were not scanned."""
     if not statement.rewritten or _TRUNCATE.search(statement.sql) is None:
         return frozenset()
     return frozenset(name for name in statement.rewritten if not statement.scanned.get(name))
 
 
 def is_partitioned(trace: RevisionTrace, table: str) -> bool:
-    """Return whether a table has no rows of its own but partitions."""
+    """Return whether a table is partitioned, so that it has no rows of its own."""
     if trace.before is None:
         return False
     return trace.before.objects.get(("table", table), {}).get("kind") == "partitioned table"
 
 
 def index_table(trace: RevisionTrace, index: str) -> str | None:
-    """Name the table of an index; None when no snapshot has it."""
+    """Return the table of an index; None when neither schema has the index."""
     for snapshot in (trace.after, trace.before):
         if snapshot is not None and ("index", index) in snapshot.objects:
             return str(snapshot.objects[("index", index)]["table"])
@@ -235,7 +235,10 @@ def index_table(trace: RevisionTrace, index: str) -> str | None:
 
 
 def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> str | None:
-    """Name the table that an index was built on; a copy of another may take over its name, and its indexes, later."""
+    """Return the table that an index was built on.
+
+    A copy may take over the name and the indexes of a table later, so the trace of the statement decides first.
+    """
     return statement.built_on.get(index) or index_table(trace, index)
 
 
@@ -250,7 +253,7 @@ def last_statements(trace: RevisionTrace) -> dict[int, int]:
 
 def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
     ends = last_statements(trace)
-    held: dict[tuple[int, str], LockMode] = {}
+    strongest: dict[tuple[int, str], LockMode] = {}
     for index, statement in enumerate(trace.upgrade):
         for relation, mode in sorted(statement.locks.items()):
             table = _locked_table(trace, statement, relation, mode)
@@ -259,14 +262,14 @@ def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
             end = index
             if statement.transaction is not None:
                 end = ends[statement.transaction]
-                if held.get((statement.transaction, relation), LockMode.ACCESS_SHARE) >= mode:
+                if strongest.get((statement.transaction, relation), LockMode.ACCESS_SHARE) >= mode:
                     continue
-                held[statement.transaction, relation] = mode
+                strongest[statement.transaction, relation] = mode
             yield LockWindow(relation, mode, index, end, table)
 
 
 def _view_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
-    """Return the locks that stop reads of materialized views, which nobody but REFRESH writes."""
+    """Return the locks that block reads of materialized views; only REFRESH writes these."""
     ends = last_statements(trace)
     views = {name for name in _names(trace, "view") if _is_readable_copy(trace, name)}
     for index, statement in enumerate(trace.upgrade):
@@ -277,23 +280,23 @@ def _view_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
 
 
 def _is_readable_copy(trace: RevisionTrace, view: str) -> bool:
-    held = trace.before.objects["view", view] if trace.before is not None else {}
-    return held.get("kind") == "materialized view" and held.get("populated") is not False
+    attributes = trace.before.objects["view", view] if trace.before is not None else {}
+    return attributes.get("kind") == "materialized view" and attributes.get("populated") is not False
 
 
 def _names(trace: RevisionTrace, kind: str) -> frozenset[str]:
     return (
         frozenset()
         if trace.before is None
-        else frozenset(name for found, name in trace.before.objects if found == kind)
+        else frozenset(name for object_kind, name in trace.before.objects if object_kind == kind)
     )
 
 
 def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str, mode: LockMode) -> str | None:
-    """Name the table that a lock is about.
+    """Return the table whose queries a lock affects, None where it affects none.
 
-    ACCESS EXCLUSIVE on an index stops all who plan with it, that is, all who use its table. Concurrent builds take it
-    for an instant, at their end, when nobody waits for it.
+    ACCESS EXCLUSIVE on an index blocks the planning of all queries of its table. A concurrent build takes this lock
+    for an instant only, at its end, so it does not count.
     """
     if mode is LockMode.ACCESS_SHARE:
         return None
@@ -308,7 +311,7 @@ def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str
 
 
 def is_concurrent(statement: StatementTrace) -> bool:
-    """Tell a CREATE INDEX, DROP INDEX or REINDEX that lets others work."""
+    """Return whether a statement is a CREATE INDEX, DROP INDEX or REINDEX with CONCURRENTLY."""
     return statement.transaction is None and _CONCURRENTLY.search(statement.sql) is not None
 
 
@@ -326,10 +329,10 @@ def _work(
     rows = trace.tables[table].rows
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
-    read = statement.scanned.get(table, 0) / statement.count
-    # That a table without rows was read can be told only of a change that had to look at all of it.
-    looked = table in statement.scanned and table in trace.unfilled and _CHANGES.match(statement.sql)
-    return Work(index, table, WorkKind.SCAN) if (read >= rows / 2 if rows else looked) else None
+    rows_read = statement.scanned.get(table, 0) / statement.count
+    # A scan of an empty table reads no rows, so only an ALTER counts, which must check the whole table.
+    must_scan = table in statement.scanned and table in trace.unfilled and _CHANGES.match(statement.sql)
+    return Work(index, table, WorkKind.SCAN) if (rows_read >= rows / 2 if rows else must_scan) else None
 
 
 def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, table: str, rows: int) -> Work | None:

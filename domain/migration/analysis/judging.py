@@ -1,4 +1,4 @@
-"""What rules share: why work runs under a lock, what changed in the catalog, how a diagnostic is worded."""
+"""Helpers of the rules: the cause of work under a lock, the changes of the schema, the wording of diagnostics."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ Fix = Callable[[RevisionTrace, BlockedWork], str | None]
 
 
 class Cause(Enum):
-    """What a statement does with the rows of a table; each has one rule that explains it."""
+    """The cause of work on a table; one rule explains each."""
 
     REWRITE = auto()
     VECTOR_TYPE = auto()
@@ -42,7 +42,7 @@ class Cause(Enum):
 
 
 class Failure(Enum):
-    """Why a statement of the upgrade failed; each has one rule that explains it."""
+    """The cause of a failed statement of the upgrade; one rule explains each."""
 
     ROWS = auto()
     ENUM_VALUE = auto()
@@ -53,7 +53,7 @@ class Failure(Enum):
 
 
 def cause_of(trace: RevisionTrace, work: Work) -> Cause:
-    """Return what some work is for; measured facts first, text only where Postgres reports nothing."""
+    """Return the cause of work, from measurements where there are any, otherwise from the text of the statement."""
     statement = trace.upgrade[work.statement]
     if work.kind is WorkKind.REWRITE:
         return Cause.VECTOR_TYPE if vector_type_changes(trace, work.table) else Cause.REWRITE
@@ -65,7 +65,7 @@ def cause_of(trace: RevisionTrace, work: Work) -> Cause:
 
 
 def failures(trace: RevisionTrace, kind: Failure) -> Iterator[tuple[int, StatementTrace]]:
-    """Find the statements with which the upgrade failed for one reason; none when the revision caught the error."""
+    """Return the statements that failed for one cause; none if the revision caught the error."""
     if trace.after is not None and not trace.went_on:
         return
     for index, statement in enumerate(trace.upgrade):
@@ -79,65 +79,68 @@ def is_ddl(statement: StatementTrace) -> bool:
 
 
 def added(trace: RevisionTrace, kind: str) -> list[str]:
-    """Name the objects of a kind that the upgrade left and that were not there before."""
+    """Return the objects of a kind that exist after the upgrade and not before, sorted by name."""
     return _moved(trace, kind)[0]
 
 
 def removed(trace: RevisionTrace, kind: str) -> list[str]:
-    """Name the objects of a kind that the upgrade made vanish."""
+    """Return the objects of a kind that exist before the upgrade and not after, sorted by name."""
     return _moved(trace, kind)[1]
 
 
 def kept(trace: RevisionTrace, kind: str) -> list[str]:
-    """Name the objects of a kind that are there before and after."""
+    """Return the objects of a kind that exist before and after the upgrade, sorted by name."""
     return _moved(trace, kind)[2]
 
 
 def _moved(trace: RevisionTrace, kind: str) -> tuple[list[str], list[str], list[str]]:
-    """Name what came, what went and what stayed of a kind; nothing where one of the two catalogs is not known."""
+    """Return the added, removed and kept objects of a kind; all empty if one of the two schemas is not known."""
     if trace.before is None or trace.after is None:
         return [], [], []
     key = f"moved {kind}"
     if key not in trace.memo:
         before, after = names_of(trace.before, kind), names_of(trace.after, kind)
         trace.memo[key] = sorted(after - before), sorted(before - after), sorted(before & after)
-    found: tuple[list[str], list[str], list[str]] = trace.memo[key]
-    return found
+    moved: tuple[list[str], list[str], list[str]] = trace.memo[key]
+    return moved
 
 
 def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
-    """Find the statement that made, changed or dropped an object: as Postgres reported, else by its name."""
+    """Return the index of the statement that created, altered or dropped an object.
+
+    The event triggers of Postgres decide. If they report no statement, the first one that names the object counts.
+    """
     objects = {ChangedObject(kind, name), ChangedObject(f"table {kind}", name)}
     for index, statement in enumerate(trace.upgrade):
         if objects & {*statement.created, *statement.altered, *statement.dropped}:
             return index
-    own = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
-    return next((index for index, statement in enumerate(trace.upgrade) if own.search(statement.sql)), None)
+    pattern = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+    return next((index for index, statement in enumerate(trace.upgrade) if pattern.search(statement.sql)), None)
 
 
 def is_optional(trace: RevisionTrace, column: str) -> bool:
-    """Return whether a column gave itself a value before, so that INSERTs could leave it out."""
-    held = attributes(trace.before, "column", column)
-    return any(held.get(attribute) for attribute in ("default", "identity", "generated"))
+    """Return whether a column had a default, an identity or an expression before, so that INSERTs could omit it."""
+    definition = attributes(trace.before, "column", column)
+    return any(definition.get(attribute) for attribute in ("default", "identity", "generated"))
 
 
 def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
-    """Return whether INSERTs had to name a column that now refuses values."""
+    """Return whether INSERTs had to set a column that now refuses values."""
     before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
     return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
 
 
 def made_constraints(trace: RevisionTrace) -> list[str]:
-    """Name the constraints that the upgrade added, those included that it put in the place of another of their name."""
+    """Return the constraints that the upgrade added, including those that replace one of the same name."""
     if "made constraints" not in trace.memo:
-        again = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
-        trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *again])
-    found: list[str] = trace.memo["made constraints"]
-    return found
+        replaced = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
+        trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *replaced])
+    constraints: list[str] = trace.memo["made constraints"]
+    return constraints
 
 
 def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
-    """Return whether an index has taken the place of another of its name."""
+    """Return whether the upgrade replaced an index by another one of the same name."""
     return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
 
 
@@ -150,7 +153,7 @@ def _is_another(trace: RevisionTrace, kind: str, name: str) -> bool:
 
 
 def constraint_of(trace: RevisionTrace, index: str) -> str | None:
-    """Name the constraint that an index is for and that the upgrade added."""
+    """Return the constraint that an index belongs to, if the upgrade added it."""
     constraint = attributes(trace.after, "index", index).get("constraint")
     if constraint is None:
         return None
@@ -159,16 +162,21 @@ def constraint_of(trace: RevisionTrace, index: str) -> str | None:
 
 
 def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
-    """Name the constraints that the upgrade added to a table, those that the statement names when it names any."""
-    mine = [name for name in made_constraints(trace) if split(name)[0] == table]
-    named = [name for name in mine if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)]
-    return named or mine
+    """Return the constraints that the upgrade added to a table; if the statement names some, only these."""
+    constraints = [name for name in made_constraints(trace) if split(name)[0] == table]
+    named = [
+        name
+        for name in constraints
+        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)
+    ]
+    return named or constraints
 
 
 def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
-    """Find the statement of the upgrade that gives a column, table or other object another name, by its text."""
+    """Return the index of the statement whose text renames a column, table or other object; None if there is none."""
     if "renames" not in trace.memo:
-        trace.memo["renames"] = [index for index, one in enumerate(trace.upgrade) if _RENAME.search(one.sql)]
+        statements = enumerate(trace.upgrade)
+        trace.memo["renames"] = [index for index, statement in statements if _RENAME.search(statement.sql)]
     if not trace.memo["renames"]:
         return None
     pattern = re.compile(
@@ -178,13 +186,13 @@ def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
 
 
 def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
-    """Read a type of pgvector: its name, and its dimensions or None; None for any other type."""
-    found = _VECTOR.search(str(type_name))
-    return (found.group(1), int(found.group(2)) if found.group(2) else None) if found else None
+    """Return the name and the dimensions of a pgvector type, the latter None if undeclared; None for another type."""
+    match = _VECTOR.search(str(type_name))
+    return (match.group(1), int(match.group(2)) if match.group(2) else None) if match else None
 
 
 def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
-    """Name the columns of a table whose type changed from or to one of pgvector."""
+    """Return the columns of a table whose type changed from or to a type of pgvector."""
     return [
         name
         for name in kept(trace, "column")
@@ -201,15 +209,15 @@ def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
 
 
 def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
-    """Return whether somebody uses a table: it was there before, and the revision has not emptied it."""
+    """Return whether a table is in use: it existed before, and the revision has not emptied it."""
     return table in trace.tables and table not in emptied_before(trace, statement)
 
 
 def refuses(trace: RevisionTrace) -> bool:
-    """Return whether the downgrade refuses with a message, which is honest.
+    """Return whether the downgrade refuses with a message.
 
-    A statement that fails is no refusal, unless it raised a message of the author's own (SQLSTATE P0001); neither is
-    an accident in Python, which is told from an error that a `raise` of the revision's own made.
+    A failed statement is no refusal, unless it raised a message of the author (SQLSTATE P0001). An accident in Python,
+    such as a NameError, is no refusal either, unless a `raise` in the revision caused it.
     """
     if not trace.downgrade_error:
         return False
@@ -219,9 +227,11 @@ def refuses(trace: RevisionTrace) -> bool:
     message = _PLACE.sub("", trace.downgrade_error.strip())
     name, _, rest = message.partition(":")
     type_name = trace.downgrade_error_type or name
-    said = message not in {"", type_name} if trace.downgrade_error_type else bool(rest.strip() or not _is_name(name))
+    has_message = (
+        message not in {"", type_name} if trace.downgrade_error_type else bool(rest.strip() or not _is_name(name))
+    )
     accident = type_name in _ACCIDENTS or _ACCIDENT.search(message) is not None
-    return said and (raises(trace.source, trace.downgrade_error) or not accident)
+    return has_message and (raises(trace.source, trace.downgrade_error) or not accident)
 
 
 def _is_name(text: str) -> bool:
@@ -229,11 +239,11 @@ def _is_name(text: str) -> bool:
 
 
 def raises(source: str, error: str) -> bool:
-    """Return whether the line that an error names is a `raise` or `assert` of the author's own."""
-    found = _PLACE.search(error.strip())
-    if found is None:
+    """Return whether the line that an error names is a `raise` or `assert` of the revision."""
+    place = _PLACE.search(error.strip())
+    if place is None:
         return False
-    line = int(found.group(1))
+    line = int(place.group(1))
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):
@@ -247,24 +257,33 @@ def raises(source: str, error: str) -> bool:
 def work_diagnostics(
     trace: RevisionTrace, statistics: Statistics, cause: Cause, code: str, advice: str, *, fix: Fix | None = None
 ) -> Iterator[Diagnostic]:
-    """Return of each statement that works under a lock for one cause what it does and who waits for how long."""
+    """Return a diagnostic for each statement that does work under a blocking lock for one cause.
+
+    Args:
+        trace: Trace of the revision.
+        statistics: Statistics of the target.
+        cause: Cause that the rule explains.
+        code: Code of the rule.
+        advice: Help text of the diagnostics.
+        fix: Function that returns the suggested fix; None for none.
+    """
     items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
     for statement, group in groupby(items, key=lambda item: item.work.statement):
-        mine = list(group)
-        does = _does([item.work for item in mine])
+        blocked = list(group)
+        activity = _activity([item.work for item in blocked])
         yield Diagnostic(
             code=code,
             severity=Severity.ERROR,
             statement=statement,
-            relation=mine[0].work.table,
-            message=f"{label(trace, statement)} {does}, while {waiting(mine[0].windows, statement)}.",
+            relation=blocked[0].work.table,
+            message=f"{label(trace, statement)} {activity}, while {waiting(blocked[0].windows, statement)}.",
             help=advice,
-            fix=fix(trace, mine[0]) if fix else None,
+            fix=fix(trace, blocked[0]) if fix else None,
         )
 
 
-def _does(works: Sequence[Work]) -> str:
-    """Return what work a statement does, one table after the other where they are few."""
+def _activity(works: Sequence[Work]) -> str:
+    """Return what work a statement does, with each table if they are few."""
     kinds = dict.fromkeys(work.kind for work in works)
     if len(works) <= _SHOWN + 1:
         return " and ".join(f"{work.kind.value} {work.table}" for work in works)
@@ -272,40 +291,40 @@ def _does(works: Sequence[Work]) -> str:
 
 
 def label(trace: RevisionTrace, statement: int) -> str:
-    """Name a statement in a sentence: its number from 1 and how it begins."""
+    """Return how a sentence refers to a statement: its number from 1, and the beginning of its text."""
     return f"Statement {statement + 1} ({in_one_line(trace.upgrade[statement].sql, _WIDTH)})"
 
 
 def waiting(windows: Iterable[LockWindow], statement: int) -> str:
-    """Return who waits for some locks, and until when; of many tables, the first ones and how many more."""
+    """Return what waits for some locks, and until when; of many tables the first ones, and the number of others."""
     by_table: dict[str, list[LockWindow]] = {}
     for window in windows:
         by_table.setdefault(window.table, []).append(window)
     shown = list(by_table) if len(by_table) <= _SHOWN + 1 else list(by_table)[:_SHOWN]
-    alike: dict[tuple[str, str], list[str]] = {}
+    tables_by_wait: dict[tuple[str, str], list[str]] = {}
     for table in shown:
         for window in by_table[table]:
-            tables = alike.setdefault(_wait(window, statement), [])
+            tables = tables_by_wait.setdefault(_wait(window, statement), [])
             tables += [table] if table not in tables else []
-    said = [f"{who} of {listed(tables)} wait {until}" for (who, until), tables in alike.items()]
-    rest = len(by_table) - len(shown)
-    return " and ".join([*said, *([f"so do those of {rest} other tables"] if rest else [])])
+    sentences = [f"{who} of {listed(tables)} wait {until}" for (who, until), tables in tables_by_wait.items()]
+    others = len(by_table) - len(shown)
+    return " and ".join([*sentences, *([f"so do those of {others} other tables"] if others else [])])
 
 
 def listed(tables: Sequence[str]) -> str:
-    """Name some tables; of many, the first ones and how many more."""
+    """Return table names in a list; of many tables the first ones, and the number of others."""
     if len(tables) <= _SHOWN + 2:
         return ", ".join(tables)
     return f"{', '.join(tables[:_SHOWN])} and {len(tables) - _SHOWN} other tables"
 
 
 def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
-    """Group the blocking locks by the statement that took them, one for each live table."""
-    found: dict[int, dict[str, LockWindow]] = {}
+    """Return the blocking locks on live tables, by the statement that takes them and by table."""
+    blocking: dict[int, dict[str, LockWindow]] = {}
     for window in lock_windows(trace):
         if window.blocks and is_live(trace, window.table, window.from_statement):
-            found.setdefault(window.from_statement, {})[window.table] = window
-    return found
+            blocking.setdefault(window.from_statement, {})[window.table] = window
+    return blocking
 
 
 def end_of(window: LockWindow) -> str:
@@ -351,22 +370,22 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-# What a server says that was to connect to another; what drivers say of a lost connection has other codes.
+# SQLSTATEs of a server that cannot connect to another server; a lost connection of the driver has other codes.
 _UNREACHABLE = frozenset({"08001", "08006"})
-# What the sandbox refuses, and others may allow: its settings, its role's attributes, foreign tables.
+# Errors of what only the sandbox refuses: settings of the server, privileges of the role, foreign tables.
 _REFUSED = {
     "0A000": "ALTER SYSTEM is not allowed",
     "42501": "permission denied to |must be superuser",
     "55000": "access to non-system foreign table is restricted|foreign-data wrapper .* has no handler",
 }
-_PARAMETER = "22023"  # an option that nothing takes, whatever the rows
+_PARAMETER = "22023"  # invalid_parameter_value: an invalid option, whatever the rows are
 _WIDTH = 70
 _SHOWN = 2  # tables that a sentence names when there are many
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
 _EXCEPTION = re.compile(r"[\w.]*")
 _RENAME = _pattern(r"\bRENAME\b")
 _PLACE = re.compile(r"\s*\([^()]*\bline (\d+)\)$")
-# What Python, SQLAlchemy and Alembic say of mistakes, where the name of the exception is not part of the message.
+# Messages of mistakes by Python, SQLAlchemy and Alembic, for errors without the name of the exception.
 _ACCIDENT = re.compile(
     r"name '\w+' is not defined|has no attribute '|object is not |required positional argument|"
     r"unexpected keyword argument|unsupported operand|No module named|cannot import name|it has no name"

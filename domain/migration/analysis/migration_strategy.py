@@ -1,10 +1,10 @@
-"""How to get a schema to where a revision takes it; a rule that stops a revision names another way."""
+"""The ways to reach the schema of a revision. A rule that reports an error may require another way than `DIRECT`."""
 
 from enum import Enum
 
 
 class MigrationStrategy(Enum):
-    """How to get the schema there."""
+    """A way to reach the schema of a revision."""
 
     DIRECT = "direct"
     EXPAND_MIGRATE_CONTRACT = "expand, migrate, contract"

@@ -1,7 +1,7 @@
-"""What a revision moved: into another schema, in or out of a partitioned table. Nothing of it is gone.
+"""Objects that a revision moves: into another schema, or into or out of a partitioned table.
 
-Postgres reports each object that it drops (manual, chapter "Event Triggers", `sql_drop`). What is not where it was, and
-was not dropped, has moved.
+A moved object is not lost. Postgres reports each object that it drops (manual, chapter "Event Triggers", `sql_drop`).
+An object that is missing under its old name and was not dropped has moved.
 """
 
 from collections.abc import Iterator
@@ -14,42 +14,56 @@ from domain.migration.trace import RevisionTrace
 
 
 def renamed_schemas(trace: RevisionTrace) -> dict[str, str]:
-    """Pair the schemas that have another name with that."""
-    found: dict[str, str] = {}
+    """Return the new name of each renamed schema, by its old name."""
+    new_names: dict[str, str] = {}
     for old in removed(trace, "schema"):
-        inside = {(kind, split(name)[1]) for kind, name in _objects(trace.before) if split(name)[0] == old}
+        old_objects = {(kind, split(name)[1]) for kind, name in _objects(trace.before) if split(name)[0] == old}
         for new in added(trace, "schema"):
-            there = {(kind, split(name)[1]) for kind, name in _objects(trace.after) if split(name)[0] == new}
-            if not is_dropped(trace, "schema", old) and not _is_created(trace, "schema", new) and inside <= there:
-                found[old] = new
-    return found
+            new_objects = {(kind, split(name)[1]) for kind, name in _objects(trace.after) if split(name)[0] == new}
+            if (
+                not is_dropped(trace, "schema", old)
+                and not _is_created(trace, "schema", new)
+                and old_objects <= new_objects
+            ):
+                new_names[old] = new
+    return new_names
 
 
 def moved_to(trace: RevisionTrace, kind: str, name: str) -> str | None:
-    """Name where an object is now that was in another schema; None where it is not, or went."""
+    """Return the name of a moved object in its new schema; None if the object was not moved or was dropped."""
     own = split(name)[1]
     if is_dropped(trace, kind, name):
         return None
-    found = [new for new in added(trace, kind) if split(new)[1] == own and not _is_created(trace, kind, new)]
-    return found[0] if len(found) == 1 else None
+    candidates = [new for new in added(trace, kind) if split(new)[1] == own and not _is_created(trace, kind, new)]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def is_elsewhere(trace: RevisionTrace, kind: str, name: str) -> bool:
-    """Return whether an object is in a schema that has another name now, which is said of the schema."""
+    """Return whether an object has only moved along with its renamed schema, which is reported for the schema."""
     return moved_to(trace, kind, name) is not None and split(name)[0] in renamed_schemas(trace)
 
 
 def without_moves(
     difference: DataDifference, before: SchemaSnapshot | None, restored: SchemaSnapshot | None
 ) -> DataDifference:
-    """Leave out of a difference the rows that came into a partitioned table, or left it, with their table."""
-    was, now = _parents(before), _parents(restored)
-    came = {name: now[name] for name in now.keys() - was.keys() if attributes(before, "table", name)}
-    left = {name: was[name] for name in was.keys() - now.keys() if attributes(restored, "table", name)}
-    moved = {*came, *left}
-    parents = {parent for found in (*came.values(), *left.values()) for parent in found}
+    """Return a difference without the rows that an attached or detached partition brought or took along."""
+    parents_before, parents_after = _parents(before), _parents(restored)
+    attached = {
+        name: parents_after[name]
+        for name in parents_after.keys() - parents_before.keys()
+        if attributes(before, "table", name)
+    }
+    detached = {
+        name: parents_before[name]
+        for name in parents_before.keys() - parents_after.keys()
+        if attributes(restored, "table", name)
+    }
+    moved = {*attached, *detached}
+    parents = {parent for ancestors in (*attached.values(), *detached.values()) for parent in ancestors}
     rows = {change.subject: change.count or 0 for change in difference.changes if change.subject in moved}
-    gone = {parent: sum(rows.get(name, 0) for name in left if parent in left[name]) for parent in parents}
+    detached_rows = {
+        parent: sum(rows.get(name, 0) for name in detached if parent in detached[name]) for parent in parents
+    }
     return DataDifference(
         tuple(
             change
@@ -59,14 +73,14 @@ def without_moves(
             and not (
                 change.subject in parents
                 and change.kind is DataChangeKind.ROWS_GONE
-                and (change.count or 0) <= gone[change.subject]
+                and (change.count or 0) <= detached_rows[change.subject]
             )
         )
     )
 
 
 def _parents(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
-    """Name the tables that are parts of others, each with all tables above it."""
+    """Return all tables above each partition or child table, the direct parent first."""
     direct = {name: _texts(attributes(snapshot, "table", name).get("parents")) for name in names_of(snapshot, "table")}
 
     def above(name: str) -> Iterator[str]:
@@ -78,7 +92,7 @@ def _parents(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(one) for one in value) if isinstance(value, tuple) else ()
+    return tuple(str(text) for text in value) if isinstance(value, tuple) else ()
 
 
 def _objects(snapshot: SchemaSnapshot | None) -> Iterator[tuple[str, str]]:
@@ -87,8 +101,16 @@ def _objects(snapshot: SchemaSnapshot | None) -> Iterator[tuple[str, str]]:
 
 def is_dropped(trace: RevisionTrace, kind: str, name: str) -> bool:
     """Return whether Postgres reported that an object was dropped."""
-    return any(one.name == name and one.kind.endswith(kind) for step in trace.upgrade for one in step.dropped)
+    return any(
+        changed.name == name and changed.kind.endswith(kind)
+        for statement in trace.upgrade
+        for changed in statement.dropped
+    )
 
 
 def _is_created(trace: RevisionTrace, kind: str, name: str) -> bool:
-    return any(one.name == name and one.kind.endswith(kind) for step in trace.upgrade for one in step.created)
+    return any(
+        changed.name == name and changed.kind.endswith(kind)
+        for statement in trace.upgrade
+        for changed in statement.created
+    )

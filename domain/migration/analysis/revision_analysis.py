@@ -1,4 +1,4 @@
-"""Everything that `migrate analyze` says of one revision."""
+"""The result of `migrate analyze` for one revision."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,34 +17,34 @@ from domain.migration.trace import RevisionTrace
 
 @dataclass(frozen=True)
 class Changes:
-    """Names of what an upgrade added, changed and removed, of one category."""
+    """Names of the objects of one category that an upgrade added, changed and removed."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Return whether there is any."""
+        """Return whether there is any change."""
         return bool(self.added or self.changed or self.removed)
 
 
 @dataclass(frozen=True)
 class RevisionAnalysis:
-    """A revision, judged.
+    """The analysis of one revision.
 
     Attributes:
-        trace: What Postgres reported.
-        diagnostics: What the rules say, suppressed ones included.
-        windows: Locks on tables that existed before, with how long each is held.
+        trace: Trace of the revision in the sandbox.
+        diagnostics: Diagnostics of the rules, including suppressed ones.
+        windows: Locks on tables that existed before, with their estimated duration.
         works: Work on big tables, whether or not somebody waits for it.
-        changes: By category: tables, columns, indexes, constraints, foreign keys, enums, other. Names are qualified;
-            those of `other` begin with the kind of object.
-        strategy: How to run it, index it and undo it.
-        revision: What it is, with its phase.
-        statistics: Sizes of the target's tables.
-        predicted_seconds: Shortest and longest expected duration at the target; None when nobody knows.
-        observed_seconds: How long it took where it was deployed; None when nobody said.
-        measured: For each window, the sizes of tables at which the work that decides its length was measured.
+        changes: Changes of the schema by category: tables, columns, indexes, constraints, foreign keys, enums, other.
+            Names are qualified; those of `other` begin with the kind of object.
+        strategy: How to migrate, how to build the indexes, and how to roll back.
+        revision: The revision with its phase.
+        statistics: Statistics of the target.
+        predicted_seconds: Shortest and longest expected duration at the target, in seconds; None without an estimate.
+        observed_seconds: Duration of a deployment, in seconds; None if it is not known.
+        measured: For each window, the numbers of rows at which its duration was measured, by table.
     """
 
     trace: RevisionTrace
@@ -60,27 +60,27 @@ class RevisionAnalysis:
     works: tuple[Work, ...] = ()
 
     def without_catalogs(self) -> "RevisionAnalysis":
-        """Let go of what only judging needs, which is most of a long report's memory."""
+        """Return the analysis without the schemas and the source, which take most of the memory of a long report."""
         return replace(self, trace=replace(self.trace, before=None, after=None, restored=None, source=""))
 
     @property
     def phase(self) -> Phase:
-        """Where it stands in a parallel change."""
+        """Phase of the revision in a parallel change."""
         return self.revision.phase
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Codes of the errors that nobody suppressed, sorted."""
+        """Codes of the errors that are not suppressed, sorted."""
         return tuple(sorted({diagnostic.code for diagnostic in self.diagnostics if diagnostic.unsafe}))
 
     def line_of(self, diagnostic: Diagnostic) -> int:
-        """Return the line of the revision's file that a diagnostic is about; the first where it is about the whole."""
+        """Return the line of the revision's file that a diagnostic is about; 1 if it is about the whole revision."""
         statement = None if diagnostic.statement is None else self.trace.upgrade[diagnostic.statement]
         return statement.line if statement is not None and statement.line else 1
 
     @property
     def verdict(self) -> str:
-        """`safe`, `unsafe`, or `not judged` where it could not be run."""
+        """`safe`, `unsafe`, or `not judged` if the revision could not be run."""
         if self.trace.not_run:
             return "not judged"
         return "unsafe" if self.reasons else "safe"
@@ -89,16 +89,16 @@ class RevisionAnalysis:
 def analyze(
     trace: RevisionTrace, statistics: Statistics | None = None, rules: Iterable[Rule] | None = None
 ) -> RevisionAnalysis:
-    """Judge a trace.
+    """Return the analysis of a trace.
 
     Args:
-        trace: What Postgres reported.
-        statistics: Sizes of the target's tables; None when there is no target: every table counts as big.
-        rules: The rules to ask; None for all of them.
+        trace: Trace of the revision in the sandbox.
+        statistics: Statistics of the target; None if there is no target, so that every table counts as big.
+        rules: Rules that judge the trace; None for all rules.
     """
     known = statistics if statistics is not None else Statistics.unknown()
-    asked = tuple(all_rules() if rules is None else rules)
-    diagnostics = judge(trace, known, asked)
+    judging_rules = tuple(all_rules() if rules is None else rules)
+    diagnostics = judge(trace, known, judging_rules)
     windows = windows_with_estimates(trace, known)
     return RevisionAnalysis(
         trace=trace,
@@ -108,7 +108,7 @@ def analyze(
         predicted_seconds=predicted_seconds(trace, known),
         works=tuple(work for work in work_of(trace) if is_big(trace, known, work.table)),
         changes=changes(trace.before, trace.after),
-        strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in asked}),
+        strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in judging_rules}),
         revision=Revision.of(trace),
         statistics=known,
     )
@@ -118,27 +118,27 @@ CATEGORIES = ("tables", "columns", "indexes", "constraints", "foreign keys", "en
 
 
 def changes(before: SchemaSnapshot | None, after: SchemaSnapshot | None) -> dict[str, Changes]:
-    """Sort what changed between two catalogs into categories; all are empty when one of them is missing.
+    """Return the changes between two schemas by category; all empty if one of the schemas is missing.
 
-    Columns, indexes and constraints of an added or removed table are part of it and not named again.
+    Columns, indexes and constraints of an added or removed table are not listed beside the table.
     """
     if before is None or after is None:
         return {category: Changes() for category in CATEGORIES}
     difference = compare(before, after, ignore={"position"})
     altered = tuple(dict.fromkeys(change.key for change in difference.changed))
-    new, gone, same = (
-        _sorted_out(keys, before, after)
+    added, removed, changed = (
+        _by_category(keys, before, after)
         for keys in (
             _outermost(difference.unexpected, after),
             _outermost(difference.missing, before),
             altered,
         )
     )
-    return {category: Changes(new[category], same[category], gone[category]) for category in CATEGORIES}
+    return {category: Changes(added[category], changed[category], removed[category]) for category in CATEGORIES}
 
 
 def _outermost(keys: tuple[ObjectKey, ...], snapshot: SchemaSnapshot) -> tuple[ObjectKey, ...]:
-    """Leave out what comes with a table or view that is itself among the keys."""
+    """Return the keys without those that belong to a table or view that is itself among the keys."""
     containers = {name for kind, name in keys if kind in {"table", "view"}}
     inside = tuple(f"{name}." for name in containers)
     return tuple(
@@ -149,21 +149,21 @@ def _outermost(keys: tuple[ObjectKey, ...], snapshot: SchemaSnapshot) -> tuple[O
     )
 
 
-def _sorted_out(
+def _by_category(
     keys: tuple[ObjectKey, ...], before: SchemaSnapshot, after: SchemaSnapshot
 ) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {category: [] for category in CATEGORIES}
+    names_by_category: dict[str, list[str]] = {category: [] for category in CATEGORIES}
     for key in keys:
         kind, name = key
         category = _category(key, after if key in after.objects else before)
-        found[category].append(f"{kind} {name}" if category == "other" else name)
-    return {category: tuple(names) for category, names in found.items()}
+        names_by_category[category].append(f"{kind} {name}" if category == "other" else name)
+    return {category: tuple(names) for category, names in names_by_category.items()}
 
 
 def _category(key: ObjectKey, snapshot: SchemaSnapshot) -> str:
-    kind, held = key[0], snapshot.objects[key]
+    kind, attributes = key[0], snapshot.objects[key]
     if kind == "constraint":
-        return "foreign keys" if held.get("type") == "foreign key" else "constraints"
+        return "foreign keys" if attributes.get("type") == "foreign key" else "constraints"
     if kind == "type":
-        return "enums" if held.get("kind") == "enum" else "other"
+        return "enums" if attributes.get("kind") == "enum" else "other"
     return {"table": "tables", "column": "columns", "index": "indexes"}.get(kind, "other")

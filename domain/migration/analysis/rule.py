@@ -1,4 +1,4 @@
-"""Rules: what one is, how a module becomes one, and how they judge a trace."""
+"""The rules of `migrate analyze`: what a rule consists of, how a module is loaded as a rule, and how rules judge."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ class Example(NamedTuple):
     """A revision that shows a rule at work.
 
     Attributes:
-        setup: SQL that brings the database to where the revision starts; `;` separates statements.
+        setup: SQL that prepares the database before the revision runs; `;` separates statements.
         upgrade: Body of `upgrade()`.
         downgrade: Body of `downgrade()`.
-        declarations: What the revision declares of itself, beside its identifiers.
-        phase: The phase that its docstring names; none where it is empty.
+        declarations: Python lines of the revision's other names, such as `lossy_downgrade = …`.
+        phase: Phase that the revision's docstring names; empty for none.
     """
 
     setup: str
@@ -36,14 +36,14 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """What whoever meets a code can read of it.
+    """The documentation page of one diagnostic code.
 
     Attributes:
-        code: Its name, in output and in suppressions.
-        severity: The worst that is said under it.
-        documentation: What happens, why, and the safe way.
-        bad: A revision that it speaks of; None where no revision alone shows it.
-        good: The same, done so that it does not.
+        code: Name of the code, in output and in suppressions.
+        severity: Worst severity of its diagnostics.
+        documentation: What happens, why it matters, and the safe way.
+        bad: Example of a revision that is reported; None where one revision cannot show it.
+        good: Example with the same purpose that is not reported; None likewise.
     """
 
     code: str
@@ -54,29 +54,29 @@ class Page:
 
     @property
     def title(self) -> str:
-        """What happens, in one sentence."""
+        """The first paragraph of the documentation: what happens, in one sentence."""
         return " ".join(self.documentation.partition("\n\n")[0].split())
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
-        """The rest of the documentation; code is indented by four."""
-        return tuple(part.rstrip() for part in self.documentation.split("\n\n")[1:] if part.strip())
+        """The other paragraphs of the documentation; code is indented by four spaces."""
+        return tuple(paragraph.rstrip() for paragraph in self.documentation.split("\n\n")[1:] if paragraph.strip())
 
     @property
     def examples(self) -> tuple[tuple[str, Example], ...]:
-        """Those that there are, each with the words that stand above it."""
+        """The examples that exist, each with its heading."""
         titled = (("Instead of", self.bad), ("write", self.good))
         return tuple((title, example) for title, example in titled if example is not None)
 
 
 @dataclass(frozen=True)
 class Rule(Page):
-    """A module of the folder `rules`.
+    """A rule: a module of the folder `rules`.
 
     Attributes:
-        check: Judges a trace.
-        strategy: How to get the schema there instead, where it stops the revision; None where mending it is enough.
-        blocks: Whether it speaks of work that others wait for, which a revision declared as expand may not do.
+        check: Function that judges a trace.
+        strategy: Migration strategy to use when the rule reports an error; None where a correction is enough.
+        blocks: Whether the rule reports work that others wait for, which a revision declared as expand may not do.
     """
 
     bad: Example
@@ -98,10 +98,10 @@ def documentation_of(module: ModuleType, kind: str) -> str:
 
 
 def load(module: ModuleType) -> Rule:
-    """Make a rule of a module.
+    """Return the rule that a module defines.
 
     Raises:
-        AttributeError: The module lacks a part of a rule.
+        AttributeError: The module lacks a required name of a rule.
         ValueError: It has no docstring.
     """
     return Rule(
@@ -117,19 +117,26 @@ def load(module: ModuleType) -> Rule:
 
 
 def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -> tuple[Diagnostic, ...]:
-    """Let rules judge a trace, and apply the suppressions of its revision.
+    """Return the diagnostics of all rules for a trace, with the suppressions of its revision applied.
 
     Returns:
-        Diagnostics in the order of statements, those about the whole revision last; a suppressed one holds the reason.
+        Diagnostics in the order of the statements, those about the whole revision last. A suppressed diagnostic has
+        the reason of its suppression.
     """
-    found = [diagnostic for rule in rules for diagnostic in rule.check(trace, statistics)]
+    diagnostics = [diagnostic for rule in rules for diagnostic in rule.check(trace, statistics)]
     reasons = {code: reason.strip() for code, reason in trace.safety_assured.items()}
     judged = [
         replace(diagnostic, suppressed_reason=reasons[diagnostic.code]) if reasons.get(diagnostic.code) else diagnostic
-        for diagnostic in found
+        for diagnostic in diagnostics
     ]
-    judged += _unused(reasons, {diagnostic.code for diagnostic in found})
-    return tuple(sorted(judged, key=lambda one: (_position(one), list(Severity).index(one.severity), one.code)))
+    judged += _unused(reasons, {diagnostic.code for diagnostic in diagnostics})
+    severities = list(Severity)
+    return tuple(
+        sorted(
+            judged,
+            key=lambda diagnostic: (_position(diagnostic), severities.index(diagnostic.severity), diagnostic.code),
+        )
+    )
 
 
 def _position(diagnostic: Diagnostic) -> float:
@@ -153,11 +160,11 @@ USERS = """
 CREATE TABLE users (id bigint PRIMARY KEY, email text, name text);
 INSERT INTO users SELECT n, 'user' || n || '@example.org', 'User ' || n FROM generate_series(1, 2000) AS n;
 """
-"""The table of most examples."""
+"""Setup of most examples: one table with 2,000 rows."""
 
 ORDERS = f"""{USERS}
 CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, total int);
 INSERT INTO orders SELECT n, n, n FROM generate_series(1, 2000) AS n;
 CREATE INDEX ix_orders_user_id ON orders (user_id);
 """  # noqa: S608 - constants only
-"""A second table beside the first."""
+"""Setup with a second table that refers to the first."""

@@ -1,8 +1,8 @@
-"""Revisions that run in one transaction: the locks of the earlier ones are held while the later ones work.
+"""Revisions that run in one transaction: the locks of earlier revisions are held while later ones work.
 
-Alembic's default is one transaction for all that `alembic upgrade` runs. A constraint that one revision adds NOT VALID
-and the next one validates is then validated under the first one's lock. What a transaction has made itself is nobody
-else's.
+By default Alembic runs all revisions of an `alembic upgrade` in one transaction. If one revision adds a constraint NOT
+VALID and the next one validates it, the validation runs under the lock of the first. Objects that the transaction has
+created do not count, because nobody else sees them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +21,12 @@ FAILS = "fails-in-one-transaction"
 
 @dataclass(frozen=True)
 class SharedTransaction:
-    """How a project runs several revisions in one transaction.
+    """The place where a project makes Alembic run several revisions in one transaction.
 
     Attributes:
-        file: Name of the file that configures Alembic, mostly env.py.
-        line: Its line of `context.configure`; 0 where that is not known.
-        begun_outside: Whether it has begun the transaction itself, before Alembic was configured.
+        file: Name of the file that configures Alembic, usually env.py.
+        line: Line of `context.configure` in it; 0 if it is not known.
+        begun_outside: Whether the file begins the transaction itself, before it configures Alembic.
     """
 
     file: str
@@ -35,7 +35,7 @@ class SharedTransaction:
 
     @property
     def remedy(self) -> str:
-        """What to write there."""
+        """The change of the file that gives each revision its own transaction."""
         place = f"{self.file}, line {self.line}" if self.line else self.file
         if self.begun_outside:
             return (
@@ -48,13 +48,14 @@ class SharedTransaction:
 def with_needs(
     analyses: Sequence[RevisionAnalysis], ask: Callable[[], SharedTransaction | None]
 ) -> list[RevisionAnalysis]:
-    """Say before proposed code what env.py has to leave to Alembic first, where a block could not commit in it.
+    """Add a comment to fixes with an autocommit block, if env.py must be changed before the block can commit.
 
     Args:
-        analyses: The revisions.
-        ask: Whether the project runs them in one transaction; asked only where that matters.
+        analyses: Analyses of the revisions.
+        ask: Function that returns how the project runs them in one transaction, or None. It is called only if a fix
+            has an autocommit block.
     """
-    if not any(_commits(one) for analysis in analyses for one in analysis.diagnostics):
+    if not any(_commits(diagnostic) for analysis in analyses for diagnostic in analysis.diagnostics):
         return list(analyses)
     shared = ask()
     if shared is None or not shared.begun_outside:
@@ -64,7 +65,8 @@ def with_needs(
         replace(
             analysis,
             diagnostics=tuple(
-                replace(one, fix=f"{need}{one.fix}") if _commits(one) else one for one in analysis.diagnostics
+                replace(diagnostic, fix=f"{need}{diagnostic.fix}") if _commits(diagnostic) else diagnostic
+                for diagnostic in analysis.diagnostics
             ),
         )
         for analysis in analyses
@@ -77,11 +79,11 @@ def _commits(diagnostic: Diagnostic) -> bool:
 
 @dataclass(frozen=True)
 class JointFailure:
-    """A revision that runs when those before it were committed, and fails when they were not.
+    """A revision that succeeds after a commit of the earlier revisions, and fails in one transaction with them.
 
     Attributes:
-        revision: Its id.
-        error: What was said.
+        revision: Id of the revision.
+        error: Message of the error.
     """
 
     revision: str
@@ -89,7 +91,7 @@ class JointFailure:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _HeldLock:
     """A blocking lock of an earlier revision."""
 
     revision: str
@@ -99,57 +101,73 @@ class _Held:
 def judge_together(
     analyses: Sequence[RevisionAnalysis], shared: SharedTransaction | None, failure: JointFailure | None = None
 ) -> list[RevisionAnalysis]:
-    """Add what is wrong with revisions in the order in which one transaction runs them; nothing where each has its own.
+    """Return analyses with the diagnostics that arise because the revisions share a transaction.
 
-    Work under a lock of an earlier revision is an error, and so is a failure that no commit before it would have let
-    happen; locks that pile up over revisions are a warning.
+    Work under a lock of an earlier revision is an error. A failure that a commit of the earlier revisions avoids is an
+    error, too. Locks that accumulate over several revisions are a warning.
+
+    Args:
+        analyses: Analyses of the revisions, in the order in which they run.
+        shared: How the project runs them in one transaction; None if each revision has its own.
+        failure: Failure in the shared transaction; None if there was none.
     """
     if shared is None:
         return list(analyses)
-    judged = _locked(analyses, shared)
+    judged = _with_lock_diagnostics(analyses, shared)
     if failure is None:
         return judged
     return [
-        _with(one, (_failed(failure, shared),), FAILS) if one.trace.revision == failure.revision else one
-        for one in judged
+        _with_diagnostics(analysis, (_failure_diagnostic(failure, shared),), FAILS)
+        if analysis.trace.revision == failure.revision
+        else analysis
+        for analysis in judged
     ]
 
 
-def _failed(failure: JointFailure, shared: SharedTransaction) -> Diagnostic:
-    said = failure.error.partition("\n")[0].rstrip(".")
+def _failure_diagnostic(failure: JointFailure, shared: SharedTransaction) -> Diagnostic:
+    reason = failure.error.partition("\n")[0].rstrip(".")
     text = (
-        f"It fails behind the revisions before it, as all of them run in one transaction: {said}. When they were "
+        f"It fails behind the revisions before it, as all of them run in one transaction: {reason}. When they were "
         "committed, it runs."
     )
     return Diagnostic(FAILS, Severity.ERROR, None, None, text, shared.remedy)
 
 
-def _locked(analyses: Sequence[RevisionAnalysis], shared: SharedTransaction) -> list[RevisionAnalysis]:
-    """Add what is wrong with the locks of revisions that one transaction runs."""
+def _with_lock_diagnostics(analyses: Sequence[RevisionAnalysis], shared: SharedTransaction) -> list[RevisionAnalysis]:
+    """Return analyses with the diagnostics about locks that are held across revisions."""
     judged = []
-    held: list[_Held] = []
-    known: frozenset[str] | None = None  # tables that others see: those before the transaction
+    held_locks: list[_HeldLock] = []
+    visible_tables: frozenset[str] | None = None  # tables that existed before the transaction, which others see
     for analysis in analyses:
         trace = analysis.trace
-        if known is None:
-            known = frozenset(trace.tables)
-        judged.append(_with(analysis, tuple(_of(analysis, held, known, shared)) if held else (), CODE))
-        ended = _ends(trace)
-        left = [_Held(trace.revision, window) for window in _left(analysis) if window.table in known]
-        held = left if ended else held + left
-        if ended and not left:
-            known = None
+        if visible_tables is None:
+            visible_tables = frozenset(trace.tables)
+        judged.append(
+            _with_diagnostics(
+                analysis,
+                tuple(_lock_diagnostics(analysis, held_locks, visible_tables, shared)) if held_locks else (),
+                CODE,
+            )
+        )
+        ended = _ends_transaction(trace)
+        remaining = [
+            _HeldLock(trace.revision, window) for window in _remaining_locks(analysis) if window.table in visible_tables
+        ]
+        held_locks = remaining if ended else held_locks + remaining
+        if ended and not remaining:
+            visible_tables = None
     return judged
 
 
-def _ends(trace: RevisionTrace) -> bool:
-    """Return whether a revision ends the transaction that it finds, as an autocommit block or a failure does."""
-    failed = bool(trace.error or trace.not_run) or any(one.error is not None for one in trace.upgrade)
-    return failed or any(one.transaction is None for one in trace.upgrade) or len(last_statements(trace)) > 1
+def _ends_transaction(trace: RevisionTrace) -> bool:
+    """Return whether a revision ends the shared transaction, as an autocommit block or a failure does."""
+    failed = bool(trace.error or trace.not_run) or any(statement.error is not None for statement in trace.upgrade)
+    commits = any(statement.transaction is None for statement in trace.upgrade)
+    return failed or commits or len(last_statements(trace)) > 1
 
 
-def _left(analysis: RevisionAnalysis) -> Iterator[LockWindow]:
-    """Find the blocking locks that a revision leaves in the transaction that the next one goes on in."""
+def _remaining_locks(analysis: RevisionAnalysis) -> Iterator[LockWindow]:
+    """Return the blocking locks that are still held when the next revision continues the transaction."""
     statements = analysis.trace.upgrade
     if not statements or statements[-1].transaction is None:
         return
@@ -158,55 +176,55 @@ def _left(analysis: RevisionAnalysis) -> Iterator[LockWindow]:
             yield window
 
 
-def _shared(trace: RevisionTrace, statement: int) -> bool:
-    """Return whether a statement runs before a revision ends the transaction that it found."""
+def _in_shared_transaction(trace: RevisionTrace, statement: int) -> bool:
+    """Return whether a statement still runs in the transaction in which the revision began."""
     upgrade = trace.upgrade[: statement + 1]
-    return all(one.transaction is not None and one.transaction == upgrade[0].transaction for one in upgrade)
+    return all(traced.transaction is not None and traced.transaction == upgrade[0].transaction for traced in upgrade)
 
 
-def _of(
-    analysis: RevisionAnalysis, held: list[_Held], known: frozenset[str], shared: SharedTransaction
+def _lock_diagnostics(
+    analysis: RevisionAnalysis, held_locks: list[_HeldLock], visible_tables: frozenset[str], shared: SharedTransaction
 ) -> Iterator[Diagnostic]:
     trace = analysis.trace
-    tables = listed(list(dict.fromkeys(one.window.table for one in held)))
-    first = held[0]
-    who = "reads and writes" if any(one.window.blocks_reads for one in held) else "writes"
+    tables = listed(list(dict.fromkeys(lock.window.table for lock in held_locks)))
+    first = held_locks[0]
+    who = "reads and writes" if any(lock.window.blocks_reads for lock in held_locks) else "writes"
     because = (
         f"{who} of {tables} wait since revision {first.revision} ({first.window.mode.sql}): all of these revisions run "
         "in one transaction, and its locks are held until the last one is done"
     )
-    worked = False
+    has_work = False
     for work in analysis.works:
-        if work.table in known and _shared(trace, work.statement):
-            worked = True
-            does = f"{label(trace, work.statement)} {work.kind.value} {work.table}"
+        if work.table in visible_tables and _in_shared_transaction(trace, work.statement):
+            has_work = True
+            work_text = f"{label(trace, work.statement)} {work.kind.value} {work.table}"
             yield Diagnostic(
-                CODE, Severity.ERROR, work.statement, work.table, f"{does}, while {because}.", shared.remedy
+                CODE, Severity.ERROR, work.statement, work.table, f"{work_text}, while {because}.", shared.remedy
             )
-    more = [
+    further_locks = [
         window
         for window in analysis.windows
         if window.blocks
-        and window.table in known
-        and window.table not in {one.window.table for one in held}
-        and _shared(trace, window.from_statement)
+        and window.table in visible_tables
+        and window.table not in {lock.window.table for lock in held_locks}
+        and _in_shared_transaction(trace, window.from_statement)
     ]
-    if more and not worked:
-        names = listed(list(dict.fromkeys(window.table for window in more)))
-        statement = more[0].from_statement
+    if further_locks and not has_work:
+        names = listed(list(dict.fromkeys(window.table for window in further_locks)))
+        statement = further_locks[0].from_statement
         text = f"{label(trace, statement)} locks {names} as well, while {because}."
-        yield Diagnostic(CODE, Severity.WARNING, statement, more[0].table, text, shared.remedy)
+        yield Diagnostic(CODE, Severity.WARNING, statement, further_locks[0].table, text, shared.remedy)
 
 
-def _with(analysis: RevisionAnalysis, diagnostics: tuple[Diagnostic, ...], code: str) -> RevisionAnalysis:
-    """Add diagnostics, suppressed where the revision says why."""
+def _with_diagnostics(analysis: RevisionAnalysis, diagnostics: tuple[Diagnostic, ...], code: str) -> RevisionAnalysis:
+    """Return an analysis with more diagnostics, which are suppressed if the revision has a reason for their code."""
     if not diagnostics:
         return analysis
     reason = analysis.trace.safety_assured.get(code, "").strip() or None
-    added = tuple(replace(one, suppressed_reason=reason) for one in diagnostics)
-    kept = tuple(
-        one
-        for one in analysis.diagnostics
-        if not (one.code == UNUSED_SUPPRESSION and f'["{code}"]' in one.message and reason)
+    added = tuple(replace(diagnostic, suppressed_reason=reason) for diagnostic in diagnostics)
+    remaining = tuple(
+        diagnostic
+        for diagnostic in analysis.diagnostics
+        if not (diagnostic.code == UNUSED_SUPPRESSION and f'["{code}"]' in diagnostic.message and reason)
     )
-    return replace(analysis, diagnostics=kept + added)
+    return replace(analysis, diagnostics=remaining + added)

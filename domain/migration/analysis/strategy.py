@@ -1,4 +1,4 @@
-"""How a revision should be run, indexed and undone, and why."""
+"""The strategy for a revision: how to migrate, how to build its indexes, and how to roll back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from domain.migration.trace import RevisionTrace, StatementTrace
 
 
 class IndexStrategy(Enum):
-    """How to build the indexes."""
+    """A way to build the indexes of a revision."""
 
     NONE = "no index to build"
     IN_TRANSACTION = "in the transaction"
@@ -27,7 +27,7 @@ class IndexStrategy(Enum):
 
 
 class RollbackStrategy(Enum):
-    """How to come back."""
+    """A way to roll back a revision."""
 
     DOWNGRADE = "downgrade"
     REPAIR_DOWNGRADE = "mend the downgrade first"
@@ -36,13 +36,13 @@ class RollbackStrategy(Enum):
 
 @dataclass(frozen=True)
 class Strategy:
-    """Three decisions.
+    """The strategy for one revision.
 
     Attributes:
-        migration: How to get the schema there.
+        migration: How to reach the new schema.
         index: How to build the indexes.
-        rollback: How to come back.
-        why: The reasons, a sentence each, in this order.
+        rollback: How to roll back.
+        why: One sentence of reason for each of these, in this order.
     """
 
     migration: MigrationStrategy
@@ -54,14 +54,18 @@ class Strategy:
 def choose(
     trace: RevisionTrace, diagnostics: Sequence[Diagnostic], strategies: Mapping[str, MigrationStrategy | None]
 ) -> Strategy:
-    """Decide from what a revision does and what the rules say of it; suppressed diagnostics do not count.
+    """Return the strategy for a revision. Suppressed diagnostics do not count.
 
     Args:
-        trace: What Postgres reported.
-        diagnostics: What the rules say.
-        strategies: How to get the schema there where a rule stops the revision, by its code.
+        trace: Trace of the revision.
+        diagnostics: Diagnostics of the rules.
+        strategies: Migration strategy that each rule requires for its errors, by its code; None for no requirement.
     """
-    errors = {one.code: one for one in diagnostics if one.severity is Severity.ERROR and one.suppressed_reason is None}
+    errors = {
+        diagnostic.code: diagnostic
+        for diagnostic in diagnostics
+        if diagnostic.severity is Severity.ERROR and diagnostic.suppressed_reason is None
+    }
     migration, migration_why = _migration(trace, errors, strategies)
     index, index_why = _index(trace)
     rollback, rollback_why = _rollback(trace, errors, _staying(diagnostics))
@@ -84,17 +88,19 @@ def _migration(
 
 
 def _index(trace: RevisionTrace) -> tuple[IndexStrategy, str]:
-    built = {name for statement in trace.upgrade for name in (*statement.indexes_built, *_reindexed(trace, statement))}
-    live = sorted(name for name in built if index_table(trace, name) in trace.tables)
-    if not built:
+    built_indexes = {
+        name for statement in trace.upgrade for name in (*statement.indexes_built, *_reindexed(trace, statement))
+    }
+    live_indexes = sorted(name for name in built_indexes if index_table(trace, name) in trace.tables)
+    if not built_indexes:
         return IndexStrategy.NONE, "no index is built."
-    if not live:
+    if not live_indexes:
         return IndexStrategy.IN_TRANSACTION, "indexes are built in the transaction: their tables are new."
     if any(is_partitioned(trace, str(index_table(trace, name))) for name in added(trace, "index")):
         why = "partition by partition: ON ONLY the parent, concurrently on each partition, then ATTACH."
         return IndexStrategy.PARTITION_BY_PARTITION, why
-    state = "is" if all(map(is_concurrent, _builders(trace, live))) else "should be"
-    return IndexStrategy.CONCURRENTLY, f"{', '.join(live)} {state} built concurrently: the table is in use."
+    state = "is" if all(map(is_concurrent, _builders(trace, live_indexes))) else "should be"
+    return IndexStrategy.CONCURRENTLY, f"{', '.join(live_indexes)} {state} built concurrently: the table is in use."
 
 
 def _builders(trace: RevisionTrace, live: list[str]) -> list[StatementTrace]:
@@ -102,17 +108,17 @@ def _builders(trace: RevisionTrace, live: list[str]) -> list[StatementTrace]:
 
 
 def _reindexed(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    indexes, anew = set(kept(trace, "index")), set(statement.rewritten)
-    return [name for name in statement.rewritten if name in indexes and index_table(trace, name) not in anew]
+    indexes, rewritten = set(kept(trace, "index")), set(statement.rewritten)
+    return [name for name in statement.rewritten if name in indexes and index_table(trace, name) not in rewritten]
 
 
 def _staying(diagnostics: Iterable[Diagnostic]) -> list[str]:
-    """Name what the downgrade leaves, and may."""
+    """Return the objects that the downgrade leaves and may leave."""
     codes = {missing_downgrade.CODE, downgrade_differs.CODE}
     return [
-        one.relation
-        for one in diagnostics
-        if one.code in codes and one.severity is Severity.WARNING and one.relation is not None
+        diagnostic.relation
+        for diagnostic in diagnostics
+        if diagnostic.code in codes and diagnostic.severity is Severity.WARNING and diagnostic.relation is not None
     ]
 
 

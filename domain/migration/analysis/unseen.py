@@ -1,4 +1,4 @@
-"""What a statement was to do to rows of the sandbox and did not, as it found none."""
+"""Statements whose effect on rows was not measured, because they matched no rows of the sandbox."""
 
 import re
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ def changes_schema(statement: StatementTrace) -> bool:
 
 
 def writes_what_it_finds(statement: StatementTrace) -> bool:
-    """Return whether a statement is there to write rows that it finds; one that gives its rows itself is not."""
+    """Return whether a statement writes rows that it looks up, unlike an INSERT with VALUES."""
     return not changes_schema(statement) and _FINDS.match(without_comments(statement.sql)) is not None
 
 
 def found_nothing(statement: StatementTrace) -> bool:
-    """Return whether a statement, or one within it, may have looked for rows and found none."""
+    """Return whether a statement, or a statement within it, may have looked for rows and found none."""
     if statement.error is not None:
         return False
     if statement.sought or (writes_what_it_finds(statement) and not wrote(statement)):
@@ -35,25 +35,26 @@ def found_nothing(statement: StatementTrace) -> bool:
 
 
 def idle_within(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    """Return the tables with rows that a statement within this one was to write, of which it wrote none.
+    """Return the tables with rows that a statement within this one was to write and did not.
 
-    A partitioned table stands for its partitions. Keys that cascade lock tables of which no row may have to go.
+    A partitioned table stands for its partitions. A table that was locked for a cascading foreign key is left out,
+    because the key may find no rows there.
     """
     written = {top(trace, name) for name, rows in statement.rows.items() if rows.total}
     locked = {top(trace, table) for table in statement.used_within if _is_idle(statement, table)}
-    named = list(_targets(statement))
+    targets = list(_targets(statement))
     return [
         table
         for table, facts in trace.tables.items()
         if facts.rows
         and table not in written
-        and (table in locked or any(is_named(name, table) for name in named))
-        and not any(_follows(trace, table, other, rows) for other, rows in statement.rows.items())
+        and (table in locked or any(is_named(name, table) for name in targets))
+        and not any(_follows(trace, table, referenced, rows) for referenced, rows in statement.rows.items())
     ]
 
 
 def top(trace: RevisionTrace, table: str) -> str:
-    """Return the partitioned table at the top that a table is a partition of; the table itself where it is none."""
+    """Return the topmost partitioned table that a table belongs to; the table itself if it is no partition."""
     while (facts := attributes(trace.before, "table", table)).get("partition_bound"):
         parents = facts.get("parents")
         if not isinstance(parents, tuple) or not parents:
@@ -63,20 +64,25 @@ def top(trace: RevisionTrace, table: str) -> str:
 
 
 def read_within(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
-    """Return the tables with rows that a statement within this one read, where nothing was written then."""
+    """Return the tables with rows that a statement within this one read, if this one wrote nothing."""
     tables = statement.used_within if _only_read(statement) else ()
     return [table for table in tables if table in trace.tables and trace.tables[table].rows]
 
 
 def is_named(name: str, table: str) -> bool:
-    """Return whether a name in a text may be that of a table."""
-    written = [part.replace('"', "") for part in re.findall(r'"(?:[^"]|"")+"|[^".]+', name)]
-    real = [part.strip('"').replace('""', '"') for part in split(table)]
-    return [part.lower() for part in written] == [part.lower() for part in real][-len(written) :]
+    """Return whether a name in an SQL text may be the name of a table.
+
+    Args:
+        name: Name as the text has it, qualified or not.
+        table: Qualified name of the table.
+    """
+    name_parts = [part.replace('"', "") for part in re.findall(r'"(?:[^"]|"")+"|[^".]+', name)]
+    table_parts = [part.strip('"').replace('""', '"') for part in split(table)]
+    return [part.lower() for part in name_parts] == [part.lower() for part in table_parts][-len(name_parts) :]
 
 
 def without_comments(sql: str) -> str:
-    """Return a text with a blank for each comment."""
+    """Return an SQL text with a blank for each comment."""
     return _COMMENT.sub(" ", sql)
 
 
@@ -86,7 +92,7 @@ def _is_idle(statement: StatementTrace, table: str) -> bool:
 
 
 def _only_read(statement: StatementTrace) -> bool:
-    """Return whether a statement used tables within it and wrote nothing, though its text may write."""
+    """Return whether statements within this one only read tables, although its text may write."""
     if not statement.used_within or wrote(statement) or changes_schema(statement):
         return False
     text = without_comments(statement.sql)
@@ -94,32 +100,39 @@ def _only_read(statement: StatementTrace) -> bool:
 
 
 def _targets(statement: StatementTrace) -> Iterator[str]:
-    """Name the tables that the statements of a text are to write rows of by what they find, and wrote none."""
-    parts = list(pieces(statement.sql))
+    """Return the tables that the statements of a script look up rows of to write, and wrote none."""
+    statements = list(pieces(statement.sql))
     written = [table for table, rows in statement.rows.items() if rows.total]
-    for part in parts if len(parts) > 1 else ():
-        yield from (name for name in target(part) if not any(is_named(name, table) for table in written))
+    for piece in statements if len(statements) > 1 else ():
+        yield from (name for name in target(piece) if not any(is_named(name, table) for table in written))
 
 
 def target(piece: str) -> list[str]:
-    """Return the name of the table that a statement is to write rows of by what it finds, if it has one."""
-    found = _TARGET.search(piece) if _FINDS.match(piece) else None
-    return [found["name"]] if found else []
+    """Return the table whose rows a statement looks up and writes; empty if the statement does neither."""
+    match = _TARGET.search(piece) if _FINDS.match(piece) else None
+    return [match["name"]] if match else []
 
 
 def pieces(sql: str) -> Iterator[str]:
-    """Return the statements of a text, with what stands in quotes left out, names but for."""
-    text = _TEXT.sub(lambda found: found[0] if found[0].startswith('"') else " ", sql)
+    """Return the statements of an SQL text, without comments and string literals; quoted names are kept."""
+    text = _TEXT.sub(lambda match: match[0] if match[0].startswith('"') else " ", sql)
     return (piece.strip() for piece in text.split(";") if piece.strip())
 
 
-def _follows(trace: RevisionTrace, table: str, other: str, rows: RowCounts) -> bool:
-    """Return whether rows of a table follow those of another that were written, by a key that cascades."""
+def _follows(trace: RevisionTrace, table: str, referenced: str, rows: RowCounts) -> bool:
+    """Return whether a foreign key of a table cascades the writes of a referenced table.
+
+    Args:
+        trace: Trace of the revision.
+        table: Table with the foreign key.
+        referenced: Table that was written.
+        rows: Rows that were written.
+    """
     for name in names_of(trace.before, "constraint"):
         if split(name)[0] == table:
             key = _KEY.search(str(attributes(trace.before, "constraint", name).get("definition")))
-            if key and is_named(key["name"], other):
-                actions = {found[1] for found in _FOLLOWS.finditer(key["actions"])}
+            if key and is_named(key["name"], referenced):
+                actions = {match[1] for match in _FOLLOWS.finditer(key["actions"])}
                 return bool(("DELETE" in actions and rows.deleted) or ("UPDATE" in actions and rows.updated))
     return False
 
