@@ -1,4 +1,4 @@
-"""Which statements may be one batch where tables are small."""
+"""Statements that may be batches although they wrote a whole table, because the table is small in the sandbox."""
 
 from domain.migration.analysis.heavy_writes import commits_within
 from domain.migration.trace import (
@@ -9,17 +9,21 @@ from domain.migration.trace import (
 
 
 def may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
-    """Name the tables that one transaction wrote most of, and committed before others that followed or could."""
+    """Return the tables of which a single transaction wrote or locked at least half the rows, as a batch may do.
+
+    Only a transaction counts that was not the last one of the upgrade, or whose statement commits on its own.
+    """
     return frozenset(
         table
         for statement in trace.upgrade
         for table in {*statement.rows, *statement.locked} & trace.tables.keys()
-        if _is_batch(trace.upgrade, statement) and 0 < trace.tables[table].rows <= 2 * max(_touched(statement, table))
+        if _is_batch(trace.upgrade, statement)
+        and 0 < trace.tables[table].rows <= 2 * max(_rows_of_one_transaction(statement, table))
     )
 
 
-def _touched(statement: StatementTrace, table: str) -> tuple[int, int]:
-    """Return how many existing rows one transaction wrote, and how many it locked."""
+def _rows_of_one_transaction(statement: StatementTrace, table: str) -> tuple[int, int]:
+    """Return how many existing rows of a table one transaction of a statement wrote, and how many it locked."""
     rows = statement.rows.get(table, RowCounts())
     if not commits_within(statement):
         return rows.updated + rows.deleted, statement.locked.get(table, 0)
@@ -27,9 +31,12 @@ def _touched(statement: StatementTrace, table: str) -> tuple[int, int]:
 
 
 def _is_batch(statements: tuple[StatementTrace, ...], statement: StatementTrace) -> bool:
-    """Return whether a statement was committed before others that followed or could."""
+    """Return whether a statement commits on its own, ran in several transactions, or was committed before the last one.
+
+    Only such a statement can be one of several batches.
+    """
     return (
         statement.transaction is None
         or statement.transactions > 1
-        or statement.transaction != max(one.transaction for one in statements if one.transaction is not None)
+        or statement.transaction != max(other.transaction for other in statements if other.transaction is not None)
     )

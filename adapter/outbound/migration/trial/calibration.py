@@ -1,4 +1,4 @@
-"""How long an upgrade takes on more and more rows."""
+"""Durations of an upgrade on tables of doubling size."""
 
 import time
 from collections.abc import Collection
@@ -9,23 +9,26 @@ from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_
 from domain.migration.trace import CalibrationRun, RevisionTrace
 
 _DOUBLINGS = 4
-_CALIBRATION_SECONDS = 10.0  # after which no further doubling is begun
+_CALIBRATION_SECONDS = 10.0  # after these, no further doubling starts
 
 
 def calibrate(
     databases: RevisionDatabases, before: RevisionDatabase, trace: RevisionTrace, tables: Collection[str]
 ) -> tuple[CalibrationRun, ...]:
-    """Run an upgrade again, on more and more rows.
+    """Run an upgrade again on tables of doubling size, until the time for that is over.
 
     Args:
         databases: Makes the databases.
-        before: The state before the upgrade.
-        trace: Of the upgrade.
-        tables: Which get more rows.
+        before: A database in the state before the upgrade; it stays as it is.
+        trace: The trace of the upgrade.
+        tables: The tables that get more rows.
+
+    Returns:
+        The traced run, and one run for each doubling; empty when the upgrade could not be repeated.
     """
-    runs = [CalibrationRun(rows_of(trace.tables), tuple(one.duration_ms for one in trace.upgrade))]
+    runs = [CalibrationRun(rows_of(trace.tables), tuple(statement.duration_ms for statement in trace.upgrade))]
     largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
-    end = time.monotonic() + _CALIBRATION_SECONDS
+    deadline = time.monotonic() + _CALIBRATION_SECONDS
     grown = databases.copy(before)
     for doubling in range(1, _DOUBLINGS + 1):
         larger = databases.grown(grown, largest * 2**doubling, tables)
@@ -35,19 +38,21 @@ def calibrate(
         if run is None:
             break
         runs.append(run)
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             break
     databases.drop(grown)
     return tuple(runs) if len(runs) > 1 else ()
 
 
 def _timed(databases: RevisionDatabases, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
-    """Run an upgrade once more; None when its statements are not those of the trace."""
+    """Run an upgrade on a copy of a database; None when it fails or its statements are not those of the trace."""
     copy = databases.copy(base)
     tables = read_table_facts(databases.session(copy))
     result = databases.run(copy.url, "upgrade", trace.revision, trace=True)
     databases.drop(copy)
     statements = result.run_of(trace.revision, "upgrade").statements
-    if result.error is not None or [one.sql for one in statements] != [one.sql for one in trace.upgrade]:
+    if result.error is not None or [statement.sql for statement in statements] != [
+        statement.sql for statement in trace.upgrade
+    ]:
         return None
-    return CalibrationRun(rows_of(tables), tuple(one.duration_ms for one in statements))
+    return CalibrationRun(rows_of(tables), tuple(statement.duration_ms for statement in statements))

@@ -1,4 +1,4 @@
-"""Certificates in a JSON file beside the revisions."""
+"""The certificates, in a JSON file beside the revisions."""
 
 import os
 from collections.abc import Iterable
@@ -10,14 +10,22 @@ from domain.migration.verification.round_trip import CertificateError
 
 
 class CertificateFile(CertificateStore):
-    """One JSON file, replaced as a whole."""
+    """A JSON file with all certificates, replaced as a whole."""
 
     def __init__(self, path: Path) -> None:
-        """Name the file; it need not exist."""
+        """Create a store.
+
+        Args:
+            path: The file; it need not exist.
+        """
         self._path = path
 
     def read(self) -> tuple[Certificate, ...]:
-        """Return all of them."""
+        """Return all certificates; none when the file does not exist.
+
+        Raises:
+            CertificateError: The file cannot be read.
+        """
         try:
             return from_json(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -26,23 +34,27 @@ class CertificateFile(CertificateStore):
             raise CertificateError(f"{self._path.name} cannot be read: {error}", "name another file") from error
 
     def write(self, certificates: Iterable[Certificate]) -> None:
-        """Keep these in place of what was kept; who reads meanwhile sees the old file or the new one."""
+        """Write certificates in place of those in the file; a concurrent reader sees the old file or the new one.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             draft.write_text(to_json(certificates), encoding="utf-8")
             draft.replace(self._path)
         except OSError as error:
-            error.filename = error.filename or str(draft)  # a write that finds no room names no file
+            error.filename = error.filename or str(draft)  # the error of a full disk names no file
             draft.unlink(missing_ok=True)
             raise
 
 
 class Unkept(CertificateStore):
-    """Keeps nothing: everything is proved each time."""
+    """A store that keeps nothing, so that everything is proved each time."""
 
     def read(self) -> tuple[Certificate, ...]:
-        """Return none."""
+        """Return no certificates."""
         return ()
 
     def write(self, certificates: Iterable[Certificate]) -> None:
-        """Forget them."""
+        """Write nothing."""

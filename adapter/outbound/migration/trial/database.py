@@ -1,4 +1,4 @@
-"""A database at revisions of a project."""
+"""A database of the sandbox at some revisions of a project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class RevisionDatabase:
-    """A database of the sandbox.
+    """A database of the sandbox at some revisions of a project.
 
     Attributes:
-        url: Where it is.
-        applied: The revisions that it has.
-        unfilled: Tables that got fewer rows than asked for, with the reason.
-        columns: The columns that it had when it was filled last; None before it was.
-        young: Those of them that came after the rows, and how many revisions ago.
+        url: Its URL.
+        applied: The revisions that were applied to it.
+        unfilled: The reason, by table, for each table that got fewer rows than requested.
+        columns: The columns that it had when it was filled last, as `schema.table.column`; None before the first time.
+        young: How many fillings ago each of the columns that are newer than the rows appeared, from 1.
     """
 
     url: str
@@ -24,4 +24,4 @@ class RevisionDatabase:
 
 
 class CannotBuildError(Exception):
-    """The parents of a revision cannot be applied."""
+    """An error that says why a database at some revisions, or with some rows, cannot be created."""

@@ -1,8 +1,8 @@
-"""Databases at revisions of a project, with rows in every table: what a revision is tried on.
+"""Databases at revisions of a project, with rows in every table, on which revisions are tried.
 
-A database that has been brought somewhere is kept as a template, keyed by what went into it (the revisions' files, the
-environment's, the project's own data, the number of rows, the server's version), so that a new revision on a known
-history starts at once.
+A database that was upgraded to some revision is saved as a template. Its key covers everything that the database
+depends on: the files of the revisions and of env.py, the project's settings, the number of rows, and the version of the
+server. A new revision on a known history therefore starts at once.
 """
 
 import json
@@ -38,9 +38,9 @@ from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import StatementTrace
 
-_LOOK_BACK = 3  # revisions: a column is added, filled and made NOT NULL in about so many
-# Revisions through which rows go on. Where such a flight ends depends on the history only, and so do all rows: a
-# revision is judged alike alone and in any range.
+_LOOK_BACK = 3  # revisions: a column is usually added, backfilled and made NOT NULL within so many
+# The rows of a database are kept for this many revisions, a flight, and made anew at its end, a landing. Where a flight
+# ends depends on the history only, so that a revision gets the same verdict alone and in any range.
 _FLIGHT = 6
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname || '.' || a.attname
@@ -52,12 +52,12 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'informat
 
 
 class RevisionDatabases:
-    """Makes databases at revisions of a project.
+    """The databases at the revisions of a project.
 
     Attributes:
-        project: Whose revisions.
-        sandbox: Where they run.
-        agent: Runs them, in the project's own Python.
+        project: The project.
+        sandbox: The sandbox that has the databases.
+        agent: Runs the revisions, in the project's own Python.
         run: Runs a job of the agent on a database; see `Jobs.run`.
     """
 
@@ -69,13 +69,13 @@ class RevisionDatabases:
         *,
         stop: threading.Event | None = None,
     ) -> None:
-        """Keep what it works on.
+        """Create a maker of databases.
 
         Args:
-            project: Whose revisions.
-            sandbox: Where they run.
-            agent: Runs them, in the project's own Python.
-            stop: No job is begun when this is set.
+            project: The project.
+            sandbox: The sandbox that gets the databases.
+            agent: Runs the revisions, in the project's own Python.
+            stop: When this is set, no further job starts.
         """
         self.project = project
         self.sandbox = sandbox
@@ -87,7 +87,7 @@ class RevisionDatabases:
         self._entries: dict[str, HistoryEntry] = {}
         self._empty: RevisionDatabase | None = None
         self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
-        self._spare: tuple[str, str] | None = None  # a template's key, and a copy that nobody has used
+        self._spare_copy: tuple[str, str] | None = None  # key of a template, and URL of an unused copy of it
 
     def history(self) -> History:
         """Read the revisions.
@@ -96,8 +96,8 @@ class RevisionDatabases:
             MigrationError: They cannot be read; the message says which file and line.
         """
         if self._history is None:
-            # it lives as long as the sandbox: env.py runs there while the next databases are made
-            database, self._spare = self.sandbox.create(), self._copied_ahead()
+            # this database is not dropped before the sandbox closes: env.py may still run while others are created
+            database, self._spare_copy = self.sandbox.create(), self._copy_in_advance()
             result = self.run(database, "revisions")
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise MigrationError(described(error), "mend the history; alembic history shows the same")
@@ -107,35 +107,40 @@ class RevisionDatabases:
             self._history = History(entries)
         return self._history
 
-    def _copied_ahead(self) -> tuple[str, str] | None:
-        """Copy what will mostly be wanted next, while the agent imports its libraries; give the template, too."""
+    def _copy_in_advance(self) -> tuple[str, str] | None:
+        """Copy the newest template, which is usually needed next, while the agent imports its libraries.
+
+        Returns:
+            The key of the template and the URL of the copy; None without a template.
+        """
         template = self.sandbox.newest_template()
-        with suppress(DatabaseError):  # somebody else has dropped it meanwhile
+        with suppress(DatabaseError):  # a parallel job has dropped the template meanwhile
             return (template, self.sandbox.create(template)) if template else None
         return None
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
-        """Return the same with another number of rows."""
+        """Return a maker of databases for the same project with another number of rows in each table."""
         self.history()
         other = copy(self)
         other.project = replace(self.project, rows=rows)
-        other._empty = other._spare = None  # noqa: SLF001 - of the same class
+        other._empty = other._spare_copy = None  # noqa: SLF001 - of the same class
         return other
 
     def listed(self, revision: str) -> ListedRevision:
-        """Return a revision as its script says."""
+        """Return a revision as the agent listed it from its script."""
         return self._listed[revision]
 
     def at(self, parents: Iterable[str], texts_as: str = "", *, at_once: bool = False) -> RevisionDatabase:
-        """Make a database where some revisions and all before them are applied, with rows in every table.
+        """Create a database where some revisions and all their ancestors are applied, with rows in every table.
 
         Args:
             parents: The revisions.
-            texts_as: A type that made-up texts shall be readable as.
-            at_once: Make the rows there, and not some revisions earlier: faster, and columns that are new have values.
+            texts_as: A type that generated texts must be valid input of, such as `json`; empty for any text.
+            at_once: Make the rows at these revisions, and not some revisions earlier. This is faster, and new columns
+                have values.
 
         Raises:
-            CannotBuildError: One of them fails even without rows.
+            CannotBuildError: One of the revisions fails even without rows.
             MigrationError: The project's own set-up or rows cannot be loaded.
         """
         applied = self.history().ancestors(parents)
@@ -144,50 +149,56 @@ class RevisionDatabases:
         key = self._key(applied, filled_as(texts_as, at_once=at_once))
         if not self.sandbox.has_template(key):
             goes_on = not (texts_as or at_once or self.project.rows_from or self.is_landing(parents))
-            made = (
-                self._from_landing(parents) if goes_on else self._with_rows(parents, applied, texts_as, at_once=at_once)
+            database = (
+                self._from_landing(parents)
+                if goes_on
+                else self._with_new_rows(parents, applied, texts_as, at_once=at_once)
             )
-            if not self._saved(made, key):
-                return made
+            if not self._save_as_template(database, key):
+                return database
         return self._from_template(key, applied)
 
     def is_landing(self, parents: Iterable[str]) -> bool:
-        """Return whether rows are made anew behind some revisions, and do not come from the revision before.
+        """Return whether rows are made anew behind some revisions, instead of kept from the revision before.
 
-        Rows that a file gives fit where they are loaded: they go on through all that follows.
+        Rows from the user's file fit only the revision for which they were loaded, so they are kept through all
+        revisions that follow.
         """
-        given = tuple(parents)
-        if self.project.rows_from is not None and len(given) == 1:
+        revisions = tuple(parents)
+        if self.project.rows_from is not None and len(revisions) == 1:
             return False
-        return len(given) != 1 or len(self.history().ancestors(given)) % _FLIGHT == 0
+        return len(revisions) != 1 or len(self.history().ancestors(revisions)) % _FLIGHT == 0
 
     def _from_template(self, key: str, applied: frozenset[str]) -> RevisionDatabase:
         note = json.loads(self.sandbox.template_note(key) or "{}")
-        spare, self._spare = self._spare, None
+        spare, self._spare_copy = self._spare_copy, None
         url = spare[1] if spare and spare[0] == key else self.sandbox.create(key)
         database = RevisionDatabase(url, applied, **note)
         return replace(database, columns=self._columns(database)) if self.project.rows else database
 
     def _from_landing(self, parents: Iterable[str]) -> RevisionDatabase:
-        """Go on from the last landing, revision by revision, as the analysis of a range does.
+        """Create a database at the last landing and upgrade it revision by revision, as the analysis of a range does.
 
         Raises:
-            CannotBuildError: One of them fails even without rows.
+            CannotBuildError: One of the revisions fails even without rows.
         """
         flight = [tuple(parents)]
         while not self.is_landing(flight[0]):
             flight.insert(0, self._entries[flight[0][0]].parents)
-        done = next((number for number in range(len(flight) - 1, 0, -1) if self._is_kept(flight[number])), 0)
-        database = self.at(flight[done])
-        for (revision,) in flight[done + 1 :]:
-            database = self._next(database, revision)
+        start = next((index for index in range(len(flight) - 1, 0, -1) if self._has_template(flight[index])), 0)
+        database = self.at(flight[start])
+        for (revision,) in flight[start + 1 :]:
+            database = self._upgraded(database, revision)
         return database
 
-    def _is_kept(self, parents: Iterable[str]) -> bool:
+    def _has_template(self, parents: Iterable[str]) -> bool:
         return self.sandbox.has_template(self._key(self.history().ancestors(parents), filled_as()))
 
-    def _next(self, database: RevisionDatabase, revision: str) -> RevisionDatabase:
-        """Bring a database to the next revision, and fill it up; one that fails on such rows is passed over."""
+    def _upgraded(self, database: RevisionDatabase, revision: str) -> RevisionDatabase:
+        """Upgrade a database to the next revision and fill up its tables.
+
+        When the revision fails on these rows, a new database at the revision is created instead, with rows made there.
+        """
         try:
             self.run_or_drop(database, "upgrade", revision)
         except CannotBuildError:
@@ -195,157 +206,173 @@ class RevisionDatabases:
         return self.filled(replace(database, applied=database.applied | {revision}))
 
     def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
-        """Return the session in which a database is looked at: a new one has to read the catalog's caches first."""
+        """Return the session in which a database is inspected; it stays open because a new one has cold caches."""
         self.sandbox.show(database.url)
-        found = self._sessions.get(database.url)
-        if found is not None:
-            with suppress(psycopg.OperationalError):  # a revision has ended it
-                found.execute("SELECT 1")
-                return found
-            found.close()
-        # what a revision changes would invalidate statements that the driver prepares
+        open_session = self._sessions.get(database.url)
+        if open_session is not None:
+            with suppress(psycopg.OperationalError):  # a revision has terminated the session
+                open_session.execute("SELECT 1")
+                return open_session
+            open_session.close()
+        # a schema change of a revision would invalidate the driver's prepared statements
         connection = psycopg.connect(database.url, autocommit=True, prepare_threshold=None)
         restrict(connection)
         self._sessions[database.url] = connection
         return connection
 
     def snapshot(self, database: RevisionDatabase) -> SchemaSnapshot:
-        """Read the catalog of a database."""
+        """Read the catalog of a database, without the version tables."""
         session = self.session(database)
         return snapshot(session, exclude_tables=version_tables(session))
 
     def digest(self, database: RevisionDatabase) -> DataDigest:
-        """Digest the rows of a database."""
+        """Return a digest of the rows of a database, without the version tables."""
         session = self.session(database)
         return digest(session, exclude_tables=version_tables(session))
 
     def filled(self, database: RevisionDatabase, texts_as: str = "") -> RevisionDatabase:
-        """Fill up the tables of a database that is new, or has seen another revision since it was filled.
+        """Fill up the tables of a database that is new, or was upgraded since it was filled.
 
-        Columns that came with one of the last revisions stay empty, as they are in real life; older ones get values.
-        Where the last one brought a column with a default, a few rows have others, as its application writes them.
+        Columns that one of the last `_LOOK_BACK` revisions added stay empty, as they do in production. Older columns
+        get values. When the last revision added a column with a default, a few rows get other values, as the
+        application would write them.
+
+        Args:
+            database: The database.
+            texts_as: As in `at`.
+
+        Returns:
+            The same database, with the facts about its rows.
         """
         if not self.project.rows:
             return database
-        now, young, settled = self._columns(database), dict[str, int](), frozenset[str]()
+        columns, young, settled = self._columns(database), dict[str, int](), frozenset[str]()
         if database.columns is not None:
             ages = {
                 column: database.young.get(column, 0) + 1
-                for column in now
+                for column in columns
                 if column in database.young or column not in database.columns
             }
             young = {column: age for column, age in ages.items() if age <= _LOOK_BACK}
-            settled = now - young.keys()
+            settled = columns - young.keys()
         fresh = [column for column, age in young.items() if age == 1]
         session, rows = self.session(database), self.project.rows
-        found = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
-        problems = {problem.table: problem.reason for problem in found.problems}
-        return replace(database, unfilled=problems, columns=now, young=young)
+        filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
+        problems = {problem.table: problem.reason for problem in filling.problems}
+        return replace(database, unfilled=problems, columns=columns, young=young)
 
     def _columns(self, database: RevisionDatabase) -> frozenset[str]:
         return frozenset(str(name) for (name,) in self.session(database).execute(_COLUMNS).fetchall())
 
     def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
-        """Copy a database, with more rows in some tables."""
+        """Return a copy of a database that has a given number of rows in some tables."""
         larger = self.copy(database)
         fill(self.session(larger), rows, tables, edges=False)
         return larger
 
     def matching(self, database: RevisionDatabase, statements: Sequence[StatementTrace]) -> RevisionDatabase | None:
-        """Copy a database, with a few more rows that statements look for; None where none can be made."""
-        copy = self.copy(database)
-        wanted = [Statement(one.sql, json.loads(one.sought)) for one in statements]
-        if fill_matching(self.session(copy), wanted, self.project.rows, database.young):
-            return copy
-        self.drop(copy)
+        """Return a copy of a database with a few more rows that statements look for; None when none can be made."""
+        matching = self.copy(database)
+        searches = [Statement(statement.sql, json.loads(statement.sought)) for statement in statements]
+        if fill_matching(self.session(matching), searches, self.project.rows, database.young):
+            return matching
+        self.drop(matching)
         return None
 
     def unmade_edges(self, database: RevisionDatabase, tables: Collection[str]) -> Mapping[str, str]:
-        """Find values at the edges of types that no row of some tables has; see `filler.unmade_edges`."""
+        """Return the values at the edges of types that no row of some tables has; see `rows.unmade_edges`."""
         return unmade_edges(self.session(database), tables, self.project.rows) if self.project.rows else {}
 
     def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
-        """Copy a database, to which revisions will be applied."""
-        self._leave(database.url)
+        """Return a copy of a database; the given revisions are recorded as applied to it, and the caller runs them."""
+        self._close_session(database.url)
         return replace(database, url=self.sandbox.copy(database.url), applied=database.applied | {*revisions})
 
     def drop(self, database: RevisionDatabase | None) -> None:
         """Drop a database."""
         if database is not None:
-            self._leave(database.url)
+            self._close_session(database.url)
             self.sandbox.drop(database.url)
 
     def keep(self, database: RevisionDatabase, revision: str) -> None:
-        """Keep a database at a revision for the next time that somebody wants one; it is gone afterwards."""
-        if self.is_landing([revision]) or not self._saved(
+        """Save a database at a revision as a template, or drop it; it cannot be used afterwards."""
+        if self.is_landing([revision]) or not self._save_as_template(
             self.filled(database), self._key(database.applied, filled_as())
         ):
             self.drop(database)
 
-    def _saved(self, database: RevisionDatabase, key: str) -> bool:
-        self._leave(database.url)
+    def _save_as_template(self, database: RevisionDatabase, key: str) -> bool:
+        self._close_session(database.url)
         note = json.dumps({"unfilled": dict(database.unfilled), "young": dict(database.young)})
         return self.sandbox.save_template(database.url, key, note)
 
     def settings(self, database: str) -> SessionSettings:
-        """Return what the project's sessions have set, as far as the server of a database takes it."""
+        """Return the settings of the project's sessions, without those that the server of a database refuses."""
         return self._jobs.settings(database)
 
     @property
     def refused_settings(self) -> Mapping[str, str]:
-        """Settings of the target that the sandbox does not take."""
+        """Settings of the target that the sandbox refuses, by name."""
         return self._jobs.refused_settings
 
-    def _with_rows(
+    def _with_new_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
     ) -> RevisionDatabase:
         if self.project.rows and self.project.rows_from is None and not (texts_as or at_once):
-            for earlier in self._earlier(parents):
+            for earlier in self._earlier_points(parents):
                 with suppress(CannotBuildError):
                     return self._with_older_rows(earlier, parents, applied)
         database = self.copy(self.bare(parents))
         if self.project.rows_from is not None and applied:
             self.sandbox.show(database.url)
-            # in a session of its own: such files set what holds for all that follows
+            # in a session of its own, because such files contain SET commands
             with psycopg.connect(database.url, autocommit=True) as connection:
                 execute_file(connection, self.project.rows_from, "--rows-from")
         return self.filled(database, texts_as)
 
-    def _earlier(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
-        """Return what was there some revisions earlier, the earliest first, as far as the history is a line."""
-        found = [tuple(parents)]
-        while len(found) <= _LOOK_BACK and len(found[0]) == 1:
-            found.insert(0, self._entries[found[0][0]].parents)
-        return [revisions for revisions in found[:-1] if revisions]
+    def _earlier_points(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
+        """Return the points up to `_LOOK_BACK` revisions earlier, the earliest first, as far as the history is a line.
+
+        Each point is a tuple of revisions, as `parents` are.
+        """
+        points = [tuple(parents)]
+        while len(points) <= _LOOK_BACK and len(points[0]) == 1:
+            points.insert(0, self._entries[points[0][0]].parents)
+        return [revisions for revisions in points[:-1] if revisions]
 
     def _with_older_rows(
         self, earlier: tuple[str, ...], parents: Iterable[str], applied: frozenset[str]
     ) -> RevisionDatabase:
-        """Make rows some revisions earlier, so that what these added to a table is as empty as it is in real life.
+        """Create a database whose rows were made some revisions earlier, so that newer columns are empty.
+
+        Args:
+            earlier: The revisions at which the rows are made.
+            parents: The revisions to which the database is then upgraded.
+            applied: These revisions and all their ancestors.
 
         Raises:
-            CannotBuildError: The revisions fail, maybe on such rows.
+            CannotBuildError: One of the revisions fails, possibly on these rows.
         """
-        older = self.history().ancestors(earlier)
-        database = self.copy(self.bare(earlier), *(applied - older))
+        already_applied = self.history().ancestors(earlier)
+        database = self.copy(self.bare(earlier), *(applied - already_applied))
         database = self.filled(database)
         for revision in parents:
             self.run_or_drop(database, "upgrade", revision)
         return self.filled(database)
 
     def run_or_drop(self, database: RevisionDatabase, command: str, revision: str) -> None:
-        """Run a job on a database, and drop that where it fails.
+        """Run a job on a database, and drop the database when the job fails.
 
         Raises:
-            CannotBuildError: It fails.
+            CannotBuildError: The job fails.
         """
         error = self.run(database.url, command, revision).error
         if error is not None:
             self.drop(database)
             raise CannotBuildError(described(error))
 
-    def _key(self, revisions: Iterable[str], state: str) -> str:
-        scripts = [self._listed[revision].path for revision in revisions]
+    def _key(self, applied: Iterable[str], state: str) -> str:
+        scripts = [self._listed[revision].path for revision in applied]
         return key_of(self.project, self.sandbox.server_version, scripts, state)
 
     def version_tables(self) -> tuple[str, ...]:
@@ -358,18 +385,20 @@ class RevisionDatabases:
             return marked_version_tables(connection)
 
     def close(self) -> None:
-        """End the sessions in which databases were looked at."""
+        """Close the sessions in which databases were inspected."""
         for url in list(self._sessions):
-            self._leave(url)
+            self._close_session(url)
 
-    def _leave(self, url: str) -> None:
-        """End the session in a database that is going to be copied, kept, or dropped."""
+    def _close_session(self, url: str) -> None:
+        """Close the session in a database before the database is copied, saved, or dropped."""
         session = self._sessions.pop(url, None)
         if session is not None:
             session.close()
 
     def bare(self, parents: Iterable[str]) -> RevisionDatabase:
-        """Return the one database without rows, brought as far as it must be; it is copied before it is used.
+        """Return the database without generated rows, upgraded to some revisions.
+
+        There is only one such database. It is upgraded further at each call, so callers copy it before they use it.
 
         Raises:
             CannotBuildError: One of the revisions fails on it.
@@ -381,15 +410,15 @@ class RevisionDatabases:
             self.drop(self._empty)
             self._empty = None
         empty = self._empty or set_up(self)
-        self._empty = None  # until all went well
+        self._empty = None  # a failure below leaves no database to reuse
         for revision in parents:
             if revision in empty.applied:
                 continue
             result = self.run(empty.url, "upgrade", revision)
             if result.error is not None:
-                failed = result.runs[-1].revision if result.runs else revision
-                reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
-                self._jobs.broken[failed] = reason
+                broken = result.runs[-1].revision if result.runs else revision
+                reason = f"not run: revision {broken} before it fails on an empty database: {described(result.error)}"
+                self._jobs.broken[broken] = reason
                 self.drop(empty)
                 raise CannotBuildError(reason)
         self._empty = RevisionDatabase(empty.url, applied)

@@ -1,4 +1,4 @@
-"""Runs the agent's jobs on databases of the sandbox, each with its time limit and the target's settings."""
+"""Runs the agent's jobs on databases of the sandbox, each with a time limit and the target's settings."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -20,27 +20,27 @@ from adapter.outbound.migration.trial.project import Project
 from application.migration.lanes import StoppedError
 from application.migration.ports import Sandbox
 
-_STEPS = {"upgrade", "downgrade", "undo", "stairs"}
-_STATEMENTS = 3  # times the time of one statement that a revision has
-_SHORTEST = 20  # seconds that it has at least
+_REVISION_COMMANDS = {"upgrade", "downgrade", "undo", "stairs"}
+_STATEMENT_TIMEOUTS = 3  # a revision may take this many times the timeout of one statement
+_SHORTEST_LIMIT = 20  # seconds that every job may take
 
 
 class Jobs:
-    """Runs jobs.
+    """Runner of the agent's jobs.
 
     Attributes:
-        broken: Revisions that no database gets past, with the reason: those whose upgrade did not end in its time, and
-            those that fail on an empty database.
+        broken: The reason, by revision, why no later revision can be run: its upgrade exceeded the time limit, or it
+            fails on an empty database.
     """
 
     def __init__(self, project: Project, sandbox: Sandbox, agent: Agent, stop: threading.Event | None) -> None:
-        """Keep what it works on.
+        """Create a runner.
 
         Args:
-            project: Whose revisions.
-            sandbox: Where the databases are.
+            project: The project whose revisions are run.
+            sandbox: The sandbox that has the databases.
             agent: Runs the jobs, in the project's own Python.
-            stop: No job is begun when this is set.
+            stop: When this is set, no further job starts.
         """
         self.broken: dict[str, str] = {}
         self._project = project
@@ -50,14 +50,14 @@ class Jobs:
         self._settings: SessionSettings | None = None
 
     def settings(self, database: str) -> SessionSettings:
-        """Return what the project's sessions have set, as far as the server of a database takes it."""
+        """Return the settings of the project's sessions, without those that the server of a database refuses."""
         if self._settings is None:
             self._settings = accepted(database, {**PLAIN, **self._project.settings})
         return self._settings
 
     @property
     def refused_settings(self) -> Mapping[str, str]:
-        """Settings of the target that the sandbox does not take."""
+        """Settings of the target that the sandbox refuses, by name."""
         return self._settings.refused if self._settings is not None else {}
 
     def run(
@@ -72,14 +72,14 @@ class Jobs:
         """Run a job of the agent on a database.
 
         Args:
-            database: Its URL.
+            database: URL of the database.
             command: As in `AgentJob`.
             revision: As in `AgentJob`.
             stepped: As in `Agent.run`.
-            options: More of its attributes, such as `kill_after`.
+            options: Further attributes of the job, such as `kill_after`.
 
         Raises:
-            StoppedError: It is not wanted any more.
+            StoppedError: The result is not needed any more.
         """
         if self._stop is not None and self._stop.is_set():
             raise StoppedError
@@ -96,20 +96,22 @@ class Jobs:
             **{"trace": False, "settings": self.settings(database).taken, **options},
         )
         self._sandbox.show(database)
-        # Nothing runs for ever: a revision has the time of some statements, what sets a project up that of a dozen.
-        limit = max(_SHORTEST, seconds * (_STATEMENTS if command in _STEPS else 12)) * max(1, len(job.steps))
+        # No job may run forever. A revision gets the time of some statements, a set-up the time of a dozen.
+        limit = max(_SHORTEST_LIMIT, seconds * (_STATEMENT_TIMEOUTS if command in _REVISION_COMMANDS else 12)) * max(
+            1, len(job.steps)
+        )
         result = self._agent.run(job, limit, stepped)
         if has_environment_failed(job, result) and self._agent.renew():
-            # it may be one that can run once in a process only
+            # some env.py can run only once in a process
             result = self._agent.run(job, limit, stepped)
         raise_if_environment_failed(job, result)
         raise_if_disk_full(result)
         raise_if_session_ended(job, result)
-        self._note_endless(result)
+        self._remember_timeout(result)
         return result
 
-    def _note_endless(self, result: AgentResult) -> None:
-        """Remember a revision whose upgrade did not end in its time: it is not tried again below others."""
+    def _remember_timeout(self, result: AgentResult) -> None:
+        """Add a revision whose upgrade exceeded the time limit to `broken`, so that it is not run again."""
         if result.error is not None and result.error.kind == "timeout" and result.runs:
             run = result.runs[-1]
             if run.direction == "upgrade":

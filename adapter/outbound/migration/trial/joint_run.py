@@ -1,4 +1,4 @@
-"""Whether revisions that run one by one also run in one transaction."""
+"""Whether revisions that succeed one by one also succeed in one transaction."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,22 @@ from domain.migration.history import HistoryEntry
 
 
 def fails_together(databases: RevisionDatabases, entries: Sequence[HistoryEntry]) -> JointFailure | None:
-    """Run revisions as the project does, in one transaction; where that fails, once more with a commit after each.
+    """Run revisions in one transaction, as the project does, and return the failure that this causes.
 
-    Only what fails without the commits, and not with them, is a fault of the one transaction.
+    When the run fails, it is repeated with a commit after each revision. Only a failure that the commits prevent is
+    caused by the shared transaction.
+
+    Args:
+        databases: Makes the databases.
+        entries: The revisions, in order.
+
+    Returns:
+        The failure; None when there is none, or when it cannot be measured.
     """
     history, last = databases.history(), entries[-1]
-    wanted = {entry.revision for entry in entries}
-    if history.ancestors((last.revision,)) != history.ancestors(entries[0].parents) | wanted:
-        return None  # more than one line
+    revisions = {entry.revision for entry in entries}
+    if history.ancestors((last.revision,)) != history.ancestors(entries[0].parents) | revisions:
+        return None  # the revisions are on more than one branch
     try:
         base = databases.at(entries[0].parents)
     except CannotBuildError:
@@ -25,10 +33,10 @@ def fails_together(databases: RevisionDatabases, entries: Sequence[HistoryEntry]
     control = databases.copy(base)
     joint = databases.run(base.url, "upgrade", last.revision)
     failure = None
-    if joint.error is not None and joint.runs and joint.runs[-1].revision in wanted:
+    if joint.error is not None and joint.runs and joint.runs[-1].revision in revisions:
         steps = tuple((entry.revision, "upgrade") for entry in entries)
-        apart = databases.run(control.url, "stairs", steps=steps)
-        if apart.error is None:
+        separate = databases.run(control.url, "stairs", steps=steps)
+        if separate.error is None:
             failure = JointFailure(joint.runs[-1].revision, described(joint.error))
     databases.drop(control)
     databases.drop(base)

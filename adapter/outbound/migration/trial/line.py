@@ -1,4 +1,4 @@
-"""The databases along a line of revisions, each made of the one before."""
+"""The databases along a line of revisions, each made from the one before."""
 
 from adapter.outbound.migration.trial.database import RevisionDatabase
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -6,56 +6,67 @@ from domain.migration.history import HistoryEntry
 
 
 class RevisionLine:
-    """Goes from revision to revision: each begins on the database that the one before has left, where that fits.
+    """A position in a history, which moves from revision to revision.
+
+    A revision starts on the database that the previous revision has left, when that database is at its parents.
 
     Attributes:
         databases: Makes the databases.
-        before: A database at the parents of the revision that one is at, with rows; it stays as it is.
-        after: The same with the revision; None until there is one.
-        refused: The revision, when it failed on these rows; on others it may have run.
-        onward: What the next revision begins on instead, where these have rows for this revision only; None elsewhere.
+        before: A database at the parents of the current revision, with rows; it stays as it is. None before the first
+            revision, or when no such database is kept.
+        after: A database at the current revision; None before its upgrade, or when the upgrade failed.
+        refused: The current revision, when it failed on the usual rows; it may have succeeded on other rows.
+        onward: The database that the next revision starts on, when `before` and `after` have rows that were made for
+            the current revision only; None otherwise, and the next revision starts on `after`.
     """
 
     def __init__(self, databases: RevisionDatabases) -> None:
-        """Begin nowhere."""
+        """Create a line without a current revision.
+
+        Args:
+            databases: Makes the databases.
+        """
         self.databases = databases
         self.before: RevisionDatabase | None = None
         self.after: RevisionDatabase | None = None
         self.refused: str | None = None
         self.onward: RevisionDatabase | None = None
-        self._at: HistoryEntry | None = None
+        self._current: HistoryEntry | None = None
 
     def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
-        """Have a database at a revision's parents, with rows.
+        """Make a revision the current one, and return a database at its parents, with rows.
+
+        Args:
+            entry: The revision.
 
         Returns:
-            The database, and whether it is the one that the revision before has left.
+            The database, and whether it is the one that the previous revision has left.
 
         Raises:
             CannotBuildError: The parents cannot be applied.
         """
         applied = self.databases.history().ancestors(entry.parents)
-        old, after, refused = self.before, self._left(), self.refused
+        previous_before, after, refused = self.before, self._take_starting_point(), self.refused
         self.before = self.refused = None
-        self.databases.drop(old)
+        self.databases.drop(previous_before)
         goes_on = not self.databases.is_landing(entry.parents)
-        fits = goes_on and refused is None and after is not None and after.applied == applied
-        if after is not None and fits:
+        is_reusable = goes_on and refused is None and after is not None and after.applied == applied
+        if after is not None and is_reusable:
             self.before = self.databases.filled(after)
         else:
             self.databases.drop(after)
-            # behind a revision that failed on rows they are made anew, as they are where it is not in the range
+            # after a revision that failed on its rows, new rows are made, as in a range that starts behind it
             self.before = self.databases.at(entry.parents, at_once=goes_on and (refused,) == entry.parents)
-        self._at = entry
-        return self.before, fits
+        self._current = entry
+        return self.before, is_reusable
 
     def move_aside(self, database: RevisionDatabase) -> None:
-        """Be at the same revision on another database."""
+        """Replace the database before the current revision by another one."""
         self.databases.drop(self.before)
         self.before = database
 
-    def _left(self) -> RevisionDatabase | None:
-        """Take what the next revision can begin on."""
+    def _take_starting_point(self) -> RevisionDatabase | None:
+        """Return the database that the next revision can start on, and forget it; None without one."""
         after, onward = self.after, self.onward
         self.after = self.onward = None
         if onward is not None:
@@ -63,7 +74,7 @@ class RevisionLine:
         return onward or after
 
     def close(self) -> None:
-        """Keep what the next analysis can begin with."""
-        after = self._left()
-        if after is not None and self._at is not None and self.refused is None:
-            self.databases.keep(after, self._at.revision)
+        """Save the database that the next revision would start on as a template, for the next analysis."""
+        after = self._take_starting_point()
+        if after is not None and self._current is not None and self.refused is None:
+            self.databases.keep(after, self._current.revision)

@@ -1,4 +1,4 @@
-"""What separates a migrated database of a project from what its models make, in the sandbox."""
+"""The drift between the revisions of a project and its models, measured in the sandbox."""
 
 import psycopg
 from psycopg import sql
@@ -7,34 +7,37 @@ from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.snapshots import read_snapshot
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
-# What the administrator decides, what SQLAlchemy cannot say, and what no model declares.
-_LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
+# Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
+_IGNORED_ATTRIBUTES = frozenset({"position", "owner", "acl", "options"})
 
 
 def read_model_drift(databases: RevisionDatabases) -> tuple[SchemaDifference | None, str]:
-    """Compare a database at the heads with one that `create_all` made.
+    """Compare a database at the heads with one that `create_all` has created from the models.
 
     Returns:
-        The difference, None where env.py has no models or they cannot be made; and why they cannot.
+        The difference, None when env.py has no models or the models cannot be created; and the error that prevented
+        the comparison, empty without one.
     """
-    migrated, made = databases.at(databases.history().heads), databases.at(())
+    migrated, modeled = databases.at(databases.history().heads), databases.at(())
     try:
-        _prepare(made.url, migrated.url)
-        created = databases.run(made.url, "models")
-        if created.error or not created.models:
-            return None, created.error.message if created.error else ""
-        there = databases.run(migrated.url, "only_there")
-        if there.error:
-            return None, there.error.message
-        return _difference(read_snapshot(made.url), read_snapshot(migrated.url), frozenset(there.only_there)), ""
+        _prepare(modeled.url, migrated.url)
+        models_result = databases.run(modeled.url, "models")
+        if models_result.error or not models_result.models:
+            return None, models_result.error.message if models_result.error else ""
+        migrated_result = databases.run(migrated.url, "only_there")
+        if migrated_result.error:
+            return None, migrated_result.error.message
+        return _difference(
+            read_snapshot(modeled.url), read_snapshot(migrated.url), frozenset(migrated_result.only_there)
+        ), ""
     finally:
         databases.drop(migrated)
-        databases.drop(made)
+        databases.drop(modeled)
 
 
-def _prepare(made: str, migrated: str) -> None:
-    """Create the extensions and schemas of the migrated database, which revisions make and models do not."""
-    with psycopg.connect(migrated) as source, psycopg.connect(made, autocommit=True) as target:
+def _prepare(modeled: str, migrated: str) -> None:
+    """Create the schemas and extensions of the migrated database in the other one, as models declare neither."""
+    with psycopg.connect(migrated) as source, psycopg.connect(modeled, autocommit=True) as target:
         schemas = source.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
         ).fetchall()
@@ -47,19 +50,31 @@ def _prepare(made: str, migrated: str) -> None:
 
 
 def _difference(expected: SchemaSnapshot, actual: SchemaSnapshot, only_there: frozenset[ObjectKey]) -> SchemaDifference:
-    """Return what differs; a constraint of another name that says the same is none, as models often name none."""
-    found = compare(expected, actual, ignore=_LEFT_ALONE)
-    gone = tuple(f"{name}." for kind, name in only_there if kind == "table")
-    unexpected = tuple(key for key in found.unexpected if key in only_there or key[1].startswith(gone or ("\0",)))
-    meant = {_meaning(key, actual) for key in found.unexpected} - {None}
-    missing = tuple(key for key in found.missing if _meaning(key, expected) not in meant)
-    said = {_meaning(key, expected) for key in found.missing} - {None}
-    unexpected = tuple(key for key in unexpected if _meaning(key, actual) not in said)
-    return SchemaDifference(missing, unexpected, found.changed)
+    """Return the difference between the schema of the models and that of the revisions.
+
+    Two constraints with the same definition and different names are equal, because models often leave them unnamed.
+
+    Args:
+        expected: The schema that the models create.
+        actual: The schema that the revisions create.
+        only_there: Objects of the migrated database that the models do not have.
+    """
+    difference = compare(expected, actual, ignore=_IGNORED_ATTRIBUTES)
+    removed_tables = tuple(f"{name}." for kind, name in only_there if kind == "table")
+    unexpected = tuple(
+        key for key in difference.unexpected if key in only_there or key[1].startswith(removed_tables or ("\0",))
+    )
+    unexpected_definitions = {_constraint_definition(key, actual) for key in difference.unexpected} - {None}
+    missing = tuple(
+        key for key in difference.missing if _constraint_definition(key, expected) not in unexpected_definitions
+    )
+    missing_definitions = {_constraint_definition(key, expected) for key in difference.missing} - {None}
+    unexpected = tuple(key for key in unexpected if _constraint_definition(key, actual) not in missing_definitions)
+    return SchemaDifference(missing, unexpected, difference.changed)
 
 
-def _meaning(key: ObjectKey, schema: SchemaSnapshot) -> tuple[str, str] | None:
-    """Return what a constraint says of which table, or None; the index behind one goes by its constraint."""
+def _constraint_definition(key: ObjectKey, schema: SchemaSnapshot) -> tuple[str, str] | None:
+    """Return the table and the definition of a constraint, or of the index behind a constraint; None otherwise."""
     attributes = schema.objects[key]
     if key[0] == "constraint":
         return key[1].rpartition(".")[0], str(attributes.get("definition"))

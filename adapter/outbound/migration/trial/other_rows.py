@@ -1,4 +1,4 @@
-"""Databases with other rows than usual, for a revision that fails on those: such as fit, fewer kinds, or none."""
+"""Databases with other rows than usual, for a revision that fails on the usual ones."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -11,14 +11,14 @@ from adapter.outbound.migration.trial.databases import RevisionDatabases
 from domain.migration.history import HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot, compare
 
-_NAMES = """
+_TABLE_NAMES = """
 SELECT quote_ident(n.nspname), quote_ident(c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
-# Statements that empty the columns of JSON and bytes; NULL where that is allowed. A table whose bytes must be there has
-# no rows: which bytes mean something, only the application knows.
-_DOCUMENTS = """
+# Statements that empty the columns of JSON and bytes: with NULL where the column allows it. A table with a bytea column
+# that is NOT NULL loses all rows, because only the application knows which bytes are valid.
+_EMPTY_DOCUMENTS = """
 SELECT CASE WHEN a.attnotnull AND a.atttypid = 'bytea'::pg_catalog.regtype
     THEN format('DELETE FROM %I.%I', n.nspname, c.relname)
     ELSE format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
@@ -33,12 +33,12 @@ ORDER BY c.oid, a.attnum
 
 
 def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
-    """Make a database at a revision's parents, with rows that satisfy what the revision asks of them.
+    """Create a database at a revision's parents, with rows that satisfy the constraints of the revision.
 
-    They are made where the revision has run without rows, and it is undone.
+    The revision is run without rows, rows are made on the upgraded schema, and the revision is undone.
 
     Raises:
-        CannotBuildError: It fails without rows, too, or cannot be undone wholly.
+        CannotBuildError: The revision fails without rows, too, or its downgrade does not restore the schema.
     """
     database = databases.copy(databases.bare(entry.parents))
     before = databases.snapshot(database)
@@ -52,47 +52,47 @@ def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDataba
 
 
 def without_documents(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
-    """Make a database at a revision's parents, with nothing in its columns of JSON and bytes.
+    """Create a database at a revision's parents, with empty columns of JSON and bytes.
 
     Raises:
-        CannotBuildError: It has none, or cannot be made.
+        CannotBuildError: It has no such columns, or cannot be created.
     """
     database = databases.at(entry.parents)
     session = databases.session(database)
-    found = session.execute(_DOCUMENTS).fetchall()
-    if not found:
+    changes = session.execute(_EMPTY_DOCUMENTS).fetchall()
+    if not changes:
         databases.drop(database)
         raise CannotBuildError("it has neither JSON nor bytes")
-    for (change,) in found:
-        with suppress(psycopg.Error):  # a constraint wants something there
+    for (change,) in changes:
+        with suppress(psycopg.Error):  # a constraint refuses the empty value
             session.execute(str(change).encode())
     return database
 
 
 def without_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
-    """Make a database at a revision's parents, with the rows of its revisions only.
+    """Create a database at a revision's parents, with no rows but those that the revisions inserted.
 
     Raises:
-        CannotBuildError: It cannot be made.
+        CannotBuildError: It cannot be created.
     """
     database = databases.copy(databases.bare(entry.parents))
-    tables = {f"{schema}.{name}" for schema, name in databases.session(database).execute(_NAMES).fetchall()}
+    tables = {f"{schema}.{name}" for schema, name in databases.session(database).execute(_TABLE_NAMES).fetchall()}
     return replace(database, unfilled=dict.fromkeys(tables, "the revision fails on made-up rows"))
 
 
 def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
-    """Make a database at a revision's parents, with no values at the edges of their types.
+    """Create a database at a revision's parents, with rows that have no values at the edges of their types.
 
     Raises:
-        CannotBuildError: It cannot be made.
+        CannotBuildError: It cannot be created.
     """
     database = without_rows(databases, entry)
-    found = fill(databases.session(database), databases.project.rows, edges=False)
-    return replace(database, unfilled={problem.table: problem.reason for problem in found.problems})
+    filling = fill(databases.session(database), databases.project.rows, edges=False)
+    return replace(database, unfilled={problem.table: problem.reason for problem in filling.problems})
 
 
 def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
-    """Return whether a downgrade gave the schema back; that a constraint stays validated is what downgrades do."""
+    """Return whether a downgrade restored the schema; a constraint may stay validated, as downgrades often leave it."""
     difference = compare(before, after, ignore={"position"})
     return not (difference.missing or difference.unexpected) and all(
         change.key[0] == "constraint" and change.attribute in {"validated", "definition"}

@@ -1,4 +1,4 @@
-"""An Alembic project, and what it needs to run."""
+"""The settings with which an Alembic project is run in the sandbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,20 @@ from domain.migration.compatibility import ApplicationStatement
 
 @dataclass(frozen=True)
 class Project:
-    """An Alembic project, and what it needs to run.
+    """An Alembic project, and the settings with which it is run in the sandbox.
 
     Attributes:
-        config: Its `alembic.ini` or `pyproject.toml`.
+        config: Path of its `alembic.ini` or `pyproject.toml`.
         name: Section of that file.
         statement_timeout: Seconds after which the server cancels a statement.
         environment: Variables for the project; see `AgentJob.environment`.
-        x_arguments: What `alembic -x` would be given.
-        setup: Makes what is there before the first revision: a file of SQL, or a `module:function` of the project.
-        rows_from: A file of SQL that inserts rows; the tables that it leaves short are filled up with made-up ones.
-        rows: Rows that each table gets.
-        statements: Statements that its application was seen to send.
-        settings: What sessions at the target have set, by name; empty where no target was named.
+        x_arguments: Values of the `-x` option of `alembic`.
+        setup: Creates the objects that exist before the first revision: the path of an SQL file, or a
+            `module:function` of the project.
+        rows_from: An SQL file that inserts rows; tables with fewer than `rows` rows are filled up with generated rows.
+        rows: Number of rows that each table gets.
+        statements: Recorded statements of its application.
+        settings: Session settings at the target, by name; empty when no target was named.
     """
 
     config: Path

@@ -1,4 +1,7 @@
-"""Proves in a sandbox that a revision can be undone, repeated after any interruption, and run beside other code."""
+"""Proves in a sandbox that a revision can be undone, can be re-run after an interruption, and is compatible with code.
+
+The proofs use the databases before and after the upgrade that a trace has kept.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,64 +34,79 @@ from domain.migration.verification.round_trip import Declaration
 from domain.migration.verification.rows_there import inserted_into, spares
 from domain.migration.verification.unseen_losses import losses_not_seen
 
-_MOST_KILLS = 40  # of one revision: more statements than that are a loop, of which the first, the last and some count
-_SHOWN = 70
+_MOST_KILLS = 40  # of one revision: more statements are a loop, where the first, the last and some between suffice
+_SHOWN_CHARACTERS = 70  # of a statement in a sentence
 
 
 class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
-    """Proves revisions on the databases that their traces have left."""
+    """A tracer that also proves each revision, on the databases that its trace has kept."""
 
     def __init__(self, databases: RevisionDatabases) -> None:
-        """Begin; see `SandboxRevisionTracer`."""
+        """Create a prover; see `SandboxRevisionTracer`."""
         super().__init__(databases, keeps_before=True)
 
-    _ends: tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]] | None = None
+    _expected_end: tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]] | None = None
 
     def conditions(self) -> Conditions:
-        """Return what the proofs depend on."""
+        """Return the settings that the proofs depend on."""
         project = self._databases.project
         text = to_json(project.statements).encode()
         statements = hashlib.sha256(text).hexdigest()[:12] if project.statements else ""
         return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, ROWS_SEED, statements)
 
     def sha256(self, entry: HistoryEntry) -> str:
-        """Return the SHA-256 of a revision's file."""
+        """Return the SHA-256 of a revision's file, in hexadecimal."""
         return hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
 
     def declaration(self, entry: HistoryEntry) -> Declaration:
-        """Read what a revision says of its own downgrade."""
+        """Return the losses and the irreversibility that a revision declares for its own downgrade."""
         listed = self._databases.listed(entry.revision)
         return Declaration.read(entry.revision, listed.lossy_downgrade, listed.irreversible)
 
     def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
-        """Run one revision up and down."""
-        self._ends = None
-        found = super().trace(entry, goes_on=goes_on)
-        if found.after is None or self._line.before is None:
-            return found
-        touched = {*found.locks, *(table for statement in found.upgrade for table in statement.rows)}
+        """Run one revision up and down; the trace also names the edge values that no row of a touched table has."""
+        self._expected_end = None
+        trace = super().trace(entry, goes_on=goes_on)
+        if trace.after is None or self._line.before is None:
+            return trace
+        touched_tables = {*trace.locks, *(table for statement in trace.upgrade for table in statement.rows)}
         return replace(
-            found, unmade_edges=self._databases.unmade_edges(self._line.before, touched & found.tables.keys())
+            trace, unmade_edges=self._databases.unmade_edges(self._line.before, touched_tables & trace.tables.keys())
         )
 
     def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
-        """Run revisions up, down and up again in one go, and only compare."""
-        exact: dict[str, RevisionTrace] = {}
-        waiting = list(entries)
-        while waiting:
-            flight = _flight(waiting, self.history(), self._databases.is_landing)
-            climber = _Climber(self, self._databases, flight)
-            exact.update(climber.climb())
-            # behind the one that stopped it, another flight begins
-            del waiting[: min(len(flight), climber.done + 1)]
-        return exact
+        """Run each revision up, down and up again, in one job for many revisions, and compare the states.
 
-    def describe(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
-        """Return a trace of what is known."""
-        return self._described(entry, **found)
+        Args:
+            entries: The revisions, in order.
+
+        Returns:
+            By revision, the trace of each one whose downgrade restored everything. It has catalogs and no statements.
+        """
+        exact_traces: dict[str, RevisionTrace] = {}
+        remaining = list(entries)
+        while remaining:
+            flight = _flight(remaining, self.history(), self._databases.is_landing)
+            climber = _Climber(self, self._databases, flight)
+            exact_traces.update(climber.climb())
+            # the revision that stopped the climb is skipped: the next flight starts behind it
+            del remaining[: min(len(flight), climber.done + 1)]
+        return exact_traces
+
+    def describe(self, entry: HistoryEntry, **fields: Any) -> RevisionTrace:
+        """Return a trace of a revision with some of its fields.
+
+        Args:
+            entry: The revision.
+            fields: Values of fields of `RevisionTrace`, by name.
+        """
+        return self._make_trace(entry, **fields)
 
     def upgrade_again(self, trace: RevisionTrace) -> Again:
-        """Undo the revision, upgrade again, and compare; upgrade and undo where the rows that it inserts are there."""
+        """Undo a revision, upgrade again, and compare the state with the one after the first upgrade.
+
+        The revision is also upgraded and undone on a database that already has the rows which it inserts.
+        """
         _, after = self._databases_of_trace()
         copy = self._databases.copy(after)
         for command in ("undo", "upgrade"):
@@ -96,66 +114,77 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
             if result.error is not None:
                 self._databases.drop(copy)
                 return Again(f"{command} after the first upgrade: {described(result.error)}")
-        schemas, rows = self._difference(copy)
+        schema_difference, row_difference = self._difference(copy)
         self._databases.drop(copy)
-        return Again(None, schemas, rows, self._taken_away(trace))
+        return Again(None, schema_difference, row_difference, self._lost_existing_rows(trace))
 
-    def _taken_away(self, trace: RevisionTrace) -> DataDifference:
-        """Upgrade and undo where the rows that the upgrade inserts were there before; return what is lost of them."""
+    def _lost_existing_rows(self, trace: RevisionTrace) -> DataDifference:
+        """Upgrade and undo a database that already has the rows which the upgrade inserts.
+
+        Returns:
+            The losses in tables where the upgrade kept the existing rows and the downgrade removed them.
+        """
         tables = inserted_into(trace)
         if not tables:
             return DataDifference()
         before, after = self._databases_of_trace()
-        usual = self._databases.digest(before), self._end()[1]
+        usual_states = self._databases.digest(before), self._read_expected_end()[1]
         copy = self._databases.copy(before)
         carry_rows(self._databases.session(after), self._databases.session(copy), tables)
         states = [self._databases.digest(copy)]
         for command in ("upgrade", "undo"):
             if self._databases.run(copy.url, command, trace.revision).error is not None:
                 self._databases.drop(copy)
-                return DataDifference()  # it does not go on where they are there, and takes nothing
+                return DataDifference()  # the revision refuses the existing rows, so it cannot remove them
             states.append(self._databases.digest(copy))
         self._databases.drop(copy)
-        spared = {table for table in tables if spares(table, usual, (states[0], states[1]))}
-        known = {change.subject for change in trace.undone.losses} if trace.undone else set()
-        lost = data.compare(states[0], states[2]).losses
-        return DataDifference(tuple(change for change in lost if change.subject in spared - known))
+        spared_tables = {table for table in tables if spares(table, usual_states, (states[0], states[1]))}
+        known_losses = {change.subject for change in trace.undone.losses} if trace.undone else set()
+        losses = data.compare(states[0], states[2]).losses
+        return DataDifference(tuple(change for change in losses if change.subject in spared_tables - known_losses))
 
     def repeat(self, trace: RevisionTrace) -> Repetition:
-        """Upgrade twice; kill the upgrade at each statement, run it again, and compare."""
+        """Upgrade twice in a row; also kill the upgrade at each statement, run it again, and compare the states."""
         _, after = self._databases_of_trace()
         copy = self._databases.copy(after)
-        again = self._databases.run(copy.url, "upgrade", trace.revision)
-        twice = [described(again.error)] if again.error else list(self._sentences(copy))
+        result = self._databases.run(copy.url, "upgrade", trace.revision)
+        differences = [described(result.error)] if result.error else list(self._sentences(copy))
         self._databases.drop(copy)
         statements = [statement.sql for statement in trace.upgrade for _ in range(statement.count)]
-        outside = [statement for statement in trace.upgrade if statement.cannot_run_in_transaction]
+        outside_transaction = [statement for statement in trace.upgrade if statement.cannot_run_in_transaction]
         kills = 0
         failures: list[str] = []
         for number in _spread(len(statements)):
             kills += 1
             failures += self._killed(
-                trace, f"after statement {number} ({in_one_line(statements[number - 1], _SHOWN)})", kill_after=number
+                trace,
+                f"after statement {number} ({in_one_line(statements[number - 1], _SHOWN_CHARACTERS)})",
+                kill_after=number,
             )
-        for number, statement in enumerate(outside, 1):
+        for number, statement in enumerate(outside_transaction, 1):
             kills += 1
             failures += self._killed(
-                trace, f"in the middle of {in_one_line(statement.sql, _SHOWN)}", kill_during=number
+                trace, f"in the middle of {in_one_line(statement.sql, _SHOWN_CHARACTERS)}", kill_during=number
             )
-        return Repetition(tuple(twice), kills, tuple(failures))
+        return Repetition(tuple(differences), kills, tuple(failures))
 
     def new_code(self, trace: RevisionTrace) -> Compatibility:
-        """Run statements of the code after on the schema before."""
+        """Run statements that fit the schema after the upgrade on the schema before it."""
         before, after = self._databases_of_trace()
         assert trace.after is not None  # noqa: S101 - there is no database after a failed upgrade
-        with ApplicationStatements(after.url, self._databases.project.statements) as code:
-            return code.try_on(before.url)
+        with ApplicationStatements(after.url, self._databases.project.statements) as application:
+            return application.try_on(before.url)
 
     def _killed(self, trace: RevisionTrace, when: str, **kill: Any) -> Iterator[str]:
         """Kill an upgrade and run it again.
 
+        Args:
+            trace: Of the revision.
+            when: The moment of the kill, in words.
+            kill: The moment of the kill, as an option of the job: `kill_after` or `kill_during`.
+
         Yields:
-            A sentence when that does not end as an undisturbed upgrade.
+            A sentence when the second run fails, or when it ends in another state than an upgrade without a kill.
         """
         before, _ = self._databases_of_trace()
         copy = self._databases.copy(before)
@@ -176,34 +205,53 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         return before, after
 
     def _sentences(self, database: RevisionDatabase) -> Iterator[str]:
-        schemas, rows = self._difference(database)
-        yield from schemas.sentences()
-        yield from rows.sentences()
+        schema_difference, row_difference = self._difference(database)
+        yield from schema_difference.sentences()
+        yield from row_difference.sentences()
 
     def _difference(self, database: RevisionDatabase) -> tuple[schema.SchemaDifference, DataDifference]:
-        """Compare a database with the one that the upgrade left."""
-        expected, rows, volatile = self._end()
-        found, differing = self._databases.snapshot(database), data.compare(rows, self._databases.digest(database))
-        stable = tuple(change for change in differing.changes if (change.subject, change.kind) not in volatile)
-        return schema.compare(expected, found, ignore={"position"}), DataDifference(stable)
+        """Compare a database with the traced upgrade's result, without the values that differ after each upgrade."""
+        expected_schema, expected_rows, volatile = self._read_expected_end()
+        actual_schema, row_difference = (
+            self._databases.snapshot(database),
+            data.compare(expected_rows, self._databases.digest(database)),
+        )
+        stable_changes = tuple(
+            change for change in row_difference.changes if (change.subject, change.kind) not in volatile
+        )
+        return schema.compare(expected_schema, actual_schema, ignore={"position"}), DataDifference(stable_changes)
 
-    def _end(self) -> tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]]:
-        """Read what the upgrade left, and which values are others each time: clocks, random and running numbers."""
-        if self._ends is None:
+    def _read_expected_end(self) -> tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]]:
+        """Return the state after the traced upgrade, and the changes that a second upgrade of its own causes.
+
+        Such changes come from clocks, random values and sequences. They are no fault of the revision.
+
+        Returns:
+            The schema, the rows, and the subject and kind of each change between two upgrades.
+        """
+        if self._expected_end is None:
             before, after = self._databases_of_trace()
-            found, rows = self._databases.snapshot(after), self._databases.digest(after)
+            upgraded_schema, upgraded_rows = self._databases.snapshot(after), self._databases.digest(after)
             copy = self._databases.copy(before)
             advance_sequences(self._databases.session(copy))
             (revision,) = after.applied - before.applied
             self._databases.run(copy.url, "upgrade", revision)
-            difference = data.compare(rows, self._databases.digest(copy))
+            difference = data.compare(upgraded_rows, self._databases.digest(copy))
             self._databases.drop(copy)
-            self._ends = found, rows, frozenset((change.subject, change.kind) for change in difference.changes)
-        return self._ends
+            self._expected_end = (
+                upgraded_schema,
+                upgraded_rows,
+                frozenset((change.subject, change.kind) for change in difference.changes),
+            )
+        return self._expected_end
 
 
 class _Climber:
-    """Goes up, down and up again with each revision of a line, on one database and one connection of the project."""
+    """A run of a line of revisions, each up, down and up again, on one database and one connection of the project.
+
+    Attributes:
+        done: How many revisions have been run and restored everything.
+    """
 
     def __init__(
         self, prover: SandboxRevisionProver, databases: RevisionDatabases, flight: Sequence[HistoryEntry]
@@ -212,75 +260,82 @@ class _Climber:
         self._prover = prover
         self._databases = databases
         self._flight = flight
-        self._exact: dict[str, RevisionTrace] = {}
+        self._exact_traces: dict[str, RevisionTrace] = {}
         self._database: RevisionDatabase
         self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
 
     def climb(self) -> dict[str, RevisionTrace]:
-        """Climb as far as every step gives everything back."""
+        """Run the revisions until a downgrade does not restore everything, or an upgrade ends in another state.
+
+        Returns:
+            By revision, the trace of each one that restored everything and whose statements all found rows.
+        """
         try:
             self._database = self._databases.at(self._flight[0].parents)
         except CannotBuildError:
             return {}
-        self._states = [self._look()]
+        self._states = [self._read_state()]
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._stepped, trace=True)
+        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._check_step, trace=True)
         self._databases.drop(self._database)
-        # what found no row was not seen, and what inserts rows may find them there: it is looked at by itself
-        ran = {
-            revision: [one for run in result.runs if run.revision == revision for one in run.statements]
-            for revision in self._exact
+        # A statement that found no rows was not tested, and rows that are inserted may exist already in production.
+        # Such revisions are traced on their own.
+        statements = {
+            revision: [statement for run in result.runs if run.revision == revision for statement in run.statements]
+            for revision in self._exact_traces
         }
         return {
             revision: trace
-            for revision, trace in self._exact.items()
-            if not any(map(found_nothing, ran[revision]))
-            and not losses_not_seen(replace(trace, upgrade=tuple(ran[revision])))
-            and not inserted_into(replace(trace, upgrade=tuple(ran[revision])))
+            for revision, trace in self._exact_traces.items()
+            if not any(map(found_nothing, statements[revision]))
+            and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
+            and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
         }
 
-    def _stepped(self, *_: str) -> bool:
-        self._states.append(self._look())
+    def _check_step(self, *_: str) -> bool:
+        self._states.append(self._read_state())
         match self._states:
             case [before, _, restored]:
                 return _is_same(before, restored)
-            case [before, after, restored, again]:
-                if not _is_same(after, again):
+            case [before, after, restored, upgraded_again]:
+                if not _is_same(after, upgraded_again):
                     return False
                 entry = self._flight[self.done]
                 difference = schema.compare(before[0], after[0], ignore={"position"})
-                names = [*difference.missing, *difference.unexpected, *(one.key for one in difference.changed)]
-                touched = {name if kind == "table" else split(name)[0] for kind, name in names}
-                self._exact[entry.revision] = self._prover.describe(
+                keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
+                touched_tables = {name if kind == "table" else split(name)[0] for kind, name in keys}
+                self._exact_traces[entry.revision] = self._prover.describe(
                     entry,
                     before=before[0],
                     after=after[0],
                     restored=restored[0],
                     undone=DataDifference(),
-                    unmade_edges=self._databases.unmade_edges(self._database, touched & before[0].names("table")),
+                    unmade_edges=self._databases.unmade_edges(
+                        self._database, touched_tables & before[0].names("table")
+                    ),
                     valueless=before[1].valueless,
                     unchanged=data.unchanged(before[1], after[1]),
-                    unread={name: why for _, rows in self._states for name, why in rows.unread.items()},
+                    unread={table: reason for _, rows in self._states for table, reason in rows.unread.items()},
                 )
                 self.done += 1
                 self._database = self._databases.filled(self._database)
-                self._states = [(again[0], self._databases.digest(self._database))]
+                self._states = [(upgraded_again[0], self._databases.digest(self._database))]
         return True
 
-    def _look(self) -> tuple[SchemaSnapshot, DataDigest]:
+    def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
         return self._databases.snapshot(self._database), self._databases.digest(self._database)
 
 
-def _is_same(one: tuple[SchemaSnapshot, DataDigest], other: tuple[SchemaSnapshot, DataDigest]) -> bool:
-    return not schema.compare(one[0], other[0], ignore={"position"}) and not data.compare(one[1], other[1])
+def _is_same(expected: tuple[SchemaSnapshot, DataDigest], actual: tuple[SchemaSnapshot, DataDigest]) -> bool:
+    return not schema.compare(expected[0], actual[0], ignore={"position"}) and not data.compare(expected[1], actual[1])
 
 
 def _flight(
     entries: Sequence[HistoryEntry], history: History, is_landing: Callable[[Iterable[str]], bool]
 ) -> list[HistoryEntry]:
-    """Return the first revisions that follow each other in a line, up to where rows are made anew."""
+    """Return the first revisions that follow each other in a line, up to the one before which rows are made anew."""
     flight = [entries[0]]
     applied = {*history.ancestors(entries[0].parents), entries[0].revision}
     for entry in entries[1:]:
@@ -292,7 +347,7 @@ def _flight(
 
 
 def _spread(count: int) -> list[int]:
-    """Return the numbers of statements after which to kill: all, or the first, the last and evenly between."""
+    """Return the numbers of the statements, from 1, after which to kill: all, or `_MOST_KILLS` evenly spread."""
     if count <= _MOST_KILLS:
         return list(range(1, count + 1))
     return sorted({1 + round(step * (count - 1) / (_MOST_KILLS - 1)) for step in range(_MOST_KILLS)})

@@ -1,4 +1,4 @@
-"""Whether rows are to blame for a failure, and which."""
+"""Whether the rows in the sandbox may be the cause of a failed upgrade."""
 
 import re
 
@@ -6,18 +6,21 @@ from adapter.outbound.migration.project.results import AgentError
 
 
 def refused_rows(error: AgentError) -> str:
-    """Return why a revision failed when that may be because of the rows; empty when it was for another reason."""
-    may_be = error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS | MAYBE_OF_ROWS
-    return error.message if may_be else ""
+    """Return the message of an error that rows may have caused; empty when the cause is another one."""
+    may_be_of_rows = (
+        error.kind == "exception" if error.sqlstate is None else error.sqlstate[:2] in _OF_ROWS | MAYBE_OF_ROWS
+    )
+    return error.message if may_be_of_rows else ""
 
 
 def unreadable(message: str) -> str:
-    """Name the type as which a text could not be read; empty when it was something else."""
-    found = _SYNTAX.match(message)
-    return found[1] if found else "json" if message.startswith(("Expecting", "Extra data", "Invalid control")) else ""
+    """Return the type for which a text was invalid input, by the message of an error; empty for any other error."""
+    match = _INVALID_INPUT.match(message)
+    return match[1] if match else "json" if message.startswith(("Expecting", "Extra data", "Invalid control")) else ""
 
 
-# What a revision raises by itself, mostly because of rows that it does not want, and what is wrong whatever they are.
+# Exceptions for which other rows are not the answer: those that authors raise, mostly to reject rows on purpose, and
+# mistakes in the code, which fail on any rows.
 BELIEVED = {
     "",
     *("AssertionError", "CommandError", "Exception", "RuntimeError", "SystemExit", "ValueError"),
@@ -27,5 +30,5 @@ BELIEVED = {
 
 # Classes of errors that rows cause: cardinality violation, data exception, integrity constraint violation.
 _OF_ROWS = {"21", "22", "23"}
-MAYBE_OF_ROWS = {"54", "P0"}  # limits, such as the size of an index's row, and what PL/pgSQL raises
-_SYNTAX = re.compile(r"invalid input syntax for type ([a-z ]+)")
+MAYBE_OF_ROWS = {"54", "P0"}  # program limits, such as the size of an index row, and errors raised by PL/pgSQL
+_INVALID_INPUT = re.compile(r"invalid input syntax for type ([a-z ]+)")

@@ -1,4 +1,4 @@
-"""Puts the rows that an upgrade inserts where they may be in production already: in the database before it."""
+"""Copies the rows that an upgrade inserts into the database before it, because production may have them already."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _COLUMNS = """
 SELECT attname FROM pg_catalog.pg_attribute
 WHERE attrelid = %s::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
-_CARRIED = "hexalembic_carried"
+_TEMPORARY_TABLE = "hexalembic_carried"
 
 Session = psycopg.Connection[tuple[object, ...]]
 
@@ -19,12 +19,12 @@ Session = psycopg.Connection[tuple[object, ...]]
 def carry_rows(after: Session, before: Session, tables: Iterable[str]) -> None:
     """Insert the rows that one database has and another one lacks.
 
-    A table that does not take them stays as it is: then they cannot have been there.
+    A table that refuses the rows stays as it is, because production cannot have such rows either.
 
     Args:
-        after: Has them.
-        before: Gets them; its transactions commit by themselves.
-        tables: Their tables, as SQL writes them.
+        after: A session in the database that has the rows.
+        before: A session in the database that gets them, in autocommit mode.
+        tables: The tables to copy, as qualified and quoted names.
     """
     for table in tables:
         with suppress(psycopg.Error), before.transaction():
@@ -32,27 +32,29 @@ def carry_rows(after: Session, before: Session, tables: Iterable[str]) -> None:
 
 
 def _carry(after: Session, before: Session, table: str) -> None:
-    known = {str(name) for (name,) in after.execute(_COLUMNS, [table])}
-    names = [str(name) for (name,) in before.execute(_COLUMNS, [table]) if name in known]
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    place = sql.SQL(table)  # as the catalog quotes it
-    new = Counter(_lines(after, columns, place)) - Counter(_lines(before, columns, place))
-    carried = sql.Identifier(_CARRIED)
+    source_columns = {str(name) for (name,) in after.execute(_COLUMNS, [table])}
+    column_names = [str(name) for (name,) in before.execute(_COLUMNS, [table]) if name in source_columns]
+    columns = sql.SQL(", ").join(map(sql.Identifier, column_names))
+    table_name = sql.SQL(table)  # the name is quoted already
+    missing_lines = Counter(_copied_lines(after, columns, table_name)) - Counter(
+        _copied_lines(before, columns, table_name)
+    )
+    temporary_table = sql.Identifier(_TEMPORARY_TABLE)
     before.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-            carried, columns, place
+            temporary_table, columns, table_name
         )
     )
-    with before.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(carried)) as copy:
-        for line in new.elements():
+    with before.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(temporary_table)) as copy:
+        for line in missing_lines.elements():
             copy.write(line)
     before.execute(
         sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT * FROM {} ON CONFLICT DO NOTHING").format(
-            place, columns, carried
+            table_name, columns, temporary_table
         )
     )
 
 
-def _lines(session: Session, columns: sql.Composed, place: sql.SQL) -> list[bytes]:
-    with session.cursor().copy(sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, place)) as copy:
+def _copied_lines(session: Session, columns: sql.Composed, table_name: sql.SQL) -> list[bytes]:
+    with session.cursor().copy(sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, table_name)) as copy:
         return [bytes(line) for line in copy]

@@ -1,4 +1,4 @@
-"""What a project's first revision finds: what `--setup` makes, and what its env.py makes by itself."""
+"""The database that a project's first revision runs on: with the objects that `--setup` and its env.py create."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
-    """Make a database as it is before the first revision.
+    """Create a database in the state before the first revision.
 
     Raises:
         MigrationError: The project's own set-up or its env.py fails.
@@ -32,7 +32,7 @@ def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
                 f"--setup {setup} failed: {described(result.error)}",
                 "name a function of the project that takes nothing, an engine, or a connection",
             )
-    # what env.py makes by itself, such as a schema for its versions, is no revision's
+    # objects that env.py creates itself, such as a schema for the version table, must not count for a revision
     result = databases.run(url, "env")
     if result.error is not None:
         raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
@@ -42,10 +42,15 @@ def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
 
 
 def execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:
-    """Execute a file of SQL that an option names.
+    """Execute an SQL file that was named by an option.
+
+    Args:
+        connection: A connection to the database.
+        path: The file.
+        option: The option, for the message of an error.
 
     Raises:
-        MigrationError: It fails.
+        MigrationError: The server refuses the file.
     """
     try:
         connection.execute(path.read_bytes())

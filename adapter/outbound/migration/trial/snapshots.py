@@ -1,4 +1,4 @@
-"""The catalog of a database that nobody else looks at."""
+"""The catalog of a database that is inspected only once."""
 
 import psycopg
 
@@ -9,7 +9,7 @@ from domain.migration.snapshot import SchemaSnapshot
 
 
 def read_snapshot(url: str) -> SchemaSnapshot:
-    """Read the catalog of a database."""
+    """Return the catalog of a database, without the version tables, read in a session of its own."""
     with psycopg.connect(url, autocommit=True) as connection:
         restrict(connection)
         return snapshot(connection, exclude_tables=version_tables(connection))

@@ -1,4 +1,4 @@
-"""Sizes of the tables that a revision finds."""
+"""The sizes of the tables that exist before a revision."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.explain import costs_more
 from domain.migration.trace import TableFacts
 
-# Tables that a revision may find in use; partitions count, their parents hold no rows.
+# Tables that may be in use when a revision runs. Partitions are included; partitioned tables have no rows of their own.
 _TABLES = f"""
     SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -21,24 +21,28 @@ _TABLES = f"""
 
 
 def read_table_facts(session: psycopg.Connection[Any]) -> Mapping[str, TableFacts]:
-    """Count the rows of each table, and read its size in bytes."""
-    found = session.execute(_TABLES).fetchall()
+    """Return the number of rows and the size in bytes of each table, by its qualified name."""
+    tables = session.execute(_TABLES).fetchall()
     mixed = mixed_tables(session)
     counts = [
         f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else name} r"  # noqa: S608 - quoted there
-        for name, oid, _ in found
+        for name, oid, _ in tables
     ]
-    rows = _counted(session, counts)
-    return {name: TableFacts(rows.get(oid, 0), size) for name, oid, size in found}
+    rows = _count_rows(session, counts)
+    return {name: TableFacts(rows.get(oid, 0), size) for name, oid, size in tables}
 
 
 def rows_of(tables: Mapping[str, TableFacts]) -> dict[str, int]:
-    """Return the rows of each table."""
+    """Return the number of rows of each table."""
     return {table: facts.rows for table, facts in tables.items()}
 
 
-def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:
-    """Count rows of tables at once; where one of them cannot be read, each by itself, without those."""
+def _count_rows(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[int, int]:
+    """Return the number of rows of each table, by its OID.
+
+    All tables are counted in one query. When one of them cannot be read, each is counted in a query of its own, and
+    unreadable tables are left out.
+    """
     if not counts:
         return {}
     try:
@@ -48,4 +52,4 @@ def _counted(session: psycopg.Connection[Any], counts: Sequence[str]) -> dict[in
             raise
     if len(counts) == 1:
         return {}
-    return {oid: rows for count in counts for oid, rows in _counted(session, [count]).items()}
+    return {oid: rows for count in counts for oid, rows in _count_rows(session, [count]).items()}

@@ -1,4 +1,4 @@
-"""Keys of templates: a hash over all that went into a database."""
+"""Keys of templates: a hash over everything that the contents of a database depend on."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ from adapter.outbound.migration.trial.project import Project
 
 
 def key_of(project: Project, server_version: int, scripts: Iterable[str], state: str) -> str:
-    """Return the key of a database at which some revisions were applied.
+    """Return the template key of a database to which some revisions were applied.
 
     Args:
-        project: Whose revisions.
-        server_version: Of the sandbox.
-        scripts: The files of these revisions.
-        state: The rows in it, as `filled_as` describes them.
+        project: The project.
+        server_version: Version of the sandbox's server, as libpq numbers it.
+        scripts: Paths of the files of these revisions.
+        state: How its rows were made, as `filled_as` describes it.
     """
     files = [Path(script) for script in scripts]
     files += [path for path in {file.parent.parent / "env.py" for file in files} if path.is_file()]
     files += [path for path in (project.config, project.rows_from, project.setup) if isinstance(path, Path)]
-    given = (
+    settings = (
         project.name,
         "env.py was run",
         sorted(project.environment.items()),
@@ -31,9 +31,14 @@ def key_of(project: Project, server_version: int, scripts: Iterable[str], state:
         sorted({**PLAIN, **project.settings}.items()),
     )
     root = hashlib.sha256(str(project.config.parent.resolve()).encode()).hexdigest()
-    return template_key(files, server_version, f"{state}, env.py run, {project.rows} rows, {given}, {root}")
+    return template_key(files, server_version, f"{state}, env.py run, {project.rows} rows, {settings}, {root}")
 
 
 def filled_as(texts_as: str = "", *, at_once: bool = False) -> str:
-    """Describe the rows of a template; the number is that of the way in which rows are made."""
+    """Return a description of how the rows of a template were made, as a part of its key.
+
+    Args:
+        texts_as: As in `RevisionDatabases.at`.
+        at_once: As in `RevisionDatabases.at`.
+    """
     return f"filled {ROWS_SEED}, texts as {texts_as}, at once {at_once}"

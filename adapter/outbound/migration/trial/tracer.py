@@ -1,8 +1,8 @@
-"""Runs the revisions of a project, this one or another, in a sandbox, and reports what Postgres reported.
+"""Runs the revisions of a project in a sandbox and records what Postgres reported about them.
 
-Each revision runs on a database at its parents, with rows in every table (see `revision_databases`). The downgrade
-runs on a copy, and the state before the upgrade stays until the next revision: it may be asked for once more, with more
-rows.
+Each revision runs on a database at its parents, with rows in every table (see `databases`). The downgrade runs on a
+copy. The state before the upgrade can be kept until the next revision, because calibration and proofs run the upgrade
+on it again.
 """
 
 import re
@@ -23,7 +23,7 @@ from adapter.outbound.migration.trial.database import CannotBuildError, Revision
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.joint_run import fails_together
 from adapter.outbound.migration.trial.line import RevisionLine
-from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_answer
+from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, refused_rows, unreadable
 from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
 from adapter.outbound.migration.trial.zones import in_another_zone
@@ -41,29 +41,29 @@ from domain.migration.trace import (
     TableFacts,
 )
 
-_MORE = 10  # times as many rows, to tell a batch from a whole table
-_ROUNDS = 2  # of rows that match: an UPDATE may look for others than the SELECT before it
-_LOOKS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
-_MOST_ALONE = 5  # statements for which rows are made one by one, where rows for all of them do not do
+_ROWS_FACTOR = 10  # times as many rows: a batch keeps its size there, a statement on a whole table does not
+_MATCHING_ROUNDS = 2  # an UPDATE may look for rows that appear only after the SELECT before it has found some
+_QUERY_WORDS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
+_MOST_SINGLE_STATEMENTS = 5  # that get matching rows of their own, when rows for all of them at once do not work
 
 
 class SandboxRevisionTracer(RevisionTracer):
     """Traces the revisions of a project in a sandbox."""
 
     def __init__(self, databases: RevisionDatabases, *, keeps_before: bool = False) -> None:
-        """Keep what makes the databases that revisions run on.
+        """Create a tracer.
 
         Args:
             databases: Makes the databases that the revisions run on.
-            keeps_before: Keep the state before an upgrade until the next revision, for what may be asked of it; each
-                revision then costs a copy more.
+            keeps_before: Keep the state before each upgrade until the next revision, so that the upgrade can be
+                calibrated or proved. This costs one more copy of the database for each revision.
         """
         self._databases = databases
         self._keeps_before = keeps_before
         self._line = RevisionLine(databases)
         self._schema: SchemaSnapshot | None = None
         self._pgvector: str | None = None
-        self._exception = ""  # with which the upgrade failed last
+        self._exception_type = ""  # class of the exception that the last failed upgrade raised
 
     def history(self) -> History:
         """Read the revisions.
@@ -74,188 +74,237 @@ class SandboxRevisionTracer(RevisionTracer):
         return self._databases.history()
 
     def versions(self) -> Versions:
-        """Return what it ran on."""
+        """Return the versions of Postgres and pgvector that the revisions ran on."""
         version = self._databases.sandbox.server_version
         return Versions(f"{version // 10_000}.{version % 10_000}", self._pgvector)
 
     def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
         """Run one revision up and down on a database at its parents with rows in every table.
 
-        A statement that commits by itself and wrote most of a table may be the one batch that was enough for so few
-        rows: then the revision runs again on more, where batches show.
+        A statement that commits on its own and wrote most of a table may be a batch that is larger than so small a
+        table. The revision then runs again on more rows, where a batch writes only a part of the table.
 
-        What the revision does is data in the trace, its failures included.
+        A failure of the revision raises nothing: it is recorded in the trace.
 
         Args:
             entry: The revision.
-            goes_on: Whether others may follow it. When none do, the downgrade needs no copy.
+            goes_on: Whether other revisions may follow it. When none do, the downgrade needs no copy.
         """
         try:
-            base, follows = self._line.move_to(entry)
+            base, continues = self._line.move_to(entry)
         except CannotBuildError as error:
-            return self._described(entry, not_run=str(error).removeprefix("not run: "))
-        found, self._line.after = self._up_and_down(entry, base, self._schema if follows else None, copies=goes_on)
-        self._line.refused = entry.revision if found.after is None else None
-        # rows that the user gave are evidence
-        if found.after is None and found.refused_rows and self._databases.project.rows_from is None:
-            found, self._line.after = self._on_other_rows(entry, found, copies=goes_on)
-        elif found.after is not None:
-            found = self._at_work(entry, found, copies=goes_on)
-        self._schema = found.after
-        more = may_be_one_batch(found)
-        if more:
-            found = replace(self._on_more_rows(entry, more), smaller=SmallerRun(rows_of(found.tables), found.upgrade))
-        return replace(found, other_zone=in_another_zone(self._databases, entry, found))
+            return self._make_trace(entry, not_run=str(error).removeprefix("not run: "))
+        trace, self._line.after = self._up_and_down(entry, base, self._schema if continues else None, copies=goes_on)
+        self._line.refused = entry.revision if trace.after is None else None
+        # rows that the user provided are evidence: the revision is not retried on other rows
+        if trace.after is None and trace.refused_rows and self._databases.project.rows_from is None:
+            trace, self._line.after = self._retry_on_other_rows(entry, trace, copies=goes_on)
+        elif trace.after is not None:
+            trace = self._retry_on_matching_rows(entry, trace, copies=goes_on)
+        self._schema = trace.after
+        batch_tables = may_be_one_batch(trace)
+        if batch_tables:
+            trace = replace(
+                self._run_on_more_rows(entry, batch_tables), smaller=SmallerRun(rows_of(trace.tables), trace.upgrade)
+            )
+        return replace(trace, other_zone=in_another_zone(self._databases, entry, trace))
 
     def shared_transaction(self) -> SharedTransaction | None:
-        """Ask the project's env.py whether it would run all pending revisions in one transaction."""
+        """Return where the project's env.py makes all pending revisions share one transaction; None when it does not.
+
+        This runs env.py on an empty database.
+        """
         database = self._databases.sandbox.create()
-        found = self._databases.run(database, "env")
+        environment = self._databases.run(database, "env")
         self._databases.sandbox.drop(database)
-        if not found.one_transaction:
+        if not environment.one_transaction:
             return None
-        path, line = found.configured_at or ("env.py", 0)
-        return SharedTransaction(Path(path).name, line, begun_outside=found.one_transaction == "external")
+        path, line = environment.configured_at or ("env.py", 0)
+        return SharedTransaction(Path(path).name, line, begun_outside=environment.one_transaction == "external")
 
     def fails_together(self, entries: Sequence[HistoryEntry]) -> JointFailure | None:
-        """Run revisions as the project does, in one transaction; see `joint_run`."""
+        """Run revisions in one transaction, as the project does; see `joint_run`."""
         return fails_together(self._databases, entries)
 
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
-        """Run the upgrade that was traced last again, on more and more rows."""
+        """Run the upgrade that was traced last again, on tables of doubling size."""
         before = self._line.before
         if before is None or self._schema is None or not self._databases.project.rows:
             return ()
         return calibrate(self._databases, before, trace, tables)
 
     def close(self) -> None:
-        """Keep what the next analysis can begin with."""
+        """Save the last upgraded database as a template, so that the next analysis can start from it."""
         self._line.close()
 
-    def _on_other_rows(
+    def _retry_on_other_rows(
         self, entry: HistoryEntry, failed: RevisionTrace, *, copies: bool
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision that fails on made-up rows on others that fit; when it fails again, that is its trace."""
-        for base in self._other_rows(entry, failed):
-            self._line.move_aside(base)
-            found, after = self._up_and_down(entry, base, failed.before, copies=copies)
-            if found.after is not None:
-                return replace(found, refused_rows=failed.refused_rows), after
-        if any(statement.error for statement in failed.upgrade):
-            return self._going_on(entry, self._blamed(entry, failed)), None
-        return self._without_rows(entry, failed)
+        """Run a revision that failed on generated rows again, on other rows.
 
-    def _without_rows(
+        Args:
+            entry: The revision.
+            failed: Its trace on the usual rows.
+            copies: As in `_up_and_down`.
+
+        Returns:
+            The trace on the first rows that the revision accepts, or the failed trace with the cause of the failure;
+            and the upgraded database, None when the upgrade failed.
+        """
+        for base in self._databases_with_other_rows(entry, failed):
+            self._line.move_aside(base)
+            trace, after = self._up_and_down(entry, base, failed.before, copies=copies)
+            if trace.after is not None:
+                return replace(trace, refused_rows=failed.refused_rows), after
+        if any(statement.error for statement in failed.upgrade):
+            return self._continued_after_errors(entry, self._with_failure_cause(entry, failed)), None
+        return self._retry_without_rows(entry, failed)
+
+    def _retry_without_rows(
         self, entry: HistoryEntry, failed: RevisionTrace
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision whose Python fails on all made-up rows without any; when it fails there, too, it does always.
+        """Run a revision whose Python code fails on all generated rows on empty tables.
 
-        A `raise` of the author's own says that such rows are wrong; another exception, that ours are made up.
+        When it fails there too, the rows are not the cause. When it succeeds, the exception says what is wrong: a
+        `raise` or `assert` in the revision rejects such rows on purpose, any other exception means that the generated
+        rows are unrealistic.
         """
         with suppress(CannotBuildError):
             base = other_rows.without_rows(self._databases, entry)
-            found, _ = self._up_and_down(entry, base, None, copies=False)
-            if found.after is not None:
-                said = failed.error or failed.refused_rows
-                own = raises(failed.source, said)
-                return replace(found, refused_rows="" if own else said, rows_error=said if own else ""), None
+            trace, _ = self._up_and_down(entry, base, None, copies=False)
+            if trace.after is not None:
+                message = failed.error or failed.refused_rows
+                deliberate = raises(failed.source, message)
+                return replace(
+                    trace, refused_rows="" if deliberate else message, rows_error=message if deliberate else ""
+                ), None
         return replace(failed, refused_rows=""), None
 
-    def _blamed(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
-        """Note that rows are to blame for a failure that its code alone does not explain: without any it is gone."""
-        state = next(statement.sqlstate or "" for statement in failed.upgrade if statement.error)
-        if state[:2] in MAYBE_OF_ROWS:
+    def _with_failure_cause(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
+        """Return the failed trace, which records the rows as the cause when the revision succeeds without them.
+
+        Only failures whose SQLSTATE leaves the cause open are tried without rows.
+        """
+        sqlstate = next(statement.sqlstate or "" for statement in failed.upgrade if statement.error)
+        if sqlstate[:2] in MAYBE_OF_ROWS:
             with suppress(CannotBuildError):
                 base = other_rows.without_rows(self._databases, entry)
-                found, _ = self._up_and_down(entry, base, None, copies=False)
-                if found.after is not None:
+                trace, _ = self._up_and_down(entry, base, None, copies=False)
+                if trace.after is not None:
                     return replace(failed, refused_rows="", rows_error=failed.refused_rows)
         return replace(failed, refused_rows="")
 
-    def _going_on(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
-        """Run a revision once more that fails on rows: behind a statement that does it goes on, so that all is seen."""
+    def _continued_after_errors(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
+        """Run a revision that fails on rows again, and continue after each failing statement.
+
+        The trace then also has the statements behind the first error.
+        """
         if all(statement.transaction is None for statement in failed.upgrade if statement.error):
             return failed
         base = self._databases.at(entry.parents)
-        up = self._databases.run(base.url, "upgrade", entry.revision, trace=True, goes_on=True)
-        statements = up.run_of(entry.revision, "upgrade").statements
-        after = self._databases.snapshot(base) if up.error is None else None
+        result = self._databases.run(base.url, "upgrade", entry.revision, trace=True, goes_on=True)
+        statements = result.run_of(entry.revision, "upgrade").statements
+        after = self._databases.snapshot(base) if result.error is None else None
         self._databases.drop(base)
         if len(statements) <= len(failed.upgrade):
             return failed
         return replace(failed, upgrade=statements, after=after, went_on=True)
 
-    def _other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
-        """Make databases with other rows, such as the error asks for.
+    def _databases_with_other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
+        """Create databases with rows that the revision may accept, the most likely ones first.
 
-        A check of the author's own in Python is believed, unless it is about JSON or bytes: what these look like, only
-        the application knows. So is what another exception than those that people raise is about: it is tried
-        without rows.
+        When Python code of the revision rejects the rows, databases without JSON and bytes are still tried: only the
+        application knows what these contain. An exception that is neither raised by an author nor a mistake in the code
+        (see `BELIEVED`) also leads to a try without rows.
+
+        Args:
+            entry: The revision.
+            failed: Its trace on the usual rows.
+
+        Yields:
+            A database at the revision's parents.
         """
-        readable = unreadable(failed.refused_rows)
+        unreadable_type = unreadable(failed.refused_rows)
         makers: list[Callable[[], RevisionDatabase]] = []
-        if readable:
-            makers.append(partial(self._databases.at, entry.parents, readable))
-        if readable or any(statement.error for statement in failed.upgrade):
+        if unreadable_type:
+            makers.append(partial(self._databases.at, entry.parents, unreadable_type))
+        if unreadable_type or any(statement.error for statement in failed.upgrade):
             makers.append(partial(other_rows.fitting, self._databases, entry))
             makers.append(partial(other_rows.with_usual_rows, self._databases, entry))
         makers.append(partial(other_rows.without_documents, self._databases, entry))
-        if self._exception not in BELIEVED and not any(statement.error for statement in failed.upgrade):
+        if self._exception_type not in BELIEVED and not any(statement.error for statement in failed.upgrade):
             makers.append(partial(other_rows.without_rows, self._databases, entry))
         for make in makers:
             with suppress(CannotBuildError):
                 yield make()
 
-    def _at_work(self, entry: HistoryEntry, found: RevisionTrace, *, copies: bool) -> RevisionTrace:
-        """Run a revision once more, with rows that its statements look for, where some have found none.
+    def _retry_on_matching_rows(self, entry: HistoryEntry, trace: RevisionTrace, *, copies: bool) -> RevisionTrace:
+        """Run a revision again with rows that its statements look for, when some statements found none.
 
-        What follows on rows that were found may look for others: these are made as well. Where a revision fails on such
-        rows, or leaves out what it did before, its trace stays, and says so.
+        A statement that finds such rows may be followed by another one that looks for further rows. These are made in
+        the next round. When the revision fails on the added rows, or no longer does what it did without them, the
+        original trace stays and records the reason.
 
         Args:
             entry: The revision.
-            found: Its trace.
+            trace: Its trace on the usual rows.
             copies: As in `_up_and_down`.
-        """
-        tried: list[StatementTrace] = []
-        refused: dict[str, str] = {}
-        for _ in range(_ROUNDS):
-            more = [one for one in found.upgrade if one.sought and not is_in(one, tried)]
-            if not more or not self._databases.project.rows:
-                break
-            tried += more
-            # where rows for all of them do not do, each by itself may
-            for wanted in [more, *([one] for one in more[:_MOST_ALONE])] if len(more) > 1 else [more]:
-                again, why = self._with_matching_rows(entry, found, wanted, copies=copies)
-                found = again or found
-                if again is not None and wanted is more:
-                    break
-                if len(wanted) == 1:
-                    found, refused = with_answer(found, wanted[0], why, refused)
-        seen = (one for one in found.upgrade if not one.sought)
-        matched = [
-            one.sql
-            for one in seen
-            if any(map(is_write, (each for each in tried if statement_key(each) == statement_key(one))))
-        ]
-        return replace(found, matched=tuple(matched), refused_matches=refused)
-
-    def _with_matching_rows(
-        self, entry: HistoryEntry, idle: RevisionTrace, wanted: Sequence[StatementTrace], *, copies: bool
-    ) -> tuple[RevisionTrace | None, str]:
-        """Run a revision with rows that some statements look for.
-
-        The next revision begins without these: what it is judged by depends on no other.
 
         Returns:
-            The trace; where there is none, why: empty where no such rows can be made.
+            The trace with the most statements at work.
+        """
+        tried: list[StatementTrace] = []
+        refusal_reasons: dict[str, str] = {}
+        for _ in range(_MATCHING_ROUNDS):
+            idle_statements = [
+                statement for statement in trace.upgrade if statement.sought and not is_in(statement, tried)
+            ]
+            if not idle_statements or not self._databases.project.rows:
+                break
+            tried += idle_statements
+            # when rows for all statements together do not work, rows for a single one may
+            for statements in (
+                [idle_statements, *([statement] for statement in idle_statements[:_MOST_SINGLE_STATEMENTS])]
+                if len(idle_statements) > 1
+                else [idle_statements]
+            ):
+                new_trace, reason = self._run_on_matching_rows(entry, trace, statements, copies=copies)
+                trace = new_trace or trace
+                if new_trace is not None and statements is idle_statements:
+                    break
+                if len(statements) == 1:
+                    trace, refusal_reasons = with_refusal(trace, statements[0], reason, refusal_reasons)
+        working = (statement for statement in trace.upgrade if not statement.sought)
+        matched = [
+            statement.sql
+            for statement in working
+            if any(map(is_write, (idle for idle in tried if statement_key(idle) == statement_key(statement))))
+        ]
+        return replace(trace, matched=tuple(matched), refused_matches=refusal_reasons)
+
+    def _run_on_matching_rows(
+        self, entry: HistoryEntry, idle_trace: RevisionTrace, statements: Sequence[StatementTrace], *, copies: bool
+    ) -> tuple[RevisionTrace | None, str]:
+        """Run a revision on a database with rows that some statements look for.
+
+        The next revision starts on a database without these rows, so that its verdict does not depend on this one.
+
+        Args:
+            entry: The revision.
+            idle_trace: Its trace on the usual rows.
+            statements: The statements that found no rows.
+            copies: As in `_up_and_down`.
+
+        Returns:
+            The trace, None when it cannot replace the one on the usual rows; and the reason for that, empty when no
+            such rows can be made.
         """
         before = self._line.before = self._line.before or self._databases.at(entry.parents)
-        base = self._databases.matching(before, wanted)
+        base = self._databases.matching(before, statements)
         if base is None:
             return None, ""
-        found, after = self._up_and_down(entry, base, idle.before, copies=copies, keeps=True)
-        reason = refused_matches(idle, found)
+        trace, after = self._up_and_down(entry, base, idle_trace.before, copies=copies, keeps=True)
+        reason = refused_matches(idle_trace, trace)
         if reason:
             self._databases.drop(base)
             self._databases.drop(after)
@@ -267,20 +316,20 @@ class SandboxRevisionTracer(RevisionTracer):
         else:
             self._line.onward = self._line.after
         self._line.after = after
-        return found, ""
+        return trace, ""
 
-    def _on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
-        """Run a revision aside, with more rows in some tables."""
+    def _run_on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
+        """Run a revision on a separate database with `_ROWS_FACTOR` times as many rows in some tables."""
         base = self._line.before or self._databases.at(entry.parents, at_once=True)
-        grown = self._databases.grown(base, self._databases.project.rows * _MORE, tables)
+        larger = self._databases.grown(base, self._databases.project.rows * _ROWS_FACTOR, tables)
         if base is not self._line.before:
             self._databases.drop(base)
-        kept = self._line.before
-        found, _ = self._up_and_down(entry, grown, None, copies=False)
+        before = self._line.before
+        trace, _ = self._up_and_down(entry, larger, None, copies=False)
         if self._keeps_before:
-            self._databases.drop(grown)
-        self._line.before = kept
-        return found
+            self._databases.drop(larger)
+        self._line.before = before
+        return trace
 
     def _up_and_down(
         self,
@@ -291,20 +340,21 @@ class SandboxRevisionTracer(RevisionTracer):
         copies: bool,
         keeps: bool | None = None,
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision on a database, or on a copy where the state before is kept.
+        """Upgrade a database to a revision and undo the upgrade.
 
         Args:
             entry: The revision.
             base: A database at its parents.
             schema: The catalog of that database; None to read it.
-            copies: Undo the upgrade on a copy.
-            keeps: Keep the state before; None where that is wanted, or may be.
+            copies: Undo the upgrade on a copy, so that the upgraded database remains.
+            keeps: Upgrade a copy, so that the state before remains; None to decide by the settings of the tracer and
+                the text of the revision.
 
         Returns:
-            The trace, and the upgraded database; None when the upgrade failed, or was undone there.
+            The trace, and the upgraded database, None when the upgrade failed or was undone on it.
         """
         run = self._databases.run
-        before, tables = self._look(base, schema)
+        before, tables = self._read_schema_and_tables(base, schema)
         rows = self._databases.digest(base)
         common: dict[str, Any] = {
             "tables": tables,
@@ -313,58 +363,73 @@ class SandboxRevisionTracer(RevisionTracer):
             "unread": dict(rows.unread),
             "valueless": rows.valueless,
         }
-        upgraded = self._upgradable(base, entry.revision, keeps=keeps)
-        since = next_transaction(self._databases.session(upgraded))
-        recorded = self._databases.project.statements
-        with ApplicationStatements(upgraded.url, recorded, each_column=self._keeps_before) as code:
-            up = run(upgraded.url, "upgrade", entry.revision, trace=True)
-            compatibility = code.try_again() if up.error is None else None
-        statements = up.run_of(entry.revision, "upgrade").statements
-        if up.error is not None:
+        upgraded = self._database_to_upgrade(base, entry.revision, keeps=keeps)
+        first_transaction = next_transaction(self._databases.session(upgraded))
+        recorded_statements = self._databases.project.statements
+        with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._keeps_before) as application:
+            upgrade_result = run(upgraded.url, "upgrade", entry.revision, trace=True)
+            compatibility = application.try_again() if upgrade_result.error is None else None
+        statements = upgrade_result.run_of(entry.revision, "upgrade").statements
+        if upgrade_result.error is not None:
             self._databases.drop(upgraded)
-            error = None if any(one.error for one in statements) else described(up.error)
-            refused, self._exception = refused_rows(up.error), up.error.type
-            return self._described(entry, upgrade=statements, error=error, refused_rows=refused, **common), None
+            error = None if any(statement.error for statement in statements) else described(upgrade_result.error)
+            refusal, self._exception_type = refused_rows(upgrade_result.error), upgrade_result.error.type
+            return self._make_trace(entry, upgrade=statements, error=error, refused_rows=refusal, **common), None
         after = self._databases.snapshot(upgraded)
-        self._note_version(after)
-        written = {name for one in statements for name, rows in one.rows.items() if rows.inserted or rows.updated}
-        behind = sequences_behind(self._databases.session(upgraded), since, written) if written else ()
-        common["unchanged"] = unchanged(rows, self._databases.digest(upgraded)) if written else frozenset()
+        self._remember_pgvector(after)
+        written_tables = {
+            table
+            for statement in statements
+            for table, counts in statement.rows.items()
+            if counts.inserted or counts.updated
+        }
+        lagging_sequences = (
+            sequences_behind(self._databases.session(upgraded), first_transaction, written_tables)
+            if written_tables
+            else ()
+        )
+        common["unchanged"] = unchanged(rows, self._databases.digest(upgraded)) if written_tables else frozenset()
         undone = self._databases.copy(upgraded) if copies else upgraded
-        down = run(undone.url, "undo", entry.revision, trace=True)
-        restored, difference = None, None
-        if down.error is None:
+        undo_result = run(undone.url, "undo", entry.revision, trace=True)
+        restored, row_difference = None, None
+        if undo_result.error is None:
             rows_restored = self._databases.digest(undone)
-            restored, difference = self._databases.snapshot(undone), compare(rows, rows_restored)
+            restored, row_difference = self._databases.snapshot(undone), compare(rows, rows_restored)
             common["unread"].update(rows_restored.unread)
         self._databases.drop(undone)
-        trace = self._described(
+        trace = self._make_trace(
             entry,
             upgrade=statements,
-            downgrade=down.run_of(entry.revision, "downgrade").statements,
-            downgrade_error=described(down.error) if down.error else None,
-            downgrade_error_type=down.error.type if down.error else None,
+            downgrade=undo_result.run_of(entry.revision, "downgrade").statements,
+            downgrade_error=described(undo_result.error) if undo_result.error else None,
+            downgrade_error_type=undo_result.error.type if undo_result.error else None,
             after=after,
             restored=restored,
             compatibility=compatibility,
-            undone=difference,
-            sequences_behind=behind,
+            undone=row_difference,
+            sequences_behind=lagging_sequences,
             **common,
         )
         return trace, upgraded if copies else None
 
-    def _upgradable(self, base: RevisionDatabase, revision: str, *, keeps: bool | None) -> RevisionDatabase:
-        """Return what the upgrade runs on: a copy where the state before is wanted, now or maybe later."""
+    def _database_to_upgrade(self, base: RevisionDatabase, revision: str, *, keeps: bool | None) -> RevisionDatabase:
+        """Return the database to upgrade: a copy when the state before is needed later, otherwise the database itself.
+
+        Args:
+            base: A database at the revision's parents.
+            revision: The revision.
+            keeps: As in `_up_and_down`.
+        """
         source = Path(self._databases.listed(revision).path).read_text(encoding="utf-8")
         if self._keeps_before or may_look_for_rows(source) if keeps is None else keeps:
             return self._databases.copy(base, revision)
         self._line.before = None
         return replace(base, applied=base.applied | {revision})
 
-    def _described(self, entry: HistoryEntry, **found: Any) -> RevisionTrace:
+    def _make_trace(self, entry: HistoryEntry, **fields: Any) -> RevisionTrace:
         listed = self._databases.listed(entry.revision)
         path = Path(listed.path)
-        catalogs: list[SchemaSnapshot] = [found[name] for name in ("before", "after") if found.get(name) is not None]
+        catalogs: list[SchemaSnapshot] = [fields[name] for name in ("before", "after") if fields.get(name) is not None]
         root = self._databases.project.config.resolve().parent
         return RevisionTrace(
             revision=listed.revision,
@@ -377,23 +442,26 @@ class SandboxRevisionTracer(RevisionTracer):
             source=path.read_text(encoding="utf-8"),
             refused_settings=self._databases.refused_settings,
             foreign_tables=tuple(sorted({name for catalog in catalogs for name in catalog.foreign_tables})),
-            **found,
+            **fields,
         )
 
-    def _look(
+    def _read_schema_and_tables(
         self, database: RevisionDatabase, schema: SchemaSnapshot | None
     ) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
-        """Read sizes of tables, and the catalog where it is not known."""
+        """Return the catalog of a database, read unless it is known already, and the sizes of its tables."""
         tables = read_table_facts(self._databases.session(database))
         catalog = schema or self._databases.snapshot(database)
-        self._note_version(catalog)
+        self._remember_pgvector(catalog)
         return catalog, tables
 
-    def _note_version(self, schema: SchemaSnapshot) -> None:
+    def _remember_pgvector(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
         self._pgvector = str(version) if version else self._pgvector
 
 
 def may_look_for_rows(source: str) -> bool:
-    """Return whether a revision may look for rows; one that seems not to and does costs a little more time."""
-    return _LOOKS.search(source) is not None
+    """Return whether the text of a revision suggests that it looks for rows.
+
+    A wrong guess only costs time: the state before is then made again.
+    """
+    return _QUERY_WORDS.search(source) is not None

@@ -1,4 +1,4 @@
-"""Whether a revision does the same under another TimeZone."""
+"""The upgrade under another TimeZone, for revisions whose result may depend on it."""
 
 from adapter.outbound.migration.sandbox.session_settings import OTHER_ZONES
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -7,31 +7,37 @@ from domain.migration.trace import RevisionTrace, ZoneRun
 
 
 def in_another_zone(databases: RevisionDatabases, entry: HistoryEntry, trace: RevisionTrace) -> ZoneRun | None:
-    """Run an upgrade once more under another TimeZone, where columns went between the types that depend on it."""
+    """Run an upgrade under another TimeZone, when it changes columns between the two types of timestamp.
+
+    Returns:
+        The run; None when the revision changes no such columns, or when the TimeZone of the target is known.
+    """
     if databases.project.settings or not _changes_zones(trace):
         return None
     base = databases.at(entry.parents, at_once=True)
     settings = databases.settings(base.url).taken
-    here = settings["TimeZone"]
-    there = next(zone for zone in OTHER_ZONES if zone != here)
-    up = databases.run(base.url, "upgrade", entry.revision, trace=True, settings={**settings, "TimeZone": there})
+    traced_zone = settings["TimeZone"]
+    other_zone = next(zone for zone in OTHER_ZONES if zone != traced_zone)
+    result = databases.run(
+        base.url, "upgrade", entry.revision, trace=True, settings={**settings, "TimeZone": other_zone}
+    )
     databases.drop(base)
-    return ZoneRun(here, there, up.run_of(entry.revision, "upgrade").statements)
+    return ZoneRun(traced_zone, other_zone, result.run_of(entry.revision, "upgrade").statements)
 
 
 def _changes_zones(trace: RevisionTrace) -> bool:
-    """Return whether columns of tables that were there came, went or changed, of both kinds of timestamp."""
+    """Return whether columns of both timestamp types were added, dropped or changed."""
     if trace.before is None or trace.after is None:
         return False
-    found = (
+    timestamp_columns = (
         {
-            (name, str(held["type"]))
-            for (kind, name), held in catalog.objects.items()
-            if kind == "column" and "timestamp" in str(held["type"])
+            (name, str(attributes["type"]))
+            for (kind, name), attributes in catalog.objects.items()
+            if kind == "column" and "timestamp" in str(attributes["type"])
         }
         for catalog in (trace.before, trace.after)
     )
-    before, after = found
+    before, after = timestamp_columns
     return any("with time zone" in kind for _, kind in before ^ after) and any(
         "without time zone" in kind for _, kind in before ^ after
     )
