@@ -1,6 +1,6 @@
-"""What autogenerate is configured with, and what it misses: one file a comparator (README.md has the whole table).
+"""The configuration of autogenerate, and a plugin for each thing that Alembic misses (README.md has the whole table).
 
-Nothing here is imported by a revision. `env.py` hands `options()` to `context.configure`.
+Each file is one comparator. No revision imports this package. `env.py` hands `options()` to `context.configure`.
 """
 
 from types import ModuleType
@@ -34,7 +34,7 @@ from adapter.outbound.database.autogenerate import (
     tables,
 )
 
-# The order matters within one target and priority: `ordering` arranges what the others found.
+# The order matters within one target and priority: `ordering` arranges the operations of all others.
 _PLUGINS: dict[str, ModuleType] = {
     f"hexalembic.{module.__name__.rpartition('.')[2]}": module
     for module in (
@@ -69,15 +69,15 @@ def options(metadata: MetaData) -> dict[str, Any]:
         metadata: The models.
     """
     _register()
-    chosen = filters.Filters(metadata)
+    name_filters = filters.Filters(metadata)
     return {
         "target_metadata": metadata,
         "compare_type": True,
         "compare_server_default": True,
         "include_schemas": True,
-        "include_name": chosen.include_name,
-        "include_object": chosen.include_object,
-        filters.OPTION: chosen.tables_of_others,
+        "include_name": name_filters.include_name,
+        "include_object": name_filters.include_object,
+        filters.OPTION: name_filters.tables_of_others,
         "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", *_PLUGINS],
         "process_revision_directives": revisions.arrange_revisions,
         "render_item": rendering.render_item,
@@ -85,9 +85,10 @@ def options(metadata: MetaData) -> dict[str, Any]:
 
 
 def _register() -> None:
-    """Register each plugin once: env.py runs many times in one process, and Alembic refuses the second time.
+    """Register each plugin once.
 
-    An entry point would be imported within `import alembic`, before what the comparators need.
+    env.py runs many times in one process, and Alembic refuses to register a plugin twice. An entry point would be
+    imported during `import alembic`, before the modules that the comparators need.
     """
     for name, module in _PLUGINS.items():
         if name not in plugins._all_plugins:  # noqa: SLF001  # Alembic has no public way to ask

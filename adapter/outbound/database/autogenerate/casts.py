@@ -1,6 +1,6 @@
-"""USING for type changes that Postgres does not cast by itself, asked of the server for each direction.
+"""USING for type changes that Postgres does not cast by itself; the server is asked for each direction.
 
-Generated columns that are made of a column go before its type changes, and come after.
+A generated column is dropped before the type of a column that it reads changes, and added again afterwards.
 """
 
 from typing import Any
@@ -25,13 +25,13 @@ def setup(plugin: Plugin) -> None:
 
 
 def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Write `postgresql_using` where a type change does not run without it, and take the default off meanwhile."""
+    """Write `postgresql_using` if a type change does not run without it, and drop the default during the change."""
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
     for container in upgrade_ops.ops:
         if isinstance(container, ModifyTableOps):
-            operations = [each for operation in container.ops for each in _with_cast(connection, operation)]
+            operations = [step for operation in container.ops for step in _with_cast(connection, operation)]
             model = metadata_tables(context).get((container.schema, container.table_name))
             container.ops[:] = _without_generated(connection, container, operations, model)
     return PriorityDispatchResult.CONTINUE
@@ -40,50 +40,51 @@ def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispa
 def _without_generated(
     connection: Connection, container: ModifyTableOps, operations: list[MigrateOperation], model: Table | None
 ) -> list[MigrateOperation]:
-    """Take generated columns away while the types change that they are made of, but those that change themselves.
+    """Drop generated columns while the types of the columns that they read change.
 
-    They come back as the model has them: what the catalog writes holds the casts of the old types.
+    Generated columns that the revision changes itself are left to it. The others are added again as the model declares
+    them, because the expression in the catalog contains casts of the old types.
     """
     places = [
         place
-        for place, each in enumerate(operations)
-        if isinstance(each, AlterColumnOp) and each.modify_type is not None
+        for place, operation in enumerate(operations)
+        if isinstance(operation, AlterColumnOp) and operation.modify_type is not None
     ]
     table = qualified(connection.dialect.identifier_preparer, container.schema, container.table_name)
-    touched = {*named(operations), *(getattr(each, "column_name", None) for each in operations)}
-    touched |= {each.column.name for each in operations if isinstance(each, AddColumnOp)}
-    found = {
-        one.name: one
+    changed_names = {*named(operations), *(getattr(operation, "column_name", None) for operation in operations)}
+    changed_names |= {operation.column.name for operation in operations if isinstance(operation, AddColumnOp)}
+    generated = {
+        column.name: column
         for place in places
-        for one in generated_columns(connection, table, str(operations[place].column_name))  # type: ignore[attr-defined]
-        if one.name not in touched
+        for column in generated_columns(connection, table, str(operations[place].column_name))  # type: ignore[attr-defined]
+        if column.name not in changed_names
     }
-    if not found:
+    if not generated:
         return operations
-    drops = [SQLChange("generated_column", one.name, one.drop, one.add) for one in found.values()]
+    drops = [SQLChange("generated_column", column.name, column.drop, column.add) for column in generated.values()]
     adds = [
-        SQLChange("generated_column", one.name, one.made_of(_expression(model, one)), one.drop)
-        for one in found.values()
+        SQLChange("generated_column", column.name, column.with_expression(_expression(model, column)), column.drop)
+        for column in generated.values()
     ]
-    first, last = places[0], places[-1] + 1
-    return [*operations[:first], *drops, *operations[first:last], *adds, *operations[last:]]
+    start, end = places[0], places[-1] + 1
+    return [*operations[:start], *drops, *operations[start:end], *adds, *operations[end:]]
 
 
 def _expression(model: Table | None, generated: GeneratedColumn) -> str:
-    """Return what a generated column is made of in the model; where it is not there, in the catalog."""
+    """Return the expression of a generated column in the model, or the one in the catalog if the model lacks it."""
     column = None if model is None else model.columns.get(generated.name)
     computed = None if column is None else column.server_default
     if not isinstance(computed, Computed):
         return generated.expression
     if isinstance(computed.sqltext, TextClause) and not has_values(computed.sqltext):
         return plain_text(computed.sqltext)
-    options = {"literal_binds": True, "include_table": False}
-    return str(computed.sqltext.compile(dialect=DIALECT, compile_kwargs=options))
+    compile_options = {"literal_binds": True, "include_table": False}
+    return str(computed.sqltext.compile(dialect=DIALECT, compile_kwargs=compile_options))
 
 
 def _with_cast(connection: Connection, operation: MigrateOperation) -> list[MigrateOperation]:
     if isinstance(operation, AlterColumnOp):
-        # Only MySQL knows it; Alembic warns of it when the revision runs.
+        # Only MySQL has the option; Alembic warns about it when the revision runs.
         operation.kw.pop("autoincrement", None)
         operation.kw.pop("existing_autoincrement", None)
     if not isinstance(operation, AlterColumnOp) or operation.modify_type is None or operation.existing_type is None:
@@ -91,23 +92,23 @@ def _with_cast(connection: Connection, operation: MigrateOperation) -> list[Migr
     column = connection.dialect.identifier_preparer.quote(operation.column_name)
     before, after = operation.existing_type, operation.modify_type
     operation.kw.pop("postgresql_using", None)
-    using, back = _using(connection, column, before, after), _using(connection, column, after, before)
+    using, reverse_using = _using(connection, column, before, after), _using(connection, column, after, before)
     operation.__class__ = AlterColumnUsingOp
     assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
-    operation.using, operation.reverse_using = using, back
-    return _without_default(operation) if using or back else [operation]
+    operation.using, operation.reverse_using = using, reverse_using
+    return _without_default(operation) if using or reverse_using else [operation]
 
 
 def _without_default(operation: AlterColumnOp) -> list[MigrateOperation]:
-    """Part a type change from its default: Postgres would have to cast the default, too, and knows no USING for it."""
+    """Separate a type change from its default: Postgres would cast the default too, and USING does not apply to it."""
     before, after = operation.existing_server_default, operation.modify_server_default
     if after is False:
         after = before
-    if any(isinstance(each, Computed | Identity) for each in (before, after)):
+    if any(isinstance(default, Computed | Identity) for default in (before, after)):
         return [operation]
     operation.existing_server_default, operation.modify_server_default = None, False
 
-    def default(old: Any, new: Any, type_: TypeEngine[Any]) -> MigrateOperation:
+    def default_change(old: Any, new: Any, type_: TypeEngine[Any]) -> MigrateOperation:
         return AlterColumnOp(
             operation.table_name,
             operation.column_name,
@@ -118,19 +119,21 @@ def _without_default(operation: AlterColumnOp) -> list[MigrateOperation]:
         )
 
     assert operation.existing_type is not None and operation.modify_type is not None  # noqa: S101, PT018
-    first = [default(before, None, operation.existing_type)] if before else []
-    return [*first, operation, *([default(None, after, operation.modify_type)] if after else [])]
+    drop_default = [default_change(before, None, operation.existing_type)] if before else []
+    return [*drop_default, operation, *([default_change(None, after, operation.modify_type)] if after else [])]
 
 
 def _using(connection: Connection, column: str, before: TypeEngine[Any], after: TypeEngine[Any]) -> str | None:
-    """Return the cast, or None where the server needs none or knows none."""
+    """Return the cast for USING, or None if the server needs none or has none."""
     cast = f"{column}::{type_text(after)}"
     if _is_enum(before) or _is_enum(after):
-        # The type may not be there yet; an enum casts to text and from text, and an array of them likewise.
-        middle = "text[]" if isinstance(before, ARRAY) else "text"
+        # The type may not exist yet. An enum can be cast to and from text, and an array of an enum likewise.
+        text_type = "text[]" if isinstance(before, ARRAY) else "text"
         if not _is_enum(before):
             return cast
-        return cast if isinstance(after, String) and not _is_enum(after) else f"{column}::{middle}::{type_text(after)}"
+        return (
+            cast if isinstance(after, String) and not _is_enum(after) else f"{column}::{text_type}::{type_text(after)}"
+        )
     alter = f"ALTER TABLE pg_temp._cast ALTER COLUMN {column} TYPE {type_text(after)}"
     savepoint = connection.begin_nested()
     try:

@@ -1,4 +1,4 @@
-"""What the catalog has of a table, as plain values: equal forms are equal objects."""
+"""The catalog's description of a table as plain values: equal descriptions are equal objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, text
 
 @dataclass(frozen=True)
 class IndexForm:
-    """An index as the catalog `pg_index` has it (manual, "System Catalogs"); equal forms are equal indexes."""
+    """An index as the catalog `pg_index` describes it (manual, "System Catalogs"); equal forms are equal indexes."""
 
     unique: bool
     method: str
@@ -24,23 +24,23 @@ class IndexForm:
     predicate: str | None
 
     def differences(self, other: "IndexForm") -> list[str]:
-        """Return what differs: `opclasses public.vector_cosine_ops to public.vector_l2_ops`."""
+        """Return each difference as text: `opclasses public.vector_cosine_ops to public.vector_l2_ops`."""
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return [f"{name} {_say(before)} to {_say(after)}" for name, before, after in pairs if before != after]
+        return [f"{name} {_as_text(before)} to {_as_text(after)}" for name, before, after in pairs if before != after]
 
 
 @dataclass(frozen=True)
 class ColumnForm:
-    """What a column has beyond its type.
+    """A column as the catalog describes it.
 
     Attributes:
-        type: The type as SQL writes it.
+        type: The type as SQL writes it, with its arguments.
         expression: The default or the generation expression.
         generated: "s" for stored, "v" for virtual, empty for a plain column.
         identity: "a" for always, "d" for by default, empty for none.
-        collation: The collation when it is not the type's own.
-        sequence: The sequence that belongs to the column and that its default reads, as SQL writes its name.
-        sequence_type: The type of that sequence.
+        collation: The collation if it is not the default of the type.
+        sequence: The quoted name of the sequence that the column owns and its default reads; None for none.
+        sequence_type: The data type of that sequence; None for none.
     """
 
     type: str
@@ -67,7 +67,7 @@ class KeyForm:
 
 
 def key_of_model(key: ForeignKeyConstraint, default_schema: str) -> KeyForm:
-    """Return what Postgres would make of a model's foreign key."""
+    """Return the form that a model's foreign key would have in the catalog."""
     referred = key.referred_table
     return KeyForm(
         tuple(element.parent.name for element in key.elements),
@@ -81,9 +81,9 @@ def key_of_model(key: ForeignKeyConstraint, default_schema: str) -> KeyForm:
     )
 
 
-def _action(words: str | None) -> str:
-    """Write an action as the catalog's query does: `SET NULL (a, b)`."""
-    action, _, columns = (words or "NO ACTION").partition("(")
+def _action(clause: str | None) -> str:
+    """Return an action as `_KEYS` writes it: `SET NULL (a, b)`."""
+    action, _, columns = (clause or "NO ACTION").partition("(")
     named = ", ".join(column.strip().strip('"') for column in columns.rstrip(") ").split(",")) if columns else ""
     return " ".join(action.upper().split()) + (f" ({named})" if named else "")
 
@@ -93,12 +93,12 @@ class TableForm:
     """A table as the server describes it.
 
     Attributes:
-        columns: By name.
-        indexes: By name, without those of constraints.
-        index_definitions: What follows the table's name in CREATE INDEX, by the index's name.
-        invalid_indexes: Names of indexes that a failed concurrent build left behind.
+        columns: Columns by name.
+        indexes: Indexes by name, without those of constraints.
+        index_definitions: The text after the table's name in CREATE INDEX, by the index's name.
+        invalid_indexes: Names of invalid indexes, which a failed concurrent build leaves behind.
         constraints: Kind (`pg_constraint.contype`) and definition without NOT VALID, by name; no not-null constraints.
-        not_valid: Names of CHECKs and foreign keys that old rows have not been held against.
+        not_valid: Names of CHECKs and foreign keys that Postgres has not checked against old rows.
         keys: Foreign keys by name.
     """
 
@@ -112,23 +112,30 @@ class TableForm:
 
 
 def read_table(connection: Connection, name: str) -> TableForm:
-    """Read a table of the catalog; its name is written as SQL needs it."""
-    relation = connection.scalar(text("SELECT CAST(to_regclass(:name) AS oid)"), {"name": name})
-    bound = {"relation": relation}
-    columns = {row.name: ColumnForm(*row[1:]) for row in connection.execute(text(_COLUMNS), bound)}
+    """Read the form of a table from the catalog.
+
+    Args:
+        connection: A connection to the database.
+        name: The quoted name of the table, with its schema where one is needed.
+    """
+    table_oid = connection.scalar(text("SELECT CAST(to_regclass(:name) AS oid)"), {"name": name})
+    parameters = {"relation": table_oid}
+    columns = {row.name: ColumnForm(*row[1:]) for row in connection.execute(text(_COLUMNS), parameters)}
     indexes, definitions, invalid = {}, {}, set()
-    for row in connection.execute(text(_INDEXES), bound):
+    for row in connection.execute(text(_INDEXES), parameters):
         values = {field.name: getattr(row, field.name) for field in fields(IndexForm)}
         indexes[row.name] = IndexForm(**{key: _tuple(value) for key, value in values.items()})
         definitions[row.name] = row.definition
         if not row.valid:
             invalid.add(row.name)
     constraints, not_valid = {}, set()
-    for row in connection.execute(text(_CONSTRAINTS), bound):
+    for row in connection.execute(text(_CONSTRAINTS), parameters):
         constraints[row.name] = (row.kind, row.definition.removesuffix(" NOT VALID"))
         if not row.valid:
             not_valid.add(row.name)
-    keys = {row.name: KeyForm(*(_tuple(value) for value in row[1:])) for row in connection.execute(text(_KEYS), bound)}
+    keys = {
+        row.name: KeyForm(*(_tuple(value) for value in row[1:])) for row in connection.execute(text(_KEYS), parameters)
+    }
     return TableForm(columns, indexes, definitions, frozenset(invalid), constraints, frozenset(not_valid), keys)
 
 
@@ -136,7 +143,7 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _say(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -166,7 +173,7 @@ SELECT CAST(a.attname AS text) AS name,
  WHERE a.attrelid = :relation AND a.attnum > 0 AND NOT a.attisdropped
 """
 
-# pg_get_indexdef puts the schema before the table's name, whatever the search path.
+# pg_get_indexdef writes the schema before the table's name, whatever the search path is.
 _INDEXES = """
 SELECT CAST(c.relname AS text) AS name,
        i.indisunique AS "unique",
@@ -201,7 +208,7 @@ SELECT CAST(c.relname AS text) AS name,
                     WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x') AND k.conrelid = i.indrelid)
 """
 
-# Not-null constraints are rows of their own since Postgres 18; the column says it too.
+# Since Postgres 18 not-null constraints have rows here. They are left out, because `pg_attribute` has them too.
 _CONSTRAINTS = """
 SELECT CAST(conname AS text) AS name, CAST(contype AS text) AS kind, pg_get_constraintdef(oid) AS definition,
        convalidated AS valid

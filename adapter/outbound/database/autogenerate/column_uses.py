@@ -1,8 +1,8 @@
-"""What uses a column so that its type cannot change: generated columns, views, triggers, policies, functions.
+"""Objects that prevent a column's type change: generated columns, views, triggers, policies, functions.
 
-A generated column whose values come from the column alone, and on which nothing else depends, goes before and comes
-after: its values are computed anew. Of anything else the definition alone is not all that would be lost (grants,
-comments, what depends on it in turn), so it is named, and the change is left to whoever knows.
+A generated column on which nothing else depends is dropped before the change and added again after it. Postgres then
+computes its values anew. Dropping any other object would lose more than its definition (grants, comments, its own
+dependents). Such an object is reported by name, and the change is left to the author.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True)
 class GeneratedColumn:
-    """A generated column that can go and come.
+    """A generated column that can be dropped and added again.
 
     Attributes:
-        name: As the catalog has it.
-        drop: The statement that takes it away.
-        expression: What it is made of, as the catalog has it.
-        rest: The statement that brings it back, but for the expression.
+        name: The unquoted name of the column.
+        drop: The statement that drops the column.
+        expression: The generation expression as the catalog has it.
+        rest: The text before and the text after the expression in the statement that adds the column.
     """
 
     name: str
@@ -29,16 +29,22 @@ class GeneratedColumn:
 
     @property
     def add(self) -> str:
-        """The statement that brings it back as it was."""
-        return self.made_of(self.expression)
+        """The statement that adds the column as it was."""
+        return self.with_expression(self.expression)
 
-    def made_of(self, expression: str) -> str:
-        """Return the statement that brings it back with another expression."""
+    def with_expression(self, expression: str) -> str:
+        """Return the statement that adds the column with another expression."""
         return expression.join(self.rest)
 
 
 def generated_columns(connection: Connection, table: str, column: str) -> Iterator[GeneratedColumn]:
-    """Find the generated columns of a table, by its quoted name, that are made of a column alone."""
+    """Return the generated columns that read a column and on which nothing else depends.
+
+    Args:
+        connection: A connection to the database.
+        table: The quoted name of the table.
+        column: The unquoted name of the column.
+    """
     for row in connection.execute(text(_GENERATED), {"table": table, "column": column}):
         if not row.used:
             quoted, alter = connection.dialect.identifier_preparer.quote(row.name), f"ALTER TABLE {table}"
@@ -47,10 +53,10 @@ def generated_columns(connection: Connection, table: str, column: str) -> Iterat
 
 
 def obstacles(connection: Connection, table: str, column: str) -> list[str]:
-    """Name what has to be dropped by hand before a column can change its type."""
-    found = list(connection.scalars(text(_OBSTACLES), {"table": table, "column": column}))
+    """Return a description of each object that must be dropped by hand before the column's type can change."""
+    dependents = list(connection.scalars(text(_OBSTACLES), {"table": table, "column": column}))
     generated = connection.execute(text(_GENERATED), {"table": table, "column": column})
-    return found + [
+    return dependents + [
         f"generated column {row.name} of table {table}, on which {row.used} depends" for row in generated if row.used
     ]
 

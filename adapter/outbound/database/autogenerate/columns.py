@@ -1,7 +1,7 @@
-"""Columns: types, defaults and generation expressions as the server writes them, collations.
+"""Compare columns: types, collations, defaults and generation expressions as the server writes them.
 
-Alembic compares a default by executing both sides, which fails for types without `=` (json) and calls what a default
-calls (nextval). It cannot change a generation expression at all; Postgres can since version 17.
+Alembic compares a default by executing both sides. This fails for types without `=` (json) and calls the functions of
+the default (nextval). Alembic cannot change a generation expression at all; Postgres can since version 17.
 """
 
 import logging
@@ -24,7 +24,7 @@ _CAST_LITERAL = re.compile(r"('(?:[^']|'')*'|-?[\d.]+)(?:::.+)?")
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparators, before Alembic's for defaults and after them for the rest."""
+    """Register the comparators: for defaults before Alembic's own, for the rest after them."""
     plugin.add_autogenerate_comparator(compare_default, "column", "server_default", priority=DispatchPriority.FIRST)
     plugin.add_autogenerate_comparator(compare_type, "column", "type", priority=DispatchPriority.LAST)
     plugin.add_autogenerate_comparator(compare_computed, "table", "computed", priority=DispatchPriority.LAST)
@@ -39,13 +39,13 @@ def compare_default(
     database_column: Column[object],
     model_column: Column[object],
 ) -> PriorityDispatchResult:
-    """Decide about defaults and generation expressions that both sides have; leave the rest to Alembic."""
+    """Compare defaults and generation expressions that both sides have; leave the rest to Alembic."""
     before, after = database_column.server_default, model_column.server_default
     if isinstance(before, Computed) and isinstance(after, Computed):
         forms = _forms(context, model_column.table, name)
-        same = forms is not None and forms[0].expression == forms[1].expression
-        changed_here = forms is not None and _can_set_expression(context, *forms)
-        return PriorityDispatchResult.STOP if same or changed_here else PriorityDispatchResult.CONTINUE
+        is_same = forms is not None and forms[0].expression == forms[1].expression
+        is_set_in_place = forms is not None and _can_set_expression(context, *forms)
+        return PriorityDispatchResult.STOP if is_same or is_set_in_place else PriorityDispatchResult.CONTINUE
     if type(before) is not DefaultClause or type(after) is not DefaultClause:
         return PriorityDispatchResult.CONTINUE
     forms = _forms(context, model_column.table, name)
@@ -69,7 +69,7 @@ def compare_type(
     database_column: Column[object],
     model_column: Column[object],
 ) -> PriorityDispatchResult:
-    """Compare types as `format_type` writes them, with their collation: whatever Alembic's comparison says."""
+    """Compare types and collations as the catalog writes them, which overrules Alembic's own comparison."""
     forms = _forms(context, model_column.table, name)
     if forms is None:
         return PriorityDispatchResult.CONTINUE
@@ -77,8 +77,8 @@ def compare_type(
     if (before.type, before.collation) == (after.type, after.collation):
         operation.modify_type = None
     elif operation.modify_type is None:
-        shown = [f"{form.type} {form.collation or ''}".strip() for form in forms]
-        log.info("Detected type %s to %s on %s", *shown, model_column)
+        types = [f"{form.type} {form.collation or ''}".strip() for form in forms]
+        log.info("Detected type %s to %s on %s", *types, model_column)
         operation.modify_type, operation.existing_type = model_column.type, database_column.type
     return PriorityDispatchResult.CONTINUE
 
@@ -91,7 +91,7 @@ def compare_computed(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Change generation expressions in place where the server can."""
+    """Change generation expressions in place if the server supports it."""
     if database_table is None or model_table is None:
         return PriorityDispatchResult.CONTINUE
     preparer = context.migration_context.dialect.identifier_preparer
@@ -107,7 +107,7 @@ def compare_computed(
 
 
 def _forms(context: AutogenContext, table: Table, name: str) -> tuple[ColumnForm, ColumnForm] | None:
-    """Return a column of the database and of the model; None when one side is not there."""
+    """Return the forms of a column in the database and in the model, or None if one side lacks it."""
     pair = table_pair(context, table)
     if pair.model is None or name not in pair.database.columns or name not in pair.model.columns:
         return None
@@ -120,6 +120,9 @@ def _can_set_expression(context: AutogenContext, before: ColumnForm, after: Colu
 
 
 def _value(expression: str | None) -> str | None:
-    """Take the cast off a literal: where varchar became text, its default may still read 'x'::character varying."""
-    found = _CAST_LITERAL.fullmatch(expression) if expression is not None else None
-    return found[1] if found else expression
+    """Return a literal without its cast.
+
+    After a change from varchar to text the default may still read 'x'::character varying.
+    """
+    literal = _CAST_LITERAL.fullmatch(expression) if expression is not None else None
+    return literal[1] if literal else expression

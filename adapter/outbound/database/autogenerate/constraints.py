@@ -1,7 +1,7 @@
-"""Constraints of the same name that differ, and EXCLUDE constraints, which Alembic does not look at.
+"""Compare constraints of the same name, and EXCLUDE constraints, which Alembic ignores.
 
-CHECK text, DEFERRABLE, INCLUDE, columns and name of the primary key, EXCLUDE, NOT VALID. The definitions are
-the server's own, so the statements restore exactly what was there.
+It compares CHECK text, DEFERRABLE, INCLUDE, columns and name of the primary key, EXCLUDE and NOT VALID. The definitions
+come from the server, so that the statements of a downgrade restore exactly what existed before.
 """
 
 import logging
@@ -21,7 +21,7 @@ from adapter.outbound.database.autogenerate.server_forms import TablePair, table
 
 log = logging.getLogger(f"alembic.{__name__}")
 
-# What filters and `alembic check` call a row of pg_constraint by its contype.
+# The name of a constraint type in filters and in `alembic check`, by pg_constraint.contype.
 _TYPES = {
     "c": "check_constraint",
     "f": "foreign_key_constraint",
@@ -51,18 +51,20 @@ def compare(
     table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
     table_ops.ops += _renamed_primary_key(context, pair, table)
     table_ops.ops += _validations(context, pair, model_table)
-    done = named(table_ops.ops)
-    for name in sorted(_different(pair) - done):
+    handled_names = named(table_ops.ops)
+    for name in sorted(_different(pair) - handled_names):
         constraint = _find(context, model_table, name)
         kind, before = pair.database.constraints.get(name, ("", None))
         after = constraint_text(constraint) if constraint is not None else None
         if pair.model is not None and name in pair.model.constraints:
-            kind, written = pair.model.constraints[name]
-            # Of a CHECK without a name only the server knows the name.
-            after = after or written
-        shown = constraint if constraint is not None else Constraint(name)
+            kind, server_definition = pair.model.constraints[name]
+            # Only the server knows the name of a CHECK that the model does not name.
+            after = after or server_definition
+        filtered_constraint = constraint if constraint is not None else Constraint(name)
         type_: Any = _TYPES[kind]
-        if not context.run_object_filters(shown, name, type_, after is None, shown if before and after else None):
+        if not context.run_object_filters(
+            filtered_constraint, name, type_, after is None, filtered_constraint if before and after else None
+        ):
             continue
         log.info("Detected changed constraint %r on %r", name, model_table.name)
         quoted = context.migration_context.dialect.identifier_preparer.quote(name)
@@ -79,7 +81,7 @@ def compare(
 
 
 def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -> list[SQLChange]:
-    """Rename a primary key that has only another name: dropping it would fail where a foreign key refers to it."""
+    """Rename a primary key of which only the name differs: dropping it fails if a foreign key refers to it."""
     if pair.model is None:
         return []
     sides = (pair.database.constraints, pair.model.constraints)
@@ -96,15 +98,15 @@ def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -
 
 
 def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list[SQLChange]:
-    """Validate what the database holds new rows against only, and the model all rows."""
+    """Validate constraints that are NOT VALID in the database and valid in the model."""
     preparer = context.migration_context.dialect.identifier_preparer
     changes = []
     for name in sorted(pair.database.not_valid):
         constraint = _find(context, table, name)
         if constraint is None or constraint.dialect_options["postgresql"].get("not_valid"):
             continue
-        changed = name in pair.database.keys and pair.database.keys[name] != _key(context, constraint)
-        if changed or name in _different(pair):
+        differs = name in pair.database.keys and pair.database.keys[name] != _key(context, constraint)
+        if differs or name in _different(pair):
             continue
         alter, quoted = f"ALTER TABLE {preparer.format_table(table)}", preparer.quote(name)
         definition = pair.database.constraints[name][1]
@@ -115,22 +117,22 @@ def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list
 
 
 def _different(pair: TablePair) -> set[str]:
-    """Name the constraints that come, go or change without Alembic seeing it."""
+    """Return the names of the added, removed or changed constraints that Alembic does not see."""
     if pair.model is None:
         return set()
     before, after = pair.database.constraints, pair.model.constraints
     names = {name for name in before.keys() & after.keys() if before[name] != after[name] and before[name][0] != "f"}
-    # Alembic sees unique constraints, foreign keys and named CHECKs come and go.
-    lonely = {name: before.get(name) or after[name] for name in before.keys() ^ after.keys()}
-    names |= {name for name, (kind, _) in lonely.items() if kind in {"c", "p", "x"}}
+    # Alembic itself sees added and removed unique constraints, foreign keys and named CHECKs.
+    on_one_side = {name: before.get(name) or after[name] for name in before.keys() ^ after.keys()}
+    names |= {name for name, (kind, _) in on_one_side.items() if kind in {"c", "p", "x"}}
     return names - pair.same - pair.refused.keys()
 
 
 def _key(context: AutogenContext, constraint: Constraint) -> KeyForm | None:
-    default = str(context.migration_context.dialect.default_schema_name)
-    return key_of_model(constraint, default) if isinstance(constraint, ForeignKeyConstraint) else None
+    default_schema = str(context.migration_context.dialect.default_schema_name)
+    return key_of_model(constraint, default_schema) if isinstance(constraint, ForeignKeyConstraint) else None
 
 
 def _find(context: AutogenContext, table: Table, name: str) -> Constraint | None:
     dialect = context.migration_context.dialect
-    return next((each for each in table.constraints if _get_constraint_final_name(each, dialect) == name), None)
+    return next((item for item in table.constraints if _get_constraint_final_name(item, dialect) == name), None)

@@ -1,7 +1,7 @@
-"""Models that name the default schema themselves (`schema="public"`) are compared as those that name none.
+"""Compare models that name the default schema (`schema="public"`) like models that name no schema.
 
-Postgres, SQLAlchemy's reflection and Alembic say nothing where a table is in the default schema: with two names for one
-place every key and type would differ for ever.
+Postgres, SQLAlchemy's reflection and Alembic omit the schema of a table in the default schema. If the models name it,
+every foreign key and type would differ in each comparison.
 """
 
 import copy
@@ -24,7 +24,7 @@ def setup(plugin: Plugin) -> None:
 
 
 def leave_out(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Compare copies of the models, without the default schema's name, where a model has it."""
+    """Replace the models in the context by copies that do not name the default schema, if a model names it."""
     default = getattr(context.dialect, "default_schema_name", None)
     declared: list[MetaData] = list(to_list(context.metadata))
     if default is not None and any(_names(metadata, default) for metadata in declared):
@@ -40,36 +40,38 @@ def _names(metadata: MetaData, default: str) -> bool:
 
 
 def _without(metadata: MetaData, default: str) -> MetaData:
-    """Copy the models; tables that name another schema keep it."""
-    plain = MetaData(naming_convention=metadata.naming_convention)
+    """Return a copy of the models without the name of the default schema; other schemas are kept."""
+    copied_metadata = MetaData(naming_convention=metadata.naming_convention)
 
-    def referred(_table: Table, _to: str | None, _key: ForeignKeyConstraint, schema: str | None) -> Any:
+    def schema_of_target(_table: Table, _to: str | None, _key: ForeignKeyConstraint, schema: str | None) -> Any:
         return BLANK_SCHEMA if schema == default else RETAIN_SCHEMA
 
     for table in metadata.tables.values():
         schema: Any = None if table.schema == default else RETAIN_SCHEMA
-        copied = table.to_metadata(plain, schema=schema, referred_schema_fn=referred)
-        copied._prefixes = table._prefixes  # noqa: SLF001  # UNLOGGED, which SQLAlchemy does not copy
-        for column in copied.columns:
+        copied_table = table.to_metadata(copied_metadata, schema=schema, referred_schema_fn=schema_of_target)
+        copied_table._prefixes = table._prefixes  # noqa: SLF001  # holds UNLOGGED, which SQLAlchemy does not copy
+        for column in copied_table.columns:
             column.type = _plain_type(column.type, default)
-        excludes = {each.name: each for each in table.constraints if isinstance(each, ExcludeConstraint)}
-        for each in copied.constraints:
-            if isinstance(each, ExcludeConstraint):
+        excludes = {
+            constraint.name: constraint for constraint in table.constraints if isinstance(constraint, ExcludeConstraint)
+        }
+        for constraint in copied_table.constraints:
+            if isinstance(constraint, ExcludeConstraint):
                 # SQLAlchemy does not copy the operator classes.
-                each.ops = excludes[each.name].ops
-    plain.dispatch._update(metadata.dispatch)  # noqa: SLF001  # DDL events, as to_metadata does it for tables
+                constraint.ops = excludes[constraint.name].ops
+    copied_metadata.dispatch._update(metadata.dispatch)  # noqa: SLF001  # copies DDL events, as to_metadata does for tables
     for key, sequence in metadata._sequences.items():  # noqa: SLF001  # SQLAlchemy has no public list
-        plain._sequences.setdefault(key, sequence)  # noqa: SLF001
-    return plain
+        copied_metadata._sequences.setdefault(key, sequence)  # noqa: SLF001
+    return copied_metadata
 
 
 def _plain_type(type_: TypeEngine[Any], default: str) -> TypeEngine[Any]:
-    plain = copy.copy(type_)
-    if isinstance(plain, ARRAY):
-        plain.item_type = _plain_type(plain.item_type, default)
-    elif getattr(plain, "schema", None) == default:
-        plain.schema = None  # type: ignore[attr-defined]
-    return plain
+    copied_type = copy.copy(type_)
+    if isinstance(copied_type, ARRAY):
+        copied_type.item_type = _plain_type(copied_type.item_type, default)
+    elif getattr(copied_type, "schema", None) == default:
+        copied_type.schema = None  # type: ignore[attr-defined]
+    return copied_type
 
 
 def _inner(type_: TypeEngine[Any]) -> TypeEngine[Any]:

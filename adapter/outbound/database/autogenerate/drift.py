@@ -1,9 +1,9 @@
-"""What `create_all` makes and the migrated database does not have, read from the catalog.
+"""Drift: objects that `create_all` creates and the migrated database lacks or has differently, read from the catalog.
 
-Autogenerate compares what it has operations for. Here the models are created whole, with their DDL events, in schemas
-of their own inside a transaction that is rolled back. A role that may not create a schema has the temporary one of its
-session, where models of one schema can be made. The application's tables are only read. What only the database has is
-autogenerate's to say, or left alone.
+Autogenerate only compares what it has operations for. Here the models are created completely, with their DDL events, in
+schemas of their own inside a transaction that is rolled back. A role that may not create a schema uses the temporary
+schema of its session, in which models of a single schema can be created. The application's tables are only read.
+Objects that only the database has are reported by autogenerate or left alone.
 """
 
 import logging
@@ -21,7 +21,7 @@ from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapsho
 
 log = logging.getLogger(f"alembic.{__name__}")
 
-# What the administrator decides, and what SQLAlchemy cannot say.
+# Attributes that the administrator decides, or that SQLAlchemy cannot declare.
 _LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
 _CREATE = re.compile(r"\s*CREATE\s+(?=(?:FUNCTION|PROCEDURE)\b)", re.IGNORECASE)
 _PREFIX = "hexalembic_models_"
@@ -30,10 +30,10 @@ _NO_PRIVILEGE = "42501"  # SQLSTATE: insufficient_privilege
 
 
 def read_drift(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
-    """Return what differs, a sentence each; nothing, and a warning, where the models cannot be made.
+    """Return a sentence for each difference; log a warning and return none if the models cannot be created.
 
     Args:
-        connection: A psycopg connection of its own, outside a transaction; it is rolled back.
+        connection: A separate psycopg connection outside a transaction; it is rolled back.
         metadata: The models.
     """
     try:
@@ -54,13 +54,13 @@ def read_drift(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
 
 
 def without_repetition(found: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Add sentences about objects that the first ones do not name."""
-    named = " ".join(found)
-    return (*found, *(sentence for sentence in more if _object(sentence) not in named))
+    """Return the first sentences, and those of the second ones whose objects the first do not name."""
+    first_text = " ".join(found)
+    return (*found, *(sentence for sentence in more if _object(sentence) not in first_text))
 
 
 def _object(sentence: str) -> str:
-    """Return the name in a sentence of a difference, without its schema: `users.email`."""
+    """Return the name of the object in a sentence about a difference, without its schema: `users.email`."""
     return sentence.split(" ")[1].rstrip(":").partition(".")[2]
 
 
@@ -82,30 +82,30 @@ def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
 
 
 def _difference_by_temporary(connection: Connection, metadata: MetaData) -> SchemaDifference:
-    """Compare with temporary objects; unlike others they are named without their schema in definitions."""
+    """Compare with temporary objects, which definitions name without their schema, unlike other objects."""
     actual = _snapshot(connection)
     default = connection.dialect.default_schema_name or "public"
     path = connection.scalar(text("SHOW search_path"))
     connection.execute(text("SET LOCAL lock_timeout = '1s'"))
     connection.execute(text(f"SET LOCAL search_path = {_TEMPORARY}, {path}"))
     _create(connection, metadata, dict.fromkeys((None, default), _TEMPORARY))
-    mine = connection.scalar(text("SELECT pg_my_temp_schema()::regnamespace::text"))
+    temporary_schema = connection.scalar(text("SELECT pg_my_temp_schema()::regnamespace::text"))
     schema = connection.dialect.identifier_preparer.quote(default)
-    made = _snapshot(connection, temporary=True)
-    names = {f"{mine}.": f"{schema}."}
-    bare = {f"{mine}.": "", f"{_TEMPORARY}.": "", f"{schema}.": ""}
+    created = _snapshot(connection, temporary=True)
+    names = {f"{temporary_schema}.": f"{schema}."}
+    bare = {f"{temporary_schema}.": "", f"{_TEMPORARY}.": "", f"{schema}.": ""}
     expected = {
         (kind, str(_renamed(name, names))): {
             attribute: _renamed(value, bare) for attribute, value in attributes.items()
         }
-        for (kind, name), attributes in made.objects.items()
-        if kind != "schema" and mine in name
+        for (kind, name), attributes in created.objects.items()
+        if kind != "schema" and temporary_schema in name
     }
-    there = {
+    present = {
         key: {attribute: _renamed(value, bare) for attribute, value in attributes.items()}
         for key, attributes in actual.objects.items()
     }
-    difference = compare(SchemaSnapshot(expected), SchemaSnapshot(there), ignore=_LEFT_ALONE)
+    difference = compare(SchemaSnapshot(expected), SchemaSnapshot(present), ignore=_LEFT_ALONE)
     return SchemaDifference(missing=difference.missing, changed=difference.changed)
 
 
@@ -116,20 +116,20 @@ def _schemas(connection: Connection, metadata: MetaData) -> set[str | None]:
 
 def _create(connection: Connection, metadata: MetaData, places: dict[str | None, str]) -> None:
     temporary = places[None] == _TEMPORARY
-    made = (
+    rewrite_functions = (
         partial(_temporary_functions, str(connection.dialect.default_schema_name)) if temporary else _replace_functions
     )
-    event.listen(connection, "before_cursor_execute", made, retval=True)
+    event.listen(connection, "before_cursor_execute", rewrite_functions, retval=True)
     translated = connection.execution_options(schema_translate_map=dict(places))
     tables = [table for table in metadata.tables.values() if not table.info.get("is_view")]
     try:
         metadata.create_all(translated, tables=tables, checkfirst=False)
     finally:
-        event.remove(connection, "before_cursor_execute", made)
+        event.remove(connection, "before_cursor_execute", rewrite_functions)
 
 
 def _places(connection: Connection, metadata: MetaData) -> dict[str | None, str]:
-    """Name the schema in which the models of each schema are made."""
+    """Return the schema in which the models are created, by the schema that the models name."""
     default = connection.dialect.default_schema_name
     schemas = _schemas(connection, metadata) | {default}
     ordered = sorted(schemas, key=lambda schema: schema or "")
@@ -141,23 +141,23 @@ def _places(connection: Connection, metadata: MetaData) -> dict[str | None, str]
 def _replace_functions(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """Make a function of a DDL event again: its name says its schema, and it is there already."""
+    """Replace a function of a DDL event whose name includes the schema, because it exists already."""
     return _CREATE.sub("CREATE OR REPLACE ", statement, count=1), parameters
 
 
 def _temporary_functions(
     schema: str, _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """Make a function of a DDL event in the temporary schema, too: the role may not replace the one that is there."""
-    named = rf'\s*CREATE\s+(?:OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE)\s+(?:"?{re.escape(schema)}"?\.)?'
-    made = re.sub(named, rf"CREATE OR REPLACE \1 {_TEMPORARY}.", statement, count=1, flags=re.IGNORECASE)
-    return made, parameters
+    """Create a function of a DDL event in the temporary schema, because the role may not replace the existing one."""
+    create_function = rf'\s*CREATE\s+(?:OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE)\s+(?:"?{re.escape(schema)}"?\.)?'
+    rewritten = re.sub(create_function, rf"CREATE OR REPLACE \1 {_TEMPORARY}.", statement, count=1, flags=re.IGNORECASE)
+    return rewritten, parameters
 
 
-def _as_declared(made: SchemaSnapshot, actual: SchemaSnapshot, names: dict[str, str]) -> SchemaSnapshot:
-    """Take what the models made, under the names that it would have without schemas of its own."""
+def _as_declared(created: SchemaSnapshot, actual: SchemaSnapshot, names: dict[str, str]) -> SchemaSnapshot:
+    """Return the objects that the models created, named as if they were in the schemas that the models name."""
     objects: dict[ObjectKey, dict[str, Value]] = {}
-    for key, attributes in made.objects.items():
+    for key, attributes in created.objects.items():
         kind, name = key
         if kind == "schema":
             continue
@@ -174,7 +174,7 @@ def _renamed(value: Value, names: dict[str, str]) -> Value:
         for place, name in names.items():
             value = value.replace(place, name)
         return value
-    return tuple(_renamed(each, names) for each in value) if isinstance(value, tuple) else value
+    return tuple(_renamed(part, names) for part in value) if isinstance(value, tuple) else value
 
 
 def _snapshot(connection: Connection, *, temporary: bool = False) -> SchemaSnapshot:

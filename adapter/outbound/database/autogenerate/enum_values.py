@@ -1,8 +1,9 @@
-"""Values of an enum type: added in place where Postgres can, else through a new type and text.
+"""Values of an enum type: added in place if Postgres can do it, otherwise through a new type and a cast to text.
 
-A type whose values go, move or are used in the same revision is renamed, made anew, and its columns are changed through
-text: defaults, CHECKs, partial indexes and generated columns that name a value go before and come after. Where a view
-or the like is in the way, the revision is not written, or its downgrade refuses, with the name of what is in the way.
+A type is renamed and created anew if its values are removed, moved or used in the same revision. Its columns are then
+cast through text. Defaults, CHECKs, partial indexes and generated columns that name a value are dropped before and
+created again after. If a view or the like prevents this, no revision is written, or its downgrade refuses, with the
+name of the object that prevents it.
 """
 
 import logging
@@ -30,7 +31,16 @@ log = logging.getLogger(f"alembic.{__name__}")
 
 @dataclass(frozen=True)
 class _Use:
-    """A column of the type before and after the revision."""
+    """A column that has the type before and after the revision.
+
+    Attributes:
+        schema: The schema of the table; None for the default one.
+        table: The name of the table.
+        column: The name of the column.
+        is_array: Whether the column is an array of the type.
+        before: The default in the database as SQL; None for none.
+        after: The default in the model as SQL; None for none.
+    """
 
     schema: str | None
     table: str
@@ -41,17 +51,17 @@ class _Use:
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the step, to run when everything has been compared, the package's enums too."""
+    """Register the step, to run when everything has been compared, including the enums of the package."""
     plugin.add_autogenerate_comparator(replace, "autogenerate", "enum_values", priority=DispatchPriority.LAST)
 
 
 def replace(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Write the package's operations on values as statements."""
+    """Replace the operations of the package on enum values by SQL statements."""
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
-    changed = [each for each in upgrade_ops.ops if isinstance(each, AddEnumValuesOp | SyncEnumValuesOp)]
-    for change in changed:
+    changes = [operation for operation in upgrade_ops.ops if isinstance(operation, AddEnumValuesOp | SyncEnumValuesOp)]
+    for change in changes:
         place = upgrade_ops.ops.index(change)
         upgrade_ops.ops[place : place + 1] = list(_statements(context, connection, upgrade_ops, change))
     return PriorityDispatchResult.CONTINUE
@@ -70,7 +80,7 @@ def _statements(
     old, new = list(change.old_values), list(change.new_values)
     if check_can_add_values(old, new) and not _used(context, set(new) - set(old)):
         up = list(_additions(name, old, new))
-        down = _made_anew(connection, change, old, [(use, use.before, use.before) for use in uses])
+        down = _recreated(connection, change, old, [(use, use.before, use.before) for use in uses])
         if in_the_way:
             down = [_refusal(name, in_the_way)]
             log.warning("The downgrade refuses to take values of %s away: %s", name, in_the_way)
@@ -83,43 +93,45 @@ def _statements(
         )
     else:
         for use in uses:
-            _take_default(upgrade_ops, use)
-        up = _made_anew(connection, change, new, [(use, use.before, use.after) for use in uses])
-        down = _made_anew(connection, change, old, [(use, use.after, use.before) for use in uses])
+            _leave_default_to_type_change(upgrade_ops, use)
+        up = _recreated(connection, change, new, [(use, use.before, use.after) for use in uses])
+        down = _recreated(connection, change, old, [(use, use.after, use.before) for use in uses])
         yield from _around(dependents, downgrade_only=False)
     yield from (SQLChange("modify_enum", change.name, statement, "") for statement in up)
     yield from (SQLChange("modify_enum", change.name, "", statement) for statement in reversed(down))
 
 
 def _in_the_way(connection: Connection, uses: list[_Use]) -> str:
-    """Return what uses the columns so that their type cannot change, in a clause; empty where nothing does."""
-    found = []
+    """Return a clause that names the objects that prevent a type change of the columns; empty if none do."""
+    clauses = []
     for use in uses:
         table = _qualified(connection, use.schema, use.table)
-        if named_ := obstacles(connection, table, use.column):
-            found.append(f"{table}.{use.column} is used by {', '.join(named_)}")
-    return "; ".join(found)
+        if dependents := obstacles(connection, table, use.column):
+            clauses.append(f"{table}.{use.column} is used by {', '.join(dependents)}")
+    return "; ".join(clauses)
 
 
 def _refusal(name: str, in_the_way: str) -> str:
-    said = f"values of enum {name} cannot be taken away: {in_the_way}; drop that first, and create it again afterwards"
-    return f"DO $refusal$ BEGIN RAISE EXCEPTION {_literal(said.replace('%', '%%'))}; END $refusal$"
+    message = (
+        f"values of enum {name} cannot be taken away: {in_the_way}; drop that first, and create it again afterwards"
+    )
+    return f"DO $refusal$ BEGIN RAISE EXCEPTION {_literal(message.replace('%', '%%'))}; END $refusal$"
 
 
 def _generated(connection: Connection, upgrade_ops: UpgradeOps, uses: list[_Use]) -> "Iterator[_Dependent]":
-    """Find the generated columns that are made of the enum's, without those that come or go anyhow."""
-    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
-    gone = {
-        (each.schema, each.table_name, op.column_name)
-        for each in containers
-        for op in each.ops
-        if isinstance(op, DropColumnOp)
+    """Return the generated columns that read columns of the enum, without those that the revision drops."""
+    containers = [operation for operation in upgrade_ops.ops if isinstance(operation, ModifyTableOps)]
+    dropped_columns = {
+        (container.schema, container.table_name, operation.column_name)
+        for container in containers
+        for operation in container.ops
+        if isinstance(operation, DropColumnOp)
     }
     for use in uses:
         table = _qualified(connection, use.schema, use.table)
-        for one in generated_columns(connection, table, use.column):
-            if (use.schema, use.table, one.name) not in gone:
-                yield _Dependent(use, one.name, "generated_column", one.drop, one.add)
+        for generated in generated_columns(connection, table, use.column):
+            if (use.schema, use.table, generated.name) not in dropped_columns:
+                yield _Dependent(use, generated.name, "generated_column", generated.drop, generated.add)
 
 
 def _qualified(connection: Connection, schema: str | None, name: str) -> str:
@@ -132,22 +144,29 @@ def _literal(value: str) -> str:
 
 
 def _additions(name: str, old: list[str], new: list[str]) -> Iterator[str]:
-    """Add each new value before the old one that follows it, or at the end."""
+    """Return a statement for each new value, which adds it before the old value that follows it, or at the end."""
     for place, value in enumerate(new):
         if value in old:
             continue
-        following = next((each for each in new[place + 1 :] if each in old), None)
+        following = next((later for later in new[place + 1 :] if later in old), None)
         before = f" BEFORE {_literal(following)}" if following is not None else ""
         yield f"ALTER TYPE {name} ADD VALUE {_literal(value)}{before}"
 
 
-def _made_anew(
+def _recreated(
     connection: Connection,
     change: AddEnumValuesOp | SyncEnumValuesOp,
     values: list[str],
     uses: list[tuple[_Use, str | None, str | None]],
 ) -> list[str]:
-    """Write the statements that give the type these values; each use with its default before and after."""
+    """Return the statements that create the type anew with these values.
+
+    Args:
+        connection: A connection to the database.
+        change: The operation of the package.
+        values: The values of the new type, in their order.
+        uses: The columns of the type, each with its default before and after the statements.
+    """
     name = _qualified(connection, change.schema, change.name)
     former = _qualified(connection, change.schema, f"{change.name}__old")
     quote = connection.dialect.identifier_preparer.quote
@@ -165,7 +184,7 @@ def _made_anew(
 
 
 def _used(context: AutogenContext, values: set[str]) -> bool:
-    """Return whether models name a value, which Postgres refuses in the transaction that adds it."""
+    """Return whether the models name one of the values; Postgres refuses that in the transaction that adds it."""
     texts = [text_ for table in metadata_tables(context).values() for text_ in _texts(table)]
     return any(value in text_ for value in values for text_ in texts)
 
@@ -187,8 +206,8 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _take_default(upgrade_ops: UpgradeOps, use: _Use) -> None:
-    """Take a default's change out of its own operation: the type's statements set it."""
+def _leave_default_to_type_change(upgrade_ops: UpgradeOps, use: _Use) -> None:
+    """Remove the change of a default from its own operation, because the statements of the type set the default."""
     for container, operation in _altered(upgrade_ops):
         if (operation.schema, operation.table_name, operation.column_name) == (use.schema, use.table, use.column):
             operation.modify_server_default, operation.existing_server_default = False, None
@@ -197,15 +216,22 @@ def _take_default(upgrade_ops: UpgradeOps, use: _Use) -> None:
 
 
 def _altered(upgrade_ops: UpgradeOps) -> list[tuple[ModifyTableOps, AlterColumnOp]]:
-    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
-    return [(each, op) for each in containers for op in each.ops if isinstance(op, AlterColumnOp)]
+    containers = [operation for operation in upgrade_ops.ops if isinstance(operation, ModifyTableOps)]
+    return [
+        (container, operation)
+        for container in containers
+        for operation in container.ops
+        if isinstance(operation, AlterColumnOp)
+    ]
 
 
 def _uses(context: AutogenContext, connection: Connection, upgrade_ops: UpgradeOps, type_name: str) -> Iterator[_Use]:
-    """Find the columns that have the type before and after the revision."""
+    """Return the columns that have the type before and after the revision."""
     default_schema, tables = connection.dialect.default_schema_name, metadata_tables(context)
     retyped = {
-        (op.schema, op.table_name, op.column_name) for _, op in _altered(upgrade_ops) if op.modify_type is not None
+        (operation.schema, operation.table_name, operation.column_name)
+        for _, operation in _altered(upgrade_ops)
+        if operation.modify_type is not None
     }
     for row in connection.execute(text(_USES), {"type": type_name}):
         schema = None if row.schema == default_schema else row.schema
@@ -219,7 +245,15 @@ def _uses(context: AutogenContext, connection: Connection, upgrade_ops: UpgradeO
 
 @dataclass(frozen=True)
 class _Dependent:
-    """A CHECK or index that names the type."""
+    """A CHECK, an index or a generated column that depends on a column of the type.
+
+    Attributes:
+        use: The column of the type.
+        name: The name of the object.
+        kind: "check_constraint", "index" or "generated_column".
+        drop: The statement that drops the object.
+        add: The statement that creates it again.
+    """
 
     use: _Use
     name: str
@@ -229,16 +263,18 @@ class _Dependent:
 
 
 def _dependents(connection: Connection, upgrade_ops: UpgradeOps, uses: Iterable[_Use]) -> Iterator[_Dependent]:
-    """Find CHECKs and expression indexes on the columns, without those that the revision drops anyhow."""
-    containers = [each for each in upgrade_ops.ops if isinstance(each, ModifyTableOps)]
-    done = {(each.schema, each.table_name, name) for each in containers for name in named(each.ops)}
+    """Return CHECKs, expression indexes and partial indexes on the columns, without those that the revision drops."""
+    containers = [operation for operation in upgrade_ops.ops if isinstance(operation, ModifyTableOps)]
+    handled = {
+        (container.schema, container.table_name, name) for container in containers for name in named(container.ops)
+    }
     quote = connection.dialect.identifier_preparer.quote
     for use in uses:
         table = _qualified(connection, use.schema, use.table)
         for row in connection.execute(text(_DEPENDENTS), {"table": table, "column": use.column}):
-            if (use.schema, use.table, row.name) in done:
+            if (use.schema, use.table, row.name) in handled:
                 continue
-            done.add((use.schema, use.table, row.name))
+            handled.add((use.schema, use.table, row.name))
             name = quote(row.name)
             if row.kind == "index":
                 drop, add = f"DROP INDEX {_qualified(connection, use.schema, row.name)}", row.definition
@@ -249,11 +285,11 @@ def _dependents(connection: Connection, upgrade_ops: UpgradeOps, uses: Iterable[
 
 
 def _around(dependents: list[_Dependent], *, downgrade_only: bool) -> Iterator[MigrateOperation]:
-    for each in dependents:
-        up_drop, up_add = ("", "") if downgrade_only else (each.drop, each.add)
-        goes = SQLChange(f"remove_{each.kind}", each.name, up_drop, each.add, clears_the_way=True)
-        comes = SQLChange(f"add_{each.kind}", each.name, up_add, each.drop)
-        yield ModifyTableOps(each.use.table, [goes, comes], schema=each.use.schema)
+    for dependent in dependents:
+        up_drop, up_add = ("", "") if downgrade_only else (dependent.drop, dependent.add)
+        removal = SQLChange(f"remove_{dependent.kind}", dependent.name, up_drop, dependent.add, clears_the_way=True)
+        addition = SQLChange(f"add_{dependent.kind}", dependent.name, up_add, dependent.drop)
+        yield ModifyTableOps(dependent.use.table, [removal, addition], schema=dependent.use.schema)
 
 
 _USES = """

@@ -1,4 +1,4 @@
-"""Enum types, compared by the package alembic-postgresql-enum; this file keeps it off what is not ours."""
+"""Enum types, which the package alembic-postgresql-enum compares; this file excludes the types of others."""
 
 import alembic_postgresql_enum
 from alembic.autogenerate.api import AutogenContext
@@ -10,7 +10,7 @@ from sqlalchemy.types import ARRAY
 
 from adapter.outbound.database.autogenerate.filters import OWNER, version_table
 
-# The package knows one configuration for the whole process.
+# The package has one configuration for the whole process.
 _types_of_others: set[str] = set()
 
 
@@ -23,21 +23,23 @@ def setup(plugin: Plugin) -> None:
 
 
 def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Find the enum types that only the database has and that must stay."""
+    """Read the enum types that only the database has and that must not be dropped."""
     _types_of_others.clear()
     if context.connection is not None:
-        found = context.connection.scalars(text(_TYPES_OF_OTHERS), {"version_table": version_table(context)})
-        _types_of_others.update(set(found) - _declared(context))
+        type_names = context.connection.scalars(text(_TYPES_OF_OTHERS), {"version_table": version_table(context)})
+        _types_of_others.update(set(type_names) - _declared(context))
     return PriorityDispatchResult.CONTINUE
 
 
 def _declared(context: AutogenContext) -> set[str]:
-    columns = (column for each in to_list(context.metadata) for table in each.tables.values() for column in table.c)
+    columns = (
+        column for metadata in to_list(context.metadata) for table in metadata.tables.values() for column in table.c
+    )
     types = (column.type.item_type if isinstance(column.type, ARRAY) else column.type for column in columns)
     return {name for name in (getattr(type_, "name", None) for type_ in types) if name}
 
 
-# Members of extensions, types of another owner, names that begin with _, and types in use by tables that are skipped.
+# Members of extensions, types of another owner, names that begin with _, and types that skipped tables use.
 _TYPES_OF_OTHERS = rf"""
 WITH others AS (
     SELECT c.oid
@@ -56,4 +58,4 @@ SELECT DISTINCT CAST(t.typname AS text)
                     WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
         OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                     WHERE a.attrelid IN (TABLE others) AND a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped))
-"""  # noqa: S608  # put together from constants
+"""  # noqa: S608  # built from constants

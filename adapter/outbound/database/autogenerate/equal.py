@@ -1,7 +1,7 @@
-"""What is equal in the catalog is no difference, whatever Alembic's own comparison says.
+"""Objects that are equal in the catalog do not differ, whatever Alembic's own comparison finds.
 
-Alembic compares texts and names as they are written. Postgres shortens names to 63 bytes and rewrites expressions, and
-SQLAlchemy does not create the CHECKs of native types at all.
+Alembic compares texts and names as the models write them. Postgres shortens names to 63 bytes and rewrites expressions,
+and SQLAlchemy does not create the CHECKs of native types at all.
 """
 
 from collections.abc import Callable
@@ -38,19 +38,19 @@ def take_back(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Take back what Alembic wants to do to indexes and constraints that are the same on both sides."""
+    """Remove Alembic's operations on indexes and constraints that are equal in the catalog."""
     if database_table is None or model_table is None:
         return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
     if pair.model is None:
         return PriorityDispatchResult.CONTINUE
-    keep = _needed(context, pair)
-    table_ops.ops[:] = [each for each in table_ops.ops if keep(each)]
+    is_needed = _needed(context, pair)
+    table_ops.ops[:] = [operation for operation in table_ops.ops if is_needed(operation)]
     return PriorityDispatchResult.CONTINUE
 
 
 def final_name(context: AutogenContext, item: Constraint | Index) -> str:
-    """Return the name as the database has it: shortened where it is longer than 63 bytes."""
+    """Return the name as the database has it: shortened if it is longer than 63 bytes."""
     return str(_get_constraint_final_name(item, context.migration_context.dialect))
 
 
@@ -62,13 +62,13 @@ def _needed(context: AutogenContext, pair: TablePair) -> Callable[[MigrateOperat
         for name in database.indexes.keys() & model.indexes.keys()
         if name not in database.invalid_indexes and (name in pair.same or database.indexes[name] == model.indexes[name])
     }
-    equal = {
+    equal_constraints = {
         name
         for name in database.constraints.keys() & model.constraints.keys()
         if name in pair.same or database.constraints[name] == model.constraints[name]
     }
 
-    def needed(operation: MigrateOperation) -> bool:
+    def is_needed(operation: MigrateOperation) -> bool:
         match operation:
             case CreateIndexOp():
                 return final_name(context, operation.to_index()) not in equal_indexes
@@ -79,18 +79,20 @@ def _needed(context: AutogenContext, pair: TablePair) -> Callable[[MigrateOperat
             case AddConstraintOp():
                 constraint = operation.to_constraint()
                 name = final_name(context, constraint)
-                # The CHECK of a native type is declared, and SQLAlchemy does not create it.
-                absent = constraint.__visit_name__.endswith("check_constraint") and bool(constraint.name)
-                return name not in equal and not (absent and name not in model.constraints and name not in pair.refused)
+                # The model declares the CHECK of a native type, but SQLAlchemy does not create it.
+                may_be_absent = constraint.__visit_name__.endswith("check_constraint") and bool(constraint.name)
+                return name not in equal_constraints and not (
+                    may_be_absent and name not in model.constraints and name not in pair.refused
+                )
             case DropConstraintOp():
-                return _short(context, str(operation.constraint_name)) not in equal
+                return _shortened_name(context, str(operation.constraint_name)) not in equal_constraints
             case _:
                 return True
 
-    return needed
+    return is_needed
 
 
-def _short(context: AutogenContext, name: str) -> str:
+def _shortened_name(context: AutogenContext, name: str) -> str:
     preparer = context.migration_context.dialect.identifier_preparer
     unquoted: str = preparer.truncate_and_render_constraint_name(conv(name), _alembic_quote=False)
     return unquoted
@@ -98,11 +100,11 @@ def _short(context: AutogenContext, name: str) -> str:
 
 def metadata_tables(context: AutogenContext) -> dict[tuple[str | None, str], Table]:
     """Return the models' tables by schema and name."""
-    found = context.metadata
-    every = found if isinstance(found, (list, tuple)) else [found]
+    models = context.metadata
+    collections = models if isinstance(models, (list, tuple)) else [models]
     return {
         (table.schema, table.name): table
-        for metadata in every
+        for metadata in collections
         if isinstance(metadata, MetaData)
         for table in metadata.tables.values()
     }

@@ -1,4 +1,4 @@
-"""What autogenerate leaves alone: what other owners made, and what dropping would destroy."""
+"""Objects that autogenerate leaves alone: those of other owners, and those that must not be dropped."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,23 +20,24 @@ class Filters:
     Attributes:
         metadata: The models.
         tables_of_others: Schema (None for the default one) and name of the tables that only the database has and that
-            must stay: partitions and other children, members of extensions, tables of another owner. Filled when the
-            run begins.
+            must not be dropped: partitions and other children, members of extensions, tables of another owner. The set
+            is filled when the run begins.
     """
 
     metadata: MetaData
     tables_of_others: set[tuple[str | None, str]] = field(default_factory=set)
 
     def include_name(self, name: str | None, type_: str, _parents: Any) -> bool:
-        """Look only into the schemas of the models, so that other applications' tables are never dropped."""
+        """Return whether a schema is one of the models; tables of other applications are so never dropped."""
         return type_ != "schema" or name is None or name in {table.schema for table in self.metadata.tables.values()}
 
     def include_object(
         self, item: SchemaItem, name: str | None, type_: str, reflected: bool, compare_to: SchemaItem | None
     ) -> bool:
-        """Leave out views, what begins with `_`, and the tables of others; what the models declare is never left out.
+        """Return whether an object is compared: not a view, no name that begins with `_`, no table of another owner.
 
-        A view is a `Table` that says so in its `info`: `Table(..., info={"is_view": True})`.
+        Except for views, everything that the models declare is compared. A view is a `Table` that is marked in its
+        `info`: `Table(..., info={"is_view": True})`.
         """
         if isinstance(item, Table) and item.info.get("is_view"):
             return False
@@ -53,19 +54,19 @@ def setup(plugin: Plugin) -> None:
 
 
 def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Find out which tables belong to others."""
+    """Read the tables that belong to others."""
     tables: set[tuple[str | None, str]] | None = context.opts.get(OPTION)
     if tables is None or context.connection is None or context.dialect is None:
         return PriorityDispatchResult.CONTINUE
-    default = context.dialect.default_schema_name
-    found = context.connection.execute(text(TABLES_OF_OTHERS), {"version_table": version_table(context)})
+    default_schema = context.dialect.default_schema_name
+    rows = context.connection.execute(text(TABLES_OF_OTHERS), {"version_table": version_table(context)})
     tables.clear()
-    tables.update((None if schema == default else schema, name) for schema, name in found)
+    tables.update((None if schema == default_schema else schema, name) for schema, name in rows)
     return PriorityDispatchResult.CONTINUE
 
 
 def version_table(context: AutogenContext) -> str:
-    """Return the qualified name of the version table, whose owner is the one that migrates."""
+    """Return the quoted, qualified name of the version table; its owner is the role that migrates."""
     migration = context.migration_context
     quote = migration.dialect.identifier_preparer.quote
     schema = migration.version_table_schema
@@ -86,4 +87,4 @@ SELECT CAST(n.nspname AS text), CAST(c.relname AS text)
         OR EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = c.oid)
         OR EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
-"""  # noqa: S608  # put together from constants
+"""  # noqa: S608  # built from constants

@@ -1,4 +1,4 @@
-"""Foreign keys whose columns Postgres cannot compare: said before a revision is written that would fail."""
+"""Foreign keys whose columns Postgres cannot compare: refused before a revision is written that would fail."""
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import UpgradeOps
@@ -26,33 +26,35 @@ def refuse(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatc
     """Refuse foreign keys across types that Postgres cannot compare.
 
     Raises:
-        DatabaseConfigurationError: There is one.
+        DatabaseConfigurationError: A foreign key has columns that Postgres cannot compare.
     """
-    known: dict[tuple[str, str], bool] = {}
+    comparable: dict[tuple[str, str], bool] = {}
     for table in metadata_tables(context).values() if context.connection is not None else ():
         for key in table.foreign_keys:
-            if isinstance(key.parent.type, NullType):  # it takes that of the other column
+            if isinstance(key.parent.type, NullType):  # it takes the type of the referenced column
                 continue
-            pair = (type_text(key.parent.type), type_text(key.column.type))
-            if pair[0] == pair[1] or context.connection is None:
+            types = (type_text(key.parent.type), type_text(key.column.type))
+            if types[0] == types[1] or context.connection is None:
                 continue
-            if pair not in known:
-                known[pair] = _are_comparable(context.connection, *pair)
-            if not known[pair]:
+            if types not in comparable:
+                comparable[types] = _are_comparable(context.connection, *types)
+            if not comparable[types]:
                 raise DatabaseConfigurationError(
                     f"The foreign key of {table.fullname}.{key.parent.name} refers to {key.column.table.fullname}."
-                    f"{key.column.name}, and Postgres cannot compare their types: {pair[0]} and {pair[1]}.",
+                    f"{key.column.name}, and Postgres cannot compare their types: {types[0]} and {types[1]}.",
                     "Give both columns of the models the same type.",
                 )
     return PriorityDispatchResult.CONTINUE
 
 
-def _are_comparable(connection: Connection, own: str, other: str) -> bool:
-    """Let the server try it on two empty temporary tables."""
+def _are_comparable(connection: Connection, own_type: str, referenced_type: str) -> bool:
+    """Return whether the server accepts the foreign key between two empty temporary tables."""
     with rolled_back(connection):
         try:
-            connection.execute(text(f"CREATE TEMPORARY TABLE _hexalembic_other (x {other} PRIMARY KEY)"))
-            connection.execute(text(f"CREATE TEMPORARY TABLE _hexalembic_own (x {own} REFERENCES _hexalembic_other)"))
+            connection.execute(text(f"CREATE TEMPORARY TABLE _hexalembic_other (x {referenced_type} PRIMARY KEY)"))
+            connection.execute(
+                text(f"CREATE TEMPORARY TABLE _hexalembic_own (x {own_type} REFERENCES _hexalembic_other)")
+            )
         except DBAPIError as error:
             return sqlstate(error) != _TYPES
     return True

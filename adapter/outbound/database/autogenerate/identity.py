@@ -1,4 +1,4 @@
-"""Identity columns: Alembic sees that they differ, but what it renders does not run."""
+"""Identity columns: Alembic sees that they differ, but the statements that it renders do not run."""
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
@@ -15,10 +15,10 @@ def setup(plugin: Plugin) -> None:
 
 
 def replace(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Write identity changes as the statements of Postgres (manual, ALTER TABLE)."""
+    """Replace identity changes by the statements of Postgres (manual, ALTER TABLE)."""
     for container in upgrade_ops.ops:
         if isinstance(container, ModifyTableOps):
-            container.ops[:] = [each for operation in container.ops for each in _replaced(context, operation)]
+            container.ops[:] = [step for operation in container.ops for step in _replaced(context, operation)]
     return PriorityDispatchResult.CONTINUE
 
 
@@ -50,31 +50,31 @@ def _replaced(context: AutogenContext, operation: MigrateOperation) -> list[Migr
 def _from_serial(
     context: AutogenContext, operation: AlterColumnOp, table: str, change: SQLChange
 ) -> list[MigrateOperation]:
-    """Take the sequence of a serial column away first, and let the identity go on where it stood."""
+    """Return the change with statements that drop the sequence of a serial column and continue at its next value."""
     preparer = context.migration_context.dialect.identifier_preparer
-    column, bound = preparer.quote(operation.column_name), {"table": table, "column": operation.column_name}
+    column, parameters = preparer.quote(operation.column_name), {"table": table, "column": operation.column_name}
     if context.connection is None:
         return [change]
-    serial = context.connection.execute(text(_SERIAL), bound).one_or_none()
-    if serial is None:
+    sequence = context.connection.execute(text(_SERIAL), parameters).one_or_none()
+    if sequence is None:
         return [change]
     alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
-    goes_on = "SELECT setval('{}', coalesce(max({}), 0) + 1, false) FROM {}"
+    set_sequence = "SELECT setval('{}', coalesce(max({}), 0) + 1, false) FROM {}"
     subject = change.subject
-    name, table_text = serial.name.replace("'", "''"), table.replace("'", "''")
-    identity = f"SELECT setval(pg_get_serial_sequence('{table_text}', '{operation.column_name}'), "
-    create = f"CREATE SEQUENCE {serial.name} AS {serial.type} OWNED BY {table}.{column}"
+    name, table_text = sequence.name.replace("'", "''"), table.replace("'", "''")
+    set_identity = f"SELECT setval(pg_get_serial_sequence('{table_text}', '{operation.column_name}'), "
+    create = f"CREATE SEQUENCE {sequence.name} AS {sequence.type} OWNED BY {table}.{column}"
     return [
         # The last statement of the downgrade.
-        SQLChange("modify_identity", subject, "", goes_on.format(name, column, table)),
+        SQLChange("modify_identity", subject, "", set_sequence.format(name, column, table)),
         SQLChange("modify_identity", subject, f"{alter} DROP DEFAULT", f"{alter} SET DEFAULT nextval('{name}')"),
-        SQLChange("modify_identity", subject, f"DROP SEQUENCE {serial.name}", create),
+        SQLChange("modify_identity", subject, f"DROP SEQUENCE {sequence.name}", create),
         change,
-        SQLChange("modify_identity", subject, f"{identity}coalesce(max({column}), 0) + 1, false) FROM {table}", ""),
+        SQLChange("modify_identity", subject, f"{set_identity}coalesce(max({column}), 0) + 1, false) FROM {table}", ""),
     ]
 
 
-# The sequence that a serial column owns; an identity's depends on its column in another way ('i').
+# The sequence that a serial column owns. The sequence of an identity column has the dependency type 'i' instead.
 _SERIAL = """
 SELECT CAST(CAST(s.seqrelid AS regclass) AS text) AS name, format_type(s.seqtypid, NULL) AS type
   FROM pg_catalog.pg_sequence AS s
@@ -91,23 +91,23 @@ def _action(before: Identity | None, after: Identity | None) -> str:
     options = _options(after)
     if before is None:
         return f"ADD GENERATED {always} AS IDENTITY" + (f" ({' '.join(options)})" if options else "")
-    return " ".join([f"SET GENERATED {always}", *(f"SET {option}" for option in _complete(after))])
+    return " ".join([f"SET GENERATED {always}", *(f"SET {option}" for option in _all_options(after))])
 
 
 def _options(identity: Identity) -> list[str]:
-    written = {
+    values = {
         "START WITH": identity.start,
         "INCREMENT BY": identity.increment,
         "MINVALUE": identity.minvalue,
         "MAXVALUE": identity.maxvalue,
         "CACHE": identity.cache,
     }
-    options = [f"{words} {value}" for words, value in written.items() if value is not None]
+    options = [f"{words} {value}" for words, value in values.items() if value is not None]
     return [*options, "CYCLE"] if identity.cycle else options
 
 
-def _complete(identity: Identity) -> list[str]:
-    """Write every option, as ALTER keeps what is not named."""
+def _all_options(identity: Identity) -> list[str]:
+    """Return every option, because ALTER keeps the options that it does not name."""
     return [
         f"START WITH {identity.start or 1}",
         f"INCREMENT BY {identity.increment or 1}",

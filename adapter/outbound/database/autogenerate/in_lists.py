@@ -1,8 +1,8 @@
-"""CHECKs on `varchar IN (…)`, so written that the server makes of them what it has.
+"""CHECKs on `varchar IN (…)`, written so that the server stores the same definition again.
 
-Postgres shows `x IN ('a', 'b')` of a varchar as `(x)::text = ANY ((ARRAY['a'::character varying, …])::text[])`. Given
-back that text, it makes another one of it, in which each element is cast alone. So a downgrade with the server's own
-words would lead to another catalog. The list is written as IN again, and kept where the server then reads as it did.
+Postgres shows `x IN ('a', 'b')` of a varchar as `(x)::text = ANY ((ARRAY['a'::character varying, …])::text[])`. From
+that text it would create another definition, in which each element is cast alone. A downgrade with the server's own
+text would therefore not restore the catalog. The list is written with IN again if the server then shows the same text.
 """
 
 import re
@@ -42,9 +42,9 @@ def setup(plugin: Plugin) -> None:
 
 
 def rewrite(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Write the lists in the CHECKs that a downgrade creates again."""
+    """Write the lists with IN in the CHECKs that a downgrade creates again."""
     if context.connection is not None:
-        for table, name, holder, attribute in _gone(upgrade_ops.ops, context):
+        for table, name, holder, attribute in _dropped_checks(upgrade_ops.ops, context):
             before = str(getattr(holder, attribute))
             written = written_as_in(context.connection, table, name, before)
             if written != before:
@@ -53,13 +53,16 @@ def rewrite(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
 
 
 def written_as_in(connection: Connection, table: str, name: str, written: str) -> str:
-    """Return the text of a table's CHECK with IN in it, where the server makes of that what it has.
+    """Return the text of a table's CHECK with IN if the server stores the same definition for it.
 
     Args:
-        connection: To the database.
+        connection: A connection to the database.
         table: The quoted name of the table.
-        name: Of the constraint.
-        written: Its condition, or its definition with CHECK before it.
+        name: The name of the constraint.
+        written: The condition of the CHECK, or its definition, which begins with CHECK.
+
+    Returns:
+        The text with IN, or `written` itself if it has no such list or the server would store something else.
     """
     candidate = _LIST.sub(_as_in, written)
     if candidate == written:
@@ -69,28 +72,28 @@ def written_as_in(connection: Connection, table: str, name: str, written: str) -
     with rolled_back(connection):
         connection.execute(text(f"CREATE TEMPORARY TABLE {_COPY.partition('.')[2]} (LIKE {literal_text(table)})"))
         connection.execute(text(literal_text(f"ALTER TABLE {_COPY} ADD CONSTRAINT _made {check}")))
-        made = connection.scalar(text(_DEFINITION), {"table": _COPY, "name": "_made"})
-    return candidate if made == expected else written
+        stored = connection.scalar(text(_DEFINITION), {"table": _COPY, "name": "_made"})
+    return candidate if stored == expected else written
 
 
-def _as_in(found: re.Match[str]) -> str:
-    return f"{found['column']} {'IN' if found['test'] == '= ANY' else 'NOT IN'} ({found['items']})"
+def _as_in(match: re.Match[str]) -> str:
+    return f"{match['column']} {'IN' if match['test'] == '= ANY' else 'NOT IN'} ({match['items']})"
 
 
-def _gone(
+def _dropped_checks(
     operations: Iterable[MigrateOperation], context: AutogenContext
 ) -> Iterator[tuple[str, str, CreateCheckConstraintOp | CheckConstraint, str]]:
-    """Find the CHECKs that go: the quoted name of the table, their name, and which attribute of what has the text."""
+    """Return each dropped CHECK: the quoted table, its name, and the object and attribute that hold its text."""
     for operation in operations:
         if isinstance(operation, OpContainer):
-            yield from _gone(operation.ops, context)
+            yield from _dropped_checks(operation.ops, context)
         elif isinstance(operation, DropConstraintOp) and isinstance(operation._reverse, CreateCheckConstraintOp):  # noqa: SLF001
             table = _table(context, operation.table_name, operation.schema)
             yield table, str(operation.constraint_name), operation._reverse, "condition"  # noqa: SLF001
         elif isinstance(operation, DropTableOp) and operation._reverse is not None:  # noqa: SLF001
-            for part in operation._reverse.columns:  # noqa: SLF001
-                if isinstance(part, CheckConstraint):
-                    yield _table(context, operation.table_name, operation.schema), str(part.name), part, "sqltext"
+            for item in operation._reverse.columns:  # noqa: SLF001
+                if isinstance(item, CheckConstraint):
+                    yield _table(context, operation.table_name, operation.schema), str(item.name), item, "sqltext"
 
 
 def _table(context: AutogenContext, name: str, schema: str | None) -> str:

@@ -1,7 +1,7 @@
-"""Indexes of the same name that differ in what Alembic does not compare.
+"""Compare properties of indexes that Alembic does not compare.
 
-Method, operator class, WITH, WHERE, INCLUDE, and casts inside expressions: both sides are compared as the server's
-catalog has them.
+These are method, operator class, WITH, WHERE, INCLUDE, and casts inside expressions. Both sides are compared as the
+server's catalog has them.
 """
 
 import logging
@@ -36,13 +36,13 @@ def compare(
     if database_table is None or model_table is None or not model_table.indexes:
         return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
-    done = named(table_ops.ops)
+    handled_names = named(table_ops.ops)
     reflected = {str(index.name): index for index in database_table.indexes}
     dialect = context.migration_context.dialect
-    for index in sorted(model_table.indexes, key=lambda each: str(each.name)):
-        # The name as the database has it: shortened where it is longer than 63 bytes.
+    for index in sorted(model_table.indexes, key=lambda item: str(item.name)):
+        # The database shortens a name that is longer than 63 bytes.
         name = str(_get_constraint_final_name(index, dialect))
-        if name in done or name not in pair.database.indexes or name not in reflected:
+        if name in handled_names or name not in pair.database.indexes or name not in reflected:
             continue
         reasons = []
         if name in pair.database.invalid_indexes:

@@ -1,4 +1,4 @@
-"""Foreign keys by name, as the catalog has them; Alembic compares them by columns and does not see a new name."""
+"""Compare foreign keys by name, as the catalog has them; Alembic compares their columns and misses a new name."""
 
 import logging
 from collections.abc import Mapping
@@ -35,30 +35,34 @@ def compare(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Replace Alembic's operations on foreign keys with those that the catalog calls for."""
+    """Replace Alembic's operations on foreign keys by those that follow from the catalog."""
     if database_table is None or model_table is None or context.dialect is None:
         return PriorityDispatchResult.CONTINUE
-    default = str(context.dialect.default_schema_name)
+    default_schema = str(context.dialect.default_schema_name)
     present = table_pair(context, model_table).database.keys
     reflected = {str(key.name): key for key in database_table.foreign_key_constraints}
     named, unnamed = _of_model(context, model_table)
-    declared = {name: key_of_model(key, default) for name, key in named.items()}
-    claimed = _claimed(present, declared, [key_of_model(key, default) for key in unnamed])
+    declared = {name: key_of_model(key, default_schema) for name, key in named.items()}
+    claimed = _claimed(present, declared, [key_of_model(key, default_schema) for key in unnamed])
     changes: list[MigrateOperation] = []
     for name, form in present.items():
-        gone = declared.get(name) != form and name not in claimed and name in reflected
+        is_removed = declared.get(name) != form and name not in claimed and name in reflected
         counterpart = named.get(name)
-        if gone and context.run_object_filters(reflected[name], name, "foreign_key_constraint", True, counterpart):
+        if is_removed and context.run_object_filters(
+            reflected[name], name, "foreign_key_constraint", True, counterpart
+        ):
             log.info("Detected removed or changed foreign key %r on %r", name, model_table.name)
             changes.append(DropConstraintOp.from_constraint(reflected[name]))
     for name, key in named.items():
-        come = present.get(name) != declared[name]
-        if come and context.run_object_filters(key, name, "foreign_key_constraint", False, reflected.get(name)):
+        is_added = present.get(name) != declared[name]
+        if is_added and context.run_object_filters(key, name, "foreign_key_constraint", False, reflected.get(name)):
             log.info("Detected added or changed foreign key %r on %r", name, model_table.name)
             changes.append(AddConstraintOp.from_constraint(key))
     forms = [present[name] for name in claimed]
-    changes += [AddConstraintOp.from_constraint(key) for key in unnamed if key_of_model(key, default) not in forms]
-    table_ops.ops[:] = [each for each in table_ops.ops if not _is_about_keys(each)] + changes
+    changes += [
+        AddConstraintOp.from_constraint(key) for key in unnamed if key_of_model(key, default_schema) not in forms
+    ]
+    table_ops.ops[:] = [operation for operation in table_ops.ops if not _is_about_keys(operation)] + changes
     return PriorityDispatchResult.CONTINUE
 
 
@@ -72,7 +76,7 @@ def _of_model(
     context: AutogenContext, table: Table
 ) -> tuple[dict[str, ForeignKeyConstraint], list[ForeignKeyConstraint]]:
     named, unnamed = {}, []
-    for key in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
+    for key in sorted(table.foreign_key_constraints, key=lambda constraint: str(constraint.name)):
         if (name := final_name(context, key)) == "None":
             unnamed.append(key)
         else:
@@ -81,5 +85,5 @@ def _of_model(
 
 
 def _claimed(present: Mapping[str, KeyForm], declared: Mapping[str, KeyForm], unnamed: list[KeyForm]) -> set[str]:
-    """Name the keys of the database that a key without a name stands for."""
+    """Return the names of the database's keys that match a key without a name in the model."""
     return {name for name, form in present.items() if name not in declared and form in unnamed}

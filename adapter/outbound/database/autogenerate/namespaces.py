@@ -1,4 +1,4 @@
-"""What tables need and Alembic does not create: schemas, the extension vector, sequences, domains."""
+"""Objects that tables need and Alembic does not create: schemas, the extension vector, sequences, domains."""
 
 import logging
 from collections.abc import Iterator
@@ -17,20 +17,20 @@ log = logging.getLogger(f"alembic.{__name__}")
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparator, to run when the tables have been compared, as its statements go before theirs."""
+    """Register the comparator, to run after the tables, because its statements are placed before theirs."""
     plugin.add_autogenerate_comparator(compare, "autogenerate", "namespaces", priority=DispatchPriority.LAST)
 
 
 def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Create what the models need and the database lacks; nothing is dropped that only the database has."""
+    """Create the objects that the models need and the database lacks; objects that only the database has stay."""
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
     changes = [
         change
         for metadata in to_list(context.metadata)
-        for find in (_schemas, _extension, _sequences, _domains)
-        for change in find(connection, metadata)
+        for missing in (_schemas, _extension, _sequences, _domains)
+        for change in missing(connection, metadata)
     ]
     for change in changes:
         log.info("Detected missing %s", change.subject)
@@ -40,17 +40,17 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
 
 def _schemas(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
     quote = connection.dialect.identifier_preparer.quote_schema
-    wanted = {table.schema for table in metadata.tables.values() if table.schema}
-    present = set(connection.scalars(text("SELECT CAST(nspname AS text) FROM pg_catalog.pg_namespace")))
-    for name in sorted(wanted - present):
+    model_schemas = {table.schema for table in metadata.tables.values() if table.schema}
+    existing_schemas = set(connection.scalars(text("SELECT CAST(nspname AS text) FROM pg_catalog.pg_namespace")))
+    for name in sorted(model_schemas - existing_schemas):
         yield SQLChange("add_schema", name, f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")
 
 
 def _extension(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
-    """Create pgvector's extension where a model needs it; it stays, as others may use it."""
+    """Create the extension of pgvector if a model needs it; a downgrade keeps it, because others may use it."""
     types = (column.type for table in metadata.tables.values() for column in table.columns)
-    inner = (type_.item_type if isinstance(type_, ARRAY) else type_ for type_ in types)
-    if any(type(type_).__module__.startswith("pgvector.") for type_ in inner) and connection.scalar(
+    element_types = (type_.item_type if isinstance(type_, ARRAY) else type_ for type_ in types)
+    if any(type(type_).__module__.startswith("pgvector.") for type_ in element_types) and connection.scalar(
         text("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vector')")
     ):
         yield SQLChange("add_extension", "vector", "CREATE EXTENSION IF NOT EXISTS vector", "")

@@ -1,4 +1,4 @@
-"""Operations that Alembic lacks: reversible SQL, a block outside the transaction, a type change with USING."""
+"""Operations that Alembic lacks: reversible SQL, an autocommit block, a type change with USING."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,37 +17,37 @@ from adapter.outbound.database.autogenerate.expressions import DIALECT, literal_
 
 
 def ddl_text(element: ExecutableDDLElement) -> str:
-    """Write a DDL element as a statement for a revision."""
+    """Return a DDL element as a statement for a revision."""
     return str(element.compile(dialect=DIALECT)).strip()
 
 
 def constraint_text(constraint: Constraint) -> str:
-    """Write a constraint as ALTER TABLE ADD wants it, without its name: `CHECK (x > 0)`."""
+    """Return a constraint as ALTER TABLE ADD takes it, without its name: `CHECK (x > 0)`."""
     sql = str(_compiler().process(constraint)).strip()
     name = _get_constraint_final_name(constraint, DIALECT)
     return sql.removeprefix(f"CONSTRAINT {DIALECT.identifier_preparer.quote(name)} ") if name else sql
 
 
 def type_text(type_: TypeEngine[Any]) -> str:
-    """Write a type."""
+    """Return a type as SQL writes it."""
     return str(DIALECT.type_compiler_instance.process(type_))
 
 
 def _compiler() -> DDLCompiler:
-    # An element is only needed to compile it, not to compile parts.
+    # The compiler needs a statement only to compile whole statements, not parts of them.
     return DIALECT.ddl_compiler(DIALECT, None)  # type: ignore[arg-type]
 
 
 class SQLChange(ops.ExecuteSQLOp):
-    """One statement and the one that takes it back, both rendered as `op.execute`.
+    """A statement and the statement that reverses it, both rendered as `op.execute`.
 
     Attributes:
-        kind: What the difference is called in the output of `alembic check`.
-        subject: The object that it changes.
-        upgrade_sql: The statement; empty when there is nothing to do in this direction.
-        downgrade_sql: The statement that takes it back.
-        clears_the_way: Whether it has to come before the columns of its table change.
-        also: Another name of the subject, which it has had before.
+        kind: The name of the difference in the output of `alembic check`.
+        subject: The name of the object that the statement changes.
+        upgrade_sql: The statement of the upgrade; empty for none.
+        downgrade_sql: The statement of the downgrade; empty for none.
+        clears_the_way: Whether the statement must run before the columns of its table change.
+        also: The former name of the subject; empty for none.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class SQLChange(ops.ExecuteSQLOp):
         self.also = also
 
     def reverse(self) -> "SQLChange":
-        """Swap the two statements."""
+        """Return the change with its two statements swapped."""
         return SQLChange(self.kind, self.subject, self.downgrade_sql, self.upgrade_sql)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` prints."""
+        """Return kind, subject and statement, which `alembic check` prints."""
         return (self.kind, self.subject, self.upgrade_sql)
 
 
@@ -85,7 +85,7 @@ def _render_sql(context: AutogenContext, change: SQLChange) -> list[str]:
     parts = str(change.sqltext).splitlines(keepends=True)
     if len(parts) == 1:
         return [rendered]
-    # A function in one line cannot be reviewed.
+    # A function needs its lines, or nobody can review it.
     return ["op.execute(", *(f"    {part!r}" for part in parts), ")"]
 
 
@@ -93,7 +93,7 @@ class AutocommitOps(ops.OpContainer):
     """Operations that Postgres refuses inside a transaction, such as CREATE INDEX CONCURRENTLY."""
 
     def reverse(self) -> "AutocommitOps":
-        """Reverse each operation, last one first."""
+        """Return the reverse of each operation, the last one first."""
         return AutocommitOps([operation.reverse() for operation in reversed(self.ops)])
 
 
@@ -115,7 +115,7 @@ def _render_autocommit(context: AutogenContext, container: AutocommitOps) -> lis
             )
             lines += ["# A build that was interrupted leaves an invalid index.", *render_op(context, leftover)]
         lines += render_op(context, operation)
-    # The printer ends the block at an empty line.
+    # Alembic's printer ends the block at an empty line.
     return [*lines, ""]
 
 
@@ -126,7 +126,7 @@ class AlterColumnUsingOp(ops.AlterColumnOp):
     reverse_using: str | None = None
 
     def reverse(self) -> ops.AlterColumnOp:
-        """Reverse the change and swap the two casts."""
+        """Return the reversed change with the two casts swapped."""
         reversed_ = super().reverse()
         reversed_.__class__ = AlterColumnUsingOp
         assert isinstance(reversed_, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
@@ -136,7 +136,7 @@ class AlterColumnUsingOp(ops.AlterColumnOp):
 
 @renderers.dispatch_for(AlterColumnUsingOp)
 def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUsingOp) -> str:
-    # Alembic's renderer passes over `postgresql_using`.
+    # Alembic's renderer ignores `postgresql_using`.
     rendered = renderers.dispatch(ops.AlterColumnOp)(context, operation)
     if operation.using is None:
         return str(rendered)
@@ -144,7 +144,7 @@ def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUs
 
 
 def qualified(preparer: IdentifierPreparer, schema: str | None, name: str) -> str:
-    """Quote a name, behind its schema where one is given."""
+    """Return a quoted name, with its schema before it if there is one."""
     return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
 
 

@@ -1,4 +1,4 @@
-"""The order of a revision's operations, so that it runs; concurrent index builds leave the transaction."""
+"""The order in which a revision's operations can run; concurrent index builds are moved out of the transaction."""
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum, auto
@@ -24,7 +24,7 @@ def setup(plugin: Plugin) -> None:
 
 
 class Phase(IntEnum):
-    """When an operation runs; the downgrade runs the reverses from the last phase to the first, where they fit too."""
+    """The phases of an upgrade in their order; a downgrade runs the reversed operations from the last to the first."""
 
     QUESTIONS = auto()
     TRIGGERS_GO = auto()
@@ -62,15 +62,21 @@ _KINDS = {
 
 
 def arrange(_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Sort the operations by what depends on what, and put concurrent builds at the end."""
-    created = {(op.schema, op.table_name) for op in upgrade_ops.ops if isinstance(op, ops.CreateTableOp)}
+    """Sort the operations by their dependencies, and move concurrent builds to the end."""
+    created = {
+        (operation.schema, operation.table_name)
+        for operation in upgrade_ops.ops
+        if isinstance(operation, ops.CreateTableOp)
+    }
     concurrent: list[ops.MigrateOperation] = []
     for container in upgrade_ops.ops:
         if isinstance(container, ops.ModifyTableOps):
             is_new = (container.schema, container.table_name) in created
             concurrent += _take_concurrent(container, is_new=is_new)
-    changed = {op.subject for op in _flat(upgrade_ops.ops) if isinstance(op, SQLChange) and op.kind == "modify_enum"}
-    upgrade_ops.ops[:] = _grouped(sorted(_placed(upgrade_ops.ops, changed), key=lambda placed: placed[0]))
+    changed_enums = {
+        op.subject for op in _flat(upgrade_ops.ops) if isinstance(op, SQLChange) and op.kind == "modify_enum"
+    }
+    upgrade_ops.ops[:] = _grouped(sorted(_placed(upgrade_ops.ops, changed_enums), key=lambda entry: entry[0]))
     if concurrent:
         upgrade_ops.ops.append(AutocommitOps(concurrent))
     return PriorityDispatchResult.CONTINUE
@@ -80,11 +86,11 @@ Placed: TypeAlias = tuple[Phase, ops.ModifyTableOps | None, ops.MigrateOperation
 
 
 def _placed(operations: Iterable[ops.MigrateOperation], changed_enums: set[str]) -> Iterator[Placed]:
-    for each in operations:
-        if isinstance(each, ops.ModifyTableOps):
-            yield from ((_phase(operation, changed_enums), each, operation) for operation in each.ops)
+    for container in operations:
+        if isinstance(container, ops.ModifyTableOps):
+            yield from ((_phase(operation, changed_enums), container, operation) for operation in container.ops)
         else:
-            yield _phase(each, changed_enums), None, each
+            yield _phase(container, changed_enums), None, container
 
 
 def _flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:
@@ -92,7 +98,7 @@ def _flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOpe
 
 
 def _grouped(placed: Iterable[Placed]) -> list[ops.MigrateOperation]:
-    """Put operations on one table that follow each other into one container again."""
+    """Return the operations with successive ones on the same table in one container."""
     grouped: list[ops.MigrateOperation] = []
     for _, container, operation in placed:
         last = grouped[-1] if grouped else None
@@ -105,11 +111,11 @@ def _grouped(placed: Iterable[Placed]) -> list[ops.MigrateOperation]:
     return grouped
 
 
-def _same_table(one: ops.ModifyTableOps, other: ops.ModifyTableOps) -> bool:
-    return (one.schema, one.table_name) == (other.schema, other.table_name)
+def _same_table(first: ops.ModifyTableOps, second: ops.ModifyTableOps) -> bool:
+    return (first.schema, first.table_name) == (second.schema, second.table_name)
 
 
-def _phase(operation: ops.MigrateOperation, changed_enums: set[str]) -> Phase:  # noqa: PLR0911, PLR0912, C901  # a table
+def _phase(operation: ops.MigrateOperation, changed_enums: set[str]) -> Phase:  # noqa: PLR0911, PLR0912, C901  # one case for each operation
     match operation:
         case SQLChange():
             return _phase_of_sql(operation)
@@ -154,18 +160,18 @@ def _is_generated(column: Column[Any]) -> bool:
 
 
 def _take_concurrent(container: ops.ModifyTableOps, *, is_new: bool) -> Iterator[ops.MigrateOperation]:
-    wanted = {str(op.index_name) for op in _indexes(container.ops) if op.kw.get(_CONCURRENTLY)}
+    concurrent_names = {str(op.index_name) for op in _indexes(container.ops) if op.kw.get(_CONCURRENTLY)}
     if is_new:
-        # Nobody waits for a table that nobody knows yet.
+        # No session waits for a table that is not committed yet.
         for operation in _indexes(container.ops):
             operation.kw.pop(_CONCURRENTLY, None)
         return
     changes_columns = any(isinstance(op, ops.AlterColumnOp | ops.DropColumnOp) for op in container.ops)
     for operation in list(_indexes(container.ops)):
-        if str(operation.index_name) not in wanted:
+        if str(operation.index_name) not in concurrent_names:
             continue
         if isinstance(operation, ops.DropIndexOp) and changes_columns:
-            # It has to be gone before its column changes, within the same transaction.
+            # The index must be dropped before its column changes, in the same transaction.
             operation.kw.pop(_CONCURRENTLY, None)
             continue
         operation.kw[_CONCURRENTLY] = True

@@ -1,7 +1,7 @@
-"""Functions and triggers that models bring by DDL events (`event.listen(table, "after_create", DDL(...))`).
+"""Functions and triggers that models create by DDL events (`event.listen(table, "after_create", DDL(...))`).
 
-`create_all` runs them, and Alembic does not see them. What they make is asked of the server: inside a savepoint they
-run against temporary copies of the tables, and the catalog is read before and after. What only the database has is left
+`create_all` runs DDL events, and Alembic does not see them. Here they run inside a savepoint against temporary copies
+of the tables, and the catalog is read before and after. Functions and triggers that only the database has are left
 alone.
 """
 
@@ -29,12 +29,12 @@ _CREATE = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?=(?:FUNCTION|PROCEDURE)
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What the DDL events of the models make.
+class _Programs:
+    """The functions and triggers that the DDL events of the models create.
 
     Attributes:
-        functions: Definition by signature, of those that the database lacks or has otherwise.
-        triggers: Definition by schema and name of the table, and name of the trigger.
+        functions: Definitions by signature, of the functions that the database lacks or defines differently.
+        triggers: Definitions by schema of the table, name of the table and name of the trigger.
     """
 
     functions: dict[str, str]
@@ -47,39 +47,43 @@ def setup(plugin: Plugin) -> None:
 
 
 def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Create or replace functions and triggers of the models that the database lacks or has otherwise."""
+    """Create or replace functions and triggers of the models that the database lacks or defines differently."""
     connection = context.connection
     declared: list[MetaData] = list(to_list(context.metadata))
     if connection is None or not any(_events(metadata) for metadata in declared):
         return PriorityDispatchResult.CONTINUE
-    made = _made(connection, declared)
+    programs = _declared_programs(connection, declared)
     present = _functions(connection)
-    for signature, definition in sorted(made.functions.items()):
+    for signature, definition in sorted(programs.functions.items()):
         log.info("Detected added or changed function %s", signature)
         undo = present.get(signature, f"DROP FUNCTION {signature}")
         upgrade_ops.ops.append(SQLChange("add_function", signature, definition.strip(), undo.strip()))
-    new_tables = {(each.schema, each.table_name) for each in upgrade_ops.ops if isinstance(each, CreateTableOp)}
-    for (schema, table, name), definition in sorted(made.triggers.items(), key=str):
+    new_tables = {
+        (operation.schema, operation.table_name)
+        for operation in upgrade_ops.ops
+        if isinstance(operation, CreateTableOp)
+    }
+    for (schema, table, name), definition in sorted(programs.triggers.items(), key=str):
         quote = context.migration_context.dialect.identifier_preparer.quote
-        full = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
-        old = connection.scalar(text(_TRIGGER), {"table": full, "name": name})
-        if old == definition:
+        table_name = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+        old_definition = connection.scalar(text(_TRIGGER), {"table": table_name, "name": name})
+        if old_definition == definition:
             continue
         log.info("Detected added or changed trigger %r on %r", name, table)
-        drop = f"DROP TRIGGER {quote(name)} ON {full}"
+        drop = f"DROP TRIGGER {quote(name)} ON {table_name}"
         container = ModifyTableOps(table, [], schema=schema)
-        if old is not None:
-            container.ops.append(SQLChange("remove_trigger", f"{table}.{name}", drop, old))
+        if old_definition is not None:
+            container.ops.append(SQLChange("remove_trigger", f"{table}.{name}", drop, old_definition))
         undo = "" if (schema, table) in new_tables else drop
         container.ops.append(SQLChange("add_trigger", f"{table}.{name}", definition, undo))
         upgrade_ops.ops.append(container)
     return PriorityDispatchResult.CONTINUE
 
 
-def _made(connection: Connection, declared: list[MetaData]) -> _Made:
+def _declared_programs(connection: Connection, declared: list[MetaData]) -> _Programs:
     before = _functions(connection)
     with rolled_back(connection):
-        # A trigger that names its schema would be made on the table itself, and wait for who uses it.
+        # A trigger whose DDL names the schema is created on the table itself, and waits for the sessions that use it.
         connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
         for metadata in declared:
             shadows = [table for table in metadata.tables.values() if shadow_of(connection, table)]
@@ -97,7 +101,7 @@ def _made(connection: Connection, declared: list[MetaData]) -> _Made:
             for row in connection.execute(text(_SHADOW_TRIGGERS))
             if row.table in tables
         }
-    return _Made({name: after[name] for name in after if before.get(name) != after[name]}, triggers)
+    return _Programs({name: after[name] for name in after if before.get(name) != after[name]}, triggers)
 
 
 def _functions(connection: Connection) -> dict[str, str]:
@@ -105,8 +109,8 @@ def _functions(connection: Connection) -> dict[str, str]:
 
 
 def _run(connection: Connection, ddl: DDL, target: SchemaItem) -> None:
-    """Run a DDL event; what the server refuses is said."""
-    # A function that is there already is made again.
+    """Run a DDL event; log the reason if the server refuses it."""
+    # The function may exist already.
     statement = _CREATE.sub("CREATE OR REPLACE ", _statement(ddl, target), count=1)
     savepoint = connection.begin_nested()
     try:
@@ -132,7 +136,7 @@ def _events(metadata: MetaData) -> list[DDL]:
 
 def _ddl(target: SchemaItem, when: str) -> list[DDL]:
     listeners: Iterator[Callable[..., object]] = iter(getattr(target.dispatch, when))
-    return [each for each in listeners if isinstance(each, DDL)]
+    return [listener for listener in listeners if isinstance(listener, DDL)]
 
 
 _FUNCTIONS = """

@@ -1,6 +1,6 @@
-"""Columns and tables that may have been renamed: Alembic drops one and adds the other, which loses the values.
+"""Columns and tables that may have been renamed: Alembic drops the old and adds the new, which loses the values.
 
-Nobody but the author knows, so the revision asks, by a comment above its operations and a line of the log.
+Only the author knows, so a comment above the operations of the revision and a log line ask.
 """
 
 import logging
@@ -29,7 +29,7 @@ from adapter.outbound.database.autogenerate.operations import type_text
 
 log = logging.getLogger(f"alembic.{__name__}")
 
-_ALIKE = 0.6
+_MIN_SIMILARITY = 0.6
 _Old = TypeVar("_Old")
 _New = TypeVar("_New")
 
@@ -38,10 +38,10 @@ class Question(MigrateOperation):
     """A comment in the upgrade; it changes nothing.
 
     Attributes:
-        old: What goes.
-        new: What comes.
-        instead: The operation to write instead.
-        back: The operation of the downgrade.
+        old: The name of the dropped column or table.
+        new: The name of the added column or table.
+        instead: The operation to write instead in the upgrade; empty if the question is not rendered.
+        back: The operation to write instead in the downgrade.
     """
 
     def __init__(self, old: str, new: str, instead: str, back: str) -> None:
@@ -55,7 +55,7 @@ class Question(MigrateOperation):
         return Question(self.new, self.old, "", "")
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` prints."""
+        """Return kind, old and new name, which `alembic check` prints."""
         return ("perhaps_rename", self.old, f"to {self.new}")
 
 
@@ -76,7 +76,7 @@ def setup(plugin: Plugin) -> None:
 
 
 def ask(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Ask about each table and column that goes while one like it comes."""
+    """Add a question for each dropped table or column to which an added one is similar."""
     tables = metadata_tables(context)
     questions = [*_tables(upgrade_ops.ops)]
     for container in upgrade_ops.ops:
@@ -94,9 +94,9 @@ def ask(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchRes
 
 
 def _tables(operations: Iterable[MigrateOperation]) -> Iterator[Question]:
-    dropped = [each.to_table() for each in operations if isinstance(each, DropTableOp)]
-    created = [each.to_table() for each in operations if isinstance(each, CreateTableOp)]
-    for old, new in _matched(dropped, created, _tables_alike):
+    dropped = [operation.to_table() for operation in operations if isinstance(operation, DropTableOp)]
+    created = [operation.to_table() for operation in operations if isinstance(operation, CreateTableOp)]
+    for old, new in _matched(dropped, created, _table_similarity):
         schema = f", schema={old.schema!r}" if old.schema else ""
         yield Question(
             old.fullname,
@@ -106,57 +106,69 @@ def _tables(operations: Iterable[MigrateOperation]) -> Iterator[Question]:
         )
 
 
-def _tables_alike(old: Table, new: Table) -> float:
-    """Compare the columns of two tables: how many have the same name and type."""
+def _table_similarity(old: Table, new: Table) -> float:
+    """Return how similar two tables are, from 0 to 1: the share of columns with the same name and type."""
     if old.schema != new.schema:
         return 0
     before, after = ({(column.name, _type(column)) for column in table.columns} for table in (old, new))
     shared = len(before & after) / max(len(before | after), 1)
-    return shared if shared == 1 or (shared > _ALIKE and _names_alike(old.name, new.name) > _ALIKE) else 0
+    return (
+        shared
+        if shared == 1 or (shared > _MIN_SIMILARITY and _name_similarity(old.name, new.name) > _MIN_SIMILARITY)
+        else 0
+    )
 
 
 def _columns(container: ModifyTableOps, model: Table | None) -> Iterator[Question]:
-    dropped = [each.to_column() for each in container.ops if isinstance(each, DropColumnOp)]
-    added = [each.column for each in container.ops if isinstance(each, AddColumnOp)]
-    places = {column.name: place for place, column in enumerate(model.columns)} if model is not None else {}
+    dropped = [operation.to_column() for operation in container.ops if isinstance(operation, DropColumnOp)]
+    added = [operation.column for operation in container.ops if isinstance(operation, AddColumnOp)]
+    new_places = {column.name: place for place, column in enumerate(model.columns)} if model is not None else {}
     old_places = _old_places(container)
 
-    def alike(old: Column[Any], new: Column[Any]) -> float:
+    def similarity(old: Column[Any], new: Column[Any]) -> float:
         if _type(old) != _type(new) or (old.server_default is None) != (new.server_default is None):
             return 0
-        near = abs(old_places.get(old.name, -9) - places.get(new.name, 9)) <= 1
-        noted = old.comment is not None and old.comment == new.comment
-        names = _names_alike(old.name, new.name)
-        return names + near + noted if near or noted or names > _ALIKE else 0
+        same_place = abs(old_places.get(old.name, -9) - new_places.get(new.name, 9)) <= 1
+        same_comment = old.comment is not None and old.comment == new.comment
+        name_similarity = _name_similarity(old.name, new.name)
+        return (
+            name_similarity + same_place + same_comment
+            if same_place or same_comment or name_similarity > _MIN_SIMILARITY
+            else 0
+        )
 
-    for old, new in _matched(dropped, added, alike):
+    for old, new in _matched(dropped, added, similarity):
         table, schema = container.table_name, f", schema={container.schema!r}" if container.schema else ""
-        full = f"{container.schema}.{table}" if container.schema else table
+        table_name = f"{container.schema}.{table}" if container.schema else table
         yield Question(
-            f"{full}.{old.name}",
-            f"{full}.{new.name}",
+            f"{table_name}.{old.name}",
+            f"{table_name}.{new.name}",
             f"op.alter_column({table!r}, {old.name!r}, new_column_name={new.name!r}{schema})",
             f"op.alter_column({table!r}, {new.name!r}, new_column_name={old.name!r}{schema})",
         )
 
 
 def _old_places(container: ModifyTableOps) -> dict[str, int]:
-    """Number the columns of the table as the database has it."""
+    """Return the position of each column of the table in the database, from 0; empty if it is not known."""
     for operation in container.ops:
-        if isinstance(operation, DropColumnOp) and operation._reverse is not None:  # noqa: SLF001  # what is dropped
+        if isinstance(operation, DropColumnOp) and operation._reverse is not None:  # noqa: SLF001  # holds the dropped column
             table = operation._reverse.column.table  # noqa: SLF001
             return {column.name: place for place, column in enumerate(table.columns)}
     return {}
 
 
-def _matched(olds: Sequence[_Old], news: Sequence[_New], alike: Any) -> Iterator[tuple[_Old, _New]]:
-    """Pair what goes with what comes, the likest first, each at most once."""
-    scored = [(alike(old, new), i, j) for i, old in enumerate(olds) for j, new in enumerate(news)]
-    taken: set[tuple[str, int]] = set()
-    for score, i, j in sorted(scored, key=lambda each: (-each[0], each[1], each[2])):
-        if score > 0 and not {("old", i), ("new", j)} & taken:
-            taken |= {("old", i), ("new", j)}
-            yield olds[i], news[j]
+def _matched(olds: Sequence[_Old], news: Sequence[_New], similarity: Any) -> Iterator[tuple[_Old, _New]]:
+    """Return pairs of a dropped and an added object, the most similar first, each object at most once."""
+    scored = [
+        (similarity(old, new), old_index, new_index)
+        for old_index, old in enumerate(olds)
+        for new_index, new in enumerate(news)
+    ]
+    paired: set[tuple[str, int]] = set()
+    for score, old_index, new_index in sorted(scored, key=lambda row: (-row[0], row[1], row[2])):
+        if score > 0 and not {("old", old_index), ("new", new_index)} & paired:
+            paired |= {("old", old_index), ("new", new_index)}
+            yield olds[old_index], news[new_index]
 
 
 def _type(column: Column[Any]) -> str:
@@ -166,5 +178,5 @@ def _type(column: Column[Any]) -> str:
         return repr(column.type)
 
 
-def _names_alike(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other).ratio()
+def _name_similarity(first: str, second: str) -> float:
+    return SequenceMatcher(None, first, second).ratio()

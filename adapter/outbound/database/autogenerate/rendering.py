@@ -1,4 +1,4 @@
-"""How types are written into a revision, which must import nothing of ours and stay readable without the models."""
+"""The rendering of types in a revision, which imports nothing of this project and is readable without the models."""
 
 import copy
 from typing import Any, Literal
@@ -10,28 +10,28 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 
 
 def render_item(type_: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Render pgvector's types with their import, our own types as what they are in the database, text defaults exactly.
+    """Return the rendering of pgvector's types, of the application's own types and of defaults that are text.
 
     Args:
-        type_: What is rendered; types and defaults are looked at.
+        type_: The kind of the object; only types and defaults are rendered here.
         item: The object to render.
-        context: The run, which collects the imports.
+        context: The autogenerate run, which collects the imports.
 
     Returns:
         The Python expression, or False for Alembic's own rendering.
     """
     if type_ == "server_default" and isinstance(item, DefaultClause) and isinstance(item.arg, str):
-        # Alembic takes a quote off either end.
+        # Alembic's own rendering removes a quote from either end.
         return repr(str(item.arg))
     if type_ != "type":
         return False
     if type(item).__module__.startswith("pgvector.sqlalchemy"):
         return _pgvector(item, context)
     if isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy"):
-        # A TypeDecorator is the application's code; the column has the type that it decorates.
+        # A TypeDecorator is code of the application; in the database the column has the type that it decorates.
         return str(_repr_type(item.impl_instance, context))
     if isinstance(item, DOMAIN) and item.create_type:
-        # The domain is created by a statement of its own (namespaces.py), not a second time by its first table.
+        # A separate statement creates the domain (namespaces.py), so its first table must not create it again.
         existing = copy.copy(item)
         existing.create_type = False
         return context.migration_context.impl.render_type(existing, context)

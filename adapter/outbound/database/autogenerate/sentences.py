@@ -14,7 +14,7 @@ _MODIFY_PARTS = 7
 
 
 def sentences(differences: Iterable[Any]) -> Iterator[str]:
-    """Return each difference that `alembic check` finds; Alembic puts those of a column into a list of their own."""
+    """Return a sentence for each difference of `alembic check`; those of one column are nested in a list."""
     for difference in differences:
         if isinstance(difference, list):
             yield from sentences(difference)
@@ -26,10 +26,12 @@ def _sentence(difference: tuple[Any, ...]) -> str:
     kind = str(difference[0]).replace("_", " ")
     if difference[0].startswith("modify_") and len(difference) == _MODIFY_PARTS:
         _, schema, table, column, _, before, after = difference
-        return f"{kind} {'.'.join(part for part in (schema, table, column) if part)}: {_say(before)} to {_say(after)}"
+        return (
+            f"{kind} {'.'.join(part for part in (schema, table, column) if part)}: {_shown(before)} to {_shown(after)}"
+        )
     names = [_name(part) for part in difference[1:]]
     if all(isinstance(part, str) for part in difference[1:]):
-        # One of our own: the object, and the statement.
+        # A difference of this package consists of the object and the statement.
         return f"{kind} {': '.join(name for name in names if name)}"
     return f"{kind} {'.'.join(name for name in names if name)}"
 
@@ -41,11 +43,11 @@ def _name(part: Any) -> str:
     table = getattr(part, "table", None)
     if not isinstance(name, str) or isinstance(part, MetaData):
         return ""
-    # A column's table is a part of the difference; that of an index or a constraint is not.
+    # The difference names the table of a column, but not that of an index or a constraint.
     return name if table is None or hasattr(part, "type") else f"{table.fullname}.{name}"
 
 
-def _say(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, TypeEngine):
         try:
             return type_text(value)

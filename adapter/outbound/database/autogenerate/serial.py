@@ -1,4 +1,4 @@
-"""Serial columns: the sequence that SERIAL makes comes, goes and changes its type with the model."""
+"""Serial columns: the sequence of SERIAL is created, dropped or changed as the model requires."""
 
 import logging
 
@@ -16,7 +16,7 @@ log = logging.getLogger(f"alembic.{__name__}")
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparators; columns that go are known when the tables have been compared."""
+    """Register the comparator, to run after Alembic's own, when dropped columns are known."""
     plugin.add_autogenerate_comparator(compare, "table", "serial", priority=DispatchPriority.LAST)
 
 
@@ -28,7 +28,7 @@ def compare(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Return each column the sequence that `create_all` gives it, or none."""
+    """Create, change or drop the sequences of columns so that they equal those of `create_all`."""
     if database_table is None or model_table is None:
         return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
@@ -41,7 +41,7 @@ def compare(
     for name, old in pair.database.columns.items():
         new, column = pair.model.columns.get(name), preparer.quote(name)
         if old.sequence is not None and new is None:
-            # The sequence goes with its column; the downgrade has to make both.
+            # Postgres drops the sequence with its column; the downgrade must create both.
             before += _steps("restore_serial", table, column, old, old.sequence, goes=True, silent=True)
         elif old.sequence is not None and new is not None and new.sequence is None and not new.identity:
             before += _steps("remove_serial", table, column, old, old.sequence, goes=True)
@@ -64,10 +64,20 @@ def compare(
 def _steps(
     kind: str, table: str, column: str, form: ColumnForm, sequence: str, *, goes: bool, silent: bool = False
 ) -> list[MigrateOperation]:
-    """Write the statements that make a sequence, or take it away, in the order of the upgrade."""
+    """Return the statements that create or drop a sequence, in the order of the upgrade.
+
+    Args:
+        kind: The name of the difference in `alembic check`.
+        table: The quoted name of the table.
+        column: The quoted name of the column.
+        form: The column on the side that has the sequence.
+        sequence: The quoted name of the sequence.
+        goes: Whether the upgrade drops the sequence.
+        silent: Whether only the downgrade has statements.
+    """
     literal = sequence.replace("'", "''")
     alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
-    made = [
+    pairs = [
         (
             f"CREATE SEQUENCE {sequence} AS {form.sequence_type} OWNED BY {table}.{column}",
             f"DROP SEQUENCE {sequence}",
@@ -77,5 +87,5 @@ def _steps(
     ]
     subject = f"{table}.{column}"
     if not goes:
-        return [SQLChange(kind, subject, *statements) for statements in made]
-    return [SQLChange(kind, subject, "" if silent else undone, done) for done, undone in reversed(made)]
+        return [SQLChange(kind, subject, *statements) for statements in pairs]
+    return [SQLChange(kind, subject, "" if silent else drop, create) for create, drop in reversed(pairs)]

@@ -1,9 +1,9 @@
-"""What the server makes of the model: the catalog of a temporary copy of a table, beside that of the table itself.
+"""The model as the server stores it: the catalog of a temporary copy of a table, beside that of the table itself.
 
-Postgres rewrites what it is given: `status IN ('a')` becomes `status = ANY (ARRAY['a'::text])`. Two texts that differ
-may mean the same, and two that look the same after stripping casts may not. So the model's table is created as an
-empty temporary table inside a savepoint, its catalog is read, and the savepoint is rolled back. No lock is taken on
-the user's tables, and nothing is left behind.
+Postgres rewrites expressions: `status IN ('a')` becomes `status = ANY (ARRAY['a'::text])`. Two texts that differ may
+mean the same, and two texts that are equal after stripping casts may not. So the model's table is created as an empty
+temporary table inside a savepoint, its catalog is read, and the savepoint is rolled back. The user's tables are not
+locked, and nothing is left behind.
 """
 
 import logging
@@ -41,14 +41,14 @@ log = logging.getLogger(f"alembic.{__name__}")
 
 @dataclass(frozen=True)
 class TablePair:
-    """A table of the database and what the server makes of its model.
+    """A table of the database and its model, both as the server describes them.
 
     Attributes:
-        database: The table as it is.
-        model: The model; None when the server refuses to create its columns, so that nothing can be compared.
-        same: Names of indexes and CHECKs that read differently but mean the same: both texts, created anew on the
-            model's columns, read alike. What a type change or a restored dump leaves is of this sort.
-        refused: Indexes and constraints of the model that the server refuses, with its words.
+        database: The table in the database.
+        model: The temporary copy of the model; None if the server refuses its columns, so that nothing can be compared.
+        same: Names of indexes and CHECKs whose texts differ and whose meaning is the same: created anew on the model's
+            columns, both have the same text. Type changes and restored dumps leave such differences.
+        refused: The server's reason by the name of the index or constraint that it refuses.
     """
 
     database: TableForm
@@ -95,7 +95,7 @@ def _read_pair(connection: Connection, table: Table) -> TablePair:
 
 @contextmanager
 def rolled_back(connection: Connection) -> Iterator[None]:
-    """Undo at the end what is done meanwhile."""
+    """Run the block inside a savepoint that is rolled back at its end."""
     savepoint = connection.begin_nested()
     try:
         yield
@@ -104,7 +104,7 @@ def rolled_back(connection: Connection) -> Iterator[None]:
 
 
 def shadow_of(connection: Connection, table: Table) -> bool:
-    """Create the temporary copy of a model's table, within `rolled_back`; tell whether the server made it."""
+    """Create the temporary copy of a model's table inside `rolled_back`, and return whether the server accepted it."""
     return _create_columns(connection, table, {})
 
 
@@ -121,7 +121,7 @@ def _attempt(connection: Connection, statement: Any, name: str, refused: dict[st
 
 
 def _create_columns(connection: Connection, table: Table, refused: dict[str, str]) -> bool:
-    """Create the temporary table; where it names an enum that is not there yet, or has new values, with that enum."""
+    """Create the temporary table, with those enums that the database lacks or that have new values."""
     enums = _enums(table)
     if _has_the_enums(connection, enums) and _attempt(connection, _ShadowTable(table), table.name, refused):
         return True
@@ -137,49 +137,51 @@ def _create_columns(connection: Connection, table: Table, refused: dict[str, str
 
 
 def _enums(table: Table) -> list[Enum]:
-    types = (each.type.item_type if isinstance(each.type, ARRAY) else each.type for each in table.columns)
-    return [each for each in types if isinstance(each, Enum) and each.native_enum and each.name]
+    types = (column.type.item_type if isinstance(column.type, ARRAY) else column.type for column in table.columns)
+    return [type_ for type_ in types if isinstance(type_, Enum) and type_.native_enum and type_.name]
 
 
 def _has_the_enums(connection: Connection, enums: list[Enum]) -> bool:
-    wanted = {(enum.name, value) for enum in enums for value in enum.enums}
-    if not wanted:
+    model_values = {(enum.name, value) for enum in enums for value in enum.enums}
+    if not model_values:
         return True
-    found = connection.execute(
+    rows = connection.execute(
         text("SELECT t.typname, e.enumlabel FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid")
     )
-    return wanted <= {(name, value) for name, value in found}
+    return model_values <= {(name, value) for name, value in rows}
 
 
 @dataclass(frozen=True)
 class _Item:
+    """A constraint or index of the model, with the element that creates it."""
+
     name: str
     element: ExecutableDDLElement
 
 
 def _constraints_and_indexes(connection: Connection, table: Table) -> Iterator[_Item]:
     dialect = connection.dialect
-    # An element is only needed to compile it, not to ask its compiler.
+    # The compiler needs a statement only to compile it, not to answer questions.
     compiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type]
-    for constraint in sorted(table.constraints, key=lambda each: str(each.name)):
-        # A temporary table cannot refer to a permanent one.
+    for constraint in sorted(table.constraints, key=lambda item: str(item.name)):
+        # A temporary table cannot reference a permanent one.
         if isinstance(constraint, ForeignKeyConstraint) or not _is_created(constraint, compiler):
             continue
         name = _get_constraint_final_name(constraint, dialect)
         yield _Item(name or str(constraint), _ShadowConstraint(table, constraint))
-    for index in sorted(table.indexes, key=lambda each: str(each.name)):
+    for index in sorted(table.indexes, key=lambda item: str(item.name)):
         yield _Item(str(_get_constraint_final_name(index, dialect)), _ShadowIndex(table, index))
 
 
 def _is_created(constraint: Constraint, compiler: DDLCompiler) -> bool:
     if isinstance(constraint, PrimaryKeyConstraint):
         return bool(constraint.columns)
-    rule = constraint._create_rule  # noqa: SLF001  # how SQLAlchemy says that a type brings its own CHECK
+    rule = constraint._create_rule  # noqa: SLF001  # SQLAlchemy sets it on the CHECK of a type
     return rule is None or bool(rule(compiler))
 
 
 def _same(connection: Connection, shadow: str, database: TableForm, model: TableForm) -> frozenset[str]:
-    """Find what differs only in how it is written, by creating both definitions anew on the model's columns."""
+    """Return the names of indexes and CHECKs whose two definitions are equal if created on the model's columns."""
     pairs = [
         (name, f"CREATE {unique}INDEX {{}} ON {shadow} {database.index_definitions[name]}", rewritten)
         for name, form in model.indexes.items()
@@ -197,15 +199,15 @@ def _same(connection: Connection, shadow: str, database: TableForm, model: Table
         return frozenset()
     for number, (_, *statements) in enumerate(pairs):
         for side, statement in enumerate(statements):
-            made = f"_{side}_{number}"
-            # Braces of the definitions are no placeholders.
-            _attempt(connection, text(literal_text(statement.replace("{}", made, 1))), made, {})
+            temporary_name = f"_{side}_{number}"
+            # The definition may contain braces itself, so only the first pair is replaced.
+            _attempt(connection, text(literal_text(statement.replace("{}", temporary_name, 1))), temporary_name, {})
     form = read_table(connection, shadow)
-    made_anew: dict[str, object] = {**form.indexes, **form.constraints}
+    recreated: dict[str, object] = {**form.indexes, **form.constraints}
     return frozenset(
         name
         for number, (name, *_) in enumerate(pairs)
-        if f"_0_{number}" in made_anew and made_anew[f"_0_{number}"] == made_anew.get(f"_1_{number}")
+        if f"_0_{number}" in recreated and recreated[f"_0_{number}"] == recreated.get(f"_1_{number}")
     )
 
 
@@ -221,7 +223,7 @@ class _ShadowTable(ExecutableDDLElement):
 
 
 class _ShadowConstraint(ExecutableDDLElement):
-    """One constraint of the model, on its temporary table."""
+    """ALTER TABLE that adds a constraint of the model to its temporary table."""
 
     def __init__(self, table: Table, constraint: Constraint) -> None:
         self.table = table
@@ -229,7 +231,7 @@ class _ShadowConstraint(ExecutableDDLElement):
 
 
 class _ShadowIndex(ExecutableDDLElement):
-    """One index of the model, on its temporary table."""
+    """CREATE INDEX for an index of the model on its temporary table."""
 
     def __init__(self, table: Table, index: Index) -> None:
         self.table = table
@@ -245,7 +247,7 @@ def _compile_table(element: _ShadowTable, compiler: DDLCompiler, **_: Any) -> st
 
 
 def _column_checks(column: Any, compiler: DDLCompiler) -> str:
-    checks = (each for each in column.constraints if isinstance(each, CheckConstraint))
+    checks = (constraint for constraint in column.constraints if isinstance(constraint, CheckConstraint))
     return "".join(" " + compiler.process(check) for check in checks)
 
 
@@ -258,7 +260,10 @@ def _compile_constraint(element: _ShadowConstraint, compiler: DDLCompiler, **_: 
 @compiles(_ShadowIndex)
 def _compile_index(element: _ShadowIndex, compiler: DDLCompiler, **_: Any) -> str:
     sql: str = compiler.process(CreateIndex(element.index))
-    full, quoted = compiler.preparer.format_table(element.table), compiler.preparer.quote(element.table.name)
-    # The temporary table is empty and nobody's: CONCURRENTLY would only be refused.
+    permanent_name, temporary_name = (
+        compiler.preparer.format_table(element.table),
+        compiler.preparer.quote(element.table.name),
+    )
+    # Postgres refuses CONCURRENTLY inside a transaction, and the empty temporary table does not need it.
     sql = re.sub(r"^(\s*CREATE (?:UNIQUE )?INDEX) CONCURRENTLY", r"\1", sql)
-    return sql.replace(f" ON {full} ", f" ON pg_temp.{quoted} ", 1)
+    return sql.replace(f" ON {permanent_name} ", f" ON pg_temp.{temporary_name} ", 1)

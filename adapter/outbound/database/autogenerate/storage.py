@@ -1,4 +1,4 @@
-"""Storage of a table: the parameters of `postgresql_with`, and UNLOGGED."""
+"""Compare the storage of a table: the parameters of `postgresql_with`, and UNLOGGED."""
 
 import logging
 
@@ -31,21 +31,21 @@ def compare(
     database_table: Table | None,
     model_table: Table | None,
 ) -> PriorityDispatchResult:
-    """Set what the model asks for; parameters that it does not name are the administrator's."""
+    """Set the parameters that the model names; the administrator decides about all others."""
     if database_table is None or model_table is None or context.connection is None:
         return PriorityDispatchResult.CONTINUE
     table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
-    found = context.connection.execute(text(_QUERY), {"name": table}).one()
-    present = dict(option.split("=", 1) for option in found.options)
+    row = context.connection.execute(text(_QUERY), {"name": table}).one()
+    database_options = dict(option.split("=", 1) for option in row.options)
     for key, value in (model_table.dialect_options["postgresql"].get("with") or {}).items():
-        before, after = present.get(key), _literal(value)
+        before, after = database_options.get(key), _literal(value)
         if before != after:
             log.info("Detected storage parameter %s %s to %s on %r", key, before, after, model_table.name)
             undo = f"RESET ({key})" if before is None else f"SET ({key} = '{before}')"
             change = (f"ALTER TABLE {table} SET ({key} = '{after}')", f"ALTER TABLE {table} {undo}")
             table_ops.ops.append(SQLChange("modify_storage", f"{model_table.name}.{key}", *change))
     unlogged = any(prefix.upper() == "UNLOGGED" for prefix in model_table._prefixes)  # noqa: SLF001
-    if unlogged != found.unlogged:
+    if unlogged != row.unlogged:
         words = ("UNLOGGED", "LOGGED") if unlogged else ("LOGGED", "UNLOGGED")
         log.info("Detected %s to %s on %r", words[1], words[0], model_table.name)
         table_ops.ops.append(

@@ -1,4 +1,4 @@
-"""Tables that come or go: what Alembic's `create_table` leaves out, and keys that cannot stand in it."""
+"""Created and dropped tables: parts that Alembic's `create_table` omits, and keys that it cannot contain."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
@@ -33,18 +33,20 @@ def setup(plugin: Plugin) -> None:
 
 
 def complete(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Complete the tables that are created or dropped, and put them into an order in which they refer to each other."""
-    created = {_name(each): each for each in upgrade_ops.ops if isinstance(each, CreateTableOp)}
-    dropped = {_name(each): each for each in upgrade_ops.ops if isinstance(each, DropTableOp)}
-    more: list[MigrateOperation] = []
+    """Complete the created and dropped tables, and sort them so that referenced tables exist when needed."""
+    created = {_name(operation): operation for operation in upgrade_ops.ops if isinstance(operation, CreateTableOp)}
+    dropped = {_name(operation): operation for operation in upgrade_ops.ops if isinstance(operation, DropTableOp)}
+    additions: list[MigrateOperation] = []
     for name, creation in created.items():
-        more += _completed_creation(context, creation, _cut(name, created))
+        additions += _completed_creation(context, creation, _separate_keys(name, created))
     for name, drop in dropped.items():
-        if drop._reverse is not None:  # noqa: SLF001  # Alembic keeps what a downgrade creates there
-            more += _completed_drop(context, drop, _cut(name, dropped))
-    rest = [each for each in upgrade_ops.ops if not isinstance(each, CreateTableOp | DropTableOp)]
+        if drop._reverse is not None:  # noqa: SLF001  # holds the operation of the downgrade
+            additions += _completed_drop(context, drop, _separate_keys(name, dropped))
+    other_operations = [
+        operation for operation in upgrade_ops.ops if not isinstance(operation, CreateTableOp | DropTableOp)
+    ]
     drops = reversed(_sorted(dropped))
-    upgrade_ops.ops[:] = [*drops, *_sorted(created), *rest, *more]
+    upgrade_ops.ops[:] = [*drops, *_sorted(created), *other_operations, *additions]
     return PriorityDispatchResult.CONTINUE
 
 
@@ -57,54 +59,56 @@ def _items(operation: CreateTableOp | DropTableOp) -> list[SchemaItem]:
     return list(reverse.columns) if reverse is not None else []
 
 
-def _refers_to(key: ForeignKeyConstraint) -> Name:
-    """Return the table that a key refers to; it need not be resolved for that."""
+def _referenced_table(key: ForeignKeyConstraint) -> Name:
+    """Return the table that a key references, without resolving the key."""
     *schema, table, _column = key.elements[0].target_fullname.rsplit(".", 2)
     return (schema[0] if schema else None), table
 
 
 def _sorted(operations: dict[Name, CreateTableOp] | dict[Name, DropTableOp]) -> list[MigrateOperation]:
-    """Return the tables, those that are referred to first."""
-    done: dict[Name, MigrateOperation] = {}
+    """Return the operations so that a referenced table comes before the table that references it."""
+    ordered: dict[Name, MigrateOperation] = {}
 
     def visit(name: Name, path: tuple[Name, ...]) -> None:
-        if name in done or name in path or name not in operations:
+        if name in ordered or name in path or name not in operations:
             return
         for key in _keys(_items(operations[name])):
-            visit(_refers_to(key), (*path, name))
-        done[name] = operations[name]
+            visit(_referenced_table(key), (*path, name))
+        ordered[name] = operations[name]
 
     for name in sorted(operations, key=str):
         visit(name, ())
-    return list(done.values())
+    return list(ordered.values())
 
 
 def _keys(items: Iterable[SchemaItem]) -> list[ForeignKeyConstraint]:
-    return sorted((each for each in items if isinstance(each, ForeignKeyConstraint)), key=lambda key: str(key.name))
+    return sorted((item for item in items if isinstance(item, ForeignKeyConstraint)), key=lambda key: str(key.name))
 
 
-def _cut(name: Name, operations: dict[Name, CreateTableOp] | dict[Name, DropTableOp]) -> list[ForeignKeyConstraint]:
-    """Find the keys that close a circle of tables, or that ask for it by `use_alter`."""
+def _separate_keys(
+    name: Name, operations: dict[Name, CreateTableOp] | dict[Name, DropTableOp]
+) -> list[ForeignKeyConstraint]:
+    """Return the keys that must be added separately: those of a cycle of tables, and those with `use_alter`."""
 
-    def reaches(start: Name, seen: set[Name]) -> bool:
+    def reaches(start: Name, visited: set[Name]) -> bool:
         if start == name:
             return True
-        if start in seen or start not in operations:
+        if start in visited or start not in operations:
             return False
-        seen.add(start)
-        return any(reaches(_refers_to(key), seen) for key in _keys(_items(operations[start])))
+        visited.add(start)
+        return any(reaches(_referenced_table(key), visited) for key in _keys(_items(operations[start])))
 
     return [
         key
         for key in _keys(_items(operations[name]))
-        if key.use_alter or ((target := _refers_to(key)) != name and reaches(target, set()))
+        if key.use_alter or ((target := _referenced_table(key)) != name and reaches(target, set()))
     ]
 
 
 def _completed_creation(
-    context: AutogenContext, creation: CreateTableOp, cut: list[ForeignKeyConstraint]
+    context: AutogenContext, creation: CreateTableOp, separate_keys: list[ForeignKeyConstraint]
 ) -> Iterator[MigrateOperation]:
-    excludes = [each for each in creation.columns if isinstance(each, ExcludeConstraint)]
+    excludes = [item for item in creation.columns if isinstance(item, ExcludeConstraint)]
     checks = [
         CheckConstraint(check.sqltext, name=conv(final_name(context, check)) if check.name else None)
         for column in creation.columns
@@ -119,20 +123,23 @@ def _completed_creation(
         quoted = context.migration_context.dialect.identifier_preparer.quote(name)
         add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted} {constraint_text(exclude)}"
         changes.append(SQLChange("add_exclude_constraint", name, add, ""))
-    changes += [AddConstraintOp.from_constraint(key) for key in cut]
-    left_out = [*excludes, *cut]
-    creation.columns = [*(each for each in creation.columns if not any(each is out for out in left_out)), *checks]
+    changes += [AddConstraintOp.from_constraint(key) for key in separate_keys]
+    separate_items = [*excludes, *separate_keys]
+    creation.columns = [
+        *(item for item in creation.columns if not any(item is part for part in separate_items)),
+        *checks,
+    ]
     if changes:
         yield ModifyTableOps(creation.table_name, changes, schema=creation.schema)
 
 
 def _completed_drop(
-    context: AutogenContext, drop: DropTableOp, cut: list[ForeignKeyConstraint]
+    context: AutogenContext, drop: DropTableOp, separate_keys: list[ForeignKeyConstraint]
 ) -> Iterator[MigrateOperation]:
-    """Restore EXCLUDE constraints, which SQLAlchemy does not reflect, in the downgrade."""
+    """Return operations with which the downgrade restores EXCLUDE constraints, which SQLAlchemy does not reflect."""
     table = _formatted(context, drop.schema, drop.table_name)
     quote = context.migration_context.dialect.identifier_preparer.quote
-    changes: list[MigrateOperation] = [DropConstraintOp.from_constraint(key) for key in cut]
+    changes: list[MigrateOperation] = [DropConstraintOp.from_constraint(key) for key in separate_keys]
     if context.connection is not None:
         for name, (kind, definition) in read_table(context.connection, table).constraints.items():
             if kind == "x":
@@ -140,7 +147,7 @@ def _completed_drop(
                 changes.append(SQLChange("remove_exclude_constraint", name, "", add))
     reverse = drop._reverse  # noqa: SLF001
     if reverse is not None:
-        reverse.columns = [each for each in reverse.columns if not any(each is key for key in cut)]
+        reverse.columns = [item for item in reverse.columns if not any(item is key for key in separate_keys)]
     if changes:
         yield ModifyTableOps(drop.table_name, changes, schema=drop.schema)
 
