@@ -1,1 +1,1 @@
-"""What `env.py` runs with: options, session settings, the lock that lets one upgrade run at a time, and retries."""
+"""The run of an Alembic command: options, session settings, retries, and the lock that allows one upgrade at a time."""

@@ -1,7 +1,7 @@
-"""One upgrade of a database at a time.
+"""The advisory lock that allows only one upgrade of a database at a time.
 
-The session lock is polled: a backend that waits in `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY
-of the upgrade that holds the lock waits for that snapshot, so that both wait for ever (in 7 of 10 runs when tried).
+The lock is polled. A session that waits in `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY of the
+upgrade that holds the lock waits for that snapshot. Both would wait for ever (in 7 of 10 runs when tried).
 """
 
 import logging
@@ -18,7 +18,7 @@ from adapter.outbound.postgres.holders import Holder, end_them, holders_query, j
 
 logger = logging.getLogger("alembic.runtime.migration")
 
-# Any number will do that other software does not use; advisory locks belong to one database.
+# Any number that no other software uses works; advisory locks belong to one database.
 KEY = 0x6865_7861_6C65_6D62
 
 _HOLDERS = """
@@ -31,11 +31,11 @@ SELECT l.pid FROM pg_catalog.pg_locks l
 
 @contextmanager
 def one_at_a_time(connection: Connection, seconds: float) -> Iterator[None]:
-    """Hold the lock of this database's upgrades; Postgres gives it back when the process dies.
+    """Hold the upgrade lock of this database; Postgres releases it when the process dies.
 
     Args:
         connection: A connection without an open transaction.
-        seconds: How long to wait for another upgrade.
+        seconds: How long to wait for another upgrade, in seconds.
 
     Raises:
         DatabaseError: Another upgrade still runs after that time.
@@ -49,11 +49,11 @@ def one_at_a_time(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _wait_for_lock(connection: Connection, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    said = False
+    is_logged = False
     while not _try(connection):
-        if not said:
+        if not is_logged:
             logger.info("Waiting for another upgrade of this database: %s", _shown(_holders(connection)))
-            said = True
+            is_logged = True
         if time.monotonic() > deadline:
             holders = _holders(connection)
             raise DatabaseError(
@@ -65,9 +65,9 @@ def _wait_for_lock(connection: Connection, seconds: float) -> None:
 
 
 def _try(connection: Connection) -> bool:
-    got = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY})
+    is_locked = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY})
     connection.commit()
-    return bool(got)
+    return bool(is_locked)
 
 
 def _unlock(connection: Connection) -> None:

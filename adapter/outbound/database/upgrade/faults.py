@@ -1,4 +1,4 @@
-"""Says what a lost connection or a cancelled statement means for an upgrade: where the database is, how to go on."""
+"""Explains a lost connection or a cancelled statement: where the database is, and how to continue the upgrade."""
 
 import time
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import fault_of, server_message, sqlstate
 from adapter.outbound.postgres.read_only import READ_ONLY, describe_read_only
 
-_RESTART = 3.0  # seconds that a server which is just starting again is waited for
-_PATIENCE = 10.0
-_PAUSE = 0.2
+_RESTART = 3.0  # seconds to wait for a server that is restarting
+_PATIENCE = 10.0  # seconds to wait for an answer
+_PAUSE = 0.2  # seconds between two attempts
 
 _VERSION_TABLE = "SELECT to_regclass('{table}') IS NOT NULL"
 _VERSIONS = "SELECT version_num FROM {table} ORDER BY 1"
@@ -31,11 +31,11 @@ SELECT format('%I.%I', n.nspname, c.relname)
 
 @dataclass(frozen=True)
 class _State:
-    """Where the database is.
+    """The state of the database after the fault.
 
     Attributes:
-        heads: Revisions that it is at.
-        invalid: Its invalid indexes.
+        heads: The revisions that the database is at.
+        invalid: The quoted names of its invalid indexes.
     """
 
     heads: tuple[str, ...]
@@ -45,38 +45,38 @@ class _State:
 def explain_fault(
     error: BaseException, migration: MigrationContext, progress: Progress, connections: SecondConnections
 ) -> DatabaseError | None:
-    """Say in one line what happened, where the database is, and in another how to go on.
+    """Return an error that names the fault and the state of the database, with a hint how to continue.
 
     Args:
-        error: What ended the upgrade.
-        migration: Alembic's context of it.
-        progress: What it did.
-        connections: The way to look at the database.
+        error: The error that ended the upgrade.
+        migration: Alembic's context of the upgrade.
+        progress: The steps of the upgrade so far.
+        connections: Opens new connections to the database.
 
     Returns:
-        None when the connection is well and the statement was not cancelled: then the error is the revision's.
+        The error, or None if the connection works and the statement was not cancelled. The revision itself failed then.
     """
     fault = fault_of(error)
     if fault is None:
         return None
     where = f" in {_name(progress)}" if progress.step is not None else ""
     state = _read_state(migration, connections)
-    said = [f"{fault[0]}{where} ({fault[1]}).", _place(state), _fate(progress, state)]
+    sentences = [f"{fault[0]}{where} ({fault[1]}).", _place(state), _fate(progress, state)]
     hint = f"When that is mended, go on with: {_command(migration, progress)}"
     if isinstance(state, _State) and state.invalid and progress.commits_itself:
         hint = f"{hint} (unless the revision does so itself, before that: DROP INDEX CONCURRENTLY {state.invalid[0]};)"
-    return DatabaseError(" ".join(filter(None, said)), hint)
+    return DatabaseError(" ".join(filter(None, sentences)), hint)
 
 
 def explain_read_only(error: BaseException, connections: SecondConnections) -> DatabaseError | None:
-    """Return why the database only reads, where it refused for that; None where it did not."""
+    """Return why the database is read-only, or None if that is not the reason for the error."""
     if sqlstate(error) != READ_ONLY:
         return None
 
     def ask(query: str) -> list[Any]:
         def run() -> list[Any]:
-            with connections.open() as second:
-                return second.rows(query)
+            with connections.open() as connection:
+                return connection.rows(query)
 
         return connections.within(_PATIENCE, run)
 
@@ -84,20 +84,24 @@ def explain_read_only(error: BaseException, connections: SecondConnections) -> D
 
 
 def _read_state(migration: MigrationContext, connections: SecondConnections) -> "_State | str":
-    """Look where the database is, over a new connection; say why where nobody can."""
+    """Read the state of the database over a new connection, or return the reason why it cannot be read."""
     table = ".".join(_quoted(name) for name in (migration.version_table_schema, migration.version_table) if name)
     deadline = time.monotonic() + _RESTART
 
-    def look() -> _State:
-        with connections.open() as second:
-            there = second.rows(_VERSION_TABLE.format(table=table.replace("'", "''")))[0][0]
-            heads = tuple(str(row[0]) for row in second.rows(_VERSIONS.format(table=table))) if there else ()
-            return _State(heads, tuple(str(row[0]) for row in second.rows(_INVALID_INDEXES)))
+    def read() -> _State:
+        with connections.open() as connection:
+            has_version_table = connection.rows(_VERSION_TABLE.format(table=table.replace("'", "''")))[0][0]
+            heads = (
+                tuple(str(row[0]) for row in connection.rows(_VERSIONS.format(table=table)))
+                if has_version_table
+                else ()
+            )
+            return _State(heads, tuple(str(row[0]) for row in connection.rows(_INVALID_INDEXES)))
 
     while True:
         try:
-            return connections.within(_PATIENCE, look)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is said
+            return connections.within(_PATIENCE, read)
+        except Exception as error:  # noqa: BLE001 - any error is reported
             if time.monotonic() > deadline or isinstance(error, TimeoutError):
                 return server_message(error)
         time.sleep(_PAUSE)
@@ -114,20 +118,20 @@ def _place(state: "_State | str") -> str:
 
 
 def _fate(progress: Progress, state: "_State | str") -> str:
-    """Return what has become of the revision that ran."""
+    """Return a sentence about the outcome of the revision that ran."""
     step = progress.step
     if step is None or step.info.is_stamp:
         return ""
     name = _name(progress).capitalize()
-    read = isinstance(state, _State)
+    is_state_read = isinstance(state, _State)
     if isinstance(state, _State) and (step.revision.revision in state.heads) == step.is_upgrade:
         return f"{name} was committed."
     if not progress.commits_itself:
-        return f"{name} ran in a transaction, which {'was' if read else 'the server has'} rolled back."
-    kept = f"{name} commits by itself (autocommit block), so that what it had finished is kept"
+        return f"{name} ran in a transaction, which {'was' if is_state_read else 'the server has'} rolled back."
+    own_commit = f"{name} commits by itself (autocommit block), so that what it had finished is kept"
     if not isinstance(state, _State):
-        return f"{kept}; it may have left an invalid index."
-    return f"{kept}; invalid indexes: {', '.join(state.invalid) or 'none'}."
+        return f"{own_commit}; it may have left an invalid index."
+    return f"{own_commit}; invalid indexes: {', '.join(state.invalid) or 'none'}."
 
 
 def _name(progress: Progress) -> str:
@@ -138,21 +142,21 @@ def _name(progress: Progress) -> str:
 
 
 def _command(migration: MigrationContext, progress: Progress) -> str:
-    """Return the command that does what is left."""
-    function = getattr(migration.opts.get("fn"), "__name__", "")
-    name = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}.get(function)
-    if name is None:
+    """Return the command that runs the remaining steps."""
+    function_name = getattr(migration.opts.get("fn"), "__name__", "")
+    command = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}.get(function_name)
+    if command is None:
         return "the same command"
-    wanted = migration.opts.get("destination_rev")
-    destination = " ".join(wanted) if isinstance(wanted, tuple | list) else str(wanted)
+    target = migration.opts.get("destination_rev")
+    destination = " ".join(target) if isinstance(target, tuple | list) else str(target)
     if destination[:1] in "+-" and destination[1:].isdecimal():
         destination = f"{destination[0]}{progress.left}"
-    return f"alembic {' '.join([*_options(migration), name, destination])}"
+    return f"alembic {' '.join([*_options(migration), command, destination])}"
 
 
 def _options(migration: MigrationContext) -> list[str]:
-    """Return the options again; an address stays out, as it may hold a password."""
+    """Return the -x options of the call; the value of `url` is left out, because it may contain a password."""
     environment: Any = migration.environment_context
-    given = getattr(environment.config.cmd_opts, "x", None) or []
-    options = ("url=…" if one.startswith("url=") else one for one in given)
-    return [part for one in options for part in ("-x", one)]
+    arguments = getattr(environment.config.cmd_opts, "x", None) or []
+    options = ("url=…" if option.startswith("url=") else option for option in arguments)
+    return [part for option in options for part in ("-x", option)]

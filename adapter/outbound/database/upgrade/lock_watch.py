@@ -1,4 +1,4 @@
-"""Finds out who keeps a statement waiting, while it waits: once its lock timeout has ended it, nobody knows."""
+"""Reads which sessions block a statement while it waits; after its lock timeout the server no longer knows."""
 
 import threading
 import time
@@ -11,10 +11,10 @@ from sqlalchemy import Connection, event
 from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
 from adapter.outbound.postgres.holders import Holder, holders_query, read_holders
 
-_LONGEST = 1.0  # seconds between two looks
-_SHORTEST = 0.01
-_PATIENCE = 2.0  # seconds for a connection that is just being made to a server that may have gone
-# pg_blocking_pids stops the lock manager for a moment: it is called when the session does wait for a lock.
+_LONGEST = 1.0  # seconds between two queries at most
+_SHORTEST = 0.01  # seconds between two queries at least
+_PATIENCE = 2.0  # seconds to wait for a connection that is being opened to a server that may be gone
+# pg_blocking_pids briefly stops the lock manager, so it is only called for a session that waits for a lock.
 _BLOCKING = """
 SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(pid)) FROM pg_catalog.pg_stat_activity
 WHERE pid = {pid} AND wait_event_type = 'Lock'
@@ -22,25 +22,25 @@ WHERE pid = {pid} AND wait_event_type = 'Lock'
 
 
 class LockWatch:
-    """Looks over a second connection at the statement that runs on the first, once that takes long.
+    """Watches the statement of one connection over a second one, once the statement takes long.
 
     Attributes:
-        statement: The last statement.
-        started: When it began, as `time.monotonic` counts.
-        holders: Who it waited for, as far as was seen.
+        statement: The SQL of the last statement.
+        started: When the statement began, in seconds of `time.monotonic`.
+        holders: The sessions that the statement waited for when it was last looked at.
     """
 
     def __init__(self, connection: Connection, pid: int, lock_timeout: float) -> None:
-        """Watch nothing yet.
+        """Prepare the watch; the second connection is opened when a statement takes long.
 
         Args:
-            connection: The first connection.
-            pid: Its process on the server.
+            connection: The connection to watch.
+            pid: The process of that connection on the server.
             lock_timeout: Seconds after which a statement on it gives up; 0 for never.
         """
         self._connections = SecondConnections(connection)
         self._query = holders_query(_BLOCKING.format(pid=pid))
-        # the first look is early enough for a connection to be made, and for another look before the end
+        # the first query is early enough to open a connection and to query again before the lock timeout
         self._pause = min(max(lock_timeout / 4, _SHORTEST), _LONGEST) if lock_timeout else _LONGEST
         self._changed = threading.Condition()
         self._running = False
@@ -51,7 +51,7 @@ class LockWatch:
         self.holders: tuple[Holder, ...] = ()
 
     def begin(self, statement: str) -> None:
-        """Note that a statement begins."""
+        """Record that a statement begins."""
         with self._changed:
             self.statement, self.started, self.holders, self._running = statement, time.monotonic(), (), True
         if self._thread is None:
@@ -59,12 +59,12 @@ class LockWatch:
             self._thread.start()
 
     def end(self) -> None:
-        """Note that it has ended, well or not."""
+        """Record that the statement has ended, with or without an error."""
         with self._changed:
             self._running = False
 
     def close(self) -> None:
-        """End the second connection."""
+        """Stop the watch and close the second connection."""
         with self._changed:
             self._ended, self._running = True, False
             self._changed.notify()
@@ -74,31 +74,31 @@ class LockWatch:
     def _watch(self) -> None:
         while self._wait_for_slow_statement():
             try:
-                self._connections.in_thread(self._look)
-            except Exception:  # noqa: BLE001 - no connection left, or none allowed: then nobody can be named
+                self._connections.in_thread(self._watch_statement)
+            except Exception:  # noqa: BLE001 - without a second connection no holder can be named
                 self._sleep(_LONGEST)
 
     def _wait_for_slow_statement(self) -> bool:
-        """Wait until a statement has run for a pause; False at the end."""
+        """Wait until a statement has run for one pause; return False if the watch is closed."""
         while not self._ended:
             if self._running and time.monotonic() - self.started >= self._pause:
                 return True
             self._sleep(self._pause)
         return False
 
-    def _look(self) -> None:
-        """Look again and again as long as the statement runs."""
-        with self._connections.open() as second:
+    def _watch_statement(self) -> None:
+        """Read the blocking sessions repeatedly while the statement runs."""
+        with self._connections.open() as connection:
             started = self.started
             while self._running and self.started == started:
-                self._note(second, started)
+                self._record_holders(connection, started)
                 self._sleep(self._pause)
 
-    def _note(self, second: SecondConnection, started: float) -> None:
-        found = read_holders(second.rows(self._query))
+    def _record_holders(self, connection: SecondConnection, started: float) -> None:
+        holders = read_holders(connection.rows(self._query))
         with self._changed:
-            if found and self.started == started:
-                self.holders = found
+            if holders and self.started == started:
+                self.holders = holders
 
     def _sleep(self, seconds: float) -> None:
         with self._changed:
@@ -110,7 +110,14 @@ class LockWatch:
 def watched(
     connection: Connection, pid: int, lock_timeout: float, note: Callable[[Connection], None]
 ) -> Iterator[LockWatch]:
-    """Watch every statement of a connection, as `LockWatch` says; `note` is told of each before it begins."""
+    """Watch every statement of a connection with a `LockWatch`.
+
+    Args:
+        connection: The connection to watch.
+        pid: The process of that connection on the server.
+        lock_timeout: Seconds after which a statement on it gives up; 0 for never.
+        note: Called with the connection before each statement.
+    """
     watch = LockWatch(connection, pid, lock_timeout)
 
     def before(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is refused before `alembic revision` or `alembic merge` writes a file."""
+"""Checks before `alembic revision` or `alembic merge` writes a file."""
 
 import tempfile
 from pathlib import Path
@@ -13,27 +13,29 @@ SHORTER = f"Give the revision an id of at most {MOST_LETTERS} letters, in its fi
 
 
 def writes_file_only() -> bool:
-    """Return whether the command writes a file and asks no database."""
-    asked = _asked()
-    return _is_of("merge") or (asked is not None and not asked.command_args["autogenerate"] and not _is_of("check"))
+    """Return whether the command writes a file and needs no database."""
+    revision_context = _revision_context()
+    return _is_of("merge") or (
+        revision_context is not None and not revision_context.command_args["autogenerate"] and not _is_of("check")
+    )
 
 
 def refuse_long_id() -> None:
-    """Refuse a new revision whose id no version table holds, or whose file cannot be written.
+    """Refuse a new revision whose id is too long for the version table, or whose file cannot be written.
 
     Raises:
-        DatabaseConfigurationError: It cannot be.
+        DatabaseConfigurationError: The id is too long, or no version folder is writable.
     """
     if not (_is_of("merge") or _is_of("revision")):
         return
     options = context.config.cmd_opts
-    wanted = getattr(options, "rev_id", None) or ""
-    if len(wanted) > MOST_LETTERS:
+    revision_id = getattr(options, "rev_id", None) or ""
+    if len(revision_id) > MOST_LETTERS:
         raise DatabaseConfigurationError(
-            f"The version table cannot hold a revision id of {len(wanted)} letters; it takes {MOST_LETTERS}.",
+            f"The version table cannot hold a revision id of {len(revision_id)} letters; it takes {MOST_LETTERS}.",
             "Choose a shorter --rev-id, or leave it out.",
         )
-    folders = [Path(folder) for folder in context.script._version_locations]  # noqa: SLF001 - it has no public form
+    folders = [Path(folder) for folder in context.script._version_locations]  # noqa: SLF001 - it is not public
     if not any(_takes_files(folder) for folder in folders):
         raise DatabaseConfigurationError(
             f"No new revision can be written to {folders[0]}: this user may not write there, or it is read only.",
@@ -42,7 +44,7 @@ def refuse_long_id() -> None:
 
 
 def _takes_files(folder: Path) -> bool:
-    """Return whether a file can be made in a folder; the permissions alone do not tell root."""
+    """Return whether a file can be created in a folder; for root the permissions do not answer that."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True
@@ -50,11 +52,11 @@ def _takes_files(folder: Path) -> bool:
         return False
 
 
-def _asked() -> Any:
+def _revision_context() -> Any:
     return context._proxy.context_opts.get("revision_context")  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _is_of(command: str) -> bool:
-    """Return whether that command of Alembic's runs env.py."""
+    """Return whether this Alembic command runs env.py."""
     function = context._proxy.context_opts.get("fn")  # type: ignore[attr-defined]  # noqa: SLF001
     return getattr(function, "__qualname__", "").startswith(f"{command}.<locals>")

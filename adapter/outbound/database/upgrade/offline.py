@@ -1,4 +1,4 @@
-"""The script of `alembic upgrade head --sql`, with the same timeouts that an online upgrade has."""
+"""The script of `alembic upgrade head --sql`, with the timeouts of an online upgrade."""
 
 from typing import TextIO
 
@@ -7,10 +7,10 @@ from adapter.outbound.database.upgrade.session import APPLICATION_NAME, is_concu
 
 
 class ScriptWriter:
-    """A text stream that puts session settings at the top of the script and around concurrent index builds."""
+    """A text stream that adds session settings at the top of the script and around concurrent index builds."""
 
     def __init__(self, stream: TextIO, options: MigrationOptions) -> None:
-        """Write the head of the script."""
+        """Write the settings at the top of the script."""
         self._stream = stream
         self._options = options
         stream.write(
@@ -21,7 +21,7 @@ class ScriptWriter:
         )
 
     def write(self, text: str) -> int:
-        """Write one statement."""
+        """Write a statement, with its own lock timeout if it is a concurrent index build."""
         if is_concurrent_build(text):
             text = (
                 f"SET lock_timeout = '{self._options.concurrent_lock_timeout}';\n\n{text}"
@@ -30,5 +30,5 @@ class ScriptWriter:
         return self._stream.write(text)
 
     def flush(self) -> None:
-        """Hand on what was written."""
+        """Flush the underlying stream."""
         self._stream.flush()

@@ -1,4 +1,4 @@
-"""Runs an Alembic command on a database: on a connection of its own, or on one that the caller hands over."""
+"""Runs an Alembic command on a database, over its own connection or one that the caller passes."""
 
 import asyncio
 import logging
@@ -45,17 +45,17 @@ logger = logging.getLogger("alembic.runtime.migration")
 def run_online(metadata: MetaData, options: MigrationOptions) -> None:
     """Run the current Alembic command.
 
-    `config.attributes["connection"]` may hold a `Connection`, an `AsyncEngine` or anything with `connect()`. Without
-    it, the URL is that of `-x url=…`, of `config.attributes["url"]`, of `DATABASE_URL`, or of the embedded server.
+    `config.attributes["connection"]` may hold a `Connection`, an `AsyncEngine` or an object with `connect()`. Otherwise
+    the URL comes from `-x url=…`, `config.attributes["url"]`, `DATABASE_URL` or the embedded server, in this order.
     """
-    given = context.config.attributes.get("connection")
+    target = context.config.attributes.get("connection")
     url: DatabaseURL | None = None
     try:
-        if given is None:
+        if target is None:
             explicit = options.url or context.config.attributes.get("url")
             url = settings.database_url(explicit)
-            given = engine.migration_engine(url)
-        _run_on(given, lambda connection: run_on_connection(connection, metadata, options))
+            target = engine.migration_engine(url)
+        _run_on(target, lambda connection: run_on_connection(connection, metadata, options))
         if url is not None and is_check(context.get_context()):
             _check_catalog(url, metadata)
     except CommandError:
@@ -70,7 +70,7 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
 
 
 def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:
-    """Let `alembic check` find, too, what autogenerate has no operation for; what it has has been reported before."""
+    """Report differences that autogenerate has no operation for in `alembic check`, which has reported all others."""
     from adapter.outbound.database.autogenerate.drift import read_drift  # only this command needs it
 
     with engine.tooling_engine(url).connect() as connection:
@@ -90,14 +90,14 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
         _configure(connection, metadata, Progress())
         _run_in_callers_transaction()
         return
-    before = read_session(connection)
+    initial_session = read_session(connection)
     _configure(connection, metadata, progress := Progress())
     if _command_writes():
-        refuse_transaction_pooler(connection, before.pid)
+        refuse_transaction_pooler(connection, initial_session.pid)
         connections = SecondConnections(connection)
         try:
-            with session(connection, options, before):
-                _write(connection, metadata, options, progress, before)
+            with session(connection, options, initial_session):
+                _write(connection, metadata, options, progress, initial_session)
         except Exception as error:
             fault = explain_fault(error, context.get_context(), progress, connections) or explain_read_only(
                 error, connections
@@ -108,18 +108,18 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
                 raise
             raise fault from error
     else:
-        prepare = session_of_transactions if is_pooled(connection, before.pid) else session
+        prepared_session = session_of_transactions if is_pooled(connection, initial_session.pid) else session
         try:
-            with prepare(connection, options, before):
+            with prepared_session(connection, options, initial_session):
                 _run(connection)
         except DBAPIError as error:
             raise explain(error, reads=True) or error from error
 
 
 def _write(
-    connection: Connection, metadata: MetaData, options: MigrationOptions, progress: Progress, before: Session
+    connection: Connection, metadata: MetaData, options: MigrationOptions, progress: Progress, initial_session: Session
 ) -> None:
-    """Run a command that writes: alone, and again where it gave way to others."""
+    """Run a writing command under the upgrade lock, and retry it after lock timeouts and deadlocks."""
 
     def recover() -> None:
         connection.rollback()
@@ -128,7 +128,9 @@ def _write(
 
     with (
         one_at_a_time(connection, options.wait_for_upgrade),
-        watched(connection, before.pid, read_lock_timeout(connection, options), progress.note_statement) as watch,
+        watched(
+            connection, initial_session.pid, read_lock_timeout(connection, options), progress.note_statement
+        ) as watch,
     ):
         with_retries(lambda: _run(connection), recover, options.lock_retries, watch)
 
@@ -153,32 +155,32 @@ async def _run_on_async_engine(target: AsyncEngine, run: Callable[[Connection], 
         await connection.run_sync(run)
 
 
-def _wait_for(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, also from inside a running event loop: then in a thread with a loop of its own."""
+def _wait_for(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end; if an event loop is running already, run it in a thread with its own loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(work)
+        asyncio.run(coroutine)
         return
-    failure: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def target() -> None:
         try:
-            asyncio.run(work)
+            asyncio.run(coroutine)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            failure.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=target, name="alembic")
     thread.start()
     thread.join()
-    if failure:
-        raise failure[0]
+    if errors:
+        raise errors[0]
 
 
 def _configure(connection: Connection, metadata: MetaData, progress: Progress) -> None:
     context.configure(
         connection=connection,
-        # Each revision is kept as soon as it is done: what fails later does not undo it, nor un-stamp it.
+        # Each revision commits on its own, so that a later failure does not undo it.
         transaction_per_migration=True,
         on_version_apply=progress,
         **autogenerate.options(metadata),
@@ -220,12 +222,12 @@ def _run_in_callers_transaction() -> None:
 
 
 def _command_writes() -> bool:
-    """Tell upgrade, downgrade and stamp from commands that only look."""
+    """Return whether the command is upgrade, downgrade or stamp; all others only read."""
     return "destination_rev" in context.get_context().opts
 
 
 def _check_revisions() -> None:
-    """Say what to do when the database and the code do not know the same revisions."""
+    """Raise an error with a hint if there are several heads, or the code lacks a revision of the database."""
     script = context.script
     heads = script.get_heads()
     if len(heads) > 1 and context.get_context().opts.get("destination_rev") == "head":

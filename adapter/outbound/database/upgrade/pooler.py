@@ -1,13 +1,14 @@
-"""Tells a connection pooler that gives each transaction another session, on which no upgrade can run.
+"""Detects a connection pooler in transaction mode, behind which no upgrade can run.
 
-Behind PgBouncer in transaction mode the lock of one session guards nothing, and stays behind; so do settings, and a
-revision's SET. Neither its port nor its name tells it. What does:
+Such a pooler (PgBouncer) may run each transaction on another session. The advisory lock of a session then guards
+nothing and is never released, and settings of the session do not last. Port and name do not identify a pooler. These
+facts do:
 
 - Postgres sends each client the number of its process (manual, "Message Flow", BackendKeyData), for a later request to
-  cancel. A pooler sends one of its own making, as the process changes. So where `pg_backend_pid()` says another, there
-  is a pooler in between; a proxy that only hands bytes on changes nothing.
-- In session mode a client has its server process for itself. So a second client that gets the same one, a first that
-  gets another while it stays connected, or one that was used in between, prove that the mode is another.
+  cancel. A pooler invents that number, because the process changes. So a pooler is in between if `pg_backend_pid()`
+  differs from it. A proxy that only passes bytes on does not change the number.
+- In session mode a client has a server process of its own. The mode is another if a second client gets the same
+  process, if the first client gets a different one while it stays connected, or if its process is used in between.
 """
 
 import threading
@@ -21,71 +22,71 @@ from adapter.outbound.database.upgrade.second_connection import SecondConnection
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 _ROUNDS = 3
-_PATIENCE = 2.0  # seconds
-_WHERE = """
+_PATIENCE = 2.0  # seconds to wait for an answer
+_ADDRESS = """
 SELECT coalesce(host(inet_server_addr()), ''), current_setting('port'), current_setting('unix_socket_directories')
 """
 
 
 def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
-    """Refuse to go on where a pooler does not keep one session for a client.
+    """Refuse a connection whose pooler does not keep one session for a client.
 
     Args:
         connection: The connection of the upgrade; no transaction is open on it.
-        pid: The server's process that its last statement ran on.
+        pid: The server process that ran its last statement.
 
     Raises:
-        DatabaseConfigurationError: There is one.
+        DatabaseConfigurationError: The connection goes through such a pooler.
     """
     if not is_pooled(connection, pid):
         return
     connections = SecondConnections(connection)
     if _shares_sessions(connection, connections, pid):
-        named = f" ({server})" if (server := _server(connections)) else ""
+        server_text = f" ({server})" if (server := _server(connections)) else ""
         raise DatabaseConfigurationError(
             "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) stands before "
             "this database: the lock that lets one upgrade run at a time, and settings of the session, do not last "
             "there. Nothing was run.",
-            f"Name the server itself{named} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session.",
+            f"Name the server itself{server_text} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session.",
         )
 
 
 def is_pooled(connection: Connection, pid: int) -> bool:
-    """Return whether the other end is no server process but a pooler; its mode is not asked."""
-    return _announced(connection.connection.driver_connection) not in {None, pid}
+    """Return whether the connection goes through a pooler, in whatever mode."""
+    return _announced_pid(connection.connection.driver_connection) not in {None, pid}
 
 
-def _announced(driver: Any) -> int | None:
-    """Return the process that the other end announced when the connection was made; None where the driver hides it."""
+def _announced_pid(driver: Any) -> int | None:
+    """Return the process that the peer announced when connecting, or None if the driver does not expose it."""
     if hasattr(driver, "get_server_pid"):  # asyncpg
         return int(driver.get_server_pid())
-    found = getattr(getattr(driver, "info", None), "backend_pid", None)  # psycopg, psycopg2
-    return None if found is None else int(found)
+    pid = getattr(getattr(driver, "info", None), "backend_pid", None)  # psycopg, psycopg2
+    return None if pid is None else int(pid)
 
 
 def _shares_sessions(connection: Connection, connections: SecondConnections, pid: int) -> bool:
-    """Return whether two clients that are connected at once get the same process.
+    """Return whether two clients that are connected at the same time get the same process.
 
-    A pooler takes a process that is idle before it starts another or lets a client wait: the one that was used last, or
-    longest ago. Each round takes one out of its pool, in an open transaction. So the first client's is taken, unless it
-    has been used by somebody else, or is its own.
+    A pooler reuses an idle process, the most or the least recently used one, before it starts another or lets a client
+    wait. Each round takes one process out of the pool with an open transaction. So the process of the first client is
+    taken, unless it belongs to this client alone (session mode) or another client has used it in between.
     """
-    with _by_itself(connection) as client, ExitStack() as opened:
+    with _autocommit(connection) as client, ExitStack() as stack:
         for _ in range(_ROUNDS):
-            used = _used(client)
-            if used[0] != pid:
+            own_process = _own_process(client)
+            if own_process[0] != pid:
                 return True
-            other = opened.enter_context(_Other(connections, pid))
-            if other.seen is None:  # it has to wait, though the first client's is idle
-                return any(_used(client)[0] != pid for _ in range(_ROUNDS))
-            if other.seen != used:
+            second_client = stack.enter_context(_SecondClient(connections, pid))
+            if second_client.first_process is None:  # it waits, although the first client's process is idle
+                return any(_own_process(client)[0] != pid for _ in range(_ROUNDS))
+            if second_client.first_process != own_process:
                 return True
     return False
 
 
 @contextmanager
-def _by_itself(connection: Connection) -> Iterator[SecondConnection]:
-    """Let each statement of a connection commit by itself."""
+def _autocommit(connection: Connection) -> Iterator[SecondConnection]:
+    """Switch a connection to autocommit inside the context, and yield it as a `SecondConnection`."""
     raw: Any = connection.connection.dbapi_connection
     level = connection.dialect.get_isolation_level(raw)
     connection.rollback()
@@ -96,19 +97,19 @@ def _by_itself(connection: Connection) -> Iterator[SecondConnection]:
         connection.dialect.set_isolation_level(raw, level)
 
 
-class _Other:
-    """Another client, that has a transaction open in its context.
+class _SecondClient:
+    """A second client, which keeps a transaction open inside its context.
 
     Attributes:
-        seen: The first client's process and when that was last used; 0 where it is this client's. None when this client
-            has got no process in time.
+        first_process: The process of the first client and when its last statement began, as this client reads them.
+            The process is 0 if both clients have the same one. None if this client has got no process in time.
     """
 
     def __init__(self, connections: SecondConnections, pid: int) -> None:
         self._connections = connections
         self._pid = pid
-        self._answered, self._let_go = threading.Event(), threading.Event()
-        self.seen: tuple[int, str] | None = None
+        self._answered, self._released = threading.Event(), threading.Event()
+        self.first_process: tuple[int, str] | None = None
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -119,7 +120,7 @@ class _Other:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._let_go.set()
+        self._released.set()
 
     def _run(self) -> None:
         try:
@@ -130,25 +131,25 @@ class _Other:
 
     def _hold(self) -> None:
         with self._connections.open() as client:
-            if self._let_go.is_set():
+            if self._released.is_set():
                 return
             client.rows("BEGIN")
-            self.seen = _seen(client, self._pid)
+            self.first_process = _process_of(client, self._pid)
             self._answered.set()
-            self._let_go.wait()
+            self._released.wait()
 
 
-def _used(client: SecondConnection) -> tuple[int, str]:
-    """Return the process that a client has, and when its last statement began, which is this one."""
+def _own_process(client: SecondConnection) -> tuple[int, str]:
+    """Return the process of a client, and when its current statement began."""
     (row,) = client.rows(
         "SELECT pid, query_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
     )
     return int(row[0]), str(row[1])
 
 
-def _seen(other: SecondConnection, pid: int) -> tuple[int, str]:
-    """Return a process and when its last statement began, as another client sees it that has a process of its own."""
-    rows = other.rows(
+def _process_of(client: SecondConnection, pid: int) -> tuple[int, str]:
+    """Return a process and when its last statement began, or (0, "") if the reading client runs on it itself."""
+    rows = client.rows(
         f"SELECT pid, query_start::text FROM pg_catalog.pg_stat_activity "  # noqa: S608 - a number
         f"WHERE pid = {pid} AND pid <> pg_catalog.pg_backend_pid()"
     )
@@ -156,15 +157,15 @@ def _seen(other: SecondConnection, pid: int) -> tuple[int, str]:
 
 
 def _server(connections: SecondConnections) -> str:
-    """Return the address of the server, as it knows it."""
+    """Return the address that the server has for itself; empty if it cannot be read."""
 
-    def ask() -> Any:
+    def read_address() -> Any:
         with connections.open() as client:
-            return client.rows(_WHERE)[0]
+            return client.rows(_ADDRESS)[0]
 
     try:
-        row = connections.within(_PATIENCE, ask)
-    except Exception:  # noqa: BLE001 - the address only helps
+        row = connections.within(_PATIENCE, read_address)
+    except Exception:  # noqa: BLE001 - the address is only part of a hint
         return ""
     address, port, sockets = row
     folder = str(sockets).partition(",")[0].strip().strip('"')

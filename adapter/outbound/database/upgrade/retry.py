@@ -1,4 +1,4 @@
-"""Tries again what gave way to other users of the database."""
+"""Retries an upgrade after a lock timeout or a deadlock."""
 
 import logging
 import random
@@ -16,20 +16,20 @@ from adapter.outbound.postgres.holders import Holder, end_them, join, one_line
 logger = logging.getLogger("alembic.runtime.migration")
 
 _FIRST_PAUSE = 0.25  # seconds
-_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 15.0  # seconds
 
 
 def with_retries(run: Callable[[], None], recover: Callable[[], None], retries: int, watch: LockWatch) -> None:
-    """Run, and run again after a lock timeout or a deadlock.
+    """Run an upgrade, and retry it after a lock timeout or a deadlock.
 
     Args:
-        run: The upgrade; each revision that it finished is committed, so that it resumes where it gave way.
-        recover: Brings the connection back to a clean state before another try.
-        retries: How often to try again.
-        watch: Who knows whom a statement waited for.
+        run: Runs the upgrade; finished revisions are committed, so that a retry resumes at the failed one.
+        recover: Resets the connection to a clean state before a retry.
+        retries: The number of retries at most.
+        watch: Knows the sessions that a statement waited for.
 
     Raises:
-        DatabaseError: The last try gave way, too.
+        DatabaseError: The last try also ended in a lock timeout or a deadlock.
     """
     pause = _FIRST_PAUSE
     for attempt in range(1, retries + 2):
@@ -43,7 +43,7 @@ def with_retries(run: Callable[[], None], recover: Callable[[], None], retries: 
             if attempt > retries:
                 raise _gave_up(error, holders, attempt) from error
             recover()
-            # Half of the pause is random, so that two upgrades, or an upgrade and a job, do not meet again.
+            # Half of the pause is random, so that two upgrades, or an upgrade and a job, do not collide again.
             seconds = pause * random.uniform(0.5, 1.0)  # noqa: S311
             logger.info(
                 "Gave way to other transactions (%s%s); try %d of %d in %.1f s",
@@ -60,19 +60,19 @@ def with_retries(run: Callable[[], None], recover: Callable[[], None], retries: 
 
 
 def _gave_up(error: DBAPIError, holders: tuple[Holder, ...], attempts: int) -> DatabaseError:
-    concurrent = is_concurrent_build(error.statement or "")
-    option = "concurrent_lock_timeout=2h" if concurrent else "lock_timeout=10s"
-    who = f"held by {join(holders)}" if holders else "nobody could be asked who holds it"
-    end = end_them(holders)
-    find = (
-        f"End it: {end}"
-        if end
+    is_concurrent = is_concurrent_build(error.statement or "")
+    option = "concurrent_lock_timeout=2h" if is_concurrent else "lock_timeout=10s"
+    holders_text = f"held by {join(holders)}" if holders else "nobody could be asked who holds it"
+    end_command = end_them(holders)
+    advice = (
+        f"End it: {end_command}"
+        if end_command
         else "Find who holds it: SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL "
         "ORDER BY xact_start;"
     )
-    left = " The build may have left an invalid index, which migrate status shows." if concurrent else ""
+    consequence = " The build may have left an invalid index, which migrate status shows." if is_concurrent else ""
     return DatabaseError(
         f"The lock that this revision needs could not be had, in {attempts} {'try' if attempts == 1 else 'tries'} "
-        f"({server_message(error)}; statement: {one_line(error.statement)}); {who}.{left}",
-        f"{find} Then run this again, or wait longer with -x {option}.",
+        f"({server_message(error)}; statement: {one_line(error.statement)}); {holders_text}.{consequence}",
+        f"{advice} Then run this again, or wait longer with -x {option}.",
     )

@@ -1,4 +1,4 @@
-"""Says why a revision failed: the server's words, the line of its file, and what is usual for that SQLSTATE."""
+"""Explains why a revision failed: the server's message, the line of the file, and the usual advice for the SQLSTATE."""
 
 import os.path
 import traceback
@@ -12,7 +12,7 @@ from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import server_message, sqlstate
 
-# PostgreSQL manual, appendix A. What is usual when a revision meets it.
+# The usual advice for a revision, by SQLSTATE (PostgreSQL manual, appendix A).
 _HINTS = {
     "22001": "The text is longer than the column: widen the column, or shorten the text before.",
     "22003": "A number does not fit in its type: use a larger type, or correct the rows before.",
@@ -43,9 +43,9 @@ _HINTS = {
     "55P04": "A new value of an enum can be used after it is committed: add it in a revision of its own.",
 }
 _OTHER = "Correct the revision, or the rows that it meets, then run this again."
-# Whose detail names a key or an object; that of others shows whole rows.
+# The detail of these names a key or an object; the detail of others shows whole rows.
 _DETAILED = {"23503", "23505", "23P01", "2BP01", "42804"}
-_OF_FOREIGN_KEYS = "ATAddForeignKeyConstraint"  # the server's function, which no language of messages changes
+_OF_FOREIGN_KEYS = "ATAddForeignKeyConstraint"  # the server's function, which is the same in every message language
 _OTHER_TYPE = (
     "A foreign key needs columns of comparable types: change the type of one of them first, in the models too."
 )
@@ -54,10 +54,10 @@ _TYPES = "42804"
 
 
 def describe_revision_error(error: BaseException, progress: Progress) -> DatabaseError | None:
-    """Describe an error of the database, or a package that is missing, inside of a revision.
+    """Return a readable error for an error of the database or a missing package in a revision.
 
     Returns:
-        None when no revision ran, or when it is an error of its Python, for which the traceback is needed.
+        The error, or None if no revision ran or its Python code failed, which needs the traceback.
     """
     step = progress.step
     if step is None or not isinstance(error, SQLAlchemyError | ImportError):
@@ -72,10 +72,10 @@ def describe_revision_error(error: BaseException, progress: Progress) -> Databas
     what = f"Revision {revision}" if step.is_upgrade else f"The downgrade of {revision}"
     where = f" ({Path(step.revision.path).name}, line {line})" if line else ""
     fate = "What it had committed is kept" if progress.commits_itself else "It has been rolled back"
-    return DatabaseError(f"{what} failed{where}: {_said(error, state)} {fate}.", _hint(error, state, str(revision)))
+    return DatabaseError(f"{what} failed{where}: {_reason(error, state)} {fate}.", _hint(error, state, str(revision)))
 
 
-def _said(error: BaseException, state: str) -> str:
+def _reason(error: BaseException, state: str) -> str:
     if isinstance(error, ImportError):
         return f"the import failed ({error})."
     if not state:
@@ -93,19 +93,24 @@ def _hint(error: BaseException, state: str, revision: str) -> str:
 
 
 def _field(error: BaseException, name: str) -> str:
-    """Return a field of what the server said, such as its detail or its hint, whichever driver brought it."""
+    """Return a field of the server's message, such as its detail or hint, whatever the driver; empty if it has none."""
     driver: Any = getattr(error, "orig", None)
-    for one in (getattr(driver, "__cause__", None), driver):
-        diagnosis = getattr(one, "diag", None)  # psycopg's; the other two are asyncpg's
-        for holder, named in ((one, name), (one, f"server_{name}"), (diagnosis, f"message_{name}"), (diagnosis, name)):
-            said = getattr(holder, named, None)
-            if isinstance(said, str):
-                return said
+    for driver_error in (getattr(driver, "__cause__", None), driver):
+        diagnosis = getattr(driver_error, "diag", None)  # psycopg has the fields here, asyncpg on the error itself
+        for holder, attribute in (
+            (driver_error, name),
+            (driver_error, f"server_{name}"),
+            (diagnosis, f"message_{name}"),
+            (diagnosis, name),
+        ):
+            value = getattr(holder, attribute, None)
+            if isinstance(value, str):
+                return value
     return ""
 
 
 def _line(error: BaseException, path: str) -> int | None:
-    """Return the line of the revision's file that was being executed."""
-    wanted = os.path.realpath(path)
+    """Return the line of the revision's file that failed, or None if the error came from elsewhere."""
+    revision_path = os.path.realpath(path)
     frames = reversed(traceback.extract_tb(error.__traceback__))
-    return next((frame.lineno for frame in frames if os.path.realpath(frame.filename) == wanted), None)
+    return next((frame.lineno for frame in frames if os.path.realpath(frame.filename) == revision_path), None)

@@ -1,4 +1,4 @@
-"""Further connections to the database that an upgrade runs on, whatever driver and engine its own connection has."""
+"""Further connections to the database of an upgrade, with the driver and engine of its own connection."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ Work = TypeVar("Work")
 
 
 class SecondConnection:
-    """A connection on which each statement commits by itself; it is open as long as its context.
+    """A connection in autocommit mode, which is open as long as its context.
 
     Attributes:
         driver: The driver's own connection.
@@ -24,7 +24,7 @@ class SecondConnection:
         self.driver = driver
 
     def rows(self, sql: str) -> list[Any]:
-        """Run a statement without parameters, and give its rows."""
+        """Run a statement without parameters and return its rows."""
         cursor = self._raw.cursor()
         try:
             cursor.execute(sql)
@@ -34,52 +34,52 @@ class SecondConnection:
 
 
 class SecondConnections:
-    """Opens connections to where another one leads; nothing is opened before it is asked for."""
+    """Opens further connections to the database of a connection when they are needed."""
 
     def __init__(self, connection: Connection) -> None:
-        """Take over the way in which the connection's engine connects."""
+        """Take over the dialect and the pool settings of the connection's engine."""
         self._dialect = connection.dialect
-        # a pool of its own: the caller's may have one connection only, and hand out that
+        # a separate pool, because the caller's may contain only the connection in use
         self._pool = connection.engine.pool.recreate()
 
     @contextmanager
     def open(self) -> Iterator[SecondConnection]:
-        """Open one, inside `in_thread` or `within`."""
+        """Open a connection; call this inside `in_thread` or `within`."""
         fairy = self._pool.connect()
         try:
             raw = cast(Any, fairy.dbapi_connection)
             self._dialect.set_isolation_level(raw, "AUTOCOMMIT")
             yield SecondConnection(raw, fairy.driver_connection)
         finally:
-            fairy.invalidate()  # closed for good: nothing goes back to a pool
+            fairy.invalidate()  # closes the connection, so that it does not return to the pool
 
     def in_thread(self, work: Callable[[], Work]) -> Work:
-        """Do something that opens them, in another thread than that of the first connection."""
+        """Run work that opens connections; call this in another thread than that of the first connection."""
         return asyncio.run(_spawned(work)) if self._dialect.is_async else work()
 
     def within(self, seconds: float, work: Callable[[], Work]) -> Work:
-        """Do something that opens them, in a thread of its own.
+        """Run work that opens connections, in a separate thread.
 
         Raises:
-            TimeoutError: It has not ended in that time: the server does not answer, or gives no connection.
+            TimeoutError: The work takes longer, because the server does not answer or accepts no connection.
         """
-        done: list[Work] = []
-        failed: list[BaseException] = []
+        results: list[Work] = []
+        errors: list[BaseException] = []
 
         def target() -> None:
             try:
-                done.append(self.in_thread(work))
+                results.append(self.in_thread(work))
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                failed.append(error)
+                errors.append(error)
 
         thread = threading.Thread(target=target, name="second connection", daemon=True)
         thread.start()
         thread.join(seconds)
-        if failed:
-            raise failed[0]
-        if not done:
+        if errors:
+            raise errors[0]
+        if not results:
             raise TimeoutError(f"no answer in {seconds:g} s")
-        return done[0]
+        return results[0]
 
 
 async def _spawned(work: Callable[[], Work]) -> Work:

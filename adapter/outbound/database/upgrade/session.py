@@ -26,11 +26,11 @@ def is_concurrent_build(sql: str) -> bool:
 
 @dataclass(frozen=True)
 class Session:
-    """The session of an upgrade, as it was handed over.
+    """The session of an upgrade before its settings were changed.
 
     Attributes:
-        pid: Its process on the server.
-        settings: Its settings, by name.
+        pid: The process of the session on the server.
+        settings: The values of its settings by name; None for a setting that the server does not have.
     """
 
     pid: int
@@ -38,10 +38,10 @@ class Session:
 
 
 def read_session(connection: Connection) -> Session:
-    """Read which session a connection has.
+    """Read the session of a connection.
 
-    No transaction is left open, here as below: Alembic would take it for the caller's own, say "Running upgrade", and
-    apply nothing.
+    No function of this file leaves a transaction open. Alembic would take it for the caller's own, log "Running
+    upgrade", and apply nothing.
     """
     values = ", ".join(f"current_setting('{name}', true)" for name in _SETTINGS)
     row = connection.execute(text(f"SELECT pg_backend_pid(), {values}")).one()
@@ -50,18 +50,18 @@ def read_session(connection: Connection) -> Session:
 
 
 def read_lock_timeout(connection: Connection, options: MigrationOptions) -> float:
-    """Let the server read the options' durations; give the shorter one in seconds, 0 where there is none."""
-    # asyncpg would want a timedelta for an interval
-    one, other = (f"nullif(CAST(CAST(:{name} AS text) AS interval), '0')" for name in ("one", "other"))
+    """Return the shorter of the two lock timeouts in seconds, as the server reads them; 0 if neither is set."""
+    # asyncpg expects a timedelta for an interval, hence the cast to text
+    lock_timeout, concurrent = (f"nullif(CAST(CAST(:{name} AS text) AS interval), '0')" for name in ("one", "other"))
     durations = {"one": options.lock_timeout, "other": options.concurrent_lock_timeout}
-    seconds = connection.scalar(text(f"SELECT extract(epoch FROM least({one}, {other}))"), durations)  # noqa: S608
+    seconds = connection.scalar(text(f"SELECT extract(epoch FROM least({lock_timeout}, {concurrent}))"), durations)  # noqa: S608
     connection.commit()
     return float(seconds or 0)
 
 
 @contextmanager
 def session(connection: Connection, options: MigrationOptions, before: Session) -> Iterator[None]:
-    """Set a session up for migrations, and give back what was set before."""
+    """Apply the settings of migrations to a session, and restore the former settings at the end."""
     apply_settings(connection, options, local=False)
     with _long_timeout_for_concurrent_builds(connection, options, str(before.settings["statement_timeout"])):
         try:
@@ -72,7 +72,7 @@ def session(connection: Connection, options: MigrationOptions, before: Session) 
 
 @contextmanager
 def session_of_transactions(connection: Connection, options: MigrationOptions, _before: Session) -> Iterator[None]:
-    """Set each transaction up by itself: behind a connection pooler, somebody else may have the session afterwards."""
+    """Apply the settings to each transaction: behind a pooler another client may have the session afterwards."""
 
     def begin(connection: Connection) -> None:
         apply_settings(connection, options, local=True)
@@ -85,7 +85,7 @@ def session_of_transactions(connection: Connection, options: MigrationOptions, _
 
 
 def give_back(connection: Connection, restore: Callable[[], None]) -> None:
-    """Give something back in a transaction of its own; a session where that fails is ended, and keeps nothing."""
+    """Restore the state of a session in a separate transaction; close the session if that fails."""
     if connection.closed or connection.invalidated:
         return
     try:
@@ -97,7 +97,7 @@ def give_back(connection: Connection, restore: Callable[[], None]) -> None:
 
 
 def apply_settings(connection: Connection, options: MigrationOptions, *, local: bool = False) -> None:
-    """Set the session's settings; also before each retry, as a failed concurrent build leaves its own behind."""
+    """Apply the settings to the session, also before each retry: a failed concurrent build leaves its own."""
     _set(connection, "lock_timeout", options.lock_timeout, local=local)
     _set(connection, "search_path", _search_path(connection, options.search_path), local=local)
     if local:
@@ -106,11 +106,11 @@ def apply_settings(connection: Connection, options: MigrationOptions, *, local: 
         _set(connection, "application_name", APPLICATION_NAME)
     connection.commit()
     try:
-        # The server then notices within a second that this process was killed, and does not work on for nobody.
+        # The server then notices within a second that this process was killed, and stops its statement.
         _set(connection, "client_connection_check_interval", "1s")
         connection.commit()
     except DBAPIError:
-        connection.rollback()  # Postgres 13, and servers on systems that cannot tell, do not have it.
+        connection.rollback()  # Postgres 13 and servers on some operating systems do not have the setting.
 
 
 def _restore(connection: Connection, before: Session) -> None:
@@ -119,15 +119,15 @@ def _restore(connection: Connection, before: Session) -> None:
             _set(connection, name, value)
 
 
-def _search_path(connection: Connection, wanted: str) -> str:
+def _search_path(connection: Connection, search_path: str) -> str:
     schema = connection.scalar(
         text(
             "SELECT quote_ident(nspname) FROM pg_catalog.pg_extension e "
             "JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'vector'"
         )
     )
-    listed = [name.strip() for name in wanted.split(",")]
-    return wanted if schema is None or schema in listed else f"{wanted}, {schema}"
+    schemas = [name.strip() for name in search_path.split(",")]
+    return search_path if schema is None or schema in schemas else f"{search_path}, {schema}"
 
 
 def _set(connection: Connection, name: str, value: str, *, local: bool = False) -> None:
@@ -141,7 +141,7 @@ def _set(connection: Connection, name: str, value: str, *, local: bool = False) 
 def _long_timeout_for_concurrent_builds(
     connection: Connection, options: MigrationOptions, statement_timeout: str
 ) -> Iterator[None]:
-    """Return each concurrent build its own timeouts, unless its revision chose some."""
+    """Set other timeouts around each concurrent build, unless its revision has set them itself."""
     short, long = options.lock_timeout, options.concurrent_lock_timeout
 
     def switch(cursor: Any, old: str, new: str, statement_timeout: str) -> None:

@@ -1,4 +1,4 @@
-"""Says where the database is, where Alembic finds no way from there to what was asked for."""
+"""Describes where the database is if Alembic finds no path from there to the requested revision."""
 
 import re
 
@@ -14,10 +14,10 @@ def refuse_behind(script: ScriptDirectory, migration: MigrationContext) -> None:
     """Refuse to compare the models with a database that is not at the newest revision.
 
     Raises:
-        CommandError: It is behind.
+        CommandError: The database is not at the newest revision.
     """
-    asked = migration.opts.get("revision_context")
-    if asked is None or not asked.command_args["autogenerate"]:
+    revision_context = migration.opts.get("revision_context")
+    if revision_context is None or not revision_context.command_args["autogenerate"]:
         return
     current, heads = migration.get_current_heads(), script.get_heads()
     if set(script.get_revisions(current)) != set(script.get_revisions("heads")):
@@ -27,17 +27,17 @@ def refuse_behind(script: ScriptDirectory, migration: MigrationContext) -> None:
         )
 
 
-def refusal(said: str) -> CommandError:
-    """Return an error of Alembic's whose hint names commands as the shell finds them."""
-    return CommandError(reachable(said))
+def refusal(message: str) -> CommandError:
+    """Return an Alembic error in which commands are written as the shell finds them."""
+    return CommandError(reachable(message))
 
 
 def describe_walk(error: CommandError, script: ScriptDirectory, migration: MigrationContext) -> CommandError:
-    """Describe an error of Alembic's with where the database is, and a way out; one that has a hint stays."""
+    """Return an Alembic error with the state of the database and a hint; one with a hint is returned unchanged."""
     if HINT in str(error):
         return error
-    wanted = migration.opts.get("destination_rev")
-    steps = re.fullmatch(r"[+-]\d+", wanted) if isinstance(wanted, str) else None
+    destination = migration.opts.get("destination_rev")
+    steps = re.fullmatch(r"[+-]\d+", destination) if isinstance(destination, str) else None
     if steps is None:
         return refusal(f"{str(error).rstrip('.')}.{HINT}alembic history shows the revisions that there are.")
     current = migration.get_current_heads()
@@ -45,11 +45,11 @@ def describe_walk(error: CommandError, script: ScriptDirectory, migration: Migra
     command = "downgrade" if steps[0].startswith("-") else "upgrade"
     if command == "downgrade" and not current:
         return refusal(f"{where}: there is nothing to take back ({error}).{HINT}Bring it up: alembic upgrade head")
-    parents = [parent for one in script.get_revisions(current) for parent in one._versioned_down_revisions]  # noqa: SLF001
-    ways = current if len(current) > 1 or command == "upgrade" else parents
-    if len(ways) > 1:
+    parents = [parent for revision in script.get_revisions(current) for parent in revision._versioned_down_revisions]  # noqa: SLF001
+    choices = current if len(current) > 1 or command == "upgrade" else parents
+    if len(choices) > 1:
         return refusal(
-            f"{where}, from where {steps[0]} may mean several ways: {', '.join(ways)} ({error})."
+            f"{where}, from where {steps[0]} may mean several ways: {', '.join(choices)} ({error})."
             f"{HINT}Name the revision to go to: alembic {command} REVISION; alembic history shows them."
         )
     end = "base" if command == "downgrade" else "heads"
