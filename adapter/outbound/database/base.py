@@ -1,4 +1,4 @@
-"""The declarative base: one metadata, one naming convention, one place for the types that annotations mean."""
+"""The declarative base: the metadata, the naming convention, and the column types of Python annotations."""
 
 import datetime as dt
 import decimal
@@ -9,8 +9,8 @@ from sqlalchemy import DateTime, MetaData, Numeric, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-# Every constraint has a name of its own, so that a downgrade can name what it drops (Alembic manual,
-# "The Importance of Naming Constraints").
+# Every constraint has a known name, so that a downgrade can drop it by name (Alembic manual, "The Importance of
+# Naming Constraints").
 NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -21,7 +21,7 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """Parent of every model."""
+    """The base class of every model."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {

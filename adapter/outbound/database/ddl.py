@@ -1,29 +1,29 @@
-"""Functions and triggers that belong to the models: SQLAlchemy creates them with `create_all`, Alembic by revisions.
+"""Functions and triggers of the models, which SQLAlchemy creates with `create_all` and Alembic by revisions.
 
-Revisions carry their own copy of this SQL, frozen when they were written; the drift test compares the two.
+Revisions contain their own copy of this SQL, frozen when they were written. The drift test compares the two.
 """
 
 from sqlalchemy import DDL, MetaData, Table, event
 
 
 def function(metadata: MetaData, sql: str) -> None:
-    """Create a function before the tables, whose triggers call it.
+    """Register a function that `create_all` creates before the tables, because their triggers call it.
 
     Args:
-        metadata: The metadata whose `create_all` shall create it.
+        metadata: The metadata whose `create_all` creates the function.
         sql: A `CREATE FUNCTION` statement.
     """
     event.listen(metadata, "before_create", DDL(literal(sql)))
 
 
 def trigger(table: Table, name: str, timing: str, function_name: str) -> None:
-    """Create a row trigger with its table.
+    """Register a row trigger that is created with its table.
 
     Args:
-        table: The table that the trigger watches.
+        table: The table of the trigger.
         name: The trigger's name; triggers of one table fire in the order of their names.
-        timing: For example `BEFORE UPDATE`.
-        function_name: The function that it calls, without parentheses.
+        timing: When the trigger fires: `BEFORE UPDATE`.
+        function_name: The name of the function in schema public that the trigger calls, without parentheses.
     """
     event.listen(
         table,
@@ -37,5 +37,5 @@ def trigger(table: Table, name: str, timing: str, function_name: str) -> None:
 
 
 def literal(sql: str) -> str:
-    """Return SQL as `DDL` takes it, which applies the % operator to its text."""
+    """Return SQL with doubled percent signs, because `DDL` applies the % operator to its text."""
     return sql.replace("%", "%%")

@@ -1,4 +1,4 @@
-"""Loads the revisions of a migrations directory; a file that cannot be loaded is named."""
+"""Loads the revisions of a migrations directory, and names a file that cannot be loaded."""
 
 import sys
 from pathlib import Path
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
-    """Return the heads of a history, all of whose files have been loaded.
+    """Return the heads of a history after loading all of its files.
 
     Raises:
-        DatabaseConfigurationError: A file has a fault, or names a parent that no file is.
-        alembic.util.CommandError: Alembic itself says what is wrong with the history.
+        DatabaseConfigurationError: A file cannot be loaded, or names a parent that no file has.
+        alembic.util.CommandError: Alembic itself reports an error of the history.
     """
     from alembic.util import CommandError
 
@@ -30,11 +30,11 @@ def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
 
 
 def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | None:
-    revisions = list(script._load_revisions())  # noqa: SLF001 - the map that has a public name cannot be made
+    revisions = list(script._load_revisions())  # noqa: SLF001 - the public revision map cannot be built
     known = {revision.revision for revision in revisions}
     for revision in revisions:
-        parents = revision._versioned_down_revisions  # noqa: SLF001 - the public form is one name, several or none
-        if missing := next((one for one in parents if one not in known), None):
+        parents = revision._versioned_down_revisions  # noqa: SLF001 - the public attribute is a name, a tuple or None
+        if missing := next((parent for parent in parents if parent not in known), None):
             return DatabaseConfigurationError(
                 f"{_shown(revision.path)} follows revision {missing}, which no file is.",
                 f"Bring back the file of revision {missing}, or name in {Path(revision.path).name} as down_revision "
@@ -44,7 +44,7 @@ def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | N
 
 
 def _unloadable(error: Exception) -> DatabaseConfigurationError:
-    """Describe why a file cannot be loaded; the place is where the error was raised, in the file or below it."""
+    """Return an error that explains why a file cannot be loaded, with the line of the file that raised it."""
     path, line = _place(error)
     where = f"{_shown(path)}, line {line}" if path else "A revision"
     if isinstance(error, SyntaxError):
@@ -63,23 +63,23 @@ def _unloadable(error: Exception) -> DatabaseConfigurationError:
 
 
 def _place(error: Exception) -> tuple[str, int | None]:
-    """Return which file Alembic loaded, and the line of it that the error came through."""
+    """Return the file that Alembic was loading, and the line in it that raised the error; empty and None if unknown."""
     from alembic.util import pyfiles
 
     path, line = "", None
-    step = error.__traceback__
-    while step is not None:
-        frame = step.tb_frame
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
         if frame.f_code is pyfiles.load_module_py.__code__:
             path = str(frame.f_locals["path"])
         elif path and frame.f_code.co_filename == path:
-            line = step.tb_lineno
-        step = step.tb_next
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
     return path, line
 
 
 def _shown(path: str) -> str:
-    """Return a path relative to the current folder, where it is inside."""
+    """Return a path, relative to the current folder if it is inside."""
     file = Path(path)
-    here = Path.cwd()
-    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+    current_folder = Path.cwd()
+    return str(file.relative_to(current_folder) if file.is_relative_to(current_folder) else file)

@@ -1,4 +1,4 @@
-"""The metadata of all models, found by discovery: a forgotten import cannot make autogenerate drop a table."""
+"""The metadata of all models; they are discovered, so that a forgotten import cannot make autogenerate drop a table."""
 
 import importlib
 import pkgutil
@@ -10,10 +10,10 @@ from adapter.outbound.database.base import Base
 
 
 def load_metadata() -> MetaData:
-    """Import every `<context>/models/sqlalchemy.py` beside this file and return the metadata they filled."""
-    here = Path(__file__).parent
+    """Import every `<context>/models/sqlalchemy.py` beside this file and return their metadata."""
+    folder = Path(__file__).parent
     package = __name__.rpartition(".")[0]
-    for context in pkgutil.iter_modules([str(here)]):
-        if (here / context.name / "models" / "sqlalchemy.py").exists():
+    for context in pkgutil.iter_modules([str(folder)]):
+        if (folder / context.name / "models" / "sqlalchemy.py").exists():
             importlib.import_module(f"{package}.{context.name}.models.sqlalchemy")
     return Base.metadata

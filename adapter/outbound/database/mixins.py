@@ -1,4 +1,4 @@
-"""What several tables share: a UUID key, timestamps, soft delete."""
+"""Columns that several tables share: a UUID key, timestamps, soft delete."""
 
 import datetime as dt
 import uuid
@@ -27,7 +27,7 @@ ddl.function(
 
 
 class UUIDKey:
-    """A random UUID primary key, made by Postgres when the application does not give one."""
+    """A random UUID primary key, which Postgres generates if the application does not set it."""
 
     id: Mapped[uuid.UUID] = mapped_column(
         primary_key=True, server_default=text("gen_random_uuid()"), sort_order=-10, comment="Random UUID"
@@ -35,7 +35,7 @@ class UUIDKey:
 
 
 class Timestamps:
-    """When a row was made and last changed; a trigger keeps `updated_at`, so that raw SQL is covered too."""
+    """The times of creation and last change of a row; a trigger sets `updated_at`, so that raw SQL is covered too."""
 
     created_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), sort_order=10, comment="When the row was made"
@@ -46,12 +46,12 @@ class Timestamps:
 
 
 class SoftDelete:
-    """A row that was deleted stays, and can be restored."""
+    """The deletion time of a row that is kept and can be restored."""
 
     deleted_at: Mapped[dt.datetime | None] = mapped_column(
         sort_order=12, comment="When the row was deleted; null while it is alive"
     )
-    # Generated, so that flag and time cannot disagree.
+    # A generated column cannot contradict the time.
     is_deleted: Mapped[bool] = mapped_column(
         Computed("deleted_at IS NOT NULL", persisted=True),
         nullable=False,

@@ -1,4 +1,4 @@
-"""Whether the database is at the revision that this code was written for."""
+"""The check that the database is at the revision that this code was written for."""
 
 import ast
 from collections.abc import Collection
@@ -16,8 +16,8 @@ class DatabaseBehindError(DatabaseError):
     """The database lacks revisions that the code needs.
 
     Attributes:
-        current: Revisions the database is at; none when it has no schema yet.
-        heads: Revisions the code needs.
+        current: The revisions that the database is at; empty before the first upgrade.
+        heads: The revisions that the code needs.
     """
 
     def __init__(self, current: Collection[str], heads: Collection[str]) -> None:
@@ -33,11 +33,11 @@ async def check_readiness(session: AsyncSession) -> str | None:
     """Compare the database's revision with the code's.
 
     Returns:
-        None when they agree. A warning when the database is at a revision that this code does not know: while a
-        deployment goes on, instances of the old code run on the new schema, and must be able to start.
+        None if they agree. A warning if the database is at a revision that this code does not have. During a deployment
+        instances of the old code run on the new schema, and must be able to start.
 
     Raises:
-        DatabaseBehindError: Revisions of this code are missing in the database.
+        DatabaseBehindError: The database lacks revisions of this code.
     """
     async with session.begin():
         exists = (await session.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one() is not None
@@ -56,9 +56,9 @@ async def check_readiness(session: AsyncSession) -> str | None:
 
 
 def read_revisions(folder: Path) -> dict[str, frozenset[str]]:
-    """Return the revisions of a folder, each with those it follows.
+    """Return the revisions of a folder, each with its parents and dependencies.
 
-    The files are parsed, not run: Alembic's own reader costs a second at each start.
+    The files are parsed and not run, because Alembic's own reader takes a second at each start.
     """
     revisions: dict[str, frozenset[str]] = {}
     for path in folder.glob("*.py"):
@@ -69,7 +69,7 @@ def read_revisions(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def find_heads(parents: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Return the revisions that no other one follows."""
+    """Return the revisions that no other revision follows."""
     return frozenset(parents) - frozenset().union(*parents.values())
 
 

@@ -1,4 +1,4 @@
-"""Runs Alembic's own commands in this process: the same configuration, env.py and log lines as on the command line."""
+"""Runs Alembic's own commands in this process, with the configuration, env.py and log lines of the command line."""
 
 from alembic import command
 from alembic.config import Config
@@ -10,6 +10,6 @@ def upgrade_to_head() -> None:
     """Run `alembic upgrade head`.
 
     Raises:
-        alembic.util.CommandError: What the command line would print as FAILED.
+        alembic.util.CommandError: The upgrade failed; the command line would print the message after FAILED.
     """
     command.upgrade(Config(PROJECT_ROOT / "alembic.ini"), "head")

@@ -11,12 +11,12 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 def setting(name: str) -> str | None:
-    """Return a setting, or None when it is not set or empty."""
+    """Return a setting, or None if it is not set or empty."""
     return os.environ.get(name) or _env_file().get(name) or None
 
 
 def database_url(explicit: str | None = None) -> DatabaseURL:
-    """Choose the database: the explicit URL, else `DATABASE_URL`, else the embedded Postgres, which this starts.
+    """Return the explicit URL, or `DATABASE_URL`, or the URL of the embedded Postgres after starting it.
 
     Raises:
         DatabaseConfigurationError: The URL cannot be used.
@@ -34,9 +34,9 @@ def database_url(explicit: str | None = None) -> DatabaseURL:
         return replace(DatabaseURL.parse(server.url()), source=EMBEDDED, otherwise=f"its log is {log}")
     if os.environ.get("DATABASE_URL"):
         return replace(DatabaseURL.parse(url), source="DATABASE_URL (set in the environment)")
-    place = PROJECT_ROOT / ".env"
+    env_file = PROJECT_ROOT / ".env"
     otherwise = "take the line out to use the embedded Postgres"
-    return replace(DatabaseURL.parse(url), source=f"DATABASE_URL (set in {place})", otherwise=otherwise)
+    return replace(DatabaseURL.parse(url), source=f"DATABASE_URL (set in {env_file})", otherwise=otherwise)
 
 
 @cache

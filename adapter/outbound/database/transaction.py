@@ -12,23 +12,23 @@ from application.transaction import Transaction
 
 @dataclass(frozen=True)
 class SessionTransaction(Transaction):
-    """Opens transactions in the name of a person, whom the audit trail records.
+    """Opens transactions on behalf of an actor, whom the audit trail records.
 
     Attributes:
-        session: Shared with the repositories.
-        actor: Who acts.
+        session: The session, which the repositories share.
+        actor: The name that the audit trail records.
     """
 
     session: AsyncSession
     actor: str
 
     def __call__(self) -> AbstractAsyncContextManager[None]:
-        """Return a block that commits at its end and rolls back when an exception leaves it."""
+        """Return a context that commits at its end and rolls back after an exception."""
         return self._block()
 
     @asynccontextmanager
     async def _block(self) -> AsyncIterator[None]:
         async with self.session.begin():
-            # Third argument: for this transaction only, as the connection goes back to the pool.
+            # The setting lasts for this transaction only (third argument), because the connection returns to the pool.
             await self.session.execute(select(func.set_config("app.actor", self.actor, True)))
             yield

@@ -1,4 +1,4 @@
-"""Alembic's environment: which models, which database, which options. The work is in `database/upgrade/`."""
+"""Alembic's environment: models, database and options. The work is done in `database/upgrade/`."""
 
 import sys
 from logging.config import fileConfig
@@ -25,12 +25,12 @@ target_metadata = load_metadata()
 
 
 def run_migrations_offline(options: MigrationOptions) -> None:
-    """Write the SQL of the migrations; no database is asked."""
+    """Write the SQL of the migrations without a database."""
     context.configure(
         dialect_name="postgresql",
         target_metadata=target_metadata,
         literal_binds=True,
-        # Else percent signs come out doubled.
+        # Other paramstyles double percent signs.
         dialect_opts={"paramstyle": "named"},
         transaction_per_migration=True,
         output_buffer=cast(TextIO, ScriptWriter(config.output_buffer or sys.stdout, options)),
@@ -42,7 +42,7 @@ def run_migrations_offline(options: MigrationOptions) -> None:
 try:
     x_options = MigrationOptions.parse(context.get_x_argument(as_dictionary=True))
     refuse_long_id()
-    load_heads(context.script)  # what cannot be loaded is said before anything is connected
+    load_heads(context.script)  # a file that cannot be loaded is reported before any connection is opened
 except DatabaseError as error:
     raise CommandError(str(error)) from error
 if writes_file_only():

@@ -1,4 +1,4 @@
-"""Between rows and entities of the documents context."""
+"""Conversion between rows and entities of the documents context."""
 
 import struct
 import sys
@@ -17,7 +17,7 @@ COPY_TRAILER = struct.pack("!h", -1)
 
 
 def to_document(row: rows.Document, passages: Sequence[str]) -> Document:
-    """Return the entity of a document's row and of the texts of its chunks, in order."""
+    """Return the entity of a document from its row and the texts of its chunks in order."""
     return Document(
         id=row.id,
         title=row.title,
@@ -31,7 +31,7 @@ def to_document(row: rows.Document, passages: Sequence[str]) -> Document:
 
 
 def to_document_values(document: Document) -> dict[str, object]:
-    """Return the attributes of a document's row."""
+    """Return the values of a document's row by attribute."""
     return {
         "id": document.id,
         "title": document.title,

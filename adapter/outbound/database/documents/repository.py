@@ -23,7 +23,7 @@ from domain.documents.document import Document
 from domain.documents.ranking import FoundPassage
 
 _HIGHEST_EF_SEARCH = 1000  # pgvector's own limit
-_ITERATIVE_SCANS = (0, 8)  # the version of pgvector that brought them
+_ITERATIVE_SCANS = (0, 8)  # the first version of pgvector that has them
 
 
 @dataclass(frozen=True)
@@ -31,37 +31,37 @@ class DocumentRepository(Documents):
     """Reads and writes documents and their chunks.
 
     Attributes:
-        session: In whose transaction everything happens.
+        session: The session in whose transaction everything runs.
     """
 
     session: AsyncSession
 
     async def dimensions(self) -> int:
-        """Return the length of the vectors that can be stored: what the column declares in this database."""
+        """Return the number of dimensions of stored vectors, as the column in this database declares it."""
         query = text("SELECT atttypmod FROM pg_attribute WHERE attrelid = 'chunks'::regclass AND attname = 'embedding'")
         return int((await self.session.execute(query)).scalar_one())
 
     async def known(self, hashes: Collection[str]) -> Collection[str]:
-        """Return those content hashes whose text is stored."""
+        """Return those of the content hashes whose text is stored."""
         query = select(rows.Document.content_hash).where(rows.Document.content_hash.in_(hashes))
         return set(await self.session.scalars(query))
 
     async def add_many(self, documents: Sequence[EmbeddedDocument]) -> Collection[uuid.UUID]:
-        """Store documents and their passages; skip texts that are stored, and give the ids of those that were new."""
-        # In the order of the unique key: two processes with the same texts wait for each other, and never crosswise.
+        """Store documents and their passages, skip texts that are stored already, and return the new ids."""
+        # Inserting in the order of the unique key prevents a deadlock between two processes with the same texts.
         ordered = sorted(documents, key=lambda embedded: embedded.document.content_hash)
-        skip = (
+        insert = (
             insert_or_skip(rows.Document)
             .on_conflict_do_nothing(index_elements=["content_hash"])
             .returning(rows.Document.id)
         )
         values = [to_document_values(embedded.document) for embedded in ordered]
-        stored = set((await self.session.execute(skip, values)).scalars())
-        await copy_chunks(self.session, [embedded for embedded in ordered if embedded.document.id in stored])
-        return stored
+        stored_ids = set((await self.session.execute(insert, values)).scalars())
+        await copy_chunks(self.session, [embedded for embedded in ordered if embedded.document.id in stored_ids])
+        return stored_ids
 
     async def find(self, document_id: uuid.UUID, *, for_change: bool = False) -> Document | None:
-        """Return a document, living or deleted."""
+        """Return a document, deleted or not, or None if it does not exist."""
         row = await self.session.get(
             rows.Document, document_id, populate_existing=True, with_for_update=True if for_change else None
         )
@@ -71,7 +71,7 @@ class DocumentRepository(Documents):
         return to_document(row, (await self.session.scalars(chunks)).all())
 
     async def save(self, document: Document) -> None:
-        """Store whether a document is deleted."""
+        """Store the deletion time of a document."""
         await self.session.execute(
             update(rows.Document).where(rows.Document.id == document.id).values(deleted_at=document.deleted_at)
         )
@@ -79,7 +79,7 @@ class DocumentRepository(Documents):
     async def nearest(
         self, vector: Sequence[float], model: str, tags: Collection[str], limit: int
     ) -> Sequence[FoundPassage]:
-        """Return the passages of living documents that are nearest to a vector by cosine distance, nearest first."""
+        """Return the passages nearest to a vector by cosine distance, nearest first, without deleted documents."""
         await self._prepare_index_scan(limit, filtered=bool(tags))
         distance = rows.Chunk.embedding.cosine_distance(list(vector))
         query = (
@@ -106,10 +106,11 @@ class DocumentRepository(Documents):
         ]
 
     async def _prepare_index_scan(self, limit: int, *, filtered: bool) -> None:
-        """Let the index give as many rows as are asked for, whatever the filters drop.
+        """Set the parameters of the index scan so that enough rows remain after the filters.
 
-        An HNSW scan ends after `hnsw.ef_search` rows, 40 unless set, and filters thin those out. From pgvector 0.8 on
-        it goes on until there are enough (its README, "Iterative Index Scans"); before, only looking at more helps.
+        An HNSW scan ends after `hnsw.ef_search` rows, 40 by default, and the filters remove some of them. Since
+        pgvector 0.8 a scan can continue until there are enough rows (its README, "Iterative Index Scans"). Before that,
+        only a larger `hnsw.ef_search` helps.
         """
         version = text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
         major, minor = str((await self.session.execute(version)).scalar_one()).split(".")[:2]
@@ -122,20 +123,20 @@ class DocumentRepository(Documents):
             await self.session.execute(select(func.set_config(name, value, True)))
 
     async def models(self) -> Sequence[str]:
-        """Return the names of the models that stored passages were embedded with."""
+        """Return the names of the embedding models of all stored passages."""
         query = select(rows.Chunk.embedding_model).distinct().order_by(rows.Chunk.embedding_model)
         return (await self.session.scalars(query)).all()
 
 
 async def copy_chunks(session: AsyncSession, documents: Sequence[EmbeddedDocument]) -> None:
-    """Write the chunks of documents by binary COPY: their vectors need not become text and numbers again.
+    """Write the chunks of documents by binary COPY, which avoids vectors as text.
 
-    The bytes are made here, as a codec for vectors on the connection would break the text that SQLAlchemy's type binds
-    on the same connection later.
+    The bytes are built here. A codec for vectors on the connection would break the text that SQLAlchemy's type binds on
+    the same connection later.
 
     Args:
-        session: In whose transaction this happens.
-        documents: Their own rows are written already.
+        session: The session in whose transaction this runs.
+        documents: The documents, whose own rows are written already.
     """
 
     async def source() -> AsyncIterator[bytes]:
@@ -145,6 +146,6 @@ async def copy_chunks(session: AsyncSession, documents: Sequence[EmbeddedDocumen
         yield COPY_TRAILER
 
     if documents:
-        # asyncpg's connection, whose type SQLAlchemy does not know.
+        # This is asyncpg's connection, which SQLAlchemy does not type.
         driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
         await driver.copy_to_table(rows.Chunk.__tablename__, source=source(), columns=CHUNK_COLUMNS, format="binary")

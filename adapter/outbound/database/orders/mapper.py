@@ -1,4 +1,4 @@
-"""Between rows and entities of the orders context."""
+"""Conversion between rows and entities of the orders context."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from domain.orders.order import Order, OrderLine, OrderStatus
 
 
 def to_order(row: rows.Order, lines: Sequence[tuple[rows.OrderProduct, str]]) -> Order:
-    """Return the entity of an order's row and of its lines' rows, each with the name of its product."""
+    """Return the entity of an order from its row and its lines' rows, each with the name of its product."""
     return Order(
         id=row.id,
         number=row.order_number,
@@ -19,7 +19,7 @@ def to_order(row: rows.Order, lines: Sequence[tuple[rows.OrderProduct, str]]) ->
 
 
 def to_order_values(order: Order) -> dict[str, object]:
-    """Return the columns of an order's row."""
+    """Return the values of an order's row by column."""
     return {
         "id": order.id,
         "user_id": order.user_id,
@@ -31,7 +31,7 @@ def to_order_values(order: Order) -> dict[str, object]:
 
 
 def to_line_values(order: Order) -> list[dict[str, object]]:
-    """Return the columns of the rows of an order's lines."""
+    """Return the values of the rows of an order's lines by column."""
     return [
         {
             "order_id": order.id,

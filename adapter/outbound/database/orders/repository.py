@@ -20,13 +20,13 @@ class OrderRepository(Orders):
     """Reads and writes orders and their lines.
 
     Attributes:
-        session: In whose transaction everything happens.
+        session: The session in whose transaction everything runs.
     """
 
     session: AsyncSession
 
     async def find(self, number: str) -> Order | None:
-        """Return the order of this number."""
+        """Return the order with this number, or None if it does not exist."""
         row = await self.session.scalar(select(rows.Order).where(rows.Order.order_number == number))
         if row is None:
             return None
@@ -40,16 +40,16 @@ class OrderRepository(Orders):
         return to_order(row, [(line, name) for line, name in lines])
 
     async def add_many(self, orders: Sequence[Order]) -> Collection[uuid.UUID]:
-        """Store orders and their lines; skip those whose number exists, and give the ids of those that were stored."""
+        """Store orders and their lines, skip those whose number exists, and return the ids of the stored ones."""
         if not orders:
             return ()
-        # In the order of the unique key: two writers wait for each other, and never crosswise.
+        # Inserting in the order of the unique key prevents deadlocks between two writers.
         values = [to_order_values(order) for order in sorted(orders, key=lambda order: order.number)]
-        skip = (
+        statement = (
             insert_or_skip(rows.Order).on_conflict_do_nothing(index_elements=["order_number"]).returning(rows.Order.id)
         )
-        stored = set((await self.session.execute(skip, values)).scalars())
-        lines = [line for order in orders if order.id in stored for line in to_line_values(order)]
+        stored_ids = set((await self.session.execute(statement, values)).scalars())
+        lines = [line for order in orders if order.id in stored_ids for line in to_line_values(order)]
         if lines:
             await self.session.execute(insert(rows.OrderProduct), lines)
-        return stored
+        return stored_ids

@@ -1,16 +1,16 @@
-"""Between rows and entities of the products context."""
+"""Conversion between rows and entities of the products context."""
 
 from adapter.outbound.database.products.models import sqlalchemy as rows
 from domain.products.product import Product
 
 
 def to_product(row: rows.Product) -> Product:
-    """Return the entity of a product's row."""
+    """Return the entity of a product from its row."""
     return Product(row.id, row.name, row.price, row.stock, row.description, row.deleted_at)
 
 
 def to_product_values(product: Product) -> dict[str, object]:
-    """Return the columns of a product's row."""
+    """Return the values of a product's row by column."""
     return {
         "id": product.id,
         "name": product.name,

@@ -1,11 +1,11 @@
-"""Between rows and entities of the users context."""
+"""Conversion between rows and entities of the users context."""
 
 from adapter.outbound.database.users.models import sqlalchemy as rows
 from domain.users.user import Profile, User, UserStatus
 
 
 def to_user(row: rows.User, profile: rows.Profile | None) -> User:
-    """Return the entity of a user's row and of the profile's row, where there is one."""
+    """Return the entity of a user from the user's row and the profile's row, if there is one."""
     return User(
         id=row.id,
         email=row.email,
@@ -18,12 +18,12 @@ def to_user(row: rows.User, profile: rows.Profile | None) -> User:
 
 
 def to_profile(row: rows.Profile) -> Profile:
-    """Return the entity of a profile's row."""
+    """Return the profile from its row."""
     return Profile(row.bio, row.avatar_url, row.locale, row.preferences)
 
 
 def to_user_values(user: User) -> dict[str, object]:
-    """Return the columns of a user's row."""
+    """Return the values of a user's row by column."""
     return {
         "id": user.id,
         "email": user.email,
@@ -35,7 +35,7 @@ def to_user_values(user: User) -> dict[str, object]:
 
 
 def to_profile_values(user: User) -> dict[str, object]:
-    """Return the columns of a profile's row."""
+    """Return the values of a profile's row by column."""
     return {
         "user_id": user.id,
         "bio": user.profile.bio,

@@ -1,4 +1,4 @@
-"""The audit trail: written by a trigger, never by the application."""
+"""Table of the audit trail, which a trigger writes and never the application."""
 
 import datetime as dt
 from typing import Any
@@ -37,12 +37,12 @@ ddl.function(
 
 
 class AuditEvent(Base):
-    """One change of one row of a business table."""
+    """A change of a row of a business table."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
         Index(None, "table_name", "row_id"),
-        # Events arrive in the order of time: a BRIN index of a few pages serves "what happened then".
+        # Events are inserted in the order of time, so a BRIN index of a few pages finds those of a period.
         Index(None, "occurred_at", postgresql_using="brin"),
         {"comment": "Changes of rows of the business tables; written by a trigger"},
     )
@@ -59,7 +59,7 @@ class AuditEvent(Base):
     new_row: Mapped[dict[str, Any] | None] = mapped_column(comment="The row after; null for DELETE")
 
 
-# Created after all tables, as `audit_events` must exist.
+# The triggers are created after all tables, because `audit_events` must exist.
 _TRIGGER = (
     "CREATE TRIGGER trg_{table}_audit AFTER INSERT OR UPDATE OR DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION public.record_audit_event()"

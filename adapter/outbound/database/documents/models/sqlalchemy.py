@@ -17,7 +17,7 @@ event.listen(Base.metadata, "before_create", DDL("CREATE EXTENSION IF NOT EXISTS
 
 
 class Document(UUIDKey, Timestamps, SoftDelete, Base):
-    """A text that was taken in as a whole."""
+    """A text that was ingested as a whole."""
 
     __tablename__ = "documents"
     __table_args__ = (
@@ -28,7 +28,7 @@ class Document(UUIDKey, Timestamps, SoftDelete, Base):
 
     title: Mapped[str] = mapped_column(String(300), comment="Title shown with results")
     source: Mapped[str] = mapped_column(comment="Where the text came from: a path or an address")
-    # `metadata` is a name of the declarative base.
+    # The declarative base reserves the attribute `metadata`.
     details: Mapped[dict[str, Any]] = mapped_column(
         "metadata", server_default=text("'{}'::jsonb"), comment="Anything else known of the text"
     )
@@ -39,12 +39,12 @@ class Document(UUIDKey, Timestamps, SoftDelete, Base):
 
 
 class Chunk(UUIDKey, Base):
-    """A passage of a document, with the vector that it is found by."""
+    """A passage of a document, with the vector by which the search finds it."""
 
     __tablename__ = "chunks"
     __table_args__ = (
         CheckConstraint("position >= 0", name="position"),
-        # Begins with document_id, so that the foreign key needs no index of its own.
+        # The constraint begins with document_id, so that the foreign key needs no separate index.
         UniqueConstraint("document_id", "position"),
         Index(
             None,

@@ -12,7 +12,7 @@ from adapter.outbound.database.mixins import Timestamps, UUIDKey
 
 
 class OrderStatus(enum.Enum):
-    """How far an order has come."""
+    """The status of an order."""
 
     PENDING = "PENDING"
     PAID = "PAID"
@@ -21,7 +21,7 @@ class OrderStatus(enum.Enum):
 
 
 class Order(UUIDKey, Timestamps, Base):
-    """What one user bought at one time."""
+    """A purchase of one user at one time."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -30,7 +30,7 @@ class Order(UUIDKey, Timestamps, Base):
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(
-        # An order is a business record: its user cannot be deleted from under it.
+        # An order is a business record, so its user cannot be deleted.
         ForeignKey("users.id", ondelete="RESTRICT"),
         index=True,
         comment="Who ordered",
@@ -45,7 +45,7 @@ class Order(UUIDKey, Timestamps, Base):
 
 
 class OrderProduct(Base):
-    """One line of an order."""
+    """A line of an order: a product, its quantity and its price."""
 
     __tablename__ = "order_products"
     __table_args__ = (

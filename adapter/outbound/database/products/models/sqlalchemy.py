@@ -10,13 +10,13 @@ from adapter.outbound.database.mixins import SoftDelete, Timestamps, UUIDKey
 
 
 class Product(UUIDKey, Timestamps, SoftDelete, Base):
-    """Something that can be ordered while it is in stock."""
+    """A product that can be ordered while it is in stock."""
 
     __tablename__ = "products"
     __table_args__ = (
         CheckConstraint("price >= 0", name="price"),
         CheckConstraint("stock >= 0", name="stock"),
-        # The catalog lists the living by name.
+        # The catalog lists products by name, without deleted ones.
         Index(None, "name", postgresql_where=text("deleted_at IS NULL")),
         {"comment": "Things that can be ordered while they are in stock"},
     )

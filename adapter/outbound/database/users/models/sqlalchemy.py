@@ -12,7 +12,7 @@ from adapter.outbound.database.mixins import SoftDelete, Timestamps, UUIDKey
 
 
 class UserStatus(enum.Enum):
-    """Whether a user may act."""
+    """The status of a user, which decides whether the user may act."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -25,7 +25,7 @@ class User(UUIDKey, Timestamps, SoftDelete, Base):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("age >= 18", name="age"),
-        # "Newest first" lists show the living only.
+        # Lists of the newest users omit deleted ones.
         Index(None, "created_at", postgresql_where=text("deleted_at IS NULL")),
         {"comment": "People who can sign in and order"},
     )
@@ -39,7 +39,7 @@ class User(UUIDKey, Timestamps, SoftDelete, Base):
 
 
 class Locale(Base):
-    """A language the application can speak: reference data, written by revisions."""
+    """A language of the application: reference data, which revisions write."""
 
     __tablename__ = "locales"
     __table_args__ = ({"comment": "Languages the application speaks; reference data, written by revisions"},)
@@ -49,7 +49,7 @@ class Locale(Base):
 
 
 class Profile(UUIDKey, Timestamps, Base):
-    """What a user tells of themselves; one for each user."""
+    """The profile of a user; each user has one."""
 
     __tablename__ = "profiles"
     __table_args__ = ({"comment": "What a user tells of themselves; one for each user"},)
