@@ -1,12 +1,12 @@
-"""Fill every table of a database with made-up rows that its constraints accept.
+"""Fill every table of a database with generated rows that its constraints accept.
 
-The rows are made by Postgres itself: one `INSERT … SELECT … FROM generate_series` a table, with an expression a column
-that depends on the row's number only, so that the same schema always gets the same rows. Columns with a default are
-left to it. What a CHECK or a partition bound asks for is found by trying: values made for the type and from the
-literals of the definition are put through the expression on the server, and the first that pass are taken. Foreign keys
-pick existing rows in turn. Nothing is bypassed: every constraint is checked by Postgres; only user
-triggers that refuse the rows are switched off meanwhile. Where the role is a superuser, foreign keys are checked by one
-query a key instead of one a row, and slow indexes are built after the rows.
+Postgres generates the rows itself, with one `INSERT … SELECT … FROM generate_series` per table. Each column has an
+expression that depends only on the row's number, so the same schema always gets the same rows. Columns with a default
+keep it. Values that satisfy a CHECK or a partition bound are found by trial: the server evaluates the constraint on
+candidates, which are derived from the column's type and from the literals in the definition, and the first candidates
+that pass are used. Foreign keys pick existing rows in turn. Postgres checks every constraint; only user triggers that
+refuse the rows are disabled during the insert. Where the role is a superuser, foreign keys are checked by one query per
+key instead of one per row, and slow indexes are built after the rows are inserted.
 """
 
 from adapter.outbound.migration.rows.matching import Statement, fill_matching
@@ -15,4 +15,4 @@ from adapter.outbound.migration.rows.unmade import unmade_edges
 
 __all__ = ["ROWS_SEED", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "unmade_edges"]
 
-ROWS_SEED = 4  # of the way in which rows are made: what was made in another way does not count any more
+ROWS_SEED = 4  # version of the row generator; results that were measured with another version are no longer valid

@@ -1,4 +1,4 @@
-"""Expressions that may pass a check, guessed from the literals in its definition."""
+"""Candidate expressions for columns under a check, derived from the literals in its definition."""
 
 import itertools
 import json
@@ -28,18 +28,18 @@ _MAX_LENGTH = 20_000
 
 
 def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> Iterator[Values]:
-    """Return expressions for a column under checks, those with most different values first."""
+    """Return candidate expressions for a column under checks, roughly those with the most distinct values first."""
     kind, modifier = schema.base(column.type, column.modifier)
     strings, numbers = literals_in(definitions)
     yield default_values(schema, column.type, column.modifier, texts)
     if kind.name in TEXTS:
         yield from matching(definitions)
         if "::json" in definitions:
-            for each in _json_candidates("jsonb", definitions, strings, numbers):
-                yield Values(f"({each.expression})::text", each.count)
+            for values in _json_candidates("jsonb", definitions, strings, numbers):
+                yield Values(f"({values.expression})::text", values.count)
         yield from _text_candidates(modifier - 4 if modifier > 0 else 0, numbers)
     elif kind.name in NUMBERS:
-        yield from _number_candidates(kind.name, numbers + [float(each) for each in strings if _is_number(each)])
+        yield from _number_candidates(kind.name, numbers + [float(text) for text in strings if _is_number(text)])
     elif kind.name in TIMES:
         yield from _time_candidates(kind.name, strings)
     elif kind.category == "A":
@@ -50,9 +50,9 @@ def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> 
         yield from (Values(expression, count) for expression, count in _OTHERS.get(kind.name, ()))
         if kind.name == "bytea":
             yield from (
-                Values(f"decode(lpad(md5({N}::text), {2 * int(each)}, '0'), 'hex')")
-                for each in numbers
-                if 0 < each < _MAX_LENGTH
+                Values(f"decode(lpad(md5({N}::text), {2 * int(size)}, '0'), 'hex')")
+                for size in numbers
+                if 0 < size < _MAX_LENGTH
             )
 
 
@@ -72,75 +72,75 @@ _CONTAINED = re.compile(r"@>\s*'((?:[^']|'')*)'")
 
 
 def _json_candidates(name: str, definitions: str, strings: Sequence[str], numbers: Sequence[float]) -> Iterator[Values]:
-    """Return objects that have the keys and paths which are looked for, with all kinds of values."""
+    """Return objects with the keys and paths that the definitions mention, with values of several types."""
     tree = _looked_for(definitions)
     if not tree:
         return
     keys = _keys_of(tree)
-    words = [each for each in strings if each not in keys and not each.startswith(("{", "["))]
+    words = [text for text in strings if text not in keys and not text.startswith(("{", "["))]
     values = [Values(f"'value-' || {N}"), *([pool_of(words, "text")] if words else [])]
     values += [Values(N), Values("true", 1), Values(f"{name}_build_array({N})"), Values(f"{name}_build_object()")]
-    for each in [*values, *_text_candidates(0, numbers), *_number_candidates("numeric", numbers)]:
-        yield Values(_json_object(name, tree, each.expression), each.count)
+    for leaf_values in [*values, *_text_candidates(0, numbers), *_number_candidates("numeric", numbers)]:
+        yield Values(_json_object(name, tree, leaf_values.expression), leaf_values.count)
 
 
 def _looked_for(definitions: str) -> dict[str, Any]:
-    """Read the paths that are looked for as one document; what a path leads to is None where nobody says."""
+    """Return one document with every path that the definitions mention; a leaf without a known value is None."""
     tree: dict[str, Any] = {}
     chain: list[str] = []
     end = -1
-    for found in _ARROWS.finditer(definitions):
-        if definitions[end : found.start()].strip(" )") or end < 0:
-            _put(tree, chain)
+    for arrow in _ARROWS.finditer(definitions):
+        if definitions[end : arrow.start()].strip(" )") or end < 0:
+            _add_path(tree, chain)
             chain = []
-        chain.append(found[1].replace("''", "'"))
-        end = found.end()
-    _put(tree, chain)
+        chain.append(arrow[1].replace("''", "'"))
+        end = arrow.end()
+    _add_path(tree, chain)
     for path in _PATHS.findall(definitions):
-        _put(tree, [each.strip('" ') for each in path.split(",")])
+        _add_path(tree, [key.strip('" ') for key in path.split(",")])
     for key in _KEYS.findall(definitions):
-        _put(tree, [key.replace("''", "'")])
-    for text in _CONTAINED.findall(definitions):
+        _add_path(tree, [key.replace("''", "'")])
+    for document_text in _CONTAINED.findall(definitions):
         with suppress(ValueError):
-            document = json.loads(text.replace("''", "'"))
+            document = json.loads(document_text.replace("''", "'"))
             tree.update(document if isinstance(document, dict) else {})
     return tree
 
 
-def _put(tree: dict[str, Any], path: Sequence[str]) -> None:
+def _add_path(tree: dict[str, Any], path: Sequence[str]) -> None:
     for key in path[:-1]:
-        within = tree.get(key)
-        tree[key] = within if isinstance(within, dict) else {}
+        subtree = tree.get(key)
+        tree[key] = subtree if isinstance(subtree, dict) else {}
         tree = tree[key]
     if path:
         tree.setdefault(path[-1], None)
 
 
 def _keys_of(tree: Mapping[str, Any]) -> set[str]:
-    inner = (_keys_of(each) for each in tree.values() if isinstance(each, dict))
+    inner = (_keys_of(subtree) for subtree in tree.values() if isinstance(subtree, dict))
     return set(tree).union(*inner)
 
 
 def _json_object(name: str, tree: Mapping[str, Any], value: str) -> str:
-    members = (f"{literal(key)}, {_json_leaf(name, each, value)}" for key, each in tree.items())
+    members = (f"{literal(key)}, {_json_leaf(name, leaf, value)}" for key, leaf in tree.items())
     return f"{name}_build_object({', '.join(members)})"
 
 
-def _json_leaf(name: str, given: object, value: str) -> str:
-    if isinstance(given, dict):
-        return _json_object(name, given, value)
-    return value if given is None else f"{literal(json.dumps(given))}::{name}"
+def _json_leaf(name: str, leaf: object, value: str) -> str:
+    if isinstance(leaf, dict):
+        return _json_object(name, leaf, value)
+    return value if leaf is None else f"{literal(json.dumps(leaf))}::{name}"
 
 
 def literals_in(definitions: str) -> tuple[list[str], list[float]]:
-    """Take the strings and the numbers out of definitions."""
-    strings = [each.replace("''", "'") for each in re.findall(r"'((?:[^']|'')*)'", definitions)]
-    # a list may stand in one string: '{a,b}'::text[]
-    strings += [item.strip('" ') for each in strings if re.fullmatch(r"\{.*\}", each) for item in each[1:-1].split(",")]
+    """Return the string literals and the numbers in definitions, each without duplicates."""
+    strings = [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", definitions)]
+    # an array literal holds several values in one string: '{a,b}'::text[]
+    strings += [item.strip('" ') for text in strings if re.fullmatch(r"\{.*\}", text) for item in text[1:-1].split(",")]
     bare = re.sub(r"'(?:[^']|'')*'", " ", definitions)
-    numbers = [float(each) for each in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])", bare)]
-    # {2,5} of a regular expression
-    numbers += [float(each) for string in strings for each in re.findall(r"\d+", string)[:8] if len(each) < LONG]
+    numbers = [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])", bare)]
+    # the bounds of a quantifier in a regular expression, such as {2,5}
+    numbers += [float(digits) for string in strings for digits in re.findall(r"\d+", string)[:8] if len(digits) < LONG]
     return list(dict.fromkeys(strings)), list(dict.fromkeys(numbers))
 
 
@@ -169,8 +169,10 @@ def _text_candidates(length: int, numbers: Sequence[float]) -> Iterator[Values]:
         f"'{{\"n\": ' || {N} || '}}'",
     ):
         yield Values(expression)
-    lengths = [int(each) for each in numbers if 0 < each <= _MAX_LENGTH]
-    for size in dict.fromkeys([*([length] if length else []), 8, *lengths, *(each + 1 for each in lengths), 2, 3, 1]):
+    lengths = [int(number) for number in numbers if 0 < number <= _MAX_LENGTH]
+    for size in dict.fromkeys(
+        [*([length] if length else []), 8, *lengths, *(length + 1 for length in lengths), 2, 3, 1]
+    ):
         for first in "aA0":
             yield letters(size, first)
     locale = f"chr((97 + {N} % 26)::int) || chr((97 + ({N} / 26) % 26)::int)"
@@ -182,17 +184,17 @@ def _number_candidates(name: str, numbers: Sequence[float]) -> Iterator[Values]:
     whole = name.startswith("int")
     ordered = sorted(set(numbers))
     pairs = list(itertools.pairwise(ordered))
-    if len(ordered) > 2:  # noqa: PLR2004 - the widest range, which two numbers have in common with their only pair
+    if len(ordered) > 2:  # noqa: PLR2004 - with two numbers, the only pair is already the widest range
         pairs.insert(0, (ordered[0], ordered[-1]))
     for low, high in pairs:
         if whole:
             yield _whole(low, high)
         yield _between(low, high, whole=whole)
-    for each in ordered:
-        number = number_sql(each)
+    for bound in ordered:
+        number = number_sql(bound)
         yield from (Values(f"({number} + {N})"), Values(f"({number} - {N})"), Values(number, 1))
         yield Values(f"({number} * {N})")
-        yield _between(0, each, whole=whole) if each > 0 else _between(each, 0, whole=whole)
+        yield _between(0, bound, whole=whole) if bound > 0 else _between(bound, 0, whole=whole)
     yield from (
         Values(f"(-{N})"),
         _between(0, 1, whole=False),
@@ -203,13 +205,13 @@ def _number_candidates(name: str, numbers: Sequence[float]) -> Iterator[Values]:
 
 
 def _whole(low: float, high: float) -> Values:
-    """Return all whole numbers from one bound to the other."""
+    """Return all whole numbers between two bounds, both included."""
     first, last = math.ceil(low), math.floor(high)
     return Values(f"({first} + {N} % {max(last - first, 0) + 1})", max(last - first, 0) + 1)
 
 
 def _between(low: float, high: float, *, whole: bool) -> Values:
-    """Return values between two bounds, and stay off the bounds where there is room."""
+    """Return values between two bounds; the bounds are excluded where other values lie between them."""
     if not whole or high - low < 1:
         return Values(
             f"({number_sql(low)} + ({number_sql(high)} - ({number_sql(low)}))::numeric * (1 + {N} % 997) / 1000)", 997
@@ -221,12 +223,12 @@ def _between(low: float, high: float, *, whole: bool) -> Values:
 
 
 def number_sql(value: float) -> str:
-    """Write a number so that nothing around it changes its sign."""
+    """Return a number as SQL, in parentheses so that adjacent operators do not change its sign."""
     return f"({int(value)})" if value == int(value) else f"({value!r})"
 
 
 def _time_candidates(name: str, strings: Sequence[str]) -> Iterator[Values]:
-    dates = sorted(each for each in strings if re.match(r"\d{4}-\d\d-\d\d", each))
+    dates = sorted(text for text in strings if re.match(r"\d{4}-\d\d-\d\d", text))
     pairs = list(itertools.pairwise(dates))
     if len(dates) > 2:  # noqa: PLR2004 - see _number_candidates
         pairs.insert(0, (dates[0], dates[-1]))
@@ -234,9 +236,9 @@ def _time_candidates(name: str, strings: Sequence[str]) -> Iterator[Values]:
         start, end = f"timestamptz {literal(low)}", f"timestamptz {literal(high)}"
         yield Values(f"({start} + ({end} - {start}) * ((1 + {N} % 9973) / 9975.0))", 9973)
     step = "1 day" if name == "date" else "1 minute"
-    for each in dates:
+    for date in dates:
         for sign in "+-":
-            yield Values(f"(timestamptz {literal(each)} {sign} {N} * interval '{step}')")
+            yield Values(f"(timestamptz {literal(date)} {sign} {N} * interval '{step}')")
     yield Values(f"(current_date + {N}::int * interval '{step}' + interval '1 day')")
     yield Values(f"(current_date - {N}::int * interval '{step}')")
 
@@ -244,10 +246,12 @@ def _time_candidates(name: str, strings: Sequence[str]) -> Iterator[Values]:
 def _array_candidates(
     schema: Schema, kind: Type, strings: Sequence[str], numbers: Sequence[float], texts: str
 ) -> Iterator[Values]:
-    words = [literal(each) for each in strings if not each.startswith("{")] or [number_sql(each) for each in numbers]
+    words = [literal(text) for text in strings if not text.startswith("{")] or [
+        number_sql(number) for number in numbers
+    ]
     if words:
         yield Values(f"ARRAY[{', '.join(words)}]", 1)
     values = default_values(schema, kind.element, -1, texts)
-    for size in dict.fromkeys([1, *(int(each) for each in numbers if 0 < each <= _MOST_ITEMS)]):
+    for size in dict.fromkeys([1, *(int(number) for number in numbers if 0 < number <= _MOST_ITEMS)]):
         yield Values(f"ARRAY[{', '.join(values.at(f'{N} + {place}') for place in range(size))}]", values.count)
     yield Values("'{}'", 1)

@@ -1,4 +1,4 @@
-"""What the catalog says of the tables that are to be filled."""
+"""The tables to fill, with their columns, constraints and types, read from the catalog."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ BOUNDS = "the partitions' bounds"
 
 @dataclass(frozen=True)
 class Type:
-    """A type, as pg_type and its neighbors have it; `category` is that of typcategory."""
+    """A type, as pg_type and related catalogs describe it; `category` is its typcategory."""
 
     oid: int
     name: str
@@ -28,7 +28,7 @@ class Type:
     base: int
     modifier: int
     relation: int
-    subtype: int  # of a range; of a multirange its range
+    subtype: int  # the element type of a range; the range type of a multirange
     labels: tuple[str, ...]
     checks: tuple[str, ...]
     not_null: bool
@@ -36,7 +36,7 @@ class Type:
 
 @dataclass(frozen=True)
 class Column:
-    """A column that can be given, or is generated; `default` is then what it is generated from."""
+    """A column of a table; for a generated column, `default` is the expression that computes it."""
 
     number: int
     name: str
@@ -50,13 +50,13 @@ class Column:
 
     @property
     def quoted(self) -> str:
-        """Return its name as SQL writes it."""
+        """Return the name, quoted for SQL."""
         return quote(self.name)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A condition on rows, with the numbers of the columns that it looks at."""
+    """A condition on rows, with the numbers of the columns that it reads."""
 
     name: str
     expression: str
@@ -65,7 +65,7 @@ class Check:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key; `columns` and `parent_columns` belong together."""
+    """A foreign key; `columns` and `parent_columns` correspond by position."""
 
     name: str
     parent: int
@@ -73,12 +73,12 @@ class ForeignKey:
     parent_columns: tuple[int, ...]
     deferrable: bool
     whole: bool  # MATCH FULL
-    unclaimed: bool = False  # the parent's values are promises that rows of this table keep
+    unclaimed: bool = False  # reversed key: rows of this table supply values that rows of `parent` already refer to
 
 
 @dataclass(frozen=True)
 class _Index:
-    """An index that is no key: rows can go in without it."""
+    """An index that enforces nothing, so rows can be inserted before it is built."""
 
     oid: int
     sql: str
@@ -92,37 +92,37 @@ class Table:
     oid: int
     sql: str
     name: str
-    source: str  # what is read for it, without an alias: the table, or those of its parts that are no foreign tables
-    analyzed: str  # what ANALYZE is told to look at; empty for nothing
-    partitioned: bool  # into nothing that can be filled
-    plain: bool  # neither partitions nor rules nor triggers of the user
+    source: str  # FROM item without an alias: the table, or its partitions that are not foreign tables
+    analyzed: str  # the relations to pass to ANALYZE; empty for none
+    partitioned: bool  # a partitioned table without any partition that can be filled
+    plain: bool  # has neither partitions nor rules nor user triggers
     columns: Mapping[int, Column]
     checks: tuple[Check, ...]
     foreign_keys: tuple[ForeignKey, ...]
     unique: tuple[tuple[int, ...], ...]
     distinct: frozenset[int]  # columns of unique and exclusion constraints
-    arbitrable: bool  # whether ON CONFLICT works here
+    arbitrable: bool  # ON CONFLICT works on this table
     triggers: tuple[tuple[str, str], ...]
-    texts: str  # definitions of indexes
-    indexes: tuple[_Index, ...]  # that are no keys
+    texts: str  # definitions of all indexes
+    indexes: tuple[_Index, ...]  # valid indexes that are neither unique nor exclusion
 
     def optional(self, key: ForeignKey) -> bool:
-        """Return whether a row can do without this parent."""
+        """Return whether a row can have NULL in this foreign key."""
         return any(not self.columns[number].not_null for number in key.columns)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """All that can be filled, and the types for it."""
+    """All tables that can be filled, and the types of their columns."""
 
     tables: Mapping[int, Table]
     types: Mapping[int, Type]
-    fields: Mapping[int, tuple[Column, ...]]  # of composite types
+    fields: Mapping[int, tuple[Column, ...]]  # columns of tables and composite types, by relation
     volatile: frozenset[str]  # names of volatile functions
     texts_as: Type | None = None
 
     def base(self, oid: int, modifier: int = -1) -> tuple[Type, int]:
-        """Follow domains down to the type they are made of, with its modifier."""
+        """Return the type under all domains, with its modifier."""
         kind = self.types[oid]
         while kind.kind == "d":
             modifier = kind.modifier if modifier == -1 else modifier
@@ -130,16 +130,16 @@ class Schema:
         return kind, modifier
 
     def domain_checks(self, oid: int) -> tuple[str, ...]:
-        """Return the checks of a domain and of those that it is made from."""
+        """Return the checks of a domain and of the domains that it is based on."""
         kind = self.types[oid]
-        found: tuple[str, ...] = ()
+        checks: tuple[str, ...] = ()
         while kind.kind == "d":
-            found += kind.checks
+            checks += kind.checks
             kind = self.types[kind.base]
-        return found
+        return checks
 
     def own_values(self, column: Column) -> bool:
-        """Return whether Postgres gives each row its own value, as sequences and random identifiers do."""
+        """Return whether the default gives each row its own value, as sequences and random identifiers do."""
         names = re.findall(r"(\w+)\(", column.default or "")
         return column.identity or any(name in self.volatile for name in names)
 
@@ -226,18 +226,18 @@ _VOLATILE = "SELECT DISTINCT proname::text AS name FROM pg_proc WHERE provolatil
 
 
 def find_tables(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
-    """Read which tables there are, and what can be read of each without a foreign table."""
-    found, mixed = rows_of(connection, _TABLES), mixed_tables(connection)
-    for row in found:
+    """Read the tables that can be filled, and the part of each that can be read without its foreign tables."""
+    rows, mixed = rows_of(connection, _TABLES), mixed_tables(connection)
+    for row in rows:
         table = mixed.get(row["oid"])
         row["source"] = row["sql"] if table is None else table.source
-        # what is analyzed is read with its children
+        # ANALYZE reads a named table together with its children
         row["analyzed"] = row["sql"] if table is None else ", ".join(set(table.local) - {table.name})
-    return found
+    return rows
 
 
 def rows_of(connection: psycopg.Connection[Any], query: str) -> list[dict[str, Any]]:
-    """Run a query on the catalog."""
+    """Run a query on the catalog and return its rows."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query.encode()).fetchall()
 
@@ -249,8 +249,8 @@ def _by_relation(connection: psycopg.Connection[Any], query: str) -> dict[int, l
     return groups
 
 
-def read_schema(connection: psycopg.Connection[Any], found: Iterable[dict[str, Any]], texts_as: str) -> Schema:
-    """Read types, columns and constraints of the tables that were found."""
+def read_schema(connection: psycopg.Connection[Any], table_rows: Iterable[dict[str, Any]], texts_as: str) -> Schema:
+    """Read the types, columns and constraints of the tables that `find_tables` returned."""
     types = {
         row["oid"]: Type(**row | {"labels": tuple(row["labels"]), "checks": tuple(row["checks"])})
         for row in rows_of(connection, _TYPES)
@@ -273,7 +273,7 @@ def read_schema(connection: psycopg.Connection[Any], found: Iterable[dict[str, A
         row["oid"]: _table(
             row, columns.get(row["oid"], {}), {name: groups.get(row["oid"], []) for name, groups in parts.items()}
         )
-        for row in found
+        for row in table_rows
     }
     fields = {relation: tuple(group.values()) for relation, group in columns.items()}
     read_as = connection.execute("SELECT to_regtype(%s)::oid::int8", (texts_as or None,)).fetchone()
@@ -287,7 +287,7 @@ def read_schema(connection: psycopg.Connection[Any], found: Iterable[dict[str, A
 
 
 def _with_domain(column: Column, types: Mapping[int, Type]) -> Column:
-    """Let a column take no NULL where a domain that its own domain is made from takes none."""
+    """Return the column, not null also where a domain under its own domain is NOT NULL."""
     kind, not_null = types[column.type], column.not_null
     while kind.kind == "d":
         not_null = not_null or kind.not_null
@@ -298,30 +298,32 @@ def _with_domain(column: Column, types: Mapping[int, Type]) -> Column:
 def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[str, list[dict[str, Any]]]) -> Table:
     numbers = {column.name: number for number, column in columns.items()}
     checks = [
-        ungenerated(Check(each["name"], each["expression"], tuple(each["columns"] or ())), columns, numbers)
-        for each in parts["checks"]
+        ungenerated(
+            Check(check_row["name"], check_row["expression"], tuple(check_row["columns"] or ())), columns, numbers
+        )
+        for check_row in parts["checks"]
     ]
     checks += [
-        ungenerated(Check(f"NOT NULL of {each.name}", f"{each.quoted} IS NOT NULL", (number,)), columns, numbers)
-        for number, each in columns.items()
-        if each.generated and each.not_null and _mentioned(each.default or "", numbers)
+        ungenerated(Check(f"NOT NULL of {column.name}", f"{column.quoted} IS NOT NULL", (number,)), columns, numbers)
+        for number, column in columns.items()
+        if column.generated and column.not_null and _mentioned(column.default or "", numbers)
     ]
-    bounds = [each["bound"] or "true" for each in parts["partitions"]]
+    bounds = [partition_row["bound"] or "true" for partition_row in parts["partitions"]]
     if row["partitioned"] and bounds:
-        bound = " OR ".join(f"({each})" for each in bounds)
+        bound = " OR ".join(f"({bound})" for bound in bounds)
         checks.append(Check(BOUNDS, bound, tuple(_mentioned(bound, numbers))))
     keys = [
         (
             [
                 origin
-                for number in [number for number in each["columns"] if number]
-                + _mentioned(each["expressions"], numbers)
+                for number in [number for number in index_row["columns"] if number]
+                + _mentioned(index_row["expressions"], numbers)
                 for origin in _origins(columns[number], numbers)
             ],
-            each["is_unique"],
+            index_row["is_unique"],
         )
-        for each in parts["indexes"]
-        if each["is_key"]
+        for index_row in parts["indexes"]
+        if index_row["is_key"]
     ]
     return Table(
         row["oid"],
@@ -334,43 +336,46 @@ def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[st
         columns,
         tuple(checks),
         tuple(
-            ForeignKey(**each | {"columns": tuple(each["columns"]), "parent_columns": tuple(each["parent_columns"])})
-            for each in parts["keys"]
+            ForeignKey(
+                **key_row | {"columns": tuple(key_row["columns"]), "parent_columns": tuple(key_row["parent_columns"])}
+            )
+            for key_row in parts["keys"]
         ),
         tuple(tuple(dict.fromkeys(key)) for key, is_unique in keys if is_unique),
         frozenset(number for key, _ in keys for number in key),
-        not row["has_rules"] and not any(each["is_key"] and each["deferrable"] for each in parts["indexes"]),
-        tuple((each["name"], each["enabled"]) for each in parts["triggers"]),
-        "\n".join(each["text"] for each in parts["indexes"]),
+        not row["has_rules"]
+        and not any(index_row["is_key"] and index_row["deferrable"] for index_row in parts["indexes"]),
+        tuple((trigger_row["name"], trigger_row["enabled"]) for trigger_row in parts["triggers"]),
+        "\n".join(index_row["text"] for index_row in parts["indexes"]),
         tuple(
-            _Index(each["oid"], each["sql"], each["method"])
-            for each in parts["indexes"]
-            if each["valid"] and not each["is_key"]
+            _Index(index_row["oid"], index_row["sql"], index_row["method"])
+            for index_row in parts["indexes"]
+            if index_row["valid"] and not index_row["is_key"]
         ),
     )
 
 
 def _origins(column: Column, numbers: Mapping[str, int]) -> list[int]:
-    """Return the columns that a generated column is computed from; of any other only itself."""
+    """Return the columns that a generated column is computed from; for any other column, the column itself."""
     return (_mentioned(column.default or "", numbers) if column.generated else []) or [column.number]
 
 
 def ungenerated(check: Check, columns: Mapping[int, Column], numbers: Mapping[str, int]) -> Check:
-    """Put the expressions of generated columns in their places, so that the check asks for what can be chosen."""
+    """Return the check with generated columns replaced by their expressions, so that it names only writable columns."""
     expression = check.expression
     for number in check.columns:
         column = columns[number]
         if column.generated and _mentioned(column.default or "", numbers):
             name = rf'"{re.escape(column.name)}"|(?<![\w"]){re.escape(column.name)}(?![\w"])'
             pieces = re.split(r"('(?:[^']|'')*')", expression)
-            pieces[::2] = [re.sub(name, lambda _: f"({column.default})", each) for each in pieces[::2]]  # noqa: B023
+            pieces[::2] = [re.sub(name, lambda _: f"({column.default})", piece) for piece in pieces[::2]]  # noqa: B023
             expression = "".join(pieces)
     origins = [origin for number in check.columns for origin in _origins(columns[number], numbers)]
     return Check(check.name, expression, tuple(dict.fromkeys(origins)))
 
 
 def _mentioned(expression: str, numbers: Mapping[str, int]) -> list[int]:
-    """Find the columns that an expression of the catalog names."""
+    """Return the numbers of the columns that an expression of the catalog names."""
     bare = re.sub(r"'(?:[^']|'')*'", "''", expression)
     words = {*re.findall(r"\w+", bare), *re.findall(r'"([^"]+)"', bare)}
     return [number for name, number in numbers.items() if name in words]

@@ -1,4 +1,4 @@
-"""The expressions of single columns, and their own checks."""
+"""The expressions of single columns, chosen so that they pass the column's own checks."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import math
@@ -19,23 +19,25 @@ from adapter.outbound.migration.rows.values import (
     pool_of,
 )
 
-SAMPLE = 48  # rows on which an expression is tried
+SAMPLE = 48  # rows on which an expression is evaluated
 
 
 def choose_values(session: Session, plan: Plan, absent: set[int], invented: set[int]) -> None:
-    """Choose the expressions of the columns that no foreign key decides, each by its own checks alone."""
-    chosen = list(_to_be_chosen(session, plan, absent, invented))
-    checked = {each.number: own_checks(session.schema, plan.table, each) for each in chosen}
-    wishes = [_wish(plan.table, each, checked[each.number]) for each in chosen if checked[each.number]]
-    passed = dict(zip((each.column.number for each in wishes), passing(session, plan.table, wishes), strict=True))
+    """Choose the expressions of the columns outside foreign keys, each by its own checks alone."""
+    chosen_columns = list(_to_be_chosen(session, plan, absent, invented))
+    checked = {column.number: own_checks(session.schema, plan.table, column) for column in chosen_columns}
+    wishes = [_wish(plan.table, column, checked[column.number]) for column in chosen_columns if checked[column.number]]
+    passing_values = dict(
+        zip((wish.column.number for wish in wishes), passing(session, plan.table, wishes), strict=True)
+    )
     for number in plan.table.columns:
         if number in absent and number not in plan.fixed and not plan.table.columns[number].generated:
             plan.values[number] = NULL
-        column = next((each for each in chosen if each.number == number), None)
+        column = next((candidate for candidate in chosen_columns if candidate.number == number), None)
         if column is not None:
-            found = passed.get(number)
+            options = passing_values.get(number)
             plan.values[number] = (
-                _supported(session, plan, column) if found is None else _chosen(session, plan, column, found)
+                _supported(session, plan, column) if options is None else _chosen_values(session, plan, column, options)
             )
 
 
@@ -45,22 +47,22 @@ def _to_be_chosen(session: Session, plan: Plan, absent: set[int], invented: set[
     for number, column in table.columns.items():
         if column.generated or number in plan.fixed or number in absent:
             continue
-        wanted = number in invented or number in partition_keys
+        is_required = number in invented or number in partition_keys
         in_key = any(number in key for key in table.unique)
         has_default = column.identity or column.default is not None
-        if not has_default or wanted or (in_key and not schema.own_values(column)):
+        if not has_default or is_required or (in_key and not schema.own_values(column)):
             yield column
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Expressions that are looked for.
+    """A request for expressions that pass the checks of a column.
 
     Attributes:
-        column: For which column.
-        checks: What they have to pass.
-        full: For every row; else for some.
-        most: How many are enough.
+        column: The column.
+        checks: The conditions that the expressions have to pass.
+        full: Whether an expression that passes for every row is enough, however few distinct values it has.
+        most: The number of expressions that is enough.
     """
 
     column: Column
@@ -74,14 +76,14 @@ def _wish(table: Table, column: Column, checks: Sequence[str]) -> Wish:
 
 
 def _is_crowded(table: Table, column: Column) -> bool:
-    """Return whether many different values are wanted; where others share the key, a few may be enough."""
+    """Return whether a column needs many distinct values: alone in a unique key, or in an exclusion constraint."""
     keys = [key for key in table.unique if column.number in key]
     return column.number in table.distinct and (not keys or (column.number,) in keys)
 
 
-def _chosen(session: Session, plan: Plan, column: Column, found: Sequence[tuple[Values, float]]) -> Values:
-    """Choose the expression of a column among those that pass its checks."""
-    best, share = _best(session, plan.table, column, found)
+def _chosen_values(session: Session, plan: Plan, column: Column, options: Sequence[tuple[Values, float]]) -> Values:
+    """Return the expression for a column among those that pass its checks, and filter rows that it fails for."""
+    best, share = _best(session, plan.table, column, options)
     if best is None:
         if column.not_null:
             raise CannotFillError(f"no value found for column {column.name} under {_names_of(plan.table, column)}")
@@ -93,28 +95,28 @@ def _chosen(session: Session, plan: Plan, column: Column, found: Sequence[tuple[
 
 
 def _best(
-    session: Session, table: Table, column: Column, found: Sequence[tuple[Values, float]]
+    session: Session, table: Table, column: Column, options: Sequence[tuple[Values, float]]
 ) -> tuple[Values | None, float]:
-    """Return the expression that most rows can have, and the share of numbers for which it passes."""
+    """Return the expression that suits the most rows, and the share of row numbers for which it passes."""
     crowded = _is_crowded(table, column)
-    first = next((each for each in found if each[1] == 1), None)
-    if not crowded and first is not None:
-        return first
+    first_option = next((option for option in options if option[1] == 1), None)
+    if not crowded and first_option is not None:
+        return first_option
 
-    def worth(found: tuple[Values, float]) -> tuple[float, ...]:
-        values, share = found
-        room = min(values.count * share or math.inf, session.rows)
-        return (share, room) if session.few else (room if crowded else 0, share)
+    def capacity(option: tuple[Values, float]) -> tuple[float, ...]:
+        values, share = option
+        distinct_rows = min(values.count * share or math.inf, session.rows)
+        return (share, distinct_rows) if session.few else (distinct_rows if crowded else 0, share)
 
-    return max(found, key=worth, default=(None, 0.0))
+    return max(options, key=capacity, default=(None, 0.0))
 
 
 def _supported(session: Session, plan: Plan, column: Column) -> Values:
-    """Return the type's values, or NULL where the server cannot make any."""
+    """Return default values of the column's type, or NULL where the server cannot produce any."""
     values = default_values(session.schema, column.type, column.modifier, plan.table.texts)
     kind, _ = session.schema.base(column.type)
-    known = kind.kind != "b" or kind.name in KNOWN or (kind.category == "A" and kind.element > 0)
-    if values != NULL and (known or session.attempt(_probe(values, column.type_sql)) is not None):
+    is_known = kind.kind != "b" or kind.name in KNOWN or (kind.category == "A" and kind.element > 0)
+    if values != NULL and (is_known or session.attempt(_probe(values, column.type_sql)) is not None):
         return values
     for text in ("", "1", "a", "0", "{}", "[]", "()"):
         constant = Values(f"{literal(text)}::{column.type_sql}", 1)
@@ -134,13 +136,13 @@ def _table_checks(table: Table, column: Column) -> list[Check]:
 
 
 def own_checks(schema: Schema, table: Table, column: Column) -> list[str]:
-    """Return the conditions on one column, those of its domain included, which say VALUE."""
+    """Return the conditions on one column, including those of its domain, which name it VALUE."""
     kind, _ = schema.base(column.type)
     inner = schema.domain_checks(kind.element) if kind.element else ()
     return [
         *(check.expression for check in _table_checks(table, column)),
         *schema.domain_checks(column.type),
-        # an array of a domain: its elements are looked at one by one
+        # in an array of a domain, each element has to pass
         *(f"NOT EXISTS (SELECT FROM unnest(value) e(value) WHERE NOT ({check}))" for check in inner),
     ]
 
@@ -151,23 +153,23 @@ def _names_of(table: Table, column: Column) -> str:
 
 
 def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list[tuple[Values, float]]]:
-    """Return the expressions that pass checks of columns, with the share of numbers for which they do.
+    """Return the expressions that pass the checks of each column, with the share of row numbers for which they pass.
 
-    Postgres is asked about all of them in two statements.
+    Two statements evaluate all expressions of all columns.
     """
     definitions = [
-        " ".join([*each.checks, *(one.expression for one in table.checks if each.column.number in one.columns)])
-        for each in wishes
+        " ".join([*wish.checks, *(check.expression for check in table.checks if wish.column.number in check.columns)])
+        for wish in wishes
     ]
-    bases = [_base_sql(session, each.column) for each in wishes]
+    bases = [_base_sql(session, wish.column) for wish in wishes]
     literals = [
         _passing_literals(wish.column, base, wish.checks, text)
         for wish, base, text in zip(wishes, bases, definitions, strict=True)
     ]
     answers = iter(session.attempts([Question(query) for query in literals if query is not None]))
     pools = [next(answers) if query is not None else None for query in literals]
-    tried = [
-        _tried(session, table, wish.column, text, pool_of(pool, base) if pool else None)
+    candidate_lists = [
+        _ordered_candidates(session, table, wish.column, text, pool_of(pool, base) if pool else None)
         for wish, base, text, pool in zip(wishes, bases, definitions, pools, strict=True)
     ]
     questions = [
@@ -176,16 +178,16 @@ def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list
             group,
             settles=wish.full or not values.count or values.count >= session.rows,
         )
-        for group, (wish, base, candidates) in enumerate(zip(wishes, bases, tried, strict=True))
+        for group, (wish, base, candidates) in enumerate(zip(wishes, bases, candidate_lists, strict=True))
         for values in candidates
     ]
     shares = iter(session.attempts(questions, {group: wish.most for group, wish in enumerate(wishes)}))
-    found = [[(values, float(next(shares) or 0)) for values in candidates] for candidates in tried]
-    return [[each for each in group if each[1] > 0] for group in found]
+    results = [[(values, float(next(shares) or 0)) for values in candidates] for candidates in candidate_lists]
+    return [[result for result in group if result[1] > 0] for group in results]
 
 
 def _base_sql(session: Session, column: Column) -> str:
-    """Return the type without domains; of arrays without limits of their elements."""
+    """Return the type under all domains as SQL; for arrays, without the length limit of the elements."""
     kind, modifier = session.schema.base(column.type, column.modifier)
     if kind.category == "A" and kind.element:
         return session.schema.base(kind.element)[0].sql + "[]"
@@ -194,16 +196,18 @@ def _base_sql(session: Session, column: Column) -> str:
     return str(session.one(f"SELECT format_type({kind.oid}, {modifier})"))
 
 
-def _tried(session: Session, table: Table, column: Column, definitions: str, pool: Values | None) -> list[Values]:
-    """Put the expressions in the order in which they are tried."""
+def _ordered_candidates(
+    session: Session, table: Table, column: Column, definitions: str, pool: Values | None
+) -> list[Values]:
+    """Return the candidate expressions in the order in which they are tried."""
     kind, _ = session.schema.base(column.type, column.modifier)
-    made = list(dict.fromkeys(candidates(session.schema, column, definitions, table.texts)))
-    several = [] if pool is None else [pool]
-    # a list of words is what the column may hold; a list of numbers rather the bounds of it
+    values = list(dict.fromkeys(candidates(session.schema, column, definitions, table.texts)))
+    pool_values = [] if pool is None else [pool]
+    # literal words are usually the allowed values; literal numbers are usually bounds
     ranges = kind.name in NUMBERS | TIMES
     bounded = any(check.name == BOUNDS and column.number in check.columns for check in table.checks)
-    first = 0 if bounded else len(made) if ranges else 1
-    return [*made[:first], *several, *made[first:]]
+    pool_position = 0 if bounded else len(values) if ranges else 1
+    return [*values[:pool_position], *pool_values, *values[pool_position:]]
 
 
 def _aliases(column: Column) -> list[str]:
@@ -211,26 +215,25 @@ def _aliases(column: Column) -> list[str]:
 
 
 def _share(column: Column, base_sql: str, checks: Sequence[str], values: Values) -> str:
-    """Write the question for which share of numbers an expression passes."""
-    made = ", ".join(f"v AS {alias}" for alias in _aliases(column))
+    """Return the query for the share of row numbers for which an expression passes."""
+    aliased = ", ".join(f"v AS {alias}" for alias in _aliases(column))
     rows = f"SELECT ({values.at('g * 13')})::{base_sql} AS v FROM generate_series(1, {SAMPLE}) g"
     rows += f" UNION ALL SELECT ({values.at('g')})::{base_sql} FROM generate_series(1, {SAMPLE}) g"
-    return f"SELECT avg(({all_of(checks)})::int)::float8 FROM (SELECT {made} FROM ({rows}) s) r"
+    return f"SELECT avg(({all_of(checks)})::int)::float8 FROM (SELECT {aliased} FROM ({rows}) s) r"
 
 
 def _passing_literals(column: Column, base_sql: str, checks: Sequence[str], definitions: str) -> str | None:
-    """Write the question which of the literals in the definitions pass them; None where there are none."""
+    """Return the query for the literals in the definitions that pass the checks; None where there are no literals."""
     strings, numbers = literals_in(definitions)
-    # another word, for a default partition
-    texts = [*(each for each in strings if "::" not in each), "value"] + [
-        number_sql(each).strip("()") for each in numbers
+    # a word outside every list, for a default partition
+    texts = [*(text for text in strings if "::" not in text), "value"] + [
+        number_sql(number).strip("()") for number in numbers
     ]
     if len(texts) == 1:
         return None
-    made = ", ".join(f"v::{base_sql} AS {alias}" for alias in _aliases(column))
-    # pg_input_is_valid (Postgres 16) keeps literals of another type out
-    listed = ", ".join(f"({place}, {literal(each)})" for place, each in enumerate(dict.fromkeys(texts)))
-    valid = f"SELECT o, v FROM (VALUES {listed}) l(o, v) WHERE pg_input_is_valid(v, {literal(base_sql)}) OFFSET 0"
-    return (
-        f"SELECT array_agg(v ORDER BY o) FROM (SELECT o, v, {made} FROM ({valid}) i OFFSET 0) r WHERE {all_of(checks)}"
-    )
+    aliased = ", ".join(f"v::{base_sql} AS {alias}" for alias in _aliases(column))
+    # pg_input_is_valid (Postgres 16) excludes literals of other types
+    text_rows = ", ".join(f"({place}, {literal(text)})" for place, text in enumerate(dict.fromkeys(texts)))
+    valid = f"SELECT o, v FROM (VALUES {text_rows}) l(o, v) WHERE pg_input_is_valid(v, {literal(base_sql)}) OFFSET 0"
+    aliased_rows = f"SELECT o, v, {aliased} FROM ({valid}) i OFFSET 0"
+    return f"SELECT array_agg(v ORDER BY o) FROM ({aliased_rows}) r WHERE {all_of(checks)}"

@@ -1,4 +1,4 @@
-"""Rows with values at the edges of their columns' types, as far as the constraints of each column let them in."""
+"""Rows with values at the edges of their columns' types, as far as the constraints of each column accept them."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 from collections.abc import Collection
@@ -11,61 +11,62 @@ from adapter.outbound.migration.rows.edges import edge_values
 from adapter.outbound.migration.rows.inserting import statement_for
 from adapter.outbound.migration.rows.plan import Plan, Session, all_of
 
-_MOST = 16  # edges of a column
-_SHARE = 8  # one row of so many
+_MOST = 16  # most rows with edges in a table
+_SHARE = 8  # at most one row in this many has edges
 _WHOLE_NUMBERS = {"int2", "int4", "int8"}
 
 
 def edge_count(rows: int) -> int:
-    """Return how many of a table's rows are at the edges."""
+    """Return how many of a table's rows have edge values."""
     return min(_MOST, rows // _SHARE)
 
 
 def edges_of(schema: Schema, table: Table, column: Column, count: int) -> list[str]:
-    """Return expressions of the edges that a column shall have in so many rows."""
+    """Return the edges of a column as expressions, at most `count` of them; for a nullable column, NULL is the last."""
     edges = edge_values(schema, column.type, column.modifier, table.texts)
     return edges[:count] if column.not_null else [*edges[: count - 1], "NULL"]
 
 
-def insert_edges(session: Session, plan: Plan, have: int, count: int, only: Collection[int] | None = None) -> int:
-    """Insert rows at the edges after so many that are there.
+def insert_edges(session: Session, plan: Plan, last_row: int, count: int, only: Collection[int] | None = None) -> int:
+    """Insert rows with edge values after the rows that exist.
 
-    Each edge of a column comes once, so that what is unique stays so, and neighboring columns have their first edges in
-    different rows. What a row cannot take, its column's own checks say; a row that is refused nevertheless is left out.
+    Each edge of a column is used once, so unique columns stay unique. Neighboring columns have their first edges in
+    different rows. An edge that fails the column's own checks is replaced by an ordinary value. A row that Postgres
+    refuses nevertheless is skipped.
 
     Args:
         session: The database.
-        plan: How ordinary rows are made.
-        have: The number of the last row that was made.
-        count: How many.
-        only: Numbers of the columns that get such values; None for all.
+        plan: The plan for ordinary rows of the table.
+        last_row: The number of the last row that exists.
+        count: The number of rows to insert.
+        only: Numbers of the columns that get edge values; None for all.
 
     Returns:
-        How many rows were inserted.
+        The number of inserted rows.
     """
     changes = {
-        number: text
+        number: expression
         for number in _free_columns(session, plan, only)
-        if (text := _expression(session, plan, number, have, count)) is not None
+        if (expression := _expression(session, plan, number, last_row, count)) is not None
     }
     if not changes or count <= 0:
         return 0
     try:
-        return _inserted(session, statement_for(plan, have + 1, have + count, count, changes=changes))
+        return _run_insert(session, statement_for(plan, last_row + 1, last_row + count, count, changes=changes))
     except psycopg.Error:
         if session.connection.closed:
             raise
-    added = 0
-    for row in range(have + 1, have + count + 1):
+    inserted = 0
+    for row in range(last_row + 1, last_row + count + 1):
         try:
-            added += _inserted(session, statement_for(plan, row, row, 1, changes=changes))
+            inserted += _run_insert(session, statement_for(plan, row, row, 1, changes=changes))
         except psycopg.Error:
             if session.connection.closed:
                 raise
-    return added
+    return inserted
 
 
-def _inserted(session: Session, statement: str) -> int:
+def _run_insert(session: Session, statement: str) -> int:
     with session.connection.transaction():
         count = session.connection.execute(statement.encode()).rowcount
         session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -73,15 +74,15 @@ def _inserted(session: Session, statement: str) -> int:
 
 
 def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) -> list[int]:
-    """Name the columns whose values nobody else decides: no parent, no check on several columns, no sequence."""
+    """Return the columns outside foreign keys, sequences, unique integer keys and checks on several columns."""
     table = plan.table
-    bound = {n for check in table.checks if len(check.columns) != 1 or check.name == BOUNDS for n in check.columns}
+    excluded = {n for check in table.checks if len(check.columns) != 1 or check.name == BOUNDS for n in check.columns}
     keys = {number for key in table.unique for number in key}
-    bound |= (table.distinct - keys) | plan.fixed.keys() | walked(session.schema, table)
+    excluded |= (table.distinct - keys) | plan.fixed.keys() | walked(session.schema, table)
     return [
         number
         for number, column in table.columns.items()
-        if number not in bound
+        if number not in excluded
         and not column.generated
         and not session.schema.own_values(column)
         and (only is None or number in only)
@@ -89,13 +90,15 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
 
 
 def walked(schema: Schema, table: Table) -> set[int]:
-    """Return the whole numbers that name a row each: a backfill walks from the lowest to the highest in ranges."""
-    named = (table.columns[key[0]] for key in table.unique if len(key) == 1 and key[0] in table.columns)
-    return {column.number for column in named if schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS}
+    """Return the integer columns that are unique by themselves; a backfill walks their range from end to end."""
+    key_columns = (table.columns[key[0]] for key in table.unique if len(key) == 1 and key[0] in table.columns)
+    return {
+        column.number for column in key_columns if schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS
+    }
 
 
-def _expression(session: Session, plan: Plan, number: int, have: int, count: int) -> str | None:
-    """Return the expression of a column with an edge in some rows; None where it has none."""
+def _expression(session: Session, plan: Plan, number: int, last_row: int, count: int) -> str | None:
+    """Return the expression of a column with an edge in some rows; None for a column without edges."""
     table, column = plan.table, plan.table.columns[number]
     edges = edges_of(session.schema, table, column, count)
     if not edges or (number not in plan.values and column.default is None):
@@ -103,18 +106,18 @@ def _expression(session: Session, plan: Plan, number: int, have: int, count: int
     ordinary = plan.sprinkled(number) if number in plan.values else f"({column.default})::{column.type_sql}"
     checks = own_checks(session.schema, table, column)
     cases = " ".join(
-        f"WHEN {have + 1 + (place + number) % count} THEN {_edge(session, column, edge, checks, ordinary)}"
+        f"WHEN {last_row + 1 + (place + number) % count} THEN {_edge(session, column, edge, checks, ordinary)}"
         for place, edge in enumerate(edges[:count])
     )
     return f"(CASE g {cases} ELSE {ordinary} END)"
 
 
 def _edge(session: Session, column: Column, edge: str, checks: list[str], ordinary: str) -> str:
-    """Return an edge, or the ordinary value where the column's own checks refuse it."""
+    """Return an expression for an edge, or for the ordinary value where the column's own checks refuse the edge."""
     if not checks:
         return f"({edge})::{column.type_sql}"
     base = session.schema.base(column.type)[0].sql
-    named = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
-    inner = f"SELECT {named} OFFSET 0"
-    passed = f"CASE WHEN {all_of(checks)} THEN ({column.quoted})::{column.type_sql} ELSE {ordinary} END"
-    return f"(SELECT {passed} FROM ({inner}) e)"
+    aliased_edge = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
+    edge_row = f"SELECT {aliased_edge} OFFSET 0"
+    edge_or_ordinary = f"CASE WHEN {all_of(checks)} THEN ({column.quoted})::{column.type_sql} ELSE {ordinary} END"
+    return f"(SELECT {edge_or_ordinary} FROM ({edge_row}) e)"

@@ -1,7 +1,7 @@
-"""Values at the edges of types, in which a loss shows: capitals, blanks, thirds, microseconds, summer time.
+"""Values at the edges of types that reveal data loss: capitals, blanks, thirds, microseconds, daylight saving time.
 
-None of them is so large that usual arithmetic (a price in cents, a second in milliseconds) would leave its type, and
-any driver can read each of them.
+All of them are small enough for the usual arithmetic in their type, such as a price in cents or a second in
+milliseconds. Every driver can read each of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,9 @@ from adapter.outbound.migration.rows.catalog import Schema, Type
 from adapter.outbound.migration.rows.quoting import literal
 from adapter.outbound.migration.rows.values import TEXTS, default_values, dimension_of
 
-_LONG = 5_000  # characters: more than any usual limit of a text
-_NAME = 63  # characters of a name
-_WHOLE_DIGITS = 7  # before the point of a number with a scale
+_LONG = 5_000  # characters, more than the usual length limits of texts
+_NAME = 63  # characters, the longest value of type name
+_WHOLE_DIGITS = 7  # most digits before the decimal point
 
 _TEXTS = (
     "MiXed CaSe Ä É",
@@ -35,8 +35,8 @@ _JSON = (
 )
 _MOMENTS = (
     "2024-07-15 12:00:00",
-    "2023-10-29 01:30:00.123456",  # comes twice where summer time ends
-    "2024-03-31 02:30:00",  # is skipped where summer time begins
+    "2023-10-29 01:30:00.123456",  # exists twice where daylight saving time ends
+    "2024-03-31 02:30:00",  # does not exist where daylight saving time begins
     "1969-12-31 23:59:59.999999",
     "2040-02-29 23:59:59.5",
     "2024-11-03 01:30:00",
@@ -53,7 +53,7 @@ _SIMPLE: dict[str, tuple[str, ...]] = {
     "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"),
     "date": ("2024-07-15", "2024-02-29", "1969-12-31", "2100-12-31", "1900-01-01"),
     "timestamp": _MOMENTS,
-    "timestamptz": tuple(f"{each}+00" for each in _MOMENTS),
+    "timestamptz": tuple(f"{moment}+00" for moment in _MOMENTS),
     "time": ("23:59:58.999999", "00:00:00", "12:34:56.789012"),
     "timetz": ("12:34:56.789012+05:30", "23:00:00-08", "00:00:00+00"),
     "interval": ("1 mon", "-1 day -02:03:04.000005", "1 year 2 mons 3 days 04:05:06", "36:00:00", "0"),
@@ -70,7 +70,7 @@ _COMPUTED = {"1.0 / 3"}
 
 
 def edge_values(schema: Schema, oid: int, modifier: int, texts: str) -> list[str]:
-    """Return expressions of the values at the edges of a type, the most telling first; none where none are known."""
+    """Return the edge values of a type as expressions, the most revealing first; empty for an unknown type."""
     kind, modifier = schema.base(oid, modifier)
     maker = {"e": _enum, "r": _range, "m": _multirange, "c": _composite}.get(kind.kind)
     if maker:
@@ -78,13 +78,13 @@ def edge_values(schema: Schema, oid: int, modifier: int, texts: str) -> list[str
     if kind.category == "A" and kind.element:
         return list(_array(schema, kind, modifier, texts))
     if kind.name in TEXTS and schema.texts_as is not None:
-        return []  # somebody is going to read them as another type
+        return []  # the values have to be readable as another type
     return list(_scalars(kind.name, modifier, texts))
 
 
 def _scalars(name: str, modifier: int, texts: str) -> Iterator[str]:
     if name in TEXTS or name == "name":
-        yield from (literal(each) for each in _texts(_NAME if name == "name" else max(modifier - 4, 0)))
+        yield from (literal(text) for text in _texts(_NAME if name == "name" else max(modifier - 4, 0)))
     elif name == "numeric":
         yield from _numeric(modifier)
     elif name in {"bit", "varbit"}:
@@ -92,13 +92,13 @@ def _scalars(name: str, modifier: int, texts: str) -> Iterator[str]:
     elif name in {"vector", "halfvec", "sparsevec"}:
         yield from _vector(name, dimension_of(name, modifier, texts))
     else:
-        yield from (each if each in _COMPUTED else literal(each) for each in _SIMPLE.get(name, ()))
+        yield from (value if value in _COMPUTED else literal(value) for value in _SIMPLE.get(name, ()))
 
 
 def _texts(length: int) -> Iterator[str]:
-    """Return texts of at most so many characters; 0 stands for any number."""
+    """Return texts of at most `length` characters; 0 means no limit."""
     longest = length or _LONG
-    fitting = [each for each in _TEXTS if len(each) <= longest]
+    fitting = [text for text in _TEXTS if len(text) <= longest]
     yield from fitting[:3]
     yield ("Long text, " * (longest // 11 + 1))[:longest]
     yield from fitting[3:]
@@ -126,7 +126,7 @@ def _bits(name: str, modifier: int) -> Iterator[str]:
 
 
 def _vector(name: str, dimension: int) -> Iterator[str]:
-    """Return vectors with tiny and huge components that fit in half precision, too."""
+    """Return vectors with tiny and huge components that half precision can represent, too."""
     if name == "sparsevec":
         yield literal(f"{{1:0.33333334,{dimension}:-60000}}/{dimension}" if dimension > 1 else "{1:0.33333334}/1")
         yield literal(f"{{{dimension}:0.0000001}}/{dimension}")
@@ -137,7 +137,7 @@ def _vector(name: str, dimension: int) -> Iterator[str]:
 
 
 def _enum(_schema: Schema, kind: Type, _texts: str) -> Iterator[str]:
-    yield from (literal(each) for each in kind.labels)
+    yield from (literal(label) for label in kind.labels)
 
 
 def _range(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
@@ -160,9 +160,12 @@ def _multirange(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
 
 def _composite(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
     fields = schema.fields.get(kind.relation, ())
-    edges = [edge_values(schema, each.type, each.modifier, texts) or ["NULL"] for each in fields]
+    edges = [edge_values(schema, field.type, field.modifier, texts) or ["NULL"] for field in fields]
     for place in range(3):
-        parts = (f"({found[place % len(found)]})::{each.type_sql}" for each, found in zip(fields, edges, strict=True))
+        parts = (
+            f"({field_edges[place % len(field_edges)]})::{field.type_sql}"
+            for field, field_edges in zip(fields, edges, strict=True)
+        )
         yield f"ROW({', '.join(parts)})"
 
 
@@ -170,8 +173,8 @@ def _array(schema: Schema, kind: Type, modifier: int, texts: str) -> Iterator[st
     element = schema.types[kind.element].sql
     edges: Sequence[str] = edge_values(schema, kind.element, modifier, texts)
     if schema.domain_checks(kind.element):
-        edges = ()  # each would have to pass them
+        edges = ()  # the domain may refuse them
     else:
         yield f"ARRAY[{', '.join((*edges, 'NULL'))}]::{element}[]"
     yield "'{}'"
-    yield from (f"ARRAY[{each}]::{element}[]" for each in edges[:4])
+    yield from (f"ARRAY[{edge}]::{element}[]" for edge in edges[:4])

@@ -1,4 +1,4 @@
-"""Inserts the rows of a plan: all at once, in batches, one by one, whichever works first."""
+"""Inserts the rows of a plan all at once, in batches or one by one, whichever works first."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import math
@@ -13,65 +13,66 @@ from adapter.outbound.migration.rows.plan import Plan, Session
 from adapter.outbound.migration.rows.quoting import quote
 
 _BATCH = 100
-_MANY = 5_000  # rows from which on building an index is faster than keeping it up
+_MANY = 5_000  # from this many rows on, building an index is faster than maintaining it
 _SLOW_INDEXES = {"hnsw"}
-_SINGLES = 300  # rows that are tried one by one, when everything else failed
+_SINGLES = 300  # most rows that are inserted one by one, after everything else failed
 _NO_ROOM = "a unique key, an exclusion constraint or a trigger leaves no room for more"
-_WRONG = "cannot be inserted: "  # fewer rows would not help
+_WRONG = "cannot be inserted: "  # smaller batches would fail too
 _TOO_FAR = "the type has no further numbers"
 _OUT_OF_RANGE = "22003"
 
 
-def insert_without_indexes(session: Session, plan: Plan, have: int, want: int) -> str | None:
-    """Insert, and build indexes afterwards where that is faster; needs a superuser, who may mark them as unfinished."""
-    many = want - have >= _MANY
-    indexes = [each for each in plan.table.indexes if many or each.method in _SLOW_INDEXES]
-    if not (session.superuser and plan.table.plain and indexes and want - have >= _BATCH):
-        return insert(session, plan, have, want)
-    oids = ", ".join(str(each.oid) for each in indexes)
+def insert_without_indexes(session: Session, plan: Plan, row_count: int, target: int) -> str | None:
+    """Insert rows, and build indexes afterwards where that is faster and a superuser may mark them as not ready."""
+    is_large = target - row_count >= _MANY
+    indexes = [index for index in plan.table.indexes if is_large or index.method in _SLOW_INDEXES]
+    if not (session.superuser and plan.table.plain and indexes and target - row_count >= _BATCH):
+        return insert(session, plan, row_count, target)
+    oids = ", ".join(str(index.oid) for index in indexes)
     try:
         with session.connection.transaction():
             session.connection.execute(
                 f"UPDATE pg_index SET indisvalid = false, indisready = false WHERE indexrelid IN ({oids})".encode()
             )
-            reason = insert(session, plan, have, want)
-            for each in indexes:
-                session.connection.execute(f"REINDEX INDEX {each.sql}".encode())
+            reason = insert(session, plan, row_count, target)
+            for index in indexes:
+                session.connection.execute(f"REINDEX INDEX {index.sql}".encode())
     except psycopg.Error:
         if session.connection.closed:
             raise
-        # an index on an expression that fails for these values
-        return insert(session, plan, have, want)
+        # an index expression may fail for these values
+        return insert(session, plan, row_count, target)
     return reason
 
 
-def insert(session: Session, plan: Plan, have: int, want: int, first: int = 0) -> str | None:
-    """Insert rows until there are so many: all at once, in batches, one by one, whichever works first.
+def insert(session: Session, plan: Plan, row_count: int, target: int, first: int = 0) -> str | None:
+    """Insert rows until the table has `target` rows: all at once, in batches or one by one, whichever works first.
 
-    They are numbered from `first`; 0 stands for the number after those that are there.
+    New rows are numbered from `first`; 0 means the number after `row_count`. The return value is the reason why the
+    table has fewer rows, or None.
     """
-    full, want = want, int(min(want, _room(plan)))
-    if want <= have:
+    full, target = target, int(min(target, _room(plan)))
+    if target <= row_count:
         return _NO_ROOM
     reason = None
     size = 1 if plan.yields == 1 else min(50, math.ceil(1.2 / plan.yields))
-    first = first or have + 1
+    first = first or row_count + 1
     for _ in range(4):
-        missing = want - have
+        missing = target - row_count
         last = first + missing * size - 1
         inserted, reason = _insert_somehow(session, plan, first, last, missing)
-        have, first = have + inserted, last + 1
-        if have >= want:
-            return None if want == full else _NO_ROOM
+        row_count, first = row_count + inserted, last + 1
+        if row_count >= target:
+            return None if target == full else _NO_ROOM
         if inserted == 0 or reason is not None:
             break
     return reason or _NO_ROOM
 
 
 def _room(plan: Plan) -> float:
-    """Return the rows that a table has room for, where the server cannot pass over those that are too many."""
-    keys = [plan.values[key[0]].count for key in plan.table.unique if len(key) == 1 and key[0] in plan.values]
-    return math.inf if plan.table.arbitrable else min((count for count in keys if count), default=math.inf)
+    """Return how many rows the unique keys allow; infinite where ON CONFLICT can skip the duplicates."""
+    value_counts = [plan.values[key[0]].count for key in plan.table.unique if len(key) == 1 and key[0] in plan.values]
+    return math.inf if plan.table.arbitrable else min((count for count in value_counts if count), default=math.inf)
 
 
 def _insert_somehow(session: Session, plan: Plan, first: int, last: int, limit: int) -> tuple[int, str | None]:
@@ -116,7 +117,7 @@ def _try_insert(session: Session, plan: Plan, first: int, last: int, limit: int)
         with session.connection.transaction():
             count = session.connection.execute(statement_for(plan, first, last, limit).encode()).rowcount
             if not session.deferred:
-                # what waits for the commit shall fail here
+                # deferred constraints have to fail in this transaction
                 session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             return max(count, 0), None
     except psycopg.Error as error:
@@ -129,10 +130,10 @@ def _try_insert(session: Session, plan: Plan, first: int, last: int, limit: int)
 
 
 def _insert_quickly(session: Session, plan: Plan, first: int, last: int, limit: int) -> int | None:
-    """Insert rows that should neither meet each other nor lack a parent, and look at their parents in one query a key.
+    """Insert rows without conflict handling, and check the foreign keys with one query per key.
 
     Returns:
-        How many; None when it has to be done with care.
+        The number of inserted rows; None when the rows need the slower, careful insert.
     """
     table = plan.table
     if not (session.superuser and table.plain) or session.deferred or any(key.whole for key in table.foreign_keys):
@@ -157,11 +158,11 @@ def _insert_quickly(session: Session, plan: Plan, first: int, last: int, limit: 
 def _orphans(session: Session, table: Table, key: ForeignKey) -> str:
     columns = [f"c.{table.columns[number].quoted}" for number in key.columns]
     names = column_names(session, key.parent, key.parent_columns)
-    same = " AND ".join(f"p.{name} = {column}" for name, column in zip(names, columns, strict=True))
-    given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    key_matches = " AND ".join(f"p.{name} = {column}" for name, column in zip(names, columns, strict=True))
+    key_is_set = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     parent = session.source(key.parent)
-    lacks = f"NOT EXISTS (SELECT FROM {parent} p WHERE {same})"
-    return f"SELECT EXISTS (SELECT FROM {table.source} c WHERE {given} AND {lacks})"
+    lacks = f"NOT EXISTS (SELECT FROM {parent} p WHERE {key_matches})"
+    return f"SELECT EXISTS (SELECT FROM {table.source} c WHERE {key_is_set} AND {lacks})"
 
 
 def statement_for(
@@ -172,18 +173,18 @@ def statement_for(
     conflict: str = "ON CONFLICT DO NOTHING",
     changes: Mapping[int, str] | None = None,
 ) -> str:
-    """Return the INSERT of the rows with these numbers, with other expressions for some columns."""
+    """Return the INSERT for a range of row numbers; `changes` replaces the expressions of some columns."""
     table = plan.table
     numbers = sorted({*plan.values, *plan.fixed, *(changes or {})})
     conflict = conflict if table.arbitrable else ""
     if not numbers:
-        # every column has a default; a SELECT without columns makes rows too
+        # every column has a default; a SELECT without columns returns rows too
         return f"INSERT INTO {table.sql} SELECT FROM generate_series(1, {limit}) {conflict}"
     names = ", ".join(table.columns[number].quoted for number in numbers)
-    picked = ", ".join(f"r.{table.columns[number].quoted}" for number in numbers)
+    selected = ", ".join(f"r.{table.columns[number].quoted}" for number in numbers)
     where = f"WHERE {' AND '.join(plan.filters)}" if plan.filters else ""
     return (
-        f"INSERT INTO {table.sql} ({names}) OVERRIDING SYSTEM VALUE SELECT {picked}"
+        f"INSERT INTO {table.sql} ({names}) OVERRIDING SYSTEM VALUE SELECT {selected}"
         f" FROM ({plan.rows(first, last, changes)} OFFSET 0) r {where}"
         f"{'' if last - first < limit and not plan.sources else ' ORDER BY r.fill_row'} LIMIT {limit} {conflict}"
     )
@@ -191,7 +192,7 @@ def statement_for(
 
 @contextmanager
 def _triggers_off(session: Session, table: Table) -> Iterator[bool]:
-    """Switch user triggers off meanwhile, and each back on as it was; False when that is refused."""
+    """Disable user triggers and restore each one's mode at the end; yield False when the server refuses that."""
     modes = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
     try:
         with session.connection.transaction():

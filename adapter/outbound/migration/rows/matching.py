@@ -1,4 +1,4 @@
-"""Rows that a statement finds which has found none: its conditions are put on a few rows as if they were checks."""
+"""Rows for statements that found none: the conditions of a statement are treated as checks on a few new rows."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import re
@@ -26,9 +26,9 @@ from adapter.outbound.migration.rows.quoting import literal, quote
 from adapter.outbound.migration.rows.sequences import move_sequences
 from adapter.outbound.migration.rows.sought import Sought, columns_of, read_plan, replace_columns
 
-_USUAL = 4  # rows beside those at the edges
-_FAR = 1_000  # numbers further on, which ordinary rows do not reach
-_DEPTH = 3  # parents of parents that are made for a key that was looked up
+_USUAL = 4  # rows without edge values
+_FAR = 1_000  # offset of row numbers that ordinary rows do not reach
+_DEPTH = 3  # most levels of parents that are added for a key
 _NUMBER = re.compile(r"(?<![\w.$])-?\d+(?:\.\d+)?(?![\w.])")
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _ROOT = """
@@ -42,8 +42,8 @@ class Statement:
     """A statement that found no row.
 
     Attributes:
-        sql: Its text.
-        plan: Its plan, as EXPLAIN (VERBOSE, FORMAT JSON) gives it.
+        sql: The text of the statement.
+        plan: The plan, as EXPLAIN (VERBOSE, FORMAT JSON) returns it.
     """
 
     sql: str
@@ -52,30 +52,30 @@ class Statement:
 
 @dataclass
 class _Search:
-    """One statement, while rows are made for it."""
+    """A statement for which rows are being added."""
 
     statement: Statement
     sought: Sought
     tables: dict[str, Table]  # by alias
-    chosen: dict[str, dict[str, str]] = field(default_factory=dict)  # values of a row by alias and column
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)  # values of the chosen row, by alias and column
 
 
 def fill_matching(
     connection: psycopg.Connection[Any], statements: Sequence[Statement], rows: int, young: Collection[str] = ()
 ) -> int:
-    """Add a few rows to filled tables that statements would find.
+    """Add a few rows that the statements would find to tables that are already filled.
 
-    Their conditions are tried as checks are: what passes on the server is taken. Nothing promises that a statement
-    finds something then.
+    The conditions of a statement are treated as checks: values that pass on the server are used. A statement may still
+    find no row afterwards.
 
     Args:
-        connection: As `fill` wants it.
-        statements: What found no row.
-        rows: Rows that each table was filled with.
-        young: Columns, as schema.table.column, that are empty in real life, where no statement looks there.
+        connection: A connection as `fill` requires it.
+        statements: Statements that found no row.
+        rows: The number of rows that each table was filled with.
+        young: New columns, as schema.table.column, which stay empty unless a statement has a condition on them.
 
     Returns:
-        How many rows were added or changed.
+        The number of rows that were added or changed.
 
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
@@ -89,8 +89,8 @@ def fill_matching(
     with without_handlers(connection):
         for statement in statements:
             total += _fill_for(session, statement, rows, young)
-        changed = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
-        move_sequences(session, changed, 0)
+        changed_tables = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
+        move_sequences(session, changed_tables, 0)
     return total
 
 
@@ -108,23 +108,23 @@ def _fill_for(session: Session, statement: Statement, rows: int, young: Collecti
 
 
 def _tables(session: Session, sought: Sought) -> dict[str, Table]:
-    """Find the tables of a statement that can be filled; of partitions, their table once."""
+    """Return the tables of a statement that can be filled, by alias; partitions count once, as their root table."""
     tables: dict[str, Table] = {}
     for alias, relation in sought.relations.items():
-        found = session.connection.execute(_ROOT, (relation.schema, relation.name)).fetchone()
-        table = session.schema.tables.get(found[0]) if found else None
-        if table is not None and not (found and found[1] and table in tables.values()):
+        root = session.connection.execute(_ROOT, (relation.schema, relation.name)).fetchone()
+        table = session.schema.tables.get(root[0]) if root else None
+        if table is not None and not (root and root[1] and table in tables.values()):
             tables[alias] = table
     return tables
 
 
 def _in_order(search: _Search) -> list[str]:
-    """Put parents before their children, and what is compared with literals before what it is joined with."""
+    """Return the aliases: parents before children, and tables with own conditions before those joined to them."""
     ordered: list[str] = []
     compared = {
         of
-        for text in search.sought.conditions
-        if len(aliases := {of for of, _ in columns_of(text)}) == 1
+        for condition in search.sought.conditions
+        if len(aliases := {of for of, _ in columns_of(condition)}) == 1
         for of in aliases
     }
     waiting = dict(sorted(search.tables.items(), key=lambda item: item[0] not in compared))
@@ -142,41 +142,48 @@ def _in_order(search: _Search) -> list[str]:
 
 
 def _checks(search: _Search, alias: str) -> tuple[Check, ...]:
-    """Write the conditions on one table's row as checks, with values of the rows that were chosen of others."""
-    found = (_check(search, alias, condition) for condition in search.sought.conditions)
-    return tuple(check for check in found if check is not None)
+    """Return the conditions on one table as checks; columns of other tables become values of their chosen rows."""
+    checks = (_check(search, alias, condition) for condition in search.sought.conditions)
+    return tuple(check for check in checks if check is not None)
 
 
 def _check(search: _Search, alias: str, condition: str) -> Check | None:
-    """Write one condition as a check; None where it is not about this table, or not yet."""
+    """Return a condition as a check; None where it is on other tables, or needs rows that are not chosen yet."""
     table = search.tables[alias]
     numbers = {column.name: number for number, column in table.columns.items()}
     columns = columns_of(condition)
-    own = [_unquoted(name) for of, name in columns if of == alias]
-    if not own or any(name not in numbers for name in own):
+    own_columns = [_unquoted(name) for of, name in columns if of == alias]
+    if not own_columns or any(name not in numbers for name in own_columns):
         return None
-    others = {of for of, _ in columns if of != alias}
-    unknown = others - search.chosen.keys()
-    if unknown & search.tables.keys() or unknown - search.sought.relations.keys() - search.sought.others:
+    other_aliases = {of for of, _ in columns if of != alias}
+    unchosen_aliases = other_aliases - search.chosen.keys()
+    if (
+        unchosen_aliases & search.tables.keys()
+        or unchosen_aliases - search.sought.relations.keys() - search.sought.others
+    ):
         return None
 
-    def put(of: str, name: str) -> str:
+    def replacement(of: str, name: str) -> str:
         if of == alias:
             return quote(_unquoted(name))
         return search.chosen.get(of, {}).get(_unquoted(name), f"{of}.{name}")
 
-    expression = _one_of(own, search.statement.sql) if unknown else replace_columns(condition, put)
+    expression = (
+        _one_of(own_columns, search.statement.sql) if unchosen_aliases else replace_columns(condition, replacement)
+    )
     if expression is None:
         return None
-    check = Check("of the statement", f"({expression}) IS TRUE", tuple(dict.fromkeys(numbers[name] for name in own)))
+    check = Check(
+        "of the statement", f"({expression}) IS TRUE", tuple(dict.fromkeys(numbers[name] for name in own_columns))
+    )
     return ungenerated(check, table.columns, numbers)
 
 
-def _one_of(own: Sequence[str], sql: str) -> str | None:
-    """Write that a column has one of the values in a text: what it is compared with is written nowhere else."""
-    texts = [each.replace("''", "'") for each in _TEXT.findall(sql)] + _NUMBER.findall(_TEXT.sub(" ", sql))
-    listed = ", ".join(literal(each) for each in dict.fromkeys(texts))
-    return f"({quote(own[0])})::text IN ({listed})" if listed and len({*own}) == 1 else None
+def _one_of(columns: Sequence[str], sql: str) -> str | None:
+    """Return the condition that a column equals a literal of the statement; the plan does not show which one it is."""
+    texts = [text.replace("''", "'") for text in _TEXT.findall(sql)] + _NUMBER.findall(_TEXT.sub(" ", sql))
+    literals = ", ".join(literal(text) for text in dict.fromkeys(texts))
+    return f"({quote(columns[0])})::text IN ({literals})" if literals and len({*columns}) == 1 else None
 
 
 def _unquoted(name: str) -> str:
@@ -186,31 +193,31 @@ def _unquoted(name: str) -> str:
 def _add(
     session: Session, table: Table, checks: Sequence[Check], rows: int, young: Collection[str], depth: int = 0
 ) -> int:
-    """Add rows that pass some checks, or let one that is there pass them where there is no room for more."""
+    """Add rows that pass the checks, or update an existing row so that it passes where no row can be added."""
     if depth < _DEPTH:
         for key in table.foreign_keys:
             _add_parent(session, key, table, checks, rows, young, depth)
-    wanted = {number for check in checks for number in check.columns}
-    have, edges = int(session.one(f"SELECT count(*) FROM {table.source} r")), edge_count(rows)
+    checked_columns = {number for check in checks for number in check.columns}
+    row_count, edges = int(session.one(f"SELECT count(*) FROM {table.source} r")), edge_count(rows)
     passing = f"SELECT count(*) FROM {table.source} r WHERE {_all(checks)}"
-    before, added, plan = int(session.attempt(passing) or 0), 0, None
+    passing_before, added, plan = int(session.attempt(passing) or 0), 0, None
     extended = replace(table, checks=(*table.checks, *checks))
     try:
         with session.connection.transaction():
-            session.rows = have + _USUAL + edges
-            plan = make_plan(session, extended, table.foreign_keys, (), (), wanted)
-            leave_empty(plan, young, wanted)
-            insert(session, plan, have, have + _USUAL)
-            insert_edges(session, plan, have + _FAR, edges)
-            added = int(session.one(passing)) - before
+            session.rows = row_count + _USUAL + edges
+            plan = make_plan(session, extended, table.foreign_keys, (), (), checked_columns)
+            leave_empty(plan, young, checked_columns)
+            insert(session, plan, row_count, row_count + _USUAL)
+            insert_edges(session, plan, row_count + _FAR, edges)
+            added = int(session.one(passing)) - passing_before
             if not added:
                 raise psycopg.Rollback
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:
             raise
         added = 0
-    if not (added or before) and plan is not None and wanted:
-        added = _change(session, plan, wanted, have, passing)
+    if not (added or passing_before) and plan is not None and checked_columns:
+        added = _change(session, plan, checked_columns, row_count, passing)
     session.added[table.name] = session.added.get(table.name, 0) + added
     session.rows = rows
     return added
@@ -229,37 +236,37 @@ def _add_parent(
     young: Collection[str],
     depth: int,
 ) -> None:
-    """Add a parent where a key is asked for that none has."""
+    """Add a parent row where no existing parent has the key that the checks require."""
     parent = session.schema.tables.get(key.parent)
-    own = [check for check in checks if {*check.columns} <= {*key.columns}]
-    if parent is None or parent.oid == table.oid or not own:
+    key_checks = [check for check in checks if {*check.columns} <= {*key.columns}]
+    if parent is None or parent.oid == table.oid or not key_checks:
         return
     places = dict(zip(key.columns, key.parent_columns, strict=True))
-    moved = []
-    for check in own:
+    parent_checks = []
+    for check in key_checks:
         names = column_names(session, parent.oid, [places[number] for number in check.columns])
-        given = ", ".join(
+        aliased = ", ".join(
             f"{name} AS {table.columns[number].quoted}" for number, name in zip(check.columns, names, strict=True)
         )
-        expression = f"(SELECT {check.expression} FROM (SELECT {given}) s)"
-        moved.append(Check(check.name, expression, tuple(places[number] for number in check.columns)))
-    if session.attempt(f"SELECT EXISTS (SELECT FROM {parent.source} r WHERE {_all(moved)})") is False:
-        _add(session, parent, moved, rows, young, depth + 1)
+        expression = f"(SELECT {check.expression} FROM (SELECT {aliased}) s)"
+        parent_checks.append(Check(check.name, expression, tuple(places[number] for number in check.columns)))
+    if session.attempt(f"SELECT EXISTS (SELECT FROM {parent.source} r WHERE {_all(parent_checks)})") is False:
+        _add(session, parent, parent_checks, rows, young, depth + 1)
 
 
-def _change(session: Session, plan: Plan, wanted: Collection[int], have: int, passing: str) -> int:
-    """Return one row the values that are wanted; return how many rows pass then."""
+def _change(session: Session, plan: Plan, columns: Collection[int], row_count: int, passing: str) -> int:
+    """Update one row so that it passes the checks; return how many rows pass afterwards."""
     table = plan.table
-    if not {*wanted} <= plan.values.keys() or table.source != table.sql:
+    if not {*columns} <= plan.values.keys() or table.source != table.sql:
         return 0
-    numbers = sorted(wanted)
+    numbers = sorted(columns)
     names = ", ".join(table.columns[number].quoted for number in numbers)
     values = ", ".join(plan.expression(number) for number in numbers)
     row = f"SELECT tableoid, ctid FROM {table.sql} ORDER BY tableoid, ctid LIMIT 1"
     try:
         with session.connection.transaction():
             session.connection.execute(
-                f"UPDATE {table.sql} SET ({names}) = (SELECT {values} FROM (SELECT {have + 1}::int8 AS g) n)"
+                f"UPDATE {table.sql} SET ({names}) = (SELECT {values} FROM (SELECT {row_count + 1}::int8 AS g) n)"
                 f" WHERE (tableoid, ctid) IN ({row})".encode()
             )
             session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -274,12 +281,12 @@ def _change(session: Session, plan: Plan, wanted: Collection[int], have: int, pa
 
 
 def _newest(session: Session, table: Table, checks: Sequence[Check]) -> dict[str, str]:
-    """Read a row that passes some checks, the newest one, as literals; empty where there is none."""
+    """Return the newest row that passes the checks, as literals by column; empty where there is none."""
     columns = list(table.columns.values())
     texts = ", ".join(f"({column.quoted})::text" for column in columns)
     query = f"SELECT ARRAY[{texts}] FROM {table.source} r WHERE {_all(checks)} ORDER BY r.ctid DESC LIMIT 1"
-    found = session.attempt(query)
+    values = session.attempt(query)
     return {
         column.name: f"{'NULL' if value is None else literal(value)}::{column.type_sql}"
-        for column, value in zip(columns, found or (), strict=False)
+        for column, value in zip(columns, values or (), strict=False)
     }

@@ -1,4 +1,4 @@
-"""Columns of filled tables in which no row has a value, or each the default."""
+"""Columns of filled tables that are NULL in every row, or have their default in every row."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,8 +13,8 @@ from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import leave_empty, make_plan
 from adapter.outbound.migration.rows.values import NULL
 
-MORE = 10  # one of so many: the rows that are added for columns that no row has a value in
-# ANALYZE follows on each filling: it has seen no values in these.
+MORE = 10  # one row is added per this many, for columns that are NULL in every row
+# Tables are analyzed after they are filled, so pg_stats shows which columns have no values.
 _EMPTY_COLUMNS = """
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -26,7 +26,7 @@ ORDER BY a.attrelid, a.attnum
 """
 
 
-# ANALYZE may not have been there since these came.
+# These columns may be newer than the last ANALYZE, so pg_stats cannot exclude any of them.
 _DEFAULTED = """
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -42,20 +42,20 @@ def columns_without_values(
     full: Collection[int],
     settled: Collection[str],
 ) -> dict[int, set[int]]:
-    """Find those columns of full tables that are NULL in every row."""
+    """Return the columns of full tables that are NULL in every row, as column numbers by table."""
     columns: dict[int, dict[int, str]] = {}
     for oid, number, column in connection.execute(_EMPTY_COLUMNS, (list(full), list(settled))):
         columns.setdefault(oid, {})[number] = column
     queries = [
-        f"SELECT {each['oid']}::int8, {number}"
-        f" WHERE NOT EXISTS (SELECT FROM {each['source']} r WHERE {column} IS NOT NULL)"
-        for each in tables
-        for number, column in columns.get(each["oid"], {}).items()
+        f"SELECT {table['oid']}::int8, {number}"
+        f" WHERE NOT EXISTS (SELECT FROM {table['source']} r WHERE {column} IS NOT NULL)"
+        for table in tables
+        for number, column in columns.get(table["oid"], {}).items()
     ]
-    found: dict[int, set[int]] = {}
+    empty_columns: dict[int, set[int]] = {}
     for oid, number in connection.execute(" UNION ALL ".join(queries).encode()) if queries else ():
-        found.setdefault(oid, set()).add(number)
-    return found
+        empty_columns.setdefault(oid, set()).add(number)
+    return empty_columns
 
 
 def columns_with_defaults(
@@ -64,36 +64,36 @@ def columns_with_defaults(
     full: Collection[int],
     fresh: Collection[str],
 ) -> dict[int, set[int]]:
-    """Find those columns of full tables that have a default, and the same value in every row."""
-    sources = {each["oid"]: each["source"] for each in tables}
-    found: dict[int, set[int]] = {}
+    """Return the columns of full tables that have a default and the same value in every row, by table."""
+    sources = {table["oid"]: table["source"] for table in tables}
+    constant_columns: dict[int, set[int]] = {}
     for oid, number, column in connection.execute(_DEFAULTED, (list(full), list(fresh))).fetchall():
         query = f"SELECT count(DISTINCT {column}::text) < 2 FROM {sources[oid]} r"
         row = connection.execute(query.encode()).fetchone()
         if row is not None and row[0]:
-            found.setdefault(oid, set()).add(number)
-    return found
+            constant_columns.setdefault(oid, set()).add(number)
+    return constant_columns
 
 
 def give_values(session: Session, table: Table, columns: Collection[int], more: int, young: Collection[str]) -> None:
-    """Add rows that have values in some columns, where there are values and room for such rows."""
-    wanted = session.rows
+    """Add rows with values in some columns, where values exist and the constraints allow more rows."""
+    previous_rows = session.rows
     try:
         with session.connection.transaction():
-            have = int(session.one(f"SELECT count(*) FROM {table.source} r"))
-            session.rows = have + more
+            row_count = int(session.one(f"SELECT count(*) FROM {table.source} r"))
+            session.rows = row_count + more
             plan = make_plan(session, table, table.foreign_keys, (), ())
             leave_empty(plan, young, columns)
             if any(_can_have_values(plan, number) for number in columns):
-                edge_rows = min(edge_count(wanted), more)
-                insert(session, plan, have, session.rows - edge_rows)
+                edge_rows = min(edge_count(previous_rows), more)
+                insert(session, plan, row_count, session.rows - edge_rows)
                 insert_edges(session, plan, session.rows, edge_rows, columns)
-            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - have
+            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - row_count
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:
             raise
     finally:
-        session.rows = wanted
+        session.rows = previous_rows
 
 
 def _can_have_values(plan: Plan, number: int) -> bool:

@@ -1,7 +1,8 @@
-"""Texts that match the patterns in a check: LIKE, SIMILAR TO, and the regular expressions that people write.
+"""Texts that match the patterns in a check: LIKE, SIMILAR TO, and the usual regular expressions.
 
-A pattern is read as a row of places, each with the characters that may stand there; what cannot be told that way, such
-as a look-ahead, gives nothing. Of alternatives the first one is taken; what may be left out is left out.
+A pattern is read as a sequence of places, each with the characters that are allowed there. A pattern that cannot be
+expressed that way, such as one with a look-ahead, yields no text. The first of several alternatives is used, and
+optional parts are omitted.
 """
 
 import re
@@ -13,8 +14,8 @@ from adapter.outbound.migration.rows.quoting import literal
 from adapter.outbound.migration.rows.values import N, Values
 
 _MOST_PLACES = 200
-_FREE = 6  # places for what may be as long as it likes
-_ENOUGH = 10**9  # different values; more places stay the same
+_FREE = 6  # places for a part of any length
+_ENOUGH = 10**9  # distinct values; any further places are constant
 _WORD = string.ascii_lowercase + string.digits
 _CLASSES = {"d": string.digits, "w": _WORD, "s": " ", "D": string.ascii_lowercase, "W": "-", "S": _WORD}
 _NAMED = {
@@ -31,11 +32,11 @@ _USED = re.compile(r"(?<!!)(~~\*?|~\*?)\s*(similar_to_escape\()?\s*'((?:[^']|'')
 
 
 class _UnknownError(Exception):
-    """Something in a pattern that is not understood."""
+    """The pattern contains a construct that is not supported."""
 
 
 def matching(definitions: str) -> Iterator[Values]:
-    """Return texts for each pattern that something must match."""
+    """Return values for each pattern that the definitions require."""
     for operator, similar, quoted in dict.fromkeys(_USED.findall(definitions)):
         text = quoted.replace("''", "'")
         try:
@@ -47,11 +48,11 @@ def matching(definitions: str) -> Iterator[Values]:
 
 
 def _like(text: str) -> list[str]:
-    """Read what LIKE takes: `%` for any text, `_` for any character."""
+    """Return the places of a LIKE pattern: `%` stands for any text, `_` for any character."""
     places: list[str] = []
-    for found in re.finditer(r"\\(.)|(%)|(_)|(.)", text, re.DOTALL):
-        escaped, many, one, other = found.groups()
-        places += [_WORD] * _FREE if many else [_WORD] if one else [escaped or other]
+    for match in re.finditer(r"\\(.)|(%)|(_)|(.)", text, re.DOTALL):
+        escaped, percent, underscore, character = match.groups()
+        places += [_WORD] * _FREE if percent else [_WORD] if underscore else [escaped or character]
     return places
 
 
@@ -64,12 +65,12 @@ class _Pattern:
     at: int = 0
 
     def places(self) -> list[str]:
-        """Read all of it."""
-        found = self._alternatives()
+        """Return the places of the whole expression."""
+        places = self._alternatives()
         if self.at < len(self.text):
             raise _UnknownError
         is_open = not self.similar and not self.text.endswith("$")
-        return found + [_WORD] * (_FREE if is_open else 0)
+        return places + [_WORD] * (_FREE if is_open else 0)
 
     def _peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -134,26 +135,28 @@ class _Pattern:
         text, self.at = self.text[self.at : end.end() - 1], end.end()
         negated, text = text.startswith("^"), text.removeprefix("^")
         characters = ""
-        for found in re.finditer(r"\[:(\w+):\]|\\(.)|(.)-([^\\])|(.)", text, re.DOTALL):
-            named, escaped, low, high, one = found.groups()
+        for match in re.finditer(r"\[:(\w+):\]|\\(.)|(.)-([^\\])|(.)", text, re.DOTALL):
+            named, escaped, low, high, character = match.groups()
             if low:
                 characters += "".join(map(chr, range(ord(low), min(ord(high), 0x7E) + 1)))
             else:
-                characters += _NAMED.get(named, "") if named else _CLASSES.get(escaped, escaped) if escaped else one
+                characters += (
+                    _NAMED.get(named, "") if named else _CLASSES.get(escaped, escaped) if escaped else character
+                )
         if negated:
-            characters = "".join(each for each in _WORD if each not in characters)
+            characters = "".join(character for character in _WORD if character not in characters)
         if not characters:
             raise _UnknownError
         return characters
 
     def _times(self, places: list[str]) -> list[str]:
-        found = re.compile(r"([*+?])|\{(\d+)(,?)(\d*)\}").match(self.text, self.at)
-        if found is None:
+        quantifier = re.compile(r"([*+?])|\{(\d+)(,?)(\d*)\}").match(self.text, self.at)
+        if quantifier is None:
             return places
-        self.at = found.end()
-        if self._peek() == "?":  # as little as will do
+        self.at = quantifier.end()
+        if self._peek() == "?":  # a non-greedy quantifier
             self.at += 1
-        sign, least, comma, most = found.groups()
+        sign, least, comma, most = quantifier.groups()
         if sign:
             return [] if sign == "?" else places * (_FREE if len(places) == 1 else 1)
         low = int(least)
@@ -162,10 +165,10 @@ class _Pattern:
 
 
 def _values(places: list[str]) -> Values:
-    """Count through the places, the last one first."""
+    """Return values that count through the characters of the places; the last place changes fastest."""
     parts: list[str] = []
     count = 1
-    for characters in reversed([_ordered(each) for each in places]):
+    for characters in reversed([_ordered(place) for place in places]):
         if len(characters) == 1 or count > _ENOUGH:
             parts.append(literal(characters[0]))
         else:
@@ -175,5 +178,5 @@ def _values(places: list[str]) -> Values:
 
 
 def _ordered(characters: str) -> str:
-    """Put letters and figures first: a text should not begin with a hyphen, whatever a class permits."""
-    return "".join(sorted(dict.fromkeys(characters), key=lambda each: not each.isalnum()))
+    """Return the characters with letters and digits first, so that a text does not begin with a hyphen."""
+    return "".join(sorted(dict.fromkeys(characters), key=lambda character: not character.isalnum()))

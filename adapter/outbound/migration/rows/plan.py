@@ -1,4 +1,4 @@
-"""How a table's rows are made: the expression of each column, and the parents that are picked from."""
+"""The plan for a table's rows: the expression of each column, and the parents that foreign keys pick from."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import json
@@ -17,12 +17,12 @@ _NULL_EVERY = 7
 
 @dataclass(frozen=True)
 class Question:
-    """A query of one value that may fail.
+    """A query that returns one value and may fail.
 
     Attributes:
-        query: Its text.
-        group: Questions of one group are asked in turn until enough of them are settled.
-        settles: Whether the answer 1 settles it.
+        query: The text of the query.
+        group: Number of its group; the questions of a group run in turn until enough of them are settled.
+        settles: Whether the answer 1 settles the question.
     """
 
     query: str
@@ -30,7 +30,7 @@ class Question:
     settles: bool = False
 
 
-# Asked one by one, each would need a savepoint, and three answers of the server.
+# One statement for all questions: run separately, each would need a savepoint and three round trips.
 _ASK = """
 DO $hexalembic$
 DECLARE
@@ -59,11 +59,11 @@ $hexalembic$
 
 @dataclass
 class Session:
-    """The database while it is filled: what was added, and what went wrong."""
+    """A database that is being filled, with the rows that were added and the problems that occurred."""
 
     connection: psycopg.Connection[Any]
     schema: Schema
-    rows: int  # that the table which is being filled shall have
+    rows: int  # target row count of the table that is being filled
     full: set[int]
     superuser: bool
     added: dict[str, int] = field(default_factory=dict)
@@ -71,15 +71,15 @@ class Session:
     filled: set[int] = field(default_factory=set)
     deferred: bool = False
     edges: bool = True
-    few: bool = False  # a few rows are enough, where values that differ are hard to find
+    few: bool = False  # a few rows are enough, so distinct values matter less
 
     def one(self, query: str) -> Any:
-        """Return the one value of a query."""
+        """Run a query and return its single value."""
         row = self.connection.execute(query.encode()).fetchone()
         return row[0] if row else None
 
     def attempt(self, query: str) -> Any:
-        """Run a query that may fail; None when it did."""
+        """Run a query that may fail and return its value; None when it failed."""
         try:
             with self.connection.transaction():
                 return self.one(query)
@@ -87,33 +87,38 @@ class Session:
             return None
 
     def attempts(self, questions: Sequence[Question], wanted: Mapping[int, int] | None = None) -> list[Any]:
-        """Ask several questions in one statement; None for what failed, or was settled before.
+        """Run several questions in one statement and return their answers.
+
+        The answer is None where a query failed, and where its group was settled before.
 
         Args:
-            questions: What to ask.
-            wanted: How many answers of 1 settle a group; without a number none do.
+            questions: The questions to run.
+            wanted: By group, how many answers of 1 settle it; a group without a number is never settled early.
         """
         if not questions:
             return []
-        groups = {each.group: place for place, each in enumerate({each.group: each for each in questions}.values(), 1)}
-        text = _ASK.format(
-            queries=f"ARRAY[{', '.join(literal(each.query) for each in questions)}]::text[]",
-            groups=f"ARRAY[{', '.join(str(groups[each.group]) for each in questions)}]::int[]",
-            settles=f"ARRAY[{', '.join(str(each.settles) for each in questions)}]::boolean[]",
+        groups = {
+            question.group: place
+            for place, question in enumerate({question.group: question for question in questions}.values(), 1)
+        }
+        statement = _ASK.format(
+            queries=f"ARRAY[{', '.join(literal(question.query) for question in questions)}]::text[]",
+            groups=f"ARRAY[{', '.join(str(groups[question.group]) for question in questions)}]::int[]",
+            settles=f"ARRAY[{', '.join(str(question.settles) for question in questions)}]::boolean[]",
             wanted=f"ARRAY[{', '.join(str((wanted or {}).get(group, len(questions))) for group in groups)}]::int[]",
         )
         try:
             with self.connection.transaction():
-                self.connection.execute(text.encode())
+                self.connection.execute(statement.encode())
                 answers = json.loads(self.one("SELECT current_setting('hexalembic.answers')"))
         except psycopg.Error:
             if self.connection.closed:
                 raise
-            return [self.attempt(each.query) for each in questions]  # whoever may not use PL/pgSQL
+            return [self.attempt(question.query) for question in questions]  # the role may not use PL/pgSQL
         return list(answers)
 
     def source(self, oid: int) -> str:
-        """Return what is read for a table or a partition."""
+        """Return the FROM item for a table or a partition."""
         table = self.schema.tables.get(oid)
         return table.source if table else str(self.one(f"SELECT {oid}::regclass::text"))
 
@@ -125,48 +130,50 @@ class Session:
 
 @dataclass(frozen=True)
 class Source:
-    """Rows of a parent that a foreign key picks from."""
+    """The rows of a parent that a foreign key picks from."""
 
     alias: str
     key: ForeignKey
     query: str
-    shared: Mapping[int, str]  # columns that another source has chosen, and its expression for them
+    shared: Mapping[int, str]  # columns that another source has decided, with its expressions for them
     count: int
     optional: bool
-    shift: int = 0  # other foreign keys to the same parent are so many rows behind
-    beside: str = ""  # one of those, by its alias, which shares a part of the key
+    shift: int = 0  # rows ahead, so that foreign keys to the same parent pick different rows
+    beside: str = ""  # alias of another source of the same parent that shares a part of the key
 
     def column(self, number: int) -> str:
         """Return the expression for a column of the child."""
         return f"{self.alias}.k{self.key.columns.index(number)}"
 
     def join(self, index: str) -> str:
-        """Join the parent whose number is made from this expression."""
-        neighbor, before = f"{self.alias}b", ""
+        """Return the join of the parent row whose number the expression computes."""
+        neighbor, neighbor_join = f"{self.alias}b", ""
         if self.beside:
             places = range(len(self.key.columns))
-            same = " AND ".join(f"{neighbor}.k{place} = {self.beside}.k{place}" for place in places)
-            before, index = f"LEFT JOIN ({self.query}) {neighbor} ON {same} ", f"{neighbor}.n"
+            shared_matches = " AND ".join(f"{neighbor}.k{place} = {self.beside}.k{place}" for place in places)
+            neighbor_join, index = f"LEFT JOIN ({self.query}) {neighbor} ON {shared_matches} ", f"{neighbor}.n"
         index = f"{index} + {self.shift}" if self.shift else index
-        # with a constant, the planner can hash
+        # the planner can use a hash join only with a constant
         conditions = [f"{self.alias}.n = ({index}) % {f'{self.alias}.c' if self.shared else self.count}"]
-        conditions += [f"{self.column(number)} = {other}" for number, other in self.shared.items()]
+        conditions += [f"{self.column(number)} = {expression}" for number, expression in self.shared.items()]
         if self.optional:
             conditions.append(f"(g + {self.key.columns[0]}) % {_NULL_EVERY} <> 0")
-        return f"{before}LEFT JOIN ({self.query}) {self.alias} ON {' AND '.join(conditions)}"
+        return f"{neighbor_join}LEFT JOIN ({self.query}) {self.alias} ON {' AND '.join(conditions)}"
 
 
 @dataclass
 class Plan:
-    """How a table's rows are made.
+    """The plan for a table's rows.
 
     Attributes:
-        values: The expression of each column that is not left to its default.
-        sources: The parents that are picked from.
-        fixed: Columns with expressions that depend on no number, such as those of a source.
-        indexes: The number that a column's or source's value is made from, where it is not the row's own.
-        filters: Conditions that some rows do not meet.
-        yields: The share of rows that meet them.
+        table: The table.
+        values: By column, the values of each column that neither keeps its default nor is fixed.
+        sources: The parents that foreign keys pick from.
+        fixed: By column, expressions that `indexes` does not affect, such as those of a source.
+        indexes: By column or alias of a source, the number that selects its value where that is not the row's number.
+        filters: Conditions that some generated rows do not meet; those rows are not inserted.
+        extra: Joins that expressions in `fixed` refer to.
+        yields: The share of generated rows that meet the filters, from 0 to 1.
     """
 
     table: Table
@@ -179,13 +186,13 @@ class Plan:
     yields: float = 1.0
 
     def expression(self, number: int, values: Values | None = None) -> str:
-        """Return the expression of a column; with other values, what it would be."""
+        """Return the expression of a column, made from `values` where they are passed."""
         if number in self.fixed:
             return self.fixed[number]
         return self.made(number, values or self.values[number])
 
     def made(self, number: int, values: Values) -> str:
-        """Return the expression that makes other values for a column."""
+        """Return the expression of a column for the given values, cast to the column's type."""
         column = self.table.columns[number]
         return f"({values.at(self.indexes.get(number, 'g'))})::{column.type_sql}"
 
@@ -199,46 +206,46 @@ class Plan:
         extra: str = "",
         columns: Sequence[str] = (),
     ) -> str:
-        """Return the query that makes the rows with these numbers.
+        """Return the query that generates the rows of a range of numbers.
 
         Args:
-            first: The first number.
-            last: The last number.
-            changes: Expressions for some columns instead of those of the plan.
-            only: Columns that are needed besides those; None for all.
-            extra: Joins of what `changes` refers to.
-            columns: Further columns of the query.
+            first: The first row number.
+            last: The last row number.
+            changes: Expressions for some columns that replace those of the plan.
+            only: Numbers of the columns that are needed besides those in `changes`; None for all.
+            extra: Joins that `changes` refers to.
+            columns: Further columns of the query, as SQL.
         """
         parts = [
             "g AS fill_row",
             *columns,
-            *(f"{text} AS {self.table.columns[each].quoted}" for each, text in (changes or {}).items()),
+            *(f"{expression} AS {self.table.columns[number].quoted}" for number, expression in (changes or {}).items()),
         ]
-        own = sorted({*self.values, *self.fixed} - set(changes or {}))
+        planned = sorted({*self.values, *self.fixed} - set(changes or {}))
         parts += [
             f"{self.sprinkled(number)} AS {self.table.columns[number].quoted}"
-            for number in own
+            for number in planned
             if only is None or number in only
         ]
         series = f"generate_series({first}::int8, {last}::int8) g"
         return f"SELECT {', '.join(parts)} FROM {series} {self.extra} {self._joins(f'{parts} {extra}')} {extra}"
 
-    def _joins(self, wanted: str) -> str:
-        """Return the joins of the parents that an expression names, and of those that these depend on."""
+    def _joins(self, expressions: str) -> str:
+        """Return the joins of the parents that the expressions name, and of the parents that those joins depend on."""
         joins: list[str] = []
         for source in reversed(self.sources):
-            if f"{source.alias}." in wanted:
+            if f"{source.alias}." in expressions:
                 joins.insert(0, source.join(self.indexes.get(source.alias, "g")))
-                wanted += joins[0]
+                expressions += joins[0]
         return " ".join(joins)
 
     def sprinkled(self, number: int) -> str:
-        """Return the expression of a column, with a NULL now and then where nothing speaks against one."""
-        column, text = self.table.columns[number], self.expression(number)
+        """Return the expression of a column, with an occasional NULL where no constraint prevents it."""
+        column, expression = self.table.columns[number], self.expression(number)
         constrained = number in self.table.distinct or any(number in check.columns for check in self.table.checks)
         if column.not_null or constrained or number in self.fixed or column.default is not None:
-            return text
-        return f"CASE WHEN (g + {number}) % {_NULL_EVERY} = 0 THEN NULL ELSE {text} END"
+            return expression
+        return f"CASE WHEN (g + {number}) % {_NULL_EVERY} = 0 THEN NULL ELSE {expression} END"
 
 
 class CannotFillError(Exception):
@@ -246,5 +253,5 @@ class CannotFillError(Exception):
 
 
 def all_of(checks: Iterable[str]) -> str:
-    """Join conditions as checks have them: unknown is good enough."""
+    """Return the conjunction of checks; as in a CHECK, a result of NULL passes."""
     return " AND ".join(f"({check}) IS NOT FALSE" for check in checks) or "true"

@@ -1,4 +1,4 @@
-"""Decides on all columns of a table, and numbers their values so that unique keys have room."""
+"""Decides the expressions of all columns of a table, and numbers their values so that unique keys have room."""
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from adapter.outbound.migration.rows.parents import make_roots, pick_parents
 from adapter.outbound.migration.rows.plan import Plan, Session
 from adapter.outbound.migration.rows.values import NULL
 
-_NEIGHBORS = 3  # rows under one parent
+_NEIGHBORS = 3  # consecutive rows with the same parent
 
 
 def make_plan(
@@ -21,53 +21,53 @@ def make_plan(
     roots: Sequence[ForeignKey],
     wanted: Collection[int] = (),
 ) -> Plan:
-    """Decide on the expression of each column.
+    """Return the plan for a table, with the expression of each column.
 
     Args:
         session: The database.
         table: The table.
-        keys: Foreign keys that pick a parent, wide ones first.
-        promised: Foreign keys whose parents come later.
-        roots: Self references that no row can satisfy yet.
-        wanted: Columns that are not left to their default.
+        keys: Foreign keys that pick a parent, those with most columns first.
+        promised: Foreign keys whose parents are inserted later.
+        roots: Self references that no existing row can satisfy yet.
+        wanted: Numbers of columns that do not keep their default.
 
     Raises:
-        CannotFillError: A column has to have a value and none was found.
+        CannotFillError: A column is NOT NULL and no value was found for it.
     """
     plan = Plan(table)
-    absent: set[int] = set()
+    null_columns: set[int] = set()
     for key in keys:
-        pick_parents(session, plan, key, keys, absent)
+        pick_parents(session, plan, key, keys, null_columns)
     for key in roots:
-        make_roots(plan, key, absent)
+        make_roots(plan, key, null_columns)
     invented = {number for key in promised for number in key.columns} | {*wanted}
-    choose_values(session, plan, absent, invented)
+    choose_values(session, plan, null_columns, invented)
     _spread(session, plan)
     satisfy(session, plan)
     return plan
 
 
 def leave_empty(plan: Plan, young: Collection[str], wanted: Collection[int]) -> None:
-    """Let columns that came lately be as empty as they are in other rows, unless they are wanted."""
+    """Set new columns to NULL, as they are in the existing rows, unless they are wanted."""
     for number, column in plan.table.columns.items():
-        named = f"{plan.table.name}.{column.name}" in young and number in plan.values
-        if named and number not in wanted and not column.not_null and column.default is None:
+        is_young = f"{plan.table.name}.{column.name}" in young and number in plan.values
+        if is_young and number not in wanted and not column.not_null and column.default is None:
             plan.values[number] = NULL
 
 
 def _spread(session: Session, plan: Plan) -> None:
-    """Number the values of composite unique keys so that their combinations differ for as long as possible."""
+    """Number the values of composite unique keys so that as many rows as possible have distinct combinations."""
     table = plan.table
     groups = [*table.unique, *(check.columns for check in table.checks if len(check.columns) > 1)]
     for key in groups:
         parts = _parts(plan, key)
         counts = {part: count for part, (_, count) in parts.items()}
         left_out = [n for n in key if n not in plan.values and n not in plan.fixed]
-        own = any(session.schema.own_values(table.columns[number]) for number in left_out)
+        has_own_values = any(session.schema.own_values(table.columns[number]) for number in left_out)
         if _referred_to_twice(session, table, key):
-            _share_parents(plan, parts, endless=own)
+            _share_parents(plan, parts, endless=has_own_values)
         if (
-            own
+            has_own_values
             or len(parts) < 2  # noqa: PLR2004 - a single part needs no partner
             or any(count == 0 or (count >= session.rows and part not in plan.indexes) for part, count in counts.items())
         ):
@@ -76,18 +76,18 @@ def _spread(session: Session, plan: Plan) -> None:
 
 
 def _referred_to_twice(session: Session, table: Table, key: Sequence[int]) -> bool:
-    """Return whether another table has two foreign keys to rows of this one that have a part in common."""
+    """Return whether another table has two composite foreign keys to this one that share a column."""
     for child in session.schema.tables.values():
-        wide = [each.columns for each in child.foreign_keys if each.parent == table.oid and len(each.columns) > 1]
-        if any(set(one) & set(other) for one, other in itertools.combinations(wide, 2)):
+        wide_keys = [key.columns for key in child.foreign_keys if key.parent == table.oid and len(key.columns) > 1]
+        if any(set(first_key) & set(second_key) for first_key, second_key in itertools.combinations(wide_keys, 2)):
             return len(key) > 1
     return False
 
 
 def _share_parents(plan: Plan, parts: Mapping[int | str, tuple[int, int]], *, endless: bool) -> None:
-    """Let neighbors have the same parent where another part of their key tells them apart.
+    """Give consecutive rows the same parent where another part of their key keeps them distinct.
 
-    Who refers to two rows of this table under one parent finds two then.
+    A row that refers to two rows of this table under one parent then has two to choose from.
     """
     if endless or any(isinstance(part, int) and count == 0 for part, (_, count) in parts.items()):
         for part in parts:
@@ -96,10 +96,10 @@ def _share_parents(plan: Plan, parts: Mapping[int | str, tuple[int, int]], *, en
 
 
 def _parts(plan: Plan, key: Sequence[int]) -> dict[int | str, tuple[int, int]]:
-    """Return the columns and sources that decide on the columns of a key, with their numbers of values."""
+    """Return the columns and sources that decide the columns of a key, each with a column number and a value count."""
     parts: dict[int | str, tuple[int, int]] = {}
     for number in key:
-        source = next((each for each in plan.sources if number in each.key.columns), None)
+        source = next((candidate for candidate in plan.sources if number in candidate.key.columns), None)
         if number in plan.values:
             parts[number] = (number, plan.values[number].count)
         elif source is not None:
@@ -108,10 +108,13 @@ def _parts(plan: Plan, key: Sequence[int]) -> dict[int | str, tuple[int, int]]:
 
 
 def _number_parts(plan: Plan, parts: Sequence[tuple[int | str, int]]) -> None:
-    """Count like a clock: a part moves on when those before it have been through, and is shifted by them."""
-    before, product = "g", 1
+    """Number parts like the digits of a counter: a part advances after a full cycle of the parts before it.
+
+    It is also shifted by their current values.
+    """
+    offset, product = "g", 1
     for place, (part, count) in enumerate(parts):
-        index = "g" if place == 0 else f"g / {product} + {before}"
+        index = "g" if place == 0 else f"g / {product} + {offset}"
         plan.indexes.setdefault(part, index)
-        before = f"({plan.indexes[part]}) % {count}" if place == 0 else f"{before} + ({plan.indexes[part]}) % {count}"
+        offset = f"({plan.indexes[part]}) % {count}" if place == 0 else f"{offset} + ({plan.indexes[part]}) % {count}"
         product *= count

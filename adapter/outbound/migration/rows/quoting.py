@@ -1,13 +1,13 @@
-"""Names and strings as SQL writes them."""
+"""Quoting of names and strings for SQL."""
 
 
 def quote(name: str) -> str:
-    """Write a name."""
+    """Return a name as a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: str) -> str:
-    """Write a string."""
+    """Return a string as a literal."""
     escaped = value.replace("'", "''")
     # standard_conforming_strings may be off in a foreign database
     return "E'" + escaped.replace("\\", "\\\\") + "'" if "\\" in value else f"'{escaped}'"

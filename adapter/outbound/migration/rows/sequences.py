@@ -1,4 +1,4 @@
-"""Moves sequences: past the rows that were made up, whose numbers they have not given, or by one."""
+"""Moves sequences past the keys of generated rows, which were not drawn from them, or advances them by one."""
 # ruff: noqa: S608 - the server quoted the names
 
 from collections.abc import Collection
@@ -9,7 +9,7 @@ import psycopg
 
 from adapter.outbound.migration.rows.plan import Session
 
-# A sequence belongs to a column by OWNED BY or identity ('a', 'i'), or because the column's default draws from it.
+# A sequence belongs to a column through OWNED BY or identity ('a', 'i'), or through the column's default.
 _DRAWN = """
 SELECT d.refobjid::int8, quote_ident(a.attname), s.oid::regclass::text
 FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
@@ -26,7 +26,7 @@ JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
 JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('int2', 'int4', 'int8')
 WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
 """
-# Those that nothing in the catalog refers to: only the application's statements name them.
+# Sequences that nothing in the catalog refers to; only statements of the application name them.
 _FREE = """
 SELECT s.oid::regclass::text
 FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
@@ -45,37 +45,37 @@ WHERE s.relkind = 'S' AND s.relpersistence <> 't'
 
 
 def advance_sequences(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Draw a number from each sequence, so that what a revision draws next differs from what it drew before."""
+    """Advance each sequence by one, so that a revision draws other numbers than in its previous run."""
     for (sequence,) in connection.execute(_ALL).fetchall():
-        with suppress(psycopg.Error):  # it has given its last number
+        with suppress(psycopg.Error):  # the sequence is exhausted
             connection.execute("SELECT nextval(%s::oid::regclass)", [sequence])
 
 
 def move_sequences(session: Session, tables: Collection[int], most: int) -> None:
-    """Move sequences past the keys of these tables that were given instead of drawn.
+    """Move sequences past the keys of generated rows, which were inserted explicitly.
 
     Args:
         session: The database.
-        tables: What was filled.
-        most: A number past the keys of every table, for sequences of which nobody knows whose keys they make.
+        tables: Oids of the tables that were filled.
+        most: A number above the keys of every table, for sequences that belong to no column.
     """
     moves = [
         _move(sequence, f"(SELECT max({column}) FROM {session.schema.tables[table].source} r)")
-        for table, column, sequence in _found(session, _DRAWN)
+        for table, column, sequence in _rows_of(session, _DRAWN)
         if table in tables
     ]
     if tables:
-        moves += [_move(sequence, str(most)) for (sequence,) in _found(session, _FREE)]
+        moves += [_move(sequence, str(most)) for (sequence,) in _rows_of(session, _FREE)]
     for move in moves:
         session.attempt(move)
 
 
-def _found(session: Session, query: str) -> list[tuple[Any, ...]]:
+def _rows_of(session: Session, query: str) -> list[tuple[Any, ...]]:
     return session.connection.execute(query.encode()).fetchall()
 
 
 def _move(sequence: str, number: str) -> str:
-    """Return the statement that moves a sequence on to a number, never back, and nowhere if it cannot go so far."""
+    """Return the statement that moves a sequence forward to a number, unless that exceeds its maximum."""
     return (
         f"SELECT setval({_literal(sequence)}, m) FROM (SELECT {number} AS m) n, {sequence} s, pg_sequence q"
         f" WHERE q.seqrelid = {_literal(sequence)} AND m <= q.seqmax AND (m, true) > (s.last_value, s.is_called)"

@@ -1,8 +1,8 @@
-"""What a statement looked for that found no row, read from its plan.
+"""The conditions of a statement that found no row, read from its plan.
 
-The server writes conditions with a parenthesis around each part, every column with the alias of its relation, and every
-literal with its type; bound parameters stand there as literals. What is not read here is left out: whether rows are
-found then is seen when the statement runs again.
+The server writes conditions with parentheses around each part, with the alias of its relation before every column, and
+with the type after every literal; bound parameters appear as literals. Parts of a plan that are not understood are
+ignored. Whether the statement then finds rows shows when it runs again.
 """
 
 import re
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond", "Join Filter")
-_OWN_RESULTS = {"Aggregate", "GroupAggregate", "HashAggregate", "Group", "WindowAgg"}  # they filter what they computed
+# Filters of these nodes apply to computed values.
+_OWN_RESULTS = {"Aggregate", "GroupAggregate", "HashAggregate", "Group", "WindowAgg"}
 _WORD = r'(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)'
 _TOKEN = re.compile(
     rf"(?<!::)(?P<text>E?'(?:[^']|'')*')|(?<!::)(?P<alias>{_WORD})\.(?P<column>{_WORD})(?![\w$.]|\s*\()"
@@ -28,8 +29,8 @@ class Relation:
     """A table that a plan reads.
 
     Attributes:
-        schema: Its schema, unquoted.
-        name: Its name, likewise.
+        schema: The unquoted schema of the table.
+        name: The unquoted name of the table.
     """
 
     schema: str
@@ -38,14 +39,14 @@ class Relation:
 
 @dataclass(frozen=True)
 class Sought:
-    """What a statement looked for.
+    """The tables and conditions of a statement.
 
     Attributes:
-        relations: The tables where rows have to be, by their alias as SQL writes it.
-        conditions: Conditions that hold for a row of each, as the server wrote them.
-        others: Aliases of what is no table, such as a list of values.
-        absent: Whether there must be no row of some table.
-        grouped: Whether rows were put together before they were looked at.
+        relations: The tables that need rows, by alias, quoted for SQL where necessary.
+        conditions: Conditions on the rows of these tables, as the server wrote them.
+        others: Aliases of relations that are not tables, such as a list of values.
+        absent: Whether the statement requires that some table has no matching row.
+        grouped: Whether the plan aggregates rows or computes window functions.
     """
 
     relations: Mapping[str, Relation]
@@ -60,28 +61,30 @@ class _Reader:
     relations: dict[str, Relation] = field(default_factory=dict)
     conditions: dict[str, None] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
-    outputs: dict[str, Sequence[str]] = field(default_factory=dict)  # of subplans, and of what has an alias
+    outputs: dict[str, Sequence[str]] = field(default_factory=dict)  # by subplan, subquery or CTE alias
     parameters: dict[str, str] = field(default_factory=dict)
-    unwanted: set[str] = field(default_factory=set)  # subplans that shall give nothing
+    unwanted: set[str] = field(default_factory=set)  # subplans that must return no row
     absent: bool = False
     grouped: bool = False
 
 
 def read_plan(plan: Mapping[str, Any]) -> Sought:
-    """Read what EXPLAIN (VERBOSE, FORMAT JSON) says of a statement."""
+    """Return the tables and conditions in a plan of EXPLAIN (VERBOSE, FORMAT JSON)."""
     reader = _Reader()
     _note_outputs(reader, plan)
-    _read(reader, plan)
-    resolved = [_resolved(reader, text) for text in reader.conditions if not _denied(text)]
-    conditions = tuple(dict.fromkeys(text for text in resolved if not _SUBPLAN.search(_QUOTED.sub("", text))))
+    _read_node(reader, plan)
+    resolved = [_resolved(reader, condition) for condition in reader.conditions if not _is_denied(condition)]
+    conditions = tuple(
+        dict.fromkeys(condition for condition in resolved if not _SUBPLAN.search(_QUOTED.sub("", condition)))
+    )
     return Sought(reader.relations, conditions, frozenset(reader.others), reader.absent, reader.grouped)
 
 
 def looks_for_rows(plan: Mapping[str, Any]) -> bool:
-    """Return whether a plan reads tables of a user's, and compares what it finds there with anything."""
+    """Return whether a plan reads user tables under some condition and does not aggregate."""
     sought = read_plan(plan)
-    named = [each for each in sought.relations.values() if not _is_system(each.schema)]
-    return bool(named and (sought.conditions or sought.absent) and not sought.grouped)
+    user_relations = [relation for relation in sought.relations.values() if not _is_system(relation.schema)]
+    return bool(user_relations and (sought.conditions or sought.absent) and not sought.grouped)
 
 
 def _is_system(schema: str) -> bool:
@@ -89,17 +92,17 @@ def _is_system(schema: str) -> bool:
 
 
 def replace_columns(condition: str, replacement: Callable[[str, str], str]) -> str:
-    """Replace each column of a condition by what is given for its alias and its name, as SQL writes them."""
+    """Return a condition with each column replaced by what `replacement` returns for its alias and its name."""
 
-    def put(found: re.Match[str]) -> str:
-        return found[0] if found["text"] is not None else replacement(found["alias"], found["column"])
+    def replaced(token: re.Match[str]) -> str:
+        return token[0] if token["text"] is not None else replacement(token["alias"], token["column"])
 
-    return _TOKEN.sub(put, condition)
+    return _TOKEN.sub(replaced, condition)
 
 
 def columns_of(condition: str) -> list[tuple[str, str]]:
-    """Return the columns of a condition with their aliases, as SQL writes them."""
-    return [(found["alias"], found["column"]) for found in _TOKEN.finditer(condition) if found["text"] is None]
+    """Return the columns of a condition, as pairs of alias and name, quoted as in the SQL."""
+    return [(token["alias"], token["column"]) for token in _TOKEN.finditer(condition) if token["text"] is None]
 
 
 def _note_outputs(reader: _Reader, node: Mapping[str, Any]) -> None:
@@ -107,24 +110,24 @@ def _note_outputs(reader: _Reader, node: Mapping[str, Any]) -> None:
     output = list(node.get("Output", ()))
     if name:
         reader.outputs[name.partition(" (")[0]] = output
-        found = _RETURNS.search(name)
-        if found:
-            reader.parameters.update(zip(found[1].replace("$", "").split(","), output, strict=False))
+        returned = _RETURNS.search(name)
+        if returned:
+            reader.parameters.update(zip(returned[1].replace("$", "").split(","), output, strict=False))
     if node["Node Type"] == "Subquery Scan":
         reader.outputs[str(node["Alias"])] = list(node["Plans"][0].get("Output", ()))
     for condition in _own_conditions(node):
-        if _denied(condition):
+        if _is_denied(condition):
             reader.unwanted.update(re.findall(r"SubPlan \d+", condition))
     for child in node.get("Plans", ()):
         _note_outputs(reader, child)
 
 
-def _denied(condition: str) -> bool:
-    """Tell a condition that a subplan gives nothing: a new row is in no other table."""
+def _is_denied(condition: str) -> bool:
+    """Return whether a condition requires that a subplan returns nothing, which holds for a new row."""
     return condition.startswith("(NOT ") and re.search(r"SubPlan \d", condition) is not None
 
 
-def _read(reader: _Reader, node: Mapping[str, Any]) -> None:
+def _read_node(reader: _Reader, node: Mapping[str, Any]) -> None:
     kind, alias = node["Node Type"], _alias(node)
     if kind != "ModifyTable" and "Relation Name" in node and alias:
         reader.relations[alias] = Relation(node["Schema"], node["Relation Name"])
@@ -140,16 +143,16 @@ def _read(reader: _Reader, node: Mapping[str, Any]) -> None:
     if joins_nothing:
         reader.absent = True
         unwanted = "Outer" if node["Join Type"] == "Right Anti" else "Inner"
-        children = [each for each in children if each.get("Parent Relationship") != unwanted]
+        children = [child for child in children if child.get("Parent Relationship") != unwanted]
     for child in children:
         if str(child.get("Subplan Name", "")) in reader.unwanted:
             reader.absent = True
         else:
-            _read(reader, child)
+            _read_node(reader, child)
 
 
 def _alias(node: Mapping[str, Any]) -> str:
-    """Return the alias of a node as SQL writes it, which the plan has without quotes."""
+    """Return the alias of a node, quoted for SQL where necessary; the plan has it without quotes."""
     alias = str(node.get("Alias", ""))
     return alias if re.fullmatch(r"[a-z_][a-z0-9_$]*", alias) or not alias else '"' + alias.replace('"', '""') + '"'
 
@@ -161,7 +164,7 @@ def _own_conditions(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parts(condition: str) -> Iterator[str]:
-    """Cut a condition where all of its parts must hold."""
+    """Return the parts of a condition that AND joins, at any depth."""
     text = condition.strip()
     inner = text[1:-1] if text.startswith("(") and _end(text, 0) == len(text) - 1 else text
     cuts, place, depth = [], 0, 0
@@ -177,13 +180,13 @@ def _parts(condition: str) -> Iterator[str]:
     if not cuts:
         yield text
         return
-    starts = [0, *(each + len(" AND ") for each in cuts)]
+    starts = [0, *(cut + len(" AND ") for cut in cuts)]
     for start, end in zip(starts, [*cuts, len(inner)], strict=True):
         yield from _parts(inner[start:end])
 
 
 def _end(text: str, start: int) -> int:
-    """Return where the parenthesis ends that begins at a place."""
+    """Return the position of the parenthesis that closes the one at `start`; -1 where there is none."""
     depth, place = 0, start
     while place < len(text):
         quoted = _QUOTED.match(text, place) or re.compile(r'"(?:[^"]|"")*"').match(text, place)
@@ -198,25 +201,27 @@ def _end(text: str, start: int) -> int:
 
 
 def _resolved(reader: _Reader, condition: str) -> str:
-    """Put the columns of tables in the places of what subplans and subqueries give, where these are just columns."""
+    """Return a condition with outputs of subplans and subqueries replaced, where these are plain table columns."""
 
-    def result(found: re.Match[str]) -> str:
-        output = reader.outputs.get(found[1], ())
-        place = int(found[2]) - 1
-        return output[place] if place < len(output) and _is_column(output[place]) else found[0]
+    def result(match: re.Match[str]) -> str:
+        output = reader.outputs.get(match[1], ())
+        place = int(match[2]) - 1
+        return output[place] if place < len(output) and _is_column(output[place]) else match[0]
 
-    def parameter(found: re.Match[str]) -> str:
-        given = reader.parameters.get(found[1], "")
-        return given if _is_column(given) else found[0]
+    def parameter(match: re.Match[str]) -> str:
+        output = reader.parameters.get(match[1], "")
+        return output if _is_column(output) else match[0]
 
     def column(alias: str, name: str) -> str:
-        same = [
-            each for each in reader.outputs.get(alias.strip('"'), ()) if _is_column(each) and each.endswith(f".{name}")
+        matching_outputs = [
+            output
+            for output in reader.outputs.get(alias.strip('"'), ())
+            if _is_column(output) and output.endswith(f".{name}")
         ]
-        return same[0] if alias in reader.others and same else f"{alias}.{name}"
+        return matching_outputs[0] if alias in reader.others and matching_outputs else f"{alias}.{name}"
 
     text = _PARAMETER.sub(parameter, _RESULT.sub(result, condition))
-    # `= ANY` over a subplan is a condition on one of its rows
+    # `= ANY` over a subplan requires one matching row of the subplan
     text = re.sub(rf"^\(ANY \(({_WORD}\.{_WORD} = {_WORD}\.{_WORD})\)\)$", r"(\1)", text)
     return replace_columns(text, column)
 

@@ -1,4 +1,4 @@
-"""Which edges no row of a table has, and why: a loss at those is not seen."""
+"""Edges that no row of a table has, and why; data loss at these values would not show."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 from collections.abc import Collection, Iterator
@@ -12,19 +12,19 @@ from adapter.outbound.migration.rows.columns import own_checks
 from adapter.outbound.migration.rows.edge_rows import edge_count, edges_of, walked
 from adapter.outbound.migration.rows.plan import Session
 
-_SHOWN = 24  # letters of an edge
+_SHOWN = 24  # most characters of an edge that are shown
 
 
 def unmade_edges(connection: psycopg.Connection[Any], tables: Collection[str], rows: int) -> dict[str, str]:
-    """Find edges that no row of some tables has.
+    """Return the edges that no row of some tables has.
 
     Args:
-        connection: As `fill` wants it.
-        tables: Their qualified names; those without rows are left out.
-        rows: How many rows they were to have.
+        connection: A connection as `fill` requires it.
+        tables: Qualified names of the tables; tables without rows are skipped.
+        rows: The number of rows that the tables were filled to.
 
     Returns:
-        What is missing and why, such as `'', 'B': check people_kind`, by schema.table.column.
+        The missing edges and the reason, such as `'', 'B': check people_kind`, by schema.table.column.
 
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
@@ -48,31 +48,31 @@ def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str,
         edges = [] if column.generated else edges_of(session.schema, table, column, count)
         if not edges:
             continue
-        domain = session.schema.types[column.type].kind == "d"  # its checks would refuse the question
+        domain = session.schema.types[column.type].kind == "d"  # a cast to it would run its checks and fail
         kind = session.schema.base(column.type)[0].sql if domain else column.type_sql
-        here = ", ".join(
+        edge_exists = ", ".join(
             "coalesce(bool_or(r.v IS NULL), false)"
             if edge == "NULL"
             else f"coalesce(bool_or(r.v::text = (({edge})::{kind})::text), false)"
             for edge in edges
         )
-        found = session.attempt(
-            f"SELECT ARRAY[{here}] FROM (SELECT {column.quoted} AS v FROM {table.source} r OFFSET 0) r"
+        results = session.attempt(
+            f"SELECT ARRAY[{edge_exists}] FROM (SELECT {column.quoted} AS v FROM {table.source} r OFFSET 0) r"
         )
-        left = [edge for edge, made in zip(edges, found or [False] * len(edges), strict=True) if not made]
-        if left:
+        unmade = [edge for edge, exists in zip(edges, results or [False] * len(edges), strict=True) if not exists]
+        if unmade:
             yield (
                 f"{table.name}.{column.name}",
-                _said(session, table, column, left, all_of_them=len(left) == len(edges)),
+                _explanation(session, table, column, unmade, all_of_them=len(unmade) == len(edges)),
             )
 
 
-def _said(session: Session, table: Table, column: Column, left: list[str], *, all_of_them: bool) -> str:
+def _explanation(session: Session, table: Table, column: Column, unmade: list[str], *, all_of_them: bool) -> str:
     bound = _bound(session, table, column)
     if bound is not None:
         return bound
     reasons: dict[str, list[str]] = {}
-    for edge in left:
+    for edge in unmade:
         reasons.setdefault(_refusal(session, table, column, edge), []).append(_short(edge))
     if all_of_them and len(reasons) == 1:
         return f"none: {next(iter(reasons))}"
@@ -80,7 +80,7 @@ def _said(session: Session, table: Table, column: Column, left: list[str], *, al
 
 
 def _bound(session: Session, table: Table, column: Column) -> str | None:
-    """Return what decides on a column's values instead; None where nothing does."""
+    """Return what determines the column's values instead of the edges; None where nothing does."""
     for key in table.foreign_keys:
         if column.number in key.columns:
             return f"only keys of {session.name(key.parent)}: foreign key {key.name}"
@@ -96,13 +96,15 @@ def _bound(session: Session, table: Table, column: Column) -> str | None:
 
 
 def _refusal(session: Session, table: Table, column: Column, edge: str) -> str:
-    """Return what refuses an edge: a check of the column or of its type; else what may have left out its row."""
+    """Return what refuses an edge: a check of the column or of its type, or else that no row has it."""
     base = session.schema.base(column.type)[0].sql
-    named = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
-    own = {check.expression: check.name for check in table.checks if check.columns == (column.number,)}
+    aliased_edge = ", ".join(f"({edge})::{base} AS {alias}" for alias in dict.fromkeys([column.quoted, '"value"']))
+    names_of_checks = {check.expression: check.name for check in table.checks if check.columns == (column.number,)}
     for expression in own_checks(session.schema, table, column):
-        if session.attempt(f"SELECT ({expression}) IS NOT FALSE FROM (SELECT {named} OFFSET 0) e") is not True:
-            return f"check {own[expression]}" if expression in own else f"type {column.type_sql}"
+        if session.attempt(f"SELECT ({expression}) IS NOT FALSE FROM (SELECT {aliased_edge} OFFSET 0) e") is not True:
+            return (
+                f"check {names_of_checks[expression]}" if expression in names_of_checks else f"type {column.type_sql}"
+            )
     if any(column.number in key for key in table.unique):
         return "no row has it, in a unique key"
     return "no row has it"

@@ -1,4 +1,4 @@
-"""Expressions that make values of a type from a number."""
+"""Expressions that compute values of a type from a number."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapter.outbound.migration.rows.catalog import Schema, Type
 from adapter.outbound.migration.rows.quoting import literal
 
-_INDEX = "%i%"  # stands in an expression for the number that the value is made from
+_INDEX = "%i%"  # placeholder in an expression for the number that the value is computed from
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,15 @@ class Values:
     """An expression of the row's number.
 
     Attributes:
-        expression: SQL with `_INDEX` in the place of the number, which begins at 1.
-        count: How many different values it gives; 0 when each number has its own.
+        expression: SQL with `_INDEX` in the place of the number, which starts at 1.
+        count: Number of distinct values; 0 when each number has its own value.
     """
 
     expression: str
     count: int = 0
 
     def at(self, index: str) -> str:
-        """Put an expression in the place of the number."""
+        """Return the expression with `index` in the place of the number."""
         return self.expression.replace(_INDEX, f"({index})")
 
 
@@ -81,19 +81,19 @@ TEXTS = {"text", "varchar", "bpchar", "citext"}
 NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric", "money"}
 TIMES = {"date", "timestamp", "timestamptz"}
 
-# a server may be built without XML, and an extension may be of another version
+# xml, seg and cube are probed: a server may lack XML, and versions of the extensions differ
 KNOWN = (_SIMPLE.keys() | TEXTS | {"numeric", "bit", "varbit", "vector", "halfvec", "sparsevec"}) - {
     "xml",
     "seg",
     "cube",
 }
 
-_LONGEST_WORD = 36  # characters of a UUID, and of most other values
-LONG = 12  # characters that leave room for a word and a number
+_LONGEST_WORD = 36  # characters of a UUID, which is longer than most values
+LONG = 12  # from this many characters on, a text has room for a word and a number
 
 
 def default_values(schema: Schema, oid: int, modifier: int, texts: str) -> Values:
-    """Return the expression for a type, before anybody asked for more."""
+    """Return the values of a type that has to pass no check."""
     kind, modifier = schema.base(oid, modifier)
     maker = {"e": _enum, "r": _range, "m": _multirange, "c": _composite}.get(kind.kind)
     if maker:
@@ -101,7 +101,7 @@ def default_values(schema: Schema, oid: int, modifier: int, texts: str) -> Value
     if kind.category == "A" and kind.element:
         return _array(schema, kind, modifier, texts)
     if kind.name in TEXTS and schema.texts_as is not None and not 0 < modifier - 4 < _LONGEST_WORD:
-        # a name too short for such a value is none
+        # a shorter column has no room for such a value
         values = _scalar(schema.texts_as.name, -1, texts)
         return Values(f"(({values.expression})::{schema.texts_as.sql})::text", values.count)
     return _scalar(kind.name, modifier, texts)
@@ -125,12 +125,12 @@ def _enum(_schema: Schema, kind: Type, _texts: str) -> Values:
 
 
 def pool_of(literals: Sequence[str], type_sql: str) -> Values:
-    """Take some values in turn."""
-    items = ", ".join(f"{literal(each)}::{type_sql}" for each in literals)
+    """Return values that cycle through the literals."""
+    items = ", ".join(f"{literal(text)}::{type_sql}" for text in literals)
     if len(literals) == 1:
         return Values(items, 1)
-    # not an array of the type: not every type has one, and arrays of arrays are matrices
-    cases = " ".join(f"WHEN {number} THEN {literal(each)}" for number, each in enumerate(literals))
+    # CASE instead of an array: not every type has an array type, and arrays of arrays are matrices
+    cases = " ".join(f"WHEN {number} THEN {literal(text)}" for number, text in enumerate(literals))
     return Values(f"(CASE {N} % {len(literals)} {cases} END)", len(literals))
 
 
@@ -148,8 +148,8 @@ def _multirange(schema: Schema, kind: Type, texts: str) -> Values:
 
 def _composite(schema: Schema, kind: Type, texts: str) -> Values:
     parts = [
-        f"({default_values(schema, each.type, each.modifier, texts).expression})::{each.type_sql}"
-        for each in schema.fields.get(kind.relation, ())
+        f"({default_values(schema, field.type, field.modifier, texts).expression})::{field.type_sql}"
+        for field in schema.fields.get(kind.relation, ())
     ]
     return Values(f"ROW({', '.join(parts)})")
 
@@ -166,7 +166,7 @@ def _text(length: int) -> Values:
 
 
 def letters(length: int, first: str) -> Values:
-    """Write the number with letters, or digits when the first is `0`, in so many characters."""
+    """Return the number in letters, or in digits when the first is `0`, with `length` characters."""
     base = 10 if first == "0" else 26
     places = min(length, 8)
     digits = " || ".join(
@@ -181,9 +181,9 @@ def _numeric(modifier: int) -> Values:
         return Values(f"{N}::numeric")
     precision = ((modifier - 4) >> 16) & 0xFFFF
     scale = (((modifier - 4) & 0x7FF) ^ 1024) - 1024  # signed, as numeric_typmod_scale() reads it
-    most = 10 ** min(precision, 18) - 1
+    largest = 10 ** min(precision, 18) - 1
     factor = f"/ 1{'0' * scale}.0" if scale >= 0 else f"* 1{'0' * -scale}"
-    return Values(f"((1 + ({N} - 1) % {most})::numeric {factor})", most)
+    return Values(f"((1 + ({N} - 1) % {largest})::numeric {factor})", largest)
 
 
 def _bits(name: str, modifier: int) -> Values:
@@ -192,9 +192,9 @@ def _bits(name: str, modifier: int) -> Values:
 
 
 def dimension_of(name: str, modifier: int, texts: str) -> int:
-    """Return the dimension that a vector shall have.
+    """Return the dimension for a vector column; 3 where nothing states one.
 
-    A column without one may have an index on a cast that asks for one.
+    A column without a dimension may have an index on a cast that states it.
     """
     hint = re.search(rf"{name}\((\d+)\)", texts)
     return modifier if modifier > 0 else int(hint[1]) if hint else 3
@@ -204,6 +204,6 @@ def _vector(name: str, modifier: int, texts: str) -> Values:
     dimension = dimension_of(name, modifier, texts)
     if name == "sparsevec":
         return Values(f"'{{' || 1 + {N} % {dimension} || ':' || {N} || '}}/{dimension}'")
-    # Windows on one sequence of sines that is made once: sines for each row would take longer than the insert.
+    # Vectors are slices of one array of sines: computing sines for each row would take longer than the insert.
     sines = f"(SELECT array_agg(sin(k * k * 0.1234567)::real ORDER BY k) FROM generate_series(1, {dimension + 5000}) k)"
     return Values(f"({sines})[{N} % 5000 + 1 : {N} % 5000 + {dimension}]", 5000)
