@@ -1,1 +1,1 @@
-"""What a database has: its schema and its rows, as plain values."""
+"""The schema and the rows of a database, read as plain values."""

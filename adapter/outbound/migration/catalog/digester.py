@@ -1,12 +1,13 @@
-"""Digest the rows of a Postgres database where they are.
+"""Digest the rows of a Postgres database on the server.
 
-Each table is read by one sequential scan, without a sort, and a few numbers a column leave the server. The hash is
-`hashtextextended` of a value's text form, so that it does not depend on the type that holds a value: 5 is the same in
-an `integer`, a `bigint` and a `text` column. Numbers count by value (1.50 is 1.5), `json` as `jsonb` has it where that
-loses nothing but blanks and the order of keys, and vectors by their text, which has all the digits they hold.
+One sequential scan reads each table, without a sort, and only a few numbers per column leave the server. The hash is
+`hashtextextended` of a value's text form, so it does not depend on the column's type: 5 has the same hash in an
+`integer`, a `bigint` and a `text` column. Numbers are compared by value (1.50 equals 1.5). `json` is compared as
+`jsonb` where the conversion loses only whitespace and the order of keys. Vectors are compared by their text, which has
+all of their digits.
 
-Left out: generated columns, which follow from the others; foreign tables, alone and as partitions; temporary tables,
-tables of extensions, materialized views, and large objects.
+Not digested: generated columns, which follow from other columns; foreign tables, alone and as partitions; temporary
+tables, tables of extensions, materialized views, and large objects.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -43,29 +44,34 @@ def digest(
 ) -> DataDigest:
     """Digest the rows of the connected database.
 
-    Nothing is written, no lock is stronger than ACCESS SHARE, and the session is left as it was. Inside a transaction
-    its uncommitted changes are seen; without one, all tables are read as of one moment. A table that cannot be read,
-    because the role may not, row security would hide rows, or a value has no text, costs that table.
+    Nothing is written, no lock is stronger than ACCESS SHARE, and the session's settings are restored. Inside a
+    transaction, its uncommitted changes are visible; without one, all tables are read from one snapshot. A table that
+    cannot be read is listed as unread: the role lacks the privilege, row security would hide rows, or a value has no
+    text form.
 
     Args:
         connection: A connection that is idle or in a transaction that has not failed.
-        tables: Qualified names, quoted as SQL needs them (`public.users`), of the tables to read; None for all.
-        exclude_tables: Tables to pass over, by name in any schema or by qualified name.
+        tables: Qualified names of the tables to read, quoted for SQL (`public.users`); None for all.
+        exclude_tables: Tables to skip, by name in any schema or by qualified name.
+
+    Returns:
+        The digest of each table, with the sequences' last values and the unread tables. With `tables`, it has no
+        sequences.
 
     Raises:
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
     with _reading(connection) as cursor:
-        found = _tables(cursor, tables, exclude_tables)
+        selected_tables = _tables(cursor, tables, exclude_tables)
         cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
         counters = dict(cursor.fetchall())
         unread: dict[str, str] = {}
-        digests = dict(_digests(cursor, found, unread))
+        digests = dict(_digests(cursor, selected_tables, unread))
         if tables is not None:
             return DataDigest(digests, unread=unread)
-        read = {name: table for name, table in found.items() if name not in unread}
-        return DataDigest(digests, counters, unread, _behind(cursor, read))
+        read_tables = {name: table for name, table in selected_tables.items() if name not in unread}
+        return DataDigest(digests, counters, unread, _behind(cursor, read_tables))
 
 
 def look_closer(
@@ -75,39 +81,43 @@ def look_closer(
     *,
     limit: int = 200_000,
 ) -> DataDifference:
-    """Count row by row what differs in the tables that `difference` names.
+    """Count the differing rows and values of the tables that `difference` names.
 
-    Hashes of rows are compared, by primary key, 8 bytes a value; the values stay on the server. Tables without a
-    primary key, under another name or with more than `limit` rows keep what was known of them.
+    Rows are matched by primary key, and their values are compared by hashes of 8 bytes each; the values stay on the
+    server. Tables without a primary key, renamed tables and tables with more than `limit` rows keep the difference
+    that their digests showed.
 
     Args:
         expected: A connection to the database that the difference starts from.
-        actual: A connection to the other one.
-        difference: What the digests of both gave.
-        limit: How many rows of a table may be compared; each takes some 100 bytes of memory.
+        actual: A connection to the database that is compared with it.
+        difference: The difference between the digests of both databases.
+        limit: The most rows of a table to compare; each row takes some 100 bytes of memory.
+
+    Returns:
+        The difference with exact counts where rows were compared.
 
     Raises:
         psycopg.Error: As for `digest`.
     """
     names = {change.subject for change in difference.changes}
-    with _reading(expected) as before, _reading(actual) as after:
-        old, new = _tables(before, None, ()), _tables(after, None, ())
+    with _reading(expected) as old_cursor, _reading(actual) as new_cursor:
+        old, new = _tables(old_cursor, None, ()), _tables(new_cursor, None, ())
         exact = {}
         for name in sorted(old.keys() & new.keys()):
             is_named = any(subject == name or subject.startswith(f"{name}.") for subject in names)
             if is_named and old[name].key and new[name].key:
-                found = _count(before, after, old[name], new[name], limit)
-                exact.update({} if found is None else {name: found})
+                changes = _count(old_cursor, new_cursor, old[name], new[name], limit)
+                exact.update({} if changes is None else {name: changes})
     return refine(difference, exact)
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column.
+    """A column of a table.
 
     Attributes:
-        name: Quoted as SQL needs it.
-        type: The name of its type, of a domain that of the type below.
+        name: The name, quoted for SQL.
+        type: The name of its type; for a domain, the type under all domains.
         not_null: Whether every row has a value.
         in_key: Whether it is part of the primary key.
     """
@@ -119,18 +129,18 @@ class _Column:
 
     @property
     def text(self) -> str:
-        """Return the expression of the text that stands for a value; equal values of like types have equal texts."""
-        # In a collation that finds different texts equal, their hashes would be equal, too.
+        """Return the expression for the text form of a value; equal values have equal texts across similar types."""
+        # A nondeterministic collation would give equal hashes to different texts.
         return f'({_TEXT_FORMS.get(self.type, "t.{}::text").format(self.name)}) COLLATE "C"'
 
     def hash(self, seed: str) -> str:
-        """Return the expression of a value's hash; NULL has none."""
+        """Return the expression for the hash of a value; the hash of NULL is NULL."""
         return f"hashtextextended({self.text}, {seed})"
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A table with its stored columns; its name is qualified and quoted, `local` is read where parts are foreign."""
+    """A table with its stored columns; `name` is qualified and quoted, `local` replaces it where parts are foreign."""
 
     name: str
     partitioned: bool
@@ -139,19 +149,19 @@ class _Table:
 
     @property
     def key(self) -> tuple[_Column, ...]:
-        """The columns of the primary key, in an order that another order of columns does not change."""
+        """Return the columns of the primary key, sorted by name, so that reordered columns do not matter."""
         return tuple(sorted((column for column in self.columns if column.in_key), key=lambda column: column.name))
 
     @property
     def source(self) -> str:
-        """What a query reads: all local partitions of a partitioned table, but no children of another."""
+        """Return the FROM item: all local partitions of a partitioned table, but no inheritance children of a table."""
         if self.partitioned and self.local:
             return f"{self.local} AS t"
         return f"{'' if self.partitioned else 'ONLY '}{self.name} AS t"
 
     @property
     def seed(self) -> str:
-        """The expression of a row's identity: its primary key as a number; 0 without one."""
+        """Return the expression for a row's identity: its primary key as a number; 0 without a primary key."""
         seed = "0"
         for position, column in enumerate(self.key):
             if column.type not in _INTEGERS:
@@ -164,16 +174,16 @@ class _Table:
 
     @property
     def whole(self) -> str:
-        """The expression of a row's hash, whatever the order of its columns."""
+        """Return the expression for a row's hash, which does not depend on the order of columns."""
         columns = sorted(self.columns, key=lambda column: column.name)
         record = f"ROW({', '.join(column.text for column in columns)})"
-        # The hash of a record is linear in those of its fields: without another hash, sums would not see a swap.
+        # A record's hash is linear in the hashes of its fields, so without a second hash, sums miss swapped values.
         return f"hashint8extended(hash_record_extended({record}, 0), 0)"
 
 
 @contextmanager
 def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any]]:
-    """Pin everything that a value's text depends on, and put it back."""
+    """Pin the settings that the text form of a value depends on, and restore them at the end."""
     idle = connection.info.transaction_status == TransactionStatus.IDLE
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         if idle:
@@ -182,8 +192,8 @@ def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any
         yield cursor
 
 
-# Row security that would hide rows is an error then, and not a digest of fewer rows. The names of types, functions and
-# relations in values (regclass) are written with their schema.
+# With row_security off, a policy that would hide rows raises an error instead of a digest of fewer rows. With this
+# search_path, names of types, functions and relations in values (regclass) are written with their schema.
 _SETTINGS = """
 SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
        set_config('transaction_read_only', 'on', true),
@@ -206,7 +216,7 @@ _EXCLUDED = """
                         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 """
 
-# Below a domain lies the type that decides how a value is written. A table without columns has one row of NULL.
+# The type under a domain decides the text form of a value. A table without columns yields one row of NULLs.
 _TABLES = f"""
     WITH RECURSIVE below AS (
         SELECT oid AS domain, typbasetype AS type FROM pg_type WHERE typtype = 'd'
@@ -239,7 +249,7 @@ _COUNTERS = f"""
      WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {_EXCLUDED}
 """  # noqa: S608 - constants of this file
 
-# Sequences that count up, with the column that has their numbers.
+# Ascending sequences, with the column that they belong to.
 _NUMBERED = """
     SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
            quote_ident(tn.nspname) || '.' || quote_ident(t.relname),
@@ -256,15 +266,15 @@ _NUMBERED = """
        AND has_sequence_privilege(s.seqrelid, 'USAGE, SELECT')
 """
 
-_AT_ONCE = 50  # tables of one request
+_AT_ONCE = 50  # tables per round trip
 _MODULUS = 2**64
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 _TEXT_FORMS = {
-    # Trailing zeros of a number follow from the column's scale, and are no part of its value.
+    # Trailing zeros follow from the scale of the column and are not part of the value.
     "numeric": "trim_scale(t.{}::numeric)::text",
-    # Widened to double precision, a real keeps its value, but not its text.
+    # A real that is widened to double precision keeps its value, but its text changes.
     "real": "t.{}::double precision::text",
-    # Blanks and the order of keys are no part of a document; a key that comes twice is, and jsonb has it once.
+    # Whitespace and the order of keys are not part of a document. A duplicate key is, but jsonb would drop it.
     "json": (
         "CASE WHEN t.{0}::text IS JSON WITH UNIQUE KEYS AND pg_input_is_valid(t.{0}::text, 'jsonb')"
         " THEN t.{0}::jsonb::text ELSE t.{0}::text END"
@@ -273,23 +283,23 @@ _TEXT_FORMS = {
 
 
 def _tables(
-    cursor: psycopg.Cursor[Any], wanted: Collection[str] | None, exclude: Collection[str]
+    cursor: psycopg.Cursor[Any], names: Collection[str] | None, exclude: Collection[str]
 ) -> Mapping[str, _Table]:
     cursor.execute(_TABLES, {"exclude": list(exclude)})
     described = cursor.fetchall()
     mixed = mixed_tables(cursor.connection)
-    found = {}
+    tables = {}
     for (name, partitioned, oid), rows in groupby(described, key=itemgetter(0, 1, 2)):
-        if wanted is None or name in wanted:
+        if names is None or name in names:
             columns = tuple(_Column(*column) for _, _, _, *column in rows if column[0] is not None)
-            found[name] = _Table(name, partitioned, columns, mixed[oid].source if oid in mixed else "")
-    return found
+            tables[name] = _Table(name, partitioned, columns, mixed[oid].source if oid in mixed else "")
+    return tables
 
 
 def _digests(
     cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table], unread: dict[str, str]
 ) -> Iterator[tuple[str, TableDigest]]:
-    """Read several tables in one round trip; where one cannot be read, each by itself."""
+    """Read tables in batches of one round trip; where a batch fails, read its tables one by one."""
     remaining = iter(tables.values())
     while batch := list(islice(remaining, _AT_ONCE)):
         try:
@@ -300,10 +310,10 @@ def _digests(
             for table in batch:
                 try:
                     yield from _batch(cursor, [table])
-                except psycopg.Error as one:
-                    if costs_more(one):
+                except psycopg.Error as table_error:
+                    if costs_more(table_error):
                         raise
-                    unread[table.name] = one.diag.message_primary or str(one)
+                    unread[table.name] = table_error.diag.message_primary or str(table_error)
 
 
 def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str, TableDigest]]:
@@ -322,7 +332,7 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str,
 
 
 def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozenset[str]:
-    """Find the sequences whose next number a row has already."""
+    """Return the sequences whose next number is not above the maximum of their column."""
     cursor.execute(_NUMBERED)
     queries = [
         f"SELECT {sql.Literal(sequence).as_string()} WHERE (SELECT last_value + is_called::int FROM {sequence})"  # noqa: S608
@@ -336,10 +346,10 @@ def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozen
 
 
 def _digest_query(table: _Table) -> str:
-    """Count the rows, sum up the hashes of keys or whole rows, then count and sum up each column."""
+    """Return the query that counts rows and sums the hashes of keys or rows, then counts and sums each column."""
     seed = table.seed
     overall = f"hashint8extended({seed}, 0)" if table.key else table.whole
-    # As arrays, for a result cannot have two columns for each of the 1,600 that a table can have.
+    # Arrays, because a result cannot have two columns for each of the 1,600 columns that a table can have.
     counts = ", ".join("NULL" if column.not_null else f"count(t.{column.name})" for column in table.columns)
     sums = ", ".join(f"sum({column.hash(seed)})" for column in table.columns)
     sums = f"ARRAY[{counts}]::bigint[], ARRAY[{sums}]::numeric[]"
@@ -351,29 +361,32 @@ def _wrapped(total: Decimal | None) -> int:
 
 
 def _count(
-    before: psycopg.Cursor[Any], after: psycopg.Cursor[Any], old: _Table, new: _Table, limit: int
+    old_cursor: psycopg.Cursor[Any], new_cursor: psycopg.Cursor[Any], old: _Table, new: _Table, limit: int
 ) -> list[DataChange] | None:
-    """Compare two tables row by row; None when one of them has more rows than `limit`."""
+    """Return the changes between two tables, compared row by row; None when one has more rows than `limit`."""
     names = {column.name for column in new.columns}
     columns = [column.name for column in old.columns if column.name in names]
-    expected = _hashes(before, old, columns, limit)
-    actual = _hashes(after, new, columns, limit)
+    expected = _hashes(old_cursor, old, columns, limit)
+    actual = _hashes(new_cursor, new, columns, limit)
     if expected is None or actual is None:
         return None
-    # For each column: values gone, come where NULL was, changed.
+    # Per column: the values that became NULL, that replaced NULL, and that changed.
     counts = {column: [0, 0, 0] for column in columns}
     for key, old_values in expected.items():
         new_values = actual.get(key, old_values)
-        for column, one, other in zip(columns, old_values, new_values, strict=True):
-            if one != other:
-                counts[column][0 if other is None else 1 if one is None else 2] += 1
+        for column, old_hash, new_hash in zip(columns, old_values, new_values, strict=True):
+            if old_hash != new_hash:
+                counts[column][0 if new_hash is None else 1 if old_hash is None else 2] += 1
     values = zip(*expected.values(), strict=True) if expected else ((),) * len(columns)
     return list(
         changes_of_rows(
             old.name,
             (len(expected.keys() - actual.keys()), len(actual.keys() - expected.keys())),
-            {column: (lost, came, changed) for column, (lost, came, changed) in counts.items()},
-            {column: sum(value is not None for value in found) for column, found in zip(columns, values, strict=True)},
+            {column: (lost, filled, changed) for column, (lost, filled, changed) in counts.items()},
+            {
+                column: sum(value is not None for value in column_values)
+                for column, column_values in zip(columns, values, strict=True)
+            },
             len(expected),
         )
     )
@@ -382,10 +395,10 @@ def _count(
 def _hashes(
     cursor: psycopg.Cursor[Any], table: _Table, columns: list[str], limit: int
 ) -> dict[int, tuple[int | None, ...]] | None:
-    """Read the hashes of each row by the hash of its primary key."""
+    """Return the hashes of each row's values, by the hash of its primary key; None for more than `limit` rows."""
     seed = table.seed
     by_name = {column.name: column for column in table.columns}
     hashes = ", ".join([f"hashint8extended({seed}, 0)", *(by_name[name].hash(seed) for name in columns)])
     query = f"SELECT {hashes} FROM {table.source} LIMIT {limit + 1}"  # noqa: S608 - the server quoted the names
-    found = {key: tuple(values) for key, *values in cursor.execute(query.encode(), binary=True)}
-    return None if len(found) > limit else found
+    hashes_by_key = {key: tuple(values) for key, *values in cursor.execute(query.encode(), binary=True)}
+    return None if len(hashes_by_key) > limit else hashes_by_key

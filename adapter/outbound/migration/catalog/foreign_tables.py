@@ -1,10 +1,11 @@
-"""Keeps the tool's own sessions away from foreign tables: whatever stands behind one is somebody's real data.
+"""Keeps the tool's own sessions away from foreign tables, because these may hold real data of another server.
 
-Three things do that, none of which looks at a statement's text:
+Three measures do that, and none of them inspects the text of a statement:
 
 - `restrict_nonsystem_relation_kind` (Postgres 17, and 16 from 16.4 on) refuses plans that read or write a foreign
-  table, through views, rules, triggers and functions too. Rows that the executor routes to a partition pass it by.
-- A foreign-data wrapper without a handler can do nothing, so it has none while rows are written.
+  table, also through views, rules, triggers and functions. It does not cover rows that the executor routes to a
+  partition.
+- A foreign-data wrapper without a handler cannot do anything, so handlers are removed while rows are written.
 - Where a foreign table is among the partitions or children of a table, only the local ones are read.
 
 Source: the Postgres manual, chapters "Client Connection Defaults" and "Writing a Foreign Data Wrapper".
@@ -26,7 +27,7 @@ SELECT CASE WHEN current_setting('{SETTING}', true) IS NOT NULL
             THEN set_config('{SETTING}', '{KIND}', false) END
 """
 
-# From the foreign tables up to what they are a part of, and down again to all parts.
+# From the foreign tables up to all their ancestors, and from these down to all descendants.
 _MIXED = """
 WITH RECURSIVE above AS (
     SELECT i.inhparent AS root
@@ -64,12 +65,13 @@ _GIVE_HANDLER = "UPDATE pg_catalog.pg_foreign_data_wrapper SET fdwhandler = %s::
 
 @dataclass(frozen=True)
 class MixedTable:
-    """A table of which a part is a foreign table, at whatever depth.
+    """A table with a foreign table among its partitions or children, at any depth.
 
     Attributes:
-        name: Its qualified name, quoted as SQL needs it, like all names here.
-        local: The tables of its tree that hold rows here; itself among them unless it is partitioned.
-        columns: Its columns.
+        name: The qualified name, quoted for SQL, like all names here.
+        local: The tables of its tree that store rows in this database; includes the table itself unless it is
+            partitioned.
+        columns: The names of its columns.
     """
 
     name: str
@@ -78,20 +80,20 @@ class MixedTable:
 
     @property
     def source(self) -> str:
-        """What a query can read in place of the table, without an alias."""
+        """Return the FROM item that replaces the table in a query, without an alias."""
         columns = ", ".join(self.columns)
-        # a partitioned table alone has no rows: it gives the columns their types
+        # ONLY of a partitioned table has no rows; it determines the types of the columns
         parts = [f"SELECT {columns} FROM ONLY {name}" for name in dict.fromkeys((self.name, *self.local))]  # noqa: S608 - quoted
         return f"({' UNION ALL '.join(parts)})"
 
 
 def restrict(connection: psycopg.Connection[Any]) -> None:
-    """Have the server refuse this session what would read or write a foreign table; older ones know no such thing."""
+    """Make the server refuse plans of this session on foreign tables; older servers lack the setting and ignore it."""
     connection.execute(_RESTRICT.encode())
 
 
 def mixed_tables(connection: psycopg.Connection[Any]) -> dict[int, MixedTable]:
-    """Read which tables have foreign tables among their partitions or children, by oid."""
+    """Return the tables that have foreign tables among their partitions or children, by oid."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return {
             oid: MixedTable(name, tuple(local or ()), tuple(columns or ()))
@@ -100,15 +102,15 @@ def mixed_tables(connection: psycopg.Connection[Any]) -> dict[int, MixedTable]:
 
 
 def take_handlers(connection: psycopg.Connection[Any]) -> list[tuple[int, int]]:
-    """Take the handlers from all foreign-data wrappers of a database.
+    """Remove the handlers from all foreign-data wrappers of a database.
 
-    Only a superuser makes wrappers that have one, so that no other role finds any in a database of the sandbox.
+    Only a superuser can create wrappers with a handler, so another role finds none in a database of the sandbox.
 
     Returns:
-        The wrappers with their handlers.
+        The oids of the wrappers with the oids of their handlers.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: There are some, and the role is no superuser.
+        psycopg.errors.InsufficientPrivilege: A wrapper has a handler, and the role is not a superuser.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
         if cursor.execute(_HAS_HANDLERS).fetchone() == (False,):
@@ -118,11 +120,11 @@ def take_handlers(connection: psycopg.Connection[Any]) -> list[tuple[int, int]]:
 
 @contextmanager
 def without_handlers(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let foreign tables be out of reach of every session of the database meanwhile, for rows that are routed too."""
-    taken = take_handlers(connection)
+    """Keep every session of the database from using foreign tables meanwhile, also through routed rows."""
+    handlers = take_handlers(connection)
     try:
         yield
     finally:
-        if taken and not connection.closed:
+        if handlers and not connection.closed:
             with connection.cursor() as cursor:
-                cursor.executemany(_GIVE_HANDLER, [(handler, wrapper) for wrapper, handler in taken])
+                cursor.executemany(_GIVE_HANDLER, [(handler, wrapper) for wrapper, handler in handlers])

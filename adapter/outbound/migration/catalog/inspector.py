@@ -1,21 +1,21 @@
-"""Read the schema of a Postgres database out of its catalogs.
+"""Read the schema of a Postgres database from its catalogs.
 
-The whole schema is read by one statement, so that it is of one moment whatever the isolation level. Each kind of object
-is one entry of `kinds`: a query that gives a column `name`, which becomes the key, and a column for each attribute.
+One statement reads the whole schema, so the result is from one snapshot at any isolation level. Each kind of object is
+one entry of `kinds`: a query that returns a column `name`, which becomes the key, and a column for each attribute.
 
-What is read follows the Postgres manual, chapter "System Catalogs", and the functions of section "System Information
+The queries follow the Postgres manual, chapter "System Catalogs", and the functions of section "System Information
 Functions and Operators".
 
-Left out, because it is not the schema of one database, or because revisions hardly ever touch it:
+Not read, because it is not part of one database's schema, or because revisions hardly ever change it:
 
 - roles, tablespaces, the database's own settings, comment and grants, security labels;
-- members of extensions, and whatever hangs on the tables of extensions;
+- members of extensions, and objects that belong to tables of extensions;
 - data: rows, counters of sequences, statistics, physical order;
 - conversions, languages, transforms, text search parsers and templates, access methods, empty operator families;
 - subscriptions, and the options of user mappings (they may hold secrets);
 - comments of extensions, comments and grants within extensions, `DEPENDS ON EXTENSION`;
 - valid not-null constraints of Postgres 17 and newer, with their names, comments and `NO INHERIT`: the column's
-  `not_null` says what they do;
+  `not_null` already shows their effect;
 - base types beyond their owner, grants and comment;
 - rows of `pg_constraint` that Postgres keeps for each partition a foreign key refers to.
 """
@@ -41,15 +41,16 @@ def snapshot(
 ) -> SchemaSnapshot:
     """Read the schema of the connected database.
 
-    Nothing is written, no lock is stronger than ACCESS SHARE, and the session is left as it was. Inside a transaction
-    its uncommitted changes are seen. Every role may read this, on Postgres 14 and newer. A relation that another
-    session changes at the same time can be read half-way: the functions that write definitions see the newest catalog.
+    Nothing is written, no lock is stronger than ACCESS SHARE, and the session's settings are restored. Inside a
+    transaction, its uncommitted changes are visible. Every role may read the schema, on Postgres 14 and newer. A
+    relation that another session changes at the same time can be inconsistent, because the functions that return
+    definitions use the newest catalog.
 
     Args:
         connection: A connection that is idle or in a transaction that has not failed.
-        exclude_tables: Tables, sequences and views to pass over with all that belongs to them, by name in any schema
+        exclude_tables: Tables, sequences and views to skip with everything that belongs to them, by name in any schema
             (`alembic_version`) or by qualified name (`public.alembic_version`).
-        temporary: With the temporary objects of this session, in their schema `pg_temp_…`.
+        temporary: Whether to include the temporary objects of this session, in their schema `pg_temp_…`.
 
     Raises:
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
@@ -58,19 +59,19 @@ def snapshot(
     with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version)
-        # One kind is decoded here while the server reads the next.
+        # Stream, so that one kind is decoded here while the server reads the next.
         return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables), temporary]))))
 
 
 def _objects(kinds: Iterable[tuple[str, str | None]]) -> Iterator[tuple[ObjectKey, dict[str, Value]]]:
-    """Turn each kind and its objects as JSON into objects."""
-    for kind, found in kinds:
+    """Return the objects of each kind, decoded from JSON, with their keys."""
+    for kind, objects in kinds:
         defaults = _DEFAULTS[kind]
-        for attributes in json.loads(found or "[]"):
+        for attributes in json.loads(objects or "[]"):
             for attribute, default in defaults:
                 if attributes[attribute] is None:
                     attributes[attribute] = default
-            # What has no order of its own is sorted.
+            # Attributes that are sets are sorted, so that their order does not count as a difference.
             for attribute in _UNORDERED.intersection(attributes):
                 if attributes[attribute]:
                     attributes[attribute] = sorted(attributes[attribute])
@@ -79,7 +80,7 @@ def _objects(kinds: Iterable[tuple[str, str | None]]) -> Iterator[tuple[ObjectKe
 
 @cache
 def _statement(server_version: int) -> bytes:
-    """Unite the queries of all kinds that this server knows, a row of JSON for each."""
+    """Return the union of the queries of all kinds that this server has, with one row of JSON per kind."""
     queries = (
         sql.SQL("SELECT {}, json_agg(o)::text FROM ({}) AS o").format(
             sql.Literal(kind.name), sql.SQL(kind.query_for(server_version))
@@ -90,8 +91,8 @@ def _statement(server_version: int) -> bytes:
     return (sql.SQL(_COMMON) + sql.SQL(" UNION ALL ").join(queries)).as_bytes()
 
 
-# What a definition looks like depends on these; the first one makes every name in it qualified. The statement is large
-# enough for the planner to compile it, which takes longer than running it.
+# The text of a definition depends on these settings; the first one makes every name in it qualified. JIT is off because
+# the planner would compile such a large statement, which takes longer than running it.
 _SETTINGS = """
 SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
        set_config('transaction_read_only', 'on', true),
@@ -105,7 +106,7 @@ SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
        set_config('jit', 'off', true)
 """
 
-# An access control list, relation options and the like are sets.
+# Access control lists, relation options and similar attributes are sets.
 _UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags", "triggers"})
 
 # No user schema begins with pg_ (manual, CREATE SCHEMA).

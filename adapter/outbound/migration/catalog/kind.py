@@ -1,4 +1,4 @@
-"""A kind of object of a schema, and the query that reads it."""
+"""A kind of schema object, and the query that reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,16 @@ from domain.migration.snapshot import Value
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object and the query that reads all of that kind.
+    """A kind of schema object and the query that reads all objects of that kind.
 
     Attributes:
         name: The first part of the key.
-        query: Gives `name`, the second part of the key, and a column for each attribute.
-        since: The first server version that has the catalogs of the query, as libpq numbers them.
-        until: The first server version that has another query for this kind.
-        newer: Columns of catalogs that older servers do not have, with the version that brought them; NULL before.
-        defaults: What NULL stands for in some attributes. To write a NULL is far cheaper for the server.
+        query: A query for `name`, the second part of the key, and a column for each attribute.
+        since: The first server version that has the catalogs of the query, in libpq's numbering.
+        until: The first server version that needs another query for this kind.
+        newer: Expressions on catalog columns that older servers lack, with the version that added them; the query reads
+            NULL instead on older servers.
+        defaults: The values that NULL stands for in some attributes, because the server writes a NULL much faster.
     """
 
     name: LiteralString
@@ -28,7 +29,7 @@ class Kind:
     defaults: Mapping[str, Value] = field(default_factory=dict)
 
     def query_for(self, server_version: int) -> LiteralString:
-        """Return the query that this server understands."""
+        """Return the query for this server version."""
         query = self.query
         for column, since in self.newer:
             if server_version < since:

@@ -1,4 +1,4 @@
-"""Finds rows whose keys a revision wrote itself, beyond what the sequence behind the column knows of."""
+"""Finds keys that a revision wrote explicitly and that are beyond the current value of the column's sequence."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import psycopg
 
 from domain.migration.trace import SequenceBehind
 
-# Columns that are unique by themselves and whose values come from a sequence that counts up.
+# Columns that are unique by themselves and have values from an ascending sequence.
 _COLUMNS = """
 WITH fed AS (
     SELECT ad.adrelid AS relation, ad.adnum AS number, d.refobjid AS sequence
@@ -35,20 +35,20 @@ _NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::
 
 
 def next_transaction(session: psycopg.Connection[Any]) -> int:
-    """Return the number that the next transaction will have: newer rows bear no smaller one."""
+    """Return the id of the next transaction; rows that are written from now on have no lower `xmin`."""
     row = session.execute(_NEXT).fetchone()
     assert row is not None  # noqa: S101 - one row always
     return int(row[0])
 
 
 def sequences_behind(session: psycopg.Connection[Any], since: int, tables: set[str]) -> tuple[SequenceBehind, ...]:
-    """Find sequences whose next value a row of some tables has, that came since a transaction."""
-    found = []
+    """Return the sequences whose next value is not above the keys that the tables got since a transaction id."""
+    behind = []
     for table, column, sequence, following in session.execute(_COLUMNS).fetchall():
         if table not in tables:
             continue
         newest = f"SELECT max({column}) FROM {table} WHERE xmin::text::bigint >= {since}"  # noqa: S608 - quoted there
         row = session.execute(newest.encode()).fetchone()
         if row is not None and row[0] is not None and row[0] >= following:
-            found.append(SequenceBehind(table, column, sequence, int(following), int(row[0])))
-    return tuple(found)
+            behind.append(SequenceBehind(table, column, sequence, int(following), int(row[0])))
+    return tuple(behind)

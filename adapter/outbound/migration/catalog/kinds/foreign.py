@@ -34,7 +34,7 @@ KINDS = (
          WHERE (s.tableoid, s.oid) NOT IN (TABLE member)
         """,
     ),
-    # From a view that every role may read; the options hold passwords.
+    # Read from a view that every role may read; without the options, which may hold passwords.
     Kind(
         "user mapping",
         """

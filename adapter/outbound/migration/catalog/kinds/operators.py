@@ -3,7 +3,7 @@
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
-    # A cast has no schema; what Postgres itself made has an OID below 16384. That of a range comes with its type.
+    # A cast has no schema; built-in casts have an OID below 16384. The cast of a range belongs to its type.
     Kind(
         "cast",
         """

@@ -1,9 +1,9 @@
-"""Publications and what they publish."""
+"""Publications, and the tables and schemas that they publish."""
 
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
-    # Postgres 18 adds generated columns.
+    # Generated columns can be published since Postgres 18.
     Kind(
         "publication",
         """

@@ -41,8 +41,8 @@ KINDS = (
             "replica_identity": "default",
         },
     ),
-    # The attributes of composite types are columns as well. The position skips dropped columns. The target of
-    # statistics is -1 by default up to Postgres 16, then NULL.
+    # Attributes of composite types are columns, too. The position skips dropped columns. The default statistics target
+    # is -1 up to Postgres 16, and NULL since then.
     Kind(
         "column",
         """
@@ -73,8 +73,8 @@ KINDS = (
         """,
         defaults={"options": (), "local": True, "inherited": False, "acl": ()},
     ),
-    # Of tables and of domains. A constraint trigger is a trigger. What enforces a foreign key are triggers as well, and
-    # `DISABLE TRIGGER ALL` switches them off.
+    # Constraints of tables and domains. Constraint triggers are read as triggers. Internal triggers enforce a foreign
+    # key, and `DISABLE TRIGGER ALL` disables them, so their states are an attribute of the foreign key.
     Kind(
         "constraint",
         """

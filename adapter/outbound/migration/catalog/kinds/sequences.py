@@ -3,7 +3,7 @@
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
-    # A sequence that a column owns goes with the table of that column.
+    # A sequence that a column owns is included only if the table of that column is.
     Kind(
         "sequence",
         """

@@ -3,7 +3,7 @@
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
-    # Row types of tables, arrays and multiranges come with another object and are left to it.
+    # Row types of tables, array types and multiranges belong to another object and are not listed.
     Kind(
         "type",
         """
@@ -35,7 +35,7 @@ KINDS = (
            AND (t.tableoid, t.oid) NOT IN (TABLE member)
         """,
     ),
-    # The locale of ICU has had three names since Postgres 14.
+    # The ICU locale is stored under three different names in the supported versions, Postgres 14 and newer.
     Kind(
         "collation",
         """
