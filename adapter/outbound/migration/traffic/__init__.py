@@ -1,1 +1,1 @@
-"""Statements of an application, made and recorded."""
+"""Statements of an application, generated from the catalog or recorded."""

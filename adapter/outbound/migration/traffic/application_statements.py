@@ -1,10 +1,10 @@
 """Runs the statements of one release's code on the schema of another.
 
-For each table and view the statements that its columns permit are made from the catalog: a SELECT with explicit
-columns, an INSERT with all columns and one with only those that must be given, an UPDATE of each column, a DELETE.
-Their values are those of a row that is there. What does not run on the schema that it was made for is left out. Each
-statement is prepared in a session that lives on while the schema changes, and prepared anew afterwards (manual,
-PREPARE: a plan whose result type has changed is refused). Everything runs in transactions that are rolled back.
+For each table and view, the statements that its columns permit are generated from the catalog: a SELECT with explicit
+columns, an INSERT with all columns and one with only the required columns, an UPDATE of each column, and a DELETE.
+Their values come from an existing row. A statement that fails on its own schema is dropped. Each statement is prepared
+in a session that stays open while the schema changes, and prepared again afterwards (manual, PREPARE: a plan whose
+result type has changed is refused). All statements run in transactions that are rolled back.
 """
 
 import json
@@ -35,8 +35,8 @@ from domain.migration.compatibility import (
 )
 
 _OF_VALUES = frozenset({"22", "23", "P0"})  # classes of SQLSTATE: data, integrity, raised by a trigger
-# All in one trip to the server: there are hundreds of statements, and each is tried three times. A row whose values an
-# INSERT is to give again is taken away first, whoever refers to it.
+# All statements run in one round trip, because there are hundreds of them and each runs three times. An INSERT uses the
+# values of an existing row, so that row is deleted first, regardless of foreign keys that refer to it.
 _RUN = """
 DO $$
 DECLARE
@@ -103,10 +103,10 @@ BEGIN
 END $$
 """
 _DUPLICATE = "23505"
-_ANEW = -1  # a statement that is prepared for this one time
-_SAMPLE = 200  # rows among which the one with the fewest NULLs is taken
+_ANEW = -1  # number in the name of a statement that is prepared for a single run
+_SAMPLE = 200  # rows from which the one with the fewest NULLs is chosen
 
-# Those that let a parent go: CASCADE, SET NULL, SET DEFAULT.
+# Foreign keys that permit the deletion of a parent: ON DELETE CASCADE, SET NULL or SET DEFAULT.
 _FOREIGN_KEYS = """
 SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
@@ -119,38 +119,39 @@ SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
 class _Error(NamedTuple):
     sqlstate: str
     message: str
-    columns: tuple[str, ...]  # of the constraint that refused it, where one did
+    columns: tuple[str, ...]  # columns of the constraint that refused the statement; empty without one
     constraint: str
-    relation: str  # the table that refused it, or the root of its partitions
+    relation: str  # the table that refused the statement; for a partition, its root table
 
 
 class ApplicationStatements:
-    """Statements that run on a database now, ready to be tried again after its schema has changed.
+    """Statements that run on the current schema of a database, to be run again after the schema has changed.
 
     Attributes:
-        statements: Those that run.
-        untried: Tables without any, with the reason.
+        statements: The statements that run on the current schema.
+        untried: The reason why a table has only a SELECT, by table.
     """
 
     def __init__(self, url: str, recorded: Iterable[ApplicationStatement] = (), *, each_column: bool = True) -> None:
-        """Make them, try them, and prepare them.
+        """Generate the statements, run them once, and prepare those that succeed.
 
         Args:
-            url: The database, before its schema changes.
-            recorded: Statements that an application was seen to send.
-            each_column: Make an UPDATE for each column; else one for all, which is faster and says less.
+            url: URL of the database, before its schema changes.
+            recorded: Statements recorded from an application.
+            each_column: Whether to generate an UPDATE for each column; otherwise one UPDATE sets all columns, which is
+                faster but less specific.
         """
         self._url = url
         self._each_column = each_column
         self._connection = _connect(url)
-        self._rooms: dict[ApplicationStatement, str] = {}
+        self._deletions: dict[ApplicationStatement, str] = {}
         self._calls: dict[ApplicationStatement, str] = {}
-        self._given: dict[ApplicationStatement, Sequence[str]] = {}
+        self._inserted_columns: dict[ApplicationStatement, Sequence[str]] = {}
         self.untried: dict[str, str] = {}
-        self._planned: set[ApplicationStatement] = set()
-        found = self._connection.execute(_FOREIGN_KEYS).fetchall()
-        self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in found}
-        self.statements = self._running([*self._made(), *recorded])
+        self._only_planned: set[ApplicationStatement] = set()
+        foreign_keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
+        self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
+        self.statements = self._runnable([*self._generated_statements(), *recorded])
         if self.statements:
             prepared = (_prepare(number, statement) for number, statement in enumerate(self.statements))
             self._connection.execute(";".join(prepared).encode())
@@ -160,62 +161,64 @@ class ApplicationStatements:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the session."""
+        """Close the session."""
         self._connection.close()
 
     def try_again(self) -> Compatibility:
-        """Run them on the schema as it is now, prepared before and prepared now."""
+        """Run the statements on the changed schema, both newly prepared and as prepared before the change."""
         with _connect(self._url) as fresh, unmoved_sequences(fresh):
-            now = self._run(fresh, self.statements)
-            # A sequence that starts again first draws the key of the row that was taken away, then one that is there.
-            twice = self._run(fresh, self.statements, only=self._given)
-        before = self._errors(self._connection, self.statements, prepared=True)
-        again = {
+            current_errors = self._run(fresh, self.statements)
+            # A restarted sequence first draws the key of the deleted row, then that of an existing row.
+            second_errors = self._run(fresh, self.statements, only=self._inserted_columns)
+        prepared_errors = self._errors(self._connection, self.statements, prepared=True)
+        default_errors = {
             number: error
-            for number, error in twice.items()
+            for number, error in second_errors.items()
             if error.sqlstate == _DUPLICATE and self._refuses_defaults(number, error)
         }
-        now = {**again, **now}
-        broken = [self._broken(number, error) for number, error in now.items()]
+        current_errors = {**default_errors, **current_errors}
+        broken = [self._broken_statement(number, error) for number, error in current_errors.items()]
         broken += [
-            self._broken(number, error, when_prepared=True) for number, error in before.items() if number not in now
+            self._broken_statement(number, error, when_prepared=True)
+            for number, error in prepared_errors.items()
+            if number not in current_errors
         ]
         return self._compatibility(broken)
 
     def try_on(self, url: str) -> Compatibility:
-        """Run them on another database: the code that is to come on the schema of today."""
-        with _connect(url) as other:
-            errors = self._errors(other, self.statements)
-        return self._compatibility(self._broken(number, error) for number, error in errors.items())
+        """Run the statements on another database, such as those of the next release on the current schema."""
+        with _connect(url) as connection:
+            errors = self._errors(connection, self.statements)
+        return self._compatibility(self._broken_statement(number, error) for number, error in errors.items())
 
     def _compatibility(self, broken: Iterable[BrokenStatement | None]) -> Compatibility:
-        inserted = frozenset(one.table for one in self.statements if one in self._given)
+        inserted = frozenset(statement.table for statement in self.statements if statement in self._inserted_columns)
         return Compatibility(len(self.statements), tuple(filter(None, broken)), self.untried, inserted)
 
-    def _broken(self, number: int, error: _Error, *, when_prepared: bool = False) -> BrokenStatement | None:
+    def _broken_statement(self, number: int, error: _Error, *, when_prepared: bool = False) -> BrokenStatement | None:
         statement = self.statements[number]
-        found = BrokenStatement(statement, error.message, error.sqlstate, when_prepared, error.relation)
-        other = self._refuses_defaults(number, error) or self._refuses_deletion(number, error)
-        return found if breaks(found, error.constraint) or other else None
+        broken_statement = BrokenStatement(statement, error.message, error.sqlstate, when_prepared, error.relation)
+        refused_by_constraint = self._refuses_defaults(number, error) or self._refuses_deletion(number, error)
+        return broken_statement if breaks(broken_statement, error.constraint) or refused_by_constraint else None
 
     def _refuses_deletion(self, number: int, error: _Error) -> bool:
-        """Return whether a foreign key that was there before refuses a DELETE now: it does not cascade any more."""
-        known = (error.relation, frozenset(error.columns)) in self._foreign_keys
-        return known and error.sqlstate in REFERENCES and self.statements[number].sql.startswith("DELETE")
+        """Return whether a DELETE fails now because an existing foreign key no longer permits it."""
+        is_known = (error.relation, frozenset(error.columns)) in self._foreign_keys
+        return is_known and error.sqlstate in REFERENCES and self.statements[number].sql.startswith("DELETE")
 
     def _refuses_defaults(self, number: int, error: _Error) -> bool:
-        """Return whether a constraint refuses an INSERT for nothing that the INSERT gives.
+        """Return whether an INSERT fails on a constraint whose columns the INSERT does not set.
 
-        A sequence then draws a key that is there, or a default is not what a new constraint wants.
+        Then a sequence has drawn an existing key, or a default violates a new constraint.
         """
-        given = self._given.get(self.statements[number])
-        return given is not None and bool(error.columns) and not {*error.columns} & {*given}
+        columns = self._inserted_columns.get(self.statements[number])
+        return columns is not None and bool(error.columns) and not {*error.columns} & {*columns}
 
-    def _made(self) -> Iterator[ApplicationStatement]:
+    def _generated_statements(self) -> Iterator[ApplicationStatement]:
         for relation in read_relations(self._connection):
-            yield from self._of_relation(relation)
+            yield from self._statements_on(relation)
 
-    def _of_relation(self, relation: Relation) -> Iterator[ApplicationStatement]:
+    def _statements_on(self, relation: Relation) -> Iterator[ApplicationStatement]:
         if not relation.columns:
             return
         names = [column["name"] for column in relation.columns]
@@ -227,44 +230,50 @@ class ApplicationStatements:
             self.untried[relation.table] = "it has no row to take values from"
             return
         key = key_of(relation, row)
-        room = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, equal({one: row[one] for one in key}))
-        room_text = room.as_string()
-        for statement, given in inserts(relation, row):
-            self._rooms[statement] = room_text
-            self._given[statement] = given
+        deletion = sql.SQL("DELETE FROM {} WHERE {}").format(
+            relation.identifier, equal({column: row[column] for column in key})
+        )
+        deletion_sql = deletion.as_string()
+        for statement, columns in inserts(relation, row):
+            self._deletions[statement] = deletion_sql
+            self._inserted_columns[statement] = columns
             yield statement
         yield from changes(relation, row, key, each_column=self._each_column)
 
     def _row(self, relation: Relation, names: list[str]) -> dict[str, str | None] | None:
-        """Take a row as text, one with few NULLs; of partitions from the youngest, which is written most."""
+        """Return a row with few NULLs as text; from the newest partition, which usually gets the most writes."""
         texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
         order = sql.SQL("ORDER BY tableoid DESC" if relation.is_partitioned else "")
         form = sql.SQL("SELECT {} FROM (SELECT * FROM {} {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
         query = form.format(texts, relation.identifier, order, _SAMPLE, listed(names))
         try:
-            found = self._connection.execute(query).fetchone()
+            row = self._connection.execute(query).fetchone()
         except psycopg.Error:
             return None
-        return None if found is None else dict(zip(names, found, strict=True))
+        return None if row is None else dict(zip(names, row, strict=True))
 
-    def _running(self, candidates: list[ApplicationStatement]) -> list[ApplicationStatement]:
-        """Leave out what does not run; of a recorded one whose values fit no row here, what cannot be planned."""
+    def _runnable(self, candidates: list[ApplicationStatement]) -> list[ApplicationStatement]:
+        """Return the statements that run; a recorded one whose values do not fit the rows here only has to plan."""
         errors = self._errors(self._connection, candidates)
-        self._planned = {
+        self._only_planned = {
             candidates[number]
             for number, error in errors.items()
             if candidates[number].recorded and error.sqlstate[:2] in _OF_VALUES
         }
-        again = [one for number, one in enumerate(candidates) if number not in errors or one in self._planned]
-        if self._planned:
-            errors = self._errors(self._connection, again)
-            return [one for number, one in enumerate(again) if number not in errors]
-        return again
+        runnable = [
+            statement
+            for number, statement in enumerate(candidates)
+            if number not in errors or statement in self._only_planned
+        ]
+        if self._only_planned:
+            errors = self._errors(self._connection, runnable)
+            return [statement for number, statement in enumerate(runnable) if number not in errors]
+        return runnable
 
     def _errors(
         self, connection: psycopg.Connection[Any], statements: Sequence[ApplicationStatement], *, prepared: bool = False
     ) -> dict[int, _Error]:
-        """Run statements and leave nothing of it: neither rows nor the numbers that sequences have given."""
+        """Run statements without lasting effects: rows are rolled back and sequences are restored."""
         with unmoved_sequences(connection):
             return self._run(connection, statements, prepared=prepared)
 
@@ -276,7 +285,7 @@ class ApplicationStatements:
         prepared: bool = False,
         only: Container[ApplicationStatement] | None = None,
     ) -> dict[int, _Error]:
-        """Run statements, each rolled back, and give the errors of those that fail, by their numbers."""
+        """Run statements, each rolled back, and return the errors of those that fail, by statement number."""
         jobs = [
             {"number": number, **self._job(number, statement, prepared=prepared)}
             for number, statement in enumerate(statements)
@@ -288,11 +297,12 @@ class ApplicationStatements:
                 connection.execute("SELECT set_config('hexalembic.jobs', %s, true)", (json.dumps(jobs),))
                 connection.execute(_RUN)
                 row = connection.execute("SELECT current_setting('hexalembic.errors')").fetchone()
-        except psycopg.OperationalError:  # the revision has ended all sessions, this one too
+        except psycopg.OperationalError:  # the revision has terminated all sessions, including this one
             return {}
-        found = json.loads(row[0] if row else "[]")
+        errors = json.loads(row[0] if row else "[]")
         return {
-            number: _Error(state, message, tuple(columns), *rest) for number, state, message, columns, *rest in found
+            number: _Error(state, message, tuple(columns), *details)
+            for number, state, message, columns, *details in errors
         }
 
     def _job(self, number: int, statement: ApplicationStatement, *, prepared: bool) -> dict[str, str | None]:
@@ -300,17 +310,17 @@ class ApplicationStatements:
         if statement not in self._calls:
             self._calls[statement] = _arguments(statement.parameters)
         execute = f'EXECUTE "{name}"{self._calls[statement]}'
-        if statement in self._planned:
+        if statement in self._only_planned:
             execute = f'EXPLAIN EXECUTE "{name}"{_arguments([None] * len(statement.parameters))}'
         return {
             "prepare": None if prepared else _prepare(_ANEW, statement),
-            "room": self._rooms.get(statement),
+            "room": self._deletions.get(statement),
             "execute": execute,
         }
 
 
 def _arguments(values: Sequence[str | None]) -> str:
-    """Write the values of a call; nothing where there are none."""
+    """Return the argument list of an EXECUTE; empty where there are no values."""
     return f"({', '.join(sql.Literal(value).as_string() for value in values)})" if values else ""
 
 

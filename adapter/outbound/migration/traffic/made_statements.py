@@ -1,4 +1,4 @@
-"""The statements that the columns of a table permit: INSERTs, UPDATEs and a DELETE, with the values of one row."""
+"""Generates the statements that a table permits: INSERTs, UPDATEs and a DELETE, with the values of one row."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ SELECT n.nspname, c.relname, c.relkind,
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or a view, as the statements on it need it."""
+    """A table or a view that statements are generated for."""
 
     schema: str
     name: str
@@ -43,26 +43,26 @@ class Relation:
 
     @property
     def identifier(self) -> sql.Identifier:
-        """Its name, to be composed."""
+        """Return the qualified name, for composing SQL."""
         return sql.Identifier(self.schema, self.name)
 
 
 def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
-    """Read the tables and views of a database, without those of Alembic and of extensions."""
+    """Read the tables and views of a database, except the version table and those of extensions."""
     for schema, name, kind, columns, key, table in connection.execute(_RELATIONS).fetchall():
         yield Relation(schema, name, kind in {"r", "p"}, kind == "p", tuple(columns or ()), tuple(key or ()), table)
 
 
 def key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Name the columns that tell the row: the primary key, else all that have a value."""
+    """Return the columns that identify the row: the primary key, or else all columns that are not NULL."""
     return relation.key or tuple(name for name, value in row.items() if value is not None)
 
 
 def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
-    """Make INSERTs, each with the columns that it gives."""
-    given = [column["name"] for column in relation.columns if column["given"]]
-    needed = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
-    for names in (given,) if needed in ([], given) else (given, needed):
+    """Return INSERTs, each with the columns that it sets."""
+    writable = [column["name"] for column in relation.columns if column["given"]]
+    required = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
+    for names in (writable,) if required in ([], writable) else (writable, required):
         places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, listed(names), places)
         yield statement_of(relation, query, [row[name] for name in names]), names
@@ -71,10 +71,10 @@ def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple
 def changes(
     relation: Relation, row: Mapping[str, str | None], key: tuple[str, ...], *, each_column: bool
 ) -> Iterator[ApplicationStatement]:
-    """Make an UPDATE of each column, or one of all, and a DELETE."""
+    """Return an UPDATE of each column, or one of all columns, and a DELETE."""
     values = [row[name] for name in key]
-    given = [column["name"] for column in relation.columns if column["given"]]
-    for names in [[name] for name in given] if each_column else filter(None, [given]):
+    writable = [column["name"] for column in relation.columns if column["given"]]
+    for names in [[name] for name in writable] if each_column else filter(None, [writable]):
         settings = sql.SQL(", ").join(
             sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(f"${number}"))
             for number, name in enumerate(names, 1)
@@ -89,7 +89,7 @@ def changes(
 
 
 def statement_of(relation: Relation, query: sql.Composed, values: Iterable[str | None] = ()) -> ApplicationStatement:
-    """Make a statement of a composed text."""
+    """Return a statement with the composed SQL and its values."""
     return ApplicationStatement(query.as_string(), relation.table, tuple(values))
 
 
@@ -101,11 +101,11 @@ def _condition(key: Iterable[str], first: int) -> sql.Composed:
 
 
 def equal(values: Mapping[str, str | None]) -> sql.Composed:
-    """Compose the condition that columns have some values."""
+    """Return the condition that columns equal the values."""
     parts = (sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items())
     return sql.SQL(" AND ").join(parts)
 
 
 def listed(names: Iterable[str]) -> sql.Composed:
-    """Compose a list of names."""
+    """Return a comma-separated list of quoted names."""
     return sql.SQL(", ").join(sql.Identifier(name) for name in names)

@@ -1,4 +1,4 @@
-"""Runs a command and writes down the statements that its Python processes send through SQLAlchemy."""
+"""Runs a command and records the statements that its Python processes send through SQLAlchemy."""
 
 import json
 import os
@@ -22,18 +22,18 @@ from domain.migration.statements import (
 )
 
 _HOOK = Path(__file__).with_name("recording")
-_SIGNALLED = 128  # exit code of a shell for a command that a signal ended, less the signal's number
+_SIGNALLED = 128  # a shell's exit code for a command that a signal ended is 128 plus the signal's number
 
 
 def record(command: Sequence[str], *, values: bool = True) -> tuple[int, tuple[ApplicationStatement, ...]]:
-    """Run a command to its end, however it ends.
+    """Run a command until it exits, and record its statements.
 
     Args:
         command: The program and its arguments.
-        values: Keep an example of the values; else NULL stands for each.
+        values: Whether to record example values; otherwise each value is NULL.
 
     Returns:
-        The command's exit code, and the distinct statements that it sent.
+        The command's exit code, as a shell reports it, and the distinct statements that it sent.
 
     Raises:
         DatabaseConfigurationError: The command cannot be started.
@@ -47,7 +47,7 @@ def record(command: Sequence[str], *, values: bool = True) -> tuple[int, tuple[A
             "HEXALEMBIC_RECORD_VALUES": "1" if values else "0",
         }
         code = _run(command, environment)
-        return code, distinct(_read(Path(folder)))
+        return code, distinct(_read_recording(Path(folder)))
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
@@ -61,7 +61,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     old = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
         while True:
-            # Ctrl-C reaches the command as well, which ends in its own way.
+            # Ctrl-C reaches the command, too, so wait until it has exited by itself.
             with suppress(KeyboardInterrupt):
                 code = child.wait()
                 break
@@ -70,21 +70,21 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     return code if code >= 0 else _SIGNALLED - code
 
 
-def _read(folder: Path) -> Iterator[ApplicationStatement]:
+def _read_recording(folder: Path) -> Iterator[ApplicationStatement]:
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):  # the last line of a process that was killed
-                found = json.loads(line)
-                if is_of_application(found["sql"]):
-                    sql = redact(found["sql"].strip().rstrip(";"))
-                    yield ApplicationStatement(sql, table_of(sql), tuple(redact(found["parameters"])), recorded=True)
+            with suppress(ValueError):  # a killed process leaves its last line incomplete
+                entry = json.loads(line)
+                if is_of_application(entry["sql"]):
+                    sql = redact(entry["sql"].strip().rstrip(";"))
+                    yield ApplicationStatement(sql, table_of(sql), tuple(redact(entry["parameters"])), recorded=True)
 
 
 def read_statements(path: Path) -> tuple[ApplicationStatement, ...]:
     """Read the file that `write_statements` wrote.
 
     Raises:
-        StatementsError: There is no such file, or it holds something else.
+        StatementsError: The file cannot be read, or it contains something else.
     """
     try:
         return from_json(path.read_text(encoding="utf-8-sig"))
@@ -99,10 +99,10 @@ def read_statements(path: Path) -> tuple[ApplicationStatement, ...]:
 
 
 def write_statements(path: Path, statements: Iterable[ApplicationStatement]) -> None:
-    """Write a file of statements, as a whole or not at all.
+    """Write statements to a file atomically.
 
     Raises:
-        StatementsError: It cannot be written.
+        StatementsError: The file cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

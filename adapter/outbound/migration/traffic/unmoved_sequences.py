@@ -1,4 +1,4 @@
-"""Sequences as they were: what is rolled back gives none of the numbers back that it drew."""
+"""Restores sequences, because a rollback does not return the numbers that a transaction drew."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,14 +15,14 @@ WHERE pg_catalog.has_sequence_privilege(q.seqrelid, 'SELECT') AND NOT pg_catalog
 
 @contextmanager
 def unmoved_sequences(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Set each sequence back afterwards that was drawn from meanwhile; a session that has ended meanwhile is let be."""
-    before = _positions(connection)
+    """Restore the sequences that moved in the meantime; do nothing if the session was terminated."""
+    positions_before = _positions(connection)
     yield
     with suppress(psycopg.OperationalError):
-        moved = _positions(connection) - before
+        moved = _positions(connection) - positions_before
         for oid in {oid for oid, _, _ in moved}:
-            found = [(last, called) for sequence, last, called in before if sequence == oid]
-            for last, called in found:
+            previous_positions = [(last, called) for sequence, last, called in positions_before if sequence == oid]
+            for last, called in previous_positions:
                 connection.execute("SELECT setval(%s::oid::regclass, %s, %s)", (oid, last, called))
 
 

@@ -1,10 +1,10 @@
-"""Writes down the statements that SQLAlchemy sends; Python imports this file when it starts.
+"""Records the statements that SQLAlchemy sends; Python imports this file at startup.
 
-`migrate record` puts this folder in front of `PYTHONPATH`, so that every Python process of the recorded command finds
-it: one file on purpose, with the standard library alone, for Python 3.9 or later. It never disturbs the application:
-what cannot be written down is left out.
+`migrate record` prepends this folder to `PYTHONPATH`, so every Python process of the recorded command imports it. It is
+a single file on purpose, uses only the standard library, and runs on Python 3.9 or later. It never disturbs the
+application: a statement that cannot be recorded is skipped.
 
-HEXALEMBIC_RECORD_DIR     where each process writes a file of JSON lines: {"sql": …, "parameters": […]}
+HEXALEMBIC_RECORD_DIR     folder where each process writes a file of JSON lines: {"sql": …, "parameters": […]}
 HEXALEMBIC_RECORD_VALUES  "0" to write NULL for each value
 """
 
@@ -24,76 +24,78 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-_HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs each process 10 ms
+_HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - importing pathlib takes each process 10 ms
 _PLACE = re.compile(r"%%|%\((?P<name>[^)]+)\)s|%s|%b|%t")
 _POSITION = re.compile(r"\$(\d+)")
 
 
 class _Recorder:
-    """Writes to a file of this process; a fork opens one of its own."""
+    """Writer of statements to a file per process; a fork opens its own file."""
 
     def __init__(self, folder: str, *, values: bool) -> None:
         self._folder = folder
         self._values = values
         self._process = 0
         self._file = -1
-        self._seen: set[str] = set()
+        self._recorded: set[str] = set()
 
     def listen(self) -> None:
-        """Listen to all engines, those of asyncio as well: they are the same below."""
+        """Register for the statements of all engines; an async engine uses a sync engine underneath."""
         from sqlalchemy import event
         from sqlalchemy.engine import Engine
 
         event.listen(Engine, "before_cursor_execute", self._before)
 
     def _before(self, connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        with suppress(Exception):  # the application goes on, whatever happens here
+        with suppress(Exception):  # an error here must not disturb the application
             if connection.dialect.name == "postgresql":
-                given = parameters[0] if many and parameters else parameters
-                plain = bool(context is not None and context.execution_options.get("no_parameters") and not given)
-                sql, values = (statement, []) if plain else numbered(statement, given)
+                bound = parameters[0] if many and parameters else parameters
+                is_literal = bool(context is not None and context.execution_options.get("no_parameters") and not bound)
+                sql, values = (statement, []) if is_literal else numbered(statement, bound)
                 self._write(sql, [written(value) for value in values] if self._values else [None for _ in values])
 
     def _write(self, sql: str, parameters: list[str | None]) -> None:
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._seen = set()
+            self._recorded = set()
             path = f"{self._folder}/{self._process}.jsonl"
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        if sql not in self._seen:
-            self._seen.add(sql)
+        if sql not in self._recorded:
+            self._recorded.add(sql)
             os.write(self._file, (json.dumps({"sql": sql, "parameters": parameters}) + "\n").encode())
 
 
 def numbered(statement: str, parameters: Any) -> tuple[str, list[Any]]:
-    """Turn a driver's parameters into `$1`, each with its value; a name that comes twice is one parameter."""
+    """Return the statement with placeholders `$1`, `$2`, …, and their values; a repeated name is one parameter."""
     if isinstance(parameters, dict):
         names: list[str] = []
 
-        def named(found: re.Match[str]) -> str:
-            name = found.group("name")
+        def numbered_name(placeholder: re.Match[str]) -> str:
+            name = placeholder.group("name")
             if name is None:
                 return "%"
             if name not in names:
                 names.append(name)
             return f"${names.index(name) + 1}"
 
-        return _PLACE.sub(named, statement), [parameters[name] for name in names]
+        return _PLACE.sub(numbered_name, statement), [parameters[name] for name in names]
     values = list(parameters or ())
     if _POSITION.search(statement) or not _PLACE.search(statement):
         return statement, values
     numbers = iter(range(1, len(values) + 1))
-    return _PLACE.sub(lambda found: "%" if found.group() == "%%" else f"${next(numbers)}", statement), values
+    return _PLACE.sub(
+        lambda placeholder: "%" if placeholder.group() == "%%" else f"${next(numbers)}", statement
+    ), values
 
 
 def written(value: Any) -> str | None:
-    """Write a value as Postgres reads it."""
+    """Return a value as text that Postgres can parse; None for NULL."""
     if value is None:
         return None
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return str(write(value))
-    for wrapper in ("obj", "adapted"):  # JSON of psycopg and of psycopg2
+    for wrapper in ("obj", "adapted"):  # JSON wrappers of psycopg and psycopg2
         if type(value).__module__.startswith("psycopg") and hasattr(value, wrapper):
             return json.dumps(getattr(value, wrapper), default=str)
     if hasattr(value, "to_text"):  # pgvector
@@ -116,14 +118,14 @@ _WRITERS: tuple[tuple[Any, Any], ...] = (
     (dt.timedelta, lambda value: f"{value.total_seconds()} seconds"),
     (
         (list, tuple, set, frozenset),
-        lambda value: "{" + ",".join("NULL" if one is None else _element(one) for one in value) + "}",
+        lambda value: "{" + ",".join("NULL" if element is None else _element(element) for element in value) + "}",
     ),
     (dict, lambda value: json.dumps(value, default=str)),
 )
 
 
 class _AfterSQLAlchemy:
-    """An import hook that lets SQLAlchemy be imported and begins to listen then; nobody else pays for it."""
+    """An import hook that starts recording once SQLAlchemy is imported; other processes have no overhead."""
 
     def __init__(self, recorder: _Recorder) -> None:
         self._recorder = recorder
@@ -132,7 +134,7 @@ class _AfterSQLAlchemy:
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find SQLAlchemy where it would be found without this."""
+        """Return the usual spec of SQLAlchemy, extended so that recording starts after the import."""
         if name != "sqlalchemy" or self._looking:
             return None
         self._looking = True
@@ -154,9 +156,9 @@ class _AfterSQLAlchemy:
         return spec
 
 
-def _hidden() -> None:
-    """Run the `sitecustomize` that this one hides, if there is one."""
-    path = [one for one in sys.path if os.path.realpath(one or ".") != _HERE]
+def _run_shadowed() -> None:
+    """Run the `sitecustomize` that this file shadows, if there is one."""
+    path = [folder for folder in sys.path if os.path.realpath(folder or ".") != _HERE]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", path)
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
@@ -172,4 +174,4 @@ if __name__ == "sitecustomize":
                 _Recorder(os.environ["HEXALEMBIC_RECORD_DIR"], values=os.environ.get("HEXALEMBIC_RECORD_VALUES") != "0")
             ),
         )
-    _hidden()
+    _run_shadowed()
