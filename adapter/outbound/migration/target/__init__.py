@@ -1,1 +1,1 @@
-"""The real database, which is only read."""
+"""The target database, which is only read."""

@@ -1,4 +1,4 @@
-"""Reads which revisions a database has, whatever its project calls home."""
+"""Reads the heads that a database is at, whatever its version table is called."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,7 +10,7 @@ from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.holders import holders_query, join, read_holders
 from adapter.outbound.postgres.url import DatabaseURL
 
-# A target is in use: who only looks gives up before anybody has to wait behind.
+# The target is in use, so a read gives up before other sessions have to wait behind it.
 TIMEOUTS = "SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '500ms', true)"
 
 _VERSION_TABLES = """
@@ -44,9 +44,9 @@ def read_applied(url: DatabaseURL, version_tables: Collection[str] = ()) -> tupl
             as Alembic calls them.
 
     Raises:
-        DatabaseError: There are several version tables, so nobody can tell which one is meant; this role may not read
-            it; or somebody has locked it.
-        psycopg.Error: The database cannot be reached or refused.
+        DatabaseError: There are several version tables, so the right one is unknown; or the role may not read the
+            version table; or another session has locked it.
+        psycopg.Error: The server cannot be reached, or refused the connection or a query.
     """
     with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
         connection.read_only = True

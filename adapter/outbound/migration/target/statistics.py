@@ -1,9 +1,9 @@
-"""Reads how large and how busy the tables of a database are, out of catalogs and statistics views.
+"""Reads the sizes and the activity of the tables of a database from catalogs and statistics views.
 
-The role needs CONNECT and no privilege on any table (manual, chapters "System Catalogs" and "The Cumulative Statistics
-System": these are readable by everyone). All is read in one READ ONLY transaction, begun as such and not by a start-up
-parameter, which connection poolers refuse. No table is opened; their files are measured, under a lock that stops nobody
-and is given back at once.
+The role needs CONNECT and no privilege on any table, because every role may read these views (manual, chapters "System
+Catalogs" and "The Cumulative Statistics System"). Everything is read in one READ ONLY transaction. The transaction is
+started as read only, not through a startup parameter, which connection poolers refuse. No rows are read; the files of a
+table are measured under a lock that blocks no reads or writes and is released at once.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from adapter.outbound.postgres.explain import costs_more
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
 
-# The driver reads times in ISO form only, whatever the target's own form is.
+# The driver can parse times only in ISO form, so the target's own DateStyle is overridden.
 _SETTINGS = """
 SELECT set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true),
        set_config('DateStyle', 'ISO', true)
 """
 
-# A standby counts no writes, and no scans but its own.
+# A standby counts no writes, and only its own scans.
 _TARGET = """
 SELECT current_database()::text AS database,
        current_setting('server_version_num')::int AS version,
@@ -59,8 +59,8 @@ SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname) AS name
                     WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')
 """
 
-# What decides how a session reads and writes values, or where it looks for names: the value that RESET goes back to is
-# that of the server, the database and the role. A path of names that nobody changed is everybody's.
+# Settings that decide how a session parses and formats values, or how it resolves names. RESET goes back to the value
+# that comes from the server, the database and the role. An unchanged search_path is left out.
 _SESSION_SETTINGS = """
 SELECT name, reset_val FROM pg_settings
  WHERE name IN ('TimeZone', 'DateStyle', 'IntervalStyle', 'timezone_abbreviations', 'standard_conforming_strings',
@@ -71,12 +71,13 @@ SELECT name, reset_val FROM pg_settings
  ORDER BY name
 """
 
-# Rows are estimated as the planner does it (manual, "Row Estimation Examples"): density at the last VACUUM or ANALYZE
-# times today's pages. Where the activity counters say more, they count, as too small is the worse mistake. A table that
-# was never analyzed has only the counters. Where these know of less than two rows a page a crash or a reset lost them,
-# as TOAST keeps rows below a quarter of a page: then the guess is the planner's, by the widths of the types.
-# A relation that somebody holds or wants in ACCESS EXCLUSIVE mode is not waited for: its size is that of the last
-# VACUUM or ANALYZE.
+# Rows are estimated as in the planner (manual, "Row Estimation Examples"): the density at the last VACUUM or ANALYZE
+# times the current pages. Where the activity counters are higher, they are used, because an estimate that is too low is
+# the worse mistake. A table that was never analyzed has only the counters. Fewer than two rows per page mean that a
+# crash or a reset lost the counters, because TOAST keeps rows below a quarter of a page. The estimate then follows the
+# planner's guess, from the widths of the types.
+# The query does not wait for a relation that another session has, or waits for, in ACCESS EXCLUSIVE mode. Its size is
+# that of the last VACUUM or ANALYZE.
 _TABLES = """
 WITH RECURSIVE setting AS MATERIALIZED (
     SELECT current_setting('block_size')::int AS block, d.oid AS database
@@ -140,11 +141,11 @@ SELECT format('%%I.%%I', n.nspname, c.relname) AS name,
 
 
 def read_statistics(url: DatabaseURL) -> Statistics:
-    """Read the statistics of a database; nothing is changed in it.
+    """Read the statistics of a database, without changing anything in it.
 
     Raises:
-        DatabaseError: A table is locked, or the server takes more than some seconds.
-        psycopg.Error: The database cannot be reached or refused.
+        DatabaseError: A relation is locked, or a query exceeds the statement timeout of 10 seconds.
+        psycopg.Error: The server cannot be reached, or refused the connection or a query.
     """
     with psycopg.connect(url.libpq, client_encoding="utf8") as connection:
         connection.read_only = True
@@ -168,21 +169,21 @@ def _read(connection: psycopg.Connection[Any]) -> Statistics:
         except psycopg.Error as error:
             if costs_more(error):
                 raise
-            broken = dict(_without_a_size(cursor))
-            unread |= dict(broken.values())
-            tables = _tables(cursor, target, list(broken))
+            unmeasurable = dict(_without_a_size(cursor))
+            unread |= dict(unmeasurable.values())
+            tables = _tables(cursor, target, list(unmeasurable))
         return Statistics(tables, target, unread)
 
 
 def _tables(cursor: psycopg.Cursor[dict[str, Any]], target: Target, unread: list[int]) -> dict[str, TableStatistics]:
-    """Read all tables; the files of some relations are left alone."""
+    """Read the statistics of all tables, without measuring the files of the `unread` relations."""
     with cursor.connection.transaction():
         cursor.execute(_TABLES, {"observed": target.observed_seconds, "unread": unread}, prepare=False)
         return {row.pop("name"): TableStatistics(**row) for row in cursor}
 
 
 def _without_a_size(cursor: psycopg.Cursor[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Find the relations whose files cannot be measured, with their names and the reasons."""
+    """Return the relations whose files cannot be measured, by oid, with their names and the reasons."""
     for row in cursor.execute(_FILES).fetchall():
         try:
             with cursor.connection.transaction():
@@ -194,7 +195,7 @@ def _without_a_size(cursor: psycopg.Cursor[dict[str, Any]]) -> Iterator[tuple[in
 
 
 def _extensions(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> dict[str, Extension]:
-    """Read the extensions; only those of the database, where the server cannot read what it has to offer."""
+    """Read the extensions; only the installed ones where the server cannot list those that are available."""
     try:
         with cursor.connection.transaction():
             return {row.pop("name"): Extension(**row) for row in cursor.execute(_EXTENSIONS)}
@@ -206,19 +207,19 @@ def _extensions(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) 
 
 
 def _target(cursor: psycopg.Cursor[dict[str, Any]], unread: dict[str, str]) -> Target:
-    found = cursor.execute(_TARGET).fetchone()
-    assert found is not None  # noqa: S101 - every database has its row
+    target_row = cursor.execute(_TARGET).fetchone()
+    assert target_row is not None  # noqa: S101 - the current database is always listed
     extensions = _extensions(cursor, unread)
     settings = {row["name"]: row["reset_val"] for row in cursor.execute(_SESSION_SETTINGS)}
-    major, minor = divmod(found["version"], 10_000)
+    major, minor = divmod(target_row["version"], 10_000)
     return Target(
-        database=found["database"],
+        database=target_row["database"],
         postgres=f"{major}.{minor}",
-        taken_at=found["taken_at"],
-        # A reset in this very moment has no rate yet.
-        observed_seconds=float(found["observed"]) or None if found["observed"] is not None else None,
-        maintenance_work_mem=found["maintenance_work_mem"],
-        max_parallel_maintenance_workers=found["max_parallel_maintenance_workers"],
+        taken_at=target_row["taken_at"],
+        # Right after a reset there is no rate yet.
+        observed_seconds=float(target_row["observed"]) or None if target_row["observed"] is not None else None,
+        maintenance_work_mem=target_row["maintenance_work_mem"],
+        max_parallel_maintenance_workers=target_row["max_parallel_maintenance_workers"],
         extensions=extensions,
         settings=settings,
     )
