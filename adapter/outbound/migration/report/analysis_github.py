@@ -1,4 +1,4 @@
-"""The analysis as workflow commands of GitHub Actions: annotations beside the lines of a pull request.
+"""The analysis as workflow commands of GitHub Actions, which annotate the lines of a pull request.
 
 Source: GitHub Actions documentation, "Workflow commands", setting a notice, warning or error message.
 """
@@ -16,9 +16,9 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def render(report: AnalysisReport, project: Path) -> str:
-    """Write one command a diagnostic that nobody suppressed, and one for the summary where revisions were not judged.
+    """Return one command per diagnostic that is not suppressed, and a summary where revisions were not judged.
 
-    Files are as seen from the root of the repository.
+    Paths are relative to the root of the repository.
     """
     lines = []
     for analysis in report.revisions:

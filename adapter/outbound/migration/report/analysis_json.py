@@ -1,35 +1,36 @@
 """The analysis as JSON, schema `hexalembic.analysis/1`: a contract with the programs that read it.
 
 schema        "hexalembic.analysis/1"
-postgres      version of the sandbox, such as "18.6"
-pgvector      version there, or null
-unjudged      revisions of the range that are older than `start_after`
-not_judged    revisions of the range that could not be run, as one before them fails
+postgres      server version of the sandbox, such as "18.6"
+pgvector      its version in the sandbox, or null
+unjudged      number of revisions in the range up to `start_after`, which are not judged
+not_judged    number of revisions in the range that could not be run, because an earlier one fails
 revisions     in the order in which they run, each with
   revision, down_revision, path, message
   phase       "expand" | "migrate" | "contract"
-  verdict     "safe" | "unsafe" | "not judged", and `reasons`: the codes that make it unsafe; `not_run`: why it
-              could not be run, or null
-  changes     {category: {added, changed, removed}}: names of what differs in the catalog
+  verdict     "safe" | "unsafe" | "not judged"; `reasons`: the codes that make it unsafe; `not_run`: why it could not be
+              run, or null
+  changes     {category: {added, changed, removed}}: names of the catalog objects that differ
   strategy    {migration, index, rollback, why}
-  locks       strongest mode of the upgrade on each table that existed before; ACCESS SHARE left out
-  rewritten   tables that existed before and got another file
-  predicted_seconds, observed_seconds   [low, high] of the upgrade at the target, and what a deployment took; or null
+  locks       strongest lock mode of the upgrade on each existing table, without ACCESS SHARE
+  rewritten   existing tables that were rewritten
+  predicted_seconds, observed_seconds   predicted [low, high] of the upgrade at the target, and the time that a
+              deployment took; each may be null
   not_read    foreign tables, which the sandbox neither fills nor reads
-  unread      tables whose rows could not be read and were not compared, with the reason
-  unfilled    {table: why it got fewer rows than asked for}
-  upgrade, downgrade   {statements, error}; downgrade is null when it was not run. Of each statement:
-    sql, line, operation   its text, the line of the revision's file, and the Alembic operation where there was one
-    transaction            its number in the run, from 1; null when it committed by itself
-    locks                  {relation: mode}: what it took on relations that existed before, ACCESS SHARE included
+  unread      {table: reason}: tables whose rows could not be read and were not compared
+  unfilled    {table: reason}: tables that got fewer rows than requested
+  upgrade, downgrade   {statements, error}; downgrade is null when it was not run. Each statement has:
+    sql, line, operation   its text, its line in the revision's file, and its Alembic operation, if any
+    transaction            number of its transaction in the run, from 1; null when it committed by itself
+    locks                  {relation: mode}: the locks that it took on existing relations, ACCESS SHARE included
     rewritten, indexes_built, scanned {table: rows read}, rows_written {table: rows}
-    rows_locked            {table: rows} that a SELECT … FOR UPDATE locked
-    wal_bytes, duration_ms, lock_timeout (in force), error
-    count, transactions    how many times it ran in a row, and over how many transactions; the figures are sums
-  windows     locks with the statements between which they are held, counted from 1: they are released at the end of the
-              last; `held_ms` in the sandbox; `estimate_seconds` is [low, high]
-              at the target's size, or null where nothing was measured; `measured_rows` {table: [rows…]} names the sizes
-              at which the work that decides it was measured
+    rows_locked            {table: rows}: rows locked by a SELECT … FOR UPDATE
+    wal_bytes, duration_ms, lock_timeout (in effect), error
+    count, transactions    how many times it ran in a row, and in how many transactions; the figures are sums
+  windows     each lock with the first and the last statement during which it is held, counted from 1; it is released at
+              the end of the last. `held_ms` is the time in the sandbox. `estimate_seconds` is [low, high] at the
+              target's size, or null where nothing was measured. `measured_rows` {table: [rows…]} has the table sizes at
+              which the deciding work was measured
   diagnostics {code, severity, statement, relation, message, help, fix, suppressed}
 """
 
@@ -49,7 +50,7 @@ SCHEMA = "hexalembic.analysis/1"
 
 
 def render(report: AnalysisReport) -> str:
-    """Write a report as JSON, two spaces deep."""
+    """Return a report as JSON, indented by two spaces."""
     return json.dumps(redact(as_data(report)), indent=2, ensure_ascii=False)
 
 
@@ -77,8 +78,8 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         "not_run": analysis.trace.not_run or None,
         "reasons": list(analysis.reasons),
         "changes": {
-            category: {"added": found.added, "changed": found.changed, "removed": found.removed}
-            for category, found in analysis.changes.items()
+            category: {"added": names.added, "changed": names.changed, "removed": names.removed}
+            for category, names in analysis.changes.items()
         },
         "strategy": {
             "migration": analysis.strategy.migration.value,
@@ -93,10 +94,10 @@ def _revision(analysis: RevisionAnalysis) -> dict[str, Any]:
         "unfilled": dict(trace.unfilled),
         "predicted_seconds": analysis.predicted_seconds,
         "observed_seconds": analysis.observed_seconds,
-        "upgrade": {"statements": [_statement(one) for one in trace.upgrade], "error": trace.error},
+        "upgrade": {"statements": [_statement(statement) for statement in trace.upgrade], "error": trace.error},
         "downgrade": None
         if trace.downgrade is None
-        else {"statements": [_statement(one) for one in trace.downgrade], "error": trace.downgrade_error},
+        else {"statements": [_statement(statement) for statement in trace.downgrade], "error": trace.downgrade_error},
         "windows": [
             _window(analysis, window, measured)
             for window, measured in zip(analysis.windows, analysis.measured, strict=True)
@@ -128,7 +129,7 @@ def _statement(statement: StatementTrace) -> dict[str, Any]:
 
 def _window(analysis: RevisionAnalysis, window: LockWindow, measured: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     statements = analysis.trace.upgrade[window.from_statement : window.to_statement + 1]
-    held = sum(statement.duration_ms for statement in statements)
+    held_ms = sum(statement.duration_ms for statement in statements)
     return {
         "relation": window.relation,
         "mode": window.mode.sql,
@@ -137,7 +138,7 @@ def _window(analysis: RevisionAnalysis, window: LockWindow, measured: Mapping[st
         "from_statement": window.from_statement + 1,
         "to_statement": window.to_statement + 1,
         "estimate_seconds": window.estimate_seconds and [round(seconds, 6) for seconds in window.estimate_seconds],
-        "held_ms": round(held, 3),
+        "held_ms": round(held_ms, 3),
         "measured_rows": {table: list(rows) for table, rows in measured.items()},
     }
 

@@ -1,4 +1,4 @@
-"""The analysis as Markdown: a comment under a pull request."""
+"""The analysis as Markdown, for a comment on a pull request."""
 
 from adapter.outbound.migration.report.summary import verdict_of
 from adapter.outbound.migration.report.waiting import waits
@@ -11,14 +11,14 @@ _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "not
 
 
 def render(report: AnalysisReport) -> str:
-    """Write a heading, a table of all revisions, and a section for each that has something to say."""
+    """Return a heading, a table of all revisions, and a section for each with diagnostics or estimated locks."""
     lines = [f"## Migrations on Postgres {report.postgres}", "", f"**{verdict_of(report)}**", ""]
     lines += ["| revision | what | verdict | strongest locks | strategy |", "|---|---|---|---|---|"]
     lines += [_row(analysis) for analysis in report.revisions]
     for analysis in report.revisions:
-        waiting = [f"- `{window.relation}` {window.mode.sql}: {clause}" for window, clause in waits(analysis)]
-        if analysis.diagnostics or waiting:
-            lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", "", *waiting]
+        window_lines = [f"- `{window.relation}` {window.mode.sql}: {clause}" for window, clause in waits(analysis)]
+        if analysis.diagnostics or window_lines:
+            lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", "", *window_lines]
             for diagnostic in analysis.diagnostics:
                 lines += _section(diagnostic)
     return redact("\n".join(lines))

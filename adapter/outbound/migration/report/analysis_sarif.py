@@ -19,9 +19,9 @@ from domain.migration.verification.checks import not_judged
 
 
 def render(report: AnalysisReport, project: Path) -> str:
-    """Write a log with one run; files as seen from the root of the repository.
+    """Return a log with one run; paths are relative to the root of the repository.
 
-    A revision that could not be run has a result of its own, `not-judged`; the run's properties count them.
+    A revision that could not be run has its own result, `not-judged`; the run's properties have the number of them.
     """
     results = [
         result
@@ -44,7 +44,7 @@ def _results(analysis: RevisionAnalysis, path: str) -> Iterator[dict[str, Any]]:
         yield result
 
 
-# What is said by no single rule.
+# Codes that do not belong to a single rule.
 _BESIDES = [
     sarif.described(
         LOCKS_OF_EARLIER,

@@ -1,4 +1,4 @@
-"""The analysis for a terminal: the sentence first, one table for each revision, details on request."""
+"""The analysis for a terminal: facts and diagnostics of each revision, then the verdict; details on request."""
 
 from rich.console import Console
 from rich.padding import Padding
@@ -16,17 +16,17 @@ from domain.migration.one_line import in_one_line
 from domain.migration.trace import StatementTrace
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-_SQL_SHOWN = 70  # characters of a statement in the table
+_SQL_SHOWN = 70  # most characters of a statement in the table
 
 
 def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
-    """Write a report.
+    """Return a report as text.
 
     Args:
-        report: What to write.
-        verbose: With all statements, notes, and corrected revisions of warnings; those of errors are always shown.
-        color: With colors.
-        width: Columns of the terminal.
+        report: The report.
+        verbose: Whether to show all statements, notes, and the fixes of warnings; fixes of errors are always shown.
+        color: Whether to use colors.
+        width: Width of the terminal in columns.
     """
     console, buffer = buffered(width, color=color)
     for analysis in report.revisions:
@@ -47,8 +47,8 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
     _fact(console, "locks", locks or "none on tables that existed before")
     if trace.rewritten:
         _fact(console, "rewritten", ", ".join(trace.rewritten))
-    if waiting := waits(analysis):
-        lines = [f"{window.relation} {window.mode.sql}, {clause}" for window, clause in waiting]
+    if windows := waits(analysis):
+        lines = [f"{window.relation} {window.mode.sql}, {clause}" for window, clause in windows]
         _fact(console, "windows", "\n".join(lines))
     if observed := predicted_against_observed(analysis):
         _fact(console, "took", observed)
@@ -70,8 +70,10 @@ def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) ->
         for reason in strategy.why:
             _indented(console, reason, 13)
         _statements(console, analysis)
-    shown = [one for one in analysis.diagnostics if verbose or one.severity is not Severity.NOTE]
-    _diagnostics(console, shown, verbose=verbose)
+    diagnostics = [
+        diagnostic for diagnostic in analysis.diagnostics if verbose or diagnostic.severity is not Severity.NOTE
+    ]
+    _diagnostics(console, diagnostics, verbose=verbose)
     console.print()
 
 
@@ -102,20 +104,20 @@ def _sql(statement: StatementTrace) -> str:
 
 
 def _work(statement: StatementTrace) -> str:
-    found = [f"rewrites {name}" for name in statement.rewritten]
-    found += [f"builds {name}" for name in statement.indexes_built]
-    found += [f"reads {rows:,} of {name}" for name, rows in statement.scanned.items() if rows]
-    found += [f"writes {rows.total:,} in {name}" for name, rows in statement.rows.items() if rows.total]
-    found += [f"locks {rows:,} rows of {name}" for name, rows in statement.locked.items()]
-    return "\n".join(found)
+    lines = [f"rewrites {name}" for name in statement.rewritten]
+    lines += [f"builds {name}" for name in statement.indexes_built]
+    lines += [f"reads {rows:,} of {name}" for name, rows in statement.scanned.items() if rows]
+    lines += [f"writes {rows.total:,} in {name}" for name, rows in statement.rows.items() if rows.total]
+    lines += [f"locks {rows:,} rows of {name}" for name, rows in statement.locked.items()]
+    return "\n".join(lines)
 
 
-def _diagnostics(console: Console, shown: list[Diagnostic], *, verbose: bool) -> None:
+def _diagnostics(console: Console, diagnostics: list[Diagnostic], *, verbose: bool) -> None:
     last_fix = None
-    for diagnostic in shown:
+    for diagnostic in diagnostics:
         _diagnostic(console, diagnostic, verbose=verbose)
-        wanted = diagnostic.suppressed_reason is None and (verbose or diagnostic.severity is Severity.ERROR)
-        if wanted and diagnostic.fix and diagnostic.fix != last_fix:
+        shows_fix = diagnostic.suppressed_reason is None and (verbose or diagnostic.severity is Severity.ERROR)
+        if shows_fix and diagnostic.fix and diagnostic.fix != last_fix:
             print_code(console, diagnostic.fix, 6)
             last_fix = diagnostic.fix
 

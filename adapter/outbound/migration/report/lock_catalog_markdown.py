@@ -1,4 +1,4 @@
-"""The lock catalog as a page of Markdown, and the way back from the page to its rows."""
+"""The lock catalog as a Markdown page, and a parser that reads the rows of the page."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ _MAJOR = re.compile(r"(\d+): (.*)")
 
 
 def render(rows: Sequence[CatalogRow]) -> str:
-    """Write the page."""
+    """Return the page."""
     majors = " and ".join(str(major) for major in sorted({major for row in rows for major in row.facts}))
     lines = [_HEAD.format(count=len(rows), majors=majors)]
     for group, members in groupby(rows, key=lambda row: row.group):
@@ -42,9 +42,9 @@ def render(rows: Sequence[CatalogRow]) -> str:
 
 
 def read(page: str) -> list[CatalogRow]:
-    """Read the rows of a page; what cannot be read is left out."""
-    found = re.search(r"measured on Postgres ([\d and]+)", page)
-    majors = [int(major) for major in re.findall(r"\d+", found[1])] if found else []
+    """Read the rows of a page; lines that cannot be parsed are skipped."""
+    versions = re.search(r"measured on Postgres ([\d and]+)", page)
+    majors = [int(major) for major in re.findall(r"\d+", versions[1])] if versions else []
     rows, group = [], ""
     for line in page.splitlines():
         group = line.removeprefix("## ") if line.startswith("## ") else group
@@ -78,8 +78,8 @@ def _cell(row: CatalogRow, column: str) -> str:
 
 def _by_major(cell: str, majors: Iterable[int]) -> dict[int, str]:
     parts = [_MAJOR.fullmatch(part) for part in cell.split("<br>")]
-    given = {int(part[1]): part[2] for part in parts if part}
-    return {major: given.get(major, cell) for major in majors}
+    texts = {int(part[1]): part[2] for part in parts if part}
+    return {major: texts.get(major, cell) for major in majors}
 
 
 def _escaped(text: str) -> str:

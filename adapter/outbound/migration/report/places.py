@@ -1,13 +1,15 @@
-"""Where a revision's file is, seen from the repository's root, as whoever shows a report beside the code wants it."""
+"""Paths of revision files relative to the repository's root, as tools need them that show reports beside the code."""
 
 from pathlib import Path
 
 
 def from_repository(path: str, project: Path) -> str:
-    """Return a path relative to the root of the repository that the project is in; to the current folder without one.
+    """Return a path relative to the root of the project's repository, or to the current folder without a repository.
+
+    A file outside of that root keeps its absolute path.
 
     Args:
-        path: Of a file, relative to the project's folder, or absolute.
+        path: Path of a file, relative to the project's folder, or absolute.
         project: The folder of the project's configuration.
     """
     file = (project / path).resolve()

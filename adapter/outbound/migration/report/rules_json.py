@@ -1,7 +1,7 @@
 """Rules and checks as JSON, schema `hexalembic.rules/1`.
 
-A list of code, command (which says it), severity, title, documentation, bad and good; the last two are null where no
-revision alone shows it.
+A list of objects with code, command (that reports it), severity, title, documentation, bad and good. The last two are
+null where a single revision cannot show the problem.
 """
 
 import json
@@ -14,8 +14,8 @@ SCHEMA = "hexalembic.rules/1"
 
 
 def render(rules: Iterable[Page]) -> str:
-    """Write the rules as JSON, two spaces deep."""
-    found = [
+    """Return the rules as JSON, indented by two spaces."""
+    entries = [
         {
             "code": rule.code,
             "command": "analyze" if isinstance(rule, Rule) else "verify",
@@ -27,4 +27,4 @@ def render(rules: Iterable[Page]) -> str:
         }
         for rule in rules
     ]
-    return json.dumps({"schema": SCHEMA, "rules": found}, indent=2, ensure_ascii=False)
+    return json.dumps({"schema": SCHEMA, "rules": entries}, indent=2, ensure_ascii=False)

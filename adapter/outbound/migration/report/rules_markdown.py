@@ -1,4 +1,4 @@
-"""Rules and checks as a page of Markdown: what each means, a bad and a good revision, and how to accept it."""
+"""Rules and checks as a Markdown page: the meaning of each, a bad and a good revision, and how to accept it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -34,11 +34,11 @@ certificate. `tests/integration/test_check_examples.py` runs the examples.
 
 
 def render(pages: Iterable[Page]) -> str:
-    """Write the page: rules first, checks behind."""
-    found = list(pages)
-    rules: list[Page] = [page for page in found if isinstance(page, Rule)]
-    checks = [page for page in found if not isinstance(page, Rule)]
-    parts = [_part(head, some) for head, some in ((_HEAD, rules), (_CHECKS, checks)) if some]
+    """Return the page: rules first, then checks."""
+    all_pages = list(pages)
+    rules: list[Page] = [page for page in all_pages if isinstance(page, Rule)]
+    checks = [page for page in all_pages if not isinstance(page, Rule)]
+    parts = [_part(head, members) for head, members in ((_HEAD, rules), (_CHECKS, checks)) if members]
     return "\n".join(parts)
 
 
@@ -64,7 +64,7 @@ def _section(rule: Page) -> Iterator[str]:
 
 
 def code_of(example: Example) -> str:
-    """Return an example as the two functions of a revision, with what it declares before them."""
+    """Return an example as the two functions of a revision, preceded by its declarations."""
     head = [f'"""Phase: {example.phase}"""'] if example.phase else []
     head += [example.declarations.strip()] if example.declarations else []
     functions = f"def upgrade():\n{_body(example.upgrade)}\n\ndef downgrade():\n{_body(example.downgrade)}"

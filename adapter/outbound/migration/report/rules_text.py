@@ -1,4 +1,4 @@
-"""Rules and checks for a terminal: a line each, or one in full."""
+"""Rules and checks for a terminal: one line each, or a single one in full."""
 
 from collections.abc import Iterable
 
@@ -14,10 +14,10 @@ _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cy
 
 
 def render_list(rules: Iterable[Page], *, color: bool = False, width: int = 120) -> str:
-    """Write a line for each rule: code, severity, what happens."""
+    """Return a line for each rule with its code, severity and title."""
     console, buffer = buffered(width, color=color)
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)  # a code is copied
+    table.add_column(no_wrap=True)  # so that a code can be copied
     table.add_column(no_wrap=True)
     table.add_column()
     for rule in rules:
@@ -27,7 +27,7 @@ def render_list(rules: Iterable[Page], *, color: bool = False, width: int = 120)
 
 
 def render_one(rule: Page, *, color: bool = False, width: int = 120) -> str:
-    """Write what a code means, a bad and a good revision, and how to accept what it says."""
+    """Return the documentation of a rule, a bad and a good revision, and how to accept its diagnostics."""
     console, buffer = buffered(width, color=color)
     console.print(Text.assemble((rule.code, "bold"), "  ", (rule.severity.value, _COLORS[rule.severity])))
     for paragraph in (rule.title, *rule.paragraphs):

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 (OASIS Standard, 27 March 2020), which code scanning reads: what all reports in this format have."""
+"""The common parts of reports as SARIF 2.1.0 (OASIS Standard, 27 March 2020), which code scanning reads."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,21 +16,21 @@ LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "
 def log(
     name: str, rules: Iterable[dict[str, Any]], results: Iterable[dict[str, Any]], properties: Mapping[str, Any]
 ) -> str:
-    """Write a log with one run.
+    """Return a log with one run.
 
     Args:
-        name: The command.
-        rules: What it may say, from `page` or `described`.
-        results: What it said, from `result`.
-        properties: Of the run.
+        name: Name of the command.
+        rules: The rules that may have results, from `page` or `described`.
+        results: The results of the run, from `result`.
+        properties: Properties of the run.
     """
-    described_rules, said = list(rules), list(results)
-    places = {rule["id"]: place for place, rule in enumerate(described_rules)}
-    for one in said:
-        one["ruleIndex"] = places[one["ruleId"]]
+    described_rules, result_list = list(rules), list(results)
+    positions = {rule["id"]: position for position, rule in enumerate(described_rules)}
+    for entry in result_list:
+        entry["ruleIndex"] = positions[entry["ruleId"]]
     run = {
         "tool": {"driver": {"name": name, "rules": described_rules}},
-        "results": redact(said),
+        "results": redact(result_list),
         "properties": dict(properties),
     }
     document = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
@@ -38,30 +38,30 @@ def log(
 
 
 def result(rule: str, level: str, text: str, path: str, line: int) -> dict[str, Any]:
-    """Describe what was said of a line of a file."""
+    """Return a result at a line of a file."""
     location = {"physicalLocation": {"artifactLocation": {"uri": quote(path)}, "region": {"startLine": line}}}
     return {"ruleId": rule, "level": level, "message": {"text": text}, "locations": [location]}
 
 
 def page(rule: Page) -> dict[str, Any]:
-    """Describe a rule for whoever meets its code: what happens, the safe way, a bad and a good revision."""
+    """Return the description of a rule: what happens, the safe way, a bad and a good revision."""
     first, _, rest = rule.documentation.partition("\n\n")
-    code = "".join(f"\n\n{title}\n\n```python\n{code_of(one)}\n```" for title, one in rule.examples)
+    code = "".join(f"\n\n{title}\n\n```python\n{code_of(example)}\n```" for title, example in rule.examples)
     return described(rule.code, rule.severity, first, rest or first, code, suppressed=isinstance(rule, Rule))
 
 
 def described(
     code: str, severity: Severity, short: str, full: str, examples: str = "", *, suppressed: bool = True
 ) -> dict[str, Any]:
-    """Describe a code.
+    """Return the description of a code.
 
     Args:
         code: The code.
-        severity: The worst that is said under it.
-        short: What happens, in a sentence.
-        full: Why, and the safe way.
-        examples: Code, in Markdown.
-        suppressed: Whether a revision may accept it by `safety_assured`.
+        severity: The highest severity of diagnostics with this code.
+        short: What happens, in one sentence.
+        full: Why it happens, and the safe way.
+        examples: Code examples in Markdown.
+        suppressed: Whether a revision may accept it with `safety_assured`.
     """
     short, full = _flowing(short), "\n\n".join(map(_flowing, full.split("\n\n")))
     accept = f'To accept it, write in the revision: safety_assured = {{"{code}": "why it is safe here"}}.'
@@ -82,12 +82,12 @@ def described(
 
 
 def _flowing(paragraph: str) -> str:
-    """Return a paragraph in one line; code keeps its lines."""
+    """Return a paragraph as one line; a paragraph of code keeps its lines."""
     return paragraph if paragraph.startswith("    ") else " ".join(paragraph.split())
 
 
 def _topics(code: str) -> list[str]:
-    """Return what a rule is about, by the words of its code."""
+    """Return the topics of a rule, derived from the words of its code."""
     return sorted({_TOPICS[word] for word in code.split("-") if word in _TOPICS})
 
 

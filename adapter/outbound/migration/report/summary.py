@@ -1,10 +1,10 @@
-"""The line that says how an analysis ended."""
+"""The summary line of an analysis."""
 
 from application.migration.analyze import AnalysisReport
 
 
 def verdict_of(report: AnalysisReport) -> str:
-    """Return in a line how many revisions are unsafe, and how many nobody knows of."""
+    """Return one line with the number of unsafe revisions and of those that were not judged."""
     unsafe = sum(analysis.verdict == "unsafe" for analysis in report.revisions)
     count = len(report.revisions)
     not_judged = not_judged_in(report)
@@ -22,5 +22,5 @@ def verdict_of(report: AnalysisReport) -> str:
 
 
 def not_judged_in(report: AnalysisReport) -> int:
-    """Count the revisions that could not be run."""
+    """Return the number of revisions that could not be run."""
     return sum(bool(analysis.trace.not_run) for analysis in report.revisions)

@@ -1,16 +1,17 @@
 """The verification as JSON, schema `hexalembic.verification/1`: a contract with the programs that read it.
 
 schema        "hexalembic.verification/1"
-postgres      version of the sandbox, such as "18.6"
-diagnostics   what is wrong with the history as a whole
-certified     revisions that were not proved again, for their certificate is good
+postgres      server version of the sandbox, such as "18.6"
+diagnostics   diagnostics of the history as a whole
+certified     revisions that were not verified again, because their certificate is still valid
 revisions     in the order in which they run, each with
-  revision, path, message, phase, failed, not_judged (it could not be run)
-  not_seen       it seems exact, but a statement found no row to work on: there is no certificate
+  revision, path, message, phase, failed, not_judged (true when it could not be run)
+  not_seen       true when it seems exact, but a statement found no row, so that there is no certificate
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
-  unread         tables whose rows could not be read and were not compared, with the reason
-  unmade_edges   {column: what}: values at the edges of its type that no row had, and why, in tables which it touches
+  unread         {table: reason}: tables whose rows could not be read and were not compared
+  unmade_edges   {column: text}: values at the edges of its type that no row had, and why, in the tables that the
+                 revision touches
   round_trip     {refusal, failure, schema, data, schema_again, data_again}, differences in sentences; or null
   repetition     {twice, kills, survived, failures}; or null
   old_code, new_code   {tried, broken: [{sql, table, error, sqlstate, when_prepared, recorded}], untried}; or null
@@ -31,7 +32,7 @@ SCHEMA = "hexalembic.verification/1"
 
 
 def render(report: VerificationReport) -> str:
-    """Write a report as JSON, two spaces deep."""
+    """Return a report as JSON, indented by two spaces."""
     return json.dumps(redact(as_data(report)), indent=2, ensure_ascii=False)
 
 
@@ -40,8 +41,8 @@ def as_data(report: VerificationReport) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "postgres": report.postgres,
-        "diagnostics": [_diagnostic(one) for one in report.diagnostics],
-        "certified": [one.revision for one in report.certified],
+        "diagnostics": [_diagnostic(diagnostic) for diagnostic in report.diagnostics],
+        "certified": [certificate.revision for certificate in report.certified],
         "revisions": [_revision(proof) for proof in report.proofs],
     }
 
@@ -65,7 +66,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),
         "new_code": _code(proof.new_code),
-        "diagnostics": [_diagnostic(one) for one in proof.diagnostics],
+        "diagnostics": [_diagnostic(diagnostic) for diagnostic in proof.diagnostics],
     }
 
 
@@ -105,14 +106,14 @@ def _code(code: Compatibility | None) -> dict[str, Any] | None:
             "tried": code.tried,
             "broken": [
                 {
-                    "sql": one.statement.sql,
-                    "table": one.statement.table,
-                    "error": one.error,
-                    "sqlstate": one.sqlstate,
-                    "when_prepared": one.when_prepared,
-                    "recorded": one.statement.recorded,
+                    "sql": broken.statement.sql,
+                    "table": broken.statement.table,
+                    "error": broken.error,
+                    "sqlstate": broken.sqlstate,
+                    "when_prepared": broken.when_prepared,
+                    "recorded": broken.statement.recorded,
                 }
-                for one in code.broken
+                for broken in code.broken
             ],
             "untried": dict(code.untried),
         }

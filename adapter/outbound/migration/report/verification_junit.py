@@ -1,4 +1,4 @@
-"""The verification as JUnit XML, which every CI shows as tests."""
+"""The verification as JUnit XML, which CI systems show as test results."""
 
 from xml.etree import ElementTree as ET
 
@@ -9,7 +9,7 @@ from domain.migration.verification.proof import RevisionProof
 
 
 def render(report: VerificationReport) -> str:
-    """Write a report: a test case for a revision, and one for the history as a whole."""
+    """Return a report with a test case per revision, and one for the history as a whole where it has diagnostics."""
     suite = ET.Element("testsuite", name="migrate verify")
     if report.diagnostics:
         case = ET.SubElement(
@@ -38,9 +38,9 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
         ET.SubElement(case, "skipped", message=redact(f"not judged: {trace.not_run}"))
     if proof.not_seen:
         ET.SubElement(case, "skipped", message="not proved: a statement found no row of the sandbox")
-    errors = [one for one in proof.diagnostics if one.severity is Severity.ERROR]
+    errors = [diagnostic for diagnostic in proof.diagnostics if diagnostic.severity is Severity.ERROR]
     if errors:
-        parts = [f"{one.code}: {one.message}\n{one.help}" for one in errors]
-        parts += dict.fromkeys(one.fix for one in errors if one.fix)
+        parts = [f"{diagnostic.code}: {diagnostic.message}\n{diagnostic.help}" for diagnostic in errors]
+        parts += dict.fromkeys(diagnostic.fix for diagnostic in errors if diagnostic.fix)
         text = redact("\n\n".join(parts))
         ET.SubElement(case, "failure", message=redact(errors[0].message), type=errors[0].code).text = text

@@ -9,7 +9,7 @@ from domain.migration.verification.proof import RevisionProof
 
 
 def render(report: VerificationReport) -> str:
-    """Write a report: a table of the revisions, then what is wrong."""
+    """Return a report: a table of the revisions, then their diagnostics."""
     return redact("\n".join(_lines(report)))
 
 
@@ -35,7 +35,7 @@ def _wrong(proof: RevisionProof) -> Iterator[str]:
     for diagnostic in proof.diagnostics:
         message = " ".join(diagnostic.message.split())
         yield f"- **{diagnostic.severity.value}** `{diagnostic.code}`: {message} {diagnostic.help}"
-    for fix in dict.fromkeys(one.fix for one in proof.diagnostics if one.fix):
+    for fix in dict.fromkeys(diagnostic.fix for diagnostic in proof.diagnostics if diagnostic.fix):
         yield f"\n```python\n{fix.strip()}\n```"
 
 

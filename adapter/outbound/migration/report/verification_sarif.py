@@ -14,11 +14,11 @@ from domain.migration.verification.proof import RevisionProof
 
 
 def render(report: VerificationReport, config: Path) -> str:
-    """Write a log with one run; files as seen from the root of the repository.
+    """Return a log with one run; paths are relative to the root of the repository.
 
     Args:
-        report: What to write.
-        config: The project's configuration; what is wrong with the history as a whole is said of its first line.
+        report: The report.
+        config: The project's configuration file; diagnostics of the history as a whole point at its first line.
     """
     project = config.parent
     results = [
@@ -28,13 +28,13 @@ def render(report: VerificationReport, config: Path) -> str:
     ]
     results += [
         sarif.result(
-            one.code,
-            sarif.LEVELS[one.severity],
-            f"{one.message} {one.help}",
+            diagnostic.code,
+            sarif.LEVELS[diagnostic.severity],
+            f"{diagnostic.message} {diagnostic.help}",
             from_repository(config.name, project),
             1,
         )
-        for one in report.diagnostics
+        for diagnostic in report.diagnostics
     ]
     pages: dict[str, Page] = {page.code: page for page in (*all_checks(), *all_rules())}
     properties = {
@@ -47,6 +47,8 @@ def render(report: VerificationReport, config: Path) -> str:
 
 
 def _results(proof: RevisionProof, path: str) -> Iterator[dict[str, Any]]:
-    for one in proof.diagnostics:
-        line = proof.analysis.line_of(one)
-        yield sarif.result(one.code, sarif.LEVELS[one.severity], f"{one.message} {one.help}", path, line)
+    for diagnostic in proof.diagnostics:
+        line = proof.analysis.line_of(diagnostic)
+        yield sarif.result(
+            diagnostic.code, sarif.LEVELS[diagnostic.severity], f"{diagnostic.message} {diagnostic.help}", path, line
+        )

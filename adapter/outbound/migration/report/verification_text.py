@@ -1,4 +1,4 @@
-"""The verification for a terminal: a line for each revision, then what is wrong and the code that mends it."""
+"""The verification for a terminal: a line for each revision, then diagnostics and their fixes."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -17,36 +17,36 @@ from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-# Warnings that are shown without `verbose`: they say what is not proved.
+# Warnings that are shown without `verbose`, because they limit what was proved.
 _OF_PROOFS = frozenset(
     {
         module.CODE
         for module in (undeclared_loss, upgrade_fails_again, not_judged, rows_must_fit, not_seen_at_work, loss_not_seen)
     }
 )
-_MESSAGES = 5  # of one kind that are shown without `verbose`
+_MESSAGES = 5  # most messages of one kind that are shown without `verbose`
 
 
 def render(report: VerificationReport, *, verbose: bool = False, color: bool = False, width: int = 120) -> str:
-    """Write a report.
+    """Return a report as text.
 
     Args:
-        report: What to write.
-        verbose: With warnings, what was done to prove each revision, all messages of a kind in full, and what new code
-            meets on the old schema.
-        color: With colors.
-        width: Columns of the terminal.
+        report: The report.
+        verbose: Whether to show warnings, how each revision was verified, all messages of a kind in full, and the
+            statements of new code that fail on the old schema.
+        color: Whether to use colors.
+        width: Width of the terminal in columns.
     """
     console, buffer = buffered(width, color=color)
     for proof in report.proofs:
         _revision(console, proof, verbose=verbose)
     for proof in report.proofs:
-        shown = [one for one in proof.diagnostics if verbose or _is_shown(one)]
-        if shown:
+        diagnostics = [diagnostic for diagnostic in proof.diagnostics if verbose or _is_shown(diagnostic)]
+        if diagnostics:
             console.print()
             trace = proof.analysis.trace
             console.print(Text(f"{trace.revision}  {trace.message}  ({trace.path})", style="bold"), soft_wrap=True)
-            _diagnostics(console, shown, verbose=verbose)
+            _diagnostics(console, diagnostics, verbose=verbose)
     if report.diagnostics:
         console.print()
         _diagnostics(console, report.diagnostics, verbose=verbose)
@@ -57,7 +57,7 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
 
 
 def summary(report: VerificationReport) -> str:
-    """Return in a line how it ended."""
+    """Return the result of the verification in one line."""
     count, failed = len(report.proofs), sum(proof.failed for proof in report.proofs)
     not_judged = sum(proof.not_judged for proof in report.proofs)
     not_seen = sum(proof.not_seen for proof in report.proofs)
@@ -77,7 +77,7 @@ def summary(report: VerificationReport) -> str:
 
 
 def facts(proof: RevisionProof) -> Iterator[str]:
-    """Return what was proved of a revision."""
+    """Return the facts about the proof of a revision, including what limits it."""
     if proof.repetition is not None and proof.repetition.kills:
         yield f"{proof.repetition.survived} of {proof.repetition.kills} kills survived"
     if proof.old_code is not None and proof.old_code.tried:
@@ -94,7 +94,7 @@ def facts(proof: RevisionProof) -> Iterator[str]:
 
 
 def title(proof: RevisionProof) -> str:
-    """Return the one word for a revision."""
+    """Return the result for a revision, in capitals."""
     if proof.failed or proof.not_judged:
         return "FAILED" if proof.failed else "NOT JUDGED"
     if proof.not_seen:
@@ -105,23 +105,23 @@ def title(proof: RevisionProof) -> str:
 def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     trace = proof.analysis.trace
     color = "red" if proof.failed else "yellow" if proof.not_judged or proof.not_seen else "green"
-    said = ", ".join(facts(proof))
+    details = ", ".join(facts(proof))
     line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
-    console.print(line + Text(f"  ({said})" if said else "", style="dim"), soft_wrap=True)
+    console.print(line + Text(f"  ({details})" if details else "", style="dim"), soft_wrap=True)
     certificate = proof.certificate
     if certificate is not None and certificate.message:
         console.print(Text(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
-    undeclared = {one.relation for one in proof.diagnostics if one.code == undeclared_loss.CODE}
+    undeclared = {diagnostic.relation for diagnostic in proof.diagnostics if diagnostic.code == undeclared_loss.CODE}
     for name, loss in certificate.losses.items() if certificate is not None else ():
-        said = "not undone" if name in undeclared else "accepted loss"
-        console.print(Text(f"{'':14}{said}: {_line(loss)}"), soft_wrap=True)
+        label = "not undone" if name in undeclared else "accepted loss"
+        console.print(Text(f"{'':14}{label}: {_line(loss)}"), soft_wrap=True)
     if verbose:
         for fact in _details(proof):
             _indented(console, fact, 14)
 
 
 def _details(proof: RevisionProof) -> Iterator[str]:
-    """Return how a revision was proved, and what could not be tried."""
+    """Return how a revision was verified, and what could not be tried."""
     trace = proof.analysis.trace
     declared = "" if proof.analysis.revision.declared else ", by what it does"
     yield f"{trace.path}, {proof.analysis.phase.value}{declared}"
@@ -132,23 +132,25 @@ def _details(proof: RevisionProof) -> Iterator[str]:
     for table, reason in trace.unfilled.items():
         if table in trace.tables:
             yield f"few rows: {table} has {trace.tables[table].rows} ({reason})"
-    for column, said in trace.unmade_edges.items():
-        yield f"not tried: {column} ({said})"
+    for column, reason in trace.unmade_edges.items():
+        yield f"not tried: {column} ({reason})"
     if proof.repetition is not None:
         twice = "changes something" if proof.repetition.twice else "changes nothing"
         yield f"repeat: a second upgrade {twice}; {proof.repetition.kills} kills tried"
     if proof.old_code is not None:
         for table, reason in proof.old_code.untried.items():
             yield f"old code: no INSERT, UPDATE and DELETE on {table}, for {reason}"
-    for one in proof.new_code.broken if proof.new_code is not None else ():
-        yield f"new code, deployed first: {_line(str(one))}"
+    for broken in proof.new_code.broken if proof.new_code is not None else ():
+        yield f"new code, deployed first: {_line(str(broken))}"
 
 
-def _diagnostics(console: Console, found: Iterable[Diagnostic], *, verbose: bool) -> None:
-    """Show diagnostics; what one kind has in common is said once."""
+def _diagnostics(console: Console, diagnostics: Iterable[Diagnostic], *, verbose: bool) -> None:
+    """Print diagnostics; consecutive ones of the same kind share their heading, help and fix."""
     last_fix = None
-    for (severity, code, advice, fix), group in groupby(found, lambda one: (one.severity, one.code, one.help, one.fix)):
-        messages = [one.message for one in group]
+    for (severity, code, advice, fix), group in groupby(
+        diagnostics, lambda diagnostic: (diagnostic.severity, diagnostic.code, diagnostic.help, diagnostic.fix)
+    ):
+        messages = [diagnostic.message for diagnostic in group]
         console.print(Text.assemble((f"  {severity.value}", _COLORS[severity]), f" {code}"))
         for message in messages if verbose else messages[:_MESSAGES]:
             _indented(console, _line(shortened(message, verbose=verbose)))

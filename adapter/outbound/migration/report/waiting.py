@@ -1,40 +1,40 @@
-"""Words for how long whose statements wait, as text and Markdown show it."""
+"""The sentences about waiting statements and durations in the text and Markdown reports."""
 
 from domain.migration.analysis.impact import LockWindow
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 
 
 def waits(analysis: RevisionAnalysis) -> list[tuple[LockWindow, str]]:
-    """Return the blocking locks whose length was estimated from work at growing sizes, each with a clause about it.
+    """Return the blocking locks whose duration was estimated from measurements at growing sizes, each with a clause.
 
-    The clause reads: `reads and writes wait, 12 s to 20 s (measured at 2,000 to 16,000 rows; target 5,100,000)`.
+    For example: `reads and writes wait, 12 s to 20 s (measured at 2,000 to 16,000 rows; target 5,100,000)`.
     """
-    found = []
+    windows = []
     for window, measured in zip(analysis.windows, analysis.measured, strict=True):
         if window.blocks and window.estimate_seconds and measured:
-            who = "reads and writes wait" if window.blocks_reads else "writes wait"
+            traffic = "reads and writes wait" if window.blocks_reads else "writes wait"
             sizes = "; ".join(_sizes(analysis, window, table, rows) for table, rows in measured.items())
-            found.append((window, f"{who}, {_between(*window.estimate_seconds)} ({sizes})"))
-    return found
+            windows.append((window, f"{traffic}, {_between(*window.estimate_seconds)} ({sizes})"))
+    return windows
 
 
 def predicted_against_observed(analysis: RevisionAnalysis) -> str:
-    """Return how long a deployment took beside what was predicted; empty where nobody observed one."""
+    """Return the observed duration of a deployment and the prediction; empty where no deployment was observed."""
     if analysis.observed_seconds is None:
         return ""
-    said = f"{_duration(analysis.observed_seconds)} where it was deployed"
+    observed = f"{_duration(analysis.observed_seconds)} where it was deployed"
     if analysis.predicted_seconds is None:
-        return f"{said}; nothing was predicted"
+        return f"{observed}; nothing was predicted"
     low, high = analysis.predicted_seconds
     where = "as" if low <= analysis.observed_seconds <= high else "not as"
-    return f"{said}, {where} predicted: {_between(low, high)}"
+    return f"{observed}, {where} predicted: {_between(low, high)}"
 
 
 def _sizes(analysis: RevisionAnalysis, window: LockWindow, table: str, rows: tuple[int, ...]) -> str:
     name = "" if table == window.table else f"{table} "
     target = analysis.statistics.get(table)
-    known = f"; target {target.rows:,}" if target is not None else ""
-    return f"{name}measured at {rows[0]:,} to {rows[-1]:,} rows{known}"
+    target_size = f"; target {target.rows:,}" if target is not None else ""
+    return f"{name}measured at {rows[0]:,} to {rows[-1]:,} rows{target_size}"
 
 
 def _between(low: float, high: float) -> str:
@@ -43,7 +43,7 @@ def _between(low: float, high: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Say a duration with two digits: `0.4 s`, `12 s`, `3 min`, `2.5 h`."""
+    """Return a duration with two digits: `0.4 s`, `12 s`, `3 min`, `2.5 h`."""
     for limit, unit, size in ((0.1, "ms", 0.001), (100, "s", 1), (100 * 60, "min", 60)):
         if seconds < limit:
             return f"{_two_digits(seconds / size)} {unit}"
