@@ -1,1 +1,1 @@
-"""The lock catalog: operations, and what measures them."""
+"""The lock catalog: its operations, and the code that measures them."""

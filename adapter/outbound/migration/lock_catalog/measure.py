@@ -1,7 +1,7 @@
-"""Measures the operations of the catalog with the tracer, in one Alembic history that is made for it.
+"""Measures the operations of the catalog with the tracer, in an Alembic history that is generated for it.
 
-Each operation is a revision: it makes its tables anew and runs the operation outside any transaction of Alembic's, so
-that the tracer finds out whether a transaction can hold it.
+Each operation is a revision. The revision recreates its tables and runs the operation outside of Alembic's
+transactions, so that the tracer detects whether the operation can run in a transaction.
 """
 
 import sys
@@ -29,8 +29,8 @@ with create_engine("postgresql+psycopg://").connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
-# What libpq executes itself is not traced, and a savepoint lets the tracer read the catalog anew. That the operation
-# fails is a finding.
+# Statements that libpq executes directly are not traced. The savepoint makes the tracer read the catalog again. An
+# operation may fail, because its error is part of the measurement.
 _REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -55,10 +55,10 @@ def upgrade():
 
 
 def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation, Measurement]:
-    """Run operations in a database of a sandbox.
+    """Run operations in a database of the sandbox, and return their measurements.
 
     Raises:
-        MigrationError: What prepares an operation failed, or one is not one statement.
+        MigrationError: The setup of an operation failed, or an operation is not exactly one statement.
     """
     database = sandbox.create()
     try:
@@ -71,44 +71,44 @@ def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation
         at = operations[len(result.runs) - 1].name if result.runs else "env.py"
         raise MigrationError(f"'{at}' cannot be prepared: {result.error.message}", "mend its setup")
     runs = {run.revision: run for run in result.runs}
-    return {one: _measurement(one, runs[_revision(number)]) for number, one in enumerate(operations)}
+    return {operation: _measurement(operation, runs[_revision(number)]) for number, operation in enumerate(operations)}
 
 
 def rows(operations: Iterable[Operation], measured: dict[int, dict[Operation, Measurement]]) -> list[CatalogRow]:
-    """Join what several majors did.
+    """Return the rows of the catalog, joined from the measurements on several major versions.
 
     Args:
-        operations: In the order of the page.
-        measured: By major version.
+        operations: The operations, in the order of the page.
+        measured: The measurements by major version of Postgres, then by operation.
     """
     newest = measured[max(measured)]
     return [
         CatalogRow(
-            one.group,
-            one.name,
-            tuple(filter(None, (newest[one].sql, one.alembic))),
-            one.note,
-            {major: found[one].facts(one.table) for major, found in sorted(measured.items())},
+            operation.group,
+            operation.name,
+            tuple(filter(None, (newest[operation].sql, operation.alembic))),
+            operation.note,
+            {major: measurements[operation].facts(operation.table) for major, measurements in sorted(measured.items())},
         )
-        for one in operations
+        for operation in operations
     ]
 
 
 def _project(folder: Path, operations: Sequence[Operation]) -> Path:
-    """Write the history, and give its configuration."""
+    """Write the history, and return the path of its configuration."""
     versions = folder / "versions"
     versions.mkdir()
     (folder / "env.py").write_text(_ENV, encoding="utf-8")
     config = folder / "alembic.ini"
     config.write_text("[alembic]\nscript_location = %(here)s\n", encoding="utf-8")
-    for number, one in enumerate(operations):
-        text = _REVISION.format(
+    for number, operation in enumerate(operations):
+        source = _REVISION.format(
             revision=_revision(number),
             down_revision=_revision(number - 1) if number else None,
-            setup=f"{TABLES}\n{one.setup};\n{one.settings}",
-            call=one.alembic or f"op.get_bind().exec_driver_sql({one.sql!r})",
+            setup=f"{TABLES}\n{operation.setup};\n{operation.settings}",
+            call=operation.alembic or f"op.get_bind().exec_driver_sql({operation.sql!r})",
         )
-        (versions / f"{_revision(number)}.py").write_text(text, encoding="utf-8")
+        (versions / f"{_revision(number)}.py").write_text(source, encoding="utf-8")
     return config
 
 
@@ -117,18 +117,18 @@ def _revision(number: int) -> str:
 
 
 def _measurement(operation: Operation, run: AgentRun) -> Measurement:
-    count = sum(one.count for one in run.statements)
+    count = sum(statement.count for statement in run.statements)
     if count != 1:
         raise MigrationError(f"'{operation.name}' is {count} statements", "make it one, and the rest its setup")
-    return _read(run.statements[0])
+    return _measurement_of(run.statements[0])
 
 
-def _read(trace: StatementTrace) -> Measurement:
+def _measurement_of(trace: StatementTrace) -> Measurement:
     return Measurement(
         sql=" ".join(trace.sql.split()),
         locks={_plain(name): mode for name, mode in trace.locks.items() if mode > LockMode.ACCESS_SHARE},
         rewritten=tuple(sorted(map(_plain, trace.rewritten))),
-        scanned=tuple(sorted(_plain(name) for name, read in trace.scanned.items() if read)),
+        scanned=tuple(sorted(_plain(name) for name, row_count in trace.scanned.items() if row_count)),
         built=tuple(sorted(map(_plain, trace.indexes_built))),
         in_transaction=not trace.cannot_run_in_transaction,
         error=trace.error.partition("\n")[0] if trace.error else None,

@@ -1,8 +1,8 @@
-"""An operation of the lock catalog, as data: what prepares it, and the one statement that is measured.
+"""An operation of the lock catalog, as data: its setup, and the single statement that is measured.
 
-An operation has its SQL, or the call of Alembic that makes it. Tables are those of `TABLES`, made anew for each
-operation, and what its `setup` adds. Indexes and sequences bear their table's name as a prefix (`orders_note_idx`),
-other relations none, so that the page can leave out locks on indexes that their table's lock covers.
+An operation has either SQL, or the Alembic call that emits it. The tables of `TABLES` are recreated for each operation,
+and its `setup` may add more. The names of indexes and sequences start with the name of their table (`orders_note_idx`),
+and names of other relations do not, so that the page can omit locks on indexes that the table's lock covers.
 """
 
 from dataclasses import dataclass
@@ -61,17 +61,17 @@ AMOUNT = "CREATE DOMAIN amount AS numeric; ALTER TABLE orders ADD COLUMN paid am
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation to be measured.
+    """An operation that is measured.
 
     Attributes:
-        group: Section of the page.
-        name: What it is, unlike all others of the group.
-        sql: Its statement; empty where Alembic makes it.
-        alembic: The call that makes it; empty where there is none.
+        group: The section of the page.
+        name: The name of the operation, unique in its group.
+        sql: Its statement; empty where an Alembic call emits it.
+        alembic: The Alembic call that emits it; empty where `sql` is set.
         setup: SQL that prepares it, after `TABLES`.
-        table: The table that it is about.
+        table: The table that it changes.
         settings: `SET` commands for its session.
-        note: What to know besides.
+        note: A remark on the page, such as a safer way; may be empty.
     """
 
     group: str

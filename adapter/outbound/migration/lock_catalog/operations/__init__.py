@@ -1,4 +1,4 @@
-"""The operations of the lock catalog, one file a subject: each has a tuple `OPERATIONS`."""
+"""The operations of the lock catalog; each subject has a file with a tuple `OPERATIONS`."""
 
 from adapter.outbound.migration.lock_catalog.operations import (
     column_types,

@@ -1,4 +1,4 @@
-"""Types of columns."""
+"""Operations that change the types of columns."""
 
 from adapter.outbound.migration.lock_catalog.operation import NOTE_INDEX, STATUS, Operation
 

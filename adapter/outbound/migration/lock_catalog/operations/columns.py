@@ -1,4 +1,4 @@
-"""Columns."""
+"""Operations on columns."""
 
 from adapter.outbound.migration.lock_catalog.operation import NOTE_INDEX, Operation
 

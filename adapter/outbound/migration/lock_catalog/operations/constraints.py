@@ -1,4 +1,4 @@
-"""Constraints."""
+"""Operations on constraints."""
 
 from adapter.outbound.migration.lock_catalog.operation import BOOKED, Operation
 

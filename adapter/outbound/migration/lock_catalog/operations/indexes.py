@@ -1,4 +1,4 @@
-"""Indexes."""
+"""Operations on indexes."""
 
 from adapter.outbound.migration.lock_catalog.operation import NOTE_INDEX, Operation
 

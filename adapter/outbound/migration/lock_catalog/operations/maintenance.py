@@ -1,4 +1,4 @@
-"""Maintenance."""
+"""Operations on rows, and maintenance."""
 
 from adapter.outbound.migration.lock_catalog.operation import Operation
 

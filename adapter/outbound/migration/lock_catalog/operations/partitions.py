@@ -1,4 +1,4 @@
-"""Partitions."""
+"""Operations on partitions."""
 
 from adapter.outbound.migration.lock_catalog.operation import DEFAULT, PARTITIONS, Operation
 

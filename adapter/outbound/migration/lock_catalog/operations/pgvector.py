@@ -1,4 +1,4 @@
-"""pgvector."""
+"""Operations on vectors and their indexes, of the extension pgvector."""
 
 from adapter.outbound.migration.lock_catalog.operation import HNSW, IVFFLAT, VECTORS, Operation
 

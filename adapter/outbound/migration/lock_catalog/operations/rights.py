@@ -1,4 +1,4 @@
-"""Rights."""
+"""Operations on row security, grants and publications."""
 
 from adapter.outbound.migration.lock_catalog.operation import Operation
 

@@ -1,4 +1,4 @@
-"""Tables."""
+"""Operations on tables."""
 
 from adapter.outbound.migration.lock_catalog.operation import BOOKED, Operation
 

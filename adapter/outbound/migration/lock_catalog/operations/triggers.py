@@ -1,4 +1,4 @@
-"""Triggers and functions."""
+"""Operations on triggers and functions."""
 
 from adapter.outbound.migration.lock_catalog.operation import TRIGGER, Operation
 

@@ -1,4 +1,4 @@
-"""Types, domains and enums."""
+"""Operations on types, domains, enums and sequences."""
 
 from adapter.outbound.migration.lock_catalog.operation import AMOUNT, STATUS, Operation
 

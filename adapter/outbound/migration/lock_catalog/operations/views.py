@@ -1,4 +1,4 @@
-"""Views."""
+"""Operations on views."""
 
 from adapter.outbound.migration.lock_catalog.operation import SUMMARY, VIEW, Operation
 
