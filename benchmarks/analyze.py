@@ -32,7 +32,7 @@ from alembic import command
 
 from benchmarks.scratch import ROOT, alembic_config, generate, write_revision
 
-_POLL = 0.02  # seconds between two looks at the memory
+_POLL = 0.02  # seconds between two readings of the memory
 # mlflow's first revision expects tables that its application creates.
 _MLFLOW_SETUP = "mlflow.store.tracking.dbmodels.initial_models:Base.metadata.create_all"
 _FIND_MLFLOW = "import mlflow.store.db_migrations as found; print(found.__path__[0])"
@@ -40,12 +40,12 @@ _FIND_MLFLOW = "import mlflow.store.db_migrations as found; print(found.__path__
 
 @dataclass
 class Variant:
-    """One thing to be measured.
+    """A variant to be measured.
 
     Attributes:
-        run: Does it; gives how many revisions it was about.
-        seconds: What each round took.
-        revisions: What the last run gave.
+        run: Function that runs the variant once and returns the number of revisions that it processed.
+        seconds: Duration of each round in seconds.
+        revisions: The number of revisions in the last run.
     """
 
     run: Callable[[], int]
@@ -54,16 +54,16 @@ class Variant:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mlflow", type=Path, metavar="PYTHON")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hx", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        variants = _own(folder)
-        variants.update(_mlflow(folder, given.mlflow))
-        for _ in range(given.rounds):
+        variants = _own_variants(folder)
+        variants.update(_mlflow(folder, arguments.mlflow))
+        for _ in range(arguments.rounds):
             for variant in variants.values():
                 start = time.perf_counter()
                 variant.revisions = variant.run()
@@ -73,8 +73,8 @@ def main() -> None:
             _print_memory(folder, count)
 
 
-def _own(folder: Path) -> dict[str, Variant]:
-    """Return the variants over this project's history; the kept databases are made here."""
+def _own_variants(folder: Path) -> dict[str, Variant]:
+    """Return the variants for this project's history, after creating the databases that warm runs reuse."""
     versions = folder / "versions"
     shutil.copytree(ROOT / "adapter/outbound/database/alembic/versions", versions)
     settings = (ROOT / "alembic.ini").read_text(encoding="utf-8").replace("%(here)s", str(ROOT))
@@ -101,18 +101,18 @@ def _own(folder: Path) -> dict[str, Variant]:
 
 
 def _mlflow(folder: Path, python: Path | None) -> dict[str, Variant]:
-    """Return the variants over mlflow's history; none where it cannot be had."""
+    """Return the variants for mlflow's history; empty where mlflow cannot be installed or analyzed."""
     interpreter = python or _installed(
         folder, "mlflow-skinny", "sqlalchemy<2.1", "alembic", "psycopg[binary]", "pandas"
     )
-    found = None
+    location = None
     if interpreter and interpreter.is_file():
-        found = subprocess.run([interpreter, "-c", _FIND_MLFLOW], capture_output=True, text=True, check=False)
-    if found is None or found.returncode != 0:
+        location = subprocess.run([interpreter, "-c", _FIND_MLFLOW], capture_output=True, text=True, check=False)
+    if location is None or location.returncode != 0:
         print("mlflow-skinny cannot be had: not measured")
         return {}
     config = folder / "mlflow.ini"
-    config.write_text(f"[alembic]\nscript_location = {found.stdout.strip()}\n", encoding="utf-8")
+    config.write_text(f"[alembic]\nscript_location = {location.stdout.strip()}\n", encoding="utf-8")
     warm = folder / "mlflow-warm"
     arguments = ("base:heads", "-c", config, "--python", interpreter, "--setup", _MLFLOW_SETUP)
     try:
@@ -127,13 +127,13 @@ def _mlflow(folder: Path, python: Path | None) -> dict[str, Variant]:
 
 
 def _installed(folder: Path, *packages: str) -> Path | None:
-    """Make an environment with packages; None where that fails."""
-    made = subprocess.run([sys.executable, "-m", "venv", folder / "environment"], check=False, capture_output=True)
+    """Create a virtual environment with packages and return its interpreter; None where that fails."""
+    creation = subprocess.run([sys.executable, "-m", "venv", folder / "environment"], check=False, capture_output=True)
     python = folder / "environment" / "bin" / "python"
-    done = made.returncode == 0 and subprocess.run(
+    installation = creation.returncode == 0 and subprocess.run(
         [python, "-m", "pip", "install", "--quiet", *packages], check=False, capture_output=True
     )
-    return python if done and done.returncode == 0 else None
+    return python if installation and installation.returncode == 0 else None
 
 
 def _script() -> str:
@@ -152,7 +152,8 @@ def _squawk(label: str, script: str, folder: Path) -> dict[str, Variant]:
     count = len(re.findall(r"^-- Running upgrade", script, re.MULTILINE))
 
     def run() -> int:
-        subprocess.run([program, file], check=False, capture_output=True)  # it exits with 1 when it finds something
+        # squawk exits with 1 when it reports anything
+        subprocess.run([program, file], check=False, capture_output=True)
         return count
 
     return {label: Variant(run)}
@@ -182,16 +183,18 @@ def _cold(folder: Path, *arguments: object) -> int:
 
 
 def _print(variants: dict[str, Variant]) -> None:
-    each = {name: statistics.median(one.seconds) / one.revisions for name, one in variants.items()}
-    base = next((seconds for name, seconds in each.items() if name.startswith("squawk")), None)
+    rates = {name: statistics.median(variant.seconds) / variant.revisions for name, variant in variants.items()}
+    base = next((seconds for name, seconds in rates.items() if name.startswith("squawk")), None)
     print(f"{'variant':<34} {'revisions':>9} {'median s':>9} {'s/revision':>10} {'ratio':>8}")
-    for name, one in variants.items():
-        ratio = f"{each[name] / base:>8.1f}" if base else f"{'-':>8}"
-        print(f"{name:<34} {one.revisions:>9} {statistics.median(one.seconds):>9.2f} {each[name]:>10.3f} {ratio}")
+    for name, variant in variants.items():
+        ratio = f"{rates[name] / base:>8.1f}" if base else f"{'-':>8}"
+        print(
+            f"{name:<34} {variant.revisions:>9} {statistics.median(variant.seconds):>9.2f} {rates[name]:>10.3f} {ratio}"
+        )
 
 
 def _print_memory(folder: Path, count: int) -> None:
-    """Analyze generated revisions, and print how long it took and the most memory that the processes held."""
+    """Analyze generated revisions, and print the duration and the peak memory of the processes."""
     project = folder / f"generated{count}"
     create = ("CREATE TABLE t (id bigint PRIMARY KEY, note text)", "DROP TABLE t")
     add, drop = "ALTER TABLE t ADD COLUMN note text", "ALTER TABLE t DROP COLUMN note"
@@ -207,38 +210,44 @@ def _print_memory(folder: Path, count: int) -> None:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     reader = threading.Thread(target=lambda pipe: output.append(pipe.read()), args=(process.stdout,))
     reader.start()
-    own = agent = 0
+    command_memory = agent_memory = 0
     while process.poll() is None:
-        own = max(own, _resident(process.pid))
-        agent = max([agent, *(_resident(one) for one in _descendants(process.pid) if _is_agent(one))])
+        command_memory = max(command_memory, _resident(process.pid))
+        agent_memory = max([agent_memory, *(_resident(pid) for pid in _descendants(process.pid) if _is_agent(pid))])
         time.sleep(_POLL)
     seconds = time.perf_counter() - start
     reader.join()
-    failed = [one["revision"] for one in json.loads(output[0])["revisions"] if "upgrade-fails" in one["reasons"]]
+    failed = [
+        revision["revision"]
+        for revision in json.loads(output[0])["revisions"]
+        if "upgrade-fails" in revision["reasons"]
+    ]
     if failed:
         raise SystemExit(f"generated revisions fail: {', '.join(failed)}")
     print(
         f"{count} generated revisions: {seconds:.1f} s, {seconds / count:.3f} s/revision,"
-        f" at most {own / 1024:.0f} MB in the command, {agent / 1024:.0f} MB in the agent"
+        f" at most {command_memory / 1024:.0f} MB in the command, {agent_memory / 1024:.0f} MB in the agent"
     )
 
 
 def _resident(pid: int) -> int:
-    """Read the largest resident set that a process has had, in kB; 0 when it is gone, or where there is no /proc."""
+    """Return the peak resident set of a process in kB; 0 when the process has ended, or where there is no /proc."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return 0
-    found = re.search(r"VmHWM:\s+(\d+)", status)
-    return int(found[1]) if found else 0
+    peak = re.search(r"VmHWM:\s+(\d+)", status)
+    return int(peak[1]) if peak else 0
 
 
 def _descendants(pid: int) -> list[int]:
     try:
-        children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+        children = [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        ]
     except OSError:
         return []
-    return [one for child in children for one in (child, *_descendants(child))]
+    return [process for child in children for process in (child, *_descendants(child))]
 
 
 def _is_agent(pid: int) -> bool:

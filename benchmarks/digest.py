@@ -23,7 +23,7 @@ DATABASE = "benchmark_digest"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -46,9 +46,9 @@ def _fill(connection: psycopg.Connection[tuple[object, ...]], table: str, key: s
         f"CREATE TABLE {table} (id {key} PRIMARY KEY, name varchar(100), email text, age integer, active boolean,"
         " created_at timestamptz)".encode()
     )
-    made = "n" if key == "bigint" else "md5(n::text)::uuid"
+    key_expression = "n" if key == "bigint" else "md5(n::text)::uuid"
     connection.execute(
-        f"INSERT INTO {table} SELECT {made}, 'name ' || n, 'user' || n || '@example.org', n % 100, n % 2 = 0,"
+        f"INSERT INTO {table} SELECT {key_expression}, 'name ' || n, 'user' || n || '@example.org', n % 100, n % 2 = 0,"
         f" timestamptz '2020-01-01' + n * interval '1 minute' FROM generate_series(1, {rows}) AS n".encode()
     )
 

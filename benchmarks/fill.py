@@ -48,7 +48,7 @@ CREATE TABLE young (id bigserial PRIMARY KEY, t bigint NOT NULL REFERENCES t3, k
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tables", type=int, default=300)
@@ -58,16 +58,16 @@ def main() -> None:
     measured: dict[str, list[tuple[float, int]]] = {}
     try:
         for _ in range(arguments.rounds):
-            for way, ask in (("", Session.attempts), (", one by one", _one_by_one)):
+            for suffix, attempts in (("", Session.attempts), (", one by one", _one_by_one)):
                 recreate(server.url("postgres"), DATABASE)
-                with mock.patch.object(Session, "attempts", ask):
+                with mock.patch.object(Session, "attempts", attempts):
                     for name, figures in _measured(server.url(DATABASE), arguments.tables, arguments.rows):
-                        measured.setdefault(f"{name}{way}", []).append(figures)
+                        measured.setdefault(f"{name}{suffix}", []).append(figures)
     finally:
         drop(server.url("postgres"), DATABASE)
     print(f"{'variant':<54} {'median s':>9} {'statements':>11}")
     for name, runs in sorted(measured.items()):
-        print(f"{name:<54} {statistics.median(one for one, _ in runs):>9.2f} {runs[0][1]:>11,}")
+        print(f"{name:<54} {statistics.median(seconds for seconds, _ in runs):>9.2f} {runs[0][1]:>11,}")
 
 
 def _measured(url: str, tables: int, rows: int) -> Iterator[tuple[str, tuple[float, int]]]:
@@ -85,32 +85,32 @@ def _measured(url: str, tables: int, rows: int) -> Iterator[tuple[str, tuple[flo
 
 
 class _Counted(psycopg.Cursor[Any]):
-    """Counts statements."""
+    """A cursor that counts the statements it sends."""
 
     sent = 0
 
-    def execute(self, *given: Any, **named: Any) -> Any:
-        """Execute and count."""
+    def execute(self, *arguments: Any, **keywords: Any) -> Any:
+        """Execute a statement and count it."""
         _Counted.sent += 1
-        return super().execute(*given, **named)
+        return super().execute(*arguments, **keywords)
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, int]:
-    before, start = _Counted.sent, time.perf_counter()
+    sent_before, start = _Counted.sent, time.perf_counter()
     run()
-    return time.perf_counter() - start, _Counted.sent - before
+    return time.perf_counter() - start, _Counted.sent - sent_before
 
 
 def _one_by_one(
     session: Session, questions: Sequence[Question], wanted: Mapping[int, int] | None = None
 ) -> list[object]:
-    """Ask each question in a statement of its own, as long as its group is not settled."""
-    left = dict(wanted or {})
+    """Run each question as a separate statement until its group is settled; return the answers."""
+    remaining = dict(wanted or {})
     answers: list[object] = []
-    for each in questions:
-        answers.append(session.attempt(each.query) if left.get(each.group, 1) > 0 else None)
-        if each.settles and answers[-1] == 1 and each.group in left:
-            left[each.group] -= 1
+    for question in questions:
+        answers.append(session.attempt(question.query) if remaining.get(question.group, 1) > 0 else None)
+        if question.settles and answers[-1] == 1 and question.group in remaining:
+            remaining[question.group] -= 1
     return answers
 
 

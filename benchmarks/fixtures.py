@@ -30,7 +30,7 @@ from pathlib import Path
 from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp creates a private folder in it
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _TESTS = """
 import psycopg
@@ -42,7 +42,7 @@ def test(url, number):
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM locales").fetchone() > (0,)
 """
-# Adds up what each test took, and writes it to a file.
+# Sums the durations of each test's phases, and writes them to a file.
 _CONFTEST = """
 import io
 import json
@@ -108,25 +108,25 @@ def url(empty, alembic_runner):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tests", type=int, default=30)
     parser.add_argument("--folder", type=Path, default=_MEMORY if os.access(_MEMORY, os.W_OK) else None)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     variants = {"alembic upgrade head": _UPGRADE, "migrated_database": _CLONE}
     if importlib.util.find_spec("pytest_alembic"):
         variants["pytest-alembic"] = _PYTEST_ALEMBIC
     else:
         print("pytest-alembic is not installed (pip install pytest-alembic): not measured")
-    folder = Path(tempfile.mkdtemp(prefix="hx", dir=given.folder))
+    folder = Path(tempfile.mkdtemp(prefix="hx", dir=arguments.folder))
     server = embedded.start(root=folder, settings=_SETTINGS)
     measured: dict[str, list[list[float]]] = {name: [] for name in variants}
     try:
-        for round_ in range(given.rounds):
+        for round_ in range(arguments.rounds):
             for number, (name, fixtures) in enumerate(variants.items()):
                 project = folder / f"tests{round_}{number}"
-                measured[name].append(_run(project, fixtures, server.url("postgres"), given.tests))
+                measured[name].append(_run(project, fixtures, server.url("postgres"), arguments.tests))
     finally:
         embedded.stop(server.major, folder, force=True)
         embedded.release(server)
@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def _run(project: Path, fixtures: str, server: str, tests: int) -> list[float]:
-    """Run pytest, and give the seconds that each test took."""
+    """Run pytest, and return the duration of each test in seconds."""
     project.mkdir()
     result = project / "seconds.json"
     (project / "pytest.ini").write_text(f"[pytest]\nhexalembic_config = {ROOT / 'alembic.ini'}\n", encoding="utf-8")
@@ -145,7 +145,7 @@ def _run(project: Path, fixtures: str, server: str, tests: int) -> list[float]:
     )
     installed = any(point.name == "hexalembic" for point in entry_points(group="pytest11"))
     plugin = [] if installed else ["-p", "adapter.inbound.testing.plugin"]
-    done = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin],
         cwd=project,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
@@ -153,19 +153,19 @@ def _run(project: Path, fixtures: str, server: str, tests: int) -> list[float]:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise SystemExit(done.stdout + done.stderr)
+    if run.returncode != 0:
+        raise SystemExit(run.stdout + run.stderr)
     seconds: list[float] = json.loads(result.read_text(encoding="utf-8"))
     return seconds
 
 
 def _print(measured: dict[str, list[list[float]]]) -> None:
-    first = {name: statistics.median(run[0] for run in runs) for name, runs in measured.items()}
-    rate = {name: statistics.median(len(run[1:]) / sum(run[1:]) for run in runs) for name, runs in measured.items()}
+    first_seconds = {name: statistics.median(run[0] for run in runs) for name, runs in measured.items()}
+    rates = {name: statistics.median(len(run[1:]) / sum(run[1:]) for run in runs) for name, runs in measured.items()}
     print(f"{'variant':<24} {'first test ms':>14} {'then ms':>9} {'tests/s':>9} {'ratio':>7}")
-    for name, each in rate.items():
-        ratio = each / rate["alembic upgrade head"]
-        print(f"{name:<24} {first[name] * 1000:>14.0f} {1000 / each:>9.0f} {each:>9.1f} {ratio:>7.2f}")
+    for name, rate in rates.items():
+        ratio = rate / rates["alembic upgrade head"]
+        print(f"{name:<24} {first_seconds[name] * 1000:>14.0f} {1000 / rate:>9.0f} {rate:>9.1f} {ratio:>7.2f}")
 
 
 if __name__ == "__main__":

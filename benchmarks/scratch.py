@@ -1,4 +1,4 @@
-"""Databases that a benchmark makes on the embedded server and drops again."""
+"""Temporary databases and generated revisions for benchmarks."""
 
 import io
 from collections.abc import Iterable
@@ -34,35 +34,35 @@ def downgrade():
 
 
 def recreate(server_url: str, name: str) -> None:
-    """Make an empty database."""
+    """Create an empty database; an existing one with that name is dropped first."""
     drop(server_url, name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
 
 
 def drop(server_url: str, name: str) -> None:
-    """Drop it."""
+    """Drop a database if it exists, and end its sessions."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def alembic_config(url: str, output: io.StringIO) -> Config:
-    """Return the project's configuration for one database; what it prints goes into `output`."""
+    """Return the project's Alembic configuration for a database; Alembic prints to `output`."""
     config = Config(ROOT / "alembic.ini", stdout=output, output_buffer=output)
     config.attributes.update(url=url, configure_logger=False)
     return config
 
 
 def write_revision(folder: Path, revision: str, down_revision: str | None, up: str, down: str) -> Path:
-    """Write a revision of a statement each way, and give its file."""
+    """Write a revision with one statement for the upgrade and one for the downgrade, and return its path."""
     path = folder / f"{revision}.py"
-    text = _REVISION.format(revision=revision, down_revision=down_revision, up=up, down=down)
-    path.write_text(text, encoding="utf-8")
+    source = _REVISION.format(revision=revision, down_revision=down_revision, up=up, down=down)
+    path.write_text(source, encoding="utf-8")
     return path
 
 
 def generate(project: Path, statements: Iterable[tuple[str, str]]) -> None:
-    """Write an Alembic project with a revision, r000 and so on, for each pair of statements: up and down."""
+    """Write an Alembic project with a revision (r000, r001, …) for each pair of upgrade and downgrade statements."""
     versions = project / "versions"
     versions.mkdir(parents=True)
     (project / "env.py").write_text(_ENV, encoding="utf-8")

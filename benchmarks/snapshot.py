@@ -26,7 +26,7 @@ OWN = "benchmark_snapshot_own"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tables", type=int, default=500)
@@ -68,12 +68,16 @@ def _table(number: int) -> str:
 
 def _compare(url: str, own_url: str, rounds: int) -> None:
     engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with psycopg.connect(url) as connection, psycopg.connect(own_url) as own, engine.connect() as reflected:
+    with (
+        psycopg.connect(url) as connection,
+        psycopg.connect(own_url) as own_connection,
+        engine.connect() as reflection_connection,
+    ):
         variants: dict[str, Callable[[], object]] = {
             "snapshot": lambda: snapshot(connection),
             "snapshot, new connection": lambda: _once(url),
-            "MetaData.reflect": lambda: sqlalchemy.MetaData().reflect(reflected),
-            "snapshot of this project": lambda: snapshot(own),
+            "MetaData.reflect": lambda: sqlalchemy.MetaData().reflect(reflection_connection),
+            "snapshot of this project": lambda: snapshot(own_connection),
             "snapshot of this project, new connection": lambda: _once(own_url),
         }
         times: dict[str, list[float]] = {name: [] for name in variants}
@@ -84,7 +88,7 @@ def _compare(url: str, own_url: str, rounds: int) -> None:
                 start = time.perf_counter()
                 run()
                 times[name].append(time.perf_counter() - start)
-        objects = len(snapshot(connection).objects), len(snapshot(own).objects)
+        objects = len(snapshot(connection).objects), len(snapshot(own_connection).objects)
     engine.dispose()
     base = statistics.median(times["snapshot"])
     print(f"{objects[0]:,} objects, this project {objects[1]:,}")

@@ -18,7 +18,7 @@ BASELINE = 'python -c "import alembic.config"'
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all commands and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
@@ -45,8 +45,8 @@ def main() -> None:
         print(f"{name:<40} {median * 1000:>10.0f} {median / base:>7.2f}")
 
 
-class _server_stays_up:  # noqa: N801 - reads as a statement
-    """Keep the embedded server running between the calls, as it does while a developer works."""
+class _server_stays_up:  # noqa: N801 - used like a function in a with statement
+    """A block during which the embedded server keeps running between commands, as it does during development."""
 
     def __enter__(self) -> None:
         from adapter.outbound.database import settings

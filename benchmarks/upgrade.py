@@ -25,7 +25,7 @@ DATABASE = "benchmark_upgrade"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
@@ -56,7 +56,7 @@ def _script() -> str:
     output = io.StringIO()
     command.upgrade(alembic_config("", output), "head", sql=True)
     script = re.sub(r"^(BEGIN|COMMIT);$", "", output.getvalue(), flags=re.MULTILINE)
-    # A new enum value cannot be used in the transaction that adds it: psql gets it from the start.
+    # A transaction cannot use an enum value that it has added, so the script for psql creates the type with it.
     script = re.sub(r"^ALTER TYPE userstatus ADD VALUE.*$", "", script, flags=re.MULTILINE)
     script = script.replace("('ACTIVE', 'INACTIVE')", "('ACTIVE', 'INACTIVE', 'PENDING')")
     return script.replace("INDEX CONCURRENTLY", "INDEX")

@@ -1,10 +1,10 @@
-"""How many passages a second are written by binary COPY and by the ORM's type.
+"""Passages per second that binary COPY writes, against the ORM's type.
 
     python -m benchmarks.vector_write
 
-It makes a database of its own on the embedded server and drops it again. The two ways take turns, so that both see the
-same disturbances; medians are compared. First without the HNSW index, whose upkeep both ways pay alike and which hides
-what the way of writing costs, then with it.
+The benchmark creates its own database on the embedded server and drops it afterwards. Both variants take turns, so that
+they see the same disturbances; medians are compared. The first comparison is without the HNSW index, because its
+maintenance costs both variants the same and hides the cost of the write itself. The second comparison is with it.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ DATABASE = "benchmark_vector_write"
 
 
 async def by_copy(session: AsyncSession, document: Document, vectors: Sequence[Sequence[float]]) -> None:
-    """Write as the application does."""
+    """Write the passages with binary COPY, as the application does."""
     await copy_chunks(session, [EmbeddedDocument(document, MODEL, vectors)])
 
 
 async def by_orm(session: AsyncSession, document: Document, vectors: Sequence[Sequence[float]]) -> None:
-    """Write through pgvector's SQLAlchemy type."""
+    """Write the passages through pgvector's SQLAlchemy type."""
     values = [
         {
             "document_id": document.id,
@@ -56,8 +56,8 @@ async def by_orm(session: AsyncSession, document: Document, vectors: Sequence[Se
 
 
 async def measure(session: AsyncSession) -> dict[str, list[float]]:
-    """Return rows per second of each round of each way; everything is rolled back."""
-    # Dense, as those of a model are: zeros would be short texts for the ORM's type.
+    """Return the rows per second of each round, by variant; the caller rolls everything back."""
+    # Dense vectors, like those of a model; zeros would be shorter texts for the ORM's type.
     length = models.EMBEDDING_DIMENSIONS
     vectors = [array("f", (math.sin(n * length + place) for place in range(length))) for n in range(PASSAGES)]
     rates: dict[str, list[float]] = {"copy": [], "orm": []}
@@ -78,7 +78,7 @@ async def measure(session: AsyncSession) -> dict[str, list[float]]:
 
 
 async def compare(url: str) -> None:
-    """Print both rates and their ratio."""
+    """Print the rates of both variants and their ratio, without and with the HNSW index."""
     engine = application_engine(DatabaseURL.parse(url))
     for label, prepare in (("without index", "DROP INDEX idx_chunks_embedding"), ("with HNSW index", "SELECT 1")):
         async with AsyncSession(engine) as session:
@@ -91,7 +91,7 @@ async def compare(url: str) -> None:
 
 
 def main() -> None:
-    """Measure on a database of its own."""
+    """Measure both variants in a temporary database."""
     server = embedded.start()
     recreate(server.url("postgres"), DATABASE)
     try:

@@ -54,18 +54,18 @@ from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres import embedded
 from benchmarks.scratch import ROOT, generate
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is nobody else's
-_AIM_SECONDS = 20.0  # for all proofs but the kills
-_AIM_STEPS = 250.0  # a second
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp creates a private folder in it
+_AIM_SECONDS = 20.0  # target for all proofs except the kills
+_AIM_STEPS = 250.0  # target in steps per second
 _ADDING = threading.Lock()
 _MODULES = (application_statements, revision_databases, revision_prover, revision_tracer)
 
 
 class Clock(threading.local):
-    """Adds up what functions take, each without those that it calls."""
+    """A clock that sums the time of each part, without the time of nested parts."""
 
     def __init__(self, seconds: dict[str, float], calls: dict[str, int]) -> None:
-        """Begin; each thread does, with the same sums."""
+        """Start the clock of a thread; all threads add to the same sums."""
         self._seconds = seconds
         self._calls = calls
         self._open: list[str] = []
@@ -73,7 +73,7 @@ class Clock(threading.local):
 
     @contextmanager
     def running(self, part: str) -> Iterator[None]:
-        """Count to a part until the end of the block, except what nested blocks count to theirs."""
+        """Add the time of the block to a part, except the time of nested parts; all time in a kill counts as kills."""
         if "kills" in self._open:
             yield
             return
@@ -97,13 +97,13 @@ class Clock(threading.local):
 
 @dataclass
 class Run:
-    """What a run took.
+    """The durations of a run.
 
     Attributes:
-        seconds: All of it.
-        parts: Seconds of each part.
-        calls: How often each part ran.
-        revisions: How many were proved.
+        seconds: Total duration in seconds.
+        parts: Seconds by part, summed over all lanes.
+        calls: Number of calls by part.
+        revisions: Number of verified revisions.
     """
 
     seconds: float = 0.0
@@ -113,7 +113,7 @@ class Run:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int)
@@ -122,11 +122,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20)
     parser.add_argument("--command-line", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=_MEMORY if os.access(_MEMORY, os.W_OK) else None)
-    given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="hx", dir=given.folder))
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="hx", dir=arguments.folder))
     try:
-        _history(folder, given.rounds, given.jobs, kills=given.kills)
-        _stairway(folder / "stairway", given.rounds, given.revisions, given.calls, given.command_line)
+        _history(folder, arguments.rounds, arguments.jobs, kills=arguments.kills)
+        _stairway(folder / "stairway", arguments.rounds, arguments.revisions, arguments.calls, arguments.command_line)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -139,10 +139,10 @@ def _history(folder: Path, rounds: int, jobs: int | None, *, kills: bool) -> Non
             runs[name].append(_verify(folder / "sandbox", only, jobs))
     if kills:
         runs["with kills"] = [_verify(folder / "sandbox", "round-trip,repeat,compat", jobs, kills=True)]
-    for name, each in runs.items():
-        total, revisions = statistics.median(run.seconds for run in each), each[0].revisions
+    for name, variant_runs in runs.items():
+        total, revisions = statistics.median(run.seconds for run in variant_runs), variant_runs[0].revisions
         print(f"{name}: {revisions} revisions in {total:.1f} s, {total / revisions:.3f} s/revision")
-        _print_parts(each, total if jobs == 1 else None)
+        _print_parts(variant_runs, total if jobs == 1 else None)
     print(f"aim for all but kills: {_AIM_SECONDS:.0f} s\n")
 
 
@@ -157,16 +157,16 @@ def _print_parts(runs: list[Run], total: float | None) -> None:
 
 
 def _verify(place: Path, only: str, jobs: int | None, *, kills: bool = False) -> Run:
-    """Verify this project in a sandbox of its own."""
+    """Verify this project in a new sandbox, and return the durations."""
     place.mkdir()
     os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(place)
     request = ProjectRequest(config=ROOT / "alembic.ini", rows=200, jobs=jobs)
-    asked = VerificationRequest("base:heads", only, certificates=place / "certificates.json")
+    verification = VerificationRequest("base:heads", only, certificates=place / "certificates.json")
     run = Run()
     try:
         start = time.perf_counter()
         with _timed(Clock(run.parts, run.calls), kills=kills):
-            report = verify_revisions(request, asked, lambda *_: None)
+            report = verify_revisions(request, verification, lambda *_: None)
         run.seconds = time.perf_counter() - start
     finally:
         for root in (place, *place.glob("lane-*")):
@@ -180,12 +180,12 @@ def _verify(place: Path, only: str, jobs: int | None, *, kills: bool = False) ->
 
 @contextmanager
 def _timed(clock: Clock, *, kills: bool) -> Iterator[None]:
-    """Let the parts of the proofs be timed, and leave the kills out where they are not wanted."""
+    """Patch the parts of the proofs with timers during the block, and skip the kills unless `kills`."""
     prover = revision_prover.SandboxRevisionProver
-    killed = prover._killed  # noqa: SLF001 - what is timed is no part of the interface
+    killed = prover._killed  # noqa: SLF001 - the timed method is not public
 
-    def kill(*arguments: Any, **named: Any) -> list[str]:
-        return list(killed(*arguments, **named)) if kills else []
+    def kill(*arguments: Any, **keywords: Any) -> list[str]:
+        return list(killed(*arguments, **keywords)) if kills else []
 
     with ExitStack() as undo:
         undo.callback(setattr, prover, "_killed", killed)
@@ -199,15 +199,15 @@ def _timed(clock: Clock, *, kills: bool) -> Iterator[None]:
 
 def _counted(clock: Clock, function: Callable[..., Any], part: str) -> Callable[..., Any]:
     @wraps(function)
-    def counted(*arguments: Any, **named: Any) -> Any:
+    def counted(*arguments: Any, **keywords: Any) -> Any:
         with clock.running(part.format(*arguments)):
-            return function(*arguments, **named)
+            return function(*arguments, **keywords)
 
     return counted
 
 
 def _parts() -> Iterator[tuple[Any, str, str]]:
-    """Return what is timed, where its name is, and what its time is counted to; {1} is its second argument."""
+    """Return the owner and the name of each timed function, and its part; {1} is the function's second argument."""
     for function, part in ((inspector.snapshot, "snapshots"), (digester.digest, "digests"), (fill, "rows")):
         for module in _MODULES:
             yield from ((module, name, part) for name, value in list(vars(module).items()) if value is function)
@@ -239,8 +239,8 @@ def _stairway(project: Path, rounds: int, count: int, calls: int, processes: int
         embedded.release(server)
     base = statistics.median(rates["alembic.command"])
     print(f"stairway of {count} revisions\n{'variant':<28} {'steps':>6} {'steps/s':>9} {'ratio':>8}")
-    for name, found in rates.items():
-        rate = statistics.median(found)
+    for name, variant_rates in rates.items():
+        rate = statistics.median(variant_rates)
         print(f"{name:<28} {3 * variants[name][0]:>6} {rate:>9.1f} {rate / base:>8.2f}")
     print(f"aim for the agent's job: {_AIM_STEPS:.0f} steps/s")
 
@@ -300,7 +300,8 @@ def _through_processes(databases: sandbox.ServerSandbox, project: Path, count: i
 def _generate(project: Path, count: int) -> None:
     tables = (f"t{number}" for number in range(count))
     generate(
-        project, ((f"CREATE TABLE {one} (id bigint PRIMARY KEY, note text)", f"DROP TABLE {one}") for one in tables)
+        project,
+        ((f"CREATE TABLE {table} (id bigint PRIMARY KEY, note text)", f"DROP TABLE {table}") for table in tables),
     )
 
 
@@ -313,11 +314,11 @@ def _sqlalchemy(url: str) -> str:
 
 
 def _check(url: str, count: int) -> None:
-    """Make sure that all revisions have run."""
+    """Raise SystemExit unless the database is at the last revision."""
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    if found != [(_name(count - 1),)]:
-        raise SystemExit(f"the stairway ended at {found}")
+        heads = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    if heads != [(_name(count - 1),)]:
+        raise SystemExit(f"the stairway ended at {heads}")
 
 
 if __name__ == "__main__":
