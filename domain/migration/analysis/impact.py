@@ -311,8 +311,15 @@ def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str
 
 
 def is_concurrent(statement: StatementTrace) -> bool:
-    """Return whether a statement is a CREATE INDEX, DROP INDEX or REINDEX with CONCURRENTLY."""
-    return statement.transaction is None and _CONCURRENTLY.search(statement.sql) is not None
+    """Return whether a statement commits between its phases and works under a lock that nobody waits for.
+
+    That is what CONCURRENTLY does: Postgres refuses such a statement inside a transaction block. REINDEX CONCURRENTLY
+    of a partitioned table takes SHARE for a moment besides, to list the partitions.
+    """
+    if statement.transaction is not None or not statement.cannot_run_in_transaction:
+        return False
+    blocking = {mode for mode in statement.locks.values() if mode.blocks_reads or mode.blocks_writes}
+    return not blocking or (blocking == {LockMode.SHARE} and _REINDEX_CONCURRENTLY.match(statement.sql) is not None)
 
 
 def _work(
@@ -348,4 +355,7 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
 
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
-_CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
+# With a comment between its words it is not recognized, and judged as a REINDEX that blocks.
+_REINDEX_CONCURRENTLY = re.compile(
+    r"\s*REINDEX\s*(\([\w\s,]*\)\s*)?(INDEX|TABLE|SCHEMA|DATABASE|SYSTEM)\s+CONCURRENTLY\b", re.IGNORECASE
+)

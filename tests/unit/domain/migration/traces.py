@@ -67,7 +67,10 @@ def without(objects: Objects, *names: str) -> Objects:
 def step(sql: str, transaction: int | None = 1, lock: LockMode | None = None, **more: Any) -> StatementTrace:
     """A statement; `lock` is on the users."""
     locks = {USERS: lock} if lock is not None else {}
-    return StatementTrace(sql=sql, transaction=transaction, **{"locks": locks, "lock_timeout": "2s", **more})
+    # Postgres refuses what says CONCURRENTLY inside a transaction block.
+    refused = transaction is None and "CONCURRENTLY" in sql
+    defaults = {"locks": locks, "lock_timeout": "2s", "cannot_run_in_transaction": refused}
+    return StatementTrace(sql=sql, transaction=transaction, **{**defaults, **more})
 
 
 def updated(rows: int = 2000) -> Mapping[str, RowCounts]:
