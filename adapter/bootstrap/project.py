@@ -151,13 +151,14 @@ def revision_databases(
         from adapter.outbound.migration.sandbox.guest import GuestSandbox
         from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
         from adapter.outbound.migration.trial.databases import RevisionDatabases
+        from adapter.outbound.postgres.direct import with_sign_in
 
         project = _project(request)
         sandbox: ServerSandbox
         if request.sandbox_url is None:
             sandbox = EmbeddedSandbox(request.major, folder, walled=request.isolated)
         else:
-            sandbox = (ServerSandbox if request.any_role else GuestSandbox)(request.sandbox_url)
+            sandbox = (ServerSandbox if request.any_role else GuestSandbox)(with_sign_in(request.sandbox_url))
         with (
             sandbox,
             Agent(process, relay=relay) as agent,

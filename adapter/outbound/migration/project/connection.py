@@ -6,6 +6,8 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.postgres import direct
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -49,4 +51,4 @@ class Connection:
         """Open a session."""
         address: dict[str, Any] = {**self.parameters, "password": self.password, "dbname": self.dbname}
         address |= {"host": self.host, "port": self.port, "user": self.user}
-        return psycopg.connect(**{**address, "application_name": "hexalembic-observer"}, autocommit=autocommit)
+        return direct.connect(**{**address, "application_name": "hexalembic-observer"}, autocommit=autocommit)

@@ -5,7 +5,9 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
 from adapter.outbound.migration.sandbox.memory import bring_back, give_back, memory_tablespace
@@ -79,6 +81,24 @@ class EmbeddedSandbox(ServerSandbox):
         except BaseException:
             self._abandon()
             raise
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        """Open a session, and make sure of the server before anything is changed on it.
+
+        Whoever may write in the folder of the socket can put another server's there.
+
+        Raises:
+            DatabaseError: It cannot be reached, or it is another server.
+        """
+        connection = super()._connect()
+        row = connection.execute("SELECT system_identifier FROM pg_catalog.pg_control_system()").fetchone()
+        if row != (self._server.system_identifier,):
+            connection.close()
+            raise DatabaseError(
+                f"What answers in {self._server.socket_directory} is not the sandbox's server; nothing was done there.",
+                "Find out who put another server's socket there; migrate db reset makes the folder anew.",
+            )
+        return connection
 
     def _check(self) -> None:
         check_server(self._connection)

@@ -26,6 +26,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.sandbox.server_roles import ServerRoles
+from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import fault_of
 from adapter.outbound.postgres.full_disk import describe_full_disk
@@ -80,6 +81,7 @@ class ServerSandbox(Sandbox):
         self._tablespace: str | None = None  # of new databases; None where there is no memory
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
+        self._server_version = self._connection.info.server_version
         self._check()
         self._known = {name for name, _ in self._others()}
         atexit.register(self.close)
@@ -91,7 +93,7 @@ class ServerSandbox(Sandbox):
     @property
     def server_version(self) -> int:
         """The server's version as libpq numbers it."""
-        return self._connection.info.server_version
+        return self._server_version
 
     def create(self, template: str | None = None) -> str:
         """Create a database and give its URL.
@@ -272,7 +274,7 @@ class ServerSandbox(Sandbox):
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             address = psycopg.conninfo.make_conninfo(self.url.libpq, options=self._options or None)
-            return psycopg.connect(address, autocommit=True, application_name=self._owner)
+            return direct.connect(address, autocommit=True, application_name=self._owner)
         except psycopg.Error as error:
             raise self._refused(error) from error
 
@@ -332,7 +334,7 @@ class ServerSandbox(Sandbox):
                 self._connection.execute(query, (name,))
             prepared = "SELECT gid FROM pg_prepared_xacts WHERE database = %s"
             for (transaction,) in self._connection.execute(prepared, (name,)).fetchall():
-                with psycopg.connect(self.url.with_database(name).libpq, autocommit=True) as there:
+                with direct.connect(self.url.with_database(name).libpq, autocommit=True) as there:
                     there.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
 
     def _disconnect(self, name: str) -> None:

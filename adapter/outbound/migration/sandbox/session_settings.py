@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import psycopg
 
+from adapter.outbound.postgres import direct
+
 PLAIN = {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "standard_conforming_strings": "on"}
 """What sessions have where nobody named a target: Postgres's own defaults, and not those of the machine."""
 
@@ -28,7 +30,7 @@ def accepted(url: str, wanted: Mapping[str, str]) -> SessionSettings:
     """Ask a server which settings it takes."""
     taken: dict[str, str] = {}
     refused: dict[str, str] = {}
-    with psycopg.connect(url, autocommit=True, client_encoding="utf8") as connection:
+    with direct.connect(url, autocommit=True, client_encoding="utf8") as connection:
         for name, value in wanted.items():
             try:
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))

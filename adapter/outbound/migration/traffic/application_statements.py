@@ -26,6 +26,7 @@ from adapter.outbound.migration.traffic.made_statements import (
     statement_of,
 )
 from adapter.outbound.migration.traffic.unmoved_sequences import unmoved_sequences
+from adapter.outbound.postgres import direct
 from domain.migration.compatibility import (
     REFERENCES,
     ApplicationStatement,
@@ -325,7 +326,7 @@ def _arguments(values: Sequence[str | None]) -> str:
 
 
 def _connect(url: str) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+    connection = direct.connect(url, autocommit=True, prepare_threshold=None)
     restrict(connection)
     return connection
 

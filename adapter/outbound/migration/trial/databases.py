@@ -30,6 +30,7 @@ from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.migration.trial.set_up import execute_file, set_up
 from adapter.outbound.migration.trial.template_keys import filled_as, key_of
+from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
 from application.migration.ports import Sandbox
 from domain.migration.digest import DataDigest
@@ -215,7 +216,7 @@ class RevisionDatabases:
                 return open_session
             open_session.close()
         # a schema change of a revision would invalidate the driver's prepared statements
-        connection = psycopg.connect(database.url, autocommit=True, prepare_threshold=None)
+        connection = direct.connect(database.url, autocommit=True, prepare_threshold=None)
         restrict(connection)
         self._sessions[database.url] = connection
         return connection
@@ -326,7 +327,7 @@ class RevisionDatabases:
         if self.project.rows_from is not None and applied:
             self.sandbox.show(database.url)
             # in a session of its own, because such files contain SET commands
-            with psycopg.connect(database.url, autocommit=True) as connection:
+            with direct.connect(database.url, autocommit=True) as connection:
                 execute_file(connection, self.project.rows_from, "--rows-from")
         return self.filled(database, texts_as)
 
@@ -381,7 +382,7 @@ class RevisionDatabases:
         Raises:
             MigrationError: Its own set-up or its env.py fails.
         """
-        with psycopg.connect(self.bare(()).url, autocommit=True) as connection:
+        with direct.connect(self.bare(()).url, autocommit=True) as connection:
             return marked_version_tables(connection)
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
 """The drift between the revisions of a project and its models, measured in the sandbox."""
 
-import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.snapshots import read_snapshot
+from adapter.outbound.postgres import direct
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
@@ -37,7 +37,7 @@ def read_model_drift(databases: RevisionDatabases) -> tuple[SchemaDifference | N
 
 def _prepare(modeled: str, migrated: str) -> None:
     """Create the schemas and extensions of the migrated database in the other one, as models declare neither."""
-    with psycopg.connect(migrated) as source, psycopg.connect(modeled, autocommit=True) as target:
+    with direct.connect(migrated) as source, direct.connect(modeled, autocommit=True) as target:
         schemas = source.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
         ).fetchall()

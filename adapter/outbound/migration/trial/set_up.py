@@ -8,6 +8,7 @@ import psycopg
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.version_table import mark_version_tables
 from adapter.outbound.migration.trial.database import RevisionDatabase
+from adapter.outbound.postgres import direct
 from domain.migration.errors import MigrationError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
     url, setup = databases.sandbox.create(), databases.project.setup
     databases.sandbox.show(url)
     if isinstance(setup, Path):
-        with psycopg.connect(url, autocommit=True) as connection:
+        with direct.connect(url, autocommit=True) as connection:
             execute_file(connection, setup, "--setup")
     elif setup is not None:
         result = databases.run(url, "setup", setup)
@@ -36,7 +37,7 @@ def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
     result = databases.run(url, "env")
     if result.error is not None:
         raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
-    with psycopg.connect(url, autocommit=True) as connection:
+    with direct.connect(url, autocommit=True) as connection:
         mark_version_tables(connection, result.version_tables)
     return RevisionDatabase(url, frozenset())
 

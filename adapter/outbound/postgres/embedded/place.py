@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,12 @@ class EmbeddedServer:
         """Return the connection URL, in the form that libpq and SQLAlchemy read."""
         host = quote(str(self.socket_directory), safe="")
         return f"postgresql://{self.user}@/{quote(database, safe='')}?host={host}&port={self.port}"
+
+    @property
+    def system_identifier(self) -> int:
+        """What Postgres calls this cluster, in `pg_control_system()`: its control file begins with it."""
+        content = (self.data_directory / "global" / "pg_control").read_bytes()
+        return int.from_bytes(content[:8], sys.byteorder)
 
 
 class UnusableServerError(DatabaseError):

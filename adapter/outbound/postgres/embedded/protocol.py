@@ -2,11 +2,13 @@
 
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from adapter.outbound.postgres.embedded.place import SOCKET, EmbeddedServer, Place, UnusableServerError, unusable
+from adapter.outbound.postgres.embedded.processes import is_postmaster
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.full_disk import describe_os_error
 
@@ -68,6 +70,7 @@ def query(place: Place, sql: str) -> list[str | None]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(place.sockets / SOCKET))
+        _refuse_stranger(connection, place)
         connection.sendall(struct.pack("!ii", len(startup) + 8, 3 << 16) + startup)
         with connection.makefile("rb") as stream:
             idle = 0
@@ -89,6 +92,18 @@ def query(place: Place, sql: str) -> list[str | None]:
                         b"X\0\0\0\4" if idle == 2 else b"Q" + struct.pack("!i", len(question) + 4) + question  # noqa: PLR2004 - as above
                     )
     return values
+
+
+def _refuse_stranger(connection: socket.socket, place: Place) -> None:
+    """Raise an OSError where another server listens at the socket, as whoever may write in its folder can arrange.
+
+    The kernel knows who listens (manual of Linux, unix(7), SO_PEERCRED); it says 0 of a process in another container.
+    """
+    if sys.platform != "linux":
+        return
+    pid, _user, _group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if pid and not is_postmaster(pid, place.data):
+        raise ConnectionRefusedError(f"what listens at {place.sockets / SOCKET} is not the server of {place.data}")
 
 
 def answers(place: Place) -> bool:
