@@ -1,7 +1,7 @@
 """The process of the agent, in a project's own Python.
 
-Nothing heavy is imported here: the process is started first of all, and imports the project's libraries while its
-parent imports its own.
+Nothing heavy is imported here. The process is started before anything else, and imports the project's libraries while
+its parent imports its own.
 """
 
 import os
@@ -17,34 +17,35 @@ from adapter.outbound.isolation.launch import FAILED
 from adapter.outbound.isolation.wall import launcher
 
 AGENT = Path(__file__).parent / "agent" / "start.py"
-# A process with threads of a library's own cannot be forked for later jobs.
+# Libraries must not start threads: a process with threads cannot be forked for later jobs.
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-_OUTPUT_BYTES = 20_000
+_OUTPUT_BYTES = 20_000  # of the project's output that a result keeps
 
 
 class AgentProcess:
     """A running agent, and the pipes to it.
 
     Attributes:
-        events: Ends of the pipe that the agent reports through: ours, and the number of its.
-        answers: Ends of the pipe that it reads answers from: the number of its, and ours.
+        events: File descriptors of the pipe for reports: our end, and the agent's end as the agent numbers it.
+        answers: File descriptors of the pipe for answers: the agent's end as the agent numbers it, and our end.
     """
 
     def __init__(
         self, python: str = sys.executable, *, keep: Iterable[str] = (), walled: bool = True, network: bool = False
     ) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            python: Interpreter that has the project's packages.
-            keep: Folders of Postgres sockets that it may reach; all others are covered, where this system allows that.
-            walled: Keep the network and those sockets out of its reach.
-            network: Leave the network in its reach all the same.
+            python: Path of the interpreter that has the project's packages.
+            keep: Folders of Postgres sockets that the process may reach. All others are hidden, when this system allows
+                that.
+            walled: Isolate the process from the network and from all other Postgres sockets.
+            network: Leave the network reachable in spite of `walled`.
         """
         self._python, self._keep, self._walled, self._network = python, tuple(keep), walled, network
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -59,54 +60,54 @@ class AgentProcess:
             start_new_session=True,
             env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
         )
-        # its ends are its own: when it dies, nothing more can be read
+        # only the agent may have these ends open, so that its death ends the pipes
         os.close(self.events[1])
         os.close(self.answers[0])
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return the process."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """End the process."""
         self.close()
 
     @property
     def is_open(self) -> bool:
-        """Whether it was not ended from here."""
+        """Whether `close` has not been called yet."""
         return not self._output.closed
 
     def again(self) -> "AgentProcess":
-        """Start another one like it."""
+        """Start another process with the same settings."""
         return AgentProcess(self._python, keep=self._keep, walled=self._walled, network=self._network)
 
     def reaches(self, folder: str) -> bool:
-        """Return whether a Postgres socket in a folder is in its reach."""
-        place = f"{os.path.realpath(folder)}/"
-        return not self._walled or any(place.startswith(f"{os.path.realpath(kept)}/") for kept in self._keep)
+        """Return whether the process can reach a Postgres socket in a folder."""
+        path = f"{os.path.realpath(folder)}/"
+        return not self._walled or any(path.startswith(f"{os.path.realpath(allowed)}/") for allowed in self._keep)
 
     def failed_to_start(self) -> bool:
-        """Return whether the wall could not be set up, so that nothing was started; what was said is in the output."""
+        """Return whether the isolation could not be set up, so that the agent did not start; the output says why."""
         return self._process.poll() == FAILED
 
     def send(self, line: bytes) -> None:
-        """Give it a job; one that has died is found out when nothing is read from it."""
+        """Write a job to the process; a dead process is noticed later, when its reports end."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with suppress(BrokenPipeError):
             self._process.stdin.write(line + b"\n")
             self._process.stdin.flush()
 
     def said(self) -> int:
-        """Return how many bytes it and its project have printed."""
+        """Return how many bytes the process and its project have printed."""
         return self._output.seek(0, os.SEEK_END)
 
     def tail(self, begin: int) -> str:
-        """Return the last of what was printed since."""
+        """Return the output after some byte, at most the last `_OUTPUT_BYTES` of it."""
         self._output.seek(max(begin, self.said() - _OUTPUT_BYTES))
         return self._output.read().decode(errors="replace")
 
     def close(self) -> None:
-        """End it; safe to call again."""
+        """End the process; a second call does nothing."""
         if not self.is_open:
             return
         self._process.kill()

@@ -1,7 +1,7 @@
-"""Runs the agent in a project's own Python, and reads what it reports.
+"""Runs the agent in a project's own Python, and reads its reports.
 
-The agent (`agent/`) is a child process in a process group of its own. This side limits its time, and lends it a
-second session for statements that no transaction may hold: `CREATE INDEX CONCURRENTLY` and its like.
+The agent (`agent/`) is a child process in a process group of its own. This side limits its time. It also observes
+statements that cannot run inside a transaction, such as `CREATE INDEX CONCURRENTLY`, from a second session.
 """
 
 import os
@@ -32,27 +32,28 @@ TIMEOUT = 300.0  # seconds that one run of the agent may take
 
 
 def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = TIMEOUT) -> AgentResult:
-    """Run one job in an agent of its own; see `Agent.run`."""
+    """Run a single job in a new agent, which ends with the job; see `Agent.run`."""
     with Agent(python=python) as agent:
         return agent.run(job, timeout)
 
 
 class Agent:
-    """Gives jobs to a process of the project's Python, which forks for each of them.
+    """A process of the project's own Python that runs jobs, each in a fork of itself.
 
-    It has the libraries imported. After a `revisions` job it also runs env.py, while this side goes on, so that later
-    jobs find imported what that imports; the job's database must stay for that, and be nobody else's.
+    The process has the common libraries imported. After a `revisions` job it also runs env.py in the background, so
+    that later jobs find the imports of env.py done. The database of that job must therefore stay, and no other job may
+    use it.
     """
 
     def __init__(
         self, process: AgentProcess | None = None, *, relay: "Relay | None" = None, python: str = sys.executable
     ) -> None:
-        """Take over a process, or let the first job start one of a Python; it ends with the agent.
+        """Create an agent.
 
         Args:
-            process: The process.
-            relay: What leads to databases that are out of its reach; its folder is in the reach of the process.
-            python: The Python of a process that is started here.
+            process: The process to use; None to start one with the first job. It ends with the agent.
+            relay: Forwards connections to databases that the process cannot reach; its folder must be reachable.
+            python: Path of the Python interpreter of a process that is started here.
         """
         self._process = process
         self._python = python
@@ -60,11 +61,11 @@ class Agent:
         self._has_run_env = False
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return the agent."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End its process."""
+        """End the process."""
         self.close()
 
     def run(
@@ -72,42 +73,45 @@ class Agent:
     ) -> AgentResult:
         """Run a job to its end.
 
-        Whatever the project does is data in the result; nothing of it is raised.
+        A failure of the project raises nothing: it is recorded in the result.
 
         Args:
-            job: What to do.
-            timeout: Seconds until the project's processes are killed and its sessions ended.
-            stepped: Called after each step of `stairs` with its revision and direction, when it is committed and the
-                project's connection is idle; tells whether to go on.
+            job: The job.
+            timeout: Seconds until the project's processes are killed and its sessions are terminated.
+            stepped: Called after each step of `stairs` with its revision and direction, when the step is committed and
+                the project's connection is idle. It returns whether to continue.
+
+        Raises:
+            DatabaseConfigurationError: The isolation of the process could not be set up.
         """
-        process = self._started(job.connection)
+        process = self._running_process(job.connection)
         self._has_run_env = self._has_run_env or job.command == "revisions"
-        begin = process.said()
+        output_start = process.said()
         with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
             token = secrets.token_hex(16)
             reader = EventReader(job, token, process.events[0], answers, time.monotonic() + timeout, stepped)
             try:
-                # env.py goes on running there while other jobs have databases of their own
-                way = self._way_to(job.connection, process, keep=job.command == "revisions")
-                process.send(encoded(job, way, token, process.events[1], process.answers[0]))
+                # after `revisions`, env.py continues on this database while other jobs use databases of their own
+                reachable = self._reachable_address(job.connection, process, keep=job.command == "revisions")
+                process.send(encoded(job, reachable, token, process.events[1], process.answers[0]))
                 reader.read()
             finally:
-                if reader.pid is not None:  # the leader may have gone and left others
+                if reader.pid is not None:  # the job's process may have ended and left child processes behind
                     with suppress(ProcessLookupError, PermissionError):
                         os.killpg(reader.pid, signal.SIGKILL)
                 reader.close()
                 if not reader.done:
                     _end_sessions(job.connection)
-                output = process.tail(begin)
-                unwalled = not reader.exited and process.failed_to_start()
+                output = process.tail(output_start)
+                is_isolation_missing = not reader.exited and process.failed_to_start()
                 if not reader.exited:
                     process.close()
-        if unwalled:
+        if is_isolation_missing:
             raise DatabaseConfigurationError(redact(output.strip()), UNWALLED)
         return reader.result(redact(output))
 
     def close(self) -> None:
-        """End the process; the next job starts another."""
+        """End the process and the relay; the next job starts a new process."""
         if self._process is not None:
             self._process.close()
         if self._relay is not None:
@@ -115,14 +119,14 @@ class Agent:
             self._relay = None
 
     def renew(self) -> bool:
-        """End a process in which env.py has run, so that the next job starts with a new one; tell whether it had."""
+        """End the process when env.py has run in it, so that the next job starts a new one; return whether it did."""
         if not self._has_run_env or self._process is None:
             return False
         self._has_run_env = False
         self._process.close()
         return True
 
-    def _started(self, connection: Connection) -> AgentProcess:
+    def _running_process(self, connection: Connection) -> AgentProcess:
         if self._process is None:
             if not connection.is_local:
                 from adapter.outbound.migration.sandbox.relay import Relay
@@ -134,8 +138,8 @@ class Agent:
             self._process = self._process.again()
         return self._process
 
-    def _way_to(self, connection: Connection, process: AgentProcess, *, keep: bool) -> Connection:
-        """Return how the process gets to a database: directly, or through a socket of ours where that is walled off."""
+    def _reachable_address(self, connection: Connection, process: AgentProcess, *, keep: bool) -> Connection:
+        """Return the address at which the process reaches a database: its own, or that of the relay."""
         if self._relay is None or (connection.is_local and process.reaches(connection.host)):
             return connection
         self._relay.lead_to({**connection.parameters, "dbname": connection.dbname}, keep=keep)
@@ -143,7 +147,7 @@ class Agent:
 
 
 def _end_sessions(connection: Connection) -> None:
-    """End what a killed project left running in the sandbox database."""
+    """Terminate the sessions that a killed project has left in the sandbox database."""
     with suppress(psycopg.Error), connection.connect() as session:
         session.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -11,15 +11,15 @@ from adapter.outbound.postgres import direct
 
 @dataclass(frozen=True)
 class Connection:
-    """Address of the sandbox database.
+    """The address of a sandbox database.
 
     Attributes:
         host: Host name, or the directory of the Unix socket.
-        port: TCP port, or what names the socket.
-        user: Role.
-        password: Its password, None where none is asked for.
-        dbname: Database.
-        parameters: All that libpq was told, such as `sslmode`.
+        port: TCP port, or the number in the name of the Unix socket.
+        user: Name of the role.
+        password: Password of the role; None when the server requires none.
+        dbname: Name of the database.
+        parameters: All parameters of the URL, as libpq names them, such as `sslmode`.
     """
 
     host: str
@@ -31,12 +31,12 @@ class Connection:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a Unix socket."""
+        """Whether the address is a Unix socket."""
         return self.host.startswith("/")
 
     @classmethod
     def parse(cls, url: str) -> "Connection":
-        """Read a URL in libpq's form."""
+        """Return the address in a URL of libpq's form."""
         parts = psycopg.conninfo.conninfo_to_dict(url)
         return cls(
             host=str(parts.get("host") or "localhost"),
@@ -48,7 +48,7 @@ class Connection:
         )
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
-        """Open a session."""
+        """Return a new session at the address."""
         address: dict[str, Any] = {**self.parameters, "password": self.password, "dbname": self.dbname}
         address |= {"host": self.host, "port": self.port, "user": self.user}
         return direct.connect(**{**address, "application_name": "hexalembic-observer"}, autocommit=autocommit)

@@ -1,4 +1,4 @@
-"""What it means that a project's env.py failed before any revision ran: its configuration is not what it needs."""
+"""Errors that are no verdict on a revision: a failed env.py, a full disk, a terminated session."""
 
 from pathlib import Path
 
@@ -8,84 +8,87 @@ from adapter.outbound.postgres.errors import DatabaseConfigurationError, Databas
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
 
 _RUNS_ENV = {"env", "upgrade", "downgrade", "undo", "stairs"}
-_OF_DRIVERS = {"OperationalError", "InterfaceError"}  # without a code of the server's: none was reached
-_IN_ENV = {"exception", "exit", "refused", "network"}
+_CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}  # without an SQLSTATE, they mean that no server was reached
+_KINDS_OF_ENV = {"exception", "exit", "refused", "network"}
 
 
 def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
-    """Raise where env.py failed before a revision ran, or connected to a database of its own.
+    """Raise an error when env.py failed before any revision ran, or connected to another database than the sandbox.
 
     Raises:
-        DatabaseConfigurationError: It did; the hint names the option that gives it what it needs.
+        DatabaseConfigurationError: It did; the hint names the option that helps.
     """
     error = result.error
     if error is None:
         return
     if error.kind == "elsewhere":
         raise DatabaseConfigurationError(
-            f"{error.message}: nothing was run{_where(error)}",
+            f"{error.message}: nothing was run{_place(error)}",
             "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
         )
     if has_environment_failed(job, result):
-        raise DatabaseConfigurationError(*_explained(error, result))
+        raise DatabaseConfigurationError(*_message_and_hint(error, result))
 
 
 def has_environment_failed(job: AgentJob, result: AgentResult) -> bool:
     """Return whether env.py failed before any revision ran.
 
-    Alembic's own errors are about the history; an error without a file of the project's is not env.py's.
+    An error of Alembic itself is about the history. An error that did not come from a file of the project was not
+    raised in env.py.
     """
     error = result.error
-    own = error is not None and error.kind in _IN_ENV and error.type != "CommandError" and error.path is not None
-    return own and job.command in _RUNS_ENV and not result.runs
+    is_of_env = (
+        error is not None and error.kind in _KINDS_OF_ENV and error.type != "CommandError" and error.path is not None
+    )
+    return is_of_env and job.command in _RUNS_ENV and not result.runs
 
 
 def raise_if_disk_full(result: AgentResult) -> None:
-    """Raise where a statement found no room on the server's disk: that is no fault of its revision.
+    """Raise an error when the server's disk was full, because that is no fault of the revision.
 
     Raises:
-        FullDiskError: One did.
+        FullDiskError: A statement failed because of a full disk.
     """
     errors = [*(run.error for run in result.runs), result.error]
-    full = next((error for error in errors if error is not None and error.sqlstate == DISK_FULL), None)
-    if full is not None:
-        raise FullDiskError(full.message, "free space on the server's disk")
+    full_disk_error = next((error for error in errors if error is not None and error.sqlstate == DISK_FULL), None)
+    if full_disk_error is not None:
+        raise FullDiskError(full_disk_error.message, "free space on the server's disk")
 
 
 def raise_if_session_ended(job: AgentJob, result: AgentResult) -> None:
-    """Raise where somebody ended the session of a revision, or the sandbox's server: that is no verdict on it.
+    """Raise an error when the session of a revision was terminated, because that is no verdict on the revision.
 
     Raises:
-        DatabaseError: Somebody did, who is not this tool.
+        DatabaseError: The session or the server was stopped, and not by a kill that the job requested.
     """
     if job.kill_after or job.kill_during:
         return
-    failed = [(run.revision, run.error) for run in result.runs] + [(job.revision, result.error)]
-    for revision, error in failed:
-        if error is not None and error.sqlstate in _ENDED:
+    failures = [(run.revision, run.error) for run in result.runs] + [(job.revision, result.error)]
+    for revision, error in failures:
+        if error is not None and error.sqlstate in _SESSION_ENDED:
             raise DatabaseError(
                 f"The session in which revision {revision} ran was ended ({error.message.strip()}); it has no verdict.",
                 "Run the command again, and leave the sandbox's server alone; a revision must not end its own session.",
             )
 
 
-_ENDED = {"57P01", "57P02", "57P03"}
+_SESSION_ENDED = {"57P01", "57P02", "57P03"}  # admin shutdown, crash shutdown, cannot connect now
 
 
-def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:
+def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]:
     file = Path(str(error.path)).name
     if error.kind == "network":
-        wanted = ", ".join(result.addresses) or "the network"
+        addresses = ", ".join(result.addresses) or "the network"
         return (
-            f"{file} wanted {wanted}, and the network is out of its reach{_where(error)}: {error.message.strip()}",
+            f"{file} wanted {addresses}, and the network is out of its reach{_place(error)}: {error.message.strip()}",
             "give it what it fetches with --env NAME=VALUE, or make it with --setup; --allow-network opens the network",
         )
-    first = error.message.strip().partition("\n")[0]
+    first_line = error.message.strip().partition("\n")[0]
     kind = "" if error.kind in {"exit", "refused"} else f"{error.type}: "
-    message = f"{file} failed before any revision ran{_where(error)}: {kind}{_exit(error)}{first}"
-    if error.sqlstate is None and error.type in _OF_DRIVERS:
+    message = f"{file} failed before any revision ran{_place(error)}: {kind}{_exit_prefix(error)}{first_line}"
+    if error.sqlstate is None and error.type in _CONNECTION_ERRORS:
         return (
-            f"{file} could not connect{_where(error)}, for nothing but the sandbox is in its reach: {first}",
+            f"{file} could not connect{_place(error)}, for nothing but the sandbox is in its reach: {first_line}",
             (
                 "let it take its address from alembic.ini, or name the variable with --env NAME; --allow-network opens"
                 " the network"
@@ -100,13 +103,13 @@ def _explained(error: AgentError, result: AgentResult) -> tuple[str, str]:
 
 
 def described(error: AgentError) -> str:
-    """Return what went wrong in a project, in one line where that can be."""
-    return f"{_exit(error)}{error.message.strip()}{_where(error)}"
+    """Return the message of an error in a project, with its file and line."""
+    return f"{_exit_prefix(error)}{error.message.strip()}{_place(error)}"
 
 
-def _exit(error: AgentError) -> str:
+def _exit_prefix(error: AgentError) -> str:
     return "it called sys.exit: " if error.kind == "exit" else ""
 
 
-def _where(error: AgentError) -> str:
+def _place(error: AgentError) -> str:
     return f" ({Path(error.path).name}, line {error.line})" if error.path and error.line else ""

@@ -1,4 +1,4 @@
-"""Reads what the agent reports, line by line."""
+"""Reads the reports of the agent, line by line."""
 
 import json
 import os
@@ -20,14 +20,20 @@ from domain.migration.trace import StatementTrace, fold
 from domain.wording import readable
 
 _POLL = 0.001  # seconds between two looks at the locks of a statement
-_FORGED_BYTES = 1 << 16
-_BODY = 6  # statements in a loop's body
-_REPEATED = 20  # times that make a loop
-_WORDS = 80  # letters of a statement that a message quotes
+_FORGED_BYTES = 1 << 16  # of a line without the token: longer ones are not kept
+_LOOP_BODY = 6  # last statements of a function, among which the statement of an endless loop is looked for
+_LOOP_RUNS = 20  # a statement that ran at least so often is in a loop
+_QUOTED_CHARACTERS = 80  # of a statement that a message quotes
 
 
 class EventReader:
-    """Reads the agent's lines until it has done, has died, or its time is over."""
+    """A reader of the agent's reports on one job, up to its end, the death of its process, or the deadline.
+
+    Attributes:
+        done: Whether the agent has reported the end of the job.
+        pid: Process ID of the job's process; None before it has started.
+        deadline: Value of `time.monotonic()` at which the time of the job is over.
+    """
 
     def __init__(
         self,
@@ -41,15 +47,15 @@ class EventReader:
         self._token = token.encode()
         self._forged = False
         self._stepped = stepped
-        self._seconds = deadline - time.monotonic()
+        self._time_limit = deadline - time.monotonic()
         self.done = False
         self.pid: int | None = None
         self.deadline = deadline
-        self._code: int | None = None
+        self._exit_code: int | None = None
         self._job = job
         self._events = events
         self._answers = answers
-        self._rest = b""
+        self._unread = b""
         self._runs: list[AgentRun] = []
         self._statements: list[StatementTrace] = []
         self._revisions: list[ListedRevision] = []
@@ -63,22 +69,22 @@ class EventReader:
         self._configured_at: tuple[str, int] | None = None
         self._models = False
         self._only_there: tuple[tuple[str, str], ...] = ()
-        self._late = False
-        self._has_secret = False  # the last statement
+        self._timed_out = False
+        self._has_secret = False  # whether the last statement has one
         self._observations = 0
 
     @property
     def exited(self) -> bool:
-        """Whether the agent has seen the job's process end, and waits for the next job."""
-        return self._code is not None
+        """Whether the job's process has ended, so that the agent waits for the next job."""
+        return self._exit_code is not None
 
     def read(self) -> None:
-        """Read all of it, up to the end of the job's process."""
-        while self._code is None:
-            wait = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
-            ready, _, _ = select.select([self._events], [], [], wait)
+        """Read all reports, up to the end of the job's process or the deadline."""
+        while self._exit_code is None:
+            seconds = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
+            ready, _, _ = select.select([self._events], [], [], seconds)
             if time.monotonic() >= self.deadline:
-                self._late = True
+                self._timed_out = True
                 return
             if not ready:
                 if self._observer:
@@ -91,28 +97,33 @@ class EventReader:
             data = os.read(self._events, 1 << 16)
             if not data:
                 return
-            *lines, self._rest = (self._rest + data).split(b"\n")
+            *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
                 self._read_line(line)
-            if len(self._rest) > _FORGED_BYTES and not self._rest.startswith(self._token):
-                self._forged, self._rest = True, self._rest[-len(self._token) :]  # no line of ours is in there
+            if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token):
+                # no report is in there, but its end may be the start of a token
+                self._forged, self._unread = True, self._unread[-len(self._token) :]
 
     def close(self) -> None:
-        """Let go of the second sessions."""
+        """End the sessions that observe a statement."""
         if self._observer:
             self._observer.close()
             self._observer = None
 
     def result(self, output: str) -> AgentResult:
-        """Return what was read."""
+        """Return the result of the job.
+
+        Args:
+            output: The output of the project during the job.
+        """
         self._finish_run(None, finished=False)
         error = self._error
         if self._forged:
             error = AgentError("its code wrote into the pipe through which its statements are reported", "forged")
-        elif self._late:
-            error = AgentError(f"it did not end within {self._seconds:.0f} s{self._repeated()}", "timeout")
+        elif self._timed_out:
+            error = AgentError(f"it did not end within {self._time_limit:.0f} s{self._endless_loop()}", "timeout")
         elif not self.done:
-            error = AgentError(f"the process ended with code {self._code} and no report", "died")
+            error = AgentError(f"the process ended with code {self._exit_code} and no report", "died")
         return AgentResult(
             tuple(self._runs),
             tuple(self._revisions),
@@ -128,29 +139,33 @@ class EventReader:
             self._only_there,
         )
 
-    def _repeated(self) -> str:
-        """Return what a function was repeating when its time was over; empty where that was nothing."""
+    def _endless_loop(self) -> str:
+        """Return the part of the message on a timeout that describes an endless loop; empty without a loop."""
         statements = self._runs[-1].statements if self._runs else ()
-        last = max(statements[-_BODY:], key=lambda one: one.count, default=None)
-        if last is None or last.count < _REPEATED:
+        repeated = max(statements[-_LOOP_BODY:], key=lambda statement: statement.count, default=None)
+        if repeated is None or repeated.count < _LOOP_RUNS:
             return ""
-        place = f"line {last.line}, " if last.line else ""
+        place = f"line {repeated.line}, " if repeated.line else ""
         return (
-            f": the loop at {place}had run {in_one_line(last.sql, _WORDS)} {last.count:,} times, with no end in sight"
+            f": the loop at {place}had run {in_one_line(repeated.sql, _QUOTED_CHARACTERS)} {repeated.count:,} times,"
+            " with no end in sight"
         )
 
     def _read_line(self, line: bytes) -> None:
-        """Take a line of the agent's; what the project has written before it, or as one of its own, is no report."""
-        strange, token, report = line.rpartition(self._token)
-        if strange or not token:
+        """Read a line of the pipe.
+
+        Anything before the token, or a line without it, was written by the project and is no report.
+        """
+        foreign, token, report = line.rpartition(self._token)
+        if foreign or not token:
             self._forged = True
         if token:
             try:
-                self._take(json.loads(report))
-            except ValueError:  # the project wrote into the middle of it
+                self._handle(json.loads(report))
+            except ValueError:  # the project wrote into the middle of the report
                 self._forged = True
 
-    def _take(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
+    def _handle(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
         match message["event"]:
             case "statement":
                 self._statements.append(statement_trace(message))
@@ -161,21 +176,21 @@ class EventReader:
             case "end":
                 self._finish_run(self._read_error(message) if message["error"] is not None else None, finished=True)
             case "revision":
-                self._revisions.append(_listed(message))
+                self._revisions.append(_listed_revision(message))
             case "problem":
-                self._problems.append(_error(message))
+                self._problems.append(_reported_error(message))
             case "observe":
                 self._observations += 1
                 self._observer = Observer.start(self._job.connection, message["pid"], message["sql"])
                 self._answer(None)
             case "observed":
-                seen = self._observer.seen() if self._observer else []
+                locks = self._observer.seen() if self._observer else []
                 self.close()
-                self._answer(seen)
+                self._answer(locks)
             case "stepped":
                 self._answer("on" if self._stepped(message["revision"], message["direction"]) else "stop")
             case "error":
-                # that a connection went elsewhere is why all else failed
+                # a connection to another server is the cause of every error after it
                 if self._error is None or self._error.kind != "elsewhere":
                     self._error = self._read_error(message)
             case "version_table":
@@ -190,13 +205,13 @@ class EventReader:
             case "started":
                 self.pid = message["pid"]
             case "exited":
-                self._code = message["code"]
+                self._exit_code = message["code"]
             case "done":
                 self.done = True
 
     def _read_error(self, message: Mapping[str, Any]) -> AgentError:
-        """Read an error; of a statement with a password, a server may quote the password."""
-        error = _error(message)
+        """Return a reported error, without quotes when the last statement has a password that the server may quote."""
+        error = _reported_error(message)
         return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
 
     def _kill(self) -> None:
@@ -217,7 +232,7 @@ class EventReader:
             self._answers.flush()
 
 
-def _error(message: Mapping[str, Any]) -> AgentError:
+def _reported_error(message: Mapping[str, Any]) -> AgentError:
     return AgentError(
         readable(redact(message["error"])),
         message["kind"],
@@ -229,7 +244,7 @@ def _error(message: Mapping[str, Any]) -> AgentError:
     )
 
 
-def _listed(message: Mapping[str, Any]) -> ListedRevision:
+def _listed_revision(message: Mapping[str, Any]) -> ListedRevision:
     return ListedRevision(
         revision=message["revision"],
         down_revision=tuple(message["down_revision"]),

@@ -1,4 +1,4 @@
-"""What the agent is to do."""
+"""The jobs of the agent."""
 
 import json
 from collections.abc import Mapping
@@ -10,30 +10,31 @@ from adapter.outbound.migration.project.connection import Connection
 
 @dataclass(frozen=True)
 class AgentJob:
-    """What the agent is to do.
+    """A job of the agent: a command, its database, and the settings of the project.
 
     Attributes:
-        config: The project's `alembic.ini` or `pyproject.toml`.
-        connection: The sandbox database; every Postgres connection of the project ends there.
-        command: `revisions` (the history; afterwards env.py runs without any revision), `setup` (a function of the
-            project's), `upgrade`, `downgrade` (both to a target), `undo` (the downgrade of one revision), `stairs`
-            (single steps on one connection), `env` (env.py without any revision), `models` (creates them),
-            `only_there` (what only the database has), or `check` (models, as `alembic check`).
-        revision: Target of the command, as Alembic writes targets; for `undo` a revision's id, for `setup` a
+        config: Path of the project's `alembic.ini` or `pyproject.toml`.
+        connection: Address of the sandbox database; every Postgres connection of the project is redirected to it.
+        command: `revisions` (list the history; then env.py runs without any revision), `setup` (call a function of the
+            project), `upgrade` and `downgrade` (to a target), `undo` (run the downgrade of a single revision), `stairs`
+            (run single steps on one connection), `env` (run env.py without any revision), `models` (create the models),
+            `only_there` (list what the database has and the models do not), or `check` (as `alembic check`).
+        revision: Target of the command, as Alembic writes targets; for `undo` the ID of a revision, for `setup` a
             `module:function`.
-        cwd: Directory to run in; the folder of `config` where it is None.
+        cwd: Working directory; None for the folder of `config`.
         trace: Whether to trace statements.
         environment: Variables for the project. A value of `""` stands for the sandbox's URL, one such as
             `postgresql+asyncpg` for that URL with that scheme.
-        x_arguments: What `alembic -x` would be given.
+        x_arguments: Values of the `-x` option of `alembic`.
         name: Section of `config`.
-        statement_timeout_ms: After how many milliseconds the server cancels a statement; 0 for never.
-        goes_on: A traced statement that fails because of rows is undone, and the revision goes on behind it.
-        settings: What the project's sessions have where the project sets nothing itself, as those of the target would.
-        steps: Of `stairs`: revisions, each with `upgrade` or `downgrade`.
-        kill_after: The project's process dies after so many traced statements, as by kill -9; 0 for never.
-        kill_during: The number of the statement outside a transaction, from 1, during which the server's process that
-            executes it is ended, and the project's is killed; 0 for none.
+        statement_timeout_ms: Milliseconds after which the server cancels a statement; 0 for never.
+        goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
+        settings: Default settings of the project's sessions, by name, as sessions at the target have them.
+        steps: For `stairs`: pairs of a revision and `upgrade` or `downgrade`.
+        kill_after: Number of traced statements after which the project's process is killed, as by `kill -9`; 0 for
+            never.
+        kill_during: Number, from 1, of the statement outside a transaction during which its server process is
+            terminated and the project's process is killed; 0 for none.
     """
 
     config: Path
@@ -54,7 +55,15 @@ class AgentJob:
 
 
 def encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int) -> bytes:
-    """Write a job as the agent reads it, with the pipes of its reports and answers."""
+    """Return a job as the line of JSON that the agent reads.
+
+    Args:
+        job: The job.
+        to: Address at which the agent reaches the database.
+        token: Begins each line of the agent's reports.
+        events: File descriptor that the agent writes its reports to.
+        answers: File descriptor that the agent reads answers from.
+    """
     return json.dumps(
         {
             "config": str(job.config.resolve()),

@@ -1,4 +1,4 @@
-"""Watches a statement that no transaction may hold, from a second session."""
+"""Observes a statement that cannot run inside a transaction, from a second session."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import psycopg
 
 from adapter.outbound.migration.project.connection import Connection
 
-_NAMED = 10  # tables of a statement that are locked one by one
+_MOST_NAMED_TABLES = 10  # that are locked one by one, because their names occur in the statement
 _BLOCKER_TIMEOUT = "500ms"
-# All that a statement may be about; LOCK TABLE takes no materialized views.
+# All tables that a statement may lock. LOCK TABLE accepts no materialized views.
 _TABLES = r"""
 SELECT relname, format('%I.%I', nspname, relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -16,7 +16,8 @@ WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_sc
 ORDER BY nspname, relname
 """
 
-# Nobody can wait for a relation that is not committed: a rebuilt index is locked whole until then, and later swapped.
+# Locks on relations that are not committed yet are left out, because nobody can wait for these: a rebuilt index is
+# locked in full until it is committed and swapped in.
 _LOCKS = """
 SELECT c.oid::bigint, l.mode FROM pg_class c
 JOIN pg_locks l ON l.relation = c.oid AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -25,29 +26,38 @@ WHERE l.pid = %s AND l.locktype = 'relation' AND c.oid::bigint >= 16384
 
 
 class Observer:
-    """Makes a statement wait, so that its locks can be read while it does.
+    """Sessions that make a statement wait, and a session that reads its locks meanwhile.
 
-    Tables whose names occur in the statement have sessions of their own; all others share one of each kind. One kind
-    holds SHARE UPDATE EXCLUSIVE: concurrent index builds and VACUUM wait for it before they do anything. The other
-    holds ROW EXCLUSIVE: a concurrent build or drop waits for that writer before its next phase, when it has taken all
-    of its locks. The two do not conflict. Each session ends when the statement has been seen to wait for it, so that
-    nothing depends on who is quicker.
+    There are two kinds of blocking sessions. The first kind holds SHARE UPDATE EXCLUSIVE: concurrent index builds and
+    VACUUM wait for it before they do anything. The second kind holds ROW EXCLUSIVE: a concurrent build or drop has
+    taken all of its locks when it waits for that writer. The two modes do not conflict.
+
+    Each table whose name occurs in the statement has its own session of each kind. All other tables share one session
+    of each kind. A blocking session ends as soon as the statement waits for it, so that the result does not depend on
+    timing.
+
+    Attributes:
+        is_under_way: Whether the statement has waited for a writer, so that its first phase is over.
     """
 
     def __init__(self, connection: Connection, pid: int, sql: str) -> None:
         self._pid = pid
-        self._found: dict[tuple[int, str], None] = {}
+        self._locks: dict[tuple[int, str], None] = {}
         self._connection = connection
-        self._eye = connection.connect()
+        self._watching_session = connection.connect()
         self._blockers: dict[int, psycopg.Connection[Any]] = {}
         self._writers: set[int] = set()
         self.is_under_way = False
-        named: list[str] = []
-        others: list[str] = []
-        for relation, table in self._eye.execute(_TABLES):
-            (named if relation.lower() in sql.lower() and len(named) < _NAMED else others).append(table)
+        named_tables: list[str] = []
+        other_tables: list[str] = []
+        for relation, table in self._watching_session.execute(_TABLES):
+            (
+                named_tables
+                if relation.lower() in sql.lower() and len(named_tables) < _MOST_NAMED_TABLES
+                else other_tables
+            ).append(table)
         for mode in ("SHARE UPDATE EXCLUSIVE", "ROW EXCLUSIVE"):
-            for tables in (*([table] for table in named), others):
+            for tables in (*([table] for table in named_tables), other_tables):
                 self._block(tables, mode)
 
     def _block(self, tables: list[str], mode: str) -> None:
@@ -57,7 +67,7 @@ class Observer:
         try:
             blocker.execute(f"SET LOCAL lock_timeout = '{_BLOCKER_TIMEOUT}'")
             blocker.execute(f"LOCK TABLE ONLY {', ONLY '.join(tables)} IN {mode} MODE".encode())
-        except psycopg.Error:  # the project holds a lock itself: what it waits for is seen by looking only
+        except psycopg.Error:  # the project itself holds a conflicting lock: the table stays without a blocking session
             blocker.close()
         else:
             self._blockers[blocker.info.backend_pid] = blocker
@@ -66,45 +76,57 @@ class Observer:
 
     @classmethod
     def start(cls, connection: Connection, pid: int, sql: str) -> "Observer | None":
-        """Begin; None where no second session can be had."""
+        """Start to observe a statement.
+
+        Args:
+            connection: The address of the database.
+            pid: Process ID of the server process that will execute the statement.
+            sql: Text of the statement.
+
+        Returns:
+            The observer; None when no second session can be opened.
+        """
         try:
             return cls(connection, pid, sql)
         except psycopg.Error:
             return None
 
     def look(self, *, hold: bool = False) -> None:
-        """Read the locks; let the statement go on when it waits for a session of ours.
+        """Read the locks of the statement, and end the blocking sessions that it waits for.
 
         Args:
-            hold: Do not let it go on when it waits for a writer: then it is in the middle of its work.
+            hold: Keep the session of a writer that the statement waits for, so that the statement stays in the middle
+                of its work.
         """
         try:
-            waits_for = self._eye.execute("SELECT unnest(pg_blocking_pids(%s))", (self._pid,)).fetchall()
-            for oid, mode in self._eye.execute(_LOCKS, (self._pid,)):
-                self._found[int(oid), str(mode)] = None
-        except psycopg.Error:  # the database was dropped: nothing more to see
-            self._release()
+            blocking_pids = self._watching_session.execute(
+                "SELECT unnest(pg_blocking_pids(%s))", (self._pid,)
+            ).fetchall()
+            for oid, mode in self._watching_session.execute(_LOCKS, (self._pid,)):
+                self._locks[int(oid), str(mode)] = None
+        except psycopg.Error:  # the database was dropped
+            self._end_blockers()
             return
-        for (pid,) in waits_for:
+        for (pid,) in blocking_pids:
             if pid in self._blockers:
                 self.is_under_way = self.is_under_way or pid in self._writers
                 if not (hold and self.is_under_way):
                     self._blockers.pop(pid).close()
 
     def end_observed(self) -> None:
-        """End the server's process that executes the statement, and wait for that."""
-        self._eye.execute("SELECT pg_terminate_backend(%s, 5000)", (self._pid,))
+        """Terminate the server process that executes the statement, and wait up to 5 seconds for its end."""
+        self._watching_session.execute("SELECT pg_terminate_backend(%s, 5000)", (self._pid,))
 
     def seen(self) -> list[tuple[int, str]]:
-        """Return the relations' oids and modes, granted or waited for."""
-        return list(self._found)
+        """Return the OID of the relation and the mode of each lock that the statement has held or waited for."""
+        return list(self._locks)
 
     def close(self) -> None:
-        """End the sessions."""
-        self._release()
-        self._eye.close()
+        """End all sessions of the observer."""
+        self._end_blockers()
+        self._watching_session.close()
 
-    def _release(self) -> None:
+    def _end_blockers(self) -> None:
         for blocker in self._blockers.values():
             blocker.close()
         self._blockers.clear()

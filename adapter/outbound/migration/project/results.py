@@ -1,4 +1,4 @@
-"""What the agent reported."""
+"""The results of the agent's jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,20 @@ from domain.migration.trace import StatementTrace
 
 @dataclass(frozen=True)
 class AgentError:
-    """What went wrong in the project.
+    """An error in the project.
 
     Attributes:
-        message: What was said: by the server, by Alembic, by Python.
-        kind: `exception`, `exit` (it called `sys.exit`), `refused` (it wanted another kind of database), `history`
-            (revisions that cannot be told apart), `network` (it wanted the network, which is out of reach), `elsewhere`
-            (it got a connection that does not lead to the sandbox), `timeout`, `died` (its process ended without a
-            word), `forged` (it wrote into the pipe of the reports itself, so that nothing is known of what it did).
-        type: Name of the exception's class; empty where there was none.
-        sqlstate: The server's code; None where it was not the server.
-        path: File it came from, None where that is not known.
-        line: Line of that file.
-        traceback: Of the whole, for a person who asks; empty where there was none.
+        message: Message of the server, of Alembic, or of Python.
+        kind: `exception`, `exit` (the project called `sys.exit`), `refused` (it connected to a database that is not
+            Postgres), `history` (revisions are missing or duplicate), `network` (it used the network, which it cannot
+            reach), `elsewhere` (it has a connection to another server than the sandbox), `timeout`, `died` (its process
+            ended without a report), `forged` (it wrote into the pipe for reports itself, so that no report is
+            reliable).
+        type: Name of the exception's class; empty without an exception.
+        sqlstate: The SQLSTATE; None when the error is not the server's.
+        path: File in which the error was raised; None when that is not known.
+        line: Line of that file; None when that is not known.
+        traceback: The complete traceback; empty without one, or when it may have a secret.
     """
 
     message: str
@@ -35,20 +36,20 @@ class AgentError:
 
 @dataclass(frozen=True)
 class ListedRevision:
-    """A revision as its script says.
+    """A revision as its script declares it.
 
     Attributes:
-        revision: Its id.
-        down_revision: Ids that it follows; empty at a base.
-        depends_on: Ids that it needs besides.
-        path: Its file.
+        revision: Its ID.
+        down_revision: IDs of the revisions that it follows; empty at a base.
+        depends_on: IDs of the revisions that it depends on besides.
+        path: Path of its file.
         message: First line of its docstring.
-        docstring: The whole of it.
-        branch_labels: Its labels.
-        is_head: Whether nothing follows it.
-        safety_assured: Codes that it suppresses, with reasons.
-        lossy_downgrade: What it says of its downgrade's losses, whatever that is; None where it says nothing.
-        irreversible: Why it has no downgrade, likewise.
+        docstring: The whole docstring.
+        branch_labels: Its branch labels.
+        is_head: Whether no revision follows it.
+        safety_assured: The reason, by code, for each diagnostic that it suppresses.
+        lossy_downgrade: Its variable `lossy_downgrade`, of any type; None without one.
+        irreversible: Its variable `irreversible`, of any type; None without one.
     """
 
     revision: str
@@ -65,7 +66,7 @@ class ListedRevision:
 
     @property
     def entry(self) -> HistoryEntry:
-        """Return its place in the history."""
+        """Return the revision as an entry of the history."""
         return HistoryEntry(
             revision=self.revision,
             down_revision=self.down_revision,
@@ -78,14 +79,14 @@ class ListedRevision:
 
 @dataclass(frozen=True)
 class AgentRun:
-    """One upgrade or downgrade function that ran.
+    """A run of an upgrade or downgrade function.
 
     Attributes:
-        revision: Its revision.
+        revision: ID of its revision.
         direction: `upgrade` or `downgrade`.
-        statements: What it executed, batches folded; empty without tracing.
-        error: Why it ended early; None when it came to its end.
-        finished: Whether it ended at all; False when its process was stopped in it.
+        statements: The statements that it executed, with loops folded; empty without tracing.
+        error: The error that ended it early; None when there was none.
+        finished: Whether the function ended, with or without an error; False when its process was stopped before.
     """
 
     revision: str
@@ -97,22 +98,22 @@ class AgentRun:
 
 @dataclass(frozen=True)
 class AgentResult:
-    """What the agent reported.
+    """The result of a job.
 
     Attributes:
-        runs: Functions that ran, in order.
-        revisions: The history from base to heads, when it was asked for.
-        problems: What is wrong with the history, though it could be read.
-        error: Why the command failed; None when it did not.
-        output: What the project printed; its end when it is long.
-        version_tables: Where the project's versions are written, of the command `env`, qualified and quoted.
-        one_transaction: Why env.py would run all revisions in one transaction, of the command `env`: `default`, or
-            `external` where it has begun one itself; empty where it would not.
-        configured_at: File and line that configure Alembic, of the same; None where that is not known.
-        models: Whether env.py has models, of `models` and `only_there`.
-        only_there: Kind and name of what only the database has and the models should have, of `only_there`.
-        addresses: Hosts and ports in the network that it wanted.
-        variables: Variables of the environment that its own files asked for and nobody has set.
+        runs: Runs of upgrade and downgrade functions, in order.
+        revisions: The history from base to heads, for the command `revisions`.
+        problems: Errors in the history that did not prevent reading it.
+        error: The error that ended the command; None when there was none.
+        output: The project's output; only the end of a long one.
+        version_tables: Qualified and quoted names of the project's version tables, for the command `env`.
+        one_transaction: Why env.py would run all revisions in one transaction, for the command `env`: `default`, or
+            `external` when env.py has begun one itself; empty when it would not.
+        configured_at: File and line of the call that configures Alembic, for the same command; None when not known.
+        models: Whether env.py has models, for `models` and `only_there`.
+        only_there: Kind and name of each object that the database has and the models do not, for `only_there`.
+        addresses: Hosts and ports in the network that the project tried to reach.
+        variables: Environment variables that the project's own files read and that are not set.
     """
 
     runs: tuple[AgentRun, ...] = ()
@@ -129,7 +130,7 @@ class AgentResult:
     only_there: tuple[tuple[str, str], ...] = ()
 
     def run_of(self, revision: str, direction: str) -> AgentRun:
-        """Return one of the runs; an empty one where it did not come so far."""
+        """Return the run of a revision in a direction; an empty run when the job did not reach it."""
         for run in self.runs:
             if (run.revision, run.direction) == (revision, direction):
                 return run

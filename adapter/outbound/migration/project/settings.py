@@ -1,10 +1,10 @@
-"""What a project says of itself to `migrate`, beside its Alembic configuration.
+"""The settings of `migrate` that a project keeps in its Alembic configuration.
 
-In `alembic.ini` a section `[hexalembic]`, in `pyproject.toml` a table `[tool.hexalembic]`:
+They are in the section `[hexalembic]` of `alembic.ini`, or in the table `[tool.hexalembic]` of `pyproject.toml`:
 
     start_after = 3f1c9a2b7d40        revisions up to this one are run, but not judged
-    setup = schema.sql                what is there before the first revision: SQL, or module:function
-    rows_from = rows.sql              rows that are better than made-up ones
+    setup = schema.sql                creates the objects before the first revision: SQL, or module:function
+    rows_from = rows.sql              inserts rows that are more realistic than generated ones
     statements = statements.json      statements that the application sends, from `migrate record`
     env = DATABASE_DSN, APP_ENV=test  variables for env.py; without a value, the sandbox's address
 """
@@ -22,14 +22,14 @@ _KEYS = ("start_after", "setup", "rows_from", "statements", "env")
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    """The settings; each is empty when the project does not say.
+    """The settings of `migrate` in a project's configuration; each is empty when the project does not set it.
 
     Attributes:
-        start_after: Revision with which the history begins that is judged.
-        setup: File of SQL, relative to the configuration, or `module:function`.
-        rows_from: File of SQL, relative to the configuration.
-        statements: File that `migrate record` wrote, relative to the configuration.
-        env: `NAME` or `NAME=VALUE`.
+        start_after: The last revision that is run without a verdict.
+        setup: Path of an SQL file, relative to the configuration, or `module:function`.
+        rows_from: Path of an SQL file, relative to the configuration.
+        statements: Path of a file that `migrate record` wrote, relative to the configuration.
+        env: Variables for env.py, each as `NAME` or `NAME=VALUE`.
     """
 
     start_after: str = ""
@@ -43,21 +43,21 @@ def read_project_settings(config: Path) -> ProjectSettings:
     """Read the settings from an `alembic.ini` or a `pyproject.toml`.
 
     Raises:
-        DatabaseConfigurationError: The file cannot be read, or has a setting that is not known.
+        DatabaseConfigurationError: The file cannot be read, or has an unknown setting.
     """
     try:
-        found = _toml(config) if config.suffix == ".toml" else _ini(config)
+        values = _toml(config) if config.suffix == ".toml" else _ini(config)
     except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatabaseConfigurationError(f"{config.name} cannot be read: {error}", "mend the file") from error
-    unknown = sorted(found.keys() - {*_KEYS})
+    unknown = sorted(values.keys() - {*_KEYS})
     if unknown:
         raise DatabaseConfigurationError(
             f"{config.name}: hexalembic has no setting {', '.join(unknown)}", f"there are {', '.join(_KEYS)}"
         )
-    env = found.get("env", ())
-    listed = env if isinstance(env, list | tuple) else str(env).replace("\n", ",").split(",")
-    texts = {key: str(found.get(key, "")).strip() for key in _KEYS if key != "env"}
-    return ProjectSettings(**texts, env=tuple(one.strip() for one in listed if one.strip()))
+    env = values.get("env", ())
+    variables = env if isinstance(env, list | tuple) else str(env).replace("\n", ",").split(",")
+    texts = {key: str(values.get(key, "")).strip() for key in _KEYS if key != "env"}
+    return ProjectSettings(**texts, env=tuple(variable.strip() for variable in variables if variable.strip()))
 
 
 def _ini(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Statements that the agent reported, as traces."""
+"""Reads the statements that the agent reports."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from domain.wording import readable
 
 
 def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
-    """Read a statement that the agent reported."""
+    """Return the trace of a statement that the agent reported, without secrets."""
 
     def objects(name: str) -> tuple[ChangedObject, ...]:
         return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
@@ -45,20 +45,26 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         error=error,
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
-        sought=_sought(message.get("plan")),
+        sought=_plan_of_search(message.get("plan")),
         used_within=tuple(message.get("used_within", ())),
     )
 
 
-def _sought(plan: Any) -> str:
-    """Write a plan down that looked for rows of a table; nothing where it did not."""
+def _plan_of_search(plan: Any) -> str:
+    """Return a plan as JSON when it looks for rows of a table; empty when it does not."""
     try:
         return json.dumps(plan) if plan and looks_for_rows(plan) else ""
-    except (KeyError, TypeError, ValueError, RecursionError):  # another version writes it in another way
+    except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
         return ""
 
 
 def unseen_only(statements: Sequence[StatementTrace]) -> list[StatementTrace]:
-    """Forget what a statement looked for that has found rows another time: the end of a loop finds none."""
-    seen = {(one.line, one.sql) for one in statements if not one.sought}
-    return [replace(one, sought="") if (one.line, one.sql) in seen else one for one in statements]
+    """Return the statements, where one without rows is not idle when the same statement found rows another time.
+
+    The last run of a loop usually finds no rows.
+    """
+    working = {(statement.line, statement.sql) for statement in statements if not statement.sought}
+    return [
+        replace(statement, sought="") if (statement.line, statement.sql) in working else statement
+        for statement in statements
+    ]

@@ -1,6 +1,7 @@
-"""The table in which a project's versions are written: no table of its application, whatever its name.
+"""The version table of a project, which is not compared with the tables of its application.
 
-The project's own MigrationContext tells its name. It is marked by a comment, which goes with each copy of the database.
+The agent reads its name from the project's MigrationContext. The table is marked by a comment, which each copy of the
+database inherits.
 """
 
 from collections.abc import Iterable
@@ -23,10 +24,14 @@ WHERE c.relkind IN ('r', 'p') AND pg_catalog.obj_description(c.oid, 'pg_class') 
 
 
 def mark_version_tables(connection: psycopg.Connection[Any], names: Iterable[str]) -> None:
-    """Mark the tables that env.py has made for its versions.
+    """Mark the version tables that env.py has created.
+
+    Args:
+        connection: A connection to the database.
+        names: Qualified and quoted names of the tables.
 
     Raises:
-        DatabaseConfigurationError: They are not there any more: env.py has not committed what it did.
+        DatabaseConfigurationError: A table does not exist, because env.py has not committed its transaction.
     """
     for name in names:
         if connection.execute("SELECT pg_catalog.to_regclass(%s)", (name,)).fetchone() == (None,):

@@ -1,11 +1,11 @@
-"""The catalog of a database at one moment, and what a statement changed of it."""
+"""The catalog of a database at some moment, and the changes between two moments."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Everything in user schemas but what extensions brought: catalog, oid, column, oid of the table it belongs to, kind,
-# name, hash of its properties. Relations have their file's number besides.
+# Each object in user schemas that is not part of an extension: system catalog, OID, column number, OID of its table,
+# kind, name, hash of its properties, and for relations the number of the file.
 _CATALOG = r"""
 WITH now AS MATERIALIZED (
     SELECT (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint AS number
@@ -116,22 +116,22 @@ _CATALOGS = (
 
 
 def _catalog_query() -> str:
-    """Return the query of the whole catalog."""
+    """Return the query that reads the whole catalog."""
     parts = dict.fromkeys(("column", "relation", "o", "type", "p", "t", "w", "x"), "")
     return _CATALOG.format(**parts, alive="NULL", dropped_columns="NULL")
 
 
 def _changes_query() -> str:
-    """Return the query of what the transaction has changed in the catalog.
+    """Return the query that reads what the current transaction has changed in the catalog.
 
-    Rows that it wrote bear its number, or a later one of its savepoints.
+    Catalog rows that it wrote have its ID, or a later ID of one of its savepoints.
     """
 
     def recent(*columns: str) -> str:
         parts = (f"{column}::text::bigint >= (SELECT number FROM now)" for column in columns)  # noqa: S608
         return f"AND ({' OR '.join(parts)})"
 
-    # the only object of the user's that is older than the database is the schema public
+    # of the user's objects, only the schema public has an OID below 16384
     alive = ", ".join(
         f"'{catalog}', (SELECT pg_catalog.json_agg(oid::bigint) FROM pg_catalog.{catalog}"  # noqa: S608
         f" WHERE oid::bigint >= 16384 OR oid::bigint = 2200)"
@@ -154,7 +154,16 @@ CATALOG_CHANGES = _changes_query()
 
 
 class Catalog:
-    """The catalog at one moment."""
+    """The catalog of a database at some moment.
+
+    Attributes:
+        objects: Row of each object as the query returns it, by system catalog, OID and column number.
+        comments: Hash of each comment, by the same key.
+        names: Name of each relation by OID.
+        files: File number of each table, index and materialized view by OID.
+        tables: Names of the tables.
+        indexes: OIDs of the indexes.
+    """
 
     def __init__(self, objects: dict[tuple[str, int, int], list[Any]], comments: dict[Any, str]) -> None:
         self.objects = objects
@@ -168,27 +177,34 @@ class Catalog:
 
     @classmethod
     def read(cls, answer: dict[str, Any], known: Catalog | None = None) -> Catalog | None:
-        """Read the whole catalog, or what changed since another.
+        """Return the catalog of a query's result.
+
+        Args:
+            answer: The result of one of the two queries.
+            known: An earlier catalog, when the result has only the changes since.
 
         Returns:
-            None when something was renamed that other names begin with: then the whole must be read.
+            The catalog; None when an object was renamed, because other names may begin with its old name. The whole
+            catalog must then be read.
         """
         rows = answer["rows"] or []
         comments = {(row[0], row[1], row[2]): row[6] for row in rows if row[4] == "comment"}
         objects = {(row[0], row[1], row[2]): row for row in rows if row[4] != "comment"}
         if known is not None:
             for key, row in objects.items():
-                old = known.objects.get(key)
-                if old is not None and old[5] != row[5]:
+                known_row = known.objects.get(key)
+                if known_row is not None and known_row[5] != row[5]:
                     return None
             alive = {catalog: set(oids or ()) for catalog, oids in answer["alive"].items()}
-            gone = {("pg_class", relation, column) for relation, column in answer["dropped_columns"] or ()}
-            kept = {key: row for key, row in known.objects.items() if key[1] in alive[key[0]] and key not in gone}
-            objects = {**kept, **objects}
+            dropped_columns = {("pg_class", relation, column) for relation, column in answer["dropped_columns"] or ()}
+            unchanged = {
+                key: row for key, row in known.objects.items() if key[1] in alive[key[0]] and key not in dropped_columns
+            }
+            objects = {**unchanged, **objects}
         return cls(objects, comments)
 
     def changes(self, later: Catalog) -> dict[str, list[tuple[str, str]]]:
-        """Return what was created, altered and dropped since, as kinds and names."""
+        """Return the kinds and names of the objects that were created, altered and dropped up to a later catalog."""
         created = {key for key in later.objects if key not in self.objects}
         dropped = {key for key in self.objects if key not in later.objects}
         altered = {key for key, row in self.objects.items() if key not in dropped and later.objects[key][6] != row[6]}
@@ -196,35 +212,36 @@ class Catalog:
             owner = key if key in self.objects else (key[0], key[1], 0)
             if self.comments.get(key) != later.comments.get(key) and owner in self.objects and owner not in dropped:
                 altered.add(owner)
-        made = _described(later, created)
-        gone = _described(self, dropped)
-        again = [item for item in made if item in gone]  # made anew under its name: an index after a change of type
+        created_names = _kinds_and_names(later, created)
+        dropped_names = _kinds_and_names(self, dropped)
+        # objects that were dropped and created under the same name, such as an index after a change of type
+        recreated = [name for name in created_names if name in dropped_names]
         return {
-            "created": [item for item in made if item not in again],
-            "dropped": [item for item in gone if item not in again],
-            "altered": list(dict.fromkeys(_described(self, altered) + again)),
+            "created": [name for name in created_names if name not in recreated],
+            "dropped": [name for name in dropped_names if name not in recreated],
+            "altered": list(dict.fromkeys(_kinds_and_names(self, altered) + recreated)),
         }
 
     def table_of(self, index: int) -> int:
-        """Return the oid of the table that an index belongs to."""
+        """Return the OID of the table that an index belongs to."""
         return int(self.objects["pg_class", index, 0][3])
 
     def rewritten(self, later: Catalog) -> list[int]:
-        """Return the tables and indexes that got another file since."""
+        """Return the OIDs of the relations that were rewritten, which means that a later catalog has another file."""
         return [oid for oid, file in self.files.items() if later.files.get(oid, file) != file]
 
     def built(self, later: Catalog) -> list[int]:
-        """Return the indexes with a file that was not there; one that took over another's file was not built."""
-        known = set(self.files.values())
-        return [oid for oid in later.indexes if oid not in self.files and later.files[oid] not in known]
+        """Return the OIDs of the indexes that were built up to a later catalog, and did not take over an old file."""
+        known_files = set(self.files.values())
+        return [oid for oid in later.indexes if oid not in self.files and later.files[oid] not in known_files]
 
 
-def _described(catalog: Catalog, keys: set[tuple[str, int, int]]) -> list[tuple[str, str]]:
-    """Return kinds and names, without columns and constraints of tables that are named themselves."""
-    found = []
-    for key in sorted(keys, key=lambda one: (catalog.objects[one][4] != "table", one)):
+def _kinds_and_names(catalog: Catalog, keys: set[tuple[str, int, int]]) -> list[tuple[str, str]]:
+    """Return the kinds and names of objects, tables first, without columns and constraints of the listed tables."""
+    objects = []
+    for key in sorted(keys, key=lambda key: (catalog.objects[key][4] != "table", key)):
         row = catalog.objects[key]
-        part = row[4] in {"table column", "table constraint"}
-        if not (part and ("pg_class", row[3], 0) in keys):
-            found.append((row[4], row[5]))
-    return found
+        is_part = row[4] in {"table column", "table constraint"}
+        if not (is_part and ("pg_class", row[3], 0) in keys):
+            objects.append((row[4], row[5]))
+    return objects

@@ -1,4 +1,4 @@
-"""Lets the tracer see what goes to the drivers' cursors without SQLAlchemy."""
+"""Hands statements that a revision executes on a driver's cursor, without SQLAlchemy, to the tracer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .plans import Asked
+from .plans import DriverStatement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def trace_drivers(tracer: Tracer) -> None:
-    """Let the tracer see what goes to the drivers' cursors without SQLAlchemy."""
+    """Hand statements that are executed on the drivers' cursors, without SQLAlchemy, to a tracer."""
     _TRACERS.append(tracer)
     with suppress(ImportError):
         psycopg: Any = importlib.import_module("psycopg")
@@ -26,9 +26,9 @@ def trace_drivers(tracer: Tracer) -> None:
 
         @contextmanager
         def traced_copy(self: Any, statement: Any, *args: Any, **named: Any) -> Iterator[Any]:
-            watched = tracer.around_copy(_text(statement, self), self.connection)
-            with watched, copy(self, statement, *args, **named) as opened:
-                yield opened
+            observation = tracer.around_copy(_text(statement, self), self.connection)
+            with observation, copy(self, statement, *args, **named) as copy_context:
+                yield copy_context
 
         psycopg.Cursor.copy = traced_copy
     with suppress(ImportError):
@@ -46,26 +46,29 @@ def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], A
 
 
 def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
-    """Return a cursor's method that hands over to the tracer of this process, where there is one."""
+    """Return a method of a cursor that hands its statement to the tracer of this process, when there is one."""
 
     @functools.wraps(original)
     def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
-        given: list[Any] = []
+        results: list[Any] = []
         connection = connection_of(self)
-        single = original.__name__ == "execute"  # the others answer nothing
-        asked = Asked(self, lambda on, text: original(on, text, *args, **named)) if single else None
-        # The asynchronous connections of psycopg2, aiopg's, answer later: nothing can be asked between.
+        is_single = original.__name__ == "execute"  # executemany returns no rows
+        driver_statement = (
+            DriverStatement(self, lambda on, text: original(on, text, *args, **named)) if is_single else None
+        )
+        # The asynchronous connections of psycopg2, which aiopg uses, return before the statement has been executed.
+        # The tracer cannot send its queries between.
         if (
             _TRACERS
             and not getattr(connection, "async_", 0)
             and _TRACERS[-1].take_from_driver(
                 _text(statement, self),
                 connection,
-                lambda: given.append(original(self, statement, *args, **named)),
-                asked,
+                lambda: results.append(original(self, statement, *args, **named)),
+                driver_statement,
             )
         ):
-            return given[0]
+            return results[0]
         return original(self, statement, *args, **named)
 
     return method
@@ -78,7 +81,7 @@ def _text(statement: Any, cursor: Any) -> str:
 
 
 def psycopg2_cursor(extensions: Any) -> Any:
-    """Return a class of cursors that can be traced: those of psycopg2 are written in C."""
+    """Return a subclass of psycopg2's cursor that is traced; the class itself is written in C and cannot be patched."""
     methods = {
         name: _traced(getattr(extensions.cursor, name), lambda cursor: cursor.connection)
         for name in ("execute", "executemany", "copy_expert")

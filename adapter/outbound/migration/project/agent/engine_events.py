@@ -1,17 +1,17 @@
-"""Lets a tracer execute what SQLAlchemy was to execute, on every engine."""
+"""Hands the statements of every SQLAlchemy engine to a tracer, which executes them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .plans import Asked
+from .plans import DriverStatement
 
 if TYPE_CHECKING:
     from .tracing import Tracer
 
 
 def listen(tracer: Tracer) -> None:
-    """Listen to every engine."""
+    """Hand over the statements of every engine, and report the ends of its transactions, to a tracer."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -20,14 +20,14 @@ def listen(tracer: Tracer) -> None:
         def execute(on: Any, text: str) -> None:
             context.dialect.do_execute(on, text, parameters, context)
 
-        return tracer.take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
+        return tracer.take(statement, context, lambda: execute(cursor, statement), DriverStatement(cursor, execute))
 
     @event.listens_for(Engine, "do_execute_no_params")
     def do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
         def execute(on: Any, text: str) -> None:
             context.dialect.do_execute_no_params(on, text, context)
 
-        return tracer.take(statement, context, lambda: execute(cursor, statement), Asked(cursor, execute))
+        return tracer.take(statement, context, lambda: execute(cursor, statement), DriverStatement(cursor, execute))
 
     @event.listens_for(Engine, "do_executemany")
     def do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
@@ -38,7 +38,7 @@ def listen(tracer: Tracer) -> None:
             statement,
             context,
             lambda: context.dialect.do_executemany(cursor, statement, parameters, context),
-            Asked(cursor, execute_first),
+            DriverStatement(cursor, execute_first),
         )
 
     @event.listens_for(Engine, "commit")

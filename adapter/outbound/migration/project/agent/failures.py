@@ -1,4 +1,4 @@
-"""What went wrong in a project, as data."""
+"""Errors in a project, as data for the reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class RefusedError(Exception):
-    """The project tried to connect to something that is not Postgres."""
+    """An error that refuses a connection to something else than Postgres, or a command about other databases."""
 
 
 class ElsewhereError(Exception):
-    """A connection of the project's does not lead to the sandbox."""
+    """An error that refuses a connection which does not lead to the sandbox."""
 
 
 _OURS = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs 10 ms
@@ -23,74 +23,79 @@ _KINDS: dict[type[BaseException], str] = {SystemExit: "exit", RefusedError: "ref
 
 
 def is_of_project(path: str) -> bool:
-    """Return whether a file is the project's own: neither a library's, nor Python's, nor ours."""
+    """Return whether a file is the project's own, and not part of a library, of Python, or of this agent."""
     return not any(
         form.startswith(_LIBRARY) or any(part in form for part in _INSTALLED) for form in (path, os.path.realpath(path))
     )
 
 
 def failure(error: BaseException, path: str | None = None) -> dict[str, Any]:
-    """Describe an error; `path` is the revision's file, whose line is looked for."""
+    """Return the data of an error.
+
+    Args:
+        error: The error.
+        path: Path of the revision's file, in which the line of the error is looked for; None for no file.
+    """
     kind = next((name for error_class, name in _KINDS.items() if isinstance(error, error_class)), "exception")
     message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else message_of(error)
-    place, line = path and os.path.realpath(path), None
+    file, line = path and os.path.realpath(path), None
     if kind == "exception" and _is_network(error):
         kind = "network"
     if isinstance(error, SyntaxError):
-        place, line = error.filename, error.lineno
+        file, line = error.filename, error.lineno
     else:
         frames = traceback.extract_tb(error.__traceback__)
-        if place is not None:
-            line = next((one.lineno for one in reversed(frames) if os.path.realpath(one.filename) == place), None)
+        if file is not None:
+            line = next((frame.lineno for frame in reversed(frames) if os.path.realpath(frame.filename) == file), None)
     return {
         "error": message,
         "kind": kind,
         "type": type(error).__name__,
         "sqlstate": sqlstate_of(error),
-        "path": place,
+        "path": file,
         "line": line,
     }
 
 
 def _is_network(error: BaseException) -> bool:
-    """Return whether an error came of a network that is not there: the kernel refused a socket, or no name is found."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, socket.gaierror) or (isinstance(seen, PermissionError) and seen.filename is None):
+    """Return whether the missing network caused an error: the kernel refused a socket, or a host name is unknown."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror) or (isinstance(cause, PermissionError) and cause.filename is None):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
 def culprit(error: BaseException) -> dict[str, Any]:
-    """Describe what went wrong outside a revision's function, with the last file of the project it came through."""
-    described = failure(error)
-    if described["path"] is None:
+    """Return the data of an error outside a revision's function, with the innermost file of the project."""
+    data = failure(error)
+    if data["path"] is None:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if is_of_project(frame.filename):
-                described["path"], described["line"] = frame.filename, frame.lineno
+                data["path"], data["line"] = frame.filename, frame.lineno
                 break
-    return described
+    return data
 
 
 def sqlstate_of(error: BaseException) -> str | None:
-    """Return the server's code, whatever driver raised it; None where it was not the server."""
-    for one in (error, getattr(error, "orig", None), error.__cause__):
-        found = getattr(one, "sqlstate", None) or getattr(one, "pgcode", None)
-        if found:
-            return str(found)
+    """Return the SQLSTATE of an error of any driver; None when the error is not the server's."""
+    for cause in (error, getattr(error, "orig", None), error.__cause__):
+        sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+        if sqlstate:
+            return str(sqlstate)
     return None
 
 
 def message_of(error: BaseException) -> str:
-    """Return what the server said, without the statement that SQLAlchemy and libpq append."""
-    for one in (error, getattr(error, "orig", None), error.__cause__):
-        said = getattr(one, "diag", None) or one
-        primary = getattr(said, "message_primary", None) or (
-            getattr(said, "message", None) if getattr(said, "sqlstate", None) else None
+    """Return the server's message, without the statement that SQLAlchemy and libpq append."""
+    for cause in (error, getattr(error, "orig", None), error.__cause__):
+        diagnostics = getattr(cause, "diag", None) or cause
+        primary = getattr(diagnostics, "message_primary", None) or (
+            getattr(diagnostics, "message", None) if getattr(diagnostics, "sqlstate", None) else None
         )
         if primary:
-            detail = getattr(said, "message_detail", None) or getattr(said, "detail", None)
+            detail = getattr(diagnostics, "message_detail", None) or getattr(diagnostics, "detail", None)
             return f"{primary}\n{detail}" if detail else str(primary)
     if isinstance(error, AssertionError) and not str(error) and _is_of_autocommit_block(error):
         return (

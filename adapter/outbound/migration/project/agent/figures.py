@@ -1,4 +1,4 @@
-"""What two looks at a transaction tell of the statement between them: locks, rows read, written and locked."""
+"""Computes the locks and the rows of a statement from two probes of its transaction, one before and one after it."""
 
 from __future__ import annotations
 
@@ -22,56 +22,66 @@ _STRENGTH = {
     "ExclusiveLock": 7,
     "AccessExclusiveLock": 8,
 }
-_LARGEST = """
+_LARGEST_TRANSACTION = """
 SELECT pg_catalog.max(n) FROM
     (SELECT count(*) AS n FROM ONLY {} WHERE xmin::text::bigint >= {} GROUP BY xmin::text) AS transactions
 """
-_LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
+_FOR_UPDATE = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
 _KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
 _LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 
 
-def taken(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
-    """Return the strongest mode on each known relation, where it is stronger than what was held before."""
-    held = _strongest(before)
+def new_locks(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
+    """Return the strongest lock mode on each known relation, when it is stronger than the one held before.
+
+    Args:
+        known: Names of relations by OID.
+        before: OID and mode of each lock before the statement.
+        after: OID and mode of each lock after it.
+    """
+    earlier = _strongest_modes(before)
     return {
         known[oid]: mode
-        for oid, mode in sorted(_strongest(after).items())
-        if oid in known and _STRENGTH[mode] > _STRENGTH.get(held.get(oid, ""), 0)
+        for oid, mode in sorted(_strongest_modes(after).items())
+        if oid in known and _STRENGTH[mode] > _STRENGTH.get(earlier.get(oid, ""), 0)
     }
 
 
-def _strongest(locks: list[Any]) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _strongest_modes(locks: list[Any]) -> dict[int, str]:
+    modes: dict[int, str] = {}
     for oid, mode in locks:
-        if mode in _STRENGTH and _STRENGTH[mode] > _STRENGTH.get(found.get(oid, ""), 0):
-            found[oid] = mode
-    return found
+        if mode in _STRENGTH and _STRENGTH[mode] > _STRENGTH.get(modes.get(oid, ""), 0):
+            modes[oid] = mode
+    return modes
 
 
-def used(report: dict[str, Any], tables: Collection[str]) -> list[str]:
-    """Return the tables that a statement read or wrote as queries do; those of an earlier lock by their scans."""
+def used_tables(report: dict[str, Any], tables: Collection[str]) -> list[str]:
+    """Return the tables that a statement read or wrote.
+
+    They are recognized by new locks as weak as those of queries. Tables that were locked before are recognized by their
+    scans.
+    """
     locked = {name for name, mode in report["locks"].items() if _STRENGTH[mode] <= _STRENGTH["RowExclusiveLock"]}
     return sorted((locked | report["scanned"].keys()) & set(tables))
 
 
-def counted(names: Mapping[int, str], before: list[Any], after: list[Any]) -> tuple[dict[str, int], dict[str, Any]]:
-    """Return the rows that were read in sequential scans, and those that were written, by table.
+def row_figures(names: Mapping[int, str], before: list[Any], after: list[Any]) -> tuple[dict[str, int], dict[str, Any]]:
+    """Return the numbers of rows that were read in sequential scans and that were written, both by table.
 
     Args:
-        names: Of relations, by oid.
-        before: The server's counters.
-        after: The same, afterwards.
+        names: Names of relations by OID.
+        before: The server's counters before the statement.
+        after: The server's counters after it.
     """
-    earlier = {row[0]: row[1:] for row in before}
+    earlier_figures = {row[0]: row[1:] for row in before}
     scanned: dict[str, int] = {}
     rows: dict[str, Any] = {}
     for oid, *figures in after:
         if oid not in names:
             continue
-        # TRUNCATE sets counters back.
-        old = earlier.get(oid, [0] * len(figures))
-        scans, read, *written = (max(0, figure - old[place]) for place, figure in enumerate(figures))
+        # TRUNCATE resets the counters
+        old_figures = earlier_figures.get(oid, [0] * len(figures))
+        scans, read, *written = (max(0, figure - old_figures[index]) for index, figure in enumerate(figures))
         if scans or read:
             scanned[names[oid]] = read
         if any(written):
@@ -82,37 +92,37 @@ def counted(names: Mapping[int, str], before: list[Any], after: list[Any]) -> tu
 def most_written(
     session: Session, tables: Collection[str], rows: Mapping[str, Any], first: int, numbered: int, inside: int
 ) -> dict[str, int]:
-    """Count the existing rows that one of the transactions within a statement wrote, by table.
+    """Return the most existing rows that a single transaction within a statement wrote, by table.
 
-    New versions of rows bear the number of their transaction. Deleted rows are gone, and subtransactions have
-    numbers of their own: there the mean is known, as the server numbers transactions, too.
+    Each new version of a row has the ID of its transaction. Deleted rows are gone, and subtransactions have IDs of
+    their own. For these, the mean over all transactions is used.
 
     Args:
         session: The connection.
-        tables: Those that there are.
-        rows: What the statement wrote.
-        first: The first number that its transactions may have.
-        numbered: How many numbers were given.
-        inside: How many transactions it began and ended; the last one, after its last COMMIT, wrote nothing.
+        tables: Names of the existing tables.
+        rows: Numbers of rows that the statement inserted, updated and deleted, by table.
+        first: The first transaction ID that the transactions may have.
+        numbered: How many transaction IDs were assigned.
+        inside: How many transactions the statement began and ended; the last one, after its last COMMIT, wrote nothing.
     """
-    many = max(1, min(numbered, inside - 1))
+    transactions = max(1, min(numbered, inside - 1))
     most = {}
     for name in sorted(rows.keys() & set(tables)):
         _, updated, deleted = rows[name]
         if not (updated or deleted):
             continue
         largest = 0
-        with suppress(Exception):  # the role may not read it
-            largest = int(session.value(_LARGEST.format(name, first)) or 0)
-        most[name] = max(min(largest, updated), -(-(updated + deleted) // many))
+        with suppress(Exception):  # the role may lack the privilege
+            largest = int(session.value(_LARGEST_TRANSACTION.format(name, first)) or 0)
+        most[name] = max(min(largest, updated), -(-(updated + deleted) // transactions))
     return most
 
 
 class LockedRows:
-    """Counts the rows that a SELECT … FOR UPDATE has locked, up to the end of its transaction."""
+    """A counter of the rows that SELECT … FOR UPDATE has locked in the current transaction."""
 
     def __init__(self) -> None:
-        self._held: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
+        self._locked: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
 
     def count(
         self,
@@ -122,39 +132,47 @@ class LockedRows:
         names: Mapping[int, str],
         tables: Collection[str],
     ) -> dict[str, Any]:
-        """Count them; they bear the transaction's number, or a later one.
+        """Count the rows that a statement has locked, and add them to its report.
 
-        Those of FOR KEY SHARE do not count, as foreign keys take it: whoever writes anything but keys goes on.
+        A locked row has the ID of the transaction, or a later ID of a savepoint. Locks of FOR KEY SHARE do not count,
+        because foreign keys take them and they block only writers of keys.
+
+        Args:
+            session: The connection, in the transaction.
+            report: The report of the statement.
+            after: The probe of the transaction after the statement.
+            names: Names of relations by OID.
+            tables: Names of the existing tables.
 
         Returns:
-            What the transaction has done up to now, for this has read tables.
+            The probe of the transaction now, because the count itself reads tables.
         """
         if _KEY_SHARE.search(report["sql"]):
             return after
-        before = self._held.get(report["transaction"], {})
+        before = self._locked.get(report["transaction"], {})
         if report["rows"] and not before:
             return after
-        mine = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
-        if before or _LOCKS_ROWS.search(report["sql"]):  # the table may be locked so already
-            mine |= {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
-        locked = sorted(mine & set(tables))
-        if not locked:
+        row_share_tables = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
+        if before or _FOR_UPDATE.search(report["sql"]):  # the table may have that lock already
+            row_share_tables |= {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
+        locked_tables = sorted(row_share_tables & set(tables))
+        if not locked_tables:
             return after
         session.run("SAVEPOINT hexalembic")
         try:
-            counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked}
-        except Exception:  # noqa: BLE001 - the role may not read them
+            counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked_tables}
+        except Exception:  # noqa: BLE001 - the role may lack the privilege
             session.run("ROLLBACK TO SAVEPOINT hexalembic")
             counts = {}
         session.run("RELEASE SAVEPOINT hexalembic")
         if not report["rows"]:
-            more = {name: count - before.get(name, 0) for name, count in counts.items()}
-            report["locked"] = {name: count for name, count in more.items() if count > 0}
+            new_counts = {name: count - before.get(name, 0) for name, count in counts.items()}
+            report["locked"] = {name: count for name, count in new_counts.items() if count > 0}
         if report["transaction"] is not None:
-            self._held = {report["transaction"]: {**before, **counts}}
+            self._locked = {report["transaction"]: {**before, **counts}}
         return session.probe()
 
 
 def local_number(transaction: str | None) -> int:
-    """Return the number that a server's process gives a transaction; it counts them one by one."""
+    """Return the local number of a virtual transaction ID; each server process counts its transactions one by one."""
     return int((transaction or "0/0").rpartition("/")[2])

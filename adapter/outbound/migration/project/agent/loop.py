@@ -10,62 +10,82 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-_LOOKED_AT = 25  # times that the same statement of a loop is looked at; from then on it is counted
+_MEASURED_RUNS = 25  # of a statement in a loop; further runs are only counted
 
 
 class Loop:
-    """Statements that a revision executes again and again in one transaction, a row each, such as those of an ORM.
+    """Statements that a revision executes many times in one transaction, such as an ORM's statement for each row.
+
+    The first runs of a statement are measured one by one. Further runs are only counted, and measured together.
 
     Attributes:
-        session: The connection of those that were only counted.
-        before: What the transaction had done before them.
-        counted: By text and line: how many times, milliseconds, and the report of the last one that was looked at.
+        session: The connection of the counted runs.
+        before: The probe of the transaction before the counted runs.
+        counted: For each text and line: the number of counted runs, their milliseconds, and the report of the last
+            measured run.
     """
 
     def __init__(self) -> None:
         self.session: Session
         self.before: dict[str, Any] = {}
         self.counted: dict[tuple[str, Any], list[Any]] = {}
-        self._seen: dict[tuple[str, Any], tuple[int, dict[str, Any]]] = {}
+        self._measured: dict[tuple[str, Any], tuple[int, dict[str, Any]]] = {}
 
-    def saw(self, report: dict[str, Any]) -> None:
-        """Note a statement that was looked at, and that changed no schema."""
+    def note_measured(self, report: dict[str, Any]) -> None:
+        """Record a measured run of a statement that did not change the schema."""
         key = report["sql"], report["line"]
-        self._seen[key] = self._seen.get(key, (0, report))[0] + 1, report
+        self._measured[key] = self._measured.get(key, (0, report))[0] + 1, report
 
-    def goes_on(self, report: dict[str, Any], session: Session) -> bool:
-        """Return whether enough of these have been looked at."""
-        times, seen = self._seen.get((report["sql"], report["line"]), (0, None))
-        same = not self.counted or self.session.connection is session.connection
-        return seen is not None and times >= _LOOKED_AT and same and not session.autocommit
+    def is_measured_enough(self, report: dict[str, Any], session: Session) -> bool:
+        """Return whether a statement has been measured often enough to be only counted from now on."""
+        runs, last_report = self._measured.get((report["sql"], report["line"]), (0, None))
+        is_same_session = not self.counted or self.session.connection is session.connection
+        return last_report is not None and runs >= _MEASURED_RUNS and is_same_session and not session.autocommit
 
     def count(self, report: dict[str, Any], session: Session, before: dict[str, Any], milliseconds: float) -> None:
-        """Count one that was not looked at."""
+        """Count a run of a statement that was not measured.
+
+        Args:
+            report: The report of the statement.
+            session: The connection.
+            before: The probe of the transaction before the statement.
+            milliseconds: Duration of the run.
+        """
         if not self.counted:
             self.session, self.before = session, before
         key = report["sql"], report["line"]
-        entry = self.counted.setdefault(key, [0, 0.0, self._seen[key][1]])
+        entry = self.counted.setdefault(key, [0, 0.0, self._measured[key][1]])
         entry[0] += 1
         entry[1] += milliseconds
 
     def reports(self, total: dict[str, Any], wal: int) -> Iterator[dict[str, Any]]:
-        """Return a report of each statement, and end: what they did together goes to those that did such things."""
+        """Return a report of the counted runs of each statement, and forget these.
+
+        Rows are known only in total. Those of each table are attributed to the statement that wrote or read the table
+        in its measured runs.
+
+        Args:
+            total: Rows written and rows read in scans by all counted runs, by table.
+            wal: Bytes of write-ahead log of all counted runs.
+        """
         counted, self.counted = self.counted, {}
         for kind in ("rows", "scanned"):
             for table in total[kind]:
-                doer = next((key for key, one in counted.items() if table in one[2].get(kind, ())), next(iter(counted)))
-                counted[doer].append((kind, table, total[kind][table]))
-        for times, milliseconds, report, *done in counted.values():
-            wrote = any(kind == "rows" for kind, _, _ in done)
+                key = next(
+                    (key for key, entry in counted.items() if table in entry[2].get(kind, ())), next(iter(counted))
+                )
+                counted[key].append((kind, table, total[kind][table]))
+        for runs, milliseconds, report, *attributed in counted.values():
+            wrote = any(kind == "rows" for kind, _, _ in attributed)
             yield {
                 **report,
-                "count": times,
+                "count": runs,
                 "duration_ms": milliseconds,
                 "wal_bytes": wal if wrote else 0,
                 "locks": {},
                 "locked": {},
                 "plan": None,
-                "rows": {table: figures for kind, table, figures in done if kind == "rows"},
-                "scanned": {table: figures for kind, table, figures in done if kind == "scanned"},
+                "rows": {table: figures for kind, table, figures in attributed if kind == "rows"},
+                "scanned": {table: figures for kind, table, figures in attributed if kind == "scanned"},
             }
             wal = 0 if wrote else wal

@@ -1,4 +1,4 @@
-"""Asks the server what a statement compared that found no row."""
+"""Explains statements that found no rows, so that matching rows can be made for them."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ _EXPLAIN = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
 _SAVEPOINT = "hexalembic_plan"
 BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a command
 FURTHER = re.compile(r";\s*\S")  # another command in the same text
-# What EXPLAIN takes. A text with another command behind would execute that one.
-_TAKEN = re.compile(BLANK + r"(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL)
-# What may run other statements within it; of SELECT its plan tells, where it reads no table itself.
+# Statements that EXPLAIN accepts. In a text with several commands, EXPLAIN would execute the further ones.
+_EXPLAINABLE = re.compile(BLANK + r"(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL)
+# Statements that may run other statements within them. A SELECT may do so when its plan reads no table.
 _RUNS_OTHERS = re.compile(BLANK + r"(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL)
-_UNKNOWN = -1  # what drivers say of a number of rows that they do not know
+_UNKNOWN = -1  # the row count of drivers that do not know it
 
 
-class Asked:
-    """A statement as a driver was given it, which may be explained after it was executed."""
+class DriverStatement:
+    """A statement on a driver's cursor, which can be explained after it was executed."""
 
     def __init__(self, cursor: Any, execute_on: Callable[[Any, str], Any]) -> None:
-        """Keep what it works on.
+        """Create it.
 
         Args:
-            cursor: On which it is executed.
-            execute_on: Executes a text on a cursor, with the statement's parameters.
+            cursor: The cursor that executes the statement.
+            execute_on: Executes a text on a cursor, with the parameters of the statement.
         """
         self._cursor = cursor
         self._execute_on = execute_on
-        self._plans: dict[str, Any] = {}  # by text
+        self._plans: dict[str, Any] = {}  # by the statement's text
 
     def plan(self, session: Session, sql: str, *, wrote: bool) -> Any:
-        """Return the plan of a statement that found no row; None where it did, or where nobody can tell.
+        """Return the plan of a statement that found no rows; None when it found some, or when that is not known.
 
         Args:
             session: The connection, in a transaction.
-            sql: Its text.
-            wrote: Whether it wrote rows.
+            sql: Text of the statement.
+            wrote: Whether the statement wrote rows.
         """
-        if wrote or _TAKEN.match(sql) is None or FURTHER.search(sql):
+        if wrote or _EXPLAINABLE.match(sql) is None or FURTHER.search(sql):
             return None
         rows = getattr(self._cursor, "rowcount", _UNKNOWN)
         if rows not in {0, _UNKNOWN}:
@@ -54,13 +54,13 @@ class Asked:
         return plan if plan is not None and (rows == 0 or _writes(plan)) else None
 
     def hides_tables(self, session: Session, sql: str) -> bool:
-        """Return whether tables that a statement used may have been used by others within it.
+        """Return whether the tables of a statement may have been used by other statements that it ran.
 
-        These are a block, a procedure, a function that a SELECT calls, several statements in one text.
+        This holds for a DO block, a procedure, a function that a SELECT calls, and several statements in one text.
 
         Args:
             session: The connection, in a transaction.
-            sql: Its text.
+            sql: Text of the statement.
         """
         if runs_others(sql):
             return True
@@ -74,8 +74,8 @@ class Asked:
 
     def _explain(self, session: Session, sql: str) -> Any:
         session.run(f"SAVEPOINT {_SAVEPOINT}")
-        found = None
-        with suppress(Exception):  # what the server does not explain
+        plan = None
+        with suppress(Exception):  # the server cannot explain the statement
             cursor = session.connection.cursor()
             try:
                 self._execute_on(cursor, _EXPLAIN + sql)
@@ -83,16 +83,16 @@ class Asked:
             finally:
                 cursor.close()
             value = next(iter(row.values())) if isinstance(row, dict) else row[0]
-            found = (json.loads(value) if isinstance(value, (str, bytes)) else value)[0]["Plan"]
+            plan = (json.loads(value) if isinstance(value, (str, bytes)) else value)[0]["Plan"]
         session.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         session.run(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        return found
+        return plan
 
 
 def runs_others(sql: str) -> bool:
-    """Return whether a statement that is not to be explained may run others within it, by its first word."""
-    found = _RUNS_OTHERS.match(sql)
-    return bool(FURTHER.search(sql) or (found and found[1]))
+    """Return whether a text has several statements, or one that runs others and cannot be explained."""
+    match = _RUNS_OTHERS.match(sql)
+    return bool(FURTHER.search(sql) or (match and match[1]))
 
 
 def _reads(plan: Any) -> bool:

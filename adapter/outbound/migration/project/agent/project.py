@@ -1,4 +1,4 @@
-"""Alembic's side: the configuration, the history, and the ways in which revisions are run."""
+"""Calls Alembic: reads the configuration and the history, and runs env.py and revisions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 _CONNINFO = re.compile(r"(\s*\w+\s*=\s*('(?:[^'\\]|\\.)*'|\S+))+\s*")
-_QUALIFIED = """
+_QUALIFIED_NAME = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass(:name)
 """
-_NO_FILE = os.devnull + "/none"  # libpq is silent about a file that is not there
-_PLACE = re.compile(r"\b(host|hostaddr|dbname|service)\s*=")
-# Variables of libpq that say where to go and how to sign in; settings of the session, such as PGOPTIONS, stay.
+_NO_FILE = os.devnull + "/none"  # libpq ignores a missing file
+_ADDRESS_KEYWORD = re.compile(r"\b(host|hostaddr|dbname|service)\s*=")
+# Variables of libpq for the address and the authentication. Those for settings, such as PGOPTIONS, stay.
 _PG_ADDRESS = re.compile(
     r"PG(HOST|HOSTADDR|PORT|DATABASE|USER|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SYSCONFDIR|SSL\w*|REQUIRE\w*|"
     r"CHANNELBINDING|GSS\w*|KRBSRVNAME|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$"
@@ -43,7 +43,7 @@ _PG_ADDRESS = re.compile(
 
 
 def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
-    """Return Alembic's configuration, and set the variables that an env.py reads, to the sandbox's address."""
+    """Return Alembic's configuration with the sandbox's address, and set the environment variables of the project."""
     from alembic.config import Config
 
     path = str(job["config"])
@@ -53,119 +53,131 @@ def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
         x=job.get("x_arguments") or None, config=path, name=name, raiseerr=False, quiet=False, sql=False, tag=None
     )
     _set_variables(job.get("environment") or {}, sandbox)
-    with suppress(Exception):  # a value that does not interpolate is nobody's URL
+    with suppress(Exception):  # a value that cannot be interpolated is not used as a URL
         scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
         url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else _scheme())
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
 
 
-def _set_variables(given: dict[str, str | None], sandbox: Sandbox) -> None:
-    """Set the variables of the project; whatever holds an address of Postgres holds the sandbox's."""
-    for variable in [name for name in os.environ if _PG_ADDRESS.match(name)]:
-        del os.environ[variable]
+def _set_variables(variables: dict[str, str | None], sandbox: Sandbox) -> None:
+    """Set the environment variables of the project, and replace each address of Postgres by the sandbox's.
+
+    Args:
+        variables: Requested variables, as `environment` of a job.
+        sandbox: The sandbox database.
+    """
+    for name in [name for name in os.environ if _PG_ADDRESS.match(name)]:
+        del os.environ[name]
     os.environ.update(PGHOST=sandbox.host, PGPORT=str(sandbox.port), PGUSER=sandbox.user, PGDATABASE=sandbox.database)
     os.environ.update(PGPASSWORD=sandbox.password or "", PGPASSFILE=_NO_FILE, PGSERVICEFILE=os.devnull)
-    for variable, value in list(os.environ.items()):
+    for name, value in list(os.environ.items()):
         scheme, separator, _ = value.partition("://")
         if separator and _SCHEME.fullmatch(scheme):
-            os.environ[variable] = sandbox.url(scheme)
-        elif _CONNINFO.fullmatch(value) and _PLACE.search(value):
-            os.environ[variable] = sandbox.conninfo()
-    for variable, wanted in {"DATABASE_URL": None, **given}.items():
-        scheme = (wanted or os.environ.get(variable, "")).partition("://")[0]
-        if wanted and not _SCHEME.fullmatch(scheme):
-            os.environ[variable] = wanted
+            os.environ[name] = sandbox.url(scheme)
+        elif _CONNINFO.fullmatch(value) and _ADDRESS_KEYWORD.search(value):
+            os.environ[name] = sandbox.conninfo()
+    for name, requested in {"DATABASE_URL": None, **variables}.items():
+        scheme = (requested or os.environ.get(name, "")).partition("://")[0]
+        if requested and not _SCHEME.fullmatch(scheme):
+            os.environ[name] = requested
         else:
-            os.environ[variable] = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else "postgresql")
+            os.environ[name] = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else "postgresql")
 
 
 def list_revisions(script: Any, channel: Channel) -> None:
     """Report the history from base to heads."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
         revisions = list(script.walk_revisions())
         heads = script.get_heads()
-    for warning in said:
+    for warning in caught_warnings:
         if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
             channel.send("problem", error=str(warning.message), kind="history", path=None, line=None)
-    for one in reversed(revisions):
-        assured = getattr(one.module, "safety_assured", None)
+    for revision in reversed(revisions):
+        safety_assured = getattr(revision.module, "safety_assured", None)
         channel.send(
             "revision",
-            revision=one.revision,
-            down_revision=_tuple(one.down_revision),
-            depends_on=_tuple(one.dependencies),
-            path=str(one.path),
-            message=one.doc,
-            docstring=one.module.__doc__ or "",
-            branch_labels=sorted(one.branch_labels or ()),
-            is_head=one.revision in heads,
-            safety_assured=assured if isinstance(assured, dict) else {},
-            lossy_downgrade=getattr(one.module, "lossy_downgrade", None),
-            irreversible=getattr(one.module, "irreversible", None),
+            revision=revision.revision,
+            down_revision=_as_list(revision.down_revision),
+            depends_on=_as_list(revision.dependencies),
+            path=str(revision.path),
+            message=revision.doc,
+            docstring=revision.module.__doc__ or "",
+            branch_labels=sorted(revision.branch_labels or ()),
+            is_head=revision.revision in heads,
+            safety_assured=safety_assured if isinstance(safety_assured, dict) else {},
+            lossy_downgrade=getattr(revision.module, "lossy_downgrade", None),
+            irreversible=getattr(revision.module, "irreversible", None),
         )
 
 
-def _tuple(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 def script_of(config: Any) -> Any:
-    """Read the folder of revisions."""
+    """Return Alembic's view of the folder of revisions."""
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory.from_config(config)
 
 
 def run_env(config: Any, script: Any, steps: Callable[[Any, Any], Any], target: str) -> None:
-    """Run env.py as Alembic's commands do, with revisions that are loaded already."""
+    """Run env.py as Alembic's commands do, with revisions that are loaded already.
+
+    Args:
+        config: Alembic's configuration.
+        script: Alembic's view of the folder of revisions.
+        steps: Returns the steps to run, for the current heads and the migration context.
+        target: Target of the command.
+    """
     from alembic.runtime.environment import EnvironmentContext
 
     with EnvironmentContext(
         config, script, fn=steps, as_sql=False, starting_rev=None, destination_rev=target, tag=None
     ) as environment:
-        _note_configure(environment)
+        _record_configure(environment)
         script.run_env()
 
 
-def _note_configure(environment: Any) -> None:
-    """Note in the environment which line of the project's configures it."""
+def _record_configure(environment: Any) -> None:
+    """Record in `configured_at` which line of the project calls `context.configure`."""
     original = environment.configure
 
     @functools.wraps(original)
-    def configure_and_note(*args: Any, **named: Any) -> Any:
-        frame = sys._getframe(1)  # noqa: SLF001 - the stack is the only witness
+    def configure_and_record(*args: Any, **named: Any) -> Any:
+        frame = sys._getframe(1)  # noqa: SLF001 - only the stack has the caller
         while frame.f_back is not None and not is_of_project(frame.f_code.co_filename):
             frame = frame.f_back
         configured_at[:] = [frame.f_code.co_filename, frame.f_lineno]
         return original(*args, **named)
 
-    environment.configure = configure_and_note
+    environment.configure = configure_and_record
 
 
 configured_at: list[Any] = []  # file and line of the last call of `context.configure`
 
 
 def report_version_table(channel: Channel, _heads: Any, context: Any) -> list[Any]:
-    """Report where the project's versions are written, and keep that as a first revision would.
+    """Report the project's version table, and commit its creation, as a first revision would.
 
     Returns:
-        No steps: nothing is run.
+        No steps: no revision is run.
     """
     from sqlalchemy import text
 
     connection = context.connection
     name = connection.dialect.identifier_preparer.format_table(context._version)  # noqa: SLF001
-    found = connection.execute(text(_QUALIFIED), {"name": name}).fetchall()
-    channel.send("version_table", names=[str(row[0]) for row in found], **_transactions(context))
+    rows = connection.execute(text(_QUALIFIED_NAME), {"name": name}).fetchall()
+    channel.send("version_table", names=[str(row[0]) for row in rows], **_transaction_facts(context))
     with context.begin_transaction(_per_migration=True):
-        pass  # commits what a first revision would commit
+        pass  # the end of the block commits
     return []
 
 
-def _transactions(context: Any) -> dict[str, Any]:
-    """Return whether all revisions would run in one transaction, why, and which line of env.py decides that."""
+def _transaction_facts(context: Any) -> dict[str, Any]:
+    """Return why all revisions would run in one transaction, if they would, and the line of env.py that decides it."""
     reason = ""
     if getattr(context, "_in_external_transaction", False):
         reason = "external"
@@ -176,7 +188,7 @@ def _transactions(context: Any) -> dict[str, Any]:
 
 
 def undo(config: Any, script: Any, revision: str) -> None:
-    """Run the downgrade of one revision, and no other's, whatever branches there are."""
+    """Run the downgrade of a single revision, whatever branches the history has."""
     from alembic.runtime.migration import MigrationStep
 
     step = MigrationStep.downgrade_from_script(script.revision_map, script.get_revision(revision))
@@ -184,19 +196,19 @@ def undo(config: Any, script: Any, revision: str) -> None:
 
 
 def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Channel) -> None:
-    """Run single steps on one connection, each committed before the parent is asked whether to go on."""
+    """Run single steps on one connection; after the commit of each step, ask the parent whether to continue."""
     from alembic.runtime.migration import MigrationStep
 
-    make = {"upgrade": MigrationStep.upgrade_from_script, "downgrade": MigrationStep.downgrade_from_script}
-    waiting = list(steps)
+    step_makers = {"upgrade": MigrationStep.upgrade_from_script, "downgrade": MigrationStep.downgrade_from_script}
+    remaining = list(steps)
 
     def run(_heads: Any, context: Any) -> Iterator[Any]:
-        while waiting:  # an env.py that tries again after a lock goes on where it was
-            revision, direction = waiting[0]
-            yield make[direction](script.revision_map, script.get_revision(revision))
+        while remaining:  # an env.py that retries after a lock timeout continues with the next step
+            revision, direction = remaining[0]
+            yield step_makers[direction](script.revision_map, script.get_revision(revision))
             with context.autocommit_block():
-                pass  # ends a transaction that was to hold all revisions
-            del waiting[0]
+                pass  # commits a transaction that would span all revisions
+            del remaining[0]
             if channel.ask("stepped", revision=revision, direction=direction) != "on":
                 return
 
@@ -204,7 +216,7 @@ def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Chann
 
 
 def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> None:
-    """Report the begin and the end of each upgrade and downgrade function, and let none begin outside the sandbox."""
+    """Report the begin and end of each upgrade and downgrade function, and refuse to run any outside the sandbox."""
     from alembic import op
     from alembic.runtime.migration import RevisionStep
 
@@ -235,29 +247,41 @@ def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> No
 
 
 def set_up(name: str, sandbox: Sandbox) -> None:
-    """Call a function of the project; one that takes an argument gets an engine, or a connection if it says so."""
+    """Call a function of the project, with an engine, with a connection, or without an argument.
+
+    It gets an argument when a parameter has no default, or is called `bind` or `engine`. The argument is a connection
+    when the name or the annotation of the parameter has `conn` in it.
+
+    Args:
+        name: The function as `module:function`.
+        sandbox: The sandbox database.
+    """
     from sqlalchemy import create_engine, pool
 
     module, _, path = name.partition(":")
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     function = operator.attrgetter(path)(importlib.import_module(module))
     engine = create_engine(sandbox.url(_scheme()), poolclass=pool.NullPool)
-    asked = [
-        one
-        for one in inspect.signature(function).parameters.values()
-        if one.default is one.empty and one.kind < one.VAR_POSITIONAL
-    ] or [one for one in inspect.signature(function).parameters.values() if one.name in {"bind", "engine"}]
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty and parameter.kind < parameter.VAR_POSITIONAL
+    ] or [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name in {"bind", "engine"}
+    ]
     with (
         engine.begin()
-        if asked and "conn" in f"{asked[0].name} {asked[0].annotation}".lower()
-        else nullcontext(engine) as given
+        if parameters and "conn" in f"{parameters[0].name} {parameters[0].annotation}".lower()
+        else nullcontext(engine) as argument
     ):
-        result = function(given) if asked else function()
+        result = function(argument) if parameters else function()
         if inspect.iscoroutine(result):
             asyncio.run(result)
 
 
 def _scheme() -> str:
-    """Name a driver that the project has; what SQLAlchemy takes by itself depends on its version."""
-    found = (driver for driver in ("psycopg", "psycopg2", "pg8000") if importlib.util.find_spec(driver))
-    return f"postgresql+{next(found, 'psycopg')}"
+    """Return a URL scheme with an installed driver, because the default driver depends on SQLAlchemy's version."""
+    installed_drivers = (driver for driver in ("psycopg", "psycopg2", "pg8000") if importlib.util.find_spec(driver))
+    return f"postgresql+{next(installed_drivers, 'psycopg')}"

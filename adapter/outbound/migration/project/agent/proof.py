@@ -1,6 +1,6 @@
-"""Proves of each connection that SQLAlchemy gets that it leads to the sandbox, by asking the server itself.
+"""Proves for each connection of SQLAlchemy that it leads to the sandbox, by the name of the server's database.
 
-The name of the sandbox's database is random and made anew for each one: no other server has it.
+Each database of the sandbox has a new random name, which no database of another server has.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 _PROVED = "hexalembic.sandbox"  # in a connection's `info`, which lives as long as the driver's connection
 _DATABASE = "SELECT pg_catalog.current_database()"
-_WHERE = (
+_SERVER_QUERIES = (
     "SELECT pg_catalog.host(pg_catalog.inet_server_addr())",
     "SELECT pg_catalog.current_setting('unix_socket_directories', true)",  # not every role may read it
 )
 
 
 class Proof:
-    """What tells the sandbox's connections from others.
+    """A check that connections lead to the sandbox.
 
     Attributes:
-        channel: Where a connection to somewhere else is reported; None while nobody listens.
+        channel: The channel on which a connection to another server is reported; None when there is none.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -36,7 +36,7 @@ class Proof:
         self.channel: Channel | None = None
 
     def install(self) -> None:
-        """Ask on each new connection of every pool, before anybody else gets it."""
+        """Check each new connection of every pool before it is used."""
         from sqlalchemy import event
         from sqlalchemy.pool import Pool
 
@@ -44,14 +44,14 @@ class Proof:
         def connected(connection: Any, record: Any) -> None:
             self._prove(connection)
             record.info[_PROVED] = True
-            with suppress(Exception):  # nothing is open yet where each statement commits by itself
+            with suppress(Exception):  # an autocommit connection has no transaction to roll back
                 connection.rollback()
 
     def of(self, connection: Any) -> None:
-        """Prove the connection that Alembic runs revisions on, unless its pool has done so.
+        """Check the connection on which Alembic runs revisions, unless its pool has checked it already.
 
         Raises:
-            ElsewhereError: It does not lead to the sandbox.
+            ElsewhereError: The connection does not lead to the sandbox.
         """
         if connection is None or connection.info.get(_PROVED):
             return
@@ -59,30 +59,38 @@ class Proof:
         connection.info[_PROVED] = True
 
     def _prove(self, connection: Any) -> None:
-        database = _ask(connection, _DATABASE)
+        database = _value_of(connection, _DATABASE)
         if database == self._sandbox.database:
             return
-        with suppress(Exception):  # what was asked may have failed, and with it the transaction
+        with suppress(Exception):  # a failed query has also failed the transaction
             connection.rollback()
-        where = next(filter(None, (_ask(connection, query) for query in _WHERE)), type(connection).__module__)
-        error = ElsewhereError(f"env.py connected to {where}/{database or 'something that is no Postgres'} itself")
-        place = next((frame for frame in reversed(traceback.extract_stack()) if is_of_project(frame.filename)), None)
-        if self.channel is not None:  # said at once: env.py may try again, or go on without
-            at = {"path": os.path.realpath(place.filename), "line": place.lineno} if place else {}
-            self.channel.send("error", **{**culprit(error), **at}, traceback="")
+        server = next(
+            filter(None, (_value_of(connection, query) for query in _SERVER_QUERIES)), type(connection).__module__
+        )
+        error = ElsewhereError(f"env.py connected to {server}/{database or 'something that is no Postgres'} itself")
+        frame_of_project = next(
+            (frame for frame in reversed(traceback.extract_stack()) if is_of_project(frame.filename)), None
+        )
+        if self.channel is not None:  # reported at once, because env.py may catch the error
+            position = (
+                {"path": os.path.realpath(frame_of_project.filename), "line": frame_of_project.lineno}
+                if frame_of_project
+                else {}
+            )
+            self.channel.send("error", **{**culprit(error), **position}, traceback="")
         with suppress(Exception):
             connection.close()
         raise error
 
 
-def _ask(connection: Any, query: str) -> str | None:
-    """Return the one value that a query gives; None where the server, or whatever it is, gives none."""
+def _value_of(connection: Any, query: str) -> str | None:
+    """Return the only value of a query's result; None when there is none, or when the query fails."""
     cursor = connection.cursor()
     try:
         cursor.execute(query)
         row = cursor.fetchone()
         value = next(iter(row.values())) if isinstance(row, dict) else row[0]
-    except Exception:  # noqa: BLE001 - each driver has its own
+    except Exception:  # noqa: BLE001 - each driver has its own exceptions
         return None
     finally:
         with suppress(Exception):

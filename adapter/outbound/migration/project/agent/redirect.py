@@ -1,4 +1,4 @@
-"""Leads every Postgres connection of the process to the sandbox, and refuses those to other databases."""
+"""Redirects every Postgres connection of the process to the sandbox, and refuses connections to other servers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from .drivers import psycopg2_cursor
 from .failures import RefusedError
 
-# It explains, and is no wall: what gets past it is dropped with the sandbox, and what belongs to others is out of reach
-# of the sandbox's role.
+# This only produces a clear message, and protects nothing: a database that is created all the same is dropped with the
+# sandbox, and the sandbox's role cannot drop the databases of others.
 _OTHER_DATABASES = re.compile(r"\s*(create|drop)\s+database\b", re.IGNORECASE)
 
-_ESCAPED = re.compile(r"[\\\s]")  # what parts options, or escapes what does
+_ESCAPED = re.compile(r"[\\\s]")  # separates options, or escapes a separator
 
-# Where a connection goes and as whom: replaced. All else that a caller asks for, such as `options`, stays.
-_ADDRESS = {
+# Parameters for the address and the authentication, which are replaced. All others, such as `options`, stay.
+_ADDRESS_PARAMETERS = {
     "host",
     "hostaddr",
     "port",
@@ -54,27 +54,32 @@ _ADDRESS = {
 
 
 class Sandbox:
-    """The one database that this process may reach; each job has its own."""
+    """The database to which all connections of a job are redirected.
+
+    Attributes:
+        defaults: Settings of sessions, by name, unless the project sets them itself.
+        settings: Settings of all sessions, by name, which override those of the project.
+    """
 
     def __init__(self) -> None:
-        self.defaults: dict[str, str] = {}  # of sessions whose project says nothing else
-        self.settings: dict[str, str] = {}  # of all sessions, whatever the project says
+        self.defaults: dict[str, str] = {}
+        self.settings: dict[str, str] = {}
 
     def point_at(self, job: dict[str, Any]) -> None:
-        """Take the address of a job's database."""
-        given = job["conninfo"]
-        self.host = str(given["host"])
-        self.port = int(given.get("port") or 5432)
-        self.user = str(given["user"])
-        self.password = given.get("password") or None
-        self.database = str(given["dbname"])
-        self.sslmode = given.get("sslmode")
+        """Set the address and the settings to those of a job."""
+        address = job["conninfo"]
+        self.host = str(address["host"])
+        self.port = int(address.get("port") or 5432)
+        self.user = str(address["user"])
+        self.password = address.get("password") or None
+        self.database = str(address["dbname"])
+        self.sslmode = address.get("sslmode")
         self.defaults = dict(job.get("settings") or {})
         self.settings = {}
         if job.get("statement_timeout_ms"):
             self.settings["statement_timeout"] = str(job["statement_timeout_ms"])
         if job.get("trace"):
-            # Workers count their scans for themselves, not for the transaction that is watched.
+            # parallel workers count their scans in their own sessions, not in the traced transaction
             self.settings["max_parallel_workers_per_gather"] = "0"
             self.settings["max_parallel_maintenance_workers"] = "0"
 
@@ -87,76 +92,93 @@ class Sandbox:
         return f"{scheme}://{user}@{self.host}:{self.port}/{database}"
 
     def conninfo(self) -> str:
-        """Return libpq's other form of an address."""
+        """Return the address as libpq's list of keywords and values."""
         parts = {"host": self.host, "port": self.port, "user": self.user, "dbname": self.database}
         if self.password:
             parts["password"] = self.password
         quoted = {name: str(value).replace("\\", r"\\").replace("'", r"\'") for name, value in parts.items()}
         return " ".join(f"{name}='{value}'" for name, value in quoted.items())
 
-    def session(self, given: dict[str, str] | None) -> dict[str, str]:
-        """Return the settings of a session that a project gives some itself."""
-        return {**self.defaults, **(given or {}), **self.settings}
+    def session(self, requested: dict[str, str] | None) -> dict[str, str]:
+        """Return the settings of a session for which the project requests some settings itself."""
+        return {**self.defaults, **(requested or {}), **self.settings}
 
     def libpq(self, positional: tuple[Any, ...], named: dict[str, Any], database: str) -> dict[str, Any]:
-        """Replace the address in arguments of psycopg or psycopg2; other parameters of a connection string stay."""
+        """Return arguments for psycopg or psycopg2 in which the address is replaced.
+
+        The session's options and its name stay, also those in a connection string.
+
+        Args:
+            positional: Positional arguments of the caller, of which the first may be a connection string.
+            named: Keyword arguments of the caller.
+            database: Name of the driver's parameter for the database.
+        """
         text = next((value for value in (*positional, named.get("dsn"), named.get("conninfo")) if value), None)
-        kept = {**_parameters(text), **{name: value for name, value in named.items() if name not in _ADDRESS}}
-        # of two that set the same, the later one holds
-        parts = (_options(self.defaults), kept.get("options") or os.environ.get("PGOPTIONS"), _options(self.settings))
-        kept["options"] = " ".join(filter(None, parts))
-        kept.update(host=self.host, port=self.port, user=self.user)
-        kept[database] = self.database
+        arguments = {
+            **_parameters(text),
+            **{name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS},
+        }
+        # when two options set the same parameter, the later one wins
+        options = (
+            _options(self.defaults),
+            arguments.get("options") or os.environ.get("PGOPTIONS"),
+            _options(self.settings),
+        )
+        arguments["options"] = " ".join(filter(None, options))
+        arguments.update(host=self.host, port=self.port, user=self.user)
+        arguments[database] = self.database
         if self.sslmode:
-            kept["sslmode"] = self.sslmode
+            arguments["sslmode"] = self.sslmode
         if self.password:
-            kept["password"] = self.password
-        return kept
+            arguments["password"] = self.password
+        return arguments
 
     def asyncpg(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Replace the address in arguments of asyncpg."""
-        kept = {name: value for name, value in named.items() if name not in _ADDRESS}
-        kept["server_settings"] = self.session(kept.get("server_settings"))
-        kept.update(host=self.host, port=self.port, user=self.user, database=self.database)
+        """Return arguments for asyncpg in which the address is replaced."""
+        arguments = {name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS}
+        arguments["server_settings"] = self.session(arguments.get("server_settings"))
+        arguments.update(host=self.host, port=self.port, user=self.user, database=self.database)
         if self.sslmode:
-            kept["ssl"] = self.sslmode
+            arguments["ssl"] = self.sslmode
         if self.password:
-            kept["password"] = self.password
-        return kept
+            arguments["password"] = self.password
+        return arguments
 
     def pg8000(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Replace the address in arguments of pg8000."""
-        kept = {name: value for name, value in named.items() if name not in _ADDRESS}
-        kept.update(user=self.user, database=self.database, port=self.port, password=self.password)
+        """Return arguments for pg8000 in which the address is replaced."""
+        arguments = {name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS}
+        arguments.update(user=self.user, database=self.database, port=self.port, password=self.password)
         if self.host.startswith("/"):
-            kept["unix_sock"] = f"{self.host}/.s.PGSQL.{self.port}"
+            arguments["unix_sock"] = f"{self.host}/.s.PGSQL.{self.port}"
         else:
-            kept["host"] = self.host
-        return kept
+            arguments["host"] = self.host
+        return arguments
 
 
 def _parameters(text: Any) -> dict[str, str]:
-    """Read what of a connection string is kept: the session's options and its name."""
+    """Return the parameters of a connection string that are kept: the session's options and its name."""
     if not isinstance(text, str):
         return {}
     if "://" in text:
-        found = dict(parse_qsl(urlsplit(text).query))
+        parameters = dict(parse_qsl(urlsplit(text).query))
     else:
-        found = {name: value.strip("'") for name, value in re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", text)}
-    return {name: value for name, value in found.items() if name in {"options", "application_name"}}
+        parameters = {
+            name: value.strip("'") for name, value in re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", text)
+        }
+    return {name: value for name, value in parameters.items() if name in {"options", "application_name"}}
 
 
 def _options(settings: dict[str, str]) -> str:
-    """Write settings as the server's command line has them."""
+    """Return settings as options of the server's command line."""
     return " ".join(f"-c {name}={_ESCAPED.sub(_escape, value)}" for name, value in settings.items())
 
 
-def _escape(found: re.Match[str]) -> str:
-    return f"\\{found[0]}"
+def _escape(match: re.Match[str]) -> str:
+    return f"\\{match[0]}"
 
 
 def redirect_drivers(sandbox: Sandbox) -> None:
-    """Let each driver that is installed connect to the sandbox, whatever it is asked for."""
+    """Patch each installed driver so that it connects to the sandbox, whatever address it gets."""
     with suppress(ImportError):
         psycopg: Any = importlib.import_module("psycopg")
         for connection_class in (psycopg.Connection, psycopg.AsyncConnection):
@@ -164,35 +186,35 @@ def redirect_drivers(sandbox: Sandbox) -> None:
         psycopg.connect = psycopg.Connection.connect
     with suppress(ImportError):
         psycopg2: Any = importlib.import_module("psycopg2")
-        connect = psycopg2.connect
-        traced = psycopg2_cursor(importlib.import_module("psycopg2.extensions"))
+        original_connect = psycopg2.connect
+        traced_cursor = psycopg2_cursor(importlib.import_module("psycopg2.extensions"))
 
-        @functools.wraps(connect)
+        @functools.wraps(original_connect)
         def connect_psycopg2(*args: Any, **named: Any) -> Any:
-            return connect(**{"cursor_factory": traced, **sandbox.libpq(args[:1], named, "dbname")})
+            return original_connect(**{"cursor_factory": traced_cursor, **sandbox.libpq(args[:1], named, "dbname")})
 
         psycopg2.connect = connect_psycopg2
     with suppress(ImportError):
         asyncpg: Any = importlib.import_module("asyncpg")
         module: Any = importlib.import_module("asyncpg.connection")
-        connect_original = module.connect
+        original_asyncpg_connect = module.connect
 
-        @functools.wraps(connect_original)
+        @functools.wraps(original_asyncpg_connect)
         async def connect_asyncpg(*_: Any, **named: Any) -> Any:
-            return await connect_original(**sandbox.asyncpg(named))
+            return await original_asyncpg_connect(**sandbox.asyncpg(named))
 
         module.connect = asyncpg.connect = connect_asyncpg
     with suppress(ImportError):
         core: Any = importlib.import_module("pg8000.core")
-        init = core.CoreConnection.__init__  # that of both of its interfaces
+        original_init = core.CoreConnection.__init__  # used by both interfaces of the driver
 
-        @functools.wraps(init)
+        @functools.wraps(original_init)
         def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
-            named.update(zip(inspect.signature(init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
+            named.update(zip(inspect.signature(original_init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
             named.pop("self", None)
-            if "startup_params" in inspect.signature(init).parameters:  # older versions have no such thing
+            if "startup_params" in inspect.signature(original_init).parameters:  # older versions have no such parameter
                 named["startup_params"] = sandbox.session(named.get("startup_params"))
-            init(self, **sandbox.pg8000(named))
+            original_init(self, **sandbox.pg8000(named))
 
         core.CoreConnection.__init__ = init_pg8000
 
@@ -209,7 +231,7 @@ def _redirect_psycopg(connection_class: Any, sandbox: Sandbox) -> None:
 
 
 def redirect_engines(sandbox: Sandbox) -> None:
-    """Let each SQLAlchemy engine connect to the sandbox, and refuse those of other databases."""
+    """Patch SQLAlchemy so that each engine connects to the sandbox, and engines of other databases are refused."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -218,22 +240,22 @@ def redirect_engines(sandbox: Sandbox) -> None:
         if dialect.name not in {"postgresql", "postgres"}:
             raise RefusedError(f"refused a connection to {dialect.name}: only Postgres can be analyzed")
         if dialect.driver == "asyncpg":
-            replaced = sandbox.asyncpg(cparams)
+            arguments = sandbox.asyncpg(cparams)
         elif dialect.driver == "pg8000":
-            replaced = sandbox.pg8000(cparams)
+            arguments = sandbox.pg8000(cparams)
         elif dialect.driver.startswith("psycopg"):
-            replaced = sandbox.libpq(tuple(cargs), cparams, "dbname")
+            arguments = sandbox.libpq(tuple(cargs), cparams, "dbname")
         else:
             raise RefusedError(f"refused a connection through {dialect.driver}, which cannot be led to the sandbox")
-        # Some versions hand over a tuple: nothing can be cleared in it, and nothing positional is in it either.
+        # some versions of SQLAlchemy pass an empty tuple, which cannot be cleared
         if cargs:
             cargs[:] = []
         cparams.clear()
-        cparams.update(replaced)
+        cparams.update(arguments)
 
     @event.listens_for(Engine, "before_cursor_execute")
     def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        found = _OTHER_DATABASES.match(statement)
-        if found:
-            command = " ".join(found[0].upper().split())
+        match = _OTHER_DATABASES.match(statement)
+        if match:
+            command = " ".join(match[0].upper().split())
             raise RefusedError(f"refused {command}: it reaches beyond the sandbox's database")

@@ -1,4 +1,4 @@
-"""One upgrade or downgrade function while it runs."""
+"""An upgrade or downgrade function while it runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .origin import line_of, operation
 
 
 class Run:
-    """One upgrade or downgrade function while it runs.
+    """An upgrade or downgrade function while it runs.
 
     Attributes:
-        revision: Its id.
+        revision: ID of its revision.
         direction: `upgrade` or `downgrade`.
-        path: The revision's file.
-        before: Relations that were there before its first statement: names by oid; None until that.
-        transactions: Numbers of its transactions.
+        path: Real path of the revision's file.
+        before: Name by OID of each relation that existed before its first statement; None before that statement.
+        transactions: Number, from 1, of each of its transactions, by the transaction's name on the server.
     """
 
     def __init__(self, revision: str, direction: str, path: str) -> None:
@@ -27,10 +27,10 @@ class Run:
         self.transactions: dict[str, int] = {}
 
     def transaction(self, name: str) -> int:
-        """Number a transaction, from 1."""
+        """Return the number of a transaction within this run, from 1."""
         return self.transactions.setdefault(name, len(self.transactions) + 1)
 
 
 def report_of(run: Run, statement: str) -> dict[str, Any]:
-    """Begin what is said of a statement."""
+    """Return a new report of a statement, with its text and its origin."""
     return {"sql": statement, "line": line_of(run.path), "operation": operation(), "transaction": None}

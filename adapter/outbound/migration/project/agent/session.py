@@ -1,4 +1,4 @@
-"""Looks at a transaction from inside: locks, counters and the catalog."""
+"""Queries about a transaction from within it: its locks, its counters and the catalog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .catalog import CATALOG_CHANGES, WHOLE_CATALOG, Catalog
 
-# One round trip: what this transaction holds and has done so far.
+# The locks and the counters of the transaction, in one round trip.
 _PROBE = """
 WITH locks AS MATERIALIZED (
     SELECT locktype, relation, database, mode, granted, virtualtransaction
@@ -42,27 +42,27 @@ SELECT pg_catalog.max(virtualtransaction) FROM pg_catalog.pg_locks WHERE pid = p
 
 
 class Session:
-    """Our cursors on the connection that executes a statement."""
+    """The agent's own queries on the connection that executes a statement."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 
     @property
     def autocommit(self) -> bool:
-        """Whether each statement commits by itself."""
+        """Whether each statement commits on its own."""
         return bool(getattr(self.connection, "autocommit", False))
 
     def is_idle(self) -> bool:
-        """Return whether the connection is in no transaction, as far as its driver tells."""
+        """Return whether the connection is in no transaction, as far as its driver knows."""
         info = getattr(self.connection, "info", None)
         status = getattr(info, "transaction_status", None)
         if status is not None:
             return int(status) == 0
-        began = getattr(self.connection, "_started", getattr(self.connection, "_in_transaction", None))
-        return began is False
+        is_in_transaction = getattr(self.connection, "_started", getattr(self.connection, "_in_transaction", None))
+        return is_in_transaction is False
 
     def rollback(self) -> None:
-        """End the transaction in the way of the driver, so that it begins another."""
+        """Roll back the transaction through the driver, so that the driver begins another one."""
         self.connection.rollback()
 
     def run(self, sql: str) -> None:
@@ -74,9 +74,14 @@ class Session:
             cursor.close()
 
     def value(self, sql: str, *, again: bool = False) -> Any:
-        """Execute a query of one row and one column; one that comes again is planned once, where the driver can."""
+        """Return the only value of a query's result.
+
+        Args:
+            sql: The query, with one row and one column.
+            again: Whether the query is executed often, so that a driver that can prepare it does so.
+        """
         cursor = self.connection.cursor()
-        prepare = {"prepare": True} if again and _prepares(cursor) else {}
+        prepare = {"prepare": True} if again and _can_prepare(cursor) else {}
         try:
             cursor.execute(sql, **prepare)
             row = cursor.fetchone()
@@ -85,25 +90,33 @@ class Session:
         return next(iter(row.values())) if isinstance(row, dict) else row[0]
 
     def probe(self, sql: str = PROBE_TRANSACTION) -> dict[str, Any]:
-        """Ask for locks and counters."""
+        """Return the locks and the counters of the transaction."""
         return dict(json.loads(self.value(sql, again=True)))
 
     def catalog(self, known: Catalog | None = None, since: int | None = None) -> Catalog:
-        """Ask for the catalog; with another and the current transaction's number, only for what that changed."""
+        """Return the catalog.
+
+        Args:
+            known: An earlier catalog. With it and `since`, only the changes of the transaction are read.
+            since: ID of the current transaction; None when it has none.
+        """
         if known is not None and since is not None:
-            changed = Catalog.read(json.loads(self.value(CATALOG_CHANGES, again=True)), known)
-            if changed is not None:
-                return changed
-        whole = Catalog.read(json.loads(self.value(WHOLE_CATALOG)))
-        assert whole is not None  # noqa: S101 - nothing was compared
-        return whole
+            updated = Catalog.read(json.loads(self.value(CATALOG_CHANGES, again=True)), known)
+            if updated is not None:
+                return updated
+        catalog = Catalog.read(json.loads(self.value(WHOLE_CATALOG)))
+        assert catalog is not None  # noqa: S101 - nothing was compared
+        return catalog
 
     def in_block(self) -> bool:
-        """Return whether the author opened a transaction in spite of autocommit."""
+        """Return whether the author opened a transaction in spite of autocommit.
+
+        Outside a transaction, each query has a virtual transaction ID of its own.
+        """
         return bool(self.value(_TRANSACTION) == self.value(_TRANSACTION))
 
 
-def _prepares(cursor: Any) -> bool:
-    """Return whether a cursor prepares when it is told to; other drivers do so by themselves, or never."""
+def _can_prepare(cursor: Any) -> bool:
+    """Return whether a cursor has an option to prepare a query; other drivers prepare on their own, or never."""
     psycopg = sys.modules.get("psycopg")
     return psycopg is not None and isinstance(cursor, psycopg.Cursor) and not isinstance(cursor, psycopg.ClientCursor)

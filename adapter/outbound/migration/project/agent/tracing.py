@@ -1,4 +1,4 @@
-"""Takes over the execution of statements while a revision runs, and reports what Postgres said of each."""
+"""Executes the statements of a revision in place of SQLAlchemy and the drivers, and reports what each of them did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import message_of, sqlstate_of
-from .figures import LockedRows, counted, local_number, most_written, taken, used
+from .figures import LockedRows, local_number, most_written, new_locks, row_figures, used_tables
 from .loop import Loop
 from .origin import is_of_revision
 from .plans import FURTHER, runs_others
@@ -22,50 +22,59 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .channel import Channel
-    from .plans import Asked
+    from .plans import DriverStatement
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
-# Classes of errors: cardinality violation, data exception, constraint violation, limits, what PL/pgSQL raises.
+# Classes of errors: cardinality violation, data exception, constraint violation, program limits, errors of PL/pgSQL.
 _OF_ROWS = {"21", "22", "23", "54", "P0"}
-_HERE = "hexalembic_goes_on"
-# Transactions on our side, between the looks before and after a statement: what flushes counters, and a look itself.
+_ROW_ERROR_SAVEPOINT = "hexalembic_goes_on"
+# Transactions of the tracer between the probes before and after a statement: the flush of the counters, and a probe.
 _OUR_TRANSACTIONS = 2
-_NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::text"
+_NEXT_TRANSACTION = (
+    "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::text"
+)
 
 
 class Tracer:
-    """Takes over the execution of statements while a revision runs."""
+    """An executor of a revision's statements that probes the transaction before and after each of them."""
 
     def __init__(self, channel: Channel, kill_after: int = 0, *, goes_on: bool = False) -> None:
         self._channel = channel
         self._goes_on = goes_on
-        self._left = kill_after
+        self._statements_until_kill = kill_after
         self._run: Run | None = None
         self._catalog: Catalog | None = None
         self._pid: int | None = None
-        self._busy = False
-        self._ended = False  # by the author, behind the driver's back: some drivers do not begin another transaction
-        # What the last statement of a transaction left is what the next one finds.
-        self._left_behind: tuple[Any, dict[str, Any]] | None = None
+        self._is_tracing = False  # whether a statement is being traced: the queries of the tracer itself are not
+        # The revision has ended the transaction by a statement: some drivers do not notice, and begin no other one.
+        self._is_ended = False
+        # The connection, and the probe after the last statement of its transaction: the probe before the next one.
+        self._last_probe: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
-        self._locked = LockedRows()
-        self._asked: Asked | None = None  # what is being executed
+        self._locked_rows = LockedRows()
+        self._statement: DriverStatement | None = None  # that is being executed
 
     def transaction_ended(self, *, undone: bool = False) -> None:
-        """Forget what went on in it, and the catalog where a part of it was undone."""
+        """Forget the state of the transaction, and the catalog when a part of the transaction was rolled back."""
         self._forget()
         if undone:
             self._catalog = None
 
     @contextmanager
     def running(self, revision: str, direction: str, path: str) -> Iterator[None]:
-        """Trace what runs inside."""
+        """Trace the statements of an upgrade or downgrade function, which runs inside the block.
+
+        Args:
+            revision: ID of its revision.
+            direction: `upgrade` or `downgrade`.
+            path: Path of the revision's file.
+        """
         self._run = Run(revision, direction, path)
-        self._ended = False
+        self._is_ended = False
         self._loop = Loop()
-        self._locked = LockedRows()
-        self._left_behind = None
+        self._locked_rows = LockedRows()
+        self._last_probe = None
         try:
             yield
         finally:
@@ -73,31 +82,43 @@ class Tracer:
             self._run = None
 
     def _forget(self) -> None:
-        """End what goes on from statement to statement: the transaction ends, or nobody knows."""
-        busy, self._busy = self._busy, True
+        """Forget the last probe and report the loop, because the transaction ends or may have ended."""
+        was_tracing, self._is_tracing = self._is_tracing, True
         self._end_loop()
-        self._busy = busy
-        self._left_behind = None
+        self._is_tracing = was_tracing
+        self._last_probe = None
 
     def _end_loop(self) -> None:
-        """Report a loop that was counted, with what it has done altogether."""
+        """Report the statements that were only counted in a loop, with their total figures."""
         loop, run = self._loop, self._run
         if run is None or not loop.counted:
             return
         total: dict[str, Any] = {"rows": {}, "scanned": {}}
         wal = 0
-        with suppress(Exception):  # the transaction has failed: its figures are gone
+        with suppress(Exception):  # the transaction has failed, so it cannot be probed
             after = loop.session.probe()
             self._count(run, total, loop.before, after)
             wal = after["wal"] - loop.before["wal"]
-            self._left_behind = (loop.session.connection, after)
+            self._last_probe = (loop.session.connection, after)
         for report in loop.reports(total, wal):
             self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
 
-    def take(self, statement: str, context: Any, execute: Callable[[], None], asked: Asked) -> bool:
-        """Execute what SQLAlchemy was to execute; False where it is to do so itself."""
+    def take(
+        self, statement: str, context: Any, execute: Callable[[], None], driver_statement: DriverStatement
+    ) -> bool:
+        """Execute and trace a statement of SQLAlchemy.
+
+        Args:
+            statement: Its text.
+            context: SQLAlchemy's execution context.
+            execute: Executes the statement.
+            driver_statement: The statement on its cursor, for EXPLAIN.
+
+        Returns:
+            False when the statement is not traced, so that SQLAlchemy must execute it.
+        """
         run = self._run
-        if run is None or self._busy or context is None or context.dialect.name != "postgresql":
+        if run is None or self._is_tracing or context is None or context.dialect.name != "postgresql":
             return False
         if SAVEPOINT.fullmatch(statement):
             self._forget()
@@ -105,81 +126,92 @@ class Tracer:
             return False
         connection = context.root_connection.connection
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
-        self._busy, self._asked = True, asked
+        self._is_tracing, self._statement = True, driver_statement
         try:
             report = report_of(run, statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
-            self._busy, self._asked = False, None
+            self._is_tracing, self._statement = False, None
         return True
 
     def take_from_driver(
-        self, statement: str, connection: Any, execute: Callable[[], None], asked: Asked | None
+        self, statement: str, connection: Any, execute: Callable[[], None], driver_statement: DriverStatement | None
     ) -> bool:
-        """Execute what a revision gives to a driver's cursor itself; False when SQLAlchemy did."""
+        """Execute and trace a statement that a revision executes on a driver's cursor.
+
+        Args:
+            statement: Its text.
+            connection: The driver's connection.
+            execute: Executes the statement.
+            driver_statement: The statement on its cursor, for EXPLAIN; None when it returns no rows.
+
+        Returns:
+            False when the statement is not traced, so that the cursor must execute it. This includes statements that
+            come from SQLAlchemy.
+        """
         run = self._run
-        if run is None or self._busy or not is_of_revision(run.path):
+        if run is None or self._is_tracing or not is_of_revision(run.path):
             return False
         if SAVEPOINT.fullmatch(statement):
             self._forget()
             self._catalog = None
             return False
-        self._busy, self._asked = True, asked
+        self._is_tracing, self._statement = True, driver_statement
         try:
             self._trace(run, Session(connection), report_of(run, statement), execute, streamed=False)
         finally:
-            self._busy, self._asked = False, None
+            self._is_tracing, self._statement = False, None
         return True
 
     @contextmanager
     def around_copy(self, statement: str, connection: Any) -> Iterator[None]:
-        """Watch a COPY whose rows a revision sends or reads between."""
+        """Trace a COPY; the revision sends or reads its rows inside the block."""
         run, session = self._run, Session(connection)
-        if run is None or self._busy or session.autocommit:
+        if run is None or self._is_tracing or session.autocommit:
             yield
             return
-        self._busy = True
+        self._is_tracing = True
         try:
             self._end_loop()
-            with self._watched(run, session, report_of(run, statement)):
+            with self._measured(run, session, report_of(run, statement)):
                 yield
         finally:
-            self._busy = False
+            self._is_tracing = False
 
     def _trace(
         self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], *, streamed: bool
     ) -> None:
         sql = report["sql"]
-        if self._left_behind and self._loop.goes_on(report, session) and not self._ended:
-            self._count_only(run, session, report, execute, self._left_behind[1])
+        if self._last_probe and self._loop.is_measured_enough(report, session) and not self._is_ended:
+            self._count_only(run, session, report, execute, self._last_probe[1])
             return
         self._end_loop()
-        first = SET_TRANSACTION.match(sql)
-        outside = session.autocommit and TRANSACTION_COMMAND.match(sql) and not session.in_block()
-        if outside and FURTHER.search(sql):
+        sets_transaction = SET_TRANSACTION.match(sql)
+        is_outside = session.autocommit and TRANSACTION_COMMAND.match(sql) and not session.in_block()
+        if is_outside and FURTHER.search(sql):
             self._observed(run, session, report, execute)
-        elif outside or (first and not FURTHER.search(sql)):
-            self._plain(run, report, execute)
-        elif first and session.is_idle():
-            self._begun_with(run, session, report, execute)
-        elif not (session.autocommit or self._ended) or session.in_block():
+        elif is_outside or (sets_transaction and not FURTHER.search(sql)):
+            self._unmeasured(run, report, execute)
+        elif sets_transaction and session.is_idle():
+            self._with_set_transaction(run, session, report, execute)
+        elif not (session.autocommit or self._is_ended) or session.in_block():
             if self._goes_on and not TRANSACTION_COMMAND.match(sql):
                 self._in_savepoint(run, session, report, execute)
             else:
                 self._inside(run, session, report, execute)
         elif streamed:
-            self._plain(run, report, execute)
+            self._unmeasured(run, report, execute)
         else:
-            self._by_itself(run, session, report, execute)
+            self._autocommitted(run, session, report, execute)
         if END.match(sql):
             self._catalog = None
-            self._left_behind = None
-            self._ended = True
+            self._last_probe = None
+            self._is_ended = True
 
     def _count_only(
         self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], before: dict[str, Any]
     ) -> None:
-        """Execute what a loop has executed many times: looking at it each time would take longer than the loop."""
+        """Execute a statement that ran many times already, without probes, which would take longer than the loop."""
         start = time.perf_counter()
         try:
             execute()
@@ -191,22 +223,27 @@ class Tracer:
             self._send(run, report)
             raise
         self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
-        self._die_in_time()
+        self._kill_when_due()
 
-    def _plain(self, run: Run, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute what needs no watching, or must not be preceded by a query: SET TRANSACTION and its like."""
-        self._left_behind = None
+    def _unmeasured(self, run: Run, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute a statement without probes: it changes nothing, or must be the first of its transaction."""
+        self._last_probe = None
         with self._timed(run, report):
             execute()
         self._send(run, report)
 
-    def _begun_with(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute a text that begins a transaction with SET TRANSACTION and goes on: look before in another one."""
+    def _with_set_transaction(
+        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]
+    ) -> None:
+        """Execute a text with SET TRANSACTION and further statements, and probe before it in another transaction.
+
+        No query may precede SET TRANSACTION in its own transaction.
+        """
         before = session.probe()
-        self._known(run, session, before["pid"])
+        self._known_catalog(run, session, before["pid"])
         session.rollback()
-        nothing = {**before, "locks": [], "counters": [], "transaction": None}
-        self._left_behind = (session.connection, nothing)
+        empty_probe = {**before, "locks": [], "counters": [], "transaction": None}
+        self._last_probe = (session.connection, empty_probe)
         self._inside(run, session, report, execute)
 
     def _inside(
@@ -219,47 +256,49 @@ class Tracer:
         ours: bool = False,
         refused: bool = False,
     ) -> None:
-        """Execute a statement inside a transaction, between two looks at it; see `_watched`."""
-        with self._watched(run, session, report, ours=ours, refused=refused):
+        """Execute a statement inside a transaction, between two probes of it; see `_measured`."""
+        with self._measured(run, session, report, ours=ours, refused=refused):
             execute()
 
     def _in_savepoint(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute a statement; where it fails because of rows, undo it and go on."""
-        session.run(f"SAVEPOINT {_HERE}")
+        """Execute a statement in a savepoint; when it fails because of rows, roll it back and continue."""
+        session.run(f"SAVEPOINT {_ROW_ERROR_SAVEPOINT}")
         try:
             self._inside(run, session, report, execute)
         except Exception as error:
             if (sqlstate_of(error) or "")[:2] not in _OF_ROWS:
                 raise
-            session.run(f"ROLLBACK TO SAVEPOINT {_HERE}")
-            self._left_behind = None
+            session.run(f"ROLLBACK TO SAVEPOINT {_ROW_ERROR_SAVEPOINT}")
+            self._last_probe = None
         else:
-            session.run(f"RELEASE SAVEPOINT {_HERE}")
+            session.run(f"RELEASE SAVEPOINT {_ROW_ERROR_SAVEPOINT}")
 
     @contextmanager
-    def _watched(
+    def _measured(
         self, run: Run, session: Session, report: dict[str, Any], *, ours: bool = False, refused: bool = False
     ) -> Iterator[None]:
-        """Look at a transaction before and after what is executed in it.
+        """Probe a transaction before and after a statement, which is executed inside the block, and report it.
 
         Args:
             run: The function that runs.
-            session: Its connection.
-            report: What is sent to the parent.
-            ours: The transaction is ours, around this statement only.
-            refused: Raise what a transaction forbids without a report.
+            session: The connection.
+            report: The report of the statement, to which the figures are added.
+            ours: Whether the tracer has begun the transaction, for this statement only.
+            refused: Whether an error of a statement that cannot run in a transaction is raised without a report.
         """
-        left, self._left_behind = self._left_behind, None
+        last_probe, self._last_probe = self._last_probe, None
         try:
-            before = left[1] if left and left[0] is session.connection and not ours else session.probe()
-        except Exception:  # noqa: BLE001 - the transaction had failed before: the statement says so itself
+            before = (
+                last_probe[1] if last_probe and last_probe[0] is session.connection and not ours else session.probe()
+            )
+        except Exception:  # noqa: BLE001 - the transaction had failed already, as the statement will say
             before = None
         if before is None:
             with self._timed(run, report):
                 yield
             self._send(run, report)
             return
-        known = self._known(run, session, before["pid"])
+        known = self._known_catalog(run, session, before["pid"])
         report["lock_timeout"] = before["lock_timeout"]
         if not ours:
             report["transaction"] = run.transaction(f"{before['pid']} {before['transaction']}")
@@ -268,33 +307,33 @@ class Tracer:
         try:
             after = session.probe()
             later = session.catalog(known, after["xid"]) if after["catalog"] != before["catalog"] else known
-        except Exception:  # noqa: BLE001 - a COMMIT or ROLLBACK of the author's: there is nothing to look at
+        except Exception:  # noqa: BLE001 - the statement was a COMMIT or ROLLBACK: there is no transaction to probe
             self._catalog = None
             if ours:
                 session.run("COMMIT")
             self._send(run, report)
             return
-        if after["transaction"] != before["transaction"]:  # another one began behind our back
+        if after["transaction"] != before["transaction"]:  # the statement has begun another transaction
             before = {**before, "locks": [], "counters": []}
             report["transaction"] = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
         report["wal_bytes"] = after["wal"] - before["wal"]
-        report["locks"] = taken(run.before or {}, before["locks"] or [], after["locks"] or [])
+        report["locks"] = new_locks(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
         self._count(run, report, before, after)
         if after["xid"] and self._catalog is not None:
-            after = self._locked.count(session, report, after, self._catalog.names, self._catalog.tables)
+            after = self._locked_rows.count(session, report, after, self._catalog.names, self._catalog.tables)
         self._explain(session, report, changed=known is not later)
         if ours:
             with self._timed(run, report, add=True):
                 session.run("COMMIT")
         else:
-            self._left_behind = (session.connection, after)
+            self._last_probe = (session.connection, after)
             if known is later:
-                self._loop.saw(report)
+                self._loop.note_measured(report)
         self._send(run, report)
 
-    def _by_itself(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute a statement that commits by itself: in a transaction of ours where the server lets us."""
+    def _autocommitted(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+        """Execute a statement that commits on its own, in a transaction of the tracer when the server allows that."""
         session.run("BEGIN")
         try:
             self._inside(run, session, report, execute, ours=True, refused=True)
@@ -310,38 +349,40 @@ class Tracer:
         self._observed(run, session, report, execute)
 
     def _observed(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute what begins and ends transactions itself, while the parent looks at it from a second session."""
+        """Execute a statement that begins and ends transactions, while the parent observes it from a second session."""
         session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
-        known = self._known(run, session, session.probe()["pid"])
-        first = int(session.value(_NEXT))
+        known = self._known_catalog(run, session, session.probe()["pid"])
+        first_transaction = int(session.value(_NEXT_TRANSACTION))
         before = session.probe(PROBE_TOTAL)
         self._channel.ask("observe", pid=before["pid"], sql=report["sql"])
         failure: Exception | None = None
         start = time.perf_counter()
         try:
             execute()
-        except Exception as error:  # noqa: BLE001 - raised again when it has been reported
+        except Exception as error:  # noqa: BLE001 - raised again after the report
             failure = error
             report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
         report["duration_ms"] = (time.perf_counter() - start) * 1000
-        seen = self._channel.ask("observed") or []
+        locks = self._channel.ask("observed") or []
         with suppress(Exception):  # the author may have dropped the connection's own database
             session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
             after = session.probe(PROBE_TOTAL)
             later = session.catalog()
             report["wal_bytes"] = after["wal"] - before["wal"]
-            report["locks"] = taken(run.before or {}, [], seen)
+            report["locks"] = new_locks(run.before or {}, [], locks)
             self._compare(run, report, known, later)
             self._count(run, report, before, after)
-            inside = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
-            numbered = int(session.value(_NEXT)) - first
-            report["most_written"] = most_written(session, later.tables, report["rows"], first, numbered, inside)
-            report["used_within"] = used(report, later.tables) if runs_others(report["sql"]) else []
+            transactions = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
+            assigned = int(session.value(_NEXT_TRANSACTION)) - first_transaction
+            report["most_written"] = most_written(
+                session, later.tables, report["rows"], first_transaction, assigned, transactions
+            )
+            report["used_within"] = used_tables(report, later.tables) if runs_others(report["sql"]) else []
         self._send(run, report)
         if failure is not None:
             raise failure
 
-    def _known(self, run: Run, session: Session, pid: int) -> Catalog:
+    def _known_catalog(self, run: Run, session: Session, pid: int) -> Catalog:
         if self._catalog is None or self._pid != pid:
             self._catalog = session.catalog()
             self._pid = pid
@@ -354,23 +395,24 @@ class Tracer:
         if known is not later:
             names = {**later.names, **known.names, **(run.before or {})}
             report["rewritten"] = sorted(names[oid] for oid in known.rewritten(later))
-            built = known.built(later)
-            report["indexes_built"] = sorted(later.names[oid] for oid in built)
-            tables = {oid: names.get(later.table_of(oid)) for oid in built}  # none of an extension's tables
+            built_indexes = known.built(later)
+            report["indexes_built"] = sorted(later.names[oid] for oid in built_indexes)
+            # tables of extensions have no name here
+            tables = {oid: names.get(later.table_of(oid)) for oid in built_indexes}
             report["built_on"] = {later.names[oid]: table for oid, table in tables.items() if table}
             report.update(known.changes(later))
 
     def _count(self, run: Run, report: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
         names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
-        report["scanned"], report["rows"] = counted(names, before["counters"] or [], after["counters"] or [])
+        report["scanned"], report["rows"] = row_figures(names, before["counters"] or [], after["counters"] or [])
 
     def _explain(self, session: Session, report: dict[str, Any], *, changed: bool) -> None:
-        """Ask for the plan of a statement that found no row."""
-        if self._asked is not None and not changed:
+        """Add to a report the plan of a statement that found no rows, and the tables of statements within it."""
+        if self._statement is not None and not changed:
             wrote = bool(report["rows"] or report.get("locked"))
-            report["plan"] = self._asked.plan(session, report["sql"], wrote=wrote)
-        tables = used(report, self._catalog.tables) if self._catalog is not None else []
-        if tables and self._asked is not None and self._asked.hides_tables(session, report["sql"]):
+            report["plan"] = self._statement.plan(session, report["sql"], wrote=wrote)
+        tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
+        if tables and self._statement is not None and self._statement.hides_tables(session, report["sql"]):
             report["used_within"] = tables
 
     @contextmanager
@@ -387,14 +429,14 @@ class Tracer:
                 report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
                 self._send(run, report)
             raise
-        spent = (time.perf_counter() - start) * 1000
-        report["duration_ms"] = report["duration_ms"] + spent if add else spent
+        milliseconds = (time.perf_counter() - start) * 1000
+        report["duration_ms"] = report["duration_ms"] + milliseconds if add else milliseconds
 
     def _send(self, run: Run, report: dict[str, Any]) -> None:
         self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
-        self._die_in_time()
+        self._kill_when_due()
 
-    def _die_in_time(self) -> None:
-        self._left -= 1
-        if self._left == 0:
+    def _kill_when_due(self) -> None:
+        self._statements_until_kill -= 1
+        if self._statements_until_kill == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Statements that begin, shape and end transactions, by their first words: nothing may be asked before some of them."""
+"""Statements that begin, configure and end transactions, recognized by their first words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAVEPOINT = re.compile(
     BLANK + r"(savepoint|release|rollback\s+(work\s+|transaction\s+)?to)\s+(savepoint\s+)?[^;]+;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-# It must come before any query of its transaction, those of ours included.
+# SET TRANSACTION must come before any query of its transaction, so the tracer may not send a query before it.
 SET_TRANSACTION = re.compile(
     BLANK + r"set\s+((local|session)\s+)?(transaction|characteristics)\b", re.IGNORECASE | re.DOTALL
 )

@@ -1,4 +1,4 @@
-"""What a project asked for and did not get: addresses in the network, and variables of the environment."""
+"""Records what a project tried to use in vain: addresses in the network, and environment variables."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .failures import is_of_project
 
 
 class Wanted:
-    """What was asked for in vain, in that order.
+    """A record of addresses and variables that a project tried to use; both keep the order of the attempts.
 
     Attributes:
-        addresses: Host and port, as far as they were named.
-        variables: Names.
+        addresses: Hosts, with ports as far as they were named.
+        variables: Names of environment variables that are not set.
     """
 
     def __init__(self) -> None:
@@ -24,24 +24,24 @@ class Wanted:
         self.variables: dict[str, None] = {}
 
     def watch(self) -> None:
-        """Note from now on what is asked for; nothing is refused here."""
+        """Start to record; nothing is refused here."""
         self._watch_network()
         environment: Any = os.environ
-        environment.__class__ = _watched(type(os.environ), self)
+        environment.__class__ = _recording_class(type(os.environ), self)
 
     def _watch_network(self) -> None:
-        resolve, create = socket.getaddrinfo, socket.socket.__init__
+        original_getaddrinfo, original_init = socket.getaddrinfo, socket.socket.__init__
 
-        @functools.wraps(resolve)
+        @functools.wraps(original_getaddrinfo)
         def getaddrinfo(host: Any, port: Any, *args: Any, **named: Any) -> Any:
             if host is not None:
                 self.addresses[f"{_text(host)}:{_text(port)}" if port else _text(host)] = None
-            return resolve(host, port, *args, **named)
+            return original_getaddrinfo(host, port, *args, **named)
 
-        @functools.wraps(create)
+        @functools.wraps(original_init)
         def init(this: Any, family: int = -1, *args: Any, **named: Any) -> None:
             try:
-                create(this, family, *args, **named)
+                original_init(this, family, *args, **named)
             except PermissionError:
                 self.addresses = self.addresses or {"the network": None}
                 raise
@@ -49,16 +49,16 @@ class Wanted:
         socket.getaddrinfo = getaddrinfo
         socket.socket.__init__ = init  # type: ignore[method-assign, assignment]
         loops = sys.modules.get("asyncio.base_events")
-        if loops is not None:  # it does not resolve what is a number already
-            connect = loops.BaseEventLoop.create_connection
+        if loops is not None:  # asyncio does not call getaddrinfo for numeric addresses
+            original_create_connection = loops.BaseEventLoop.create_connection
 
-            @functools.wraps(connect)
+            @functools.wraps(original_create_connection)
             async def create_connection(
                 this: Any, factory: Any, host: Any = None, port: Any = None, **named: Any
             ) -> Any:
                 if host is not None:
                     self.addresses[f"{_text(host)}:{_text(port)}"] = None
-                return await connect(this, factory, host, port, **named)
+                return await original_create_connection(this, factory, host, port, **named)
 
             loops.BaseEventLoop.create_connection = create_connection
 
@@ -67,23 +67,23 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _watched(environment: Any, wanted: Wanted) -> Any:
-    """Return a class of environments that notes the names which a project's own file asks for and nobody has set."""
+def _recording_class(environment: Any, wanted: Wanted) -> Any:
+    """Return a class of environments that records each unset variable which a file of the project reads."""
 
-    class Watched(environment):  # type: ignore[misc]
+    class RecordingEnvironment(environment):  # type: ignore[misc]
         def __getitem__(self, name: str) -> str:
             try:
                 return str(super().__getitem__(name))
             except KeyError:
-                if _is_asked_by_project(sys._getframe(1)):  # noqa: SLF001 - the stack is the only witness
+                if _is_read_by_project(sys._getframe(1)):  # noqa: SLF001 - only the stack has the caller
                     wanted.variables[name] = None
                 raise
 
-    return Watched
+    return RecordingEnvironment
 
 
-def _is_asked_by_project(frame: Any) -> bool:
-    """Return whether a file of the project's asks, maybe through `os.getenv`, `get` or `in`."""
+def _is_read_by_project(frame: Any) -> bool:
+    """Return whether a file of the project reads a variable, directly or through `os.getenv`, `get` or `in`."""
     while frame.f_back is not None and frame.f_globals.get("__name__") in {"os", "_collections_abc", "collections.abc"}:
         frame = frame.f_back
     return is_of_project(frame.f_code.co_filename)

@@ -1,4 +1,4 @@
-"""Does jobs, each in a forked process that finds the libraries imported: that is most of its time."""
+"""Runs jobs, each in a forked process that inherits the imported libraries, as the imports take most of the time."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# They start no thread when they are imported, so that a process which has them can be forked.
-_IMPORTED_ONCE = (
+# These libraries start no thread when they are imported, so that the process can still be forked.
+_LIBRARIES = (
     "alembic.command",
     "sqlalchemy.ext.asyncio",
     "sqlalchemy.orm",
@@ -52,36 +52,36 @@ _IMPORTED_ONCE = (
 
 
 class Worker:
-    """Does jobs; what it has ready is inherited by the processes that it forks for them."""
+    """The runner of jobs; the process of each job is a fork that inherits its state."""
 
     def __init__(self) -> None:
         self._sandbox = Sandbox()
         self._proof = Proof(self._sandbox)
         self._config: Any = None
         self._script: Any = None
-        self._redirected = False
+        self._is_redirected = False
 
     def run(self, job: dict[str, Any]) -> None:
-        """Do a job, report how it ended, and end the process."""
-        _no_input()
+        """Run a job, report how it ended, and end the process."""
+        _redirect_input()
         channel = Channel(job["token"], job["events"], job.get("answers"))
         channel.send("started", pid=os.getpid())
         try:
-            self._work(job, channel)
+            self._run_command(job, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
             channel.send("error", **culprit(error), traceback=traceback.format_exc())
         channel.send("wanted", addresses=list(WANTED.addresses), variables=list(WANTED.variables))
         channel.send("done")
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)  # threads and exit handlers of the project have no say
+        os._exit(0)  # without waiting for threads and exit handlers of the project
 
     def read_history(self, job: dict[str, Any]) -> bool:
-        """Read the history, here, for all jobs to come; tell whether it can be read."""
+        """Report the history, and keep it for all jobs to come; return whether it could be read."""
         channel = Channel(job["token"], job["events"], None)
         try:
             with _without_input():
-                self._config = self._configured(job)
+                self._config = self._configure(job)
                 self._script = script_of(self._config)
                 list_revisions(self._script, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
@@ -92,10 +92,12 @@ class Worker:
         return True
 
     def warm(self) -> bool:
-        """Import what env.py imports, for all jobs to come; one that fails says so when a revision runs.
+        """Run env.py without any revision, so that all jobs to come inherit its imports.
+
+        An error is ignored: it is reported when a revision runs.
 
         Returns:
-            Whether this process can still be forked: nothing failed, and no thread was left running.
+            Whether this process can still be forked: nothing failed, and no thread is running.
         """
         with _without_input(), suppress(BaseException):
             run_env(self._config, self._script, lambda _heads, _context: [], "heads")
@@ -104,21 +106,21 @@ class Worker:
             return not _has_threads()
         return False
 
-    def _configured(self, job: dict[str, Any]) -> Any:
+    def _configure(self, job: dict[str, Any]) -> Any:
         if job.get("cwd"):
             os.chdir(job["cwd"])
         self._sandbox.point_at(job)
-        if not self._redirected:
+        if not self._is_redirected:
             redirect_drivers(self._sandbox)
             redirect_engines(self._sandbox)
             self._proof.install()
             WANTED.watch()
-            self._redirected = True
+            self._is_redirected = True
         return configure(job, self._sandbox)
 
-    def _work(self, job: dict[str, Any], channel: Channel) -> None:
+    def _run_command(self, job: dict[str, Any], channel: Channel) -> None:
         self._proof.channel = channel
-        config = self._configured(job)
+        config = self._configure(job)
         if job["command"] == "setup":
             set_up(job["revision"], self._sandbox)
             return
@@ -151,46 +153,46 @@ class Worker:
             raise ValueError(f"no command {job['command']!r}")
 
 
-def _no_input() -> None:
-    """Let a project that asks a question get an end of file."""
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)
+def _redirect_input() -> None:
+    """Redirect standard input to an empty file, so that a prompt of the project gets an end of file."""
+    with open(os.devnull) as null_file:  # noqa: PTH123
+        os.dup2(null_file.fileno(), 0)
 
 
 @contextmanager
 def _without_input() -> Iterator[None]:
-    kept = os.dup(0)
-    _no_input()
+    saved_input = os.dup(0)
+    _redirect_input()
     try:
         yield
     finally:
-        os.dup2(kept, 0)
-        os.close(kept)
+        os.dup2(saved_input, 0)
+        os.close(saved_input)
 
 
 def _close_engines() -> None:
-    """Let no connection be shared with a forked process."""
+    """Close the connections of all engines, so that none is shared with a forked process."""
     from sqlalchemy.engine import Engine
 
-    for one in gc.get_objects():
-        if issubclass(type(one), Engine):
+    for candidate in gc.get_objects():
+        if issubclass(type(candidate), Engine):
             with suppress(Exception):
-                one.dispose()
+                candidate.dispose()
 
 
 def _has_threads() -> bool:
-    """Return whether a fork would leave threads behind: those of Python, and of libraries where that can be seen."""
+    """Return whether this process has several threads, those of libraries included where the system shows them."""
     with suppress(OSError):
         return len(os.listdir("/proc/self/task")) > 1  # noqa: PTH208
     return threading.active_count() > 1
 
 
 def main() -> None:
-    """Do one job a line, each in a process of its own that finds the libraries imported: that is most of its time."""
+    """Read jobs from standard input, one on each line, and run each in a forked process."""
     program, environment = [sys.executable, *sys.argv], dict(os.environ)
-    os.environ.pop("PYTHONSAFEPATH", None)  # it was meant for this process, not for those that the project starts
-    gc.disable()  # there is nothing to collect among what libraries define, and looking takes a fifth of the time
-    for library in _IMPORTED_ONCE:
+    os.environ.pop("PYTHONSAFEPATH", None)  # meant for this process only, not for processes of the project
+    gc.disable()  # imports leave no garbage, and looking for it takes a fifth of their time
+    for library in _LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(library)
     worker = Worker()
@@ -198,11 +200,11 @@ def main() -> None:
         job = json.loads(line)
         channel = Channel(job["token"], job["events"], None)
         if job["command"] == "revisions":
-            listed = worker.read_history(job)
+            has_history = worker.read_history(job)
             channel.send("exited", code=0)
-            # the parent goes on meanwhile
-            if not (listed and worker.warm()):
-                # become a new agent: what a project has left in this process would be inherited by each job
+            # the parent continues meanwhile
+            if not (has_history and worker.warm()):
+                # restart as a new agent, because each job would inherit the state that the project has left here
                 os.execve(sys.executable, program, environment)  # noqa: S606 - the same as before
             continue
         pid = os.fork()
