@@ -1,4 +1,4 @@
-"""Throw-away databases on an embedded server of their own, on which revisions are superusers."""
+"""Temporary databases on an embedded server of their own, on which revisions are superusers."""
 
 import atexit
 import os
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
-from adapter.outbound.migration.sandbox.memory import bring_back, give_back, memory_tablespace
+from adapter.outbound.migration.sandbox.memory import drop_tablespace, memory_tablespace, recreate_folders
 from adapter.outbound.migration.sandbox.places import cache_directory
 from adapter.outbound.migration.sandbox.sandbox import PREFIX, ServerSandbox
 from adapter.outbound.migration.sandbox.server_health import check_server, undo_changes
@@ -19,8 +19,8 @@ from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.full_disk import describe_full_disk
 
-# Nothing here outlives a crash of the machine. The level of the WAL stays, because its size is measured. Nothing is
-# replicated, and a revision that reads a foreign table is told so before anything is connected to.
+# Data on this server need not survive a crash of the machine. The WAL level stays, because the size of the WAL is
+# measured. Replication is off. Foreign tables are refused, so that no revision connects to another server.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -36,39 +36,39 @@ _SETTINGS_SINCE = {17: {"allow_alter_system": "off"}}
 
 
 class EmbeddedSandbox(ServerSandbox):
-    """Databases on an embedded server with a data directory of its own, which survives for the sake of its templates.
+    """Databases on an embedded server, whose data directory is kept because of its templates.
 
-    The databases themselves are in memory, where that has room.
-    The server stops by itself some seconds after the last sandbox on it is closed.
+    The databases are in memory when there is enough of it. The server stops on its own some seconds after the last
+    sandbox on it is closed.
     """
 
-    # whatever a revision has set for the role that the sandbox itself connects as
+    # overrides settings that a revision has made for the sandbox's own role
     _options: ClassVar[str] = (
         "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog"
     )
 
     def __init__(self, major: int | None = None, directory: Path | None = None, *, walled: bool = True) -> None:
-        """Start the server; one that revisions have spoiled is made anew.
+        """Start the server; a server that revisions have made unusable is created anew.
 
         Args:
-            major: The major version of Postgres; default as in `embedded.start`.
-            directory: Holds the data directories; default `cache_directory()`.
-            walled: The kernel refuses the server every connection to somewhere else.
+            major: Major version of Postgres; None for the default of `embedded.start`.
+            directory: Folder of the data directories; None for `cache_directory()`.
+            walled: Whether the kernel refuses all outgoing connections of the server.
 
         Raises:
             DatabaseConfigurationError: The version or the directory cannot be used.
             DatabaseError: The server did not start.
         """
-        folder = directory or cache_directory()
+        data_folder = directory or cache_directory()
         try:
-            self._open(major, folder, walled=walled)
+            self._open(major, data_folder, walled=walled)
         except embedded.UnusableServerError:
-            embedded.reset(major, folder, force=True)
-            self._open(major, folder, walled=walled)
+            embedded.reset(major, data_folder, force=True)
+            self._open(major, data_folder, walled=walled)
 
-    def _open(self, major: int | None, folder: Path, *, walled: bool) -> None:
-        bring_back(folder)
-        self._server = embedded.start(major, folder, settings=_settings(major), throw_away=True, walled=walled)
+    def _open(self, major: int | None, data_folder: Path, *, walled: bool) -> None:
+        recreate_folders(data_folder)
+        self._server = embedded.start(major, data_folder, settings=_settings(major), throw_away=True, walled=walled)
         try:
             super().__init__(self._server.url("postgres"))
             if self._is_alone():
@@ -104,24 +104,28 @@ class EmbeddedSandbox(ServerSandbox):
         check_server(self._connection)
 
     def full_disk(self, message: str) -> DatabaseError:
-        """Describe the full disk of this machine, in memory or where the data are."""
-        space = re.search(r"pg_tblspc/(\d+)/", message)
-        if space is None:
+        """Return the error that describes a full disk of this machine, or full memory.
+
+        Args:
+            message: The server's message, which has the path of the file.
+        """
+        tablespace = re.search(r"pg_tblspc/(\d+)/", message)
+        if tablespace is None:
             hint = "free space there, or put the sandbox elsewhere: HEXALEMBIC_SANDBOX_DIR=FOLDER"
             return describe_full_disk("the sandbox's server", self._server.data_directory, message, hint)
-        folder = Path(os.path.realpath(self._server.data_directory / "pg_tblspc" / space[1]))
+        folder = Path(os.path.realpath(self._server.data_directory / "pg_tblspc" / tablespace[1]))
         hint = "free memory there, or keep the sandbox's databases on the disk: HEXALEMBIC_SANDBOX_MEMORY="
         return describe_full_disk("the sandbox's server", folder, message, hint)
 
     def _abandon(self) -> None:
-        """Leave a server on which nothing was made yet."""
+        """Release the server after a failed start, when no database has been created yet."""
         atexit.unregister(self.close)
         if hasattr(self, "_connection"):
             self._connection.close()
         embedded.release(self._server)
 
     def close(self) -> None:
-        """Drop all databases of this sandbox, and the roles that belong to them, and let the server go."""
+        """Drop all databases of this sandbox with their roles, and release the server."""
         super().close()
         if os.getpid() == self._pid:
             embedded.release(self._server)
@@ -129,13 +133,13 @@ class EmbeddedSandbox(ServerSandbox):
     def _drop_databases(self) -> None:
         super()._drop_databases()
         if self._tablespace is not None:
-            give_back(self._connection, self._is_alone)
+            drop_tablespace(self._connection, self._is_alone)
 
 
 def _settings(major: int | None) -> dict[str, str]:
-    """Return the settings of a server of that version."""
+    """Return the settings of a server of a major version."""
     version = embedded.DEFAULT_MAJOR
-    with suppress(ValueError):  # one that is no number is refused with the server
+    with suppress(ValueError):  # the start of the server refuses a value that is no number
         version = major or int(os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or version)
-    later = [more for since, more in _SETTINGS_SINCE.items() if version >= since]
-    return _SETTINGS | {name: value for more in later for name, value in more.items()}
+    later_settings = [settings for since, settings in _SETTINGS_SINCE.items() if version >= since]
+    return _SETTINGS | {name: value for settings in later_settings for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Throw-away databases on a server that a URL names, which is somebody else's."""
+"""Temporary databases on a server that a URL names and that others use, too."""
 
 from contextlib import suppress
 from typing import ClassVar
@@ -11,11 +11,12 @@ from adapter.outbound.postgres.errors import DatabaseError
 
 
 class GuestSandbox(ServerSandbox):
-    """Databases on a server of somebody else, as a role that can reach nothing else there; nothing of them stays.
+    """Databases on a server that others use, with a role that can reach nothing else there; all are dropped at the end.
 
-    They are made from the database `hexalembic_sandbox_base`, where there is one. All sandboxes on a server have the
-    same role: a revision could drop another sandbox's database there (one in use only WITH FORCE), and nobody else's.
-    What a revision has set for that role, or for the database that the URL names, is undone when the next one opens.
+    They are copied from the database `hexalembic_sandbox_base`, when that exists. All sandboxes on a server have the
+    same role. A revision can therefore drop another sandbox's database (one in use only WITH FORCE), but no database of
+    anybody else. Settings that a revision has made for that role, or for the database that the URL names, are reset
+    when the next sandbox opens.
     """
 
     _options: ClassVar[str] = (
@@ -23,21 +24,21 @@ class GuestSandbox(ServerSandbox):
     )
 
     def _check(self) -> None:
-        """Raise an error where the role may do more than it should.
+        """Raise an error when the role has more privileges than it should.
 
         Raises:
-            UnfitRoleError: It may, or it may not create databases.
+            UnfitRoleError: The role has too many privileges, or may not create databases.
         """
         try:
             check_role(self._connection)
         except BaseException:
             self._connection.close()
             raise
-        for change in ("ROLE CURRENT_USER", f'DATABASE "{self.url.database}"'):
-            with suppress(psycopg.Error):  # the database may be somebody else's
-                self._connection.execute(f"ALTER {change} RESET ALL".encode())
-        found = self._connection.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", (BASE,))
-        if found.fetchone() == (True,):
+        for subject in ("ROLE CURRENT_USER", f'DATABASE "{self.url.database}"'):
+            with suppress(psycopg.Error):  # another role may own the database
+                self._connection.execute(f"ALTER {subject} RESET ALL".encode())
+        base_exists = self._connection.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", (BASE,))
+        if base_exists.fetchone() == (True,):
             self._source = BASE
 
     def _drop_leftovers(self) -> None:
@@ -46,11 +47,11 @@ class GuestSandbox(ServerSandbox):
 
     def _drop_databases(self) -> None:
         super()._drop_databases()
-        with suppress(psycopg.Error):  # the server has gone
+        with suppress(psycopg.Error):  # the server has stopped
             self._drop_templates()
 
     def _drop_templates(self) -> None:
-        """Drop what was kept for the time of a command, unless others are at work, who do it when they end."""
+        """Drop the templates, unless other sandboxes are open; the last of them drops them."""
         if not self._is_alone():
             return
         for name in self._templates():

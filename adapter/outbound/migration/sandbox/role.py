@@ -1,8 +1,9 @@
-"""Which role a server of somebody else may lend to the sandbox: one that reaches nothing but the sandbox's databases.
+"""Checks the role of a sandbox on a server that others use: it must reach nothing but the sandbox's databases.
 
-Revisions run as this role, and whatever they do, Postgres lets them do no more than it may. So a role that may do more
-is not taken. Every database but the sandbox's own must be closed to it: Postgres lets everybody connect to a new
-database (the manual, "Privileges"), and the owner of a database may drop it without connecting.
+Revisions run as this role, and Postgres limits them to its privileges. A role with more privileges than the sandbox
+needs is refused. The role may not connect to any other database, although Postgres lets everybody connect to a new
+database (the manual, "Privileges"). It may not own any other database either, because an owner may drop a database
+without connecting to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,11 @@ from psycopg import sql
 
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
-HOME = "hexalembic_sandbox"  # the sandbox's own databases are called so, or begin so and with an underscore
-BASE = f"{HOME}_base"  # what databases are made from where there is one; it may have extensions that are not trusted
+HOME = "hexalembic_sandbox"  # a database of the sandbox; all of its others are named HOME_…
+BASE = f"{HOME}_base"  # databases are copied from it when it exists; it may have extensions that are not trusted
 
-# Predefined roles that only look at the server; all others can do something to it, and Postgres gets new ones.
+# Predefined roles that are allowed, because they hardly do more than read the server's state. All others are refused,
+# those of future versions included.
 _HARMLESS = [
     "pg_checkpoint",
     "pg_database_owner",
@@ -48,8 +50,8 @@ SELECT d.datname::text,
         OR d.datallowconn AND pg_catalog.has_database_privilege(session_user, d.oid, 'CONNECT'))
  ORDER BY 1
 """
-# Who will want to connect to what is closed to everybody: the roles that can log in and have no privilege of their own.
-_OTHERS = """
+# The roles that lose their access when CONNECT is revoked from PUBLIC: those that can log in and are no superusers.
+_LOGIN_ROLES = """
 SELECT r.rolname::text FROM pg_catalog.pg_roles r
  WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> session_user AND r.rolname <> %s ORDER BY 1
 """
@@ -63,7 +65,7 @@ SELECT datname::text FROM pg_catalog.pg_database d
 
 
 class UnfitRoleError(DatabaseConfigurationError):
-    """The role of `--sandbox-url` may do more than the sandbox needs, or less."""
+    """An error that refuses the role of `--sandbox-url`, because it has too many privileges or too few."""
 
 
 @dataclass(frozen=True)
@@ -75,62 +77,64 @@ class _Database:
 
 
 def check_role(connection: psycopg.Connection[Any]) -> None:
-    """Raise an error that says how to make a fitting role, unless the connected one reaches the sandbox only.
+    """Raise an error that says how to create a suitable role, unless the role of a session is suitable.
 
     Raises:
-        UnfitRoleError: It may do more, or may not create databases.
+        UnfitRoleError: The role can reach more than the sandbox, or may not create databases.
     """
     faults = list(_faults(connection))
     if faults:
         name = connection.info.user
         raise UnfitRoleError(
-            f"the role {name!r} of --sandbox-url {'; '.join(faults)}", "\n".join(_statements(connection))
+            f"the role {name!r} of --sandbox-url {'; '.join(faults)}", "\n".join(_instructions(connection))
         )
 
 
 def _faults(connection: psycopg.Connection[Any]) -> Iterator[str]:
     row = connection.execute(_ATTRIBUTES).fetchone()
     assert row is not None  # noqa: S101 - the session has a role
-    _, superuser, makes_roles, bypasses, replicates, makes_databases = row
-    if superuser:
+    _, is_superuser, creates_roles, bypasses_row_security, replicates, creates_databases = row
+    if is_superuser:
         yield "is a superuser"
         return
-    may = {
-        "create roles": makes_roles,
-        "bypass row security": bypasses,
+    excess_privileges = {
+        "create roles": creates_roles,
+        "bypass row security": bypasses_row_security,
         "replicate": replicates,
     }
-    more = [name for name, has in may.items() if has]
-    if more:
-        yield f"may {_listed(more)}"
-    members = [str(name) for (name,) in connection.execute(_MEMBERSHIPS, (_HARMLESS,)).fetchall()]
-    if members:
-        yield f"is a member of {_listed(members)}"
-    databases = [_Database(*found) for found in connection.execute(_DATABASES, {"home": HOME}).fetchall()]
-    owned = [one.name for one in databases if one.owned]
+    actions = [action for action, is_allowed in excess_privileges.items() if is_allowed]
+    if actions:
+        yield f"may {_listed(actions)}"
+    memberships = [str(name) for (name,) in connection.execute(_MEMBERSHIPS, (_HARMLESS,)).fetchall()]
+    if memberships:
+        yield f"is a member of {_listed(memberships)}"
+    databases = [_Database(*row) for row in connection.execute(_DATABASES, {"home": HOME}).fetchall()]
+    owned = [database.name for database in databases if database.owned]
     if owned:
         yield f"owns {_listed(owned)}"
-    reached = [one.name for one in databases if one.open and not one.owned]
-    if reached:
-        yield f"may connect to {_listed(reached)}"
-    if not makes_databases:
+    reachable = [database.name for database in databases if database.open and not database.owned]
+    if reachable:
+        yield f"may connect to {_listed(reachable)}"
+    if not creates_databases:
         yield "may not create databases"
 
 
-def _statements(connection: psycopg.Connection[Any]) -> Iterator[str]:
-    """Return what an administrator runs to make a fitting role on this server."""
+def _instructions(connection: psycopg.Connection[Any]) -> Iterator[str]:
+    """Return the lines that tell an administrator how to create a suitable role on this server."""
     yield "use a role that owns the sandbox's databases only; a superuser makes one by"
     role = sql.Identifier(HOME)
-    closed = _names(connection, _CLOSABLE)
+    databases = _names(connection, _CLOSABLE)
     yield _text("  CREATE ROLE {} LOGIN CREATEDB PASSWORD '…';", connection, role)
     yield _text("  CREATE DATABASE {} OWNER {};", connection, role, role)
-    if closed:
-        yield _text("  REVOKE CONNECT ON DATABASE {} FROM PUBLIC;", connection, _identifiers(closed))
-        row = connection.execute(_OTHERS, (HOME,)).fetchall()
-        others = [str(name) for (name,) in row]
-        if others:
+    if databases:
+        yield _text("  REVOKE CONNECT ON DATABASE {} FROM PUBLIC;", connection, _identifiers(databases))
+        rows = connection.execute(_LOGIN_ROLES, (HOME,)).fetchall()
+        login_roles = [str(name) for (name,) in rows]
+        if login_roles:
             yield "and whoever connects there as somebody other than its owner keeps doing so by"
-            yield _text("  GRANT CONNECT ON DATABASE {} TO {};", connection, _identifiers(closed), _identifiers(others))
+            yield _text(
+                "  GRANT CONNECT ON DATABASE {} TO {};", connection, _identifiers(databases), _identifiers(login_roles)
+            )
     yield f"then name it: --sandbox-url postgresql://{HOME}:…@HOST/{HOME}"
     yield f"an extension that only a superuser may create (pgvector is one) goes into a database {BASE},"
     yield _text("  CREATE DATABASE {} OWNER {};", connection, sql.Identifier(BASE), role)

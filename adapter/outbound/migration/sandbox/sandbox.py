@@ -1,9 +1,9 @@
-"""Throw-away databases on a server; `embedded_sandbox` and `guest_sandbox` say on which.
+"""Temporary databases on a server; `embedded` and `guest` say on which one.
 
-Every database is called `hexalembic_sandbox_<host>_<pid>_<random>`, a template `hexalembic_sandbox_template_<hash>`; no
-other database of the server is touched. The sandbox keeps one session open, whose application name is the first part of
-the names of its databases. What a killed process left behind is recognized by that: no such session is connected, and
-on the same host no such process lives. The next sandbox drops it.
+Each database is named `hexalembic_sandbox_<host>_<pid>_<random>`, each template `hexalembic_sandbox_template_<hash>`.
+No other database of the server is changed. The sandbox keeps one session open, whose application name is the first part
+of the names of its databases. A database that a killed process has left is recognized by the absence of such a session,
+and on the same host also by the absence of the process. The next sandbox drops it.
 
 Sources: the Postgres manual, CREATE DATABASE (a template must have no sessions; STRATEGY), and ALTER DATABASE.
 """
@@ -37,8 +37,8 @@ PREFIX = "hexalembic_sandbox_"
 TEMPLATE_PREFIX = f"{PREFIX}template_"
 KEPT_TEMPLATES = 20
 _STRATEGY_SINCE = 150_000
-_GOING = 5.0  # seconds that a session has for going
-_LOOK = 0.002
+_DISCONNECT_SECONDS = 5.0  # that terminated sessions get to end
+_POLL_SECONDS = 0.002
 _MARK = "hexalembic template"
 DISK = "pg_default"
 
@@ -47,38 +47,38 @@ def template_key(files: Iterable[Path], server_version: int, extra: str = "") ->
     """Return the key of a template: a hash of the names and contents of files, whatever their order.
 
     Args:
-        files: What the database is made from, such as the revisions.
-        server_version: As `Sandbox.server_version` gives it.
-        extra: Anything else that decides what the database holds.
+        files: Files that the contents of the database depend on, such as the revisions.
+        server_version: Version of the server, as in `Sandbox.server_version`.
+        extra: Text with anything else that the contents depend on.
     """
     parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
     return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()
 
 
 class GoneError(DatabaseError):
-    """The sandbox's server does not answer any more."""
+    """An error for a sandbox server that has stopped or does not respond."""
 
-    def __init__(self, what: str, said: str) -> None:
+    def __init__(self, problem: str, message: str) -> None:
         hint = "Nothing but the sandbox was touched: run the command again, and leave its server alone."
-        super().__init__(f"{what} ({said}).", hint)
+        super().__init__(f"{problem} ({message}).", hint)
 
 
 class ServerSandbox(Sandbox):
-    """Databases on a server; the role must be allowed to create databases.
+    """Databases on a server, where the role must be allowed to create databases.
 
     Attributes:
-        url: The database that the sandbox connects to; it is only used to create and drop others.
+        url: URL of the database that the sandbox itself connects to, only to create and drop others.
     """
 
-    _options: ClassVar[str] = ""  # of its own session
+    _options: ClassVar[str] = ""  # of the sandbox's own session, as the server's command line has them
 
     def __init__(self, url: str) -> None:
         self.url = DatabaseURL.parse(url)
         self._pid = os.getpid()
         self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
         self._databases: set[str] = set()
-        self._source = "template0"  # what a database without a template is made from
-        self._tablespace: str | None = None  # of new databases; None where there is no memory
+        self._source = "template0"  # name of the database that one without a template is copied from
+        self._tablespace: str | None = None  # of new databases; None for the server's default, the disk
         self._roles: ServerRoles | None = None
         self._connection = self._connect()
         self._server_version = self._connection.info.server_version
@@ -88,7 +88,7 @@ class ServerSandbox(Sandbox):
         self._drop_leftovers()
 
     def _check(self) -> None:
-        """Raise an error where the server cannot be used."""
+        """Raise an error when the server cannot be used; the base class accepts every server."""
 
     @property
     def server_version(self) -> int:
@@ -96,7 +96,10 @@ class ServerSandbox(Sandbox):
         return self._server_version
 
     def create(self, template: str | None = None) -> str:
-        """Create a database and give its URL.
+        """Create a database and return its URL.
+
+        Args:
+            template: Key of the template to copy; None for a database without tables.
 
         Raises:
             DatabaseError: The server refuses, or there is no such template.
@@ -104,20 +107,20 @@ class ServerSandbox(Sandbox):
         if template is None:
             return self._create(self._source)
         url = self._create(_template_name(template))
-        with suppress(DatabaseError):  # somebody else has dropped it meanwhile
+        with suppress(DatabaseError):  # another sandbox has dropped the template meanwhile
             self._mark(_template_name(template), template, self.template_note(template))
         return url
 
     def _create(self, source: str) -> str:
-        # nobody else can know it: a connection proves by it that it leads here
+        # the random name proves that a connection leads to this sandbox
         name = f"{self._owner}_{secrets.token_hex(8)}"
-        # noted before it exists: Ctrl-C may come while the server creates it
+        # recorded before it exists, because the user may press Ctrl-C while the server creates it
         self._databases.add(name)
         try:
             self._create_in(self._tablespace, name, source)
         except DatabaseError as error:
-            full = isinstance(error.__cause__, psycopg.errors.DiskFull)
-            if not full or self._tablespace in {None, DISK}:
+            is_disk_full = isinstance(error.__cause__, psycopg.errors.DiskFull)
+            if not is_disk_full or self._tablespace in {None, DISK}:
                 raise
             self._tablespace = DISK
             self._create_in(DISK, name, source)
@@ -133,10 +136,10 @@ class ServerSandbox(Sandbox):
         )
 
     def copy(self, database: str) -> str:
-        """Copy a database of this sandbox, and give the copy's URL.
+        """Copy a database of this sandbox, and return the URL of the copy.
 
         Raises:
-            DatabaseError: It is no database of this sandbox, or the server refuses.
+            DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
         source = self._own(database)
         self.show(source)
@@ -150,7 +153,7 @@ class ServerSandbox(Sandbox):
         """Drop a database of this sandbox.
 
         Raises:
-            DatabaseError: It is no database of this sandbox, or the server refuses.
+            DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
         name = self._own(database)
         self._drop(name)
@@ -159,7 +162,7 @@ class ServerSandbox(Sandbox):
             self._roles.forget(name)
 
     def show(self, database: str) -> None:
-        """Let the server have the roles that belong to a database, and no other's; on a server of others, nothing."""
+        """Give the server the roles of a database, and remove those of others; on a shared server, do nothing."""
         if self._roles:
             self._roles.show(self._own(database))
 
@@ -173,17 +176,23 @@ class ServerSandbox(Sandbox):
         return None if comment is None else comment.partition("\n")[0].removeprefix(f"{_MARK} ").rpartition(" ")[0]
 
     def template_note(self, key: str) -> str:
-        """Return what was noted of a template."""
+        """Return the note that was saved with a template; empty without one."""
         return self._templates().get(_template_name(key), "").partition("\n")[2]
 
     def save_template(self, database: str, key: str, note: str = "") -> bool:
-        """Make a database of this sandbox a template, and drop those that nobody has used for longest.
+        """Make a database of this sandbox a template, and drop the least recently used templates.
+
+        Args:
+            database: The database.
+            key: Key of the template.
+            note: Text to save with the template.
 
         Returns:
-            False when it stays a database of the sandbox, because it has roles: they live no longer than the sandbox.
+            False when the database has roles of its own and stays a database of the sandbox, because such roles are
+            lost when the sandbox closes.
 
         Raises:
-            DatabaseError: It is no database of this sandbox, or the server refuses.
+            DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
         name, template = self._own(database), _template_name(key)
         if self._roles and self._roles.has(name):
@@ -191,30 +200,31 @@ class ServerSandbox(Sandbox):
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
         self._disconnect(name)
-        if self._tablespace is not None:  # it outlives what is there
+        if self._tablespace is not None:  # a template must survive the loss of the memory
             self._change("ALTER DATABASE {} SET TABLESPACE {}", identifier, sql.Identifier(DISK))
         self._mark(name, key, note)
         try:
-            # last, so that a template is complete from its first moment
+            # the rename comes last, so that no other sandbox sees an incomplete template
             self._run("ALTER DATABASE {} RENAME TO {}", identifier, sql.Identifier(template))
             self._databases.discard(name)
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # the latter in the same moment
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            # another sandbox has saved the same template before, or is doing so at the same time
             self.drop(name)
         except psycopg.Error as error:
             raise self._refused(error) from error
-        for old in list(self._templates())[KEPT_TEMPLATES:]:
-            # somebody may copy it, or own it
+        for unused in list(self._templates())[KEPT_TEMPLATES:]:
+            # another sandbox may be copying it, or another role may own it
             with suppress(psycopg.Error):
-                self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(old))
+                self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(unused))
         return True
 
     def _mark(self, name: str, key: str, note: str) -> None:
-        """Write beside a template what it is, and that it was used now."""
+        """Write the key, the time of the last use, which is now, and the note into the comment on a template."""
         comment = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}\n{note}"
         self._change("COMMENT ON DATABASE {} IS {}", sql.Identifier(name), sql.Literal(comment))
 
     def close(self) -> None:
-        """Drop all databases of this sandbox; safe to call again."""
+        """Drop all databases of this sandbox, and close its session; a second call does nothing."""
         if os.getpid() != self._pid:
             return
         self._drop_databases()
@@ -228,19 +238,19 @@ class ServerSandbox(Sandbox):
             except DatabaseError as error:
                 self._warn_of(name, error)
                 if isinstance(error, GoneError):
-                    break  # no other can be dropped either
+                    break  # the others cannot be dropped either
         self._drop_strangers()
 
     def _warn_of(self, name: str, error: DatabaseError) -> None:
-        """Say that a database could not be dropped, where nothing can be raised any more."""
+        """Write a warning that a database could not be dropped, because an error cannot be raised any more."""
         others = len(self._databases) - 1 if isinstance(error, GoneError) else 0
         were = f"and {others} more were" if others else "was"
-        left = f"the database {name} {were} left: {error.message}; the next sandbox on this server drops it"
-        sys.stderr.write(f"warning: {left}\n")
+        warning = f"the database {name} {were} left: {error.message}; the next sandbox on this server drops it"
+        sys.stderr.write(f"warning: {warning}\n")
 
     def _drop_strangers(self) -> None:
-        """Drop the databases that revisions have made."""
-        with suppress(psycopg.Error):  # the server has gone: what was left has been said
+        """Drop the databases that revisions have created."""
+        with suppress(psycopg.Error):  # the server has stopped, as a warning has said already
             for name, owned in self._others():
                 if owned and name not in self._known:
                     try:
@@ -249,7 +259,7 @@ class ServerSandbox(Sandbox):
                         self._warn_of(name, error)
 
     def _others(self) -> list[tuple[str, bool]]:
-        """Name the databases that are no sandbox's, and whether they are this role's."""
+        """Return the names of the databases that belong to no sandbox, and whether this role owns them."""
         query = """
             SELECT datname::text, pg_get_userbyid(datdba) = session_user FROM pg_database
             WHERE NOT starts_with(datname::text, %s)
@@ -268,7 +278,7 @@ class ServerSandbox(Sandbox):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
+        """Close the sandbox."""
         self.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
@@ -286,7 +296,7 @@ class ServerSandbox(Sandbox):
 
     def _run(self, query: LiteralString, *parts: sql.Composable) -> None:
         if self._connection.closed:
-            # the session may have been ended from outside; the databases are still ours
+            # somebody may have terminated the session; the databases still belong to this sandbox
             self._connection = self._connect()
         self._connection.execute(sql.SQL(query).format(*parts))
 
@@ -305,29 +315,29 @@ class ServerSandbox(Sandbox):
         return DatabaseError(f"the sandbox server refused: {message}", "its role must be allowed to create databases")
 
     def full_disk(self, message: str) -> DatabaseError:
-        """Describe the server's full disk.
+        """Return the error that describes the server's full disk.
 
         Args:
-            message: What the server said of it, which names the file.
+            message: The server's message, which has the path of the file.
         """
         return describe_full_disk("the sandbox's server", None, message, "free space there, or name another server")
 
     def _drop(self, name: str) -> None:
-        drop: LiteralString = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
+        query: LiteralString = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
         try:
-            self._run(drop, sql.Identifier(name))
-        except psycopg.errors.InsufficientPrivilege:  # autovacuum is there, as a superuser: without FORCE it gives way
+            self._run(query, sql.Identifier(name))
+        except psycopg.errors.InsufficientPrivilege:  # FORCE may not end autovacuum, which ends by itself
             self._disconnect(name)
             self._change("DROP DATABASE IF EXISTS {}", sql.Identifier(name))
-        except (psycopg.errors.ObjectInUse, psycopg.errors.WrongObjectType):  # the latter of what was made a template
+        except (psycopg.errors.ObjectInUse, psycopg.errors.WrongObjectType):  # the latter for a template
             self._release(name)
-            self._change(drop, sql.Identifier(name))
+            self._change(query, sql.Identifier(name))
         except psycopg.Error as error:
             raise self._refused(error) from error
 
     def _release(self, name: str) -> None:
-        """End what keeps a database from being dropped, besides sessions."""
-        with suppress(psycopg.Error):  # what remains is said by the server when the database is dropped
+        """Remove obstacles to the drop of a database: flags, subscriptions and prepared transactions."""
+        with suppress(psycopg.Error):  # the drop reports any obstacle that remains
             self._run("ALTER DATABASE {} IS_TEMPLATE false ALLOW_CONNECTIONS true", sql.Identifier(name))
             if self._connection.execute("SHOW is_superuser").fetchone() == ("on",):
                 query = "DELETE FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)"
@@ -338,15 +348,15 @@ class ServerSandbox(Sandbox):
                     there.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
 
     def _disconnect(self, name: str) -> None:
-        """End the sessions of a database, and wait until they are gone."""
-        # Most have been closed and are about to go; the server's own waiting looks every tenth of a second.
+        """Terminate the sessions of a database, and wait until they have ended."""
+        # Most sessions are closed and about to end. The server itself would check only every tenth of a second.
         query = """
         SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
          WHERE datname = %s AND backend_type = 'client backend'
-        """  # autovacuum is a superuser's, and gives way by itself
-        end = time.monotonic() + _GOING
-        while self._connection.execute(query, (name,)).fetchall() != [(0,)] and time.monotonic() < end:
-            time.sleep(_LOOK)
+        """  # autovacuum runs as a superuser, and ends by itself
+        deadline = time.monotonic() + _DISCONNECT_SECONDS
+        while self._connection.execute(query, (name,)).fetchall() != [(0,)] and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
     def _templates(self) -> dict[str, str]:
         """Return the comments on the templates by name, the one that was used last first."""
@@ -354,8 +364,8 @@ class ServerSandbox(Sandbox):
             SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
             WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)
         """
-        found = self._connection.execute(query, (TEMPLATE_PREFIX, _MARK)).fetchall()
-        return dict(sorted(found, key=lambda row: row[1].partition("\n")[0].rpartition(" ")[2], reverse=True))
+        rows = self._connection.execute(query, (TEMPLATE_PREFIX, _MARK)).fetchall()
+        return dict(sorted(rows, key=lambda row: row[1].partition("\n")[0].rpartition(" ")[2], reverse=True))
 
     def _drop_leftovers(self) -> None:
         """Drop the databases of sandboxes that ended without dropping them."""
@@ -366,13 +376,13 @@ class ServerSandbox(Sandbox):
         """
         for (name,) in self._connection.execute(query, (PREFIX, PREFIX)).fetchall():
             if _is_leftover(str(name)):
-                # another sandbox may drop it in the same moment
+                # another sandbox may drop it at the same time
                 with suppress(DatabaseError):
                     self._drop(str(name))
 
 
 def _strategy(server_version: int) -> LiteralString:
-    """Return the faster way to copy a small template; STRATEGY exists since Postgres 15."""
+    """Return the option for the faster way to copy a small template, which exists since Postgres 15; else nothing."""
     return " STRATEGY file_copy" if server_version >= _STRATEGY_SINCE else ""
 
 
@@ -381,12 +391,12 @@ def _host() -> str:
 
 
 def _is_leftover(name: str) -> bool:
-    """Return whether the owner of a database without a session is gone, as far as can be seen from this host."""
+    """Return whether the process that owns a database without a session has ended, as far as this host knows."""
     owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{16}}", name)
-    return owner is not None and (owner[1] != _host() or not _lives(int(owner[2])))
+    return owner is not None and (owner[1] != _host() or not _is_running(int(owner[2])))
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,8 +1,7 @@
-"""Keeps the embedded sandbox's server as it was made, though revisions run there as its superuser.
+"""Undoes changes of the embedded sandbox's server, because revisions run there as its superuser.
 
-What a revision changes of the server itself outlives its database: settings, flags of databases, databases and
-tablespaces of its own. Most is undone by the next sandbox; where that cannot be, the server is made anew: it holds
-nothing but templates.
+Changes of the server itself outlive the database of a revision: settings, flags of databases, new databases and new
+tablespaces. The next sandbox undoes most of them. Otherwise the server is created anew, which loses only templates.
 
 Source: the Postgres manual, chapter "System Catalogs".
 """
@@ -15,10 +14,10 @@ from psycopg import sql
 from adapter.outbound.migration.sandbox.memory import NAME as MEMORY
 from adapter.outbound.postgres.embedded import DEFAULT_DATABASE, UnusableServerError
 
-_MADE = ["postgres", "template0", "template1", DEFAULT_DATABASE]  # the databases that the server comes with
+_INITIAL_DATABASES = ["postgres", "template0", "template1", DEFAULT_DATABASE]  # of a new server
 
 _SYSTEM_SETTINGS = "SELECT EXISTS (SELECT FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf')"
-# Settings, subscriptions and flags; each statement by itself.
+# Resets settings, subscriptions and flags. Each statement is executed on its own.
 _UNDO = """
 DELETE FROM pg_db_role_setting WHERE setrole::bigint < 16384
    AND (setdatabase = 0 OR setdatabase IN (SELECT oid FROM pg_database WHERE datname = ANY (%(made)s)));
@@ -33,7 +32,7 @@ _STRANGE_DATABASES = """
 SELECT datname::text FROM pg_database WHERE datname <> ALL (%(made)s) AND NOT starts_with(datname::text, %(prefix)s)
 """
 _STRANGE_TABLESPACES = "SELECT spcname::text FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global', %s)"
-_AILMENTS = """
+_FAULTS = """
 SELECT concat_ws('; ',
     CASE WHEN current_setting('is_superuser') <> 'on' THEN 'its role is no superuser' END,
     CASE WHEN pg_is_in_recovery() THEN 'it is a standby' END,
@@ -45,19 +44,21 @@ SELECT concat_ws('; ',
 
 
 def undo_changes(connection: psycopg.Connection[Any], prefix: str) -> None:
-    """Undo what revisions changed of a server that nobody else uses now.
+    """Undo changes that revisions made to a server which no other sandbox uses now.
 
     Args:
-        connection: A superuser's, to the database `postgres`, that does not depend on what may have been changed.
-        prefix: What the names of the sandbox's own databases begin with.
+        connection: A superuser's session in the database `postgres`, with options that override changed settings.
+        prefix: Prefix of the names of the sandbox's own databases.
 
     Raises:
-        UnusableServerError: That cannot be undone.
+        UnusableServerError: A change cannot be undone.
     """
     try:
         for statement in _UNDO.split(";"):
-            connection.execute(statement.encode(), {"made": _MADE})
-        for (name,) in connection.execute(_STRANGE_DATABASES, {"made": _MADE, "prefix": prefix}).fetchall():
+            connection.execute(statement.encode(), {"made": _INITIAL_DATABASES})
+        for (name,) in connection.execute(
+            _STRANGE_DATABASES, {"made": _INITIAL_DATABASES, "prefix": prefix}
+        ).fetchall():
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         for (name,) in connection.execute(_STRANGE_TABLESPACES, (MEMORY,)).fetchall():
             connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(name)))
@@ -66,13 +67,13 @@ def undo_changes(connection: psycopg.Connection[Any], prefix: str) -> None:
 
 
 def check_server(connection: psycopg.Connection[Any]) -> None:
-    """Raise an error when a server is not what the sandbox needs; undo settings of the whole server.
+    """Raise an error when a server is unusable for the sandbox, and reset settings of the whole server.
 
     Raises:
-        UnusableServerError: It has to be made anew.
+        UnusableServerError: The server must be created anew.
     """
     try:
-        row = connection.execute(_AILMENTS).fetchone()
+        row = connection.execute(_FAULTS).fetchone()
         if connection.execute(_SYSTEM_SETTINGS).fetchone() == (True,):
             connection.execute("ALTER SYSTEM RESET ALL")
             connection.execute("SELECT pg_reload_conf()")

@@ -1,9 +1,10 @@
-"""The roles of a server, as if each database had its own.
+"""Separate roles for each database of a server.
 
-Roles belong to the server, and what depends on them is noted for all databases together. A revision that creates a role
-would find it when it runs again on a copy, and could not drop it while another copy has something that was granted to
-it. So the rows of the shared catalogs are put away with the database that they belong to, and brought back with it. The
-same goes for settings of roles and for subscriptions, which would keep their database from being dropped.
+Roles belong to the whole server, and so do the records of what depends on them. Without this module, a revision that
+creates a role would find the role when it runs again on a copy. It could not drop the role while another copy has
+privileges for it. Therefore the rows of the shared catalogs are removed when another database is used, and inserted
+again when their own database is used. The same is done for settings of roles, and for subscriptions, which would
+prevent the drop of their database.
 
 Source: the Postgres manual, chapter "System Catalogs": pg_authid, pg_auth_members, pg_db_role_setting, pg_subscription,
 pg_shdepend.
@@ -16,8 +17,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-# What belongs to a database's share: its roles (a member's row counts with either role), settings of the server's own
-# roles, subscriptions. The last one also holds what the database's own objects owe to roles.
+# The rows of each shared catalog that belong to a database: its roles, their memberships in either direction, settings
+# of its roles and of the server's own roles, its subscriptions. The rows of pg_shdepend include the dependencies of the
+# database's objects on its roles.
 _SHARES = {
     "pg_authid": "oid = ANY (%(roles)s)",
     "pg_auth_members": "roleid = ANY (%(roles)s) OR member = ANY (%(roles)s)",
@@ -42,38 +44,42 @@ UPDATE pg_authid AS a
 
 
 class ServerRoles:
-    """Which of the server's roles, their settings and subscriptions belong to which database.
+    """The roles, settings of roles and subscriptions of each database of a server.
 
     Attributes:
-        always: Roles that were there before, which all databases see, and which stay as they are.
+        always: OIDs of the roles that existed before. All databases see them, and changes of them are undone.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        """Begin with what is there; the connection's role must be a superuser."""
+        """Read the roles that exist.
+
+        Args:
+            connection: A superuser's session on the server.
+        """
         self._connection = connection
-        self.always = self._all()
-        self._as_they_were = self._read_always()
+        self.always = self._all_roles()
+        self._original_roles = self._read_shared_roles()
         self._shares: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self._shown: str | None = None
 
     def show(self, database: str) -> None:
-        """Let the server have the roles that belong to a database, and no other's."""
-        if self._read_always() != self._as_they_were:  # a revision may have shut out the role that it runs as
-            self._connection.execute(_RESTORE, (self._as_they_were,))
+        """Insert the roles of a database into the server, and remove those of any other database."""
+        if self._read_shared_roles() != self._original_roles:  # a revision may have locked out its own role
+            self._connection.execute(_RESTORE, (self._original_roles,))
         if self._shown == database:
             return
         with self._connection.transaction():
-            self._put_away()
+            self._remove_current()
             for catalog, rows in self._shares.get(database, {}).items():
                 self._insert(catalog, rows)
         self._shown = database
 
     def copied(self, source: str, copy: str) -> None:
-        """Note that a database is a copy of another, which is shown."""
+        """Record that a database is a copy of another one, whose roles are in the server now."""
         share = self._read(source)
         if any(share.values()):
             oid = self._oid(copy)
-            if share["pg_authid"]:  # what the copied objects owe to roles has been noted for the copy as well
+            if share["pg_authid"]:  # Postgres has recorded the dependencies of the copied objects on roles, too
                 with self._connection.transaction():
                     share["pg_shdepend"] = self._read(copy)["pg_shdepend"]
                     self._connection.execute("DELETE FROM pg_shdepend WHERE dbid = %s", (oid,))
@@ -82,39 +88,39 @@ class ServerRoles:
         self._shown = source
 
     def has(self, database: str) -> bool:
-        """Return whether a database has anything of its own that lives outside of it."""
+        """Return whether a database has rows of its own in the shared catalogs."""
         self.show(database)
         return any(self._read(database).values())
 
     def forget(self, database: str) -> None:
-        """Let a dropped database's roles go with it."""
+        """Remove the roles of a dropped database."""
         if self._shown == database:
             with self._connection.transaction():
-                self._put_away()
+                self._remove_current()
         self._shares.pop(database, None)
 
-    def _put_away(self) -> None:
-        """Take the roles of the database that is shown out of the server."""
+    def _remove_current(self) -> None:
+        """Remove the roles of the current database from the server, and keep them for the next time."""
         shown, self._shown = self._shown or "", None
         share = self._read(shown)
         if any(share.values()):
             self._shares[shown] = share
-            _delete(self._connection, self._own(), self._oid(shown))
+            _delete(self._connection, self._own_roles(), self._oid(shown))
         else:
             self._shares.pop(shown, None)
 
     def _read(self, database: str) -> dict[str, list[dict[str, Any]]]:
-        parts = [
+        subqueries = [
             sql.SQL("{}, (SELECT coalesce(json_agg(to_jsonb(c)), '[]') FROM {} AS c WHERE {})").format(
                 sql.Literal(catalog), sql.Identifier(catalog), sql.SQL(condition)
             )
             for catalog, condition in _SHARES.items()
         ]
-        query = sql.SQL("SELECT json_build_object({})").format(sql.SQL(", ").join(parts))
-        row = self._connection.execute(query, {"roles": self._own(), "database": self._oid(database)}).fetchone()
-        assert row is not None  # noqa: S101 - it aggregates
-        found: dict[str, list[dict[str, Any]]] = row[0]
-        return found
+        query = sql.SQL("SELECT json_build_object({})").format(sql.SQL(", ").join(subqueries))
+        row = self._connection.execute(query, {"roles": self._own_roles(), "database": self._oid(database)}).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate always returns a row
+        share: dict[str, list[dict[str, Any]]] = row[0]
+        return share
 
     def _insert(self, catalog: str, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -124,13 +130,13 @@ class ServerRoles:
             )
             self._connection.execute(query, (json.dumps(rows),))
 
-    def _own(self) -> list[int]:
-        return sorted(self._all() - self.always)
+    def _own_roles(self) -> list[int]:
+        return sorted(self._all_roles() - self.always)
 
-    def _all(self) -> set[int]:
+    def _all_roles(self) -> set[int]:
         return {oid for (oid,) in self._connection.execute("SELECT oid::bigint FROM pg_authid").fetchall()}
 
-    def _read_always(self) -> str:
+    def _read_shared_roles(self) -> str:
         row = self._connection.execute(_AUTHID, (sorted(self.always),)).fetchone()
         return str(row[0]) if row else ""
 
@@ -141,20 +147,20 @@ class ServerRoles:
 
 
 def drop_roles(connection: psycopg.Connection[Any]) -> list[str]:
-    """Take all roles that somebody made out of a server, whatever depends on them.
+    """Remove all roles that are not built in from a server, whatever depends on them.
 
     Returns:
-        The databases that something was granted in to one of them.
+        The names of the databases with objects that depended on one of these roles.
     """
     query = """
         SELECT DISTINCT datname FROM pg_shdepend AS s JOIN pg_database AS d ON d.oid = s.dbid
         WHERE refclassid = 'pg_authid'::regclass AND refobjid::bigint >= 16384
     """
-    found = [str(name) for (name,) in connection.execute(query).fetchall()]
+    databases = [str(name) for (name,) in connection.execute(query).fetchall()]
     roles = connection.execute("SELECT oid::bigint FROM pg_authid WHERE oid::bigint >= 16384").fetchall()
     with connection.transaction():
         _delete(connection, [oid for (oid,) in roles], 0)
-    return found
+    return databases
 
 
 def _delete(connection: psycopg.Connection[Any], roles: Sequence[int], database: int) -> None:

@@ -1,4 +1,4 @@
-"""What the project's sessions have set in the sandbox, so that a revision means there what it means at the target."""
+"""The settings of the project's sessions in the sandbox, so that a revision does there what it does at the target."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,26 +8,26 @@ import psycopg
 from adapter.outbound.postgres import direct
 
 PLAIN = {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "standard_conforming_strings": "on"}
-"""What sessions have where nobody named a target: Postgres's own defaults, and not those of the machine."""
+"""Settings of sessions when no target was named: Postgres' own defaults, and not those of the machine."""
 
 OTHER_ZONES = ("Europe/Madrid", "UTC")
-"""Zones to try besides, of which one is another than any: what depends on UTC differs between the two."""
+"""Zones for a second run; at least one of them differs from the zone of the first run."""
 
 
 class SessionSettings(NamedTuple):
-    """Settings of sessions.
+    """Settings of sessions, by name.
 
     Attributes:
-        taken: Those in force.
-        refused: Those that the server does not know, such as a locale or a zone that it does not have.
+        taken: The settings that the server accepts.
+        refused: The settings that the server refuses, such as an unknown locale or zone.
     """
 
     taken: Mapping[str, str]
     refused: Mapping[str, str]
 
 
-def accepted(url: str, wanted: Mapping[str, str]) -> SessionSettings:
-    """Ask a server which settings it takes."""
+def accepted(url: str, settings: Mapping[str, str]) -> SessionSettings:
+    """Return which settings a server accepts, by trying each of them."""
     taken: dict[str, str] = {}
     refused: dict[str, str] = {}
     with direct.connect(url, autocommit=True, client_encoding="utf8") as connection:
