@@ -162,7 +162,7 @@ class ServerSandbox(Sandbox):
             self._roles.forget(name)
 
     def show(self, database: str) -> None:
-        """Give the server the roles of a database, and remove those of others; on a shared server, do nothing."""
+        """Insert the roles of a database into the server, and remove those of others; do nothing on a shared server."""
         if self._roles:
             self._roles.show(self._own(database))
 

@@ -91,10 +91,10 @@ class RevisionDatabases:
         self._spare_copy: tuple[str, str] | None = None  # key of a template, and URL of an unused copy of it
 
     def history(self) -> History:
-        """Read the revisions.
+        """Return the history of the project.
 
         Raises:
-            MigrationError: They cannot be read; the message says which file and line.
+            MigrationError: The revisions cannot be read; the message names the file and the line.
         """
         if self._history is None:
             # this database is not dropped before the sandbox closes: env.py may still run while others are created
@@ -122,10 +122,10 @@ class RevisionDatabases:
     def with_rows(self, rows: int) -> "RevisionDatabases":
         """Return a maker of databases for the same project with another number of rows in each table."""
         self.history()
-        other = copy(self)
-        other.project = replace(self.project, rows=rows)
-        other._empty = other._spare_copy = None  # noqa: SLF001 - of the same class
-        return other
+        databases = copy(self)
+        databases.project = replace(self.project, rows=rows)
+        databases._empty = databases._spare_copy = None  # noqa: SLF001 - of the same class
+        return databases
 
     def listed(self, revision: str) -> ListedRevision:
         """Return a revision as the agent listed it from its script."""
@@ -162,7 +162,7 @@ class RevisionDatabases:
     def is_landing(self, parents: Iterable[str]) -> bool:
         """Return whether rows are made anew behind some revisions, instead of kept from the revision before.
 
-        Rows from the user's file fit only the revision for which they were loaded, so they are kept through all
+        Rows from the user's file fit only the schema for which they were loaded, so they are kept through all
         revisions that follow.
         """
         revisions = tuple(parents)
@@ -222,7 +222,7 @@ class RevisionDatabases:
         return connection
 
     def snapshot(self, database: RevisionDatabase) -> SchemaSnapshot:
-        """Read the catalog of a database, without the version tables."""
+        """Return the catalog of a database, without the version tables."""
         session = self.session(database)
         return snapshot(session, exclude_tables=version_tables(session))
 

@@ -222,9 +222,9 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         return schema.compare(expected_schema, actual_schema, ignore={"position"}), DataDifference(stable_changes)
 
     def _read_expected_end(self) -> tuple[SchemaSnapshot, DataDigest, frozenset[tuple[str, DataChangeKind]]]:
-        """Return the state after the traced upgrade, and the changes that a second upgrade of its own causes.
+        """Return the state after the traced upgrade, and the values in which two upgrades differ anyway.
 
-        Such changes come from clocks, random values and sequences. They are no fault of the revision.
+        Such values come from clocks, random numbers and sequences. They are no fault of the revision.
 
         Returns:
             The schema, the rows, and the subject and kind of each change between two upgrades.

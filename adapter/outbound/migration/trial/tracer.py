@@ -48,7 +48,7 @@ _MOST_SINGLE_STATEMENTS = 5  # that get matching rows of their own, when rows fo
 
 
 class SandboxRevisionTracer(RevisionTracer):
-    """Traces the revisions of a project in a sandbox."""
+    """A tracer that runs the revisions of a project in a sandbox."""
 
     def __init__(self, databases: RevisionDatabases, *, keeps_before: bool = False) -> None:
         """Create a tracer.
@@ -66,10 +66,10 @@ class SandboxRevisionTracer(RevisionTracer):
         self._exception_type = ""  # class of the exception that the last failed upgrade raised
 
     def history(self) -> History:
-        """Read the revisions.
+        """Return the history of the project.
 
         Raises:
-            MigrationError: They cannot be read; the message says which file and line.
+            MigrationError: The revisions cannot be read; the message names the file and the line.
         """
         return self._databases.history()
 
@@ -140,7 +140,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _retry_on_other_rows(
         self, entry: HistoryEntry, failed: RevisionTrace, *, copies: bool
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision that failed on generated rows again, on other rows.
+        """Run a revision again on other rows, because it failed on the generated ones.
 
         Args:
             entry: The revision.
@@ -163,7 +163,7 @@ class SandboxRevisionTracer(RevisionTracer):
     def _retry_without_rows(
         self, entry: HistoryEntry, failed: RevisionTrace
     ) -> tuple[RevisionTrace, RevisionDatabase | None]:
-        """Run a revision whose Python code fails on all generated rows on empty tables.
+        """Run a revision again on empty tables, because its Python code fails on all generated rows.
 
         When it fails there too, the rows are not the cause. When it succeeds, the exception says what is wrong: a
         `raise` or `assert` in the revision rejects such rows on purpose, any other exception means that the generated
@@ -195,7 +195,7 @@ class SandboxRevisionTracer(RevisionTracer):
         return replace(failed, refused_rows="")
 
     def _continued_after_errors(self, entry: HistoryEntry, failed: RevisionTrace) -> RevisionTrace:
-        """Run a revision that fails on rows again, and continue after each failing statement.
+        """Run a revision that fails on rows once more, and continue after each failing statement.
 
         The trace then also has the statements behind the first error.
         """

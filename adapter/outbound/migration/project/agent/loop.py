@@ -59,7 +59,7 @@ class Loop:
         entry[1] += milliseconds
 
     def reports(self, total: dict[str, Any], wal: int) -> Iterator[dict[str, Any]]:
-        """Return a report of the counted runs of each statement, and forget these.
+        """Return a report of the counted runs of each statement, and reset the counts.
 
         Rows are known only in total. Those of each table are attributed to the statement that wrote or read the table
         in its measured runs.

@@ -27,7 +27,7 @@ class DriverStatement:
     """A statement on a driver's cursor, which can be explained after it was executed."""
 
     def __init__(self, cursor: Any, execute_on: Callable[[Any, str], Any]) -> None:
-        """Create it.
+        """Create a statement.
 
         Args:
             cursor: The cursor that executes the statement.

@@ -226,7 +226,7 @@ class Tracer:
         self._kill_when_due()
 
     def _unmeasured(self, run: Run, report: dict[str, Any], execute: Callable[[], None]) -> None:
-        """Execute a statement without probes: it changes nothing, or must be the first of its transaction."""
+        """Execute a statement without probes: a transaction command, SET TRANSACTION, or a streamed query."""
         self._last_probe = None
         with self._timed(run, report):
             execute()
