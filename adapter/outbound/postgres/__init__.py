@@ -1,1 +1,1 @@
-"""Postgres itself: addresses, connections, errors in words, the embedded server. It knows nobody."""
+"""Postgres itself: URLs, connections, explanations of errors, the embedded server; no business and no migrations."""

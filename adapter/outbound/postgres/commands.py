@@ -1,4 +1,4 @@
-"""Names commands so that the reader's shell finds them: with their path where PATH does not lead to them."""
+"""Writes commands so that the reader's shell finds them: with their path if they are not on PATH."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 _OPTION = r"-\w|--[a-z]"
-# Commands with one of their words behind them; a sentence about `alembic` is left alone.
+# A command followed by one of its subcommands or options; a sentence about `alembic` does not match.
 _CALL = re.compile(
     r"(?<![\w./-])(?:"
     rf"alembic(?= (?:upgrade|downgrade|current|history|heads|revision|check|merge|stamp|{_OPTION}))"
@@ -17,13 +17,13 @@ _CALL = re.compile(
 
 
 def reachable(text: str) -> str:
-    """Return a text whose commands can be run as they stand there, from this folder."""
-    return _CALL.sub(lambda found: _path(found[0]), text)
+    """Return a text whose commands can be run as written from the current folder."""
+    return _CALL.sub(lambda match: _path(match[0]), text)
 
 
 def _path(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    if shutil.which(name) is not None or not beside.exists():
+    program = Path(sys.executable).parent / name
+    if shutil.which(name) is not None or not program.exists():
         return name
-    shown = os.path.relpath(beside)
-    return str(beside) if shown.startswith("..") else shown
+    shown = os.path.relpath(program)
+    return str(program) if shown.startswith("..") else shown

@@ -1,4 +1,4 @@
-"""Asks once more what a server says to a connection, where the driver kept its SQLSTATE for itself."""
+"""Connects a second time with asyncpg if psycopg did not report the SQLSTATE of a refused connection."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,28 +6,28 @@ from concurrent.futures import ThreadPoolExecutor
 
 from adapter.outbound.postgres.url import DatabaseURL
 
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 5.0  # seconds to wait for the connection
 
 
 def reason_of_asyncpg(chain: Iterable[BaseException], url: DatabaseURL) -> BaseException | None:
-    """Return what asyncpg says where psycopg could not connect; None where something else failed.
+    """Return the error of asyncpg if psycopg could not connect, or None if something else failed.
 
-    libpq gives its text and no SQLSTATE for whatever happens before the connection is there. So `migrate`, which
-    connects by psycopg, would know less than `alembic`, which connects by asyncpg.
+    libpq reports a text and no SQLSTATE for an error before the connection is established. Without this, `migrate`,
+    which connects with psycopg, would know less than `alembic`, which connects with asyncpg.
     """
-    if not any(_is_of_connecting(one) for one in chain):
+    if not any(_is_connection_error(link) for link in chain):
         return None
-    with ThreadPoolExecutor(1) as thread:  # there may be a loop in this one
+    with ThreadPoolExecutor(1) as thread:  # an event loop may run in the current thread
         try:
             thread.submit(asyncio.run, _connect(url)).result()
         except TimeoutError:
             return None
-        except Exception as error:  # noqa: BLE001 - it is what was asked for
+        except Exception as error:  # noqa: BLE001 - the error is the result
             return error
     return None
 
 
-def _is_of_connecting(error: BaseException) -> bool:
+def _is_connection_error(error: BaseException) -> bool:
     return getattr(error, "sqlstate", "") is None and getattr(error, "pgconn", None) is not None
 
 

@@ -1,4 +1,4 @@
-"""Says why an encrypted connection could not be had: what the server wants, which certificate, which file."""
+"""Explains why an encrypted connection failed: the server's demand, a certificate or a file."""
 
 import os
 import re
@@ -9,15 +9,15 @@ from pathlib import Path
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.url import DatabaseURL
 
-# What holds a certificate, a key or a list of those that are withdrawn (PostgreSQL manual, 34.1.2 Parameter Key Words).
+# Parameters that name a file of certificates, keys or revocations (PostgreSQL manual, 34.1.2 Parameter Key Words).
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _SYSTEM = "system"  # for sslrootcert: the authorities that the system trusts
 _VERIFIED = {"verify-ca", "verify-full"}
 _NOT_ENCRYPTED = {"disable", "allow"}
 _REFUSED_BY_NAME = "28000"  # SQLSTATE: pg_hba.conf has no entry, or one that rejects
-_PROTOCOL = "08P01"  # SQLSTATE: how poolers refuse
+_PROTOCOL = "08P01"  # SQLSTATE of a pooler's refusal
 
-# Neither libpq nor asyncpg has a code for what it says itself.
+# libpq and asyncpg have no SQLSTATE for their own messages.
 _NO_SERVER_SIDE = re.compile(r"server does not support SSL|rejected SSL upgrade")
 _WANTED = re.compile(r"\b(?:SSL|TLS)\b|insecure|encrypt", re.IGNORECASE)
 _NO_AUTHORITY = re.compile(r"root certificate file .* does not exist")
@@ -28,25 +28,27 @@ _HANDSHAKE = re.compile(r"\bSSL error\b|\bSSL SYSCALL\b|\[SSL\b", re.IGNORECASE)
 def describe_encryption(
     chain: Iterable[BaseException], state: str | None, message: str, url: DatabaseURL
 ) -> DatabaseError | None:
-    """Describe an error of connecting that is one of encryption; None where it is none.
+    """Return an explanation of a connection error if encryption is its cause, or None.
 
     Args:
-        chain: The error, what caused it, and so on.
-        state: Its SQLSTATE, where the server answered.
-        message: What the driver or the server said, in one line.
-        url: The database that was meant.
+        chain: The error and its causes.
+        state: The SQLSTATE if the server answered; None otherwise.
+        message: The message of the driver or the server, in one line.
+        url: The URL of the database.
     """
     mode = url.parameter("sslmode") or os.environ.get("PGSSLMODE") or ""
     if state is not None:
-        named = (state == _REFUSED_BY_NAME and "pg_hba.conf" in message) or state == _PROTOCOL
-        wanted = mode in _NOT_ENCRYPTED if state == _REFUSED_BY_NAME else _WANTED.search(message) is not None
-        return _wanted_by_server(message, mode, url) if named and wanted else None
+        is_refusal = (state == _REFUSED_BY_NAME and "pg_hba.conf" in message) or state == _PROTOCOL
+        is_about_encryption = (
+            mode in _NOT_ENCRYPTED if state == _REFUSED_BY_NAME else _WANTED.search(message) is not None
+        )
+        return _required_by_server(message, mode, url) if is_refusal and is_about_encryption else None
     if mode in {"", *_NOT_ENCRYPTED, "prefer"}:
         return None
     for name in _FILES:
-        if unread := _unread(url.parameter(name)):
+        if reason := _unreadable(url.parameter(name)):
             return DatabaseConfigurationError(
-                f"The file of {name} cannot be read for {url} ({unread}).", f"Correct the path in {url.source}."
+                f"The file of {name} cannot be read for {url} ({reason}).", f"Correct the path in {url.source}."
             )
     if _NO_SERVER_SIDE.search(message):
         return DatabaseError(
@@ -61,7 +63,7 @@ def describe_encryption(
     return _of_handshake(list(chain), message, url)
 
 
-def _wanted_by_server(message: str, mode: str, url: DatabaseURL) -> DatabaseError:
+def _required_by_server(message: str, mode: str, url: DatabaseURL) -> DatabaseError:
     instead = f" in place of sslmode={mode}" if mode else ""
     return DatabaseError(
         f"The server refused a connection without encryption at {url} ({message}).",
@@ -70,14 +72,14 @@ def _wanted_by_server(message: str, mode: str, url: DatabaseURL) -> DatabaseErro
 
 
 def _of_handshake(chain: list[BaseException], message: str, url: DatabaseURL) -> DatabaseError | None:
-    said = [error for one in chain for error in (one, getattr(one, "orig", None))]
-    if _NOT_TRUSTED.search(message) or any(isinstance(one, ssl.SSLCertVerificationError) for one in said):
+    errors = [error for link in chain for error in (link, getattr(link, "orig", None))]
+    if _NOT_TRUSTED.search(message) or any(isinstance(error, ssl.SSLCertVerificationError) for error in errors):
         return DatabaseError(
             f"The certificate of the server at {url} is not trusted ({message}).",
             f"Name in {url.source} the authority that signed it with sslrootcert=FILE, and the host as the "
             "certificate has it.",
         )
-    if _HANDSHAKE.search(message) or any(isinstance(one, ssl.SSLError) for one in said):
+    if _HANDSHAKE.search(message) or any(isinstance(error, ssl.SSLError) for error in errors):
         return DatabaseError(
             f"An encrypted connection to {url} could not be had ({message}).",
             f"Compare sslmode and the certificates that {url.source} names with those of the server.",
@@ -85,8 +87,8 @@ def _of_handshake(chain: list[BaseException], message: str, url: DatabaseURL) ->
     return None
 
 
-def _unread(name: str) -> str:
-    """Return why a file cannot be read; empty where it can, or none is named."""
+def _unreadable(name: str) -> str:
+    """Return why a file cannot be read; empty if it can be read or no file is named."""
     if not name or name == _SYSTEM:
         return ""
     try:

@@ -9,22 +9,22 @@ from adapter.outbound.postgres.url import DatabaseURL
 
 
 def application_engine(url: DatabaseURL) -> AsyncEngine:
-    """Build the application's pooled engine on asyncpg."""
+    """Return the application's pooled engine on asyncpg."""
     return create_async_engine(url.asyncpg_url, connect_args=url.asyncpg_arguments, pool_pre_ping=True)
 
 
 def migration_engine(url: DatabaseURL) -> AsyncEngine:
-    """Build the engine of one Alembic command on asyncpg: each connection is opened and closed for itself."""
+    """Return the engine of an Alembic command on asyncpg, without a pool."""
     return create_async_engine(url.asyncpg_url, connect_args=url.asyncpg_arguments, poolclass=NullPool)
 
 
 def tooling_engine(url: DatabaseURL) -> Engine:
-    """Build the tooling's engine on psycopg: each connection is opened and closed for itself."""
+    """Return the tooling's engine on psycopg, without a pool."""
     import psycopg
 
     def connect() -> "psycopg.Connection[Any]":
-        # behind a connection pooler, a prepared statement would stay in a session that is somebody else's next; and
-        # of a database in SQL_ASCII, psycopg would give bytes
+        # Behind a pooler, a prepared statement would stay in a session that another client gets next. For a
+        # database in SQL_ASCII, psycopg would return bytes.
         return psycopg.connect(url.libpq, prepare_threshold=None, client_encoding="utf8")
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)

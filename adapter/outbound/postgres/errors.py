@@ -1,4 +1,4 @@
-"""Errors of the database adapter: what happened, and what mends it."""
+"""Errors of the database adapter, each with a message and a hint."""
 
 import re
 
@@ -13,9 +13,9 @@ class DatabaseError(Exception):
     """A problem with the database or its configuration.
 
     Attributes:
-        message: One line that says what is wrong, of at most 2,000 letters; never holds a password.
-        hint: One line that says what mends it.
-        exit_code: What a command exits with: 2 for usage or configuration, 3 when the database refused or failed.
+        message: The problem in one line of at most 2,000 letters, without passwords.
+        hint: The remedy in one line, without passwords.
+        exit_code: The exit code of a command: 2 for usage or configuration, 3 if the database refused or failed.
     """
 
     exit_code = 3
@@ -26,12 +26,12 @@ class DatabaseError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Return both lines, as a terminal shows them."""
+        """Return message and hint in two lines, as a terminal shows them."""
         return f"{self.message}{HINT}{self.hint}"
 
 
 def _readable(text: str) -> str:
-    """Return it as `domain.wording` does: env.py does not depend on the domain."""
+    """Return a text without memory addresses and shortened, as `domain.wording` does, which env.py must not import."""
     text = _ADDRESS.sub("", text)
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 

@@ -1,4 +1,4 @@
-"""Turns what drivers and servers raise into one line of what happened and one of what mends it."""
+"""Turns errors of drivers and servers into a message and a hint, each in one line."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _NO_PRIVILEGE = "42501"
 _GONE = "08003"
 Ask: TypeAlias = Callable[[str], list[Any]]
 
-# What ends a session or a statement from outside: nothing is wrong with the statement.
+# Faults that end a session or a statement from outside; the statement itself is not wrong.
 _FAULTS = {
     "57P01": "The server ended the session",
     "57P02": "The server stopped at once, or one of its processes crashed,",
@@ -37,18 +37,18 @@ _LOST = "The connection to the server was lost"
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Find the SQLSTATE in an error of asyncpg, psycopg or SQLAlchemy, or in what caused it."""
-    states = [state for one in _chain(error) if (state := _own_state(one))]
-    # asyncpg's own complaint that a connection is gone may be caused by what the server said before
+    """Return the SQLSTATE of an error of asyncpg, psycopg or SQLAlchemy, or of its causes; None if there is none."""
+    states = [state for link in _chain(error) if (state := _own_state(link))]
+    # asyncpg reports a closed connection with its own state, which hides the server's earlier error
     return next((state for state in states if state != _GONE), _GONE if states else None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Return an error, what caused it, or what it hides, and so on."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    """Return an error and its causes, from the last to the first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
 
 
 def _own_state(error: BaseException) -> str | None:
@@ -60,17 +60,17 @@ def _own_state(error: BaseException) -> str | None:
 
 
 def costs_more(error: BaseException) -> bool:
-    """Return whether an error is about more than what was read: about the session, its time, the whole server."""
+    """Return whether an error affects more than the query: the session, its time or the whole server."""
     state = sqlstate(error) or ""
     return not state or state[:2] in _OF_ALL or state == LOCK_NOT_AVAILABLE
 
 
-# Classes of SQLSTATE: connection, transaction, resources, operator intervention.
+# SQLSTATE classes that affect the session: connection, transaction, resources, operator intervention.
 _OF_ALL = frozenset({"08", "25", "40", "53", "57"})
 
 
 def server_message(error: BaseException) -> str:
-    """Return the server's own first line, without SQLAlchemy's and the driver's decoration."""
+    """Return the first line of the server's message, without additions of SQLAlchemy and the driver."""
     origin = getattr(error, "orig", None) or error
     text = str(origin).strip() or type(origin).__name__
     first = text.splitlines()[0]
@@ -78,56 +78,58 @@ def server_message(error: BaseException) -> str:
 
 
 def fault_of(error: BaseException) -> tuple[str, str] | None:
-    """Return what ended a session or a statement from outside, and what was said of it.
+    """Return the fault that ended a session or a statement from outside, and the server's message.
 
     Returns:
-        None when it was the statement itself, or no fault of the database at all.
+        Both texts, or None if the statement itself failed or the error is not one of the database.
     """
-    for one in _chain(error):
-        if (state := _own_state(one)) in _FAULTS:
-            return _FAULTS[state], server_message(one)
-    for one in _chain(error):
-        state = _own_state(one)
-        # psycopg has one class, and no SQLSTATE, for all that it notices itself.
-        lost = state is None and "OperationalError" in _classes(getattr(one, "orig", one))
-        gone = getattr(one, "connection_invalidated", False) or isinstance(one, ConnectionError)
-        if lost or gone or (state or "").startswith("08"):
-            return _LOST, server_message(one)
+    for link in _chain(error):
+        if (state := _own_state(link)) in _FAULTS:
+            return _FAULTS[state], server_message(link)
+    for link in _chain(error):
+        state = _own_state(link)
+        # psycopg has one class without SQLSTATE for all errors that it detects itself.
+        is_lost = state is None and "OperationalError" in _classes(getattr(link, "orig", link))
+        is_invalidated = getattr(link, "connection_invalidated", False) or isinstance(link, ConnectionError)
+        if is_lost or is_invalidated or (state or "").startswith("08"):
+            return _LOST, server_message(link)
     return None
 
 
 def _classes(error: BaseException | None) -> set[str]:
-    """Return the names of an error's classes: the drivers are not imported for them."""
-    return {one.__name__ for one in type(error).__mro__}
+    """Return the names of an error's classes, so that no driver must be imported."""
+    return {class_.__name__ for class_ in type(error).__mro__}
 
 
 def _has_gone(error: BaseException) -> bool:
-    """Return whether the session of an error, or of one that it hides, was there and has gone."""
-    return any(getattr(one, "connection_invalidated", False) for one in _chain(error))
+    """Return whether the error or one of its causes ended an existing session."""
+    return any(getattr(link, "connection_invalidated", False) for link in _chain(error))
 
 
 def explain(
     error: BaseException, url: DatabaseURL | None = None, *, reads: bool = False, ask: Ask | None = None
 ) -> DatabaseError | None:
-    """Return what an error means.
+    """Return an error with a message and a hint for an error of a driver or the server.
 
     Args:
-        error: What was raised while connecting or while a statement ran.
-        url: The database that was meant.
-        reads: Whether the command only reads; then nothing that lets it write is proposed.
-        ask: Asks the database, over a connection like that of the error; by default one is opened to the URL.
+        error: The error of a connection or a statement.
+        url: The URL of the database; None if it is not known.
+        reads: Whether the command only reads, so that the hint must not propose privileges to write.
+        ask: Runs a query over a connection like that of the error; by default over a new connection to the URL.
 
     Returns:
-        The error to show instead, or None when only the traceback tells what is wrong.
+        The error to show instead, or None if only the traceback can explain it.
     """
     if isinstance(error, DatabaseError):
         return error
-    if type(error).__name__ == "CommandError":  # Alembic's: importing it would cost every command its start
+    if type(error).__name__ == "CommandError":  # Alembic's class; importing it would slow down every command
         message, _, hint = str(error).partition(HINT)
-        shown = explain(error.__cause__) if isinstance(error.__cause__, DatabaseError) else None
-        return shown or DatabaseError(message, hint or "See alembic --help and the README of the migrations directory.")
-    if full := next((found for one in _chain(error) if (found := describe_os_error(one))), None):
-        return full
+        explained = explain(error.__cause__) if isinstance(error.__cause__, DatabaseError) else None
+        return explained or DatabaseError(
+            message, hint or "See alembic --help and the README of the migrations directory."
+        )
+    if disk_error := next((full_disk for link in _chain(error) if (full_disk := describe_os_error(link))), None):
+        return disk_error
     if isinstance(error, ModuleNotFoundError) and error.name in {"asyncpg", "psycopg", "greenlet"}:
         return DatabaseConfigurationError(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."
@@ -149,8 +151,8 @@ def _explain_database(
         "otherwise": url.otherwise if url is not None else "unset DATABASE_URL to use the embedded Postgres",
     }
     state = sqlstate(error)
-    if url is not None and (refused := describe_encryption(_chain(error), state, values["message"], url)):
-        return refused
+    if url is not None and (encryption_error := describe_encryption(_chain(error), state, values["message"], url)):
+        return encryption_error
     if state == READ_ONLY:
         return describe_read_only(ask or partial(_ask, url), values["where"], values["message"])
     if state == _NO_PRIVILEGE and reads:
@@ -176,13 +178,13 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
             "Start the server or {correct}; {otherwise}.".format(**values),
         )
     fault = fault_of(error)
-    again = "What was not committed has been rolled back: run the command again when that is mended."
-    return DatabaseError(f"{fault[0]} ({fault[1]}).", again) if fault else None
+    hint = "What was not committed has been rolled back: run the command again when that is mended."
+    return DatabaseError(f"{fault[0]} ({fault[1]}).", hint) if fault else None
 
 
 _DIRECT = "Name the server itself in DATABASE_URL, or set pool_mode = session."
 
-# SQLSTATEs, what the server's message matches, what happened, what mends it. The first that fits wins.
+# SQLSTATEs, pattern of the server's message, our message, hint. The first match wins.
 _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("3D000",),
@@ -247,7 +249,7 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     ),
     (
         ("26000", "42P05"),
-        '"(__asyncpg_|_pg3_|")',  # names that drivers choose
+        '"(__asyncpg_|_pg3_|")',  # names of prepared statements that drivers choose
         "A connection pooler stands before {where} and gives each transaction another session ({message}).",
         _DIRECT,
     ),
@@ -270,8 +272,8 @@ def _is_unreachable(error: BaseException) -> bool:
         return True
     if isinstance(error, TimeoutError):
         return True
-    # psycopg has one class for every failure to connect, and no SQLSTATE when no server answered; asyncpg says that a
-    # connection ended with a class of its own.
+    # psycopg has one class for all connection failures, without SQLSTATE if no server answered. asyncpg has a separate
+    # class for a connection that ended.
     names = _classes(error) | _classes(origin)
     text = str(origin or error)
     return bool(names & {"OperationalError", "CannotConnectNowError", "ConnectionDoesNotExistError"}) and bool(

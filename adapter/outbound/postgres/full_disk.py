@@ -1,4 +1,4 @@
-"""Says which disk is full: its file system, the folder on it, and what is free there."""
+"""Explains which disk is full: its file system, the folder on it, and the free space."""
 
 import errno
 import os
@@ -15,24 +15,24 @@ class FullDiskError(DatabaseError):
 
 
 def describe_full_disk(whose: str, folder: Path | None, said: str, hint: str) -> FullDiskError:
-    """Describe a disk without room.
+    """Return an error for a full disk.
 
     Args:
-        whose: Whose disk, as the sentence says it: `the sandbox's server`.
-        folder: What could not be written to; None where it is on another machine.
-        said: What was said of it.
-        hint: How to go on.
+        whose: The owner of the disk in the message: `the sandbox's server`.
+        folder: The folder that could not be written to; None if it is on another machine.
+        said: The original message.
+        hint: The hint of the error.
     """
     where = f": {_free(folder)}" if folder is not None and folder.exists() else ""
     return FullDiskError(f"The disk of {whose} is full{where} ({said}).", hint)
 
 
 def describe_os_error(error: BaseException) -> FullDiskError | None:
-    """Describe an error of the file system that means a full disk; None where it means something else."""
+    """Return an error for an error of the file system that means a full disk, or None for any other error."""
     if not isinstance(error, OSError) or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return None
-    named = error.filename if isinstance(error.filename, str) else None
-    folder = Path(named).absolute().parent if named else None
+    path = error.filename if isinstance(error.filename, str) else None
+    folder = Path(path).absolute().parent if path else None
     return describe_full_disk(
         "this command", folder, error.strerror or str(error), "Free space there, then run it again."
     )

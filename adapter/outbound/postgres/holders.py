@@ -1,12 +1,13 @@
-"""Says who holds a lock: the sessions, and what they do."""
+"""Describes the sessions that hold a lock."""
 
 from dataclasses import dataclass
 from typing import Any
 
-_SHOWN = 120  # characters of a statement
+_SHOWN = 120  # characters of a statement that are shown
 
-# What a role may not see of another's session is null, and in place of its query stands a remark (manual, "Dynamic
-# Statistics Views"). Process 0 is a prepared transaction (manual, "System Information Functions", pg_blocking_pids).
+# Columns of another role's session are null if this role may not see them, and a remark replaces the query (manual,
+# "Dynamic Statistics Views"). Process 0 is a prepared transaction (manual, "System Information Functions",
+# pg_blocking_pids).
 _SESSIONS = """
 SELECT b.pid, a.usename, a.application_name, coalesce(host(a.client_addr), ''), a.state,
        coalesce(a.xact_start, a.state_change)::timestamptz(0)::text, a.query, coalesce(a.backend_type, ''),
@@ -18,11 +19,11 @@ SELECT b.pid, a.usename, a.application_name, coalesce(host(a.client_addr), ''), 
 
 @dataclass(frozen=True)
 class Holder:
-    """A session that holds a lock, or stands before others in the queue for it.
+    """A session that holds a lock, or is ahead of others in the queue for it.
 
     Attributes:
-        pid: Its process on the server; 0 for a prepared transaction, which has none.
-        description: What is known of it, in one line.
+        pid: The process of the session on the server; 0 for a prepared transaction, which has none.
+        description: The user, state and query of the session in one line, as far as they are visible.
     """
 
     pid: int
@@ -34,32 +35,32 @@ class Holder:
 
 
 def holders_query(pids: str) -> str:
-    """Return the query that describes sessions.
+    """Return the query that reads the data of sessions.
 
     Args:
-        pids: A query of process ids.
+        pids: A query that returns process ids.
     """
     return _SESSIONS.format(pids=pids)
 
 
 def read_holders(rows: list[Any]) -> tuple[Holder, ...]:
-    """Read what `holders_query` answers."""
+    """Return the holders from the rows of `holders_query`."""
     return tuple(Holder(int(row[0]), _described(row)) for row in rows)
 
 
 def join(holders: tuple[Holder, ...]) -> str:
-    """Name several in one line."""
+    """Return the descriptions of holders in one line."""
     return "; ".join(map(str, holders))
 
 
 def end_them(holders: tuple[Holder, ...]) -> str:
-    """Return the statement that ends those sessions; nothing where there is none to end."""
+    """Return the statement that ends the sessions; empty if there is none to end."""
     pids = [f"pg_terminate_backend({holder.pid})" for holder in holders if holder.pid]
     return f"SELECT {', '.join(pids)};" if pids else ""
 
 
 def one_line(statement: str | None) -> str:
-    """Shorten a statement to what fits into a message; every statement that is shown goes through here."""
+    """Return a statement in one line, shortened for a message; every statement that is shown goes through here."""
     words = " ".join((statement or "").split())
     return words if len(words) <= _SHOWN else words[: _SHOWN - 1] + "…"
 
@@ -78,5 +79,5 @@ def _described(row: Any) -> str:
             f"GRANT pg_read_all_stats TO {reader})"
         )
     facts.append(f"{state or 'at work'} since {since}" if since else state or "")
-    said = f": {one_line(query)}" if query else ""
-    return f"process {pid} ({', '.join(filter(None, facts))}){said}"
+    query_text = f": {one_line(query)}" if query else ""
+    return f"process {pid} ({', '.join(filter(None, facts))}){query_text}"

@@ -1,4 +1,4 @@
-"""Says why a database only reads: it is a standby, or a setting makes it so, and where that stands."""
+"""Explains why a database is read-only: it is a standby, or a setting makes it so."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ SELECT pg_catalog.pg_is_in_recovery(), setting = 'on', source, pg_catalog.quote_
        pg_catalog.quote_ident(current_database())
   FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'
 """
-# By the source of the setting (manual, "pg_settings").
+# The remedy by the source of the setting (manual, "pg_settings").
 _MEND = {
     "database": "ALTER DATABASE {database} RESET default_transaction_read_only;",
     "user": "ALTER ROLE {role} RESET default_transaction_read_only;",
@@ -24,16 +24,16 @@ _MEND = {
 
 
 def describe_read_only(rows: Callable[[str], list[Any]], where: str, message: str) -> DatabaseError:
-    """Describe why a statement was refused with `READ_ONLY`.
+    """Return an error that explains why a statement was refused with `READ_ONLY`.
 
     Args:
-        rows: Asks the database, over a connection as the refused one was.
-        where: The address, without a password.
-        message: What the server said.
+        rows: Runs a query over a connection like the refused one, and returns its rows.
+        where: The address of the database without a password.
+        message: The server's message.
     """
     try:
         ((standby, by_setting, source, role, database),) = rows(_QUERY)
-    except Exception:  # noqa: BLE001 - the refusal is told in any case
+    except Exception:  # noqa: BLE001 - the refusal is reported in any case
         standby, by_setting, source, role, database = False, False, "", "", ""
     if standby:
         return DatabaseError(

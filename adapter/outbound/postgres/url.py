@@ -1,8 +1,8 @@
-"""One database URL, in the forms that the two drivers want, and as it may be printed.
+"""A database URL in the forms of the two drivers, and in a form that may be printed.
 
-A URL that can be read in two ways is refused: in one of them a piece of its password would be a host or a database.
-The canonical form is libpq's (PostgreSQL manual, 34.1.1 Connection Strings). psycopg reads it as it is; asyncpg reads
-it as a DSN, without the parameters that act in libpq only.
+A URL that can be read in two ways is refused, because one reading takes a part of the password for a host or a
+database. The canonical form is libpq's (PostgreSQL manual, 34.1.1 Connection Strings). psycopg reads it as it is.
+asyncpg reads it as a DSN without the parameters that only libpq has.
 """
 
 import re
@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import HIDDEN, is_secret
 
-EMBEDDED = "the embedded Postgres (migrate db status)"  # where nobody gave a URL
+EMBEDDED = "the embedded Postgres (migrate db status)"  # the source if there is no URL
 _SCHEMES = ("postgres", "postgresql")
 _DRIVERS = ("", "psycopg", "psycopg_async", "psycopg2", "asyncpg")
-# Named where they stand in a URL; anything else there may be a piece of a password.
+# Only these may be named in a message; any other text there may be a part of a password.
 _OTHER_KINDS = {"mysql", "mariadb", "sqlite", "oracle", "mssql", "cockroachdb", "redshift", "jdbc:postgresql"}
 _OTHER_DRIVERS = {"pg8000", "psycopg2cffi", "pygresql", "pypostgresql", "aiopg"}
 _FORM = "postgresql://user:password@host:5432/database"
@@ -31,7 +31,7 @@ _NUMBERS = {
     "keepalives_idle",
     "keepalives_interval",
 }
-# Parameters with a few values (PostgreSQL manual, 34.1.2); asyncpg and libpq complain of others each in its own way.
+# Parameters with fixed values (PostgreSQL manual, 34.1.2). asyncpg and libpq report other values differently.
 _CHOICES = {
     "channel_binding": ("disable", "prefer", "require"),
     "gssencmode": ("disable", "prefer", "require"),
@@ -43,11 +43,11 @@ _CHOICES = {
 }
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|(?=[^\[\]]*$)[^:\[\]]*")
 
-# SQLAlchemy's and asyncpg's names of what libpq calls otherwise.
+# Names of SQLAlchemy and asyncpg for which libpq has another name.
 _TO_LIBPQ = {"ssl": "sslmode", "database": "dbname"}
 _SSL_VALUES = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 
-# Parameters of asyncpg and of SQLAlchemy's asyncpg dialect that libpq does not know: they must arrive as numbers.
+# Parameters of asyncpg and of SQLAlchemy's asyncpg dialect that libpq lacks; their values must be numbers.
 _ONLY_ASYNCPG: dict[str, type[int] | type[float]] = {
     "command_timeout": float,
     "max_cached_statement_lifetime": int,
@@ -56,7 +56,7 @@ _ONLY_ASYNCPG: dict[str, type[int] | type[float]] = {
     "statement_cache_size": int,
     "timeout": float,
 }
-# libpq parameters that act in the client; asyncpg would send them to the server, which refuses them.
+# Client parameters of libpq. asyncpg would send them to the server, which refuses them.
 _ONLY_LIBPQ = frozenset(
     {
         "channel_binding",
@@ -79,7 +79,7 @@ _ONLY_LIBPQ = frozenset(
         "tcp_user_timeout",
     }
 )
-# What else a URL may say. A name that is none of these may be a piece of a password.
+# All known parameters. Any other name may be a part of a password.
 _PARAMETERS = (
     _ONLY_ASYNCPG.keys()
     | _ONLY_LIBPQ
@@ -125,13 +125,13 @@ _PARAMETERS = (
 
 @dataclass(frozen=True)
 class DatabaseURL:
-    """Where a Postgres database is, and how to sign in.
+    """The address and the login of a Postgres database.
 
     Attributes:
-        libpq: The URL in libpq's form, as psycopg takes it, password included; `repr()` and `str()` never show it.
-        asyncpg_options: What only asyncpg understands.
-        source: Where the URL stands, as a hint names it.
-        otherwise: What else can be done than to correct it there, as a hint says it.
+        libpq: The URL in libpq's form with the password, for psycopg; `repr()` and `str()` never show it.
+        asyncpg_options: The options that only asyncpg has, by name.
+        source: Where the URL is set, in the words of a hint.
+        otherwise: The alternative to correcting the URL, in the words of a hint.
     """
 
     libpq: str = field(repr=False)
@@ -155,15 +155,15 @@ class DatabaseURL:
         if not separator:
             raise DatabaseConfigurationError("The database URL has no scheme.", f"Write it as {_FORM}.")
         if kind not in _SCHEMES:
-            named = f"for {kind!r}" if kind in _OTHER_KINDS else "not one of Postgres"
+            description = f"for {kind!r}" if kind in _OTHER_KINDS else "not one of Postgres"
             raise DatabaseConfigurationError(
-                f"The database URL is {named}, and this project needs Postgres with pgvector.",
+                f"The database URL is {description}, and this project needs Postgres with pgvector.",
                 "Set DATABASE_URL to postgresql://…, or unset it to use the embedded Postgres.",
             )
         if driver not in _DRIVERS:
-            named = f"the driver {driver!r}" if driver in _OTHER_DRIVERS else "a driver"
+            description = f"the driver {driver!r}" if driver in _OTHER_DRIVERS else "a driver"
             raise DatabaseConfigurationError(
-                f"The database URL names {named}, which is not installed here.",
+                f"The database URL names {description}, which is not installed here.",
                 "Leave the driver out (postgresql://…): asyncpg and psycopg are chosen where each is needed.",
             )
         problem = _problem(text)
@@ -177,12 +177,12 @@ class DatabaseURL:
         parts = urlsplit(text)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         parameters, asyncpg_options = _sort_parameters(query)
-        written = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
-        return cls(_join(parts.netloc, parts.path, written), asyncpg_options)
+        query_text = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
+        return cls(_join(parts.netloc, parts.path, query_text), asyncpg_options)
 
     @property
     def asyncpg_url(self) -> str:
-        """The URL for `create_async_engine`; where to go stands in `asyncpg_arguments`."""
+        """The URL for `create_async_engine`; the address is in `asyncpg_arguments`."""
         return "postgresql+asyncpg://"
 
     @property
@@ -193,31 +193,33 @@ class DatabaseURL:
         options = dict(self.asyncpg_options)
         if "connect_timeout" in query:
             options.setdefault("timeout", float(query["connect_timeout"]))
-        kept = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if name not in _ONLY_LIBPQ)
-        return {"dsn": _join(parts.netloc, parts.path, kept), **options}
+        asyncpg_query = "&".join(
+            f"{name}={quote(value, safe='')}" for name, value in query.items() if name not in _ONLY_LIBPQ
+        )
+        return {"dsn": _join(parts.netloc, parts.path, asyncpg_query), **options}
 
     @property
     def correction(self) -> str:
-        """What mends the URL where it stands, as a hint says it."""
+        """How to correct the URL, in the words of a hint."""
         return f"look at {self.source}" if self.source == EMBEDDED else f"correct {self.source}"
 
     @property
     def database(self) -> str:
-        """Name of the database; empty when the server chooses it by the user's name."""
+        """The name of the database; empty if the server chooses it by the user's name."""
         return self.parameter("dbname") or unquote(urlsplit(self.libpq).path.lstrip("/"))
 
     def parameter(self, name: str) -> str:
-        """Return the value of one of libpq's parameters; empty where the URL does not say it."""
+        """Return the value of a parameter of libpq; empty if the URL does not have it."""
         return dict(parse_qsl(urlsplit(self.libpq).query)).get(name, "")
 
     def with_database(self, name: str) -> "DatabaseURL":
-        """Return the URL of another database of the same server."""
+        """Return the URL of another database on the same server."""
         parts = urlsplit(self.libpq)
         query = "&".join(item for item in parts.query.split("&") if item and not item.startswith("dbname="))
         return DatabaseURL(_join(parts.netloc, f"/{quote(name, safe='')}", query), self.asyncpg_options)
 
     def __str__(self) -> str:
-        """Return the URL as it may be printed: without its password, and what else is secret."""
+        """Return the URL without its password and other secrets, so that it may be printed."""
         parts = urlsplit(self.libpq)
         login, at, hosts = parts.netloc.rpartition("@")
         name, colon, _ = re.split(r"(:|%3A|$)", login, maxsplit=1, flags=re.IGNORECASE)
@@ -227,7 +229,7 @@ class DatabaseURL:
 
 
 def _join(netloc: str, path: str, query: str) -> str:
-    # urllib's urlunsplit leaves the slashes out when there is no host, which libpq does not take.
+    # urllib's urlunsplit omits the slashes if there is no host, which libpq does not accept.
     return f"postgresql://{netloc}{path}{'?' if query else ''}{query}"
 
 
@@ -253,7 +255,7 @@ def _sort_parameters(query: list[tuple[str, str]]) -> tuple[dict[str, str], dict
 
 
 def _host_list(hosts: list[str]) -> dict[str, str]:
-    """Join SQLAlchemy's `host=a:1&host=b:2` into libpq's `host=a,b&port=1,2`."""
+    """Return libpq's `host=a,b&port=1,2` for SQLAlchemy's `host=a:1&host=b:2`."""
     if len(hosts) == 1:
         return {"host": hosts[0]}
     names, ports = [], []
@@ -265,44 +267,44 @@ def _host_list(hosts: list[str]) -> dict[str, str]:
 
 
 def _problem(url: str) -> str | None:
-    """Return what is wrong with a URL, without a word of it; None where it means one thing only.
+    """Return the problem of a URL without quoting it, or None if the URL is unambiguous.
 
-    Drivers read a URL that was not percent-encoded in different ways, and each quotes another piece of it.
+    Drivers read a URL without percent-encoding in different ways, and their messages quote different parts of it.
     """
     address, question, query = url.partition("://")[2].partition("?")
     netloc, _, path = address.partition("/")
     login, _, hosts = netloc.rpartition("@")
-    for problem, is_there in (
+    for problem, is_present in (
         ("it has a space, a line break or a control character in it", re.search(r"[\s\x00-\x1f\x7f]", url)),
         ("a % is not followed by two hexadecimal digits", "%" in _PERCENT.sub("", url)),
         ("%00 stands for no character of a name or a password", "%00" in url),
         ("it has a # in it", "#" in url),
         ("it has more than one @, or one behind the host", "@" in login + path + query),
         ("its brackets are not those of an IPv6 address", not _has_good_brackets(login + path, hosts)),
-        ("a port is not a number up to 65535", not all(_is_port(_HOST.sub("", one, 1)) for one in hosts.split(","))),
+        ("a port is not a number up to 65535", not all(_is_port(_HOST.sub("", host, 1)) for host in hosts.split(","))),
         ("a parameter is not written as name=value", question and not re.fullmatch(_PARAMETER_LIST, query)),
     ):
-        if is_there:
+        if is_present:
             return problem
-    return _problem_of_parameters(parse_qsl(query, keep_blank_values=True))
+    return _parameter_problem(parse_qsl(query, keep_blank_values=True))
 
 
-def _has_good_brackets(elsewhere: str, hosts: str) -> bool:
-    if "[" in elsewhere or "]" in elsewhere:
+def _has_good_brackets(other_parts: str, hosts: str) -> bool:
+    if "[" in other_parts or "]" in other_parts:
         return False
     try:
-        urlsplit(f"postgresql://{hosts}")  # which asks whether it is an address
+        urlsplit(f"postgresql://{hosts}")  # raises if the brackets contain no address
     except ValueError:
         return False
-    return all(_HOST.match(one) for one in hosts.split(","))
+    return all(_HOST.match(host) for host in hosts.split(","))
 
 
 def _is_port(text: str) -> bool:
     return not text or (re.fullmatch(r":\d{1,5}", text) is not None and int(text[1:]) <= _LAST_PORT)
 
 
-# Parameters that other tools read from the same variable. Only names that are known are shown: others may be a piece of
-# a password.
+# Parameters of other tools that read the same variable. Only these names are shown, because any other name may be a
+# part of a password.
 _OF_OTHERS = {
     **dict.fromkeys(
         ("pgbouncer", "schema", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"), "Prisma"
@@ -317,12 +319,12 @@ _OF_OTHERS = {
 }
 
 
-def _problem_of_parameters(query: list[tuple[str, str]]) -> str | None:
-    for place, (name, value) in enumerate(query, 1):
+def _parameter_problem(query: list[tuple[str, str]]) -> str | None:
+    for position, (name, value) in enumerate(query, 1):
         if name in _OF_OTHERS:
             return f"its parameter {name} is one of {_OF_OTHERS[name]}, which neither libpq nor asyncpg knows"
         if name not in _PARAMETERS:
-            return f"its parameter number {place} is none that libpq or asyncpg knows"
+            return f"its parameter number {position} is none that libpq or asyncpg knows"
         if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", value):
             return f"its parameter {name} is not a whole number"
         choices = _CHOICES.get(_TO_LIBPQ.get(name, name))

@@ -12,7 +12,7 @@ from adapter.outbound.postgres.redaction import redact
 
 
 def lock_file(path: Path, mode: int) -> int | None:
-    """Open and lock a file without waiting; None when somebody holds it."""
+    """Open and lock a file without waiting, and return its descriptor, or None if another process holds the lock."""
     while True:
         descriptor = open_private(path, os.O_RDONLY)
         try:
@@ -25,27 +25,27 @@ def lock_file(path: Path, mode: int) -> int | None:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # deleted between open and lock
+        os.close(descriptor)  # the file was deleted between open and lock
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that only its owner can open, and make it: whoever can open one can lock it, too."""
+    """Open or create a file that only its owner can open, because whoever can open a file can also lock it."""
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with suppress(PermissionError):  # root's, or opened by root in somebody's folder
+    with suppress(PermissionError):  # the file belongs to root, or root opened it in another user's folder
         if os.fstat(descriptor).st_mode & 0o077:
             os.fchmod(descriptor, 0o600)
     return descriptor
 
 
 def open_log(place: Place) -> BinaryIO:
-    """Open the log to append to it."""
+    """Open the log for appending."""
     return os.fdopen(open_private(place.file("log"), os.O_WRONLY | os.O_APPEND), "ab")
 
 
 def make_root(place: Place) -> None:
-    """Make the folder for its owner alone; where root makes it, the user that runs Postgres may pass through.
+    """Create the root folder for its owner only; if root creates it, the user that runs Postgres may pass through it.
 
-    One that is there already may be somebody's own: its mode is left alone, and our files in it are made private.
+    An existing folder may belong to the user, so its mode is not changed. Our files in it are made private.
     """
     if place.root.is_dir():
         for suffix in ("lease", "supervisor", "keep", "log"):
@@ -62,7 +62,7 @@ def make_root(place: Place) -> None:
 
 
 def is_same(descriptor: int, path: Path) -> bool:
-    """Return whether the open file is still the one of that name."""
+    """Return whether the path still names the open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def is_same(descriptor: int, path: Path) -> bool:
 
 
 def log_tail(place: Place, since: int = 0) -> str:
-    """Read the last lines of the log, from a position in bytes on."""
+    """Read the last lines of the log, after a position in bytes; passwords are redacted."""
     with suppress(OSError), place.file("log").open("rb") as log:
         log.seek(since)
         return redact("\n" + "\n".join(log.read().decode(errors="replace").splitlines()[-12:]))

@@ -1,4 +1,4 @@
-"""Who runs Postgres, as it refuses to run as root."""
+"""The user that runs Postgres, because Postgres refuses to run as root."""
 
 import os
 import pwd
@@ -15,14 +15,15 @@ from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 
 def identity_for(place: Place) -> tuple[int, int, list[str]] | None:
-    """Choose who runs Postgres, as it refuses to run as root; None: this user.
+    """Return the user that runs Postgres, because Postgres refuses to run as root.
 
     Returns:
-        User, group, and the command to run it through where a private directory is in the way: `setpriv` with the one
-        capability to pass it, since the modes of somebody's directories are not ours to change.
+        User id, group id and a command prefix, or None for the current user. The prefix is empty, or `setpriv` with the
+        one capability that passes a private directory on the path, because the modes of a user's directories must not
+        be changed.
 
     Raises:
-        DatabaseConfigurationError: Such a directory is in the way and `setpriv` is not installed.
+        DatabaseConfigurationError: A private directory is on the path and `setpriv` is not installed.
     """
     if os.geteuid() != 0:
         return None
@@ -39,17 +40,23 @@ def identity_for(place: Place) -> tuple[int, int, list[str]] | None:
             f"Postgres does not run as root, and user {uid} cannot reach {place.root} or {program}",
             "install setpriv (util-linux), run as another user, or choose another HEXALEMBIC_POSTGRES_DIR",
         )
-    # Without no_setuid_fixup, access(2), by which initdb looks for its programs, would not count the capability.
+    # initdb finds its programs with access(2), which ignores the capability without no_setuid_fixup.
     capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return uid, gid, [setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
 
 
-def _is_passable(found: os.stat_result, group: int) -> bool:
-    return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == group else stat.S_IXOTH))
+def _is_passable(status: os.stat_result, group: int) -> bool:
+    return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == group else stat.S_IXOTH))
 
 
 def run_program(place: Place, *command: str, wall: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Run a program of Postgres as the user that fits, writing to the log; `wall` is a command to run it through."""
+    """Start a program of Postgres as the right user.
+
+    Args:
+        place: The files of the server; the output is appended to its log.
+        *command: The name of the program and its arguments.
+        wall: A command prefix that starts the program behind the wall; empty for none.
+    """
     identity = identity_for(place)
     uid, gid, prefix = identity or (None, None, [])
     with open_log(place) as log:
@@ -59,7 +66,7 @@ def run_program(place: Place, *command: str, wall: Sequence[str] = ()) -> subpro
             stdout=log,
             stderr=log,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},  # secrets of the caller stay out
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},  # without the secrets of the caller
             user=None if prefix else uid,
             group=None if prefix else gid,
             extra_groups=[] if identity and not prefix else None,
@@ -68,7 +75,7 @@ def run_program(place: Place, *command: str, wall: Sequence[str] = ()) -> subpro
 
 
 def give_to_owner(path: Path, place: Place) -> None:
-    """Give a new directory to the user that runs Postgres."""
+    """Make the user that runs Postgres the owner of a file or directory."""
     identity = identity_for(place)
     if identity is not None:
         os.chown(path, identity[0], identity[1])

@@ -1,4 +1,4 @@
-"""Where its socket and its programs are."""
+"""The paths of the server's socket and of its programs."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 
 def socket_directory(major: int | None = None, root: Path | None = None) -> Path:
-    """Return where the socket of a server is when it runs; the arguments are those of `start`.
+    """Return the folder of a server's socket; the arguments are those of `start`.
 
     Raises:
         DatabaseConfigurationError: The major version is unknown, or its package is not installed.
@@ -16,7 +16,7 @@ def socket_directory(major: int | None = None, root: Path | None = None) -> Path
 
 
 def binary(name: str, major: int | None = None) -> Path:
-    """Find a program of the installed Postgres, such as `psql` or `pg_dump`.
+    """Return the path of a program of the installed Postgres, such as `psql` or `pg_dump`.
 
     Raises:
         DatabaseConfigurationError: The major version is unknown, its package is not installed, or it lacks the program.

@@ -1,4 +1,4 @@
-"""Where a server's files are, and whether they are ours."""
+"""The paths of a server's files, and the check that they were created here."""
 
 import hashlib
 import importlib.util
@@ -29,10 +29,10 @@ class EmbeddedServer:
 
     Attributes:
         major: Major version, 16 or 18.
-        data_directory: The data directory (PGDATA).
-        socket_directory: Where the Unix socket is; only its owner and root get in.
-        port: Names the socket file; nothing listens on TCP.
-        user: The superuser; local connections are trusted.
+        data_directory: The path of the data directory (PGDATA).
+        socket_directory: The folder of the Unix socket; only its owner and root may enter it.
+        port: The number in the socket's file name; the server does not listen on TCP.
+        user: The name of the superuser; local connections need no password.
     """
 
     major: int
@@ -42,7 +42,7 @@ class EmbeddedServer:
     user: str = "postgres"
 
     def url(self, database: str = DEFAULT_DATABASE) -> str:
-        """Return the connection URL, in the form that libpq and SQLAlchemy read."""
+        """Return the connection URL of a database in the form that libpq and SQLAlchemy read."""
         host = quote(str(self.socket_directory), safe="")
         return f"postgresql://{self.user}@/{quote(database, safe='')}?host={host}&port={self.port}"
 
@@ -54,19 +54,19 @@ class EmbeddedServer:
 
 
 class UnusableServerError(DatabaseError):
-    """The server does not start, or does not let its own superuser in."""
+    """The server does not start, or refuses its own superuser."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The files of one server, and the directory of the binaries (empty: not looked up)."""
+    """The files of a server, and the directory of the binaries (empty if it was not looked up)."""
 
     major: int
     root: Path
     binaries: Path
 
     def file(self, suffix: str) -> Path:
-        """Return the file of that suffix beside the data directory."""
+        """Return the file with a suffix beside the data directory."""
         return self.root / f"{self.major}.{suffix}"
 
     @property
@@ -77,27 +77,36 @@ class Place:
     @property
     def sockets(self) -> Path:
         """The folder of the socket: the data directory, unless its path is too long for a socket."""
-        # 107 bytes fit on Linux, 103 on macOS; a comma separates hosts for libpq.
+        # A socket path may have 107 bytes on Linux and 103 on macOS. libpq takes a comma for a separator of hosts.
         if len(os.fsencode(self.data / SOCKET)) <= _SOCKET_BYTES and "," not in str(self.data):
             return self.data
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
-        return Path("/tmp", f"hexalembic-{name}")  # noqa: S108 - not TMPDIR: two processes may disagree on that
+        return Path("/tmp", f"hexalembic-{name}")  # noqa: S108 - TMPDIR may differ between processes
 
     @property
     def server(self) -> EmbeddedServer:
-        """The server, as callers know it."""
+        """The server for callers."""
         return EmbeddedServer(self.major, self.data, self.sockets)
 
 
 def find_place(major: int | None, root: Path | None, *, installed: bool = True) -> Place:
-    """Resolve arguments, environment and defaults."""
+    """Return the place of a server from arguments, environment and defaults.
+
+    Args:
+        major: The major version; None for `HEXALEMBIC_POSTGRES_VERSION` or the default.
+        root: The folder of the data directories; None for `HEXALEMBIC_POSTGRES_DIR` or `.postgres` of the project.
+        installed: Whether the binaries are needed.
+
+    Raises:
+        DatabaseConfigurationError: The major version is unknown, or its package is not installed.
+    """
     version = str(major) if major is not None else os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or str(DEFAULT_MAJOR)
-    known = {str(number): number for number in PACKAGES}
-    if version not in known:
+    majors = {str(number): number for number in PACKAGES}
+    if version not in majors:
         raise DatabaseConfigurationError(
-            f"there is no embedded Postgres '{shown(version)}'", f"choose one of {', '.join(known)} as version"
+            f"there is no embedded Postgres '{shown(version)}'", f"choose one of {', '.join(majors)} as version"
         )
-    module, package = PACKAGES[known[version]]
+    module, package = PACKAGES[majors[version]]
     binaries = Path()
     if installed:
         spec = importlib.util.find_spec(module)
@@ -107,12 +116,12 @@ def find_place(major: int | None, root: Path | None, *, installed: bool = True) 
             )
         binaries = Path(spec.origin).parent / "pginstall" / "bin"
     root = root or Path(os.environ.get("HEXALEMBIC_POSTGRES_DIR") or PROJECT / ".postgres")
-    return Place(known[version], root.resolve(), binaries)
+    return Place(majors[version], root.resolve(), binaries)
 
 
 def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
-    """Return the error that says whose the directory is."""
-    another = (
+    """Return an error that explains why the directory cannot be used, with its owner if that is the reason."""
+    alternative = (
         "choose a directory of your own with HEXALEMBIC_POSTGRES_DIR (a sandbox: HEXALEMBIC_SANDBOX_DIR), "
         "or a server with DATABASE_URL"
     )
@@ -123,10 +132,10 @@ def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
         return DatabaseConfigurationError(
             f"{place.root} belongs to user {owner.pw_name}: another one cannot use its Postgres "
             f"({error.strerror}: {error.filename or place.root})",
-            f"run this as {owner.pw_name}, or {another}",
+            f"run this as {owner.pw_name}, or {alternative}",
         )
     return DatabaseConfigurationError(
-        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"mend that, or {another}"
+        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"mend that, or {alternative}"
     )
 
 
@@ -134,24 +143,24 @@ def is_created(place: Place, *, reset: bool = False) -> bool:
     """Return whether the data directory exists.
 
     Raises:
-        DatabaseConfigurationError: Something else is there: another major version, or not created here.
+        DatabaseConfigurationError: The directory is of another major version, or was not created here.
     """
     hint = f"move {place.data} away, or choose another directory with HEXALEMBIC_POSTGRES_DIR"
     try:
         if not any(place.data.iterdir()):
             return False
-        found = (place.data / "PG_VERSION").read_text().strip()
+        major = (place.data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         if not place.data.exists():
             return False
         raise DatabaseConfigurationError(f"{place.data} is not a Postgres data directory", hint) from None
     except OSError as error:
         raise unusable(place, error) from error
-    if found != str(place.major):
+    if major != str(place.major):
         raise DatabaseConfigurationError(
-            f"{place.data} belongs to Postgres {found}, not {place.major}; it was left as it is", hint
+            f"{place.data} belongs to Postgres {major}, not {place.major}; it was left as it is", hint
         )
     if place.data.is_symlink() or not (place.data / MARK).is_file():
-        what = "will not be deleted" if reset else "will not be used"
-        raise DatabaseConfigurationError(f"{place.data} was not created by `migrate db`, so it {what}", hint)
+        consequence = "will not be deleted" if reset else "will not be used"
+        raise DatabaseConfigurationError(f"{place.data} was not created by `migrate db`, so it {consequence}", hint)
     return True

@@ -1,4 +1,4 @@
-"""The processes of a server: its postmaster, and those that use it."""
+"""The processes of a server: its postmaster, and the processes that use it."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from adapter.outbound.postgres.embedded.place import Place
 
 
 def count_processes(place: Place) -> int | None:
-    """Count the processes that hold the lease."""
+    """Return the number of processes that hold the lease, or None if the system has no /proc/locks."""
     try:
         inode = place.file("lease").stat().st_ino
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
@@ -19,7 +19,7 @@ def count_processes(place: Place) -> int | None:
 
 
 def is_postmaster(pid: int, data: Path) -> bool:
-    """Return whether that process lives and is the postmaster of the data directory; a zombie is not."""
+    """Return whether the process lives and is the postmaster of the data directory; a zombie does not count."""
     try:
         if sys.platform == "linux":
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
@@ -32,7 +32,7 @@ def is_postmaster(pid: int, data: Path) -> bool:
 
 
 def postmaster(place: Place) -> int | None:
-    """Read the process id of the running postmaster; a stale pid file counts for nothing."""
+    """Read the process id of the running postmaster; return None if there is none, whatever a stale pid file says."""
     try:
         pid = int((place.data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):

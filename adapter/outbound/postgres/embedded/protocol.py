@@ -1,4 +1,4 @@
-"""Talking to Postgres over its socket, without a driver."""
+"""Queries to Postgres over its socket, without a driver."""
 
 import socket
 import struct
@@ -13,14 +13,18 @@ from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.full_disk import describe_os_error
 
 _PROBE = "hexalembic-probe"
-WALL_SETTING = "hexalembic.wall"  # a setting of the server, which says that it was started behind the wall
+WALL_SETTING = "hexalembic.wall"  # a setting that marks a server started behind the wall
 TOO_MANY = "53300"  # SQLSTATE: too many connections
-_NOT_YET = "57P03"  # it starts, or stops
-_DUPLICATES = {"42P04", "23505"}  # somebody else created the database in the same moment
+_NOT_YET = "57P03"  # the server is starting or stopping
+_DUPLICATES = {"42P04", "23505"}  # another process created the database at the same time
 
 
 class RefusedError(OSError):
-    """Postgres answered with an error."""
+    """Postgres answered with an error.
+
+    Attributes:
+        sqlstate: The SQLSTATE of the error.
+    """
 
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(message)
@@ -28,7 +32,7 @@ class RefusedError(OSError):
 
 
 def ensure_database(server: EmbeddedServer, name: str) -> None:
-    """Create the database unless it exists.
+    """Create a database unless it exists.
 
     Raises:
         DatabaseError: The server does not answer or refuses.
@@ -42,7 +46,13 @@ def ensure_database(server: EmbeddedServer, name: str) -> None:
 
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Return what an error of the file system means here."""
+    """Turn errors of the file system and of the socket into errors with a hint.
+
+    Raises:
+        DatabaseError: The server refuses more connections, or the disk is full.
+        UnusableServerError: The server refuses its superuser.
+        DatabaseConfigurationError: The files of the server cannot be used.
+    """
     try:
         yield
     except RefusedError as error:
@@ -56,25 +66,25 @@ def explained(place: Place) -> Iterator[None]:
 
 
 def query(place: Place, sql: str) -> list[str | None]:
-    """Run a statement over the socket and give its first column.
+    """Run a statement over the socket and return its first column.
 
-    The frontend protocol's simple query (manual, "Message Flow"), as psql would take longer to start than to answer.
+    This is a simple query of the frontend protocol (manual, "Message Flow"). Starting psql would take longer.
 
     Raises:
         RefusedError: Postgres answered with an error.
-        OSError: It does not answer.
+        OSError: Postgres does not answer.
     """
     values: list[str | None] = []
     startup = f"user\0postgres\0database\0postgres\0application_name\0{_PROBE}\0\0".encode()
-    question = sql.encode() + b"\0"
+    statement = sql.encode() + b"\0"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(place.sockets / SOCKET))
         _refuse_stranger(connection, place)
         connection.sendall(struct.pack("!ii", len(startup) + 8, 3 << 16) + startup)
         with connection.makefile("rb") as stream:
-            idle = 0
-            while idle < 2:  # noqa: PLR2004 - ready after the login, and ready after the answer
+            ready_count = 0
+            while ready_count < 2:  # noqa: PLR2004 - the server is ready after the login and after the answer
                 header = stream.read(5)
                 if len(header) < 5:  # noqa: PLR2004 - type byte and length
                     raise ConnectionResetError("the server closed the connection")
@@ -87,9 +97,9 @@ def query(place: Place, sql: str) -> list[str | None]:
                     size = struct.unpack("!i", body[2:6])[0]
                     values.append(None if size < 0 else body[6 : 6 + size].decode())
                 if kind == b"Z":
-                    idle += 1
+                    ready_count += 1
                     connection.sendall(
-                        b"X\0\0\0\4" if idle == 2 else b"Q" + struct.pack("!i", len(question) + 4) + question  # noqa: PLR2004 - as above
+                        b"X\0\0\0\4" if ready_count == 2 else b"Q" + struct.pack("!i", len(statement) + 4) + statement  # noqa: PLR2004 - as above
                     )
     return values
 
@@ -109,12 +119,12 @@ def _refuse_stranger(connection: socket.socket, place: Place) -> None:
 def answers(place: Place) -> bool:
     """Return whether the server of this data directory accepts connections."""
     try:
-        # A foreign directory of that name in /tmp, or a deleted data directory, must not pass for our server.
+        # A foreign directory of that name in /tmp, or a deleted data directory, must not be taken for our server.
         if (place.data / "postmaster.pid").stat().st_uid != place.sockets.stat().st_uid:
             return False
         query(place, "select 1")
     except RefusedError as error:
-        return error.sqlstate != _NOT_YET  # it is there
+        return error.sqlstate != _NOT_YET  # any other refusal comes from a running server
     except OSError:
         return False
     return True
@@ -126,7 +136,7 @@ def is_walled(place: Place) -> bool:
 
 
 def check_wall(place: Place) -> None:
-    """Raise a DatabaseError where somebody has started the server without the wall meanwhile."""
+    """Raise a DatabaseError if another process has started the server without the wall in the meantime."""
     if not is_walled(place):
         raise DatabaseError(
             f"Postgres {place.major} in {place.root} was started without isolation just now",
@@ -135,7 +145,7 @@ def check_wall(place: Place) -> None:
 
 
 def is_idle(place: Place) -> bool:
-    """Return whether no client is connected, as far as can be known of a server that lets nobody in."""
+    """Return whether no client is connected; a server that refuses the query for another reason counts as idle."""
     try:
         return count_clients(place) == 0
     except RefusedError as error:
@@ -143,7 +153,7 @@ def is_idle(place: Place) -> bool:
 
 
 def count_clients(place: Place) -> int:
-    """Count the connected clients, without our own probes."""
+    """Return the number of connected clients without our own probes."""
     return int(
         query(
             place,

@@ -1,4 +1,4 @@
-"""Seeing to it that a server has a supervisor and answers."""
+"""Starts a supervisor for a server and waits until the server answers."""
 
 import fcntl
 import os
@@ -23,26 +23,38 @@ from adapter.outbound.postgres.embedded.protocol import TOO_MANY, RefusedError, 
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.redaction import shown
 
-# What a throw-away server begins with again at each start, whatever was written there.
+# The configuration files of a throw-away server, which are written anew at each start.
 _CONFIGURATION = {"postgresql.auto.conf": "", "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
 
 
 def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled: bool, throw_away: bool) -> None:
-    """See that there is a supervisor, and wait until the server answers."""
-    silent = 0
+    """Start a supervisor unless there is one, and wait until the server answers.
+
+    Args:
+        place: The files of the server.
+        settings: Server settings by name.
+        deadline: When to give up, in seconds of `time.monotonic`.
+        walled: Whether the server is started behind the wall.
+        throw_away: Whether the configuration files are written anew before the start.
+
+    Raises:
+        UnusableServerError: The server does not start, or a throw-away server does not answer in time.
+        DatabaseError: The server does not answer in time.
+    """
+    failures = 0
     while True:
         lock = lock_file(place.file("supervisor"), fcntl.LOCK_EX)
         if lock is not None:
             try:
                 _undo_configuration(place, wanted=throw_away)
-                said = start_supervisor(place, settings, lock, deadline, walled=walled)
+                answer = start_supervisor(place, settings, lock, deadline, walled=walled)
             finally:
                 os.close(lock)
-            if said != "ready":
-                silent += 1
-                if said or silent > 2:  # noqa: PLR2004 - somebody may have killed it: try again, but not for ever
+            if answer != "ready":
+                failures += 1
+                if answer or failures > 2:  # noqa: PLR2004 - the supervisor may have been killed, so two more tries
                     raise UnusableServerError(
-                        f"Postgres {place.major} did not start: {said or log_tail(place)}", f"see {place.file('log')}"
+                        f"Postgres {place.major} did not start: {answer or log_tail(place)}", f"see {place.file('log')}"
                     )
         if answers(place):
             try:
@@ -50,12 +62,12 @@ def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled:
             except RefusedError as error:
                 if error.sqlstate != TOO_MANY:
                     raise
-            except OSError:  # it ended just now
+            except OSError:  # the server has just ended
                 continue
             return
         if time.monotonic() > deadline:
-            kind = UnusableServerError if throw_away else DatabaseError
-            raise kind(
+            error_class = UnusableServerError if throw_away else DatabaseError
+            raise error_class(
                 f"Postgres {place.major} did not answer within {TIMEOUT:.0f} seconds: {log_tail(place)}",
                 f"see {place.file('log')}",
             )
@@ -63,7 +75,7 @@ def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled:
 
 
 def _undo_configuration(place: Place, *, wanted: bool) -> None:
-    """Write the configuration files anew where the server is to be thrown away; a link put there is not followed."""
+    """Write the configuration files of a stopped throw-away server anew, without following links."""
     if not wanted or postmaster(place) is not None or not is_created(place):
         return
     for name, text in _CONFIGURATION.items():
@@ -80,8 +92,16 @@ def _undo_configuration(place: Place, *, wanted: bool) -> None:
 def start_supervisor(
     place: Place, settings: Mapping[str, str], lock: int, deadline: float, *, walled: bool = False
 ) -> str:
-    """Start a supervisor that inherits the lock; give "ready", its error, or nothing when it was killed."""
-    identity_for(place)  # errors of the set-up belong here, not in the log
+    """Start a supervisor that inherits the lock, and return "ready", its error, or nothing if it was killed.
+
+    Args:
+        place: The files of the server.
+        settings: Server settings by name.
+        lock: The descriptor of the locked supervisor file.
+        deadline: When to give up, in seconds of `time.monotonic`.
+        walled: Whether the server is started behind the wall.
+    """
+    identity_for(place)  # raises errors of the installation here instead of in the log
     linger = os.environ.get("HEXALEMBIC_POSTGRES_LINGER") or "5"
     try:
         float(linger)
@@ -89,7 +109,7 @@ def start_supervisor(
         raise DatabaseConfigurationError(
             f"HEXALEMBIC_POSTGRES_LINGER is '{shown(linger)}'", "set it to a number of seconds"
         ) from None
-    # -P: the directory of this file holds an `alembic` that would shadow the library. -S: a light start.
+    # -P keeps the current folder off the path, where an `alembic` could shadow the library. -S starts faster.
     command = [sys.executable, "-S", "-P", "-m", "adapter.outbound.postgres.embedded.supervisor"]
     arguments = [str(place.major), str(place.root), str(place.binaries), str(lock), linger, "walled" * walled]
     with open_log(place) as log, suppress(subprocess.TimeoutExpired):
@@ -110,7 +130,7 @@ def start_supervisor(
 
 
 def _supervisor_environment() -> dict[str, str]:
-    """Return what the supervisor needs: it outlives its caller, whose secrets are not its own."""
-    kept = {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX"}
-    found = {name: value for name, value in os.environ.items() if name in kept or name.startswith("LC_")}
-    return {**found, "PYTHONPATH": str(PROJECT)}
+    """Return the environment of the supervisor, which outlives its caller and must not keep the caller's secrets."""
+    names = {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX"}
+    environment = {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
+    return {**environment, "PYTHONPATH": str(PROJECT)}

@@ -1,4 +1,4 @@
-"""What is known of a server without starting it."""
+"""The status of a server, read without starting it."""
 
 import os
 from contextlib import suppress
@@ -12,17 +12,17 @@ from adapter.outbound.postgres.embedded.protocol import answers, count_clients, 
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known of a server without starting it.
+    """The status of a server, read without starting it.
 
     Attributes:
-        server: Where it is, running or not.
-        running: Whether it answers.
-        pid: Process id of the postmaster, None when it does not run here.
-        version: As the server says it ("18.6"), None when it does not answer.
-        clients: Connected clients.
-        processes: Processes that hold the lease, None where the system does not tell.
-        keep: Whether it stays without users.
-        size: Bytes of the data directory, 0 when there is none.
+        server: The server, running or not.
+        running: Whether the server answers.
+        pid: The process id of the postmaster; None if it does not run on this machine.
+        version: The version that the server reports ("18.6"); None if it does not answer.
+        clients: The number of connected clients.
+        processes: The number of processes that hold the lease; None if the system does not tell.
+        keep: Whether the server keeps running without users.
+        size: The size of the data directory in bytes; 0 if there is none.
     """
 
     server: EmbeddedServer
@@ -36,24 +36,24 @@ class ServerStatus:
 
 
 def status(major: int | None = None, root: Path | None = None) -> ServerStatus:
-    """Look at the server without starting it, using it or creating a file."""
+    """Read the status of a server without starting it, taking its lease or creating a file."""
     place = find_place(major, root, installed=False)
     with explained(place):
-        return _look(place)
+        return _read_status(place)
 
 
-def _look(place: Place) -> ServerStatus:
+def _read_status(place: Place) -> ServerStatus:
     running = answers(place)
     version = None
     clients = 0
     if running:
-        with suppress(OSError):  # it may stop while we look
+        with suppress(OSError):  # the server may stop in the meantime
             version = str(query(place, "show server_version")[0])
             clients = count_clients(place)
     size = 0
     for directory, _, names in os.walk(place.data):
         for name in names:
-            with suppress(OSError):  # files come and go
+            with suppress(OSError):  # the file may be deleted in the meantime
                 size += os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH118 - a Path per file is slow
     keep = place.file("keep").exists()
     return ServerStatus(place.server, running, postmaster(place), version, clients, count_processes(place), keep, size)

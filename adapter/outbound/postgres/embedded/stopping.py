@@ -1,4 +1,4 @@
-"""Stopping a server, and deleting it."""
+"""Stops a server, and deletes its data directory."""
 
 import fcntl
 import os
@@ -18,18 +18,18 @@ from adapter.outbound.postgres.errors import DatabaseError
 
 
 def stop(major: int | None = None, root: Path | None = None, *, force: bool = False) -> bool:
-    """Stop the server, and end its `keep`. Its data stay.
+    """Stop the server and end its `keep`; its data directory is not changed.
 
     Args:
         major: As in `start`.
         root: As in `start`.
-        force: Also when somebody uses it: clients are disconnected, their open transactions rolled back.
+        force: Stop it even if it is in use; clients are disconnected and their open transactions rolled back.
 
     Returns:
-        Whether it ran.
+        Whether the server ran.
 
     Raises:
-        DatabaseError: Somebody uses it, this process included, or it did not stop in time.
+        DatabaseError: The server is in use, perhaps by this process, or did not stop in time.
     """
     place = find_place(major, root, installed=False)
     if not place.root.is_dir():
@@ -39,14 +39,19 @@ def stop(major: int | None = None, root: Path | None = None, *, force: bool = Fa
 
 
 def reset(major: int | None = None, root: Path | None = None, *, force: bool = False) -> bool:
-    """Stop the server and delete its data directory for good; the caller asks before.
+    """Stop the server and delete its data directory; the caller must have asked the user before.
+
+    Args:
+        major: As in `start`.
+        root: As in `start`.
+        force: As in `stop`.
 
     Returns:
-        Whether there was one.
+        Whether there was a data directory.
 
     Raises:
         DatabaseConfigurationError: The directory was not created here; nothing was deleted.
-        DatabaseError: Somebody uses it and `force` is not set, or it did not stop in time.
+        DatabaseError: The server is in use and `force` is not set, or it did not stop in time.
     """
     place = find_place(major, root, installed=False)
     if not is_created(place):
@@ -55,14 +60,14 @@ def reset(major: int | None = None, root: Path | None = None, *, force: bool = F
         if not is_created(place, reset=True):
             return False
         doomed = tempfile.mkdtemp(prefix=f"{place.major}.new-", dir=place.root)
-        place.data.rename(doomed)  # first out of the way in one step: half a data directory must not be found
+        place.data.rename(doomed)  # renamed in one step, so that nobody finds half a data directory
         shutil.rmtree(doomed)
     return True
 
 
-def _claim(place: Place) -> int | None:
-    """Take the lease exclusively; None when somebody uses the server."""
-    for _ in range(25):  # the supervisor takes it for some milliseconds at a time
+def _lock_lease(place: Place) -> int | None:
+    """Lock the lease exclusively and return its descriptor, or None if a process uses the server."""
+    for _ in range(25):  # the supervisor holds it for some milliseconds at a time
         lease = lock_file(place.file("lease"), fcntl.LOCK_EX)
         if lease is not None:
             return lease
@@ -73,13 +78,13 @@ def _claim(place: Place) -> int | None:
 
 
 def _refuse_if_used(place: Place, lease: int | None) -> None:
-    """Raise a DatabaseError that counts the users, unless there are none."""
+    """Raise a DatabaseError with the number of users, unless the server is not in use."""
     clients = 0
     try:
         clients = count_clients(place) if answers(place) else 0
     except RefusedError:
         raise
-    except OSError:  # it ended just now
+    except OSError:  # the server has just ended
         pass
     if clients or lease is None:
         processes = "other" if (count := count_processes(place)) is None else str(count)
@@ -91,9 +96,9 @@ def _refuse_if_used(place: Place, lease: int | None) -> None:
 
 @contextmanager
 def stopped(place: Place, *, force: bool) -> Iterator[bool]:
-    """Stop the server, and let nobody start it meanwhile; give whether it ran."""
+    """Stop the server and prevent its start inside the context; yield whether it ran."""
     place.file("keep").unlink(missing_ok=True)
-    lease, supervisor, ran = _claim(place), None, False
+    lease, supervisor, ran = _lock_lease(place), None, False
     try:
         if not force:
             _refuse_if_used(place, lease)
@@ -110,7 +115,7 @@ def stopped(place: Place, *, force: bool) -> Iterator[bool]:
                 ran = True
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)  # fast shutdown; repeating it does no harm
-                    os.kill(pid, signal.SIGCONT)  # one that somebody has frozen would not notice
+                    os.kill(pid, signal.SIGCONT)  # a suspended process would not handle the signal
             time.sleep(0.01)
         yield ran
     finally:

@@ -1,4 +1,4 @@
-"""The supervisor: starts Postgres, or adopts a running one, and stops it when nobody has used it for a while."""
+"""The supervisor: starts Postgres or adopts a running server, and stops it when nobody has used it for a while."""
 
 import fcntl
 import os
@@ -20,18 +20,18 @@ from adapter.outbound.postgres.embedded.processes import is_postmaster, postmast
 from adapter.outbound.postgres.embedded.protocol import WALL_SETTING, answers, is_idle
 from adapter.outbound.postgres.errors import DatabaseError
 
-_LOG_BYTES = 10 * 2**20  # a longer log begins anew at the next start
+_LOG_BYTES = 10 * 2**20  # a longer log is emptied at the next start
 
 
 def _create(place: Place) -> None:
-    """Create the data directory beside its place and move it there in one step."""
+    """Create the data directory under a temporary name and rename it in one step."""
     for leftover in place.root.glob(f"{place.major}.new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    # A name of its own: the initdb of a killed supervisor may still be writing to another one.
+    # A unique name, because the initdb of a killed supervisor may still be running.
     new = Path(tempfile.mkdtemp(prefix=f"{place.major}.new-", dir=place.root))
     give_to_owner(new, place)
     unicode = "C.UTF-8" if sys.platform == "linux" else "C"
-    locale = [f"--locale={unicode}"] if place.major < 17 else ["--locale-provider=builtin", "--locale=C.UTF-8"]  # noqa: PLR2004 - Postgres 17 brought the provider
+    locale = [f"--locale={unicode}"] if place.major < 17 else ["--locale-provider=builtin", "--locale=C.UTF-8"]  # noqa: PLR2004 - Postgres 17 introduced the provider
     options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions", *locale]
     if run_program(place, "initdb", "-D", str(new), *options).wait() != 0:
         raise DatabaseError(f"initdb failed: {log_tail(place)}", f"see {place.file('log')}")
@@ -41,27 +41,36 @@ def _create(place: Place) -> None:
 
 
 def _launch(place: Place, settings: list[str], *, walled: bool) -> subprocess.Popen[bytes]:
-    """Start Postgres; no other postmaster of this data directory runs."""
+    """Start Postgres; the caller makes sure that no other postmaster of this data directory runs."""
     if not is_created(place):
         _create(place)
     if place.sockets != place.data:
         place.sockets.mkdir(mode=0o700, exist_ok=True)
-        found = place.sockets.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+        folder_status = place.sockets.lstat()
+        if stat.S_ISDIR(folder_status.st_mode) and folder_status.st_uid == os.geteuid():
             give_to_owner(place.sockets, place)
-            found = place.sockets.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != place.data.stat().st_uid or found.st_mode & 0o077:
+            folder_status = place.sockets.lstat()
+        if (
+            not stat.S_ISDIR(folder_status.st_mode)
+            or folder_status.st_uid != place.data.stat().st_uid
+            or folder_status.st_mode & 0o077
+        ):
             raise DatabaseError(f"{place.sockets} belongs to somebody else", "choose a root with a shorter path")
-    # Postgres believes a pid file as soon as any process has that number.
+    # Postgres trusts a stale pid file if any process has that number.
     for stale in (place.data / "postmaster.pid", place.sockets / SOCKET, place.sockets / f"{SOCKET}.lock"):
         stale.unlink(missing_ok=True)
     directories = '"' + str(place.sockets).replace('"', '""') + '"'
-    fixed = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "timezone=UTC"]
-    # A statement that fails may have a password in it, and so has what the server quotes of it: its client is told,
-    # the log has what concerns the server.
-    fixed += ["log_timezone=UTC", "log_min_messages=log", "log_min_error_statement=panic", "log_error_verbosity=terse"]
+    own_settings = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "timezone=UTC"]
+    # A failed statement may contain a password, and the server's message may quote it. Only the client gets the
+    # message; the log contains what concerns the server.
+    own_settings += [
+        "log_timezone=UTC",
+        "log_min_messages=log",
+        "log_min_error_statement=panic",
+        "log_error_verbosity=terse",
+    ]
     wall = [f"{WALL_SETTING}=kernel"] if walled else []
-    options = [part for setting in (*fixed, *settings, *wall) for part in ("-c", setting)]
+    options = [part for setting in (*own_settings, *settings, *wall) for part in ("-c", setting)]
     command = ("postgres", "-D", str(place.data), *options)
     return (
         behind_wall(lambda prefix: run_program(place, *command, wall=prefix))
@@ -74,7 +83,7 @@ def _bring_up(place: Place, settings: list[str], *, walled: bool) -> int | None:
     """Adopt the running server or start one, and wait until it answers.
 
     Returns:
-        Its process id, None when it answers but is not a process of this machine (a container shares the directory).
+        Its process id, or None if it answers but runs on another machine (a container that shares the directory).
     """
     deadline = time.monotonic() + 10
     while True:
@@ -94,25 +103,25 @@ def _bring_up(place: Place, settings: list[str], *, walled: bool) -> int | None:
             if answers(place):
                 return pid
             time.sleep(0.01)
-        said = log_tail(place, since)
-        # The last processes of a killed server may need a moment to notice.
-        if child and (time.monotonic() > deadline or not ("in use" in said or "already exists" in said)):
-            raise DatabaseError(f"the server ended: {said}", f"see {log}")
+        log_text = log_tail(place, since)
+        # The last processes of a killed server may need a moment to end.
+        if child and (time.monotonic() > deadline or not ("in use" in log_text or "already exists" in log_text)):
+            raise DatabaseError(f"the server ended: {log_text}", f"see {log}")
         time.sleep(0.1)
 
 
 def _watch(place: Place, pid: int, linger: float) -> None:
-    """Stop the server when nobody has used it for the linger time (seconds); return when it has ended."""
+    """Stop the server after nobody has used it for the linger time (seconds), and return when it has ended."""
     created = place.data.stat()
     idle_since = None
     while is_postmaster(pid, place.data):
         time.sleep(max(0.02, min(0.5, linger / 4)))
         try:
-            same = os.path.samestat(created, place.data.stat())
+            is_same = os.path.samestat(created, place.data.stat())
         except FileNotFoundError:
-            same = False
-        if not same:
-            # Deleted under the server. An orderly end would remove the socket of a successor of the same name.
+            is_same = False
+        if not is_same:
+            # The data directory was deleted. An orderly stop would remove the socket of a successor.
             os.kill(pid, signal.SIGKILL)
             return
         lease = None
@@ -123,11 +132,11 @@ def _watch(place: Place, pid: int, linger: float) -> None:
                 continue
             idle_since = max(idle_since or time.time(), place.file("lease").stat().st_mtime)
             if time.time() - idle_since >= linger:
-                # Smart shutdown: a client that connected in this very moment is let finish.
+                # A smart shutdown lets a client finish that has connected in this moment.
                 os.kill(pid, signal.SIGTERM)
                 while is_postmaster(pid, place.data):
                     time.sleep(0.01)
-        except OSError:  # not answering, or deleted: it ends, or is overloaded; the next round shows which
+        except OSError:  # it does not answer or is deleted; the next round shows which
             idle_since = None
         finally:
             if lease is not None:
@@ -135,19 +144,23 @@ def _watch(place: Place, pid: int, linger: float) -> None:
 
 
 def _supervise(arguments: list[str]) -> None:
-    """Run the supervisor: `major root binaries lock linger walled [setting …]`; stdout gets "ready" or an error."""
+    """Run the supervisor and write "ready" or an error to stdout.
+
+    Args:
+        arguments: `major root binaries lock linger walled [setting …]`.
+    """
     major, root, binaries, lock, linger, walled, *settings = arguments
-    os.set_inheritable(int(lock), False)  # Postgres must not hold it
+    os.set_inheritable(int(lock), False)  # Postgres must not inherit the lock
     if os.fork():
-        os._exit(0)  # nobody's child, so that no caller has to wait for its end
+        os._exit(0)  # the supervisor is nobody's child, so no caller has to wait for it
     place = Place(int(major), Path(root), Path(binaries))
-    said, pid = "ready", None
+    answer, pid = "ready", None
     try:
         pid = _bring_up(place, settings, walled=bool(walled))
     except (DatabaseError, OSError) as error:
-        said = getattr(error, "message", str(error))
+        answer = getattr(error, "message", str(error))
     with suppress(BrokenPipeError):  # the caller may have been interrupted
-        os.write(1, said.encode())
+        os.write(1, answer.encode())
     os.dup2(0, 1)
     if pid is not None:
         signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))

@@ -1,4 +1,4 @@
-"""Using a server for the rest of this process's life."""
+"""Uses a server until the end of this process."""
 
 import atexit
 import fcntl
@@ -18,13 +18,13 @@ from adapter.outbound.postgres.embedded.stopping import stopped
 from adapter.outbound.postgres.errors import DatabaseError
 
 _guard = threading.RLock()
-_leases: dict[Path, int] = {}  # lease file -> descriptor that holds its lock
+_leases: dict[Path, int] = {}  # the descriptor that holds the lock, by lease file
 _used: set[Place] = set()
 
 
 def _forget_after_fork() -> None:
-    """Close a forked child's copies: a copy would keep the parent's lease after the parent's end."""
-    global _guard  # noqa: PLW0603 - another thread may have held it at the fork
+    """Close the descriptors in a forked child, because a copy would hold the parent's lease after the parent's end."""
+    global _guard  # noqa: PLW0603 - another thread may have held the lock at the fork
     _guard = threading.RLock()
     for descriptor in _leases.values():
         os.close(descriptor)
@@ -32,8 +32,8 @@ def _forget_after_fork() -> None:
     _used.clear()
 
 
-def _leave() -> None:
-    """See to it, as this process ends, that there is a supervisor: if it was killed, who else would stop the server?"""
+def _leave_supervisor() -> None:
+    """Start a supervisor at the end of this process if it was killed, because nothing else would stop the server."""
     for place in _used:
         with suppress(OSError, DatabaseError):
             lock = lock_file(place.file("supervisor"), fcntl.LOCK_EX) if postmaster(place) else None
@@ -51,23 +51,23 @@ def start(
     walled: bool = False,
     throw_away: bool = False,
 ) -> EmbeddedServer:
-    """Use the server for the rest of this process's life, and start it unless it runs.
+    """Use the server until the end of this process, and start it unless it runs.
 
-    Safe to call again, from several threads and by several processes at once.
+    It is safe to call this repeatedly, from several threads and several processes.
 
     Args:
-        major: 16 or 18; default `HEXALEMBIC_POSTGRES_VERSION`, else 18.
-        root: Holds the data directories; default `HEXALEMBIC_POSTGRES_DIR`, else `.postgres` of the project.
-        settings: Server settings, such as `{"fsync": "off"}`. A server that runs already keeps its own.
-        keep: Let it run without users, until `stop`.
-        walled: The kernel refuses the server, and all that it starts, every connection to somewhere else. One that
-            runs without that is stopped first.
-        throw_away: Undo at the start what was done to its configuration files since it was made, by ALTER SYSTEM too.
+        major: The major version, 16 or 18; by default `HEXALEMBIC_POSTGRES_VERSION`, or 18.
+        root: The folder of the data directories; by default `HEXALEMBIC_POSTGRES_DIR`, or `.postgres` of the project.
+        settings: Server settings, such as `{"fsync": "off"}`. A running server keeps its own settings.
+        keep: Whether the server keeps running without users until `stop`.
+        walled: Whether the kernel refuses all connections from the server and its child processes. A server that
+            runs without this wall is stopped first.
+        throw_away: Whether the start reverts all changes of the configuration files, including those of ALTER SYSTEM.
 
     Raises:
-        UnusableServerError: It cannot start, or refuses its own superuser.
-        DatabaseConfigurationError: The version, the directory or the installation cannot work; nothing was changed.
-        DatabaseError: It did not start in time; the message quotes its log.
+        UnusableServerError: The server cannot start, or refuses its own superuser.
+        DatabaseConfigurationError: The version, the directory or the installation is wrong; nothing was changed.
+        DatabaseError: The server did not start in time; the message quotes its log.
     """
     place = find_place(major, root)
     deadline = time.monotonic() + TIMEOUT
@@ -77,7 +77,7 @@ def start(
         if walled and answers(place) and not is_walled(place):
             with stopped(place, force=False):
                 pass
-        fresh = _take_lease(place, deadline)
+        is_new_lease = _take_lease(place, deadline)
         try:
             if keep:
                 os.close(open_private(place.file("keep"), os.O_RDONLY))
@@ -86,14 +86,14 @@ def start(
                 check_wall(place)
             _used.add(place)
         except BaseException:
-            if fresh:
+            if is_new_lease:
                 os.close(_leases.pop(place.file("lease")))
             raise
     return place.server
 
 
 def release(server: EmbeddedServer) -> None:
-    """Give the lease back before this process ends; without a lease, do nothing."""
+    """Release the lease before the end of this process; do nothing without a lease."""
     place = Place(server.major, server.data_directory.parent, Path())
     with _guard:
         descriptor = _leases.pop(place.file("lease"), None)
@@ -104,12 +104,12 @@ def release(server: EmbeddedServer) -> None:
 
 
 def _take_lease(place: Place, deadline: float) -> bool:
-    """Hold the shared lease until this process ends; False when it is held already."""
+    """Take the shared lease until the end of this process; return False if this process holds it already."""
     path = place.file("lease")
     if path in _leases:
         if is_same(_leases[path], path):
             return False
-        os.close(_leases.pop(path))  # the root was deleted under us
+        os.close(_leases.pop(path))  # the root was deleted in the meantime
     while (descriptor := lock_file(path, fcntl.LOCK_SH)) is None:
         if time.monotonic() > deadline:
             raise DatabaseError(
@@ -119,9 +119,9 @@ def _take_lease(place: Place, deadline: float) -> bool:
         time.sleep(0.01)
     _leases[path] = descriptor
     with suppress(OSError):
-        os.utime(path)  # the linger time counts from the last arrival, also of a process that has gone since
+        os.utime(path)  # the linger time counts from the last arrival, even if that process has ended
     return True
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)
-atexit.register(_leave)
+atexit.register(_leave_supervisor)
