@@ -1,5 +1,5 @@
-"""Walls around processes that run somebody else's code, made by the kernel.
+"""Walls of the kernel around processes that run foreign code.
 
-Standard library only, and nothing of ours: the supervisor of an embedded server and the launcher of a foreign project's
-process import this before anything else.
+This package uses the standard library only and imports nothing of ours. The supervisor of an embedded server and the
+launcher of a foreign project's process import it before anything else.
 """

@@ -1,6 +1,6 @@
-"""Keeps this process, and all that it starts, from the abstract Unix sockets of others: they are in no folder to cover.
+"""Refuses this process and its children the abstract Unix sockets of other processes, which no mount can cover.
 
-Source: the Linux manual, landlock(7); scopes came with ABI 6, in Linux 6.12.
+Source: the Linux manual, landlock(7); scopes exist since ABI 6 (Linux 6.12).
 """
 
 import ctypes
@@ -11,12 +11,12 @@ _SCOPE_ABSTRACT_UNIX_SOCKET = 1
 
 
 def leave_abstract_sockets() -> bool:
-    """Refuse this thread connections to abstract sockets of processes that are not started from it.
+    """Refuse this thread connections to abstract sockets, except those of processes that it starts.
 
     The thread must have given up new privileges before, as `seccomp.refuse` does.
 
     Returns:
-        Whether the kernel does so; False where it is older, and nothing is changed.
+        Whether the kernel supports it; if not, nothing is changed.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = struct.pack("QQQ", 0, 0, _SCOPE_ABSTRACT_UNIX_SOCKET)

@@ -1,18 +1,18 @@
 """Starts a program behind the wall: `launch.py [--network] [--keep FOLDER]… -- PROGRAM ARGUMENT…`.
 
-Run as a script, by an interpreter that loads nothing else: `python -I -S`. The program takes this process's place.
-`--network` leaves the network open; `--keep` names folders whose Postgres sockets stay in reach.
+It is run as a script by an interpreter that loads nothing else: `python -I -S`. The program replaces this process.
+`--network` leaves the network open. `--keep` names a folder whose Postgres sockets stay reachable.
 """
 
 import itertools
 import os
 import sys
 
-FAILED = 78  # EX_CONFIG of sysexits.h: the wall does not stand, and nothing was started
+FAILED = 78  # EX_CONFIG of sysexits.h: the wall could not be built, and nothing was started
 
 
 def main(arguments: list[str]) -> None:
-    """Build the wall, and become the program."""
+    """Build the wall and replace this process by the program."""
     from adapter.outbound.isolation.landlock import leave_abstract_sockets
     from adapter.outbound.isolation.seccomp import IsolationError, refuse
     from adapter.outbound.isolation.sockets import cover
@@ -30,6 +30,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # appended: packages of this environment must not hide the standard library's
+    # appended, so that packages of this environment do not shadow the standard library
     sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))  # noqa: PTH100, PTH118, PTH120
     main(sys.argv[1:])

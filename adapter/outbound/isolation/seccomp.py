@@ -1,8 +1,9 @@
-"""A kernel filter for the system calls of a thread, inherited by every process that is started from it.
+"""A kernel filter for the system calls of a thread, which all processes started from it inherit.
 
-No privilege and no package is needed: a process may always give up rights. The filter cannot be taken off again.
+It needs neither a privilege nor a package, because a process may always give up rights. The filter cannot be removed.
 
-What a start waits for is imported here: `platform`, `dataclasses` and `socket` would double its time.
+The imports are few, because each start of a program waits for them: `platform`, `dataclasses` and `socket` would
+double the time.
 
 Sources: the Linux manual, seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, and socket(2); the numbers are those of the
 kernel's syscall tables and of linux/audit.h.
@@ -25,23 +26,24 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-_X32 = 0x40000000  # this bit marks calls of the x32 ABI, which have numbers of their own
+_X32 = 0x40000000  # this bit marks calls of the x32 ABI, which has other numbers
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
 _AF_NETLINK = 16
-# Unix sockets reach the sandbox; netlink asks the kernel about this machine, which getaddrinfo does.
+# Unix sockets reach the sandbox. getaddrinfo uses netlink to query the kernel about this machine.
 _FAMILIES = (_socket.AF_UNIX, _AF_NETLINK)
 
 
 class _Table:
-    """System calls of an architecture: its number in linux/audit.h, and theirs."""
+    """The numbers of an architecture in linux/audit.h and of its system calls."""
 
     def __init__(self, audit: int, socket: int, connect: int, others: tuple[int, ...]) -> None:
         self.audit, self.socket, self.connect, self.others = audit, socket, connect, others
 
 
-# What would lead around the other refusals: io_uring opens sockets without socket(2); mounts uncover what was covered;
-# another namespace has no covers; a debugged process or a copied descriptor has sockets of its own. In this order:
+# System calls that would circumvent the other refusals: io_uring opens sockets without socket(2), mounts uncover
+# covered sockets, another namespace has no covers, a debugged process or a copied descriptor has its own sockets. The
+# order is:
 # io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd
 _GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438)
 _TABLES = {
@@ -52,25 +54,25 @@ _TABLES = {
 
 
 class IsolationError(OSError):
-    """The kernel does not set up the wall."""
+    """The kernel cannot build the wall."""
 
 
 def is_supported() -> bool:
-    """Return whether this kernel and architecture have the filter."""
+    """Return whether this kernel and architecture support the filter."""
     return sys.platform == "linux" and _table() is not None and _libc().prctl(_PR_GET_SECCOMP, 0, None, 0, 0) >= 0
 
 
 def refuse(*, network: bool, connections: bool = False) -> None:
-    """Refuse system calls of this thread, and of all that is started from it, from now on.
+    """Refuse system calls of this thread and of all processes that it starts from now on.
 
-    What is refused fails with EACCES (sockets) or EPERM (what would lead around that), as missing privileges do.
+    A refused call fails with EACCES (sockets) or EPERM (ways around the wall), like a call without the privilege.
 
     Args:
-        network: Refuse sockets of every family but Unix and netlink.
-        connections: Refuse every connection, those of Unix sockets included.
+        network: Whether sockets of all families except Unix and netlink are refused.
+        connections: Whether all connections are refused, including those of Unix sockets.
 
     Raises:
-        IsolationError: The kernel did not take the filter, or it does not work.
+        IsolationError: The kernel did not accept the filter, or the filter does not work.
     """
     table = _table()
     if table is None:
@@ -98,10 +100,10 @@ def _is_refused() -> bool:
 
 
 def _program(table: _Table, *, network: bool, connections: bool) -> "Iterator[bytes]":
-    """Yield the instructions: `code, jump if true, jump if false, operand`; jumps count from the next one."""
+    """Yield the instructions `code, jump if true, jump if false, operand`; jumps count from the next instruction."""
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_EQUAL, table.audit, true=1)
-    yield _instruction(_RETURN, _ERRNO | errno.EPERM)  # a call of another ABI has other numbers
+    yield _instruction(_RETURN, _ERRNO | errno.EPERM)  # another ABI has other numbers
     yield _instruction(_LOAD, _NUMBER)
     yield _instruction(_AT_LEAST, _X32, false=1)
     yield _instruction(_RETURN, _ERRNO | errno.EPERM)
@@ -114,8 +116,8 @@ def _program(table: _Table, *, network: bool, connections: bool) -> "Iterator[by
     if network:
         yield _instruction(_EQUAL, table.socket, false=len(_FAMILIES) + 2)
         yield _instruction(_LOAD, _ARGUMENT)
-        for left in range(len(_FAMILIES), 0, -1):
-            yield _instruction(_EQUAL, _FAMILIES[-left], true=left)
+        for remaining in range(len(_FAMILIES), 0, -1):
+            yield _instruction(_EQUAL, _FAMILIES[-remaining], true=remaining)
         yield _instruction(_RETURN, _ERRNO | errno.EACCES)
     yield _instruction(_RETURN, _ALLOW)
 
@@ -125,8 +127,8 @@ def _instruction(code: int, operand: int, *, true: int = 0, false: int = 0) -> b
 
 
 def _table() -> _Table | None:
-    fits = sys.maxsize > 2**32  # a program of 32 bits on such a kernel has another ABI
-    return _TABLES.get(os.uname().machine) if fits else None
+    is_64_bit = sys.maxsize > 2**32  # a 32-bit program on such a kernel has another ABI
+    return _TABLES.get(os.uname().machine) if is_64_bit else None
 
 
 def _libc() -> ctypes.CDLL:

@@ -1,7 +1,7 @@
-"""Covers the sockets of other Postgres servers, in a mount namespace of this process and of all that it starts.
+"""Covers the sockets of other Postgres servers in a mount namespace of this process and its children.
 
-An ordinary user gets such a namespace inside a user namespace, where the system allows that; containers often
-forbid it.
+An ordinary user needs a user namespace around the mount namespace. The system may not allow that, and containers often
+do not.
 
 Sources: the Linux manual, unshare(2), user_namespaces(7), mount_namespaces(7), and proc_net(5) for /proc/net/unix.
 """
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _SOCKET = "/.s.PGSQL."
-# Where servers of distributions have their sockets: covered whole, so that one which starts later is not seen either.
+# Socket folders of distributions. They are covered completely, so that a server that starts later is hidden too.
 _WELL_KNOWN = ("/run/postgresql", "/var/run/postgresql")
-_NOTHING = b"/dev/null"  # a connection to what is no socket is refused
+_NOTHING = b"/dev/null"  # a connection to a file that is not a socket is refused
 
 
 def cover(keep: "Iterable[str]") -> bool:
-    """Cover the sockets of all Postgres servers but those below some folders.
+    """Cover the sockets of all Postgres servers except those below some folders.
 
     Args:
-        keep: Folders whose sockets stay.
+        keep: Folders whose sockets stay reachable.
 
     Returns:
-        Whether they are covered; False where this system gives no namespace to this user, and nothing is changed.
+        Whether all are covered. If this user gets no namespace on this system, it is False and nothing is changed.
     """
-    kept = tuple(f"{os.path.realpath(folder)}/" for folder in keep)
-    sockets = {path for path in map(os.path.realpath, _sockets()) if not path.startswith(kept)}
+    kept_prefixes = tuple(f"{os.path.realpath(folder)}/" for folder in keep)
+    sockets = {path for path in map(os.path.realpath, _sockets()) if not path.startswith(kept_prefixes)}
     if not _own_namespace():
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     folders = {os.path.realpath(folder) for folder in _WELL_KNOWN if os.path.isdir(folder)}  # noqa: PTH112 - quick start
     folders |= {os.path.dirname(path) for path in sockets if _is_data_directory(os.path.dirname(path))}  # noqa: PTH120
-    folders = {folder for folder in folders if not any(f"{folder}/".startswith(one) for one in kept)}
-    done = [libc.mount(b"none", os.fsencode(folder), b"tmpfs", 0, b"size=4k,mode=755") == 0 for folder in folders]
-    left = [os.fsencode(path) for path in sockets if os.path.exists(path)]  # noqa: PTH110 - not in a covered folder
-    return all([*done, *(libc.mount(_NOTHING, path, None, _MS_BIND, None) == 0 for path in left)])
+    folders = {folder for folder in folders if not any(f"{folder}/".startswith(prefix) for prefix in kept_prefixes)}
+    mounts = [libc.mount(b"none", os.fsencode(folder), b"tmpfs", 0, b"size=4k,mode=755") == 0 for folder in folders]
+    other_sockets = [os.fsencode(path) for path in sockets if os.path.exists(path)]  # noqa: PTH110 - sockets outside of covered folders
+    return all([*mounts, *(libc.mount(_NOTHING, path, None, _MS_BIND, None) == 0 for path in other_sockets)])
 
 
 def _sockets() -> list[str]:
-    """Read the paths of Postgres sockets that some process listens on."""
+    """Read the paths of Postgres sockets on which a process listens."""
     try:
-        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as listed:  # noqa: PTH123
-            paths = [line.split(maxsplit=7)[-1].rstrip("\n") for line in listed]
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:  # noqa: PTH123
+            paths = [line.split(maxsplit=7)[-1].rstrip("\n") for line in table]
     except OSError:
         return []
     return [path for path in paths if path.startswith("/") and path.rpartition(_SOCKET)[2].isdigit()]
@@ -58,11 +58,11 @@ def _is_data_directory(folder: str) -> bool:
 
 
 def _own_namespace() -> bool:
-    """Move into a mount namespace of our own; an ordinary user needs a user namespace around it, with the same id."""
+    """Move this process into its own mount namespace, for an ordinary user inside a user namespace with the same id."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
         return libc.unshare(_CLONE_NEWNS) == 0 and _keeps_mounts(libc)
-    # A half-made user namespace would leave this process without its own user: a child tries it first.
+    # An incomplete user namespace would leave this process without its user, so a child tries it first.
     child = os.fork()
     if child == 0:
         os._exit(0 if _own_user_namespace(libc) else 1)
@@ -83,5 +83,5 @@ def _own_user_namespace(libc: ctypes.CDLL) -> bool:
 
 
 def _keeps_mounts(libc: ctypes.CDLL) -> bool:
-    """Let what is mounted here from now on be seen by nobody else."""
+    """Hide all further mounts of this process from others, and return whether that worked."""
     return bool(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None) == 0)

@@ -1,7 +1,7 @@
-"""The means that this platform has to keep a process from connecting to anything but the sandbox.
+"""The wall that keeps a process from connecting to anything but the sandbox, by the means of the platform.
 
-Linux: a seccomp filter, and mounts over the sockets of other servers. macOS: `sandbox-exec`; that was written by its
-manual, and nobody has tried it yet.
+Linux has a seccomp filter, and mounts over the sockets of other servers. macOS has `sandbox-exec`; this part follows
+its manual and is untested.
 """
 
 import os
@@ -23,51 +23,54 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 
 
 def is_available() -> bool:
-    """Return whether this platform has what it takes."""
+    """Return whether this platform can build the wall."""
     return seccomp.is_supported() or _has_sandbox_exec()
 
 
 def behind_wall(start: Callable[[Sequence[str]], Started]) -> Started:
-    """Start a server that may be connected to, and may connect to nothing.
+    """Start a server that accepts connections and may not open any.
 
     Args:
-        start: Starts it; what it is given stands before the command.
+        start: Starts the server with a command prefix.
+
+    Returns:
+        The result of `start`.
 
     Raises:
-        IsolationError: The kernel does not do it; nothing was started.
+        IsolationError: The kernel cannot build the wall; nothing was started.
     """
     if _has_sandbox_exec():
         return start((_SANDBOX_EXEC, "-p", _DENY_CONNECTIONS))
-    started: list[Started] = []
-    failed: list[BaseException] = []
+    results: list[Started] = []
+    errors: list[BaseException] = []
 
     def refuse_and_start() -> None:
         try:
             seccomp.refuse(network=True, connections=True)
-            started.append(start(()))
+            results.append(start(()))
         except BaseException as error:  # noqa: BLE001 - raised again below
-            failed.append(error)
+            errors.append(error)
 
-    # The filter holds for one thread and what it starts; this process itself must go on connecting to the server.
+    # The filter applies to a thread and its children. This process itself must still connect to the server.
     thread = threading.Thread(target=refuse_and_start)
     thread.start()
     thread.join()
-    if failed:
-        raise failed[0]
-    return started[0]
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def launcher(*, network: bool, keep: Iterable[str]) -> list[str]:
-    """Return the command that starts a program behind the wall; the program and its arguments follow.
+    """Return the command prefix that starts a program behind the wall.
 
     Args:
-        network: Leave the network open: only the sockets of other servers are covered.
-        keep: Folders whose Postgres sockets stay in reach.
+        network: Whether the network stays open, so that only the sockets of other servers are covered.
+        keep: Folders whose Postgres sockets stay reachable.
     """
     if _has_sandbox_exec():
         return [] if network else [_SANDBOX_EXEC, "-p", _DENY_NETWORK]
-    kept = [part for folder in keep for part in ("--keep", os.fspath(folder))]
-    return [sys.executable, "-I", "-S", str(_LAUNCH), *(["--network"] if network else []), *kept, "--"]
+    keep_options = [part for folder in keep for part in ("--keep", os.fspath(folder))]
+    return [sys.executable, "-I", "-S", str(_LAUNCH), *(["--network"] if network else []), *keep_options, "--"]
 
 
 def _has_sandbox_exec() -> bool:
