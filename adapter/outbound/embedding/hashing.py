@@ -1,6 +1,6 @@
-"""Feature hashing: vectors of the words in a text, with nothing to install and nothing learned.
+"""Feature hashing: vectors of the words in a text, without a package and without a model.
 
-It finds shared words and parts of words, not meaning. For tests, and where no model may run.
+It finds shared words and parts of words, not meaning. It is meant for tests, and for places where no model may run.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from functools import lru_cache
 
 from application.documents.ports import Embedder
 
-_PART = 4
+_PART = 4  # characters of a part of a word
 
 
 class HashingEmbedder(Embedder):
-    """Adds or subtracts 1 at a place that each word and each part of a word chooses by its hash.
+    """Adds or subtracts 1 at the position given by the hash of each word and each part of a word.
 
     Args:
-        dimensions: Length of the vectors.
+        dimensions: The number of dimensions of the vectors.
     """
 
     def __init__(self, dimensions: int = 256) -> None:
@@ -28,7 +28,7 @@ class HashingEmbedder(Embedder):
         self.name = f"hashing-{dimensions}"
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Return one vector for each text, in order, of Euclidean length 1."""
+        """Return a vector of Euclidean length 1 for each text, in their order."""
         return [self._embed(text) for text in texts]
 
     def _embed(self, text: str) -> Sequence[float]:
@@ -37,7 +37,7 @@ class HashingEmbedder(Embedder):
             place, sign = _place(feature, self.dimensions)
             sums[place] += sign
         if not any(sums):
-            # Features that cancel out, or none: pgvector leaves zero vectors out of its cosine indexes.
+            # There are no features, or they cancel out. pgvector omits zero vectors from cosine indexes.
             sums[_place(text, self.dimensions)[0]] = 1.0
         length = math.hypot(*sums)
         return array("f", (value / length for value in sums))

