@@ -1,1 +1,1 @@
-"""The composition root: the one place where inbound adapters meet outbound ones, one file a command."""
+"""The composition root: the only place that connects inbound and outbound adapters, with a file for each command."""

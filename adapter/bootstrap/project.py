@@ -1,4 +1,4 @@
-"""A project that runs in a sandbox."""
+"""Wiring of a project that runs in a sandbox."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProjectRequest:
-    """Which project a command runs in a sandbox, and where.
+    """A project, and the sandbox in which a command runs it.
 
     Attributes:
-        config: Its `alembic.ini` or `pyproject.toml`; None for the one in the current folder, or this
-            project's from a folder within it.
-        name: Section of that file.
-        major: Major version of the embedded sandbox; None for the default.
-        sandbox_url: A server for the sandbox in place of the embedded one; its role may reach nothing else there.
-        any_role: That server is thrown away as a whole, so that any role will do.
-        rows: Rows that each table is filled with.
-        statement_timeout: Seconds that one statement may take.
+        config: The `alembic.ini` or `pyproject.toml` of the project. None for the `alembic.ini` in the current folder,
+            or that of this project if the current folder is inside of it.
+        name: The section of that file.
+        major: The major version of the embedded sandbox; None for the default.
+        sandbox_url: The URL of a server for the sandbox; None for the embedded server. Its role must not reach anything
+            else on the server.
+        any_role: Whether any role is accepted, because the whole server is thrown away.
+        rows: The number of rows that fill each table.
+        statement_timeout: The time that a statement may take, in seconds.
         python: The project's interpreter; None for this one.
-        setup: A file of SQL, or a `module:function`, that makes what is there before the first revision; None for what
-            the project's own settings say.
-        rows_from: A file of SQL with rows; None for what the project's own settings say.
-        environment: Variables of env.py, `NAME` for the sandbox's address or `NAME=VALUE`; added to those of the
+        setup: A file of SQL, or a `module:function`, that creates what the first revision expects; None for that of the
             project's settings.
-        x_arguments: What `alembic -x` would be given.
-        statements: A file that `migrate record` wrote; None for what the project's own settings say.
-        jobs: How many sandboxes share a long range; None for what the machine has room for.
-        isolated: The kernel keeps the project's process and the embedded server from connecting to anything else.
-        network: The project's process may use the network all the same.
-        settings: What sessions at the target have set; empty where no target was named.
+        rows_from: A file of SQL that inserts rows; None for that of the project's settings.
+        environment: Variables of env.py, `NAME` for the sandbox's URL or `NAME=VALUE`; added to those of the project's
+            settings.
+        x_arguments: The arguments of `alembic -x`.
+        statements: The file that `migrate record` wrote; None for that of the project's settings.
+        jobs: The number of sandboxes that share a long range; None for as many as the machine has room for.
+        isolated: Whether the kernel keeps the project's process and the embedded server from connecting to other
+            servers.
+        network: Whether the project's process may use the network in spite of that.
+        settings: The settings of sessions at the target by name; empty without a target.
     """
 
     config: "Path | None" = None
@@ -72,9 +74,16 @@ Read = TypeVar("Read")
 def lanes(
     request: ProjectRequest, open_worker: "Callable[[int, threading.Event], AbstractContextManager[Read]]"
 ) -> "list[Opener[Read]]":
-    """Return what opens the workers of the other lanes.
+    """Return a function for each further lane that opens its worker.
 
-    On one server they would distort each other's measurements: all of them write one WAL.
+    Each lane needs a server of its own. On one server they share the WAL and would distort each other's measurements.
+
+    Args:
+        request: The project and the sandbox.
+        open_worker: Opens the worker of a lane, by the number of the lane and the event that stops it.
+
+    Raises:
+        DatabaseConfigurationError: Several jobs are requested on one server.
     """
     import os
     from functools import partial
@@ -92,7 +101,7 @@ def lanes(
 
 @contextmanager
 def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
-    """Say that it is the sandbox's server that finds no room on its disk or does not answer, whatever it was doing."""
+    """Turn a full disk or a missing answer of the sandbox's server into an error that names the sandbox."""
     import psycopg
 
     from adapter.outbound.postgres.errors import DatabaseError
@@ -108,7 +117,7 @@ def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
             "run the command again: an embedded server that does not answer for a minute is made anew",
         ) from error
     except FullDiskError as error:
-        # said already by the sandbox itself, or what a revision was told
+        # The sandbox itself has raised it, or a revision has received it from the server.
         raise (error if error.message.startswith("The disk of") else sandbox.full_disk(error.message)) from error
 
 
@@ -116,7 +125,17 @@ def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
 def revision_databases(
     request: ProjectRequest, lane: int = 0, stop: "threading.Event | None" = None
 ) -> "Iterator[RevisionDatabases]":
-    """Open a sandbox for a project; each lane has its own, and begins nothing more when it is stopped."""
+    """Open a sandbox for a project and yield the databases of its revisions.
+
+    Args:
+        request: The project and the sandbox.
+        lane: The number of the lane; each lane has its own sandbox.
+        stop: An event after which the lane starts no further work; None for none.
+
+    Raises:
+        DatabaseError: The sandbox is not available.
+        DatabaseConfigurationError: The interpreter or a file is missing, or the system cannot isolate the project.
+    """
     import shutil
     import sys
 
@@ -141,7 +160,7 @@ def revision_databases(
 
         relay = Relay()
     keep = [relay.folder if relay else str(embedded().socket_directory(request.major, folder))]
-    # First of all: the agent imports the project's libraries while we import ours and the server starts.
+    # The agent starts first, because it imports the project's libraries while we import ours and the server starts.
     with (
         relay or nullcontext(),
         AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
@@ -180,10 +199,10 @@ def _project(request: ProjectRequest) -> "Project":
     config = configuration(request.config)
     settings = read_project_settings(config)
 
-    def file(given: "Path | str", folder: Path, option: str) -> Path:
-        path = folder / given
+    def file(name: "Path | str", folder: Path, option: str) -> Path:
+        path = folder / name
         if not path.is_file():
-            raise DatabaseConfigurationError(f"there is no file {shown(given)}", f"name a file of SQL with {option}")
+            raise DatabaseConfigurationError(f"there is no file {shown(name)}", f"name a file of SQL with {option}")
         return path.resolve()
 
     setup: str | Path | None = request.setup or settings.setup or None
@@ -193,12 +212,12 @@ def _project(request: ProjectRequest) -> "Project":
     if rows_from:
         rows_from = file(rows_from, Path() if request.rows_from else config.parent, "--rows-from")
     statements = request.statements or (config.parent / settings.statements if settings.statements else None)
-    given = (one.partition("=") for one in (*settings.env, *request.environment))
+    variables = (variable.partition("=") for variable in (*settings.env, *request.environment))
     return Project(
         config=config,
         name=request.name,
         statement_timeout=request.statement_timeout,
-        environment={name: value for name, _, value in given},
+        environment={name: value for name, _, value in variables},
         x_arguments=request.x_arguments,
         setup=setup,
         rows_from=rows_from,
@@ -208,24 +227,28 @@ def _project(request: ProjectRequest) -> "Project":
     )
 
 
-def configuration(given: "Path | None") -> "Path":
-    """Return the file of a project: the given one, that of the current folder, or this project's within it."""
+def configuration(config: "Path | None") -> "Path":
+    """Return the configuration file of a project: the given one, that of the current folder, or this project's.
+
+    Raises:
+        DatabaseConfigurationError: There is no such file.
+    """
     from pathlib import Path
 
     from adapter.outbound.database.settings import PROJECT_ROOT
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
     from adapter.outbound.postgres.redaction import shown
 
-    if given is None:
-        here = Path("alembic.ini")
-        if here.is_file():
-            return here.resolve()
+    if config is None:
+        local_file = Path("alembic.ini")
+        if local_file.is_file():
+            return local_file.resolve()
         if Path.cwd().is_relative_to(PROJECT_ROOT):
             return PROJECT_ROOT / "alembic.ini"
         raise DatabaseConfigurationError(
             f"there is no alembic.ini in {shown(Path.cwd())}",
             f"name the project's with -c; that of Hexalembic is {PROJECT_ROOT / 'alembic.ini'}",
         )
-    if not given.is_file():
-        raise DatabaseConfigurationError(f"there is no file {shown(given)}", "name the project's alembic.ini with -c")
-    return given.resolve()
+    if not config.is_file():
+        raise DatabaseConfigurationError(f"there is no file {shown(config)}", "name the project's alembic.ini with -c")
+    return config.resolve()

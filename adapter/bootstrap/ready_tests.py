@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MigrationDatabases:
-    """Databases at revisions of a project, for tests; what is wrong is a text, None when nothing is."""
+    """Databases at revisions of a project, for tests; checks return a problem as text, or None if there is none."""
 
     def __init__(self, databases: "RevisionDatabases") -> None:
         """Wrap the databases of a sandbox."""
@@ -25,14 +25,14 @@ class MigrationDatabases:
         return self._databases.history().heads
 
     def create(self, revision: str = "heads", rows: int = 0) -> str:
-        """Make a database at a revision, and give its URL.
+        """Create a database at a revision and return its URL.
 
         Args:
-            revision: A revision, as Alembic names it.
-            rows: Rows that each table gets.
+            revision: The name of a revision in Alembic's syntax.
+            rows: The number of rows that fill each table.
 
         Raises:
-            MigrationError: The revision is not known, or cannot be reached.
+            MigrationError: The revision is unknown, or cannot be reached.
         """
         from adapter.outbound.migration.trial.database import CannotBuildError
         from domain.migration.errors import MigrationError
@@ -44,13 +44,13 @@ class MigrationDatabases:
             raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
 
     def drop(self, url: str) -> None:
-        """Drop a database that `create` made."""
+        """Drop a database that `create` has created."""
         from adapter.outbound.migration.trial.database import RevisionDatabase
 
         self._databases.drop(RevisionDatabase(url, frozenset()))
 
     def check(self) -> str | None:
-        """Return what the models have and the revisions did not make, or the other way round, as the catalog has it."""
+        """Return the differences between the models and the result of the revisions in the catalog."""
         from adapter.outbound.migration.trial.model_drift import read_model_drift
 
         difference, error = read_model_drift(self._without_rows)
@@ -61,36 +61,36 @@ class MigrationDatabases:
         return f"{difference}\nmake the revision: alembic revision --autogenerate -m …" if difference else None
 
     def drift(self) -> str | None:
-        """Return what differs after all downgrades and upgrades; nothing where a downgrade refuses."""
+        """Return the differences after all downgrades and upgrades; None also if a downgrade fails."""
         from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()
         before = read_snapshot(url)
-        down = self._databases.run(url, "downgrade", "base")
-        error = None if down.error else self._databases.run(url, "upgrade", "heads").error
-        difference = None if down.error or error else compare(before, read_snapshot(url), ignore={"position"})
+        downgrade = self._databases.run(url, "downgrade", "base")
+        error = None if downgrade.error else self._databases.run(url, "upgrade", "heads").error
+        difference = None if downgrade.error or error else compare(before, read_snapshot(url), ignore={"position"})
         self.drop(url)
         if error:
             return f"after the downgrade to the base, the upgrade fails: {error.message}"
         return f"the schema differs after downgrading to base and upgrading again: {difference}" if difference else None
 
     def upgrade_twice(self) -> str | None:
-        """Return what a second upgrade changes."""
+        """Return the changes of a second upgrade."""
         from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
         url = self.create()
         before = read_snapshot(url)
-        again = self._databases.run(url, "upgrade", "heads")
+        second_run = self._databases.run(url, "upgrade", "heads")
         difference = compare(before, read_snapshot(url))
         self.drop(url)
-        if again.error:
-            return f"the second upgrade fails: {again.error.message}"
+        if second_run.error:
+            return f"the second upgrade fails: {second_run.error.message}"
         return f"the second upgrade changes the schema: {difference}" if difference else None
 
     def round_trip(self, wanted: str) -> str | None:
-        """Return which revisions of a range cannot be undone as they claim."""
+        """Return the revisions of a range that cannot be undone as they declare."""
         from adapter.outbound.migration.trial.certificate_file import Unkept
         from adapter.outbound.migration.trial.prover import SandboxRevisionProver
         from application.migration.verify import VerifyRevisions
@@ -101,13 +101,13 @@ class MigrationDatabases:
             report = VerifyRevisions(prover, Unkept())(wanted, [Proof.ROUND_TRIP])
         if not report.failed:
             return None
-        found = worst(report.proofs)
-        first = f"{found[0].analysis.trace.revision}: {found[1].message}\n" if found else ""
-        return f"{first}{render_verification(report, 'text', verbose=False, color=False)}"
+        worst_verdict = worst(report.proofs)
+        summary = f"{worst_verdict[0].analysis.trace.revision}: {worst_verdict[1].message}\n" if worst_verdict else ""
+        return f"{summary}{render_verification(report, 'text', verbose=False, color=False)}"
 
 
 @contextmanager
 def migration_databases(request: ProjectRequest) -> "Iterator[MigrationDatabases]":
-    """Open a sandbox for the tests of a project."""
+    """Open a sandbox for the tests of a project and yield its databases."""
     with revision_databases(request) as databases:
         yield MigrationDatabases(databases)

@@ -8,10 +8,16 @@ if TYPE_CHECKING:
 
 
 def record_statements(command: "Sequence[str]", output: "Path", *, append: bool, values: bool) -> tuple[int, int]:
-    """Run a command and write down the statements that it sends.
+    """Run a command and write the statements that it sends to a file.
+
+    Args:
+        command: The command and its arguments.
+        output: The file.
+        append: Whether the statements in the file are kept.
+        values: Whether the file contains example values of the statements.
 
     Returns:
-        The exit code of the command, and how many statements the file has now.
+        The exit code of the command, and the number of statements in the file.
 
     Raises:
         DatabaseConfigurationError: The command cannot be started.
@@ -20,10 +26,10 @@ def record_statements(command: "Sequence[str]", output: "Path", *, append: bool,
     from adapter.outbound.migration.traffic.recorder import read_statements, record, write_statements
     from domain.migration.statements import StatementsError, distinct
 
-    known = read_statements(output) if append and output.exists() else ()
-    if not output.parent.is_dir():  # said before the command runs
+    old_statements = read_statements(output) if append and output.exists() else ()
+    if not output.parent.is_dir():  # reported before the command runs
         raise StatementsError(f"there is no folder {output.parent}", "make it, or name another file: --output")
-    code, found = record(command, values=values)
-    statements = distinct([*known, *found])
+    code, recorded = record(command, values=values)
+    statements = distinct([*old_statements, *recorded])
     write_statements(output, statements)
     return code, len(statements)

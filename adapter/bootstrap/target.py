@@ -1,4 +1,4 @@
-"""A real database: its status, its sizes, its revisions."""
+"""Wiring of a real database: its status, its sizes, its revisions."""
 
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
@@ -22,14 +22,14 @@ def upgrade_to_head() -> None:
 
 
 def database_status(url: str | None = None) -> "DatabaseStatus":
-    """Read the state of the database beside the code; `url` stands in for `DATABASE_URL`."""
+    """Read the state of the database compared with the code; `url` replaces `DATABASE_URL`."""
     from adapter.outbound.database.status import read_status
 
     return _read_database(url, read_status)
 
 
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
-    """Read something of a database; what goes wrong is explained with its address."""
+    """Run a function on the database; an error is explained with the URL of the database."""
     from adapter.outbound.database import settings
 
     return explained(settings.database_url(url), read)
@@ -49,7 +49,7 @@ def explained(database: "DatabaseURL", read: "Callable[[DatabaseURL], Read]") ->
 
 
 def read_target_statistics(url: str | None = None) -> "Statistics":
-    """Read sizes and rates of the database's tables; `url` stands in for `DATABASE_URL`."""
+    """Read the sizes and rates of the database's tables; `url` replaces `DATABASE_URL`."""
     from adapter.outbound.migration.target.statistics import read_statistics
 
     return _read_database(url, read_statistics)
@@ -59,7 +59,7 @@ def load_statistics(path: "Path") -> "Statistics":
     """Read the file that `migrate stats --format json` wrote.
 
     Raises:
-        StatisticsError: There is no such file, or it holds something else.
+        StatisticsError: The file cannot be read, or contains something else.
     """
     from domain.migration.errors import StatisticsError
     from domain.migration.statistics import Statistics

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """What `migrate verify` is asked.
+    """The arguments of `migrate verify`.
 
     Attributes:
-        wanted: The range.
-        only: Names of proofs, parted by commas.
-        certificates: Their file; None for the one beside env.py.
-        target: A database whose applied revisions are held against the certificates; None for none.
+        wanted: The range of revisions.
+        only: The names of proofs, separated by commas.
+        certificates: The file of certificates; None for the one beside env.py.
+        target: The URL of a database whose applied revisions are compared with the certificates; None for none.
         again: Re-verify revisions whose certificate is still valid.
     """
 
@@ -36,12 +36,18 @@ class VerificationRequest:
 
 
 def verify_revisions(
-    request: ProjectRequest, asked: VerificationRequest, progress: "Callable[..., object]"
+    request: ProjectRequest, verification: VerificationRequest, progress: "Callable[..., object]"
 ) -> "VerificationReport":
-    """Prove the revisions of a range in a sandbox.
+    """Verify the revisions of a range in a sandbox and return the report on them.
+
+    Args:
+        request: The project and the sandbox.
+        verification: The range, the proofs and the certificates.
+        progress: Called before each revision.
 
     Raises:
-        DatabaseError: The sandbox or the target cannot be had, or the configuration file is missing.
+        DatabaseError: The sandbox or the target is not available, or the configuration file is missing.
+        DatabaseConfigurationError: A name of a proof is unknown.
         MigrationError: The history, the range or the certificates cannot be read.
     """
     from pathlib import Path
@@ -59,16 +65,19 @@ def verify_revisions(
         if name not in known:
             raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
     with revision_databases(request) as databases, closing(SandboxRevisionProver(databases)) as prover:
-        file = asked.certificates
+        file = verification.certificates
         if file is None:
             entries = databases.history().entries
             folder = Path(entries[0].path).parent.parent if entries else databases.project.config.parent
             file = folder / "certificates.json"
 
         @contextmanager
-        def another(lane: int, stop: "threading.Event") -> "Iterator[RevisionProver]":
-            with revision_databases(request, lane, stop) as own, closing(SandboxRevisionProver(own)) as prover:
-                own.history()  # it knows what revisions declare
+        def open_prover(lane: int, stop: "threading.Event") -> "Iterator[RevisionProver]":
+            with (
+                revision_databases(request, lane, stop) as worker_databases,
+                closing(SandboxRevisionProver(worker_databases)) as prover,
+            ):
+                worker_databases.history()  # loads the declarations of revisions
                 yield prover
 
         databases.history()
@@ -80,7 +89,15 @@ def verify_revisions(
 def render_verification(
     report: "VerificationReport", form: str, config: "Path | None" = None, *, verbose: bool, color: bool
 ) -> str:
-    """Write a report on the project with that configuration in a format: text, json, markdown, junit or sarif."""
+    """Return a report in a format: text, json, markdown, junit or sarif.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        config: The configuration file of the project; None as in `configuration`.
+        verbose: Whether the text contains everything that was proved.
+        color: Whether the text is colored.
+    """
     import importlib
 
     if form == "text":
@@ -89,6 +106,6 @@ def render_verification(
 
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
-    places = (configuration(config),) if form == "sarif" else ()
-    written: str = writer.render(report, *places)
+    arguments = (configuration(config),) if form == "sarif" else ()
+    written: str = writer.render(report, *arguments)
     return written

@@ -4,7 +4,7 @@ _NAME = "hexalembic"
 
 
 def version() -> str:
-    """Return the versions of Hexalembic, Alembic and Python, in one line."""
+    """Return the versions of Hexalembic, Alembic and Python in one line."""
     import platform
     from importlib.metadata import version
 
