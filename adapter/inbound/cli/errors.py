@@ -1,7 +1,7 @@
-"""Where errors become exit codes, for every command.
+"""The exit codes of all commands.
 
-0 fine, 1 refused by a rule, 2 wrong usage or configuration, 3 the database refused or failed; 130 interrupted, 143
-terminated, 129 hung up: as a shell says it of a process that a signal has ended.
+They are 0 fine, 1 refused by a rule, 2 wrong usage or configuration, 3 the database refused or failed. As in a shell,
+signals are 130 interrupted, 143 terminated, 129 hung up.
 """
 
 import gc
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     import typer
 
 INTERRUPTED = 130
-_SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
-_received: list[signal.Signals] = []  # the signal that ends this process, which is cleaning up for it
+_SIGNAL_NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+_received: list[signal.Signals] = []  # the signal that ends this process; empty before
 
 
 def run(build: "Callable[[], typer.Typer]") -> None:
-    """Run a command line and end the process with its exit code; an expected error shows two lines, no traceback.
+    """Run a command line and exit with its code; an expected error is printed in two lines without a traceback.
 
-    It is imported in here, too: Ctrl-C may come while that goes on.
+    The command line is imported in here, because Ctrl-C may come during the imports.
+
+    Args:
+        build: Imports the command line and returns it.
     """
-    _listen()
+    _handle_signals()
     try:
         build()()
     except SystemExit as end:
@@ -35,7 +38,7 @@ def run(build: "Callable[[], typer.Typer]") -> None:
         raise
     except KeyboardInterrupt:
         sys.exit(_interrupted())
-    except Exception as error:  # noqa: BLE001 - every one is shown, without passwords
+    except Exception as error:  # noqa: BLE001 - every error is shown without passwords
         from adapter.bootstrap.errors import describe_error, print_traceback
 
         described = describe_error(error, sys.argv[1:])
@@ -43,24 +46,25 @@ def run(build: "Callable[[], typer.Typer]") -> None:
             print_traceback(error, sys.argv[1:])
             sys.exit(1)
         code, message, hint = described
-        _say("error: ", message)
-        _say("", f"hint: {hint}")
+        _write_line("error: ", message)
+        _write_line("", f"hint: {hint}")
         sys.exit(code)
     finally:
-        gc.freeze()  # a last look for garbage among all that was imported takes a tenth of a second
+        gc.freeze()  # the last garbage collection of all imports would take a tenth of a second
 
 
-def _listen() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: whatever is open is closed and dropped first."""
-    for wanted in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(wanted) is signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(wanted, _interrupt)
+def _handle_signals() -> None:
+    """Make SIGTERM and SIGHUP end this process like Ctrl-C, so that it closes and drops everything first."""
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signal_number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(signal_number, _interrupt)
 
 
 class _EndedError(KeyboardInterrupt):
-    """SIGTERM or SIGHUP has come.
+    """The process has received SIGTERM or SIGHUP.
 
-    Python ends itself by SIGINT when a plain KeyboardInterrupt came out of code that `exec` ran, though it was caught.
+    A plain KeyboardInterrupt does not work: if it comes out of code that `exec` ran, Python ends itself by SIGINT, even
+    if it was caught.
     """
 
 
@@ -68,22 +72,22 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _received:
         return
     _received.append(signal.Signals(number))
-    for wanted in (signal.SIGTERM, signal.SIGHUP):  # the next one must not stop the cleaning up, to the very end
-        signal.signal(wanted, signal.SIG_IGN)
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):  # the next signal must not interrupt the cleanup
+        signal.signal(signal_number, signal.SIG_IGN)
     raise _EndedError
 
 
 def _interrupted() -> int:
-    """Say by what, and give the exit code."""
+    """Print the signal that ended the command, and return the exit code."""
     number = _received[0] if _received else signal.SIGINT
-    with suppress(OSError):  # the terminal may have gone
-        _say(_SAID[number], "")
+    with suppress(OSError):  # the terminal may be closed
+        _write_line(_SIGNAL_NAMES[number], "")
         sys.stderr.flush()
     return 128 + number
 
 
-def _say(label: str, message: str) -> None:
-    # Colors reach terminals only, and none that asks for plain text (no-color.org). Nothing is imported for them:
-    # Ctrl-C may have come in the middle of that.
+def _write_line(label: str, message: str) -> None:
+    # Colors are written to terminals only, unless NO_COLOR asks for plain text (no-color.org). They need no import,
+    # because Ctrl-C may have come during one.
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and label
     sys.stderr.write(f"\033[31m{label}\033[0m{message}\n" if colors else f"{label}{message}\n")

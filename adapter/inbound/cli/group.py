@@ -1,4 +1,4 @@
-"""A group of commands, one file each, whose complaints about arguments show no password."""
+"""A group of commands, with a file for each, whose usage errors show no password."""
 
 import importlib
 import pkgutil
@@ -14,18 +14,18 @@ _QUOTED = ("message", "option_name", "param_hint", "filename", "ui_filename", "p
 
 
 class RedactingGroup(TyperGroup):
-    """Leaves out of a usage error the argument that it is about, where that looks like an address."""
+    """A group whose usage errors do not quote an argument that may contain a secret."""
 
-    def make_context(self, *arguments: Any, **named: Any) -> Any:
-        """Read the arguments of the group itself."""
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the arguments of the group itself."""
         try:
-            return super().make_context(*arguments, **named)
+            return super().make_context(*arguments, **options)
         except TyperException as error:
             _redact(error)
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Read those of the command, and run it."""
+        """Parse the arguments of the command and run it."""
         try:
             return super().invoke(ctx)
         except TyperException as error:
@@ -34,12 +34,13 @@ class RedactingGroup(TyperGroup):
 
 
 def collect(package: str, path: Iterable[str], **settings: Any) -> typer.Typer:
-    """Put the commands of a folder together.
+    """Return a command line with the commands of a folder.
 
     Args:
-        package: Its name. Each of its modules has an `app`, a command or a group, but those whose name begins with `_`.
-        path: The folder.
-        settings: Of the whole, as `typer.Typer` takes them.
+        package: The name of the package. Each of its modules has an `app`, a command or a group, except those whose
+            name begins with `_`.
+        path: The folders of the package.
+        settings: Arguments of `typer.Typer` for the command line.
     """
     app = typer.Typer(cls=RedactingGroup, no_args_is_help=True, pretty_exceptions_enable=False, **settings)
     for module in pkgutil.iter_modules(path):
@@ -48,18 +49,21 @@ def collect(package: str, path: Iterable[str], **settings: Any) -> typer.Typer:
     return app
 
 
-def checked_range(wanted: Any) -> Any:
-    """Return a range of revisions or several.
+def checked_range(revisions: Any) -> Any:
+    """Return the given ranges of revisions unchanged.
+
+    Args:
+        revisions: A range, several ranges or files, or None.
 
     Raises:
-        typer.BadParameter: One is an address: it would be quoted as a revision that does not exist.
+        typer.BadParameter: A range looks like a URL, which a message about an unknown revision would quote.
     """
     from adapter.bootstrap.errors import may_hold_secret
 
-    for name in [wanted] if isinstance(wanted, str) else wanted or ():
+    for name in [revisions] if isinstance(revisions, str) else revisions or ():
         if not name.endswith(".py") and may_hold_secret(name):
             raise typer.BadParameter("this is no revision, range or file; an address is given with --target-url")
-    return wanted
+    return revisions
 
 
 def _redact(error: TyperException) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands have: which project runs in a sandbox, and in which."""
+"""Shared options of commands: the project that runs in a sandbox, and the sandbox."""
 
 import inspect
 from collections.abc import Callable
@@ -63,31 +63,31 @@ Jobs: TypeAlias = Annotated[
 
 
 def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that say which project runs, and in which sandbox.
+    """Return a decorator that adds the options of the project and the sandbox to a command.
 
-    The command has a parameter `project`, in whose place the options stand, and gets a `ProjectRequest`. What may be
-    reached that is out of reach by default is said on stderr before it runs.
+    The options replace the command's parameter `project`, which receives a `ProjectRequest`. Before the command runs, a
+    warning on stderr names what an option opens that is closed by default.
 
     Args:
-        rows: Rows that each table is filled with when nobody says.
+        rows: The default number of rows that fill each table.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        def run(**given: Any) -> None:
+        def run(**arguments: Any) -> None:
             from adapter.bootstrap.project import ProjectRequest
 
-            chosen = {name: given.pop(name) for name in options}
-            no_isolation, network = chosen.pop("no_isolation"), chosen.pop("allow_network")
+            values = {name: arguments.pop(name) for name in options}
+            no_isolation, network = values.pop("no_isolation"), values.pop("allow_network")
             warn_of_open_walls(no_isolation=no_isolation, allow_network=network)
             request = ProjectRequest(
-                major=chosen.pop("pg"),
-                environment=tuple(chosen.pop("env") or ()),
-                x_arguments=tuple(chosen.pop("x") or ()),
+                major=values.pop("pg"),
+                environment=tuple(values.pop("env") or ()),
+                x_arguments=tuple(values.pop("x") or ()),
                 isolated=not no_isolation,
                 network=network,
-                **chosen,
+                **values,
             )
-            command(project=request, **given)
+            command(project=request, **arguments)
 
         options = {
             name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -95,11 +95,11 @@ def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[...,
         }
         parameters: list[inspect.Parameter] = []
         for name, parameter in inspect.signature(command).parameters.items():
-            its_own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            parameters += options.values() if name == "project" else [its_own]
+            own_parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += options.values() if name == "project" else [own_parameter]
         run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # which typer reads
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
         return run
 
     return decorate
@@ -123,8 +123,8 @@ _PROJECT: dict[str, tuple[Any, Any]] = {
 }
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         from adapter.bootstrap.version import version
 
         typer.echo(version())
@@ -138,7 +138,7 @@ Version: TypeAlias = Annotated[
 
 
 def before_the_command(context: typer.Context, config: Config = None, version: Version = False) -> None:  # noqa: ARG001
-    """Take `-c` where `alembic` has it, too: before the command."""
+    """Pass `-c` before the command on to the command, because `alembic` takes it there, too."""
     name = context.invoked_subcommand
     if config is None or name is None:
         return
@@ -149,7 +149,7 @@ def before_the_command(context: typer.Context, config: Config = None, version: V
 
 
 def warn_of_open_walls(*, no_isolation: bool, allow_network: bool) -> None:
-    """Say on stderr what may be reached that is out of reach by default."""
+    """Print a warning on stderr if an option lets the project reach other servers."""
     if no_isolation:
         typer.echo(
             "warning: --no-isolation: nothing keeps a revision or env.py from connecting to a real database,"

@@ -1,4 +1,4 @@
-"""Progress of long work, on a terminal."""
+"""The progress of a long command on a terminal."""
 
 import sys
 from typing import TYPE_CHECKING, Self
@@ -8,16 +8,16 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A progress bar on stderr, and nothing where that is no terminal."""
+    """A progress bar on stderr, which is only shown on a terminal."""
 
     def __init__(self) -> None:
-        """Look where stderr goes: what programs read goes to stdout, whatever its format."""
-        self._wanted = sys.stderr.isatty()
+        """Check whether stderr is a terminal; programs read stdout, in any format."""
+        self._is_terminal = sys.stderr.isatty()
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
-        """Show it."""
-        if self._wanted:
+        """Show the bar."""
+        if self._is_terminal:
             from rich.console import Console
             from rich.progress import Progress as Bar
 
@@ -27,12 +27,12 @@ class Progress:
         return self
 
     def __call__(self, done: int, total: int, entry: object) -> None:
-        """Say what comes next: a revision."""
+        """Show the next revision."""
         if self._bar:
             label = f"{getattr(entry, 'revision', '')} {getattr(entry, 'message', '')}"
             self._bar.update(self._task, completed=done, total=total, description=label)
 
     def __exit__(self, *_: object) -> None:
-        """Take it away."""
+        """Remove the bar."""
         if self._bar:
             self._bar.stop()

@@ -1,1 +1,1 @@
-"""The pytest plugin `hexalembic`: databases at revisions as fixtures, and ready tests of any Alembic project."""
+"""The pytest plugin `hexalembic`: databases at revisions as fixtures, and ready tests for any Alembic project."""

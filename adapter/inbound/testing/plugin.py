@@ -4,19 +4,19 @@ In the project's pytest configuration (`pyproject.toml`, `[tool.pytest.ini_optio
 
     hexalembic_tests = ["all"]          # or some of: single_head, upgrade, models_match_ddl, round_trip,
                                         # no_drift, idempotent
-    hexalembic_config = "alembic.ini"   # where it is, from the root
-    hexalembic_rows = "100"             # rows that each table gets in a round trip
+    hexalembic_config = "alembic.ini"   # its path from the root
+    hexalembic_rows = "100"             # rows that fill each table in a round trip
     hexalembic_postgres = "18"          # major version of the embedded server
-    hexalembic_no_isolation = true      # where the system cannot keep revisions away from other databases
+    hexalembic_no_isolation = true      # if the system cannot keep revisions away from other databases
 
-The server is embedded, or the one whose URL the fixture `hexalembic_server` gives. Name one that is thrown away after
-the tests, for the migrations may do there whatever its role may, for example pytest-postgresql's:
+The server is embedded, or the one whose URL the fixture `hexalembic_server` returns. It must be a server that is thrown
+away after the tests, because the migrations may do there whatever the role may. For example pytest-postgresql's:
 
     @pytest.fixture(scope="session")
     def hexalembic_server(postgresql_proc):
         return f"postgresql://{postgresql_proc.user}@{postgresql_proc.host}:{postgresql_proc.port}/postgres"
 
-The migrations run in a process of their own, so that a project may be async, and its tests as well.
+The migrations run in a separate process, so that the project and its tests may be async.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,36 +39,36 @@ _OPTIONS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the settings."""
+    """Register the settings of the plugin."""
     for name, (kind, text) in _OPTIONS.items():
         parser.addini(name, text, type=kind)  # type: ignore[arg-type]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest itself selects by name and marker
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the ready tests that the project wants.
+    """Add the ready tests that the project has configured.
 
     Raises:
-        pytest.UsageError: There is no ready test of a name.
+        pytest.UsageError: A configured name is not a ready test.
     """
-    wanted = [name for line in config.getini("hexalembic_tests") for name in line.replace(",", " ").split()]
-    # whoever names a file or a folder wants the tests of that
-    everything = {config.rootpath, *(config.rootpath / folder for folder in config.getini("testpaths"))}
-    if not wanted or not {Path(argument).resolve() for argument in config.args} <= everything:
+    names = [name for line in config.getini("hexalembic_tests") for name in line.replace(",", " ").split()]
+    # a run of a file or folder only runs its own tests
+    test_roots = {config.rootpath, *(config.rootpath / folder for folder in config.getini("testpaths"))}
+    if not names or not {Path(argument).resolve() for argument in config.args} <= test_roots:
         return
     module = pytest.Module.from_parent(session, path=_READY)
-    ready = {item.name.removeprefix("test_"): item for item in module.collect() if isinstance(item, pytest.Item)}
-    unknown = sorted({*wanted} - {"all", *ready})
+    ready_tests = {item.name.removeprefix("test_"): item for item in module.collect() if isinstance(item, pytest.Item)}
+    unknown = sorted({*names} - {"all", *ready_tests})
     if unknown:
         raise pytest.UsageError(
-            f"hexalembic_tests: there is no ready test {', '.join(unknown)}; there are {', '.join(ready)}"
+            f"hexalembic_tests: there is no ready test {', '.join(unknown)}; there are {', '.join(ready_tests)}"
         )
-    items += [item for name, item in ready.items() if name in wanted or "all" in wanted]
+    items += [item for name, item in ready_tests.items() if name in names or "all" in names]
 
 
 @pytest.fixture(scope="session")
 def hexalembic_server() -> str | None:
-    """URL of the server where databases are made and dropped; None for the embedded one. Projects override it."""
+    """URL of the server for the databases, or None for the embedded server. Projects override it."""
     return None
 
 
@@ -93,35 +93,35 @@ def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | No
 
 @pytest.fixture
 def database_at(migration_databases: "MigrationDatabases") -> Iterator[Callable[..., str]]:
-    """Make databases at revisions: `database_at("ae1027a6acf5")` gives a URL, `rows=100` fills every table.
+    """Create databases at revisions: `database_at("ae1027a6acf5")` returns a URL, `rows=100` fills every table.
 
-    Each call gives a database of its own, cloned from a template and dropped after the test.
+    Each call creates a separate database, which is cloned from a template and dropped after the test.
     """
-    made: list[str] = []
+    urls: list[str] = []
 
-    def make(revision: str = "heads", *, rows: int = 0) -> str:
-        made.append(migration_databases.create(revision, rows))
-        return made[-1]
+    def create(revision: str = "heads", *, rows: int = 0) -> str:
+        urls.append(migration_databases.create(revision, rows))
+        return urls[-1]
 
-    yield make
-    for url in made:
+    yield create
+    for url in urls:
         migration_databases.drop(url)
 
 
 @pytest.fixture
 def migrated_database(database_at: Callable[..., str]) -> str:
-    """URL of a database of the test's own, at the heads and without rows but those that revisions insert."""
+    """URL of a separate database for the test, at the heads, with only those rows that revisions insert."""
     return database_at()
 
 
 @pytest.fixture
 def assert_round_trip(migration_databases: "MigrationDatabases") -> Callable[[str], None]:
-    """Prove that a revision, or each of a range such as `base:heads`, can be undone; see `migrate verify`."""
+    """Prove that a revision, or each revision of a range such as `base:heads`, can be undone; see `migrate verify`."""
 
     def check(revision: str) -> None:
         __tracebackhide__ = True
-        wrong = migration_databases.round_trip(revision)
-        if wrong:
-            pytest.fail(wrong, pytrace=False)
+        problem = migration_databases.round_trip(revision)
+        if problem:
+            pytest.fail(problem, pytrace=False)
 
     return check

@@ -1,4 +1,4 @@
-"""Tests that hold for every well-kept Alembic project; the setting `hexalembic_tests` adds them to its own."""
+"""Tests for every Alembic project; the setting `hexalembic_tests` adds them to the project's own."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from adapter.bootstrap.ready_tests import MigrationDatabases
 
 
-def _hold(wrong: str | None) -> None:
+def _fail_on(problem: str | None) -> None:
     __tracebackhide__ = True
-    if wrong:
-        pytest.fail(wrong, pytrace=False)
+    if problem:
+        pytest.fail(problem, pytrace=False)
 
 
 def test_single_head(migration_databases: "MigrationDatabases") -> None:
     """The history has one head."""
     heads = migration_databases.heads
-    _hold(
+    _fail_on(
         f"there are {len(heads)} heads: {', '.join(heads)}\njoin them: alembic merge heads" if len(heads) > 1 else None
     )
 
@@ -29,22 +29,22 @@ def test_upgrade(database_at: Callable[..., str]) -> None:
 
 
 def test_models_match_ddl(migration_databases: "MigrationDatabases") -> None:
-    """What the revisions made is what `create_all` makes of the models, as the catalog has it."""
+    """In the catalog, the result of the revisions equals that of `create_all` on the models."""
     if not migration_databases.heads:
         pytest.skip('there is no revision yet; write the first: alembic revision --autogenerate -m "…"')
-    _hold(migration_databases.check())
+    _fail_on(migration_databases.check())
 
 
 def test_round_trip(assert_round_trip: Callable[[str], None]) -> None:
-    """Each revision can be undone: catalog and rows are as before, or the revision declares what is lost."""
+    """Each revision can be undone: catalog and rows are as before, or the revision declares the loss."""
     assert_round_trip("base:heads")
 
 
 def test_no_drift(migration_databases: "MigrationDatabases") -> None:
-    """Down to the base and up again leads to the same schema."""
-    _hold(migration_databases.drift())
+    """The schema is the same after downgrading to base and upgrading again."""
+    _fail_on(migration_databases.drift())
 
 
 def test_idempotent(migration_databases: "MigrationDatabases") -> None:
     """Upgrading a second time changes nothing."""
-    _hold(migration_databases.upgrade_twice())
+    _fail_on(migration_databases.upgrade_twice())

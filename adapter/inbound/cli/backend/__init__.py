@@ -1,4 +1,4 @@
-"""The command `backend`: what the application does. Each file of this folder is a command, but those named `_…`."""
+"""The command `backend`: what the application does. Each file of this folder is a command, except those named `_…`."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ HELP = "Users, products, orders and documents, on Postgres with pgvector."
 
 
 def build() -> "typer.Typer":
-    """Collect the commands."""
+    """Return the command line with the commands of this folder."""
     from adapter.inbound.cli.backend._actor import name_the_actor
     from adapter.inbound.cli.group import collect
 

@@ -1,4 +1,4 @@
-"""`python -m adapter.inbound.cli.backend`."""
+"""Entry point of `python -m adapter.inbound.cli.backend`."""
 
 from adapter.inbound.cli.backend import main
 

@@ -1,4 +1,4 @@
-"""Who acts: an option before every command."""
+"""The actor of a command: an option before every command."""
 
 import getpass
 from typing import Annotated
@@ -18,7 +18,7 @@ def name_the_actor(
             show_default=False,
         ),
     ] = None,
-    version: Version = False,  # noqa: ARG001 - its callback ends the command
+    version: Version = False,  # noqa: ARG001 - its callback ends the program
 ) -> None:
-    """Keep the name for the command."""
+    """Store the name of the actor in the context of the command."""
     context.obj = actor or getpass.getuser()

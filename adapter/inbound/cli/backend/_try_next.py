@@ -1,4 +1,4 @@
-"""What a newcomer tries after `migrate up`."""
+"""Commands to try after `migrate up`, each with its purpose."""
 
 TRY_NEXT = {
     "backend demo": "load 16,000 texts and a year of a shop",

@@ -44,9 +44,11 @@ def command(
         with progress_bar() as progress:
             return await _load_texts(backend, documents, progress), await _load_shop(backend, shop, progress)
 
-    texts, (products, users, orders, seen) = perform(context, load)
+    texts, (products, users, orders, order_count) = perform(context, load)
     typer.echo(f"Documents: {texts.stored} new ({texts.passages} passages), {texts.known} were there already.")
-    typer.echo(f"Shop: {products} products, {users} users and {orders} orders new, {seen - orders} orders were there.")
+    typer.echo(
+        f"Shop: {products} products, {users} users and {orders} orders new, {order_count - orders} orders were there."
+    )
     if not (texts.stored or products or users or orders):
         typer.echo("Nothing changed: the demo was loaded before.")
     typer.echo("Try:")
@@ -63,13 +65,13 @@ async def _load_texts(backend: "Backend", documents: "list[Document]", progress:
 
 
 async def _load_shop(backend: "Backend", shop: "Shop", progress: "Progress") -> tuple[int, int, int, int]:
-    """Return how many products, users and orders were new, and how many orders there are."""
+    """Load the shop and return the numbers of new products, users and orders, and of all orders."""
     task = progress.add_task("Orders", total=shop.expected_orders)
     products = await backend.import_history.catalog(shop.products)
-    users = orders = seen = 0
+    users = orders = order_count = 0
     for customers, batch in shop.history():
         new_users, new_orders = await backend.import_history(customers, batch)
-        users, orders, seen = users + new_users, orders + new_orders, seen + len(batch)
+        users, orders, order_count = users + new_users, orders + new_orders, order_count + len(batch)
         progress.advance(task, len(batch))
-    progress.update(task, total=seen)
-    return products, users, orders, seen
+    progress.update(task, total=order_count)
+    return products, users, orders, order_count

@@ -1,4 +1,4 @@
-"""`backend document`: delete, restore."""
+"""`backend document`: delete and restore documents."""
 
 import uuid
 from typing import Annotated

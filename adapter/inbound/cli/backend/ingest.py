@@ -1,4 +1,4 @@
-"""`backend ingest`: take in files of text and Markdown."""
+"""`backend ingest`: store files of text and Markdown as documents."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -73,12 +73,12 @@ def command(
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Return the files that are named, and those of known kinds in folders, hidden ones left out."""
+    """Yield the named files, and the text files in named folders without hidden ones."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         for file in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.suffix.lower() in _SUFFIXES and not hidden and file.is_file():
+            is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+            if file.suffix.lower() in _SUFFIXES and not is_hidden and file.is_file():
                 yield file

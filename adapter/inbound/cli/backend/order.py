@@ -1,4 +1,4 @@
-"""`backend order`: place, show."""
+"""`backend order`: place and show orders."""
 
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,7 +14,7 @@ app = typer.Typer(name="order", help="Orders: place, show.", no_args_is_help=Tru
 
 
 def _item(text: str) -> tuple[str, int]:
-    # The quantity stands after the last colon, as names may hold some.
+    # The quantity follows the last colon, because names may contain colons.
     product, _, quantity = text.rpartition(":")
     try:
         return product.strip() or _refuse(text), int(quantity)

@@ -1,4 +1,4 @@
-"""`backend product`: add, list, delete, restore."""
+"""`backend product`: add, list, delete and restore products."""
 
 import uuid
 from decimal import Decimal, InvalidOperation

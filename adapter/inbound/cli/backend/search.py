@@ -36,17 +36,17 @@ def command(
 
         return await backend.search_passages(embedder())(query, tag or (), limit)
 
-    found = perform(context, search)
+    passages = perform(context, search)
     width = shutil.get_terminal_size((103, 24)).columns
     if form is Format.JSON:
-        print_json([_as_json(passage) for passage in found])
+        print_json([_as_json(passage) for passage in passages])
         return
-    for number, passage in enumerate(found, 1):
+    for number, passage in enumerate(passages, 1):
         typer.echo(f"{number}. {passage.title}  [{passage.score:.2f}]  {', '.join(passage.tags)}")
         typer.echo(f"   {passage.source}")
         snippet = textwrap.shorten(passage.content, _SNIPPET_LENGTH, placeholder=" …")
         typer.echo(textwrap.fill(snippet, width, initial_indent="   ", subsequent_indent="   "))
-    if not found:
+    if not passages:
         typer.echo("Nothing found.")
 
 

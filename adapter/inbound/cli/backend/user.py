@@ -1,4 +1,4 @@
-"""`backend user`: register, delete, restore."""
+"""`backend user`: register, delete and restore users."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The command `migrate`: what Alembic leaves out. Each file of this folder is a command; adding a file adds one."""
+"""The command `migrate`: what Alembic lacks. Each file of this folder is a command."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ Schema changes themselves are plain Alembic: alembic upgrade head.
 
 
 def build() -> "typer.Typer":
-    """Collect the commands."""
+    """Return the command line with the commands of this folder."""
     from adapter.inbound.cli.group import collect
     from adapter.inbound.cli.options import before_the_command
 
@@ -23,5 +23,5 @@ def build() -> "typer.Typer":
 
 
 def main() -> None:
-    """Run the command line; the console script."""
+    """Run the command line, as the console script does."""
     run(build)

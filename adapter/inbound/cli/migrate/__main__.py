@@ -1,4 +1,4 @@
-"""`python -m adapter.inbound.cli.migrate`, where the console script is not installed."""
+"""Entry point of `python -m adapter.inbound.cli.migrate`, if the console script is not installed."""
 
 from adapter.inbound.cli.migrate import main
 

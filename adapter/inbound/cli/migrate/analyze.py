@@ -1,4 +1,4 @@
-"""`migrate analyze`: what Postgres itself says a revision does."""
+"""`migrate analyze`: report what a revision does, as Postgres itself reports it."""
 
 import sys
 from enum import StrEnum
@@ -18,7 +18,7 @@ app = typer.Typer()
 
 
 class Format(StrEnum):
-    """Output formats."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"
@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 
 class FailOn(StrEnum):
-    """What makes the command exit with 1."""
+    """The severity with which the command exits with 1."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -46,7 +46,7 @@ EXAMPLES = (
 @options.takes_project(rows=2000)
 def analyze(
     project: "ProjectRequest",
-    wanted: Annotated[
+    revisions: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[RANGE|FILE]...",
@@ -79,7 +79,7 @@ def analyze(
         raise typer.BadParameter("--target-url and --stats say the same: give one of them")
     with Progress() as progress:
         target = TargetRequest(target_url, stats, observed)
-        report = analyze_revisions(project, wanted, target, progress)
+        report = analyze_revisions(project, revisions, target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
     typer.echo(render_analysis(report, form.value, project.config, verbose=verbose, color=color))
     if fail_on is not FailOn.NEVER and analysis_fails(report, fail_on.value):

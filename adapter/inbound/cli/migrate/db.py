@@ -1,4 +1,4 @@
-"""`migrate db`: the embedded Postgres of the project, for people and scripts."""
+"""`migrate db`: control the embedded Postgres of the project."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Major = Annotated[
     int | None,
     typer.Option("--pg", metavar="16|18", help="Major version (default: HEXALEMBIC_POSTGRES_VERSION, else 18)."),
 ]
-_OF_PSQL = re.compile(
+_PSQL_VARIABLES = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TERMINFO|TMPDIR|TZ|COLUMNS|LINES|LANG|LANGUAGE|LC_\w+|NO_COLOR|INPUTRC"
     r"|(?:PSQL_)?(?:EDITOR|PAGER)|VISUAL|LESS\w*|MORE|PSQL\w*|PG_COLORS?|PGAPPNAME|PGCLIENTENCODING|PGTZ|PGDATESTYLE"
     r"|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|DISPLAY|WAYLAND_DISPLAY|XDG_\w+"
@@ -31,14 +31,14 @@ _OF_PSQL = re.compile(
 
 
 def _embedded() -> ModuleType:
-    """Import late, so that `--help` stays fast."""
+    """Return the module of the embedded Postgres; it is imported late, so that `--help` stays fast."""
     from adapter.bootstrap.server import embedded
 
     return embedded()
 
 
 class Format(StrEnum):
-    """Output formats of `migrate db status`."""
+    """The output formats of `migrate db status`."""
 
     TEXT = "text"
     JSON = "json"
@@ -81,22 +81,22 @@ def status(
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
     """Say whether the server runs, who uses it, and where its data are; start nothing."""
-    found = _embedded().status(pg)
-    facts = asdict(found) | {"url": found.server.url()}
+    server_status = _embedded().status(pg)
+    facts = asdict(server_status) | {"url": server_status.server.url()}
     facts |= {name: facts["server"][name] for name in ("major", "data_directory")}
     del facts["server"]
     if form is Format.JSON:
         typer.echo(json.dumps(facts, default=str, indent=2))
         return
-    if found.running:
-        kept = ", until `migrate db stop`" if found.keep else ""
-        processes = "an unknown number of" if found.processes is None else found.processes
-        typer.echo(f"Postgres {found.version} runs (process {found.pid}){kept}")
-        typer.echo(f"used by     {processes} process(es), {found.clients} connected client(s)")
+    if server_status.running:
+        keep_text = ", until `migrate db stop`" if server_status.keep else ""
+        processes = "an unknown number of" if server_status.processes is None else server_status.processes
+        typer.echo(f"Postgres {server_status.version} runs (process {server_status.pid}){keep_text}")
+        typer.echo(f"used by     {processes} process(es), {server_status.clients} connected client(s)")
         typer.echo(f"url         {facts['url']}")
     else:
-        typer.echo(f"Postgres {found.server.major} does not run")
-    typer.echo(f"data        {found.server.data_directory} ({found.size / 2**20:.0f} MiB)")
+        typer.echo(f"Postgres {server_status.server.major} does not run")
+    typer.echo(f"data        {server_status.server.data_directory} ({server_status.size / 2**20:.0f} MiB)")
 
 
 @app.command(
@@ -114,13 +114,13 @@ def psql(
     embedded.ensure_database(server, database)
     command = [str(embedded.binary("psql", server.major)), server.url(database), *context.args]
     with subprocess.Popen(command, env=_psql_environment()) as process:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's, to cancel a query
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql handles Ctrl-C itself, to cancel a query
         raise typer.Exit(process.wait())
 
 
 def _psql_environment() -> dict[str, str]:
-    """Return what psql, its editor and its pager read; addresses and passwords of other servers are not among it."""
-    return {name: value for name, value in os.environ.items() if _OF_PSQL.fullmatch(name)}
+    """Return the variables for psql, its editor and its pager, without URLs and passwords of other servers."""
+    return {name: value for name, value in os.environ.items() if _PSQL_VARIABLES.fullmatch(name)}
 
 
 @app.command(epilog="Example: migrate db reset --yes")

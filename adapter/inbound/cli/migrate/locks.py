@@ -1,4 +1,4 @@
-"""`migrate locks`: the lock catalog, measured."""
+"""`migrate locks`: measure the lock catalog."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from adapter.inbound.cli import options
 app = typer.Typer()
 
 
-@app.command("catalogue", hidden=True)  # its name until the next release
+@app.command("catalogue", hidden=True)  # the former name, until the next release
 @app.command(epilog="Examples: migrate locks --check · migrate locks --pg 18 --output locks.md")
 def locks(
     output: Annotated[Path, typer.Option(help="The page.")] = Path("docs/locks.md"),
@@ -32,10 +32,10 @@ def locks(
         write_lock_catalog(output, rows)
         typer.echo(f"{output}: {len(rows)} operations")
         return
-    found = check_lock_catalog(output, rows)
-    for line in found:
+    disagreements = check_lock_catalog(output, rows)
+    for line in disagreements:
         typer.echo(line)
-    if found:
+    if disagreements:
         typer.echo(f"{output} and Postgres disagree; look at it, and write it anew with: migrate locks", err=True)
         raise typer.Exit(1)
     typer.echo(f"{output}: {len(rows)} operations, as Postgres does them")

@@ -1,4 +1,4 @@
-"""`migrate new-service`: a hexagonal service of one's own, with one model and an empty history."""
+"""`migrate new-service`: write a new hexagonal service with one model and an empty history."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ def new_service(
     """Write a new service into a folder: this project without its shop and its history, with one model."""
     from adapter.bootstrap.new_service import write_service
 
-    chosen = write_service(folder, name)
-    typer.echo(f"{folder}: the service {chosen}, with one model and no revision yet. Next:")
+    service_name = write_service(folder, name)
+    typer.echo(f"{folder}: the service {service_name}, with one model and no revision yet. Next:")
     for command in (f"cd {folder}", "make migrate", "make test", 'alembic revision --autogenerate -m "notes"'):
         typer.echo(f"  {command}")

@@ -1,4 +1,4 @@
-"""`migrate record`: the statements that an application sends, for `migrate verify --statements`."""
+"""`migrate record`: record the statements of an application for `migrate verify --statements`."""
 
 from pathlib import Path
 from typing import Annotated

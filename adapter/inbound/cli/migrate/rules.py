@@ -1,4 +1,4 @@
-"""`migrate rules`: what each rule and check means, a bad and a good revision."""
+"""`migrate rules`: explain each rule and check, with a bad and a good revision."""
 
 import sys
 from enum import StrEnum
@@ -11,7 +11,7 @@ app = typer.Typer()
 
 
 class Format(StrEnum):
-    """Output formats."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"

@@ -1,4 +1,4 @@
-"""`migrate stats`: how large and how busy the tables of the database are."""
+"""`migrate stats`: show size and traffic of the database's tables."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ app = typer.Typer()
 
 
 class Format(StrEnum):
-    """Output formats."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"
@@ -29,34 +29,38 @@ def stats(
     """
     from adapter.bootstrap.target import read_target_statistics
 
-    found = read_target_statistics(target_url)
+    statistics = read_target_statistics(target_url)
     if form is Format.JSON:
-        typer.echo(found.to_json())
+        typer.echo(statistics.to_json())
     else:
-        print_statistics(found)
+        print_statistics(statistics)
 
 
-def print_statistics(found: "Statistics") -> None:
-    """Show statistics as a table."""
+def print_statistics(statistics: "Statistics") -> None:
+    """Print statistics as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    if found.target is not None:
-        _print_target(found.target)
-    for what, reason in found.unread.items():
+    if statistics.target is not None:
+        _print_target(statistics.target)
+    for what, reason in statistics.unread.items():
         typer.echo(f"not read: {what} ({reason})")
-    if not found:
+    if not statistics:
         typer.echo("no tables")
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("table", overflow="fold")
     for column in ("rows", "size", "indexes", "scans/s", "writes/s"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, one in sorted(found.items(), key=lambda item: (-item[1].bytes - item[1].index_bytes, item[0])):
-        rates = (one.scans_per_second, one.writes_per_second)
+    for name, figures in sorted(statistics.items(), key=lambda item: (-item[1].bytes - item[1].index_bytes, item[0])):
+        rates = (figures.scans_per_second, figures.writes_per_second)
         table.add_row(
-            Text(name), f"{one.rows:,}", _size(one.bytes), _size(one.index_bytes), *(_rate(rate) for rate in rates)
+            Text(name),
+            f"{figures.rows:,}",
+            _size(figures.bytes),
+            _size(figures.index_bytes),
+            *(_rate(rate) for rate in rates),
         )
     Console(highlight=False).print(table)
 
@@ -65,9 +69,9 @@ def _print_target(target: "Target") -> None:
     vector = target.extensions.get("vector")
     version = f", pgvector {vector.installed}" if vector is not None and vector.installed else ""
     typer.echo(f"{target.database} (Postgres {target.postgres}{version}), {target.taken_at:%Y-%m-%d %H:%M %Z}")
-    shown = ("TimeZone", "search_path", "default_text_search_config", "standard_conforming_strings")
+    setting_names = ("TimeZone", "search_path", "default_text_search_config", "standard_conforming_strings")
     if target.settings:
-        typer.echo(", ".join(f"{name} = {target.settings[name]}" for name in shown if name in target.settings))
+        typer.echo(", ".join(f"{name} = {target.settings[name]}" for name in setting_names if name in target.settings))
     if target.observed_seconds is not None:
         typer.echo(f"scans and writes are averages of {_span(target.observed_seconds)}")
 
@@ -83,7 +87,7 @@ def _size(count: float) -> str:
 def _rate(rate: float | None) -> str:
     if rate is None:
         return "-"
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"  # noqa: PLR2004 - two digits say enough
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"  # noqa: PLR2004 - two digits are enough
 
 
 def _span(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`migrate status`: where the database stands beside the code, in one screen."""
+"""`migrate status`: show the state of the database compared with the code, in one screen."""
 
 import json
 from dataclasses import asdict
@@ -17,7 +17,7 @@ app = typer.Typer()
 
 
 class Format(StrEnum):
-    """Output formats."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"
@@ -47,61 +47,61 @@ def status(
 
     found = project_status(project, url)
     if form is Format.JSON:
-        typer.echo(json.dumps(asdict(found) | {"problems": found.problems}, indent=2))
+        typer.echo(json.dumps(asdict(state) | {"problems": state.problems}, indent=2))
     else:
-        print_status(found)
-    if check and found.problems:
+        print_status(state)
+    if check and state.problems:
         raise typer.Exit(1)
 
 
-def print_status(found: "DatabaseStatus") -> None:
-    """Show a status in one screen."""
+def print_status(state: "DatabaseStatus") -> None:
+    """Print a status in one screen."""
     from adapter.bootstrap.errors import reachable
 
-    at_head = set(found.heads) == set(found.current)
-    several = "heads" if len(found.heads) > 1 else "head"
+    at_head = set(state.heads) == set(state.current)
+    heads_label = "heads" if len(state.heads) > 1 else "head"
     rows = [
-        ("database", f"{found.database}  (Postgres {found.postgres})"),
+        ("database", f"{state.database}  (Postgres {state.postgres})"),
         (
             "current",
-            ", ".join(found.current) + (f" ({several})" if at_head else "") if found.current else "nothing yet",
+            ", ".join(state.current) + (f" ({heads_label})" if at_head else "") if state.current else "nothing yet",
         ),
-        (several, ", ".join(found.heads) or "no revision yet"),
-        ("pending", _pending(found)),
-        ("pgvector", _extension(found)),
-        ("invalid", ", ".join(found.invalid_indexes) or "no invalid index"),
-        ("drift", _drift(found)),
+        (heads_label, ", ".join(state.heads) or "no revision yet"),
+        ("pending", _pending(state)),
+        ("pgvector", _extension(state)),
+        ("invalid", ", ".join(state.invalid_indexes) or "no invalid index"),
+        ("drift", _drift(state)),
     ]
     for name, value in rows:
         typer.echo(f"{typer.style(f'{name:<9}', bold=True)} {value}")
-    for problem in found.problems:
+    for problem in state.problems:
         typer.secho(f"{'! ':>9} {reachable(problem)}", fg=typer.colors.YELLOW)
 
 
 def print_next() -> None:
-    """Show what to try next, each command as the shell finds it."""
+    """Print commands to try next, each as the shell finds it."""
     from adapter.bootstrap.errors import reachable
     from adapter.inbound.cli.backend._try_next import TRY_NEXT
 
-    commands = {reachable(command): what for command, what in TRY_NEXT.items()}
+    commands = {reachable(command): purpose for command, purpose in TRY_NEXT.items()}
     width = max(map(len, commands))
     typer.echo("\nTry next:")
-    for command, what in commands.items():
-        typer.echo(f"  {command:<{width}} {what}")
+    for command, purpose in commands.items():
+        typer.echo(f"  {command:<{width}} {purpose}")
 
 
-def _pending(found: "DatabaseStatus") -> str:
-    if not found.pending:
+def _pending(state: "DatabaseStatus") -> str:
+    if not state.pending:
         return "nothing"
-    lines = [f"{revision.revision}  {revision.message}" for revision in found.pending]
+    lines = [f"{revision.revision}  {revision.message}" for revision in state.pending]
     return f"\n{'':10}".join(lines)
 
 
-def _extension(found: "DatabaseStatus") -> str:
-    if found.extension is None:
-        return "not created" if found.extension_available else "not on this server"
-    newer = found.extension_available not in {None, found.extension}
-    return found.extension + (f" ({found.extension_available} is on the server)" if newer else "")
+def _extension(state: "DatabaseStatus") -> str:
+    if state.extension is None:
+        return "not created" if state.extension_available else "not on this server"
+    is_newer_available = state.extension_available not in {None, state.extension}
+    return state.extension + (f" ({state.extension_available} is on the server)" if is_newer_available else "")
 
 
 def _drift(found: "DatabaseStatus") -> str:

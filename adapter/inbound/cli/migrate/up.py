@@ -1,4 +1,4 @@
-"""`migrate up`: `alembic upgrade head` and `migrate status` in one process, as most of their time is imports."""
+"""`migrate up`: `alembic upgrade head` and `migrate status` in one process, because both mostly wait for imports."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`migrate verify`: proof that each revision can be undone, repeated, and lived with."""
+"""`migrate verify`: prove that each revision can be undone and repeated, and that old code works after it."""
 
 import sys
 from dataclasses import replace
@@ -19,7 +19,7 @@ app = typer.Typer()
 
 
 class Format(StrEnum):
-    """Output formats."""
+    """The output formats."""
 
     TEXT = "text"
     JSON = "json"
@@ -38,7 +38,7 @@ EXAMPLES = (
 @options.takes_project(rows=200)
 def verify(
     project: "ProjectRequest",
-    wanted: Annotated[
+    revisions: Annotated[
         str,
         typer.Argument(
             metavar="[RANGE]", callback=checked_range, help="Revisions, as from:to with from excluded, or one revision."
@@ -70,9 +70,9 @@ def verify(
     """
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
-    asked = VerificationRequest(wanted, only, certificates, target_url, again=again)
+    verification = VerificationRequest(revisions, only, certificates, target_url, again=again)
     with Progress() as progress:
-        report = verify_revisions(replace(project, statements=statements), asked, progress)
+        report = verify_revisions(replace(project, statements=statements), verification, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
     typer.echo(render_verification(report, form.value, project.config, verbose=verbose, color=color))
     if report.failed:
