@@ -127,8 +127,8 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
         return analysis_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.analysis_{form}")
     arguments = (configuration(config).parent,) if form in {"sarif", "github"} else ()
-    written: str = writer.render(report, *arguments)
-    return written
+    text: str = writer.render(report, *arguments)
+    return text
 
 
 def analysis_fails(report: "AnalysisReport", severity: str) -> bool:

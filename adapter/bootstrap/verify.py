@@ -107,5 +107,5 @@ def render_verification(
         return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
     writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
     arguments = (configuration(config),) if form == "sarif" else ()
-    written: str = writer.render(report, *arguments)
-    return written
+    text: str = writer.render(report, *arguments)
+    return text

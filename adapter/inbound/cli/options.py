@@ -138,7 +138,7 @@ Version: TypeAlias = Annotated[
 
 
 def before_the_command(context: typer.Context, config: Config = None, version: Version = False) -> None:  # noqa: ARG001
-    """Pass `-c` before the command on to the command, because `alembic` takes it there, too."""
+    """Pass a `-c` that stands before the command to the command, because `alembic` takes it there, too."""
     name = context.invoked_subcommand
     if config is None or name is None:
         return

@@ -31,10 +31,10 @@ def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
 
 def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | None:
     revisions = list(script._load_revisions())  # noqa: SLF001 - the public revision map cannot be built
-    known = {revision.revision for revision in revisions}
+    revision_ids = {revision.revision for revision in revisions}
     for revision in revisions:
         parents = revision._versioned_down_revisions  # noqa: SLF001 - the public attribute is a name, a tuple or None
-        if missing := next((parent for parent in parents if parent not in known), None):
+        if missing := next((parent for parent in parents if parent not in revision_ids), None):
             return DatabaseConfigurationError(
                 f"{_shown(revision.path)} follows revision {missing}, which no file is.",
                 f"Bring back the file of revision {missing}, or name in {Path(revision.path).name} as down_revision "

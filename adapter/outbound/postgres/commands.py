@@ -25,5 +25,5 @@ def _path(name: str) -> str:
     program = Path(sys.executable).parent / name
     if shutil.which(name) is not None or not program.exists():
         return name
-    shown = os.path.relpath(program)
-    return str(program) if shown.startswith("..") else shown
+    relative = os.path.relpath(program)
+    return str(program) if relative.startswith("..") else relative

@@ -14,17 +14,17 @@ class FullDiskError(DatabaseError):
     """A disk has no room left."""
 
 
-def describe_full_disk(whose: str, folder: Path | None, said: str, hint: str) -> FullDiskError:
+def describe_full_disk(whose: str, folder: Path | None, message: str, hint: str) -> FullDiskError:
     """Return an error for a full disk.
 
     Args:
         whose: The owner of the disk in the message: `the sandbox's server`.
         folder: The folder that could not be written to; None if it is on another machine.
-        said: The original message.
+        message: The original message.
         hint: The hint of the error.
     """
     where = f": {_free(folder)}" if folder is not None and folder.exists() else ""
-    return FullDiskError(f"The disk of {whose} is full{where} ({said}).", hint)
+    return FullDiskError(f"The disk of {whose} is full{where} ({message}).", hint)
 
 
 def describe_os_error(error: BaseException) -> FullDiskError | None:

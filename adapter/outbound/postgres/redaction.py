@@ -138,9 +138,9 @@ def may_hold_secret(text: str) -> bool:
     return signs is not None and _MAIL.fullmatch(text) is None
 
 
-def shown(given: object) -> str:
-    """Return a given name or file for a message that quotes it; text that may contain a secret becomes `…`."""
-    text = str(given)
+def shown(value: object) -> str:
+    """Return a name or file for a message that quotes it; text that may contain a secret becomes `…`."""
+    text = str(value)
     return "…" if may_hold_secret(text) else text
 
 
@@ -238,8 +238,8 @@ def _end_of_login(text: str, end: int, run: re.Match[str]) -> int:
         match = _UP_TO_LAST_AT.match(text, end)
         return match.end() if match else run.end()
     if end > run.start() or ":" in run[0]:
-        behind = _ANOTHER.split(text[run.end() : run.end() + _NEAR], maxsplit=1)[0]
-        for token in re.finditer(r"\S*@(?=[\w\[/.])\S*", behind):
+        rest = _ANOTHER.split(text[run.end() : run.end() + _NEAR], maxsplit=1)[0]
+        for token in re.finditer(r"\S*@(?=[\w\[/.])\S*", rest):
             if not _MAIL.fullmatch(token[0]):
                 end = run.end() + token.start() + token[0].rfind("@") + 1
     return end

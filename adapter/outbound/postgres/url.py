@@ -224,8 +224,8 @@ class DatabaseURL:
         login, at, hosts = parts.netloc.rpartition("@")
         name, colon, _ = re.split(r"(:|%3A|$)", login, maxsplit=1, flags=re.IGNORECASE)
         query = [item.partition("=") for item in parts.query.split("&") if item]
-        shown = "&".join(f"{key}={HIDDEN if is_secret(key) else value}" for key, _, value in query)
-        return _join(f"{name}{f':{HIDDEN}' if colon else ''}{at}{hosts}", parts.path, shown)
+        printable_query = "&".join(f"{key}={HIDDEN if is_secret(key) else value}" for key, _, value in query)
+        return _join(f"{name}{f':{HIDDEN}' if colon else ''}{at}{hosts}", parts.path, printable_query)
 
 
 def _join(netloc: str, path: str, query: str) -> str:

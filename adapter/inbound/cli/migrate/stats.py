@@ -44,8 +44,8 @@ def print_statistics(statistics: "Statistics") -> None:
 
     if statistics.target is not None:
         _print_target(statistics.target)
-    for what, reason in statistics.unread.items():
-        typer.echo(f"not read: {what} ({reason})")
+    for subject, reason in statistics.unread.items():
+        typer.echo(f"not read: {subject} ({reason})")
     if not statistics:
         typer.echo("no tables")
         return

@@ -94,7 +94,7 @@ def _with_cast(connection: Connection, operation: MigrateOperation) -> list[Migr
     operation.kw.pop("postgresql_using", None)
     using, reverse_using = _using(connection, column, before, after), _using(connection, column, after, before)
     operation.__class__ = AlterColumnUsingOp
-    assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
+    assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # for the type checker
     operation.using, operation.reverse_using = using, reverse_using
     return _without_default(operation) if using or reverse_using else [operation]
 

@@ -84,8 +84,8 @@ def key_of_model(key: ForeignKeyConstraint, default_schema: str) -> KeyForm:
 def _action(clause: str | None) -> str:
     """Return an action as `_KEYS` writes it: `SET NULL (a, b)`."""
     action, _, columns = (clause or "NO ACTION").partition("(")
-    named = ", ".join(column.strip().strip('"') for column in columns.rstrip(") ").split(",")) if columns else ""
-    return " ".join(action.upper().split()) + (f" ({named})" if named else "")
+    column_names = ", ".join(column.strip().strip('"') for column in columns.rstrip(") ").split(",")) if columns else ""
+    return " ".join(action.upper().split()) + (f" ({column_names})" if column_names else "")
 
 
 @dataclass(frozen=True)

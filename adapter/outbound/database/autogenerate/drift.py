@@ -53,10 +53,10 @@ def read_drift(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
         connection.rollback()
 
 
-def without_repetition(found: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+def without_repetition(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first sentences, and those of the second ones whose objects the first do not name."""
-    first_text = " ".join(found)
-    return (*found, *(sentence for sentence in more if _object(sentence) not in first_text))
+    first_text = " ".join(first)
+    return (*first, *(sentence for sentence in second if _object(sentence) not in first_text))
 
 
 def _object(sentence: str) -> str:

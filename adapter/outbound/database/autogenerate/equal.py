@@ -56,7 +56,7 @@ def final_name(context: AutogenContext, item: Constraint | Index) -> str:
 
 def _needed(context: AutogenContext, pair: TablePair) -> Callable[[MigrateOperation], bool]:
     database, model = pair.database, pair.model
-    assert model is not None  # noqa: S101  # tells the type checker
+    assert model is not None  # noqa: S101  # for the type checker
     equal_indexes = {
         name
         for name in database.indexes.keys() & model.indexes.keys()

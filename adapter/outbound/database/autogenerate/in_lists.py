@@ -52,28 +52,28 @@ def rewrite(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
     return PriorityDispatchResult.CONTINUE
 
 
-def written_as_in(connection: Connection, table: str, name: str, written: str) -> str:
+def written_as_in(connection: Connection, table: str, name: str, original: str) -> str:
     """Return the text of a table's CHECK with IN if the server stores the same definition for it.
 
     Args:
         connection: A connection to the database.
         table: The quoted name of the table.
         name: The name of the constraint.
-        written: The condition of the CHECK, or its definition, which begins with CHECK.
+        original: The condition of the CHECK, or its definition, which begins with CHECK.
 
     Returns:
-        The text with IN, or `written` itself if it has no such list or the server would store something else.
+        The text with IN, or `original` if it has no such list or the server would store something else.
     """
-    candidate = _LIST.sub(_as_in, written)
-    if candidate == written:
-        return written
+    candidate = _LIST.sub(_as_in, original)
+    if candidate == original:
+        return original
     expected = connection.scalar(text(_DEFINITION), {"table": table, "name": name})
     check = candidate if candidate.startswith("CHECK (") else f"CHECK ({candidate})"
     with rolled_back(connection):
         connection.execute(text(f"CREATE TEMPORARY TABLE {_COPY.partition('.')[2]} (LIKE {literal_text(table)})"))
         connection.execute(text(literal_text(f"ALTER TABLE {_COPY} ADD CONSTRAINT _made {check}")))
         stored = connection.scalar(text(_DEFINITION), {"table": _COPY, "name": "_made"})
-    return candidate if stored == expected else written
+    return candidate if stored == expected else original
 
 
 def _as_in(match: re.Match[str]) -> str:

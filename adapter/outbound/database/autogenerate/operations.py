@@ -85,7 +85,7 @@ def _render_sql(context: AutogenContext, change: SQLChange) -> list[str]:
     parts = str(change.sqltext).splitlines(keepends=True)
     if len(parts) == 1:
         return [rendered]
-    # A function needs its lines, or nobody can review it.
+    # A function in a single line is unreadable in a review.
     return ["op.execute(", *(f"    {part!r}" for part in parts), ")"]
 
 
@@ -129,7 +129,7 @@ class AlterColumnUsingOp(ops.AlterColumnOp):
         """Return the reversed change with the two casts swapped."""
         reversed_ = super().reverse()
         reversed_.__class__ = AlterColumnUsingOp
-        assert isinstance(reversed_, AlterColumnUsingOp)  # noqa: S101  # tells the type checker
+        assert isinstance(reversed_, AlterColumnUsingOp)  # noqa: S101  # for the type checker
         reversed_.using, reversed_.reverse_using = self.reverse_using, self.using
         return reversed_
 

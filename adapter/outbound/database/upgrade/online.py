@@ -70,7 +70,11 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
 
 
 def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:
-    """Report differences that autogenerate has no operation for in `alembic check`, which has reported all others."""
+    """Refuse, in `alembic check`, differences for which autogenerate has no operation; it has reported all others.
+
+    Raises:
+        CommandError: There is such a difference.
+    """
     from adapter.outbound.database.autogenerate.drift import read_drift  # only this command needs it
 
     with engine.tooling_engine(url).connect() as connection:

@@ -69,10 +69,12 @@ def describe_revision_error(error: BaseException, progress: Progress) -> Databas
         return DatabaseError(
             f"The version table cannot hold the revision id {revision!r} ({server_message(error)}).", SHORTER
         )
-    what = f"Revision {revision}" if step.is_upgrade else f"The downgrade of {revision}"
+    subject = f"Revision {revision}" if step.is_upgrade else f"The downgrade of {revision}"
     where = f" ({Path(step.revision.path).name}, line {line})" if line else ""
     fate = "What it had committed is kept" if progress.commits_itself else "It has been rolled back"
-    return DatabaseError(f"{what} failed{where}: {_reason(error, state)} {fate}.", _hint(error, state, str(revision)))
+    return DatabaseError(
+        f"{subject} failed{where}: {_reason(error, state)} {fate}.", _hint(error, state, str(revision))
+    )
 
 
 def _reason(error: BaseException, state: str) -> str:

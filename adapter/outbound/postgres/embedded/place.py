@@ -85,7 +85,7 @@ class Place:
 
     @property
     def server(self) -> EmbeddedServer:
-        """The server for callers."""
+        """The server as callers see it, without the paths of other files."""
         return EmbeddedServer(self.major, self.data, self.sockets)
 
 

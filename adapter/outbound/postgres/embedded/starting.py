@@ -46,7 +46,7 @@ def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled:
         lock = lock_file(place.file("supervisor"), fcntl.LOCK_EX)
         if lock is not None:
             try:
-                _undo_configuration(place, wanted=throw_away)
+                _undo_configuration(place, throw_away=throw_away)
                 answer = start_supervisor(place, settings, lock, deadline, walled=walled)
             finally:
                 os.close(lock)
@@ -74,9 +74,9 @@ def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled:
         time.sleep(0.02)
 
 
-def _undo_configuration(place: Place, *, wanted: bool) -> None:
+def _undo_configuration(place: Place, *, throw_away: bool) -> None:
     """Write the configuration files of a stopped throw-away server anew, without following links."""
-    if not wanted or postmaster(place) is not None or not is_created(place):
+    if not throw_away or postmaster(place) is not None or not is_created(place):
         return
     for name, text in _CONFIGURATION.items():
         path = place.data / name
