@@ -1,1 +1,1 @@
-"""What a revision was proved to be: round trips, repetition, certificates."""
+"""The proofs of a revision: round trip, repetition, compatibility, and the certificates that record them."""

@@ -1,4 +1,4 @@
-"""What a downgrade was proved to be, and whether the revision says so itself.
+"""Certificates: what was proved of the downgrade of each revision.
 
 A revision declares as data what its downgrade does not do:
 
@@ -6,8 +6,8 @@ A revision declares as data what its downgrade does not do:
 
     irreversible = "the old passwords cannot be had from their hashes"
 
-What was proved is kept in one JSON file that is committed beside the revisions, so that only changed revisions are
-proved again:
+The certificates are stored in one JSON file that is committed beside the revisions. A revision is proved again only if
+its file has changed:
 
     {"schema": "hexalembic.certificates/1",
      "revisions": {"ae1027a6acf5": {"18": {"losses": {}, "message": null, "proofs": ["compat", "round-trip"],
@@ -30,17 +30,16 @@ class Certificate:
     """What was proved of one revision on one major version of Postgres.
 
     Attributes:
-        revision: Whose downgrade.
-        postgres: The major version.
-        sha256: Of the revision's file, in hexadecimal.
-        rows: How many rows each table had before the upgrade.
-        seed: From which they were made.
-        reversibility: What the downgrade gives back.
-        losses: What it does not, a sentence for each name.
-        message: With which it refuses; None when it does not.
-        proofs: What else was proved of the revision then, by name.
-        unmade_edges: Values at the edges of types that no row had in the tables which it touches, with the reason, by
-            column.
+        revision: Id of the revision.
+        postgres: Major version of Postgres.
+        sha256: SHA-256 of the revision's file, in hexadecimal.
+        rows: Number of rows in each table before the upgrade.
+        seed: Seed of the made-up rows.
+        reversibility: What the downgrade restores.
+        losses: What the downgrade does not restore, one sentence for each table, column or other object.
+        message: Message with which the downgrade refuses; None if it does not refuse.
+        proofs: Names of the proofs that succeeded.
+        unmade_edges: Columns of the touched tables without rows at the edges of their type, with the reason.
     """
 
     revision: str
@@ -55,36 +54,36 @@ class Certificate:
     unmade_edges: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Copy what nobody shall change afterwards."""
+        """Copy the mappings, so that nobody can change them afterwards."""
         object.__setattr__(self, "unmade_edges", MappingProxyType(dict(self.unmade_edges)))
         object.__setattr__(self, "losses", MappingProxyType(dict(self.losses)))
 
     def __str__(self) -> str:
-        """Return it in a line, `ae1027a6acf5: exact`, and each loss in a line of its own."""
+        """Return a line such as `ae1027a6acf5: exact`, followed by one line for each loss."""
         head = f"{self.revision}: {self.reversibility.value}" + (f" ({self.message})" if self.message else "")
         return "\n".join([head, *(f"  {sentence}" for sentence in self.losses.values())])
 
 
 def to_json(certificates: Iterable[Certificate]) -> str:
-    """Write certificates as JSON: sorted, a value a line, so that two files can be compared."""
+    """Return certificates as JSON, sorted and with one value a line, so that two files can be compared."""
     revisions: dict[str, dict[str, Any]] = {}
-    for one in certificates:
-        revisions.setdefault(one.revision, {})[str(one.postgres)] = {
-            "sha256": one.sha256,
-            "rows": one.rows,
-            "seed": one.seed,
-            "reversibility": one.reversibility.value,
-            "losses": dict(one.losses),
-            "message": one.message,
-            "proofs": list(one.proofs),
-            **({"unmade_edges": dict(one.unmade_edges)} if one.unmade_edges else {}),
+    for certificate in certificates:
+        revisions.setdefault(certificate.revision, {})[str(certificate.postgres)] = {
+            "sha256": certificate.sha256,
+            "rows": certificate.rows,
+            "seed": certificate.seed,
+            "reversibility": certificate.reversibility.value,
+            "losses": dict(certificate.losses),
+            "message": certificate.message,
+            "proofs": list(certificate.proofs),
+            **({"unmade_edges": dict(certificate.unmade_edges)} if certificate.unmade_edges else {}),
         }
     text = json.dumps({"schema": SCHEMA, "revisions": revisions}, indent=2, sort_keys=True, ensure_ascii=False)
     return f"{text}\n"
 
 
 def from_json(text: str) -> tuple[Certificate, ...]:
-    """Read what `to_json` wrote, in the order of revision and major version.
+    """Return the certificates that `to_json` wrote, sorted by revision and major version.
 
     Raises:
         CertificateError: The text is not JSON, or not of this schema.
@@ -96,7 +95,7 @@ def from_json(text: str) -> tuple[Certificate, ...]:
                 f"the certificates are of schema {stored['schema']!r}, not {SCHEMA!r}",
                 "remove the file; migrate verify writes it again",
             )
-        found = [
+        certificates = [
             _certificate(revision, major, values)
             for revision, majors in stored["revisions"].items()
             for major, values in majors.items()
@@ -106,7 +105,7 @@ def from_json(text: str) -> tuple[Certificate, ...]:
             f"the certificates cannot be read: {type(error).__name__}: {error}",
             "take the file from version control, or remove it; migrate verify writes it again",
         ) from error
-    return tuple(sorted(found, key=_place))
+    return tuple(sorted(certificates, key=_key))
 
 
 def _certificate(revision: str, major: str, values: Mapping[str, Any]) -> Certificate:
@@ -123,44 +122,46 @@ def _certificate(revision: str, major: str, values: Mapping[str, Any]) -> Certif
         losses=losses,
         message=None if message is None else str(message),
         proofs=tuple(map(str, values["proofs"])),
-        unmade_edges={str(column): str(said) for column, said in values.get("unmade_edges", {}).items()},
+        unmade_edges={str(column): str(reason) for column, reason in values.get("unmade_edges", {}).items()},
     )
 
 
-def _place(certificate: Certificate) -> tuple[str, int]:
+def _key(certificate: Certificate) -> tuple[str, int]:
     return certificate.revision, certificate.postgres
 
 
 def outdated(
     certificates: Iterable[Certificate], files: Mapping[str, str], *, postgres: int, rows: int, seed: int
 ) -> Mapping[str, str]:
-    """Return which revisions are to be proved, and why.
+    """Return the revisions without a valid certificate, with the reason.
 
     Args:
-        certificates: What has been proved.
-        files: The SHA-256 of each revision's file, in the order of the history.
-        postgres: The major version to prove them on.
-        rows: How many rows each table gets.
-        seed: From which they are made.
+        certificates: Existing certificates.
+        files: SHA-256 of each revision's file, in the order of the history.
+        postgres: Major version of Postgres to prove them on.
+        rows: Number of rows in each table.
+        seed: Seed of the made-up rows.
 
     Returns:
-        The reason of each revision that has no certificate under these conditions, in the order of `files`.
+        The reason for each revision that must be proved under these conditions, in the order of `files`.
     """
-    known = {one.revision: one for one in certificates if one.postgres == postgres}
-    reasons = {revision: _why(known.get(revision), sha256, rows, seed) for revision, sha256 in files.items()}
+    by_revision = {
+        certificate.revision: certificate for certificate in certificates if certificate.postgres == postgres
+    }
+    reasons = {revision: _why(by_revision.get(revision), sha256, rows, seed) for revision, sha256 in files.items()}
     return {revision: reason for revision, reason in reasons.items() if reason is not None}
 
 
-def _why(known: Certificate | None, sha256: str, rows: int, seed: int) -> str | None:
-    if known is None:
+def _why(certificate: Certificate | None, sha256: str, rows: int, seed: int) -> str | None:
+    if certificate is None:
         return "not proved yet"
-    if known.sha256 != sha256:
+    if certificate.sha256 != sha256:
         return "its file has changed"
-    if (known.rows, known.seed) != (rows, seed):
-        return f"proved with {known.rows} rows from seed {known.seed}"
+    if (certificate.rows, certificate.seed) != (rows, seed):
+        return f"proved with {certificate.rows} rows from seed {certificate.seed}"
     return None
 
 
 def merge(certificates: Iterable[Certificate], newer: Iterable[Certificate]) -> tuple[Certificate, ...]:
-    """Put newer certificates in the place of older ones of the same revision and major version."""
-    return tuple(sorted({_place(one): one for one in (*certificates, *newer)}.values(), key=_place))
+    """Return all certificates, where newer ones replace older ones of the same revision and major version."""
+    return tuple(sorted({_key(certificate): certificate for certificate in (*certificates, *newer)}.values(), key=_key))

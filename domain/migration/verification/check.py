@@ -1,4 +1,4 @@
-"""Checks: what one is, and how a module becomes one."""
+"""The checks of `migrate verify`: what a check consists of, and how a module is loaded as a check."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ Judgement: TypeAlias = "Callable[[RevisionProof, Declaration], Iterable[Diagnost
 
 @dataclass(frozen=True)
 class Check(Page):
-    """A module of the folder `checks`.
+    """A check: a module of the folder `checks`.
 
     Attributes:
-        judge: Holds what was proved of a revision against what it declares; None where the check is about the history
-            as a whole.
+        judge: Function that compares the proof of a revision with its declarations; None for a check of the whole
+            history.
     """
 
     judge: "Judgement | None"
 
 
 def load(module: ModuleType) -> Check:
-    """Make a check of a module.
+    """Return the check that a module defines.
 
     Raises:
         AttributeError: The module lacks its code or its severity.

@@ -1,8 +1,8 @@
-"""What Postgres has no statement to undo: nobody can blame a downgrade that leaves it.
+"""Changes that Postgres has no statement to undo, so that a downgrade may leave them.
 
-`ALTER TYPE … ADD VALUE` (manual, ALTER TYPE), `VALIDATE CONSTRAINT` (manual, ALTER TABLE; that of a domain as well) and
-`ALTER EXTENSION … UPDATE` (manual, section "Extension Updates") go one way. To make the type, the constraint or the
-extension anew is work of its own, with locks of its own, and the code before mostly runs with what has stayed.
+These are `ALTER TYPE … ADD VALUE` (manual, ALTER TYPE), `VALIDATE CONSTRAINT` of a table or a domain (manual, ALTER
+TABLE), and `ALTER EXTENSION … UPDATE` (manual, section "Extension Updates"). A downgrade would have to drop and create
+the type, the constraint or the extension, which takes locks of its own. The old code usually runs with what stays.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,9 +24,9 @@ def one_way(difference: SchemaDifference, before: SchemaSnapshot, restored: Sche
     """Return the part of a difference that Postgres has no statement to undo.
 
     Args:
-        difference: What separates the two catalogs.
-        before: The catalog before the upgrade.
-        restored: The catalog after the downgrade.
+        difference: Difference between the two schemas.
+        before: Schema before the upgrade.
+        restored: Schema after the downgrade.
     """
     return SchemaDifference(
         missing=tuple(key for key in difference.missing if _is_validated_not_null(key, before, restored)),
@@ -35,7 +35,7 @@ def one_way(difference: SchemaDifference, before: SchemaSnapshot, restored: Sche
 
 
 def staying(code: str, trace: RevisionTrace, stays: SchemaDifference) -> Iterator[Diagnostic]:
-    """Warn of what stays after the downgrade, unless the revision declares it."""
+    """Return a warning for each change that stays after the downgrade, suppressed if the revision declares it."""
     for name, sentence in stays.by_name():
         yield Diagnostic(
             code,
@@ -50,7 +50,7 @@ def staying(code: str, trace: RevisionTrace, stays: SchemaDifference) -> Iterato
 
 
 def declaration(names: Iterable[str]) -> str:
-    """Write the line of a revision that declares what stays."""
+    """Return the line of a revision that declares which changes stay."""
     reasons = ", ".join(f"{quoted(name)}: {quoted('Postgres cannot undo it')}" for name in dict.fromkeys(names))
     return f"lossy_downgrade = {{{reasons}}}\n"
 
@@ -76,7 +76,7 @@ def _is_validated(expected: Attributes, actual: Attributes) -> bool:
 
 
 def _is_validated_not_null(key: ObjectKey, before: SchemaSnapshot, restored: SchemaSnapshot) -> bool:
-    """Return whether a NOT NULL of Postgres 18 was validated: it is no constraint of its own from then on."""
+    """Return whether a NOT NULL constraint of Postgres 18 was validated, after which it belongs to its column."""
     constraint = before.objects[key]
     if key[0] != "constraint" or constraint.get("type") != "not null":
         return False

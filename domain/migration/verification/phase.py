@@ -1,4 +1,4 @@
-"""What the phase of a revision lets it break."""
+"""The phase of a revision, and which code it may break."""
 
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def is_contract(proof: "RevisionProof") -> bool:
-    """Return whether a revision declares that no code needs any more what it takes away."""
+    """Return whether a revision declares the contract phase: no deployed code needs what it removes."""
     return proof.analysis.phase is Phase.CONTRACT and proof.analysis.revision.declared
 
 
 def tried(broken: BrokenStatement) -> str:
-    """Return a sentence on a statement that fails."""
+    """Return a sentence about a statement that fails after the upgrade."""
     return f"A statement that {'was recorded' if broken.statement.recorded else 'ran before'} fails: {broken}."

@@ -1,4 +1,4 @@
-"""What `migrate verify` proves of a revision: it can be undone, repeated, and lived with."""
+"""The proofs of `migrate verify`: a revision can be undone and repeated, and the old code runs with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from domain.migration.verification.unseen_losses import losses_not_seen
 
 
 class Proof(Enum):
-    """The proofs that can be asked for."""
+    """A proof that can be requested."""
 
     ROUND_TRIP = "round-trip"
     REPEAT = "repeat"
@@ -35,13 +35,13 @@ class Proof(Enum):
 
 @dataclass(frozen=True)
 class Again:
-    """The upgrade, after the downgrade, beside the first one.
+    """The second upgrade, after the downgrade, compared with the first upgrade.
 
     Attributes:
-        failure: Why it failed; None when it did not.
-        schema: What separates the schema from that after the first upgrade.
-        data: The same of the rows, where the upgrade gives the same values each time.
-        there: What the downgrade takes away where the rows that the upgrade inserts were there before it.
+        failure: Error of the second upgrade; None if it succeeded.
+        schema: Difference of the schema to that after the first upgrade.
+        data: Difference of the rows to those after the first upgrade, if the upgrade computes the same values again.
+        there: Rows that the downgrade deletes although they existed before an upgrade that inserts them.
     """
 
     failure: str | None = None
@@ -52,12 +52,12 @@ class Again:
 
 @dataclass(frozen=True)
 class Repetition:
-    """The upgrade run twice, and interrupted.
+    """The results of running the upgrade twice, and of interrupting it.
 
     Attributes:
-        twice: What a second upgrade changed, in sentences.
-        kills: How many times it was killed, each time on a database of its own.
-        failures: Of those, the ones that a second run did not bring to the same end, in sentences.
+        twice: Changes by a second upgrade, one sentence each.
+        kills: Number of times that the upgrade was killed, each time on a database of its own.
+        failures: Kills after which a second run did not reach the same end, one sentence each.
     """
 
     twice: tuple[str, ...] = ()
@@ -66,22 +66,22 @@ class Repetition:
 
     @property
     def survived(self) -> int:
-        """Kills after which a second run ended as an undisturbed one."""
+        """Number of kills after which a second run reached the same end as an uninterrupted one."""
         return self.kills - len(self.failures)
 
 
 @dataclass(frozen=True)
 class RevisionProof:
-    """All that was proved of one revision.
+    """All proofs of one revision.
 
     Attributes:
-        analysis: The revision, run and judged as `migrate analyze` does it.
-        trip: The round trip; None when it was not asked for, or the upgrade failed.
-        repetition: Likewise.
-        old_code: Statements of the code before on the schema after; likewise.
-        new_code: Statements of the code after on the schema before; likewise.
-        diagnostics: What is wrong with it.
-        certificate: What its downgrade was proved to be; None when it was not, or not asked for.
+        analysis: Analysis of the revision, as `migrate analyze` makes it.
+        trip: The round trip; None if it was not requested or the upgrade failed.
+        repetition: The repetition; None likewise.
+        old_code: Statements of the old code on the new schema; None likewise.
+        new_code: Statements of the new code on the old schema; None likewise.
+        diagnostics: Diagnostics of the checks.
+        certificate: The certificate; None if a proof failed or was not requested.
     """
 
     analysis: RevisionAnalysis
@@ -99,21 +99,26 @@ class RevisionProof:
 
     @property
     def not_judged(self) -> bool:
-        """Whether it could not be run, so that nobody knows of it."""
+        """Whether the revision could not be run, so that nothing was proved."""
         return bool(self.analysis.trace.not_run)
 
     @property
     def not_seen(self) -> bool:
-        """Whether a statement found no row to work on and nothing else speaks against EXACT: so nothing is proved."""
+        """Whether an exact round trip proves nothing, because a statement found no rows to work on."""
         idle = any(
-            one.code in {not_seen_at_work.CODE, loss_not_seen.CODE} and one.severity is Severity.WARNING
-            for one in self.diagnostics
+            diagnostic.code in {not_seen_at_work.CODE, loss_not_seen.CODE} and diagnostic.severity is Severity.WARNING
+            for diagnostic in self.diagnostics
         )
         return idle and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
 
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
-    """Put together what was seen of a revision's way there and back; None when its upgrade failed."""
+    """Return the round trip of a revision; None if its upgrade failed.
+
+    Args:
+        trace: Trace of the upgrade and the downgrade.
+        again: The second upgrade; None if it was not run.
+    """
     if trace.after is None or trace.before is None:
         return None
     statements = sum(statement.count for statement in trace.downgrade or ())
@@ -124,20 +129,20 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
             failure=_downgrade_failure(trace), statements=statements, repair=_repair(trace, trace.before, trace.after)
         )
     difference = compare(trace.before, trace.restored, ignore={"position"})
-    # After a downgrade that does nothing the upgrade fails as a matter of course.
+    # After a downgrade that does nothing, it is no surprise that the upgrade fails.
     silent = bool(difference) and not statements
     failure = None if again is None else again.failure
-    there = () if again is None else again.there.changes
+    deleted_rows = () if again is None else again.there.changes
     data = without_moves(trace.undone or DataDifference(), trace.before, trace.restored)
     return RoundTrip(
         failure=None if silent else failure,
         statements=statements,
         schema=difference,
-        data=DataDifference((*data.changes, *there)),
+        data=DataDifference((*data.changes, *deleted_rows)),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
-        causes={**{change.subject: CAUSE for change in there}, **_causes(trace, difference)},
+        causes={**{change.subject: CAUSE for change in deleted_rows}, **_causes(trace, difference)},
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
         unseen=losses_not_seen(trace),
@@ -145,7 +150,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
 
 
 def _downgrade_failure(trace: RevisionTrace) -> str:
-    """Return why a downgrade failed, and with which statement."""
+    """Return the error of a failed downgrade, with the statement that failed."""
     error = trace.downgrade_error or "the downgrade did not end"
     for number, statement in enumerate(trace.downgrade or (), 1):
         if statement.error is not None:
@@ -154,19 +159,22 @@ def _downgrade_failure(trace: RevisionTrace) -> str:
 
 
 def _place(statement: StatementTrace) -> str:
-    """Name a statement by its line and its text, in a line."""
+    """Return the line number and the text of a statement, in one line."""
     text = in_one_line(statement.sql, _SHOWN)
     return text if statement.line is None else f"line {statement.line}: {text}"
 
 
-_SHOWN = 120  # characters of a statement
+_SHOWN = 120  # longest shown text of a statement, in characters
 
 
 def _repair(trace: RevisionTrace, expected: SchemaSnapshot, actual: SchemaSnapshot) -> Repair | None:
-    """Derive what is left to do; renames are those that the upgrade's text has, and those that the rows show."""
+    """Return the repair that leads to the expected schema; None if there is nothing to do.
+
+    Renames are read from the statements of the upgrade and from the difference of the rows.
+    """
     renames = [*read_renames((statement.sql for statement in trace.upgrade), expected)]
     changes = trace.undone.changes if trace.undone is not None else ()
-    tables = {one.subject: one.other for one in changes if one.kind is DataChangeKind.TABLE_RENAMED}
+    tables = {change.subject: change.other for change in changes if change.kind is DataChangeKind.TABLE_RENAMED}
     renames += [Rename("table", old, new) for old, new in tables.items()]
     for change in changes:
         if change.kind is DataChangeKind.COLUMN_RENAMED:
@@ -177,7 +185,7 @@ def _repair(trace: RevisionTrace, expected: SchemaSnapshot, actual: SchemaSnapsh
 
 
 def _causes(trace: RevisionTrace, difference: SchemaDifference) -> Mapping[str, str]:
-    """Find the statements of the upgrade that were not undone."""
+    """Return the statement of the upgrade behind each difference, by the name of the object."""
     keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
-    found = ((name, statement_of(trace, kind, name)) for kind, name in keys)
-    return {name: _place(trace.upgrade[index]) for name, index in found if index is not None}
+    statements = ((name, statement_of(trace, kind, name)) for kind, name in keys)
+    return {name: _place(trace.upgrade[index]) for name, index in statements if index is not None}

@@ -1,4 +1,4 @@
-"""What was seen when a revision was applied and undone, and what it declares of that itself."""
+"""The round trip of a revision: upgrade, downgrade, upgrade, and what the revision declares about its downgrade."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class CertificateError(MigrationError):
 
 
 class Reversibility(Enum):
-    """What the downgrade of a revision gives back: everything, not everything, or nothing, by its own word."""
+    """What the downgrade of a revision restores: everything, not everything, or nothing because it refuses."""
 
     EXACT = "exact"
     LOSSY = "lossy"
@@ -26,11 +26,11 @@ class Reversibility(Enum):
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a revision says of its own downgrade.
+    """What a revision declares about its own downgrade.
 
     Attributes:
-        lossy_downgrade: Why each loss is accepted, by the name of the table, column or other object.
-        irreversible: Why there is no way back; None when there is one.
+        lossy_downgrade: Reason why each loss is accepted, by the name of the table, column or other object.
+        irreversible: Reason why the revision cannot be undone; None if it can.
     """
 
     lossy_downgrade: Mapping[str, str] = field(default_factory=dict)
@@ -38,10 +38,15 @@ class Declaration:
 
     @classmethod
     def read(cls, revision: str, lossy_downgrade: object = None, irreversible: object = None) -> "Declaration":
-        """Take the values of the revision's names, None where it has no such name.
+        """Return the declaration that the module of a revision contains.
+
+        Args:
+            revision: Id of the revision, for error messages.
+            lossy_downgrade: Value of this name in the module; None if it has no such name.
+            irreversible: Value of this name in the module; None if it has no such name.
 
         Raises:
-            CertificateError: They are of another type, or a reason is missing.
+            CertificateError: A value has the wrong type, or a reason is missing.
         """
         reasons = {} if lossy_downgrade is None else lossy_downgrade
         if not isinstance(reasons, Mapping) or not all(map(is_text, [*reasons, *reasons.values()])):
@@ -59,22 +64,23 @@ class Declaration:
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """What was seen when a revision was applied, undone and applied again.
+    """The result of applying a revision, undoing it, and applying it again.
 
     Attributes:
-        refusal: The message with which the downgrade refused on purpose; None when it did not.
-        failure: Why the downgrade, or the upgrade after it, failed without meaning to; None when both went through.
-        statements: How many statements the downgrade executed; a silent `pass` executes none.
-        schema: What separates the schema after the downgrade from the one before the upgrade. The order of columns is
-            left out: a column that comes back stands last.
-        one_way: The part of it that Postgres has no statement to undo.
-        data: The same of the rows.
-        schema_again: What separates the schema after the second upgrade from that after the first.
-        data_again: The same of the rows.
-        repair: What would have brought the schema back, and was not done; None when nothing is left to do.
-        causes: Which statement of the upgrade is behind a difference, `line 12: DROP INDEX …`, by the object's name.
-        not_again: Why the upgrade failed on what a downgrade that does nothing has left; None when it did not.
-        unseen: What may be lost and had no value in the sandbox, a sentence for each name.
+        refusal: Message with which the downgrade refused on purpose; None if it did not refuse.
+        failure: Error of the downgrade, or of the upgrade after it; None if both succeeded.
+        statements: Number of statements that the downgrade executed; a silent `pass` executes none.
+        schema: Difference between the schema before the upgrade and that after the downgrade. The order of columns is
+            ignored, because a column that comes back is always the last one.
+        one_way: The part of `schema` that Postgres has no statement to undo.
+        data: Difference between the rows before the upgrade and those after the downgrade.
+        schema_again: Difference between the schemas after the first and the second upgrade.
+        data_again: Difference between the rows after the first and the second upgrade.
+        repair: Statements that are missing in the downgrade; None if none are missing.
+        causes: Statement of the upgrade behind each difference, such as `line 12: DROP INDEX …`, by the name of the
+            object.
+        not_again: Error of the second upgrade after a downgrade that does nothing; None if there was none.
+        unseen: Possible losses that the rows of the sandbox could not show, one sentence for each table or column.
     """
 
     refusal: str | None = None
@@ -92,17 +98,17 @@ class RoundTrip:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the downgrade does nothing, though there is something that it could undo."""
+        """Whether the downgrade does nothing, although there are changes that it could undo."""
         return bool(self.rest) and not self.statements
 
     @property
     def rest(self) -> SchemaDifference:
-        """What separates the schemas, and could be undone."""
+        """The difference of the schemas, without the changes that Postgres cannot undo."""
         return self.schema.without(self.one_way)
 
     @property
     def reversibility(self) -> Reversibility | None:
-        """What the downgrade gives back; None when it fails or leads to another schema that it does not own up to."""
+        """What the downgrade restores; None if it fails, or does nothing and leaves another schema."""
         if self.failure is not None:
             return None
         if self.refusal is not None:
@@ -113,7 +119,7 @@ class RoundTrip:
 
     @property
     def losses(self) -> Mapping[str, str]:
-        """What differs after the downgrade, by the name of what it is about, the worst first; sentences are joined."""
+        """All differences after the downgrade, by the name of the object, losses of rows first."""
         losses: dict[str, list[str]] = {change.subject: [] for change in self.data.losses}
         for name, sentence in self.schema.by_name():
             losses.setdefault(name, []).append(sentence)
@@ -123,5 +129,5 @@ class RoundTrip:
 
 
 def is_text(value: object) -> bool:
-    """Return whether a value is a text that says something."""
+    """Return whether a value is a string with more than blanks."""
     return isinstance(value, str) and bool(value.strip())

@@ -1,4 +1,4 @@
-"""Rows that an upgrade inserts and that may have been there before it: does its downgrade take what it did not give?"""
+"""Rows that an upgrade inserts and that may exist already, so that its downgrade may delete rows of others."""
 
 from domain.migration.analysis.unseen import top
 from domain.migration.digest import DataDigest
@@ -9,18 +9,21 @@ CAUSE = "where the rows that the upgrade inserts are there already, it leaves th
 
 
 def inserted_into(trace: RevisionTrace) -> list[str]:
-    """Return the tables that get rows from an upgrade, were there before it and stay; of partitions, the topmost."""
+    """Return the tables into which an upgrade inserts rows and that exist before and after it.
+
+    The topmost partitioned table stands for its partitions.
+    """
     tables = {top(trace, name) for statement in trace.upgrade for name, rows in statement.rows.items() if rows.inserted}
     return sorted(tables & names_of(trace.before, "table") & names_of(trace.after, "table"))
 
 
 def spares(table: str, usual: tuple[DataDigest, DataDigest], there: tuple[DataDigest, DataDigest]) -> bool:
-    """Return whether an upgrade inserts fewer rows into a table that has them already.
+    """Return whether an upgrade inserts fewer rows into a table that already has these rows.
 
     Args:
-        table: Its name.
-        usual: The rows before and after the upgrade.
-        there: The same, where those that it inserts were there before.
+        table: Name of the table.
+        usual: Digests before and after the upgrade.
+        there: Digests before and after an upgrade for which the rows that it inserts existed already.
     """
     states = [digest.tables.get(table) for digest in (*usual, *there)]
     before, after, there_before, there_after = (0 if state is None else state.rows for state in states)

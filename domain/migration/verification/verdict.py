@@ -1,4 +1,4 @@
-"""What is wrong with a revision, and what it is certified to be."""
+"""The verdict on a revision: its diagnostics, and its certificate."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -20,30 +20,35 @@ from domain.migration.verification.round_trip import Declaration, Reversibility
 
 
 def judge_proof(proof: RevisionProof, declaration: Declaration) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a revision, errors first."""
+    """Return the diagnostics of all checks for a revision, errors first."""
     diagnostics = [*_of_analysis(proof)]
     for check in all_checks():
         if check.judge is not None:
             diagnostics += check.judge(proof, declaration)
-    return tuple(sorted(diagnostics, key=lambda one: list(Severity).index(one.severity)))
+    return tuple(sorted(diagnostics, key=lambda diagnostic: list(Severity).index(diagnostic.severity)))
 
 
 def _of_analysis(proof: RevisionProof) -> Iterator[Diagnostic]:
-    """Pass on what the rules say of the sandbox and its rows, on which a proof rests."""
+    """Return the diagnostics of the rules about the sandbox and its rows, on which the proofs depend."""
     trace = proof.analysis.trace
     if trace.not_run:
         return
-    for one in proof.analysis.diagnostics:
-        if trace.after is not None and one.code in {not_seen_at_work.CODE, rows_must_fit.CODE}:
-            yield one
-        if trace.after is None and one.code == not_in_sandbox.CODE:
-            yield replace(one, severity=Severity.ERROR, statement=None, relation=None, fix=None)
+    for diagnostic in proof.analysis.diagnostics:
+        if trace.after is not None and diagnostic.code in {not_seen_at_work.CODE, rows_must_fit.CODE}:
+            yield diagnostic
+        if trace.after is None and diagnostic.code == not_in_sandbox.CODE:
+            yield replace(diagnostic, severity=Severity.ERROR, statement=None, relation=None, fix=None)
 
 
 def worst(proofs: Iterable[RevisionProof]) -> tuple[RevisionProof, Diagnostic] | None:
-    """Return the error to say first, with its revision; None where nothing failed."""
-    errors = [(proof, one) for proof in proofs for one in proof.diagnostics if one.severity is Severity.ERROR]
-    return min(errors, key=lambda found: _rank(*found), default=None)
+    """Return the worst error, with the proof of its revision; None if nothing failed."""
+    errors = [
+        (proof, diagnostic)
+        for proof in proofs
+        for diagnostic in proof.diagnostics
+        if diagnostic.severity is Severity.ERROR
+    ]
+    return min(errors, key=lambda pair: _rank(*pair), default=None)
 
 
 def _rank(proof: RevisionProof, error: Diagnostic) -> tuple[int, bool]:
@@ -57,22 +62,31 @@ _WORST = (upgrade_fails.CODE, downgrade_fails.CODE, undeclared_loss.CODE, silent
 def certify(
     proof: RevisionProof, sha256: str, *, postgres: int, rows: int, seed: int, proofs: Iterable[str]
 ) -> Certificate | None:
-    """Certify what a downgrade was proved to be; None when a proof failed, was not run, or had no rows to work on."""
+    """Return the certificate of a revision; None if a proof failed, was not run, or had no rows to work on.
+
+    Args:
+        proof: Proofs of the revision.
+        sha256: SHA-256 of the revision's file, in hexadecimal.
+        postgres: Major version of Postgres.
+        rows: Number of rows in each table before the upgrade.
+        seed: Seed of the made-up rows.
+        proofs: Names of the proofs that succeeded.
+    """
     trip = proof.trip
     if trip is None or proof.failed or proof.not_seen or trip.reversibility is None:
         return None
     losses: Mapping[str, str] = trip.losses if trip.reversibility is Reversibility.LOSSY else {}
     trace = proof.analysis.trace
-    kind, message = trip.reversibility, trip.refusal
+    reversibility, message = trip.reversibility, trip.refusal
     accepted = {
-        name: sentence for name, sentence in trip.unseen.items() if not _is_said(proof, loss_not_seen.CODE, name)
+        name: sentence for name, sentence in trip.unseen.items() if not _is_reported(proof, loss_not_seen.CODE, name)
     }
-    if accepted and kind is Reversibility.EXACT:
-        kind, losses = Reversibility.LOSSY, accepted
+    if accepted and reversibility is Reversibility.EXACT:
+        reversibility, losses = Reversibility.LOSSY, accepted
     return Certificate(
-        trace.revision, postgres, sha256, rows, seed, kind, losses, message, tuple(proofs), trace.unmade_edges
+        trace.revision, postgres, sha256, rows, seed, reversibility, losses, message, tuple(proofs), trace.unmade_edges
     )
 
 
-def _is_said(proof: RevisionProof, code: str, name: str) -> bool:
-    return any((one.code, one.relation) == (code, name) for one in proof.diagnostics)
+def _is_reported(proof: RevisionProof, code: str, name: str) -> bool:
+    return any((diagnostic.code, diagnostic.relation) == (code, name) for diagnostic in proof.diagnostics)

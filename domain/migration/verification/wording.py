@@ -1,4 +1,4 @@
-"""What checks say in common: what is left, where it came from, and the code that mends it."""
+"""Common wording of the checks: differences, their causes, and the code that corrects them."""
 
 from collections.abc import Iterable
 
@@ -8,35 +8,42 @@ from domain.migration.verification.round_trip import RoundTrip
 
 
 def cause(trip: RoundTrip, name: str) -> str:
-    """Return the statement behind a difference, in parentheses; nothing where it is not known."""
+    """Return the statement behind a difference, in parentheses; empty if it is not known."""
     return f" ({trip.causes[name]})" if name in trip.causes else ""
 
 
 def left(trip: RoundTrip) -> str:
-    """Return how the schema differs after the downgrade, in a line."""
+    """Return the differences of the schema after the downgrade, in one line."""
     return "; ".join(f"{sentence}{cause(trip, name)}" for name, sentence in trip.schema.by_name())
 
 
 def whole_downgrade(repair: Repair | None) -> str | None:
-    """Write the downgrade that would have given everything back."""
+    """Return the whole downgrade that restores the schema; None if there is nothing to restore."""
     return None if repair is None else repair.downgrade(whole=True)
 
 
 def accepting(trip: RoundTrip, undeclared: Iterable[str]) -> str:
-    """Write what would let a lossy revision pass: the statements that were forgotten, a word on what they cannot give.
+    """Return the code with which a lossy revision passes: the missing statements, and a declaration of the rest.
 
-    Rows do not come back with their table; what the upgrade made goes with its table.
+    Recreating a table does not bring back its rows, so these must be declared. Dropping a table that the upgrade has
+    created needs no declaration for its columns.
+
+    Args:
+        trip: The round trip.
+        undeclared: Names of the losses that the revision does not declare.
     """
     repair = trip.repair if trip.statements and trip.repair is not None and trip.repair.steps else None
     parts = []
     if repair is not None:
         parts.append(repair.downgrade(whole=False))
-        gone = tuple(f"{name}." for kind, name in trip.schema.unexpected if kind == "table")
-        made = {name for _, name in trip.schema.unexpected}
+        dropped_prefixes = tuple(f"{name}." for kind, name in trip.schema.unexpected if kind == "table")
+        created_names = {name for _, name in trip.schema.unexpected}
         undeclared = [
             change.subject
             for change in (*trip.data.losses, *trip.data.additions)
-            if change.subject in undeclared and change.subject not in made and not change.subject.startswith(gone)
+            if change.subject in undeclared
+            and change.subject not in created_names
+            and not change.subject.startswith(dropped_prefixes)
         ]
     names = list(undeclared)
     if names and (repair is None or repair.refusal is None):
@@ -45,16 +52,16 @@ def accepting(trip: RoundTrip, undeclared: Iterable[str]) -> str:
 
 
 def acceptance(names: Iterable[str]) -> str:
-    """Return the line of a revision that accepts losses."""
+    """Return the line of a revision that declares accepted losses."""
     reasons = ", ".join(f'{quoted(name)}: "why this is accepted"' for name in names)
     return f"lossy_downgrade = {{{reasons}}}"
 
 
 def losses_of(trip: RoundTrip) -> dict[str, str]:
-    """Return what is lost, by name; of a downgrade that does nothing the rows only, as the rest is said once."""
+    """Return the losses by name. If the downgrade does nothing, only rows count: another check reports the schema."""
     return {change.subject: str(change) for change in trip.data.losses} if trip.is_silent else dict(trip.losses)
 
 
 def went_through(trip: RoundTrip | None) -> RoundTrip | None:
-    """Return a round trip whose downgrade ran to its end; None of one that refused, failed, or was not asked for."""
+    """Return the round trip if its downgrade succeeded; None if it refused, failed, or was not requested."""
     return trip if trip is not None and trip.failure is None and trip.refusal is None else None

@@ -1,4 +1,4 @@
-"""The rules, one module each: a new file in this folder is a new rule."""
+"""The rules of `migrate analyze`. Each module of this folder is one rule."""
 
 from functools import cache
 from importlib import import_module

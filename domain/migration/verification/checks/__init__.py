@@ -1,4 +1,4 @@
-"""What keeps a revision from its certificate, one module each: a new file in this folder is a new check."""
+"""The checks that a revision must pass for its certificate. Each module of this folder is one check."""
 
 from functools import cache
 from importlib import import_module
@@ -9,6 +9,6 @@ from domain.migration.verification.check import Check, load
 
 @cache
 def all_checks() -> tuple[Check, ...]:
-    """Load every module of this folder, in the order of their codes."""
-    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    """Return the checks of all modules of this folder, sorted by code."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
     return tuple(sorted(map(load, modules), key=lambda check: check.code))

@@ -1,7 +1,7 @@
-"""The file of a revision that a database has applied is not the one that was proved.
+"""The file of an applied revision has changed since it was proved.
 
-What ran there is not what the repository says, and a new database will get something else. The safe way is to take the
-old file from version control, and to write what is new as a revision of its own.
+The database ran another revision than the one in the repository, and a new database will get another schema. The safe
+way is to restore the old file from version control, and to put the change into a new revision.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,16 +16,16 @@ SEVERITY = Severity.ERROR
 def changed_since(
     certificates: Iterable[Certificate], files: Mapping[str, str], applied: Iterable[str]
 ) -> tuple[Diagnostic, ...]:
-    """Find revisions that were applied and whose file is not the one that was proved.
+    """Report applied revisions whose file differs from the one that was proved.
 
     Args:
-        certificates: What was proved.
-        files: The SHA-256 of each revision's file as it is now.
-        applied: Revisions that a real database has.
+        certificates: Certificates of the revisions.
+        files: SHA-256 of each revision's current file.
+        applied: Ids of the revisions that a database has applied.
     """
     proved: dict[str, set[str]] = {}
-    for one in certificates:
-        proved.setdefault(one.revision, set()).add(one.sha256)
+    for certificate in certificates:
+        proved.setdefault(certificate.revision, set()).add(certificate.sha256)
     return tuple(
         Diagnostic(
             CODE,

@@ -1,4 +1,4 @@
-"""A statement that the code before sends fails after the upgrade.
+"""A statement of the old code fails after the upgrade.
 
 See the rule of the same code.
 """
@@ -26,10 +26,10 @@ _NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report them; only a contract may break what ran before."""
-    for one in proof.old_code.broken if proof.old_code is not None else ():
-        if not one.when_prepared:
-            strict = not (is_contract(proof) or _is_tightened(proof.analysis.trace, one))
+    """Report broken statements of the old code; in the contract phase they are a warning."""
+    for broken in proof.old_code.broken if proof.old_code is not None else ():
+        if not broken.when_prepared:
+            strict = not (is_contract(proof) or _is_tightened(proof.analysis.trace, broken))
             advice = (
                 "Make sure that no deployed code sends it any more."
                 if is_contract(proof)
@@ -37,11 +37,11 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
                 "`Phase: contract`."
             )
             severity = SEVERITY if strict else Severity.WARNING
-            yield Diagnostic(CODE, severity, None, one.statement.table, tried(one), advice)
+            yield Diagnostic(CODE, severity, None, broken.statement.table, tried(broken), advice)
 
 
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
-    """Return whether a made-up NULL fails in a column that was there and took it before."""
-    found = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
-    column = attributes(trace.before, "column", f"{broken.statement.table}.{found[1]}") if found else {}
+    """Return whether a made-up NULL fails in an existing column that accepted NULL before."""
+    match = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
+    column = attributes(trace.before, "column", f"{broken.statement.table}.{match[1]}") if match else {}
     return bool(column) and not column.get("not_null")

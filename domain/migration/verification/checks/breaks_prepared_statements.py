@@ -1,8 +1,9 @@
 """A statement that a session prepared before the upgrade fails when it is sent again.
 
 Postgres refuses a prepared statement whose result has other columns or types than when it was prepared ("cached plan
-must not change result type"). Most drivers prepare it anew and go on; a session in a transaction must end it first. The
-safe way is to let sessions reconnect after the deployment, or to name columns instead of selecting all of them.
+must not change result type"). Most drivers prepare it again and go on, but a session in a transaction must end the
+transaction first. The safe way is to let the sessions reconnect after the deployment, or to name the columns instead of
+selecting all of them.
 """
 
 from collections.abc import Iterator
@@ -31,12 +32,12 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report them."""
-    for one in proof.old_code.broken if proof.old_code is not None else ():
-        if one.when_prepared:
+    """Report statements that fail only if they were prepared before the upgrade."""
+    for broken in proof.old_code.broken if proof.old_code is not None else ():
+        if broken.when_prepared:
             advice = (
                 "Make sure that no deployed code sends it any more."
                 if is_contract(proof)
                 else "Sessions that prepared it must reconnect, or the statement be sent again; most drivers do so."
             )
-            yield Diagnostic(CODE, SEVERITY, None, one.statement.table, tried(one), advice)
+            yield Diagnostic(CODE, SEVERITY, None, broken.statement.table, tried(broken), advice)

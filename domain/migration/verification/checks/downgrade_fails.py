@@ -1,4 +1,4 @@
-"""The downgrade fails without meaning to, or the upgrade fails after it.
+"""The downgrade fails, or the upgrade after it fails.
 
 See the rule of the same code.
 """
@@ -21,17 +21,17 @@ GOOD = downgrade_fails.GOOD
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report where the way back ends."""
+    """Report the error of the downgrade, or of the upgrade after it."""
     trip = proof.trip
     if trip is None or trip.failure is None:
         return
-    also = f". After the downgrade it is not as before: {left(trip)}." if trip.schema else ""
+    difference = f". After the downgrade it is not as before: {left(trip)}." if trip.schema else ""
     yield Diagnostic(
         CODE,
         SEVERITY,
         None,
         None,
-        f"The way back fails: {trip.failure}{also}",
+        f"The way back fails: {trip.failure}{difference}",
         "Mend the downgrade, or let it refuse with a message and declare that.",
         accepting(trip, trip.losses) if trip.schema else whole_downgrade(trip.repair),
     )

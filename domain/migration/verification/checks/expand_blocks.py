@@ -1,7 +1,7 @@
-"""A revision is declared as `Phase: expand`, and others wait for its work.
+"""A revision declares `Phase: expand`, but it blocks other sessions.
 
-An expand phase is deployed while the code before serves everybody. Work on a whole table under a lock that others need
-makes them wait. The safe way is that of the rule that found the work.
+An expand revision is deployed while the old code serves all traffic. Work on a whole table under a blocking lock makes
+this traffic wait. The safe way is that of the rule that reports the work in `migrate analyze`.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ with op.get_context().autocommit_block():
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report what the rules say of work that others wait for."""
+    """Report errors of the rules about work under blocking locks."""
     analysis = proof.analysis
     if proof.old_code is None or analysis.phase is not Phase.EXPAND or not analysis.revision.declared:
         return

@@ -1,7 +1,7 @@
-"""A column that was json became jsonb and is json again: its documents say the same in another text.
+"""A json column becomes jsonb and json again, so the text of its documents changes.
 
-jsonb keeps neither blanks nor the order of keys. That does no harm unless somebody compares the text or signs it. The
-safe way is then to keep the old column until nobody needs its text any more.
+jsonb keeps neither blanks nor the order of keys. The values stay the same, so this matters only if somebody compares
+the text or signs it. The safe way is then to keep the old column until nobody needs its text any more.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report such columns."""
+    """Report columns that were json, become jsonb, and are json again after the downgrade."""
     trace = proof.analysis.trace
     before, restored = trace.before, trace.restored
     if before is None or restored is None or proof.trip is None:

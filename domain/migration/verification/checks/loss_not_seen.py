@@ -1,8 +1,8 @@
-"""Something may be lost of which the sandbox had no row or no value, so that nobody saw whether it comes back.
+"""Values may be lost, and the sandbox had no row or value that could show it.
 
-A proof rests on rows. A column without a value in any row, a table that stayed empty, or an UPDATE that changed no
-value shows no loss, though production may have one; such a revision is NOT PROVED. The safe way is to give the sandbox
-rows that have it, with `--rows-from FILE.sql`, or to declare why the loss is accepted:
+A proof depends on rows. A column that is NULL in all rows, a table that stayed empty, or an UPDATE that changed no
+value shows no loss in the sandbox, but production may lose values. Such a revision is NOT PROVED. The safe way is to
+provide rows with such values, with `--rows-from FILE.sql`, or to declare why the loss is accepted:
 
     lossy_downgrade = {"public.users.name": "nobody reads it since release 12"}
 """
@@ -36,7 +36,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Report what was not seen and is not declared."""
+    """Report possible losses that were not measured and are not declared."""
     trip = went_through(proof.trip)
     if trip is None:
         return

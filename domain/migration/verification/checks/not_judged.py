@@ -1,6 +1,6 @@
-"""A revision could not be run, so that nothing is known of it.
+"""A revision could not be run, so nothing is known about it.
 
-A revision before it fails, or env.py does. The safe way is to mend that one first, and to verify again.
+An earlier revision fails, or env.py does. The safe way is to correct that first, and to verify again.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SEVERITY = Severity.WARNING
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report why it was not run."""
+    """Report why the revision was not run."""
     trace = proof.analysis.trace
     if trace.not_run:
         advice = "Mend what it stands on; the rest is proved then."

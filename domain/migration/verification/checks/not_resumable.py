@@ -1,8 +1,9 @@
-"""An upgrade that was interrupted cannot be run again, or ends elsewhere then.
+"""An interrupted upgrade cannot be run again, or its second run ends with another result.
 
-The upgrade is killed after each of its statements, and in the middle of those that commit by themselves. What was
-committed before stays, and the version table still says that the revision is not applied: the next `alembic upgrade`
-meets its own work. The safe way is to make each step that commits by itself re-runnable:
+The upgrade is killed after each of its statements, and in the middle of those that commit on their own. What was
+committed before the kill stays, but the version table does not yet have the revision. The next `alembic upgrade` then
+meets its own work, and a deployment that was interrupted cannot be continued. The safe way is to make each step that
+commits on its own re-runnable:
 
     with op.get_context().autocommit_block():
         op.drop_index("ix_users_email", "users", if_exists=True, postgresql_concurrently=True)
@@ -41,7 +42,7 @@ with op.get_context().autocommit_block():
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report each kill that it did not survive."""
+    """Report each kill after which a second run did not reach the same end."""
     advice = "Make each step that commits on its own re-runnable: IF EXISTS, IF NOT EXISTS, batches of what is left."
     for failure in proof.repetition.failures if proof.repetition is not None else ():
         yield Diagnostic(CODE, SEVERITY, None, None, failure, advice)

@@ -1,7 +1,7 @@
-"""Upgrading a database that is at its head changes something.
+"""An upgrade of a database that is already at head changes something.
 
-There is no revision to run, so that it is env.py that changes it, at each deployment anew. The safe way is an env.py
-that changes nothing by itself: what it does belongs in a revision.
+There is no revision to run, so env.py makes the change, at every deployment. The safe way is an env.py that changes
+nothing itself. Move the change into a revision.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ SEVERITY = Severity.ERROR
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report what it changes."""
+    """Report the changes of a second upgrade."""
     if proof.repetition is not None and proof.repetition.twice:
         message = f"Upgrading a second time changes something: {'; '.join(proof.repetition.twice)}."
         advice = "Let env.py change nothing when there is no revision to run."

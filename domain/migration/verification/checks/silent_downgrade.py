@@ -1,7 +1,7 @@
-"""The downgrade does nothing, and leaves the schema that the upgrade made.
+"""The downgrade does nothing and leaves the schema of the upgrade.
 
-`alembic downgrade` then reports success, and the version table says something that is not so: the next upgrade fails on
-what is there already. The safe way is a downgrade that undoes the upgrade, or one that says that it cannot:
+`alembic downgrade` reports success, and the version table no longer matches the schema. The next upgrade fails on
+objects that exist already. The safe way is a downgrade that undoes the upgrade, or one that refuses with a message:
 
     raise RuntimeError("the old prices are not kept anywhere")
 """
@@ -28,7 +28,7 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report what it leaves, and write the downgrade."""
+    """Report the changes that stay, with the missing downgrade."""
     trip = went_through(proof.trip)
     if trip is None or not trip.is_silent:
         return

@@ -1,7 +1,7 @@
 """The downgrade refuses to run, and the revision does not declare that it cannot be undone.
 
-Whoever deploys a revision plans the way back beforehand. A downgrade that raises an error is one they cannot take, and
-they should not learn that when they need it. The safe way is to say so in the revision, with the reason:
+A rollback is planned before a deployment. Whoever deploys this revision cannot go back, and would learn it only when
+the rollback is needed. The safe way is to declare it in the revision, with the reason:
 
     irreversible = "the old prices are not kept anywhere"
 """
@@ -37,7 +37,7 @@ _PLACE = re.compile(r"\s*\([^()]*\bline \d+\)$")  # of a message in the revision
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Report a refusal that is not declared, with the declaration."""
+    """Report a refusal that is not declared, with the missing declaration."""
     refusal = None if proof.trip is None or proof.trip.failure is not None else proof.trip.refusal
     if refusal is None or declaration.irreversible is not None:
         return

@@ -1,12 +1,12 @@
-"""After the downgrade something is not as it was, and the revision does not say that this is accepted.
+"""The schema or the rows differ after the downgrade, and the revision does not declare it.
 
-Catalog and rows are read before the upgrade and after the downgrade. What a downgrade cannot give back is often fine,
-but never by accident: it is known before a deployment, not found out in the middle of one. The safe way is to give it
-back, or to declare the loss with its reason:
+Schema and rows are read before the upgrade and after the downgrade. A loss is often acceptable, but it must be known
+before the deployment and not found during a rollback. The safe way is to restore the values in the downgrade, or to
+declare the loss with its reason:
 
     lossy_downgrade = {"public.users.name": "nobody reads it since release 12"}
 
-What Postgres itself cannot undo, such as a label that was added to an enum, is a warning.
+What Postgres itself cannot undo, such as a value that was added to an enum, is a warning.
 """
 
 from collections.abc import Iterator
@@ -39,15 +39,15 @@ GOOD = Example(
 
 
 def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnostic]:
-    """Report what differs and is not declared, with the code that gives it back or accepts it."""
+    """Report undeclared differences, with the code that restores or declares them."""
     trip = went_through(proof.trip)
     if trip is None:
         return
     undeclared = {name: text for name, text in losses_of(trip).items() if name not in declaration.lossy_downgrade}
-    stay = {name for name, _ in trip.one_way.by_name()} - {name for name, _ in trip.rest.by_name()}
+    staying_names = {name for name, _ in trip.one_way.by_name()} - {name for name, _ in trip.rest.by_name()}
     fix = accepting(trip, undeclared)
     for name, sentence in undeclared.items():
-        stays = name in stay
+        stays = name in staying_names
         yield Diagnostic(
             CODE,
             Severity.WARNING if stays else SEVERITY,

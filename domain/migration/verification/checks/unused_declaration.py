@@ -1,6 +1,6 @@
-"""A revision declares a loss, or that it cannot be undone, and neither is so.
+"""A revision declares a loss that does not happen, or that it cannot be undone although it can.
 
-A declaration that is not needed today hides a loss that comes tomorrow. The safe way is to remove it.
+A declaration that is not needed today hides a real loss tomorrow. The safe way is to remove it.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
-"""After the downgrade, the upgrade leads to another schema, or loses other rows, than the first time.
+"""The second upgrade, after the downgrade, does not lead to the same schema and rows as the first.
 
-The downgrade leaves something behind that the upgrade meets again, such as an index that IF NOT EXISTS then keeps, or
-does not give back what the upgrade needs. The safe way is a downgrade that does both.
+The downgrade leaves something that the upgrade meets again, such as an index that IF NOT EXISTS then keeps. Or it does
+not restore what the upgrade needs. The safe way is to correct the downgrade: it must remove all that the upgrade
+created, and restore all that it changed.
 """
 
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ op.drop_column("users", "full_name")
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report where it leads."""
+    """Report the differences between the first and the second upgrade."""
     trip = went_through(proof.trip)
     sentences = [*trip.schema_again.sentences(), *map(str, trip.data_again.losses)] if trip is not None else []
     if sentences:

@@ -1,4 +1,4 @@
-"""The upgrade fails, so that nothing can be proved of it.
+"""The upgrade fails, so nothing can be proved.
 
 See the rule of the same code.
 """
@@ -20,12 +20,12 @@ GOOD = upgrade_fails.GOOD
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report with what it fails."""
+    """Report the error of the upgrade."""
     trace = proof.analysis.trace
     if trace.not_run or trace.after is not None:
         return
-    if any(one.code == not_in_sandbox.CODE for one in proof.analysis.diagnostics):
-        return  # the sandbox is the reason
+    if any(diagnostic.code == not_in_sandbox.CODE for diagnostic in proof.analysis.diagnostics):
+        return  # that rule reports the failure
     failed = next((statement.error for statement in trace.upgrade if statement.error), trace.error)
     advice = "Mend it; migrate analyze -v shows the statement."
     yield Diagnostic(CODE, SEVERITY, None, None, f"The upgrade fails: {failed}", advice)

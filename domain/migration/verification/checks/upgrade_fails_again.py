@@ -1,7 +1,7 @@
-"""After a downgrade that leaves what Postgres cannot undo, the upgrade fails on it.
+"""The second upgrade fails on a change that the downgrade could not undo.
 
-A label of an enum stays when the revision is undone, so that adding it once more is refused. The safe way is to let the
-upgrade find what is there already:
+An enum value stays when the revision is undone, and Postgres refuses to add it a second time. The safe way is an
+upgrade that accepts the existing value:
 
     op.execute("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'great'")
 """
@@ -25,7 +25,7 @@ GOOD = Example(_MOODS, """op.execute("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'g
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
-    """Report on what it fails."""
+    """Report the error of the second upgrade."""
     trip = went_through(proof.trip)
     if trip is None or trip.not_again is None or not trip.one_way:
         return
