@@ -1,1 +1,1 @@
-"""The downgrade that is missing, derived from two catalogs."""
+"""Repair: the missing statements of a downgrade, derived from the expected and the actual schema."""

@@ -1,4 +1,4 @@
-"""What alters an object of each kind."""
+"""Statements that alter an object to its expected attributes, by kind of object."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,17 +19,18 @@ def _alter_index(state: RepairState, name: str, changed: set[str]) -> Altered:
         for clause in option_changes(expected["options"], actual["options"], ""):
             yield f"ALTER INDEX {name} {clause}", {"options", "definition"}
     if "statistics" in changed:
-        wanted = dict(one.split(": ") for one in texts(expected["statistics"]))
-        found = dict(one.split(": ") for one in texts(actual["statistics"]))
-        for number in sorted(wanted.keys() | found.keys()):
-            yield f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {wanted.get(number, -1)}", {"statistics"}
+        expected_targets = dict(setting.split(": ") for setting in texts(expected["statistics"]))
+        actual_targets = dict(setting.split(": ") for setting in texts(actual["statistics"]))
+        for number in sorted(expected_targets.keys() | actual_targets.keys()):
+            target = expected_targets.get(number, -1)
+            yield f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}", {"statistics"}
     if "clustered" in changed:
         yield (
             f"ALTER TABLE {table} " + (f"CLUSTER ON {own}" if expected["clustered"] else "SET WITHOUT CLUSTER"),
             {"clustered"},
         )
     if "replica_identity" in changed:
-        # Where it no longer is, the table says what is.
+        # If this index is no longer the replica identity, the table sets the right one.
         yield (
             f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {own}" if expected["replica_identity"] else "",
             {"replica_identity"},
@@ -39,7 +40,7 @@ def _alter_index(state: RepairState, name: str, changed: set[str]) -> Altered:
 
 
 def _owner_remade(state: RepairState, index: Attributes) -> bool:
-    """Return whether an index comes with a constraint that is made again."""
+    """Return whether an index belongs to a constraint that is dropped and created again."""
     key = ("constraint", f"{index['table']}.{index['constraint']}")
     return index.get("constraint") is not None and bool(state.changed.get(key, set()) & REMADE["constraint"])
 
@@ -51,11 +52,11 @@ def _alter_sequence(state: RepairState, name: str, changed: set[str]) -> Altered
             f"ALTER SEQUENCE {name} SET {'UNLOGGED' if expected['persistence'] == 'unlogged' else 'LOGGED'}",
             {"persistence"},
         )
-    described = {"type", "start", "increment", "minimum", "maximum", "cache", "cycle"}
-    if changed & described:
+    described_attributes = {"type", "start", "increment", "minimum", "maximum", "cache", "cycle"}
+    if changed & described_attributes:
         kind = f"AS {expected['type']} " if expected["type"] != actual["type"] else ""
-        said = definitions.sequence_options(expected, every=True)
-        yield f"ALTER SEQUENCE {name} {kind}{said}", described
+        options = definitions.sequence_options(expected, every=True)
+        yield f"ALTER SEQUENCE {name} {kind}{options}", described_attributes
     if "owned_by" in changed:
         yield f"ALTER SEQUENCE {name} OWNED BY {expected['owned_by'] or 'NONE'}", {"owned_by"}
 
@@ -80,7 +81,7 @@ def _alter_function(state: RepairState, name: str, changed: set[str]) -> Altered
 
 
 def _signature(definition: str) -> str:
-    """Return what CREATE OR REPLACE FUNCTION cannot change: the head, defaults of arguments included."""
+    """Return the part of a function that CREATE OR REPLACE FUNCTION cannot change: its head with the defaults."""
     return definition.partition("\n LANGUAGE")[0]
 
 
@@ -106,14 +107,14 @@ def _alter_type(state: RepairState, name: str, changed: set[str]) -> Altered:
         yield from _alter_values(state, name, texts(expected["values"]), texts(actual["values"]))
     if "default" in changed and expected["kind"] == "domain":
         default = expected["default"]
-        said = "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
-        yield f"ALTER DOMAIN {name} {said}", {"default"}
+        clause = "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
+        yield f"ALTER DOMAIN {name} {clause}", {"default"}
     if "not_null" in changed and expected["kind"] == "domain":
         yield f"ALTER DOMAIN {name} {'SET' if expected['not_null'] else 'DROP'} NOT NULL", {"not_null"}
 
 
 def _alter_values(state: RepairState, name: str, expected: list[str], actual: list[str]) -> Altered:
-    """Undo changes of an enum; Postgres has no statement that removes a value."""
+    """Return statements that rename or add values of an enum. Postgres has no statement that removes a value."""
     if len(expected) == len(actual):
         pairs = [(old, new) for old, new in zip(expected, actual, strict=True) if old != new]
         if not {old for old, _ in pairs} & {*actual}:
@@ -122,8 +123,10 @@ def _alter_values(state: RepairState, name: str, expected: list[str], actual: li
             return
     added = [value for value in actual if value not in expected]
     if added or [value for value in expected if value in actual] != actual:
-        said = ", ".join(map(literal, added)) or "the order of the values"
-        state.unresolved.append(f"{said} cannot be removed from the enum {name}: make the type anew, or declare it")
+        description = ", ".join(map(literal, added)) or "the order of the values"
+        state.unresolved.append(
+            f"{description} cannot be removed from the enum {name}: make the type anew, or declare it"
+        )
         yield "", {"values"}
         return
     for place, value in enumerate(expected):
@@ -144,8 +147,8 @@ def _alter_publication(state: RepairState, name: str, changed: set[str]) -> Alte
     expected = state.expected.objects["publication", name]
     actions = {"inserts", "updates", "deletes", "truncates"}
     if changed & actions:
-        said = ", ".join(one.removesuffix("s") for one in sorted(actions) if expected[one])
-        yield f"ALTER PUBLICATION {name} SET (publish = {literal(said)})", actions
+        published = ", ".join(action.removesuffix("s") for action in sorted(actions) if expected[action])
+        yield f"ALTER PUBLICATION {name} SET (publish = {literal(published)})", actions
 
 
 ALTERATIONS: Mapping[str, Callable[[RepairState, str, set[str]], Altered]] = {

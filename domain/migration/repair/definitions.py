@@ -1,7 +1,7 @@
-"""SQL that makes, drops and describes an object of a snapshot, as Postgres would dump it.
+"""SQL that creates and names the objects of a snapshot, as pg_dump would write it.
 
-Syntax follows the Postgres manual, part "SQL Commands". Where a snapshot holds too little to make an object (foreign
-tables, operators, text search), there is no SQL.
+The syntax follows the Postgres manual, part "SQL Commands". There is no SQL for objects of which a snapshot does not
+have all attributes (foreign tables, operators, text search).
 """
 
 import re
@@ -23,25 +23,25 @@ _ENABLED = {"origin": "ENABLE", "disabled": "DISABLE", "replica": "ENABLE REPLIC
 
 
 def literal(text: Value) -> str:
-    """Write a text as SQL."""
+    """Return a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def texts(value: Value) -> list[str]:
-    """Return a list of texts; empty for None."""
-    return [str(one) for one in value] if isinstance(value, tuple) else []
+    """Return a list of strings; empty for None."""
+    return [str(item) for item in value] if isinstance(value, tuple) else []
 
 
 def words(kind: str, attributes: Attributes) -> str:
-    """Name a kind as SQL does, `MATERIALIZED VIEW`."""
-    known = str(attributes.get("kind", ""))
+    """Return the words for a kind in SQL, such as `MATERIALIZED VIEW`."""
+    subkind = str(attributes.get("kind", ""))
     match kind:
         case "table":
-            return "FOREIGN TABLE" if known == "foreign table" else "TABLE"
+            return "FOREIGN TABLE" if subkind == "foreign table" else "TABLE"
         case "view" | "function":
-            return "FUNCTION" if known == "window function" else known.upper()
+            return "FUNCTION" if subkind == "window function" else subkind.upper()
         case "type":
-            return "DOMAIN" if known == "domain" else "TYPE"
+            return "DOMAIN" if subkind == "domain" else "TYPE"
         case "foreign server":
             return "SERVER"
         case _:
@@ -49,7 +49,7 @@ def words(kind: str, attributes: Attributes) -> str:
 
 
 def reference(kind: str, name: str, attributes: Attributes) -> str:
-    """Name an object for DROP and COMMENT: `TRIGGER audit ON public.users`."""
+    """Return how DROP and COMMENT refer to an object, such as `TRIGGER audit ON public.users`."""
     if kind in {"trigger", "rule", "policy"}:
         table, own = split(name)
         return f"{kind.upper()} {own} ON {table}"
@@ -60,7 +60,7 @@ def reference(kind: str, name: str, attributes: Attributes) -> str:
 
 
 def create(kind: str, name: str, snapshot: SchemaSnapshot) -> list[str] | None:
-    """Return the statements that make an object, without comment, owner and privileges; None where that cannot be."""
+    """Return the statements that create an object, without comment, owner and privileges; None if there are none."""
     attributes = snapshot.objects[kind, name]
     maker = _MAKERS.get(kind)
     if maker is not None:
@@ -70,7 +70,7 @@ def create(kind: str, name: str, snapshot: SchemaSnapshot) -> list[str] | None:
 
 
 def column_definition(name: str, snapshot: SchemaSnapshot) -> str:
-    """Write a column as CREATE TABLE has it."""
+    """Return the definition of a column for CREATE TABLE."""
     column = snapshot.objects["column", name]
     parts = [split(name)[1], str(column["type"])]
     if column.get("collation"):
@@ -88,21 +88,21 @@ def column_definition(name: str, snapshot: SchemaSnapshot) -> str:
 
 
 def identity(name: str, snapshot: SchemaSnapshot) -> str:
-    """Write the identity of a column, its sequence's options in parentheses where they are not the usual ones."""
+    """Return the identity clause of a column, with the options of its sequence that differ from the defaults."""
     column = snapshot.objects["column", name]
-    said = f"GENERATED {str(column['identity']).upper()} AS IDENTITY"
+    clause = f"GENERATED {str(column['identity']).upper()} AS IDENTITY"
     for (kind, sequence), attributes in snapshot.objects.items():
         if kind == "sequence" and attributes.get("owned_by") == name and attributes.get("of_identity"):
             options = sequence_options(attributes)
             table, own = split(name)
             if sequence != f"{table}_{own}_seq":
                 options = f"SEQUENCE NAME {sequence} {options}".strip()
-            return f"{said} ({options})" if options else said
-    return said
+            return f"{clause} ({options})" if options else clause
+    return clause
 
 
 def sequence_options(attributes: Attributes, *, every: bool = False) -> str:
-    """Write the options of a sequence that are not the usual ones, or all."""
+    """Return the options of a sequence that differ from the defaults, or all of them."""
     largest = _LARGEST.get(str(attributes.get("type")), 0)
     start = attributes.get("minimum") if (attributes.get("increment") or 1) == 1 else attributes.get("maximum")
     usual: dict[str, tuple[str, Value]] = {
@@ -121,7 +121,7 @@ def sequence_options(attributes: Attributes, *, every: bool = False) -> str:
 
 
 def column_settings(name: str, snapshot: SchemaSnapshot) -> Iterator[str]:
-    """Return what a column has beside its definition: storage, compression, statistics, options."""
+    """Return statements for the storage, compression, statistics and options of a column."""
     column = snapshot.objects["column", name]
     table, own = split(name)
     alter = f"ALTER TABLE {table} ALTER COLUMN {own}"
@@ -137,13 +137,13 @@ def column_settings(name: str, snapshot: SchemaSnapshot) -> Iterator[str]:
 
 
 def usual_storage(type_name: str, snapshot: SchemaSnapshot) -> str:
-    """Return the storage that a column of a type has when nobody says otherwise."""
-    found = snapshot.objects.get(("type", type_name), {})
-    if found.get("kind") == "domain":
-        return usual_storage(str(found["base_type"]), snapshot)
+    """Return the default storage of a type."""
+    type_attributes = snapshot.objects.get(("type", type_name), {})
+    if type_attributes.get("kind") == "domain":
+        return usual_storage(str(type_attributes["base_type"]), snapshot)
     if type_name.endswith("[]"):
         return "extended"
-    if found.get("kind") == "enum" or _PLAIN.match(type_name):
+    if type_attributes.get("kind") == "enum" or _PLAIN.match(type_name):
         return "plain"
     if _MAIN.match(type_name):
         return "main"
@@ -151,12 +151,12 @@ def usual_storage(type_name: str, snapshot: SchemaSnapshot) -> str:
 
 
 def options(value: Value) -> str:
-    """Write options, `fillfactor=70`."""
+    """Return options as SQL has them, such as `fillfactor=70`."""
     return ", ".join(texts(value))
 
 
 def enabled(name: str, kind: str, attributes: Attributes) -> str:
-    """Switch a trigger or a rule to its state."""
+    """Return a statement that enables or disables a trigger or a rule."""
     table, own = split(name)
     return f"ALTER TABLE {table} {_ENABLED[str(attributes['enabled'])]} {kind.upper()} {own}"
 
@@ -177,17 +177,21 @@ def _table(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[
         body += f" INHERITS ({', '.join(parents)})" if parents else ""
     if attributes.get("partition_key"):
         body += f" PARTITION BY {attributes['partition_key']}"
-    settings = texts(attributes.get("options")) + [f"toast.{one}" for one in texts(attributes.get("toast_options"))]
+    settings = texts(attributes.get("options")) + [
+        f"toast.{option}" for option in texts(attributes.get("toast_options"))
+    ]
     body += f" WITH ({', '.join(settings)})" if settings else ""
     body += f" TABLESPACE {attributes['tablespace']}" if attributes.get("tablespace") else ""
-    made = [f"CREATE {unlogged}TABLE {name} {body}"]
+    statements = [f"CREATE {unlogged}TABLE {name} {body}"]
     if bound is None:
-        made += [one for column in columns_of(name, snapshot) for one in column_settings(column, snapshot)]
-    return [*made, *row_security(name, attributes)]
+        statements += [
+            setting for column in columns_of(name, snapshot) for setting in column_settings(column, snapshot)
+        ]
+    return [*statements, *row_security(name, attributes)]
 
 
 def row_security(name: str, attributes: Attributes) -> Iterator[str]:
-    """Switch on what a table has of row security and replica identity."""
+    """Return statements for the row security and the replica identity of a table."""
     if attributes.get("row_security"):
         yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     if attributes.get("force_row_security"):
@@ -197,9 +201,9 @@ def row_security(name: str, attributes: Attributes) -> Iterator[str]:
 
 
 def columns_of(table: str, snapshot: SchemaSnapshot) -> list[str]:
-    """Name the columns of a table in their order."""
-    found = [name for kind, name in snapshot.objects if kind == "column" and split(name)[0] == table]
-    return sorted(found, key=lambda name: int(str(snapshot.objects["column", name].get("position") or 0)))
+    """Return the columns of a table in their order."""
+    names = [name for kind, name in snapshot.objects if kind == "column" and split(name)[0] == table]
+    return sorted(names, key=lambda name: int(str(snapshot.objects["column", name].get("position") or 0)))
 
 
 def _column(name: str, _attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
@@ -216,17 +220,17 @@ def _constraint(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> 
 def _index(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
     definition, table = str(attributes["definition"]), str(attributes["table"])
     if snapshot.objects.get(("table", table), {}).get("kind") == "partitioned table":
-        # On the partitions as well; their own indexes come with it.
+        # Without ONLY, Postgres creates the indexes of the partitions as well.
         definition = definition.replace(" ON ONLY ", " ON ", 1)
-    made = [definition]
+    statements = [definition]
     for setting in texts(attributes.get("statistics")):
         number, _, target = setting.partition(": ")
-        made.append(f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}")
+        statements.append(f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}")
     if attributes.get("clustered"):
-        made.append(f"ALTER TABLE {table} CLUSTER ON {split(name)[1]}")
+        statements.append(f"ALTER TABLE {table} CLUSTER ON {split(name)[1]}")
     if attributes.get("replica_identity"):
-        made.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {split(name)[1]}")
-    return made
+        statements.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {split(name)[1]}")
+    return statements
 
 
 def _sequence(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
@@ -235,10 +239,10 @@ def _sequence(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> l
 
 
 def _view(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
-    found = f" WITH ({options(attributes['options'])})" if attributes.get("options") else ""
+    settings = f" WITH ({options(attributes['options'])})" if attributes.get("options") else ""
     body = str(attributes["definition"]).strip().rstrip(";")
     empty = "\n WITH NO DATA" if attributes.get("populated") is False else ""
-    return [f"CREATE {words('view', attributes)} {name}{found} AS\n {body}{empty}"]
+    return [f"CREATE {words('view', attributes)} {name}{settings} AS\n {body}{empty}"]
 
 
 def _schema(name: str, _attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
@@ -250,13 +254,13 @@ def _extension(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> 
 
 
 def _trigger(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
-    switched = [] if attributes.get("enabled") == "origin" else [enabled(name, "trigger", attributes)]
-    return [str(attributes["definition"]), *switched]
+    switches = [] if attributes.get("enabled") == "origin" else [enabled(name, "trigger", attributes)]
+    return [str(attributes["definition"]), *switches]
 
 
 def _rule(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
-    switched = [] if attributes.get("enabled") == "origin" else [enabled(name, "rule", attributes)]
-    return [str(attributes["definition"]).rstrip(";"), *switched]
+    switches = [] if attributes.get("enabled") == "origin" else [enabled(name, "rule", attributes)]
+    return [str(attributes["definition"]).rstrip(";"), *switches]
 
 
 def _policy(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
@@ -271,8 +275,8 @@ def _policy(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> lis
 
 def _statistics(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
     target = attributes.get("target")
-    more = [] if target is None else [f"ALTER STATISTICS {name} SET STATISTICS {target}"]
-    return [str(attributes["definition"]), *more]
+    target_statements = [] if target is None else [f"ALTER STATISTICS {name} SET STATISTICS {target}"]
+    return [str(attributes["definition"]), *target_statements]
 
 
 def _type(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[str] | None:
@@ -290,12 +294,12 @@ def _type(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[s
         case "range" if not attributes.get("canonical"):
             keys = {"subtype": "SUBTYPE", "opclass": "SUBTYPE_OPCLASS", "subtype_collation": "COLLATION",
                     "subtype_difference": "SUBTYPE_DIFF", "multirange": "MULTIRANGE_TYPE_NAME"}  # fmt: skip
-            given = [
+            settings = [
                 f"{word} = {str(attributes[key]).partition('(')[0]}"
                 for key, word in keys.items()
                 if attributes.get(key)
             ]
-            return [f"CREATE TYPE {name} AS RANGE ({', '.join(given)})"]
+            return [f"CREATE TYPE {name} AS RANGE ({', '.join(settings)})"]
         case _:
             return None
 
@@ -303,14 +307,16 @@ def _type(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[s
 def _event_trigger(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
     tags = ", ".join(map(literal, texts(attributes["tags"])))
     when = f" WHEN TAG IN ({tags})" if tags else ""
-    made = [f"CREATE EVENT TRIGGER {name} ON {attributes['event']}{when} EXECUTE FUNCTION {attributes['function']}"]
+    statements = [
+        f"CREATE EVENT TRIGGER {name} ON {attributes['event']}{when} EXECUTE FUNCTION {attributes['function']}"
+    ]
     if attributes["enabled"] != "origin":
-        made.append(f"ALTER EVENT TRIGGER {name} {_ENABLED[str(attributes['enabled'])]}")
-    return made
+        statements.append(f"ALTER EVENT TRIGGER {name} {_ENABLED[str(attributes['enabled'])]}")
+    return statements
 
 
 def _publication(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
-    actions = [one for one in ("insert", "update", "delete", "truncate") if attributes.get(f"{one}s")]
+    actions = [action for action in ("insert", "update", "delete", "truncate") if attributes.get(f"{action}s")]
     every = " FOR ALL TABLES" if attributes.get("all_tables") else ""
     settings = [f"publish = {literal(', '.join(actions))}"]
     settings += ["publish_via_partition_root = true"] if attributes.get("via_partition_root") else []

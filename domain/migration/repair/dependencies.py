@@ -1,4 +1,4 @@
-"""Who depends on whom, by the names in definitions."""
+"""Dependencies between objects, read from the names in their definitions."""
 
 import re
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ USES_COLUMNS = frozenset({"view", "index", "constraint", "statistics", "policy",
 
 
 def text_of(attributes: Attributes) -> str:
-    """Return all texts of an object's attributes."""
+    """Return all texts of an object's attributes, joined."""
     return " ".join(str(value) for value in attributes.values() if isinstance(value, str | tuple))
 
 
 def mentions(text: str, name: str) -> bool:
-    """Return whether a text names an object, by its qualified name."""
+    """Return whether a text contains the qualified name of an object."""
     return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
 
 
@@ -37,35 +37,45 @@ def uses_column(key: ObjectKey, snapshot: SchemaSnapshot, column: str) -> bool:
 
 
 def ordered(names: Iterable[str], kind: str, snapshot: SchemaSnapshot) -> list[str]:
-    """Put names in order: whatever the definition of one mentions comes before it; foreign keys come last.
+    """Return names in an order in which each object comes after those that its definition mentions.
 
-    Those that mention each other in a circle have no order among themselves, but one beside the others.
+    Of constraints, foreign keys come last. Objects that mention each other in a circle have no order among themselves.
+
+    Args:
+        names: Qualified names of objects.
+        kind: Kind of all of them.
+        snapshot: Schema that has the objects.
     """
-    chosen = sorted(names, key=lambda name: _rank(kind, snapshot.objects[kind, name], name))
+    by_rank = sorted(names, key=lambda name: _rank(kind, snapshot.objects[kind, name], name))
     if kind not in {"type", "view", "table", "function"}:
-        return chosen
-    described = {name: _described(kind, name, snapshot) for name in chosen}
-    graph = {name: [other for other in chosen if other != name and mentions(described[name], other)] for name in chosen}
+        return by_rank
+    descriptions = {name: _description(kind, name, snapshot) for name in by_rank}
+    graph = {
+        name: [other for other in by_rank if other != name and mentions(descriptions[name], other)] for name in by_rank
+    }
     while True:
         try:
             return list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             circle = {*error.args[1]}
-            graph = {name: [other for other in others if not {name, other} <= circle] for name, others in graph.items()}
+            graph = {
+                name: [dependency for dependency in dependencies if not {name, dependency} <= circle]
+                for name, dependencies in graph.items()
+            }
 
 
 def _rank(kind: str, attributes: Attributes, name: str) -> tuple[int, str]:
     if kind == "constraint":
         order = ("primary key", "unique", "check", "exclude", "foreign key")
-        found = str(attributes.get("type"))
-        return (order.index(found) if found in order else 0, name)
+        constraint_type = str(attributes.get("type"))
+        return (order.index(constraint_type) if constraint_type in order else 0, name)
     return (int(attributes.get("generated") is not None), name)
 
 
-def _described(kind: str, name: str, snapshot: SchemaSnapshot) -> str:
-    """Return the text in which the names of other objects stand: of a table also its foreign keys."""
+def _description(kind: str, name: str, snapshot: SchemaSnapshot) -> str:
+    """Return the text that contains the names of other objects; for a table with that of its parts."""
     text = text_of(snapshot.objects[kind, name])
     if kind in {"table", "type"}:
-        inner = (attributes for (_, other), attributes in snapshot.objects.items() if split(other)[0] == name)
+        inner = (attributes for (_, part), attributes in snapshot.objects.items() if split(part)[0] == name)
         text = " ".join([text, *(text_of(attributes).replace("(", " (") for attributes in inner)])
     return text

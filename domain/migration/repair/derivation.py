@@ -1,8 +1,8 @@
-"""The downgrade that would have been right: derived from the catalog as it was and the catalog as it is.
+"""The derivation of a repair: the statements that lead from the actual schema to the expected one.
 
-What is there too much is dropped, dependents first; what is missing is made from its definition; what differs is
-altered. Who depends on whom is read from the definitions, which hold qualified names. Renames are undone as such, for a
-column that is dropped and added again comes back empty.
+Unexpected objects are dropped, dependents first. Missing objects are created from their definitions. Differing objects
+are altered. Dependencies are read from the definitions, which contain qualified names. Renames are undone as renames,
+because a column that is dropped and added again comes back empty.
 """
 
 import re
@@ -25,12 +25,12 @@ from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapsho
 
 @dataclass(frozen=True)
 class Repair:
-    """What brings a schema back.
+    """The statements that restore a schema.
 
     Attributes:
-        steps: Calls of Alembic's `op`, in order; one can have several lines.
-        unresolved: What no statement brings back, in sentences.
-        refusal: Why there is no way back without a backup; None when there may be one.
+        steps: Calls of Alembic's `op`, in order; a call can have several lines.
+        unresolved: Differences that no statement resolves, one text each.
+        refusal: Reason why the schema cannot be restored without a backup; None if it can.
     """
 
     steps: tuple[str, ...] = ()
@@ -38,27 +38,27 @@ class Repair:
     refusal: str | None = None
 
     def downgrade(self, *, whole: bool) -> str:
-        """Write the corrected function.
+        """Return the corrected `downgrade` function.
 
         Args:
-            whole: The statements are all that it needs; else they come after those that it has.
+            whole: Whether the steps are the whole function; otherwise they follow its present statements.
         """
         if self.refusal is not None or not self.steps:
             reason = self.refusal or "; ".join(self.unresolved) or "this cannot be undone"
             return f"def downgrade() -> None:\n    raise NotImplementedError({quoted(reason)})\n"
         lines = [] if whole else ["...  # what is there now, then:"]
         lines += [line for step in self.steps for line in step.splitlines()]
-        lines += [f"# left to do: {' '.join(one.split())}" for one in self.unresolved]
+        lines += [f"# left to do: {' '.join(difference.split())}" for difference in self.unresolved]
         return "def downgrade() -> None:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def derive(expected: SchemaSnapshot, actual: SchemaSnapshot, renames: Iterable[Rename] = ()) -> Repair | None:
-    """Derive what leads from the actual schema to the expected one; None when nothing has to be done.
+    """Return the repair that leads from the actual schema to the expected one; None if there is nothing to do.
 
     Args:
-        expected: The catalog before the upgrade.
-        actual: The catalog after the downgrade.
-        renames: What the upgrade renamed, in order; what is back already is passed over.
+        expected: Schema before the upgrade.
+        actual: Schema after the downgrade.
+        renames: Renames of the upgrade, in order; those that are undone already are skipped.
     """
     deriver = _Deriver(expected, actual)
     deriver.undo(renames)
@@ -69,7 +69,7 @@ _REFERENCES = re.compile(rf"^FOREIGN KEY .*? REFERENCES (?P<table>{NAME}(?:\.{NA
 
 
 class _Phase(IntEnum):
-    """When a statement runs, in this order."""
+    """The phases in which the statements run, in this order."""
 
     RENAME = 0
     DROP = 1
@@ -81,7 +81,7 @@ class _Phase(IntEnum):
     SETTINGS = 7
 
 
-# Dependents first.
+# Kinds in the order in which they are dropped, dependents first.
 _DROPPED = (
     "event trigger", "publication table", "publication schema", "publication", "policy", "rule", "trigger", "view",
     "constraint", "index", "statistics", "column", "table", "cast", "operator class", "operator", "aggregate",
@@ -97,9 +97,9 @@ _PARTS = (
 )  # fmt: skip
 
 
-_MADE = (*_BASE, "table", "column", *_PARTS)
+_CREATED = (*_BASE, "table", "column", *_PARTS)
 _LATE_DROP = _DROPPED.index("cast")
-# What follows from another object's difference.
+# Attributes that differ only because another object differs.
 _FOLLOWS = frozenset({"local", "inherited", "position", "parent", "ready", "of_identity"})
 
 
@@ -113,7 +113,7 @@ class _Deriver(RepairState):
         self.difference: SchemaDifference = compare(self.expected, self.actual, ignore={"position"})
 
     def undo(self, renames: Iterable[Rename]) -> None:
-        """Undo renames, the last first, in the catalog as well."""
+        """Undo renames, the last one first, in the statements and in the actual schema."""
         undone: list[Rename] = []
         for rename in reversed([*renames]):
             names = {name for kind, name in self.actual.objects if kind == rename.kind}
@@ -131,15 +131,15 @@ class _Deriver(RepairState):
             self.difference = compare(self.expected, self.actual, ignore={"position"})
 
     def repair(self) -> Repair:
-        """Put the statements together."""
+        """Return the repair with the statements of all phases."""
         for change in self.difference.changed:
             self.changed.setdefault(change.key, set()).add(change.attribute)
         remade = self._remade()
         dropped = {*self.difference.unexpected} | remade
-        made = {*self.difference.missing} | remade
-        self._drop({key for key in dropped if not self._within(key, dropped, self.actual)}, remade)
-        self._make({key for key in made if not self._within(key, made, self.expected)})
-        for key in sorted(made):
+        created = {*self.difference.missing} | remade
+        self._drop({key for key in dropped if not self._within_other(key, dropped, self.actual)}, remade)
+        self._create({key for key in created if not self._within_other(key, created, self.expected)})
+        for key in sorted(created):
             self._finish(key)
         for key, attributes in self.changed.items():
             if key not in remade:
@@ -147,21 +147,21 @@ class _Deriver(RepairState):
         steps = tuple(step for phase in _Phase for step in self.phases[phase])
         return Repair(steps, tuple(dict.fromkeys(self.unresolved)), self.refusal)
 
-    # -- what has to be made again
+    # -- objects that are dropped and created again
 
     def _remade(self) -> set[ObjectKey]:
-        found = {key for key, attributes in self.changed.items() if attributes & REMADE.get(key[0], frozenset())}
-        found = {key for key in found if not self._only_validated(key) and not self._of_constraint(key)}
-        found |= {key for key in self.changed if key[0] == "column" and self._generated_again(key)}
-        both = self.expected.objects.keys() & self.actual.objects.keys()
+        remade = {key for key, attributes in self.changed.items() if attributes & REMADE.get(key[0], frozenset())}
+        remade = {key for key in remade if not self._only_validated(key) and not self._of_constraint(key)}
+        remade |= {key for key in self.changed if key[0] == "column" and self._generated_again(key)}
+        common = self.expected.objects.keys() & self.actual.objects.keys()
         while True:
-            more = {key for key in both - found if self._depends(key, found)}
-            if not more:
-                return found
-            found |= more
+            dependents = {key for key in common - remade if self._depends(key, remade)}
+            if not dependents:
+                return remade
+            remade |= dependents
 
     def _only_validated(self, key: ObjectKey) -> bool:
-        """Return whether a constraint has only to be validated."""
+        """Return whether a constraint only needs to be validated."""
         if key[0] != "constraint" or self.changed[key] - {"definition", "validated"}:
             return False
         expected, actual = self.expected.objects[key], self.actual.objects[key]
@@ -178,24 +178,24 @@ class _Deriver(RepairState):
             return False
         return expected.get("generated") is not None or actual.get("generated") == "virtual"
 
-    def _depends(self, key: ObjectKey, found: set[ObjectKey]) -> bool:
-        """Return whether an object that is right has to go for a while, for the sake of others."""
+    def _depends(self, key: ObjectKey, remade: set[ObjectKey]) -> bool:
+        """Return whether an object without differences must be recreated, because an object that it uses is."""
         kind, name = key
         text = text_of(self.actual.objects[key])
         if kind == "index" and self.actual.objects[key].get("constraint") is not None:
             return False
-        for other_kind, other in found:
-            if other_kind == "view" and other != name:
+        for other_kind, other_name in remade:
+            if other_kind == "view" and other_name != name:
                 table = self.actual.objects[key].get("table") if kind == "index" else None
-                if table == other or (kind in {"view", "trigger", "rule"} and mentions(text, other)):
+                if table == other_name or (kind in {"view", "trigger", "rule"} and mentions(text, other_name)):
                     return True
             if (
                 (kind, other_kind) == ("constraint", "constraint")
-                and is_key(self.actual.objects[other_kind, other])
-                and f"REFERENCES {split(other)[0]}(" in text
+                and is_key(self.actual.objects[other_kind, other_name])
+                and f"REFERENCES {split(other_name)[0]}(" in text
             ):
                 return True
-            if other_kind == "column" and kind in USES_COLUMNS and uses_column(key, self.actual, other):
+            if other_kind == "column" and kind in USES_COLUMNS and uses_column(key, self.actual, other_name):
                 return True
         if kind in {"view", "policy", "rule", "trigger"} or (kind == "column" and self._computed(name)):
             return any(
@@ -208,8 +208,14 @@ class _Deriver(RepairState):
     def _computed(self, column: str) -> bool:
         return self.actual.objects["column", column].get("generated") is not None
 
-    def _within(self, key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot) -> bool:
-        """Return whether an object comes and goes with another of these."""
+    def _within_other(self, key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot) -> bool:
+        """Return whether an object is created or dropped along with another one of the keys.
+
+        Args:
+            key: The object.
+            keys: Objects that are created or dropped.
+            snapshot: The actual schema when objects are dropped, the expected one when they are created.
+        """
         kind, name = key
         attributes = snapshot.objects[key]
         outer, dropping = split(name)[0], snapshot is self.actual
@@ -217,24 +223,25 @@ class _Deriver(RepairState):
         match kind:
             case "column":
                 parents = snapshot.objects.get(("table", outer), {}).get("parents")
-                theirs = attributes.get("local") is False and bool(parents)
-                within = theirs or any((one, outer) in keys for one in ("table", "view", "type"))
+                inherited = attributes.get("local") is False and bool(parents)
+                within = inherited or any((container, outer) in keys for container in ("table", "view", "type"))
             case "constraint" | "trigger":
-                follows = attributes.get("inherited") is True and attributes.get("local") is not True
-                within = follows or (dropping and any((one, outer) in keys for one in ("table", "type")))
+                inherited = attributes.get("inherited") is True and attributes.get("local") is not True
+                within = inherited or (dropping and any((container, outer) in keys for container in ("table", "type")))
             case "index":
-                gone = dropping and any((one, attributes["table"]) in keys for one in ("table", "view"))
-                within = gone or attributes.get("constraint") is not None or attributes.get("parent") is not None
+                table = attributes["table"]
+                dropped = dropping and any((container, table) in keys for container in ("table", "view"))
+                within = dropped or attributes.get("constraint") is not None or attributes.get("parent") is not None
             case "policy" | "rule":
                 within = dropping and ("table", outer) in keys
             case "statistics":
                 within = dropping and ("table", attributes["table"]) in keys
             case "sequence":
                 column = str(attributes.get("owned_by") or "")
-                gone = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
-                within = gone or attributes.get("of_identity") is True
+                dropped = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
+                within = dropped or attributes.get("of_identity") is True
             case "function":
-                # The constructors of a range come and go with their type.
+                # The constructors of a range type are created and dropped with it.
                 definition = str(attributes["definition"])
                 within = " LANGUAGE internal\n" in definition and "range_constructor" in definition
             case "table":
@@ -245,7 +252,7 @@ class _Deriver(RepairState):
 
     def _drop(self, keys: set[ObjectKey], remade: set[ObjectKey]) -> None:
         for place, kind in enumerate(_DROPPED):
-            names = [name for own, name in keys if own == kind]
+            names = [name for key_kind, name in keys if key_kind == kind]
             order = ordered(names, kind, self.actual)[::-1]
             if kind == "table":
                 self._untie(order)
@@ -261,54 +268,54 @@ class _Deriver(RepairState):
                 self.unresolved.append(f"drop the {kind} {name}")
 
     def _untie(self, tables: list[str]) -> None:
-        """Drop foreign keys that still refer to a table when its turn comes: no order of a circle works."""
+        """Drop foreign keys to a table that is dropped before the referencing table, as in a circle of references."""
         place = {name: number for number, name in enumerate(tables)}
         for (kind, name), attributes in sorted(self.actual.objects.items()):
-            found = _REFERENCES.search(str(attributes.get("definition"))) if kind == "constraint" else None
-            if found and found["table"] in place and place[found["table"]] < place.get(split(name)[0], -1):
+            match = _REFERENCES.search(str(attributes.get("definition"))) if kind == "constraint" else None
+            if match and match["table"] in place and place[match["table"]] < place.get(split(name)[0], -1):
                 self.phases[_Phase.DROP].append(drop_statement(kind, name, attributes))
 
-    # -- making
+    # -- creating
 
-    def _make(self, keys: set[ObjectKey]) -> None:
-        for kind in _MADE:
+    def _create(self, keys: set[ObjectKey]) -> None:
+        for kind in _CREATED:
             own_kind = "constraint" if kind == "foreign key" else kind
-            names = [name for own, name in keys if own == own_kind]
+            names = [name for key_kind, name in keys if key_kind == own_kind]
             if own_kind == "constraint":
-                # They need the unique index of the other table.
-                names = [one for one in names if self._refers(one) is (kind == "foreign key")]
+                # Foreign keys come later, because they need the unique index of the referenced table.
+                names = [name for name in names if self._refers(name) is (kind == "foreign key")]
             for name in ordered(names, own_kind, self.expected):
-                self._make_one(own_kind, name, keys)
+                self._create_object(own_kind, name, keys)
         for kind, name in sorted(keys):
-            if kind not in _MADE:
+            if kind not in _CREATED:
                 self.unresolved.append(f"create the {kind} {name}")
 
-    def _make_one(self, kind: str, name: str, keys: set[ObjectKey]) -> None:
-        made = definitions.create(kind, name, self.expected)
-        if made is None:
+    def _create_object(self, kind: str, name: str, keys: set[ObjectKey]) -> None:
+        statements = definitions.create(kind, name, self.expected)
+        if statements is None:
             self.unresolved.append(f"create the {kind} {name}")
             return
         if kind == "column" and self._needs_value(name):
             self.refusal = f"{name} is NOT NULL and its values are gone: restore the backup"
         phase = _Phase.BASE if kind in _BASE else _Phase.PARTS if kind in _PARTS else _Phase.TABLE
         if kind == "column" and self.expected.objects[kind, name].get("generated") is not None:
-            phase = _Phase.PARTS  # when the columns that it is computed from are right
+            phase = _Phase.PARTS  # after the columns that it is computed from
         if kind == "function":
-            tables = [other for own, other in keys if own in {"table", "view"}]
-            if any(mentions(made[0], other) for other in tables):
+            tables = [table for key_kind, table in keys if key_kind in {"table", "view"}]
+            if any(mentions(statements[0], table) for table in tables):
                 phase = _Phase.PARTS
-        self.phases[phase] += map(execute, made)
+        self.phases[phase] += map(execute, statements)
 
     def _refers(self, constraint: str) -> bool:
         return self.expected.objects["constraint", constraint].get("type") == "foreign key"
 
     def _needs_value(self, name: str) -> bool:
         column = self.expected.objects["column", name]
-        given = column.get("default") is not None or column.get("identity") or column.get("generated")
-        return bool(column.get("not_null")) and not given and ("table", split(name)[0]) in self.expected.objects
+        is_filled = column.get("default") is not None or column.get("identity") or column.get("generated")
+        return bool(column.get("not_null")) and not is_filled and ("table", split(name)[0]) in self.expected.objects
 
     def _finish(self, key: ObjectKey) -> None:
-        """Give what was made its comment, its owner and its privileges."""
+        """Add the comment, the owner and the privileges of a created object."""
         kind, name = key
         attributes = self.expected.objects[key]
         settings = self.phases[_Phase.SETTINGS]
@@ -319,7 +326,7 @@ class _Deriver(RepairState):
             settings.append(execute(f"ALTER {definitions.words(kind, attributes)} {name} OWNER TO {owner}"))
         acl = texts(attributes.get("acl"))
         if acl:
-            usual = [one for one in acl if owner is not None and one.startswith(f"{owner}=")]
+            usual = [item for item in acl if owner is not None and item.startswith(f"{owner}=")]
             usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"]}.get(kind, [])
             settings += map(execute, privileges(kind, name, attributes, tuple(acl), tuple(usual)))
         if kind == "sequence" and not attributes.get("of_identity") and attributes.get("owned_by"):
@@ -341,9 +348,9 @@ class _Deriver(RepairState):
                 self.phases[_Phase.ALTER] += [execute(statement)] if statement else []
         self._alter_settings(key, rest)
         for attribute in sorted(rest - {"comment", "owner", "acl"}):
-            said = attribute.replace("_", " ")
+            words = attribute.replace("_", " ")
             self.unresolved.append(
-                f"the {said} of {kind} {name}, which was {_say(self.expected.objects[key], attribute)}"
+                f"the {words} of {kind} {name}, which was {_say(self.expected.objects[key], attribute)}"
             )
 
     def _alter_settings(self, key: ObjectKey, rest: set[str]) -> None:
@@ -352,15 +359,15 @@ class _Deriver(RepairState):
         settings = self.phases[_Phase.SETTINGS]
         if "comment" in rest:
             settings.append(comment_statement(key, expected))
-        found = actual.get("acl")
+        acl = actual.get("acl")
         if "owner" in rest:
             settings.append(execute(f"ALTER {definitions.words(kind, expected)} {name} OWNER TO {expected['owner']}"))
-            # The privileges of an owner go over to the next one.
-            found = tuple(
-                re.sub(rf"^{re.escape(str(actual['owner']))}=", f"{expected['owner']}=", one) for one in texts(found)
+            # ALTER … OWNER TO transfers the privileges of the old owner to the new one.
+            acl = tuple(
+                re.sub(rf"^{re.escape(str(actual['owner']))}=", f"{expected['owner']}=", item) for item in texts(acl)
             )
         if "acl" in rest and kind != "default privileges":
-            settings += map(execute, privileges(kind, name, expected, expected.get("acl"), found))
+            settings += map(execute, privileges(kind, name, expected, expected.get("acl"), acl))
         elif "acl" in rest:
             self.unresolved.append(f"the {kind} {name}")
 

@@ -1,4 +1,4 @@
-"""GRANT and REVOKE, from one access control list to another."""
+"""GRANT and REVOKE statements that lead from one access control list to another."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,40 +14,52 @@ _PRIVILEGES = {
 
 
 def privileges(kind: str, name: str, attributes: Attributes, expected: Value, actual: Value) -> Iterator[str]:
-    """Return the GRANTs and REVOKEs that lead from one access control list to another.
+    """Return the GRANT and REVOKE statements that lead from one access control list to another.
 
-    An item is `grantee=letters/grantor`, an asterisk after a letter is its grant option (manual, Privileges).
+    An item is `grantee=letters/grantor`. An asterisk after a letter is its grant option (manual, Privileges).
+
+    Args:
+        kind: Kind of the object.
+        name: Qualified name of the object.
+        attributes: Attributes of the object.
+        expected: Expected access control list.
+        actual: Actual access control list.
     """
-    wanted, found = _acl(expected), _acl(actual)
-    for grantee in sorted(wanted.keys() | found.keys()):
+    expected_items, actual_items = _acl(expected), _acl(actual)
+    for grantee in sorted(expected_items.keys() | actual_items.keys()):
         role = grantee or "PUBLIC"
-        has, wants = found.get(grantee, {}), wanted.get(grantee, {})
-        gone = [letter for letter in has if letter not in wants]
-        unpassable = [letter for letter in has if has[letter] and letter in wants and not wants[letter]]
-        if gone:
-            yield f"REVOKE {_on(kind, name, attributes, gone)} FROM {role}"
-        if unpassable:
-            yield f"REVOKE GRANT OPTION FOR {_on(kind, name, attributes, unpassable)} FROM {role}"
-        for passable in (False, True):
-            new = [one for one in wants if wants[one] is passable and (one not in has or (passable and not has[one]))]
-            if new:
-                yield f"GRANT {_on(kind, name, attributes, new)} TO {role}" + " WITH GRANT OPTION" * passable
+        now, target = actual_items.get(grantee, {}), expected_items.get(grantee, {})
+        revoked = [letter for letter in now if letter not in target]
+        without_option = [letter for letter in now if now[letter] and letter in target and not target[letter]]
+        if revoked:
+            yield f"REVOKE {_on(kind, name, attributes, revoked)} FROM {role}"
+        if without_option:
+            yield f"REVOKE GRANT OPTION FOR {_on(kind, name, attributes, without_option)} FROM {role}"
+        for grant_option in (False, True):
+            granted = [
+                letter
+                for letter in target
+                if target[letter] is grant_option and (letter not in now or (grant_option and not now[letter]))
+            ]
+            if granted:
+                yield f"GRANT {_on(kind, name, attributes, granted)} TO {role}" + " WITH GRANT OPTION" * grant_option
 
 
 def _acl(value: Value) -> dict[str, dict[str, bool]]:
-    found: dict[str, dict[str, bool]] = {}
+    """Return the letters of each grantee, with whether they have the grant option."""
+    letters_by_grantee: dict[str, dict[str, bool]] = {}
     for item in texts(value):
         grantee, _, rest = item.partition("=")
         letters = re.findall(r"([a-zA-Z])(\*?)", rest.partition("/")[0])
-        found.setdefault(grantee, {}).update({letter: bool(star) for letter, star in letters})
-    return found
+        letters_by_grantee.setdefault(grantee, {}).update({letter: bool(star) for letter, star in letters})
+    return letters_by_grantee
 
 
 def _on(kind: str, name: str, attributes: Attributes, letters: Iterable[str]) -> str:
-    names = [_PRIVILEGES.get(letter, letter) for letter in letters]
+    privilege_names = [_PRIVILEGES.get(letter, letter) for letter in letters]
     if kind == "column":
         table, own = split(name)
-        return ", ".join(f"{one} ({own})" for one in names) + f" ON TABLE {table}"
+        return ", ".join(f"{privilege} ({own})" for privilege in privilege_names) + f" ON TABLE {table}"
     word = {
         "view": "TABLE",
         "table": "TABLE",
@@ -55,4 +67,4 @@ def _on(kind: str, name: str, attributes: Attributes, letters: Iterable[str]) ->
         "aggregate": "FUNCTION",
         "foreign server": "FOREIGN SERVER",
     }
-    return f"{', '.join(names)} ON {word.get(kind) or words(kind, attributes)} {name}"
+    return f"{', '.join(privilege_names)} ON {word.get(kind) or words(kind, attributes)} {name}"

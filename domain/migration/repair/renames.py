@@ -1,4 +1,4 @@
-"""Renames that a revision made, read from its statements, and undone in catalogs."""
+"""Renames by a revision: read from its statements, and undone in a schema."""
 
 import re
 from collections.abc import Iterable
@@ -15,9 +15,9 @@ class Rename:
     """An object that a revision renamed.
 
     Attributes:
-        kind: As in a snapshot.
-        old: Its qualified name before.
-        new: Its qualified name after.
+        kind: Kind of the object, as in a snapshot.
+        old: Qualified name before the rename.
+        new: Qualified name after the rename.
     """
 
     kind: str
@@ -26,19 +26,24 @@ class Rename:
 
 
 def read_renames(statements: Iterable[str], snapshot: SchemaSnapshot) -> tuple[Rename, ...]:
-    """Read from statements of an upgrade what they renamed; names without a schema are looked up in what was before."""
-    found: list[Rename] = []
+    """Return the renames in the statements of an upgrade.
+
+    Args:
+        statements: SQL of the statements, in order.
+        snapshot: Schema before the upgrade, in which names without a schema are looked up.
+    """
+    renames: list[Rename] = []
     for sql in statements:
         for match in _RENAME.finditer(sql):
             word, owner, part, own, new = match.group("word", "owner", "part", "own", "new")
-            container = _looked_up(owner, snapshot, found)
+            container = _qualified(owner, snapshot, renames)
             if own is None:
                 kind = {"materialized view": "view", "domain": "type"}.get(word.lower(), word.lower())
-                found.append(Rename(kind, container, f"{split(container)[0]}.{new}".lstrip(".")))
+                renames.append(Rename(kind, container, f"{split(container)[0]}.{new}".lstrip(".")))
             else:
                 kind = "constraint" if (part or "").lower() == "constraint" else "column"
-                found.append(Rename(kind, f"{container}.{own}", f"{container}.{new}"))
-    return tuple(found)
+                renames.append(Rename(kind, f"{container}.{own}", f"{container}.{new}"))
+    return tuple(renames)
 
 
 NAME = r"(?:\"(?:[^\"]|\"\")+\"|\w+)"
@@ -50,19 +55,21 @@ _RENAME = re.compile(
 )
 
 
-def _looked_up(name: str, snapshot: SchemaSnapshot, renames: Iterable[Rename]) -> str:
+def _qualified(name: str, snapshot: SchemaSnapshot, renames: Iterable[Rename]) -> str:
     if split(name)[0]:
         return name
-    known = [other for kind, other in snapshot.objects if kind in _OUTER] + [one.new for one in renames]
-    fitting = [other for other in known if split(other)[1] == name]
-    return min(fitting, key=lambda other: (not other.startswith("public."), other), default=f"public.{name}")
+    known = [qualified for kind, qualified in snapshot.objects if kind in _OUTER] + [rename.new for rename in renames]
+    matching = [qualified for qualified in known if split(qualified)[1] == name]
+    return min(
+        matching, key=lambda qualified: (not qualified.startswith("public."), qualified), default=f"public.{name}"
+    )
 
 
 _OUTER = frozenset({"table", "view", "index", "sequence", "type"})
 
 
 def undo_rename(rename: Rename) -> str:
-    """Return the statement that gives an object its former name."""
+    """Return the operation that gives an object its former name."""
     table = split(rename.new)[0]
     match rename.kind:
         case "column":
@@ -77,14 +84,14 @@ def undo_rename(rename: Rename) -> str:
 
 
 def with_rename_undone(snapshot: SchemaSnapshot, rename: Rename) -> SchemaSnapshot:
-    """Return a catalog as it is when a rename has been undone."""
+    """Return a schema as it is after a rename has been undone."""
 
     def name_of(kind: str, name: str) -> str:
         if name == rename.new and kind == rename.kind:
             return rename.old
-        if kind == "index" and rename.kind == "constraint" and name == _beside(rename.new):
-            return _beside(rename.old)
-        if kind == "constraint" and rename.kind == "index" and _beside(name) == rename.new:
+        if kind == "index" and rename.kind == "constraint" and name == _index_of(rename.new):
+            return _index_of(rename.old)
+        if kind == "constraint" and rename.kind == "index" and _index_of(name) == rename.new:
             return f"{split(name)[0]}.{split(rename.old)[1]}"
         inner = rename.kind in {"table", "view", "type", "schema"} and name.startswith(f"{rename.new}.")
         return rename.old + name.removeprefix(rename.new) if inner else name
@@ -94,19 +101,27 @@ def with_rename_undone(snapshot: SchemaSnapshot, rename: Rename) -> SchemaSnapsh
     )
 
 
-def _beside(constraint: str) -> str:
-    """Name the index of a constraint."""
+def _index_of(constraint: str) -> str:
+    """Return the name of the index of a constraint."""
     table, own = split(constraint)
     return f"{split(table)[0]}.{own}"
 
 
 def said_as(expected: SchemaSnapshot, actual: SchemaSnapshot, renames: Iterable[Rename]) -> SchemaSnapshot:
-    """Put the old names into definitions where that makes them what is expected: Postgres does so by itself."""
+    """Return the actual schema with old names in the definitions that then equal the expected ones.
+
+    Postgres itself replaces the name in all definitions when a rename is undone.
+
+    Args:
+        expected: Schema before the upgrade.
+        actual: Schema with the renames undone.
+        renames: Renames that are undone.
+    """
     pairs = [(split(rename.new)[1], split(rename.old)[1]) for rename in renames]
 
-    def said(value: Value) -> Value:
+    def with_old_names(value: Value) -> Value:
         if isinstance(value, tuple):
-            return tuple(map(said, value))
+            return tuple(map(with_old_names, value))
         if isinstance(value, str):
             for new, old in pairs:
                 value = re.sub(rf'(?<![\w"]){re.escape(new)}(?![\w"])', lambda _, old=old: old, value)  # type: ignore[misc]
@@ -115,7 +130,9 @@ def said_as(expected: SchemaSnapshot, actual: SchemaSnapshot, renames: Iterable[
     return SchemaSnapshot(
         {
             key: {
-                attribute: wanted if (wanted := expected.objects.get(key, {}).get(attribute)) == said(value) else value
+                attribute: expected_value
+                if (expected_value := expected.objects.get(key, {}).get(attribute)) == with_old_names(value)
+                else value
                 for attribute, value in attributes.items()
             }
             for key, attributes in actual.objects.items()

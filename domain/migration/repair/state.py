@@ -1,11 +1,11 @@
-"""Two catalogs, while one is led to the other."""
+"""The state of a derivation: the actual schema on its way to the expected one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot
 
-# Kinds that are dropped and made again when one of these attributes differs.
+# Objects of these kinds are dropped and created again if one of these attributes differs.
 REMADE: Mapping[str, frozenset[str]] = {
     "constraint": frozenset({"definition", "type", "deferrable", "deferred", "enforced", "validated"}),
     "index": frozenset({"definition", "opclass", "opclass_options", "predicate", "unique", "nulls_not_distinct"}),
@@ -22,13 +22,13 @@ REMADE: Mapping[str, frozenset[str]] = {
 
 @dataclass
 class RepairState:
-    """Two catalogs, while one is led to the other.
+    """The state of a derivation: the actual schema on its way to the expected one.
 
     Attributes:
-        expected: Where it leads.
-        actual: As it is, renames undone.
-        changed: Attributes that differ, by object.
-        unresolved: What no statement brings back, in sentences.
+        expected: Schema to reach.
+        actual: Present schema, with renames undone.
+        changed: Names of the attributes that differ, by object.
+        unresolved: Differences that no statement resolves, one text each.
     """
 
     expected: SchemaSnapshot
@@ -38,3 +38,4 @@ class RepairState:
 
 
 Altered = Iterator[tuple[str, set[str]]]
+"""Statements, each with the names of the attributes that it settles; an empty statement settles without SQL."""

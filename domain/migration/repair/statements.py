@@ -1,4 +1,4 @@
-"""Statements that drop, comment and set options."""
+"""Statements that drop objects, set comments and set options."""
 
 from collections.abc import Iterator
 
@@ -10,23 +10,29 @@ from domain.migration.snapshot import ObjectKey, Value
 
 
 def option_changes(expected: Value, actual: Value, prefix: str) -> Iterator[str]:
-    """Return SET and RESET for options."""
-    wanted = [one for one in texts(expected) if one not in texts(actual)]
-    kept = {one.partition("=")[0] for one in texts(expected)}
-    gone = [name for one in texts(actual) if (name := one.partition("=")[0]) not in kept]
-    if wanted:
-        yield f"SET ({options(tuple(prefix + one for one in wanted))})"
-    if gone:
-        yield f"RESET ({', '.join(prefix + one for one in gone)})"
+    """Return the SET and RESET clauses that lead from the actual options to the expected ones.
+
+    Args:
+        expected: Expected options, such as `fillfactor=70`.
+        actual: Actual options.
+        prefix: Prefix of the names in the clauses, such as `toast.`.
+    """
+    missing = [option for option in texts(expected) if option not in texts(actual)]
+    expected_names = {option.partition("=")[0] for option in texts(expected)}
+    unexpected_names = [name for option in texts(actual) if (name := option.partition("=")[0]) not in expected_names]
+    if missing:
+        yield f"SET ({options(tuple(prefix + option for option in missing))})"
+    if unexpected_names:
+        yield f"RESET ({', '.join(prefix + name for name in unexpected_names)})"
 
 
 def own_name(name: str) -> str:
-    """Return the last part of a name as a literal of Python."""
+    """Return the last part of a qualified name as a Python literal."""
     return quoted(bare(name))
 
 
 def drop_statement(kind: str, name: str, attributes: Attributes) -> str:
-    """Return the call that drops an object."""
+    """Return the operation that drops an object."""
     table = split(name)[0]
     if kind == "table" and attributes.get("kind") != "foreign table":
         return f"op.drop_table({own_name(name)}{schema_argument(name)})"
@@ -39,8 +45,8 @@ def drop_statement(kind: str, name: str, attributes: Attributes) -> str:
         return f"op.drop_index(op.f({own_name(name)}), table_name={table_name}{schema_argument(name)})"
     sql = f"DROP {definitions.reference(kind, name, attributes)}"
     if kind in {"publication table", "publication schema"}:
-        publication, _, other = name.partition(".")
-        sql = f"ALTER PUBLICATION {publication} DROP {_PUBLISHED[kind]} {other}"
+        publication, _, member = name.partition(".")
+        sql = f"ALTER PUBLICATION {publication} DROP {_PUBLISHED[kind]} {member}"
     elif kind == "user mapping":
         server, _, role = name.partition(" for ")
         sql = f"DROP USER MAPPING FOR {role} SERVER {server}"
@@ -51,7 +57,7 @@ _PUBLISHED = {"publication table": "TABLE", "publication schema": "TABLES IN SCH
 
 
 def comment_statement(key: ObjectKey, attributes: Attributes) -> str:
-    """Return the call that gives an object its comment."""
+    """Return the operation that sets the comment of an object, or removes it."""
     comment = attributes.get("comment")
-    said = "NULL" if comment is None else literal(comment)
-    return execute(f"COMMENT ON {definitions.reference(*key, attributes)} IS {said}")
+    text = "NULL" if comment is None else literal(comment)
+    return execute(f"COMMENT ON {definitions.reference(*key, attributes)} IS {text}")

@@ -1,4 +1,4 @@
-"""What alters tables, their columns and constraints."""
+"""Statements that alter tables, their columns and constraints to the expected attributes."""
 
 from domain.migration.names import bare, split
 from domain.migration.repair import definitions
@@ -8,7 +8,7 @@ from domain.migration.repair.statements import option_changes
 
 
 def alter_table(state: RepairState, name: str, changed: set[str]) -> Altered:
-    """Alter a table to what is expected; with each statement, the attributes that it settles."""
+    """Return statements that alter a table as expected, each with the attributes that it settles."""
     expected, actual = state.expected.objects["table", name], state.actual.objects["table", name]
     alter = f"ALTER TABLE {name}"
     if "persistence" in changed:
@@ -32,26 +32,26 @@ def _alter_parents(name: str, expected: Attributes, actual: Attributes, changed:
     handled = {"parents", "partition_bound"}
     if not changed & handled:
         return
-    wanted, found = texts(expected.get("parents")), texts(actual.get("parents"))
-    for parent in found:
+    expected_parents, actual_parents = texts(expected.get("parents")), texts(actual.get("parents"))
+    for parent in actual_parents:
         if actual.get("partition_bound") is not None:
             yield f"ALTER TABLE {parent} DETACH PARTITION {name}", handled
-        elif parent not in wanted:
+        elif parent not in expected_parents:
             yield f"ALTER TABLE {name} NO INHERIT {parent}", handled
-    for parent in wanted:
+    for parent in expected_parents:
         if expected.get("partition_bound") is not None:
             yield f"ALTER TABLE {parent} ATTACH PARTITION {name} {expected['partition_bound']}", handled
-        elif parent not in found:
+        elif parent not in actual_parents:
             yield f"ALTER TABLE {name} INHERIT {parent}", handled
 
 
 def alter_column(state: RepairState, name: str, changed: set[str]) -> Altered:
-    """Alter a column likewise."""
+    """Return statements that alter a column as expected, each with the attributes that it settles."""
     expected, actual = state.expected.objects["column", name], state.actual.objects["column", name]
     table, own = split(name)
     if ("table", table) not in state.expected.objects:
         if ("view", table) in state.expected.objects:
-            yield "", {*changed} - {"comment", "acl"}  # the view's definition says it
+            yield "", {*changed} - {"comment", "acl"}  # the definition of the view settles the rest
         return
     alter = f"ALTER TABLE {table} ALTER COLUMN {own}"
     if "generated" in changed:
@@ -81,8 +81,8 @@ def _alter_identity(state: RepairState, name: str, changed: set[str]) -> Altered
     if "identity" not in changed or expected["identity"] is None:
         return
     if actual.get("identity") is not None:
-        said = str(expected["identity"]).upper()
-        yield f"ALTER TABLE {table} ALTER COLUMN {own} SET GENERATED {said}", {"identity"}
+        kind = str(expected["identity"]).upper()
+        yield f"ALTER TABLE {table} ALTER COLUMN {own} SET GENERATED {kind}", {"identity"}
         return
     yield f"ALTER TABLE {table} ALTER COLUMN {own} ADD {definitions.identity(name, state.expected)}", {"identity"}
     argument = f"{literal(table)}, {literal(bare(name))}"
@@ -112,7 +112,7 @@ def _alter_storage(state: RepairState, name: str, changed: set[str], *, retyped:
 
 
 def alter_constraint(_state: RepairState, name: str, changed: set[str]) -> Altered:
-    """Validate a constraint."""
+    """Return a statement that validates a constraint, if it is expected to be valid."""
     if "validated" in changed:
         table, own = split(name)
         yield f"ALTER TABLE {table} VALIDATE CONSTRAINT {own}", {"validated", "definition"}
