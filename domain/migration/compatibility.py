@@ -1,10 +1,10 @@
-"""Whether the code of one release lives with the schema of another."""
+"""Compatibility of the code of one release with the schema of another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _CHECK, _NULL = "23514", "23502"
-REFERENCES = frozenset({"23503", "23001"})  # a foreign key, without and with RESTRICT (so since Postgres 18)
+REFERENCES = frozenset({"23503", "23001"})  # foreign_key_violation; since Postgres 18 restrict_violation for RESTRICT
 _VALUES = REFERENCES | {"23505", _CHECK, "23P01"}
 
 
@@ -13,10 +13,10 @@ class ApplicationStatement:
     """A statement that an application may send.
 
     Attributes:
-        sql: Its text, parameters as `$1`.
-        table: The table or view that it is about; empty where that is not known.
-        parameters: A value for each parameter, as Postgres writes it; None for NULL.
-        recorded: Whether an application was seen to send it; else it was made from the catalog.
+        sql: Text of the statement, with parameters such as `$1`.
+        table: Table or view that it reads or writes; empty if it is not known.
+        parameters: Value of each parameter, as Postgres writes it; None for NULL.
+        recorded: Whether it was recorded from an application; otherwise it was made from the schema.
     """
 
     sql: str
@@ -27,14 +27,14 @@ class ApplicationStatement:
 
 @dataclass(frozen=True)
 class BrokenStatement:
-    """A statement that ran on one schema and fails on the other.
+    """A statement that succeeded on one schema and fails on the other.
 
     Attributes:
         statement: The statement.
-        error: What the server said.
-        sqlstate: The code of that.
-        when_prepared: It fails only where it was prepared before the schema changed, as drivers and poolers do.
-        relation: The table that refused it, a partition's root; empty where no single table did.
+        error: Message of the server.
+        sqlstate: SQLSTATE of the error.
+        when_prepared: Whether it fails only if it was prepared before the schema changed, as drivers and poolers do.
+        relation: Table that refused it, for a partition the topmost table; empty if no single table did.
     """
 
     statement: ApplicationStatement
@@ -45,25 +45,26 @@ class BrokenStatement:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether another table refused it, to which a trigger or a foreign key's action writes."""
-        here, there = (name.rpartition(".")[2].strip('"').lower() for name in (self.statement.table, self.relation))
-        return bool(here and there) and here != there  # of a recorded statement, the schema is not known
+        """Whether another table refused it, to which a trigger or the action of a foreign key writes."""
+        # Without schemas, because the schema of a recorded statement is not known.
+        own, refusing = (name.rpartition(".")[2].strip('"').lower() for name in (self.statement.table, self.relation))
+        return bool(own and refusing) and own != refusing
 
     def __str__(self) -> str:
-        """Return it as a sentence."""
+        """Return the statement and its error as a sentence."""
         prepared = ", prepared before," if self.when_prepared else ""
         return f"{self.statement.sql}{prepared} fails: {self.error}"
 
 
 @dataclass(frozen=True)
 class Compatibility:
-    """Statements of one release on the schema of another.
+    """The results of the statements of one release on the schema of another.
 
     Attributes:
-        tried: How many ran before.
-        broken: Those that fail now.
+        tried: Number of statements that succeeded on their own schema.
+        broken: Statements that fail on the other schema.
         untried: Tables without a statement that could be tried, with the reason.
-        inserted: Tables into which an INSERT ran before.
+        inserted: Tables into which an INSERT succeeded before.
     """
 
     tried: int
@@ -72,24 +73,26 @@ class Compatibility:
     inserted: frozenset[str] = frozenset()
 
     def still_inserts(self, table: str) -> bool:
-        """Return whether all INSERTs into a table that ran before run now; False where none was tried."""
+        """Return whether all INSERTs into a table that succeeded before still succeed; False if none was tried."""
         return table in self.inserted and "INSERT" not in self.failing(table)
 
     def failing(self, table: str) -> set[str]:
-        """Name the commands of which a statement on a table fails now: `SELECT`, `INSERT` and so on."""
-        return {one.statement.sql.split(maxsplit=1)[0].upper() for one in self.broken if one.statement.table == table}
+        """Return the commands of the statements on a table that fail, such as `SELECT` and `INSERT`."""
+        statements = (broken.statement for broken in self.broken)
+        return {statement.sql.split(maxsplit=1)[0].upper() for statement in statements if statement.table == table}
 
 
 def breaks(broken: BrokenStatement, constraint: str = "") -> bool:
-    """Return whether an error is about the schema, and not about the values that happened to be tried.
+    """Return whether an error comes from the schema, and not from the values that happened to be tried.
 
-    A new CHECK, unique or foreign key may refuse made-up values that no application writes; a missing column, a type
-    that takes no such value, a row that no partition takes, and a NULL that was allowed are about every statement of
-    that form. So is what a trigger writes to another table: the statement has not chosen it.
+    A new CHECK, unique or foreign key constraint may refuse made-up values that no application writes. Other errors
+    affect every statement of the same form: a missing column, a type that cannot take the value, a row that fits no
+    partition, a NULL that was allowed. So do errors of a trigger that writes to another table, because the statement
+    does not choose those values.
 
     Args:
-        broken: The statement and its error.
-        constraint: The constraint that refused it; empty where none did.
+        broken: The statement with its error.
+        constraint: Name of the constraint that refused it; empty if none did.
     """
     if broken.sqlstate == _CHECK and not constraint:
         return True

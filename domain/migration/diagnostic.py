@@ -1,4 +1,4 @@
-"""What a rule says about a revision."""
+"""Diagnostics: what rules and checks report about a revision."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from domain.wording import readable
 
 
 class Severity(Enum):
-    """How much a diagnostic matters; an error makes the revision unsafe."""
+    """The severity of a diagnostic; an error makes the revision unsafe."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,18 +16,18 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that a rule found.
+    """One problem that a rule or a check reports.
 
     Attributes:
-        code: The rule's name, such as `blocking-index-build`.
-        severity: An error says that the revision is unsafe.
-        statement: Index into the statements of the upgrade, from 0; None when it is about the whole revision or its
-            downgrade. Messages count from 1.
-        relation: The table it is about, schema-qualified.
-        message: What happens, with the names of the user's own tables.
+        code: Code of the rule or check, such as `blocking-index-build`.
+        severity: Severity; an error means that the revision is unsafe.
+        statement: Index of the statement in the upgrade, from 0; None if the whole revision or its downgrade is meant.
+            Messages count from 1.
+        relation: Qualified name of the table; None if no single table is meant.
+        message: What happens, with the names of the user's tables.
         help: What to do about it.
-        fix: Corrected text of the revision, with the user's own names; None where it cannot be derived.
-        suppressed_reason: Why the author accepts it; None when nobody did.
+        fix: Corrected text of the revision, with the names of the user's tables; None if it cannot be derived.
+        suppressed_reason: Reason why the author accepts the diagnostic; None if it is not suppressed.
     """
 
     code: str
@@ -40,11 +40,11 @@ class Diagnostic:
     suppressed_reason: str | None = None
 
     def __post_init__(self) -> None:
-        """Keep what Postgres and the project said within a screen."""
+        """Shorten the messages of Postgres and the project to the length of a screen."""
         object.__setattr__(self, "message", readable(self.message))
         object.__setattr__(self, "help", readable(self.help))
 
     @property
     def unsafe(self) -> bool:
-        """Whether the revision is unsafe because of it."""
+        """Whether the diagnostic makes the revision unsafe."""
         return self.severity is Severity.ERROR and self.suppressed_reason is None

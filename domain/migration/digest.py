@@ -1,8 +1,8 @@
-"""What the tables hold, as a few numbers a column, and what separates two such states in words.
+"""Digests of the rows in a database, and the differences between two such states.
 
-A digest is the sum, modulo 2**64, of one hash a row. It does not depend on the order of the rows. In a table with a
-primary key the hash of a value is seeded with the key of its row, so that two rows that swapped their values are seen;
-without one, each column is a bag of values, and one more digest takes the rows whole.
+A digest is the sum, modulo 2**64, of one hash for each row. It does not depend on the order of the rows. In a table
+with a primary key, the hash of a value is seeded with the key of its row, so a swap of values between rows is detected.
+Without a primary key, each column is a bag of values, and one more digest covers whole rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class ColumnDigest:
-    """The values of one column.
+    """The digest of one column.
 
     Attributes:
-        values: How many rows have a value, that is not NULL.
-        digest: Over those values, each with its row's primary key where the table has one.
+        values: Number of rows with a value other than NULL.
+        digest: Digest over these values, each with the primary key of its row if the table has one.
     """
 
     values: int
@@ -26,13 +26,13 @@ class ColumnDigest:
 
 @dataclass(frozen=True)
 class TableDigest:
-    """The rows of one table.
+    """The digest of one table.
 
     Attributes:
-        rows: How many.
-        columns: Each stored column by name; generated ones follow from the others and are left out.
+        rows: Number of rows.
+        columns: Digest of each stored column, by name. Generated columns are left out, as they follow from the others.
         key: Digest over the primary keys; None without a primary key.
-        whole: Digest over whole rows; None with a primary key, where the columns say it all.
+        whole: Digest over whole rows; None with a primary key, where the digests of the columns suffice.
     """
 
     rows: int
@@ -47,13 +47,13 @@ class TableDigest:
 
 @dataclass(frozen=True)
 class DataDigest:
-    """What a database holds.
+    """The digest of a database.
 
     Attributes:
-        tables: Each table by its qualified name, quoted as SQL needs it; a partitioned table with all its partitions.
-        counters: The last value of each sequence; None when it has not given one yet.
+        tables: Digest of each table, by its qualified and quoted name. A partitioned table includes its partitions.
+        counters: Last value of each sequence; None if it has not returned a value yet.
         unread: Tables that could not be read, with the reason; they are not compared.
-        behind: Sequences whose next number a row of their table has already, or a later one.
+        behind: Sequences whose next number is not above the highest key of their table.
     """
 
     tables: Mapping[str, TableDigest]
@@ -62,36 +62,36 @@ class DataDigest:
     behind: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Copy both, so that nobody can change them afterwards."""
+        """Copy the tables and the counters, so that nobody can change them afterwards."""
         object.__setattr__(self, "tables", MappingProxyType(dict(self.tables)))
         object.__setattr__(self, "counters", MappingProxyType(dict(self.counters)))
 
     @property
     def valueless(self) -> frozenset[str]:
-        """The columns that have no value in any row, with their table."""
+        """Qualified names of the columns that have no value in any row."""
         return frozenset(
             f"{table}.{column}"
-            for table, rows in self.tables.items()
-            for column, held in rows.columns.items()
-            if not held.values
+            for table, table_digest in self.tables.items()
+            for column, column_digest in table_digest.columns.items()
+            if not column_digest.values
         )
 
 
 def unchanged(before: DataDigest, after: DataDigest) -> frozenset[str]:
-    """Return the tables of which no value is another and no column has come with values."""
-    return frozenset(table for table, rows in before.tables.items() if _is_unchanged(rows, after.tables.get(table)))
+    """Return the tables in which no value has changed and no column with values was added."""
+    return frozenset(table for table, digest in before.tables.items() if _is_unchanged(digest, after.tables.get(table)))
 
 
 def _is_unchanged(before: TableDigest, after: TableDigest | None) -> bool:
     if after is None or (after.key, after.whole) != (before.key, before.whole):
         return False
-    came = (held for name, held in after.columns.items() if name not in before.columns)
-    same = (after.columns.get(name, held) == held for name, held in before.columns.items())
-    return all(same) and not any(held.values for held in came)
+    added = (column for name, column in after.columns.items() if name not in before.columns)
+    same = (after.columns.get(name, column) == column for name, column in before.columns.items())
+    return all(same) and not any(column.values for column in added)
 
 
 class DataChangeKind(Enum):
-    """What happened to rows or values. The value is the sentence; `{rest}` is a number of rows or values in words."""
+    """The kind of a change of rows or values. Its value is the sentence; `{rest}` is a number of rows or values."""
 
     TABLE_GONE = "gone with {rest}"
     TABLE_NEW = "new table with {rest}"
@@ -111,12 +111,12 @@ class DataChangeKind(Enum):
 
     @property
     def loses(self) -> bool:
-        """Whether something is not there any more that was there before."""
+        """Whether rows or values are lost."""
         return self not in _KEEPS
 
     @property
     def rank(self) -> int:
-        """Where it stands among others; the worst is the smallest. The kinds stand above in that order."""
+        """Position in the order of the kinds above, in which the worst comes first."""
         return list(DataChangeKind).index(self)
 
 
@@ -143,15 +143,15 @@ _OF_ROWS = frozenset(
 
 @dataclass(frozen=True)
 class DataChange:
-    """One thing that differs.
+    """One difference between two states of the rows.
 
     Attributes:
-        subject: The table, column or sequence, by the name it had before.
-        kind: What happened to it.
-        count: How many rows or values; None when only that it happened is known. Of a counter: its value before.
-        total: How many there were before.
-        other: The name it has now, or the value of the counter now.
-        at_least: Whether there can be more of them than `count`.
+        subject: Table, column or sequence, by the name it had before.
+        kind: Kind of the change.
+        count: Number of rows or values; None if it is not known. For a sequence, its value before.
+        total: Number of rows or values before the change; None if it does not matter.
+        other: New name of a renamed table or column, or new value of a sequence.
+        at_least: Whether the real number may be higher than `count`.
     """
 
     subject: str
@@ -162,7 +162,7 @@ class DataChange:
     at_least: bool = False
 
     def __str__(self) -> str:
-        """Return it as a sentence, `public.users.email: 2,000 values changed`."""
+        """Return the change as a sentence, such as `public.users.email: 2,000 values changed`."""
         return f"{self.subject}: {self.kind.value.format(rest=self._rest(), other=self.other)}"
 
     def _rest(self) -> str:
@@ -180,12 +180,12 @@ class DataChange:
 
 @dataclass(frozen=True)
 class DataDifference:
-    """What separates the rows of one state from those of another; false when nothing does.
+    """The difference between two states of the rows; false if there is none.
 
-    A rename is told, and counts as no difference: the values were kept.
+    A rename is listed, but does not count as a difference, because the values are kept.
 
     Attributes:
-        changes: All of it, sorted by table, column and kind.
+        changes: All changes, sorted by table, column and kind.
     """
 
     changes: tuple[DataChange, ...] = ()
@@ -196,20 +196,21 @@ class DataDifference:
 
     @property
     def losses(self) -> tuple[DataChange, ...]:
-        """What is not there any more, the worst first."""
-        return tuple(sorted((one for one in self.changes if one.kind.loses), key=lambda one: one.kind.rank))
+        """Changes that lose rows or values, the worst first."""
+        losses = (change for change in self.changes if change.kind.loses)
+        return tuple(sorted(losses, key=lambda change: change.kind.rank))
 
     @property
     def additions(self) -> tuple[DataChange, ...]:
-        """What was not there before."""
+        """Changes that add rows or values."""
         return tuple(change for change in self.changes if not change.kind.loses and change.kind not in _RENAMED)
 
     def __str__(self) -> str:
-        """Return the sentences, one a line."""
+        """Return one sentence for each change, each on its own line."""
         return "\n".join(self.sentences()) or "no difference"
 
     def sentences(self) -> Iterator[str]:
-        """Return what differs, one sentence a change."""
+        """Return one sentence for each change."""
         yield from map(str, self.changes)
 
 
@@ -217,28 +218,28 @@ _RENAMED = frozenset({DataChangeKind.TABLE_RENAMED, DataChangeKind.COLUMN_RENAME
 
 
 def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
-    """Find what happened to the rows of `expected` on the way to `actual`.
+    """Return the difference from the rows of `expected` to the rows of `actual`.
 
-    Tables and columns without a single value are not missed; the schema's difference tells of them. A column that
-    vanished while another came with the same values in the same rows was renamed; likewise a table.
+    Missing tables and columns without any value are left out, because the difference of the schemas has them. A column
+    counts as renamed if it is missing and a new column has the same values in the same rows. The same holds for tables.
     """
     unread = expected.unread.keys() | actual.unread.keys()
-    was = {name: table for name, table in expected.tables.items() if name not in unread}
-    now = {name: table for name, table in actual.tables.items() if name not in unread}
-    renamed = _renamed_tables(was, now)
+    tables_before = {name: table for name, table in expected.tables.items() if name not in unread}
+    tables_after = {name: table for name, table in actual.tables.items() if name not in unread}
+    renamed = _renamed_tables(tables_before, tables_after)
     changes = [DataChange(old, DataChangeKind.TABLE_RENAMED, other=new) for old, new in renamed.items()]
-    for name, before in was.items():
-        after = now.get(renamed.get(name, name))
+    for name, before in tables_before.items():
+        after = tables_after.get(renamed.get(name, name))
         if after is not None:
             changes += _table_changes(name, before, after)
         elif before.rows:
             changes.append(DataChange(name, DataChangeKind.TABLE_GONE, before.rows, before.rows))
     changes += (
         DataChange(name, DataChangeKind.TABLE_NEW, after.rows)
-        for name, after in now.items()
-        if name not in was and name not in renamed.values() and after.rows
+        for name, after in tables_after.items()
+        if name not in tables_before and name not in renamed.values() and after.rows
     )
-    # A sequence that came anew under its old name starts again; that does harm where its next number is taken.
+    # A sequence that was recreated starts again. That matters only if its next number is already used.
     changes += (
         DataChange(name, DataChangeKind.COUNTER_BACK, before, other=f"{actual.counters[name] or 0:,}")
         for name, before in expected.counters.items()
@@ -248,13 +249,18 @@ def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
 
 
 def refine(difference: DataDifference, exact: Mapping[str, Iterable[DataChange]]) -> DataDifference:
-    """Put what a second look found in the place of what was known of each table in `exact`."""
-    kept = [
+    """Return a difference with exact changes in place of the counted ones.
+
+    Args:
+        difference: Difference of two digests.
+        exact: Changes from a comparison row by row, for each table that was compared so.
+    """
+    other_changes = [
         change
         for change in difference.changes
         if change.kind not in _COUNTED or not any(_is_of(change.subject, table) for table in exact)
     ]
-    return DataDifference(_sorted([*kept, *(change for found in exact.values() for change in found)]))
+    return DataDifference(_sorted([*other_changes, *(change for changes in exact.values() for change in changes)]))
 
 
 _COUNTED = frozenset(
@@ -279,22 +285,22 @@ def _sorted(changes: Iterable[DataChange]) -> tuple[DataChange, ...]:
 
 
 def _renamed_tables(expected: Mapping[str, TableDigest], actual: Mapping[str, TableDigest]) -> dict[str, str]:
-    """Pair tables that vanished with tables that came and hold the same rows in the same columns."""
-    came = [name for name in sorted(actual) if name not in expected]
+    """Return the new name of each missing table of which a new table has the same rows in the same columns."""
+    new_tables = [name for name in sorted(actual) if name not in expected]
     renamed = {}
     for name in sorted(expected.keys() - actual.keys()):
-        same = next((new for new in came if expected[name].rows and actual[new] == expected[name]), None)
+        same = next((new for new in new_tables if expected[name].rows and actual[new] == expected[name]), None)
         if same is not None:
             renamed[name] = same
-            came.remove(same)
+            new_tables.remove(same)
     return renamed
 
 
 def _table_changes(table: str, before: TableDigest, after: TableDigest) -> Iterator[DataChange]:
     same_rows = before.rows == after.rows
     if after.rows < before.rows:
-        gone = before.rows - after.rows
-        yield DataChange(table, DataChangeKind.ROWS_GONE, gone, before.rows, at_least=bool(after.rows))
+        missing = before.rows - after.rows
+        yield DataChange(table, DataChangeKind.ROWS_GONE, missing, before.rows, at_least=bool(after.rows))
     elif after.rows > before.rows:
         yield DataChange(table, DataChangeKind.ROWS_NEW, after.rows - before.rows, at_least=bool(before.rows))
     elif (before.key is None) != (after.key is None):
@@ -311,14 +317,14 @@ def _table_changes(table: str, before: TableDigest, after: TableDigest) -> Itera
 
 
 def _renamed_columns(before: TableDigest, after: TableDigest) -> dict[str, str]:
-    came = [name for name in sorted(after.columns) if name not in before.columns]
+    new_columns = [name for name in sorted(after.columns) if name not in before.columns]
     renamed = {}
     for name in sorted(before.columns.keys() - after.columns.keys()):
         digest = before.columns[name]
-        same = next((new for new in came if digest.values and after.columns[new] == digest), None)
+        same = next((new for new in new_columns if digest.values and after.columns[new] == digest), None)
         if same is not None:
             renamed[name] = same
-            came.remove(same)
+            new_columns.remove(same)
     return renamed
 
 
@@ -336,7 +342,7 @@ def _column_changes(
         elif comparable and old != new:
             yield _values_change(column, old, new)
         elif not comparable:
-            # The rows that went take their values along; only more than that is known to be lost.
+            # Missing rows take their values along. Only values beyond these are known to be lost.
             lost = old.values - new.values - max(0, before.rows - after.rows)
             if lost > 0:
                 yield DataChange(column, DataChangeKind.VALUES_GONE, lost, old.values, at_least=True)
@@ -349,9 +355,9 @@ def _column_changes(
 
 def _values_change(column: str, old: ColumnDigest, new: ColumnDigest) -> DataChange:
     if new.values < old.values:
-        # Others may have changed, or have come in the place of more that went, unless none is left.
-        gone = old.values - new.values
-        return DataChange(column, DataChangeKind.VALUES_GONE, gone, old.values, at_least=bool(new.values))
+        # More values may be lost, with others in their place, unless no value is left.
+        lost = old.values - new.values
+        return DataChange(column, DataChangeKind.VALUES_GONE, lost, old.values, at_least=bool(new.values))
     if new.values > old.values and not old.values:
         return DataChange(column, DataChangeKind.VALUES_NEW, new.values)
     return DataChange(column, DataChangeKind.VALUES_CHANGED)
@@ -364,22 +370,23 @@ def changes_of_rows(
     totals: Mapping[str, int],
     total_rows: int,
 ) -> Iterator[DataChange]:
-    """Return what was counted row by row.
+    """Return the changes of a table that was compared row by row.
 
     Args:
-        table: Its name.
-        rows: How many rows are gone, how many are new, by primary key.
-        counts: Of each column, in the rows that stayed: how many values are gone, came where NULL was, and changed.
-        totals: Of each column: how many values there were.
-        total_rows: How many rows there were.
+        table: Qualified name of the table.
+        rows: Number of missing rows and number of new rows, by primary key.
+        counts: For each column, in the rows of both states: number of values that are lost, that replace NULL, and that
+            changed.
+        totals: For each column, number of values before.
+        total_rows: Number of rows before.
     """
-    gone, new = rows
-    yield from _counted(table, DataChangeKind.ROWS_GONE, gone, total_rows)
+    missing, new = rows
+    yield from _counted(table, DataChangeKind.ROWS_GONE, missing, total_rows)
     yield from _counted(table, DataChangeKind.ROWS_NEW, new, None)
-    for column, (lost, came, changed) in counts.items():
+    for column, (lost, added, changed) in counts.items():
         subject, total = f"{table}.{column}", totals[column]
         yield from _counted(subject, DataChangeKind.VALUES_GONE, lost, total)
-        yield from _counted(subject, DataChangeKind.VALUES_NEW, came, None)
+        yield from _counted(subject, DataChangeKind.VALUES_NEW, added, None)
         yield from _counted(subject, DataChangeKind.VALUES_CHANGED, changed, total)
 
 

@@ -1,20 +1,20 @@
-"""Errors of the migration context: what happened, and what mends it."""
+"""Errors of the migration context."""
 
 from domain.errors import DomainError
 
 
 class MigrationError(DomainError):
-    """Something about a history or its analysis that stops the command.
+    """An error that stops a command.
 
     Attributes:
-        exit_code: What the command ends with: 2 for usage or configuration, 3 when the database or the project failed.
+        exit_code: Exit code of the command: 2 for usage or configuration, 3 if the database or the project failed.
     """
 
     exit_code = 3
 
 
 class HistoryError(MigrationError):
-    """A name that the history does not have, or that means several revisions."""
+    """A name that no revision of the history has, or that is ambiguous."""
 
     exit_code = 2
 

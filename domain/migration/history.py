@@ -1,4 +1,4 @@
-"""The graph of an Alembic history, and the ranges that people name in it."""
+"""The graph of an Alembic history, and the selection of revisions by names and ranges."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ class HistoryEntry:
     """One revision of a history.
 
     Attributes:
-        revision: Its id.
-        down_revision: Ids that it follows; none for a base, several for a merge.
-        depends_on: Ids that must be applied before it, without being followed.
-        path: Its file.
+        revision: Id of the revision.
+        down_revision: Ids of the revisions that it follows; none for a base, several for a merge.
+        depends_on: Ids of other revisions that must be applied before it.
+        path: Path of its file.
         message: First line of its docstring.
         labels: Branch labels.
     """
@@ -32,7 +32,7 @@ class HistoryEntry:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """All that must be applied before it."""
+        """Ids of all revisions that must be applied directly before it."""
         return self.down_revision + self.depends_on
 
 
@@ -41,14 +41,14 @@ class History:
     """All revisions of a project.
 
     Attributes:
-        entries: The revisions, each after those that it follows.
+        entries: The revisions, each after its parents.
     """
 
     entries: tuple[HistoryEntry, ...]
     _by_id: dict[str, HistoryEntry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index by id."""
+        """Index the revisions by id."""
         object.__setattr__(self, "_by_id", {entry.revision: entry for entry in self.entries})
 
     @property
@@ -61,12 +61,12 @@ class History:
         """Return the revisions of a range, in the order in which they would run.
 
         Args:
-            text: `from:to` with `from` excluded, as in Alembic; `from:` up to the heads, `:to` from the base on; one
-                name alone for that revision. Names are ids, unique beginnings of ids, `base`, `head`, `heads`, branch
-                labels, and steps from them: `head-2`, `ae10+1`, `-1`.
+            text: Range `from:to`, without `from`, as in Alembic. `from:` ends at the heads, `:to` begins at the base,
+                and a name alone means that revision. Names are ids, unique prefixes of ids, `base`, `head`, `heads`,
+                branch labels, and steps from these, such as `head-2`, `ae10+1` and `-1`.
 
         Raises:
-            HistoryError: A name is unknown or ambiguous, or the range holds nothing because it is the wrong way round.
+            HistoryError: A name is unknown or ambiguous, or the two ends of the range are in the wrong order.
         """
         start, colon, end = text.partition(":")
         if not colon:
@@ -81,26 +81,26 @@ class History:
         return chosen
 
     def choose(self, names: Iterable[str]) -> tuple[HistoryEntry, ...]:
-        """Return the revisions that several names mean, each once, in the order in which they would run.
+        """Return the revisions of several names, each once, in the order in which they would run.
 
         Args:
-            names: As `select` reads them, or absolute paths of revision files, which end with `.py`. An `__init__.py`
-                means no revision, as for Alembic.
+            names: Names or ranges as for `select`, or absolute paths of revision files that end with `.py`. As for
+                Alembic, an `__init__.py` is no revision.
 
         Raises:
-            HistoryError: A name cannot be read, or a file is no revision of this history.
+            HistoryError: A name is unknown or ambiguous, or a file is no revision of this history.
         """
         chosen = {entry.revision for name in names for entry in self._named(name)}
         return tuple(entry for entry in self.entries if entry.revision in chosen)
 
     def pending(self, applied: Iterable[str]) -> tuple[HistoryEntry, ...]:
-        """Return what a database has still to run, in order.
+        """Return the revisions that are not applied yet, in order.
 
         Args:
-            applied: What it says that it has: its heads.
+            applied: Revisions that the database is at, as in its version table.
 
         Raises:
-            HistoryError: It has revisions that are not in this history.
+            HistoryError: The database is at a revision that is not in this history.
         """
         heads = tuple(applied)
         for revision in heads:
@@ -109,14 +109,14 @@ class History:
                     f"the database is at {revision}, which this history does not have",
                     "take the code that it was migrated with, or name a range",
                 )
-        done = self.ancestors(heads)
-        return tuple(entry for entry in self.entries if entry.revision not in done)
+        applied_revisions = self.ancestors(heads)
+        return tuple(entry for entry in self.entries if entry.revision not in applied_revisions)
 
     def resolve(self, name: str) -> tuple[str, ...]:
-        """Return the ids that a name means; none for `base`.
+        """Return the ids that a name stands for; none for `base`.
 
         Raises:
-            HistoryError: No revision has that name, or several have.
+            HistoryError: The name is unknown or ambiguous.
         """
         relative = _RELATIVE.fullmatch(name)
         if relative:
@@ -135,55 +135,55 @@ class History:
         return (self._find(name),)
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
-        """Return some revisions and all that must be applied before them."""
-        seen: set[str] = set()
-        waiting = list(revisions)
-        while waiting:
-            revision = waiting.pop()
-            if revision not in seen:
-                seen.add(revision)
-                waiting += self._by_id[revision].parents
-        return frozenset(seen)
+        """Return revisions with all revisions that must be applied before them."""
+        ancestors: set[str] = set()
+        pending = list(revisions)
+        while pending:
+            revision = pending.pop()
+            if revision not in ancestors:
+                ancestors.add(revision)
+                pending += self._by_id[revision].parents
+        return frozenset(ancestors)
 
     def _named(self, name: str) -> tuple[HistoryEntry, ...]:
         if not name.endswith(".py"):
             return self.select(name)
-        found = tuple(entry for entry in self.entries if entry.path == name)
-        if not found and PurePath(name).name != "__init__.py":
+        matching = tuple(entry for entry in self.entries if entry.path == name)
+        if not matching and PurePath(name).name != "__init__.py":
             raise HistoryError(
                 f"{name} is no revision of this project", "name files of its versions folder, or its project with -c"
             )
-        return found
+        return matching
 
     def _find(self, name: str) -> str:
         if name in self._by_id:
             return name
-        found = [entry.revision for entry in self.entries if name in entry.labels]
-        found = found or [revision for revision in self._by_id if name and revision.startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        matching = [entry.revision for entry in self.entries if name in entry.labels]
+        matching = matching or [revision for revision in self._by_id if name and revision.startswith(name)]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
             raise HistoryError(
-                f"{name} is the beginning of {len(found)} revisions: {', '.join(found[:4])}", "write more of it"
+                f"{name} is the beginning of {len(matching)} revisions: {', '.join(matching[:4])}", "write more of it"
             )
         raise HistoryError(f"there is no revision {name}", "list them with: alembic history")
 
     def _step(self, start: str, steps: int) -> tuple[str, ...]:
-        at = self.resolve(start)
+        revisions = self.resolve(start)
         for _ in range(abs(steps)):
-            at = self._down(at, start) if steps < 0 else self._up(at, start)
-        return at
+            revisions = self._down(revisions, start) if steps < 0 else self._up(revisions, start)
+        return revisions
 
-    def _down(self, at: Sequence[str], start: str) -> tuple[str, ...]:
-        if not at:
+    def _down(self, revisions: Sequence[str], start: str) -> tuple[str, ...]:
+        if not revisions:
             raise HistoryError(f"there are not so many revisions before {start}", "use base")
-        return tuple(dict.fromkeys(parent for revision in at for parent in self._by_id[revision].down_revision))
+        return tuple(dict.fromkeys(parent for revision in revisions for parent in self._by_id[revision].down_revision))
 
-    def _up(self, at: Sequence[str], start: str) -> tuple[str, ...]:
+    def _up(self, revisions: Sequence[str], start: str) -> tuple[str, ...]:
         followers = tuple(
             entry.revision
             for entry in self.entries
-            if (set(entry.down_revision) & set(at)) or (not at and not entry.down_revision)
+            if (set(entry.down_revision) & set(revisions)) or (not revisions and not entry.down_revision)
         )
         if not followers:
             raise HistoryError(f"there are not so many revisions after {start}", "use head")

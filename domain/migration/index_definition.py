@@ -1,4 +1,4 @@
-"""Reads the definition of an index, as `pg_get_indexdef` writes it: names and texts in it may hold anything."""
+"""Parsing of an index definition as `pg_get_indexdef` returns it. Quoted names and texts may contain any character."""
 
 import re
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ _TOKEN = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[\w$.]+|\s+|.""", re.
 
 
 def after_using(definition: str) -> str:
-    """Return what follows USING: the method, the keys and all the rest; nothing where there is no USING."""
+    """Return the text after USING: the access method, the keys and all the rest; empty without USING."""
     words = _TOKEN.findall(definition)
-    place = next((number for number, word in enumerate(words) if word == "USING"), len(words))
-    return "".join(words[place + 1 :]).strip()
+    position = next((number for number, word in enumerate(words) if word == "USING"), len(words))
+    return "".join(words[position + 1 :]).strip()
 
 
 def key_columns(definition: str) -> list[str]:
-    """Return the columns and expressions that an index has as keys, without what says how they are ordered."""
+    """Return the key columns and expressions of an index, without collation, operator class and order."""
     return [_leading(key) for key in _keys(_TOKEN.findall(after_using(definition)))]
 
 
 def _keys(words: list[str]) -> Iterator[list[str]]:
-    """Return the words of each key: what stands in the first parentheses, parted by its commas."""
+    """Return the words of each key. The keys are in the first parentheses, separated by commas."""
     depth, key = 0, list[str]()
     for word in words:
         closes = word == ")"
@@ -35,15 +35,15 @@ def _keys(words: list[str]) -> Iterator[list[str]]:
 
 
 def _leading(words: list[str]) -> str:
-    """Return the column or expression that a key begins with.
+    """Return the column or expression at the beginning of a key.
 
-    What follows is a collation, a class of operators, and the order. Postgres puts every expression into parentheses
-    that is no call of a function.
+    A collation, an operator class and the order may follow. Postgres writes every expression in parentheses, unless it
+    is a function call.
     """
-    found, depth = "", 0
+    leading, depth = "", 0
     for word in words:
-        if depth == 0 and found and word.isspace():
+        if depth == 0 and leading and word.isspace():
             break
-        found += word if found or not word.isspace() else ""
+        leading += word if leading or not word.isspace() else ""
         depth += (word == "(") - (word == ")")
-    return found
+    return leading

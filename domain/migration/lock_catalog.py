@@ -1,4 +1,4 @@
-"""The lock catalog: what Postgres does in one operation, on each major version, as plain rows."""
+"""The lock catalog: locks, rewrites and scans of each operation, on each major version of Postgres."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ FAILS = "fails"
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one major version did in an operation.
+    """The measurement of an operation on one major version.
 
     Attributes:
-        sql: The statement, as the server got it.
-        locks: Strongest mode on each relation that was there before, ACCESS SHARE left out.
-        rewritten: Tables and indexes that got another file.
-        scanned: Tables that were read from end to end.
+        sql: Text of the statement that the server received.
+        locks: Strongest lock mode on each relation that existed before, without ACCESS SHARE.
+        rewritten: Tables and indexes that were rewritten to a new file.
+        scanned: Tables that were scanned.
         built: Indexes that were built.
-        in_transaction: Whether the server runs it inside a transaction block.
-        error: What the server said when it failed.
+        in_transaction: Whether the server runs the statement inside a transaction block.
+        error: Message of the server if the statement failed; None if it succeeded.
     """
 
     sql: str
@@ -41,23 +41,23 @@ class Measurement:
     error: str | None = None
 
     def facts(self, table: str) -> dict[str, str]:
-        """Describe it, one text a column.
+        """Return the measurement in words, one text for each column of the page.
 
         Args:
-            table: The table that the operation is about.
+            table: Table on which the operation works.
         """
-        shown = _worth_showing(self.locks, observed=not self.in_transaction)
-        own = shown.pop(table, None)
-        waits = {table: own, **shown} if own else shown
-        locks = own.sql if own else NOTHING
+        shown_locks = _without_covered_locks(self.locks, observed=not self.in_transaction)
+        own_lock = shown_locks.pop(table, None)
+        blocking = {table: own_lock, **shown_locks} if own_lock else shown_locks
+        locks = own_lock.sql if own_lock else NOTHING
         if self.error is not None:
-            locks = f"{FAILS}: {self.error}" + (f" ({own.sql})" if own else "")
+            locks = f"{FAILS}: {self.error}" + (f" ({own_lock.sql})" if own_lock else "")
         return {
             OWN_LOCK: locks,
-            OTHER_LOCKS: _listed(f"{name} {mode.sql}" for name, mode in shown.items()),
+            OTHER_LOCKS: _listed(f"{name} {mode.sql}" for name, mode in shown_locks.items()),
             STOPS: _listed(
-                _stopped(mode) if name == table else f"{name}: {_stopped(mode)}"
-                for name, mode in waits.items()
+                _blocked(mode) if name == table else f"{name}: {_blocked(mode)}"
+                for name, mode in blocking.items()
                 if mode.blocks_writes
             ),
             REWRITES: _listed(self.rewritten),
@@ -72,11 +72,11 @@ class CatalogRow:
     """One operation on the page.
 
     Attributes:
-        group: Its section.
-        name: What it is.
-        code: The SQL, and the call of Alembic that makes it where there is one.
-        note: What to know besides; empty for nothing.
-        facts: A text for each of `COLUMNS`, by major version.
+        group: Section of the page.
+        name: Name of the operation.
+        code: SQL of the operation, and the Alembic operation that emits it if there is one.
+        note: Further remark; empty for none.
+        facts: Text for each of `COLUMNS`, by major version.
     """
 
     group: str
@@ -87,43 +87,46 @@ class CatalogRow:
 
 
 def differences(page: Iterable[CatalogRow], measured: Iterable[CatalogRow]) -> list[str]:
-    """Return where a page and a measurement disagree, a line each; majors that were not measured do not count."""
-    old = {(row.group, row.name): row for row in page}
-    new = {(row.group, row.name): row for row in measured}
-    majors = {major for row in new.values() for major in row.facts} - {
-        major for row in old.values() for major in row.facts
+    """Return the differences between a page and measurements, one line each. Unmeasured versions do not count."""
+    page_rows = {(row.group, row.name): row for row in page}
+    measured_rows = {(row.group, row.name): row for row in measured}
+    majors = {major for row in measured_rows.values() for major in row.facts} - {
+        major for row in page_rows.values() for major in row.facts
     }
-    found = [f"Postgres {major} is not on the page" for major in sorted(majors)]
-    found += [f"{name} ({group}): not on the page" for group, name in new if (group, name) not in old]
-    found += [
-        f"{name} ({group}): on the page, but no operation of ours" for group, name in old if (group, name) not in new
+    lines = [f"Postgres {major} is not on the page" for major in sorted(majors)]
+    lines += [f"{name} ({group}): not on the page" for group, name in measured_rows if (group, name) not in page_rows]
+    lines += [
+        f"{name} ({group}): on the page, but no operation of ours"
+        for group, name in page_rows
+        if (group, name) not in measured_rows
     ]
-    for key, row in new.items():
-        if key in old:
-            found += _row_differences(old[key], row)
-    return found
+    for key, row in measured_rows.items():
+        if key in page_rows:
+            lines += _row_differences(page_rows[key], row)
+    return lines
 
 
 def _row_differences(page: CatalogRow, measured: CatalogRow) -> list[str]:
-    found = []
+    lines = []
     for label, before, after in (("SQL", page.code, measured.code), ("note", page.note, measured.note)):
         if before != after:
-            found.append(f"{measured.name}, {label}: the page has {before!r}, measured was {after!r}")
+            lines.append(f"{measured.name}, {label}: the page has {before!r}, measured was {after!r}")
     for major in sorted(page.facts.keys() & measured.facts.keys()):
         for column in COLUMNS:
             before, after = page.facts[major][column], measured.facts[major][column]
             if before != after:
-                found.append(f"{measured.name}, {column}: the page says {before!r}, Postgres {major} does {after!r}")
-    return found
+                lines.append(f"{measured.name}, {column}: the page says {before!r}, Postgres {major} does {after!r}")
+    return lines
 
 
-def _worth_showing(locks: Mapping[str, LockMode], *, observed: bool) -> dict[str, LockMode]:
-    """Leave out locks on a table's own indexes and sequences (`orders_pkey`) that the table's own lock covers.
+def _without_covered_locks(locks: Mapping[str, LockMode], *, observed: bool) -> dict[str, LockMode]:
+    """Return locks without those on indexes and sequences of a table (`orders_pkey`) that the table's lock covers.
 
     Args:
-        locks: By relation.
-        observed: They were seen from another session, where those of indexes are a matter of luck: REINDEX CONCURRENTLY
-            holds ACCESS EXCLUSIVE on the old index while it drops it, when nobody uses that any more.
+        locks: Lock modes by relation.
+        observed: Whether the locks were observed from another session. Locks on indexes are then left out, because it
+            is a matter of luck to see them: REINDEX CONCURRENTLY holds ACCESS EXCLUSIVE on the old index only while it
+            drops it.
     """
     return {
         name: mode
@@ -132,7 +135,7 @@ def _worth_showing(locks: Mapping[str, LockMode], *, observed: bool) -> dict[str
     }
 
 
-def _stopped(mode: LockMode) -> str:
+def _blocked(mode: LockMode) -> str:
     return "reads and writes" if mode.blocks_reads else "writes"
 
 

@@ -1,13 +1,13 @@
-"""Lock modes of relations and what they stop (PostgreSQL manual, 13.3.1 Table-Level Locks)."""
+"""Lock modes of relations and what they block (PostgreSQL manual, 13.3.1 Table-Level Locks)."""
 
 from enum import IntEnum
 
 
 class LockMode(IntEnum):
-    """A table-level lock mode; a higher one conflicts with more.
+    """A table-level lock mode; a higher one conflicts with more modes.
 
-    The order is that of the manual's table. SHARE and SHARE UPDATE EXCLUSIVE are neither stronger than the other: the
-    order puts SHARE above, as it stops writes and the other does not.
+    The order is that of the table in the manual. Neither SHARE nor SHARE UPDATE EXCLUSIVE is stronger than the other.
+    SHARE comes later, because it blocks writes and the other does not.
     """
 
     ACCESS_SHARE = 1
@@ -21,24 +21,24 @@ class LockMode(IntEnum):
 
     @classmethod
     def parse(cls, text: str) -> "LockMode":
-        """Read a mode as `pg_locks` writes it (`AccessExclusiveLock`) or as SQL does (`ACCESS EXCLUSIVE`).
+        """Return the mode with a name as in `pg_locks` (`AccessExclusiveLock`) or in SQL (`ACCESS EXCLUSIVE`).
 
         Raises:
             ValueError: There is no such mode.
         """
-        plain = text.removesuffix("Lock").replace(" ", "").replace("_", "").upper()
+        normalized = text.removesuffix("Lock").replace(" ", "").replace("_", "").upper()
         for mode in cls:
-            if mode.name.replace("_", "") == plain:
+            if mode.name.replace("_", "") == normalized:
                 return mode
         raise ValueError(f"no lock mode {text!r}")
 
     @property
     def sql(self) -> str:
-        """The name as SQL writes it."""
+        """Name of the mode in SQL."""
         return self.name.replace("_", " ")
 
     def conflicts_with(self, other: "LockMode") -> bool:
-        """Return whether two transactions cannot hold these modes on one relation at the same time."""
+        """Return whether two transactions cannot hold the two modes on one relation at the same time."""
         return other in _CONFLICTS[self]
 
     @property

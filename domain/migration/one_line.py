@@ -1,7 +1,7 @@
-"""Texts of many lines in one."""
+"""Texts with several lines, shown in one line."""
 
 
 def in_one_line(text: str, width: int) -> str:
-    """Return a text in a line of at most so many characters; an ellipsis stands for what is left out."""
+    """Return a text in one line of at most `width` characters; an ellipsis stands for the omitted end."""
     words = " ".join(text.split())
     return words if len(words) <= width else f"{words[: width - 1]}…"

@@ -1,4 +1,4 @@
-"""A revision of an Alembic history, and where it stands in a parallel change."""
+"""A revision of an Alembic history, and its phase in a parallel change."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from domain.migration.trace import RevisionTrace
 
 
 class Phase(Enum):
-    """Where a revision stands in a parallel change (expand, migrate, contract)."""
+    """The phase of a revision in a parallel change (expand, migrate, contract)."""
 
     EXPAND = "expand"
     MIGRATE = "migrate"
@@ -21,12 +21,12 @@ class Revision:
     """One step of an Alembic history.
 
     Attributes:
-        revision: Its id.
-        down_revision: Ids that it follows.
-        path: Its file, relative to the project where that can be.
+        revision: Id of the revision.
+        down_revision: Ids of the revisions that it follows.
+        path: File of the revision, relative to the project if possible.
         message: First line of its docstring.
-        phase: Where it stands in a parallel change.
-        declared: The docstring says the phase; else it was derived from what the revision does.
+        phase: Phase in a parallel change.
+        declared: Whether the docstring declares the phase; otherwise it was derived from the changes.
     """
 
     revision: str
@@ -38,7 +38,7 @@ class Revision:
 
     @classmethod
     def of(cls, trace: RevisionTrace) -> "Revision":
-        """Describe the revision that a trace is of."""
+        """Return the revision of a trace."""
         declared = declared_phase(trace.docstring)
         return cls(
             trace.revision,
@@ -51,20 +51,20 @@ class Revision:
 
 
 def declared_phase(docstring: str) -> Phase | None:
-    """Read the line `Phase: …` of a docstring; None when there is none or it names no phase."""
-    found = _PHASE.search(docstring)
-    return Phase(found.group(1).lower()) if found else None
+    """Return the phase in the line `Phase: …` of a docstring; None if there is no such line or no such phase."""
+    match = _PHASE.search(docstring)
+    return Phase(match.group(1).lower()) if match else None
 
 
 def derived_phase(trace: RevisionTrace) -> Phase:
-    """Tell the phase from what happened: something went: contract; only rows moved: migrate; else expand."""
-    if trace.before is not None and trace.after is not None and _lost(trace.before, trace.after):
+    """Return the phase that fits the changes: contract if objects are removed, migrate if only rows are written."""
+    if trace.before is not None and trace.after is not None and _removes_objects(trace.before, trace.after):
         return Phase.CONTRACT
     wrote = any(statement.rows for statement in trace.upgrade)
     return Phase.MIGRATE if wrote and trace.before == trace.after else Phase.EXPAND
 
 
-def _lost(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
+def _removes_objects(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
     return any(kind in {"table", "column", "view"} for kind, _ in compare(before, after).missing)
 
 

@@ -1,4 +1,4 @@
-"""The normalized catalog: a schema as plain values, and how two of them differ."""
+"""Snapshots: the schema of a database as plain values, and the difference between two of them."""
 
 import hashlib
 import json
@@ -10,25 +10,25 @@ from types import MappingProxyType
 from typing import Any, Self, TypeAlias
 
 ObjectKey: TypeAlias = tuple[str, str]
-"""Kind and qualified name of an object, for example `("column", "public.users.email")`."""
+"""Kind and qualified name of an object, such as `("column", "public.users.email")`."""
 
 Value: TypeAlias = str | int | bool | tuple["Value", ...] | None
-"""What an attribute can hold; None says that the object does not have it."""
+"""Value of an attribute; None means that the object does not have the attribute."""
 
 
 @dataclass(frozen=True)
 class SchemaSnapshot:
-    """The schema of a database at one moment, independent of the statements that made it.
+    """The schema of a database at one moment, independent of the statements that created it.
 
-    Two snapshots are equal when their objects have the same names and attributes. Nothing in them is particular to one
-    database cluster: no OIDs, no file names, no counters.
+    Two snapshots are equal if their objects have the same names and attributes. A snapshot has no values that differ
+    between clusters, such as OIDs, file names or counters.
 
     Attributes:
-        objects: The attributes of each object by its key. Names are qualified and quoted as SQL needs them. Lists are
-            kept as tuples; the mapping cannot be changed.
+        objects: Attributes of each object, by its key. Names are qualified and quoted as SQL needs them. Lists are
+            stored as tuples, and the mapping cannot be changed.
 
     Raises:
-        TypeError: An attribute is neither text, integer, boolean, None nor a sequence of those.
+        TypeError: An attribute is no text, integer, boolean, None or sequence of these.
     """
 
     objects: Mapping[ObjectKey, Mapping[str, Value]]
@@ -38,7 +38,7 @@ class SchemaSnapshot:
         frozen = {
             key: MappingProxyType(
                 {
-                    # Nearly all values are atoms; a call for each would take longer than reading them.
+                    # Nearly all values are atoms, and a call for each of them would be slow.
                     attribute: value if value.__class__ in _ATOMS else _freeze(value)
                     for attribute, value in attributes.items()
                 }
@@ -48,35 +48,35 @@ class SchemaSnapshot:
         object.__setattr__(self, "objects", MappingProxyType(frozen))
 
     def names(self, kind: str) -> frozenset[str]:
-        """Name all objects of a kind."""
+        """Return the names of all objects of a kind."""
         return self._names.get(kind, frozenset())
 
     @property
     def foreign_tables(self) -> frozenset[str]:
-        """Name the foreign tables, which stand for rows of another server."""
+        """Names of the foreign tables, whose rows are on another server."""
         tables = ((name, self.objects["table", name]) for name in self.names("table"))
         return frozenset(name for name, attributes in tables if attributes.get("kind") == "foreign table")
 
     @cached_property
     def _names(self) -> dict[str, frozenset[str]]:
-        found: dict[str, set[str]] = {}
+        names_by_kind: dict[str, set[str]] = {}
         for kind, name in self.objects:
-            found.setdefault(kind, set()).add(name)
-        return {kind: frozenset(names) for kind, names in found.items()}
+            names_by_kind.setdefault(kind, set()).add(name)
+        return {kind: frozenset(names) for kind, names in names_by_kind.items()}
 
     def __hash__(self) -> int:
-        """Agree with equality."""
+        """Return a hash that is equal for equal snapshots."""
         return hash(self.digest())
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON, in hexadecimal: equal for equal snapshots."""
+        """Return the SHA-256 of the canonical JSON, in hexadecimal; equal for equal snapshots."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """Write the snapshot as JSON: kind, then name, then attributes, all sorted.
+        """Return the snapshot as JSON: kinds, names and attributes, all sorted.
 
         Args:
-            indent: Spaces per level for a human reader; None gives the canonical form.
+            indent: Number of spaces for each level; None for the canonical form in one line.
         """
         kinds: dict[str, dict[str, dict[str, Value]]] = {}
         for (kind, name), attributes in self.objects.items():
@@ -86,20 +86,22 @@ class SchemaSnapshot:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+        """Return the snapshot that `to_json` wrote.
 
         Raises:
             ValueError: The text is not JSON, or not the JSON of a snapshot.
         """
         kinds = json.loads(text)
         try:
-            return cls({(kind, name): found for kind, names in kinds.items() for name, found in names.items()})
+            return cls(
+                {(kind, name): attributes for kind, names in kinds.items() for name, attributes in names.items()}
+            )
         except (AttributeError, TypeError) as error:
             raise ValueError(f"not the JSON of a schema snapshot: {error}") from error
 
 
 def attributes(snapshot: SchemaSnapshot | None, kind: str, name: str) -> Mapping[str, Value]:
-    """Look an object up; empty when it is not there."""
+    """Return the attributes of an object; empty if the snapshot does not have it, or there is no snapshot."""
     return _NOTHING if snapshot is None else snapshot.objects.get((kind, name), _NOTHING)
 
 
@@ -107,19 +109,19 @@ _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
 def names_of(snapshot: SchemaSnapshot | None, kind: str) -> frozenset[str]:
-    """Name all objects of a kind."""
+    """Return the names of all objects of a kind; empty if there is no snapshot."""
     return frozenset() if snapshot is None else snapshot.names(kind)
 
 
 @dataclass(frozen=True, order=True)
 class AttributeChange:
-    """An object that both snapshots have, with one attribute that differs.
+    """An attribute that differs on an object of both snapshots.
 
     Attributes:
-        key: The object.
-        attribute: The name of the attribute, for example `not_null`.
-        expected: Its value in the expected snapshot.
-        actual: Its value in the actual snapshot.
+        key: Key of the object.
+        attribute: Name of the attribute, such as `not_null`.
+        expected: Value in the expected snapshot.
+        actual: Value in the actual snapshot.
     """
 
     key: ObjectKey
@@ -128,7 +130,7 @@ class AttributeChange:
     actual: Value
 
     def __str__(self) -> str:
-        """Return it as a sentence; of a text of several lines, only from the first line that differs."""
+        """Return the change as a sentence; of a text with several lines, only the first line that differs."""
         subject, attribute = " ".join(self.key), self.attribute.replace("_", " ")
         if isinstance(self.expected, str) and isinstance(self.actual, str) and "\n" in self.expected + self.actual:
             number, expected, actual = _first_different_line(self.expected, self.actual)
@@ -138,12 +140,12 @@ class AttributeChange:
 
 @dataclass(frozen=True)
 class SchemaDifference:
-    """What separates an actual schema from the expected one; false when nothing does.
+    """The difference between an expected and an actual schema; false if there is none.
 
     Attributes:
         missing: Objects that only the expected schema has, sorted.
         unexpected: Objects that only the actual schema has, sorted.
-        changed: Attributes that differ on objects of both, sorted by object and attribute.
+        changed: Attributes that differ on objects of both schemas, sorted by object and attribute.
     """
 
     missing: tuple[ObjectKey, ...] = ()
@@ -155,7 +157,7 @@ class SchemaDifference:
         return bool(self.missing or self.unexpected or self.changed)
 
     def without(self, other: "SchemaDifference") -> "SchemaDifference":
-        """Return what is left when a part of it is taken away."""
+        """Return the difference without a part of it."""
         return SchemaDifference(
             tuple(key for key in self.missing if key not in other.missing),
             tuple(key for key in self.unexpected if key not in other.unexpected),
@@ -163,32 +165,32 @@ class SchemaDifference:
         )
 
     def __str__(self) -> str:
-        """Return the sentences, one a line."""
+        """Return one sentence for each difference, each on its own line."""
         return "\n".join(self.sentences()) or "no difference"
 
     def sentences(self) -> Iterator[str]:
-        """Return what differs, one sentence a difference, the worst first.
+        """Return one sentence for each difference, the worst first.
 
-        A missing table is said once and not again for each of its columns; the attributes hold them all.
+        A missing table has one sentence, and its columns have none of their own. The attributes have them all.
         """
         for _, sentence in self.by_name():
             yield sentence
 
     def by_name(self) -> Iterator[tuple[str, str]]:
-        """Return the sentences, each with the name of the object it is about, such as `public.users.email`."""
-        ranked = [(_rank(key[0], 0), key[1], said) for key, said in _presence(self.missing, "missing")]
-        ranked += [(_rank(one.key[0], 1, one.attribute), one.key[1], str(one)) for one in self.changed]
-        ranked += [(_rank(key[0], 2), key[1], said) for key, said in _presence(self.unexpected, "unexpected")]
-        yield from ((name, said) for _, name, said in sorted(ranked, key=lambda one: one[0]))
+        """Return the sentences, each with the name of its object, such as `public.users.email`."""
+        ranked = [(_rank(key[0], 0), key[1], sentence) for key, sentence in _presence(self.missing, "missing")]
+        ranked += [(_rank(change.key[0], 1, change.attribute), change.key[1], str(change)) for change in self.changed]
+        ranked += [(_rank(key[0], 2), key[1], sentence) for key, sentence in _presence(self.unexpected, "unexpected")]
+        yield from ((name, sentence) for _, name, sentence in sorted(ranked, key=lambda item: item[0]))
 
 
 def compare(expected: SchemaSnapshot, actual: SchemaSnapshot, *, ignore: Collection[str] = ()) -> SchemaDifference:
-    """Find what separates `actual` from `expected`.
+    """Return the difference between two schemas.
 
     Args:
-        expected: The schema as it should be.
-        actual: The schema as it is.
-        ignore: Names of attributes that do not count, for example `position`, the order of a table's columns.
+        expected: Schema as it should be.
+        actual: Schema as it is.
+        ignore: Names of attributes that are not compared, such as `position`, the order of a table's columns.
     """
     if expected == actual:
         return SchemaDifference()
@@ -205,36 +207,36 @@ def compare(expected: SchemaSnapshot, actual: SchemaSnapshot, *, ignore: Collect
 
 
 def _changes(key: ObjectKey, expected: Mapping[str, Value], actual: Mapping[str, Value]) -> Iterator[AttributeChange]:
-    """Compare one object; an attribute that is absent counts as None."""
+    """Return the attributes of one object that differ; an attribute that is absent counts as None."""
     for attribute in sorted(expected.keys() | actual.keys()):
         before, after = expected.get(attribute), actual.get(attribute)
         if before != after:
             yield AttributeChange(key, attribute, before, after)
 
 
-# What holds rows is worse to miss than what makes them quick, and that is worse than a word on them.
+# Kinds in the order of their sentences: first what contains rows, then what makes queries fast.
 _WORST = ("schema", "table", "column", "view", "type", "sequence", "constraint", "function", "trigger", "index")
 _WORDS = frozenset({"comment", "position"})
 
 
 def _rank(kind: str, verdict: int, attribute: str = "") -> tuple[bool, int, int]:
-    """Return where a difference stands among others; the worst is the smallest.
+    """Return the sort key of a difference, with the worst first.
 
     Args:
-        kind: Of the object.
-        verdict: 0 missing, 1 changed, 2 unexpected.
-        attribute: What has changed.
+        kind: Kind of the object.
+        verdict: 0 for missing, 1 for changed, 2 for unexpected.
+        attribute: Name of the changed attribute.
     """
     return attribute in _WORDS, _WORST.index(kind) if kind in _WORST else len(_WORST), verdict
 
 
 def _presence(keys: tuple[ObjectKey, ...], verdict: str) -> Iterator[tuple[ObjectKey, str]]:
-    """Name the outermost objects and count what lies within them, for names tell: `public.users.email`."""
+    """Return a sentence for each outermost object, with the number of objects within it, such as its columns."""
     containers = tuple(f"{name}." for kind, name in keys if kind in _CONTAINERS)
     for kind, name in keys:
         if name.startswith(containers):
             continue
-        inner = sum(other.startswith(f"{name}.") for _, other in keys) if kind in _CONTAINERS else 0
+        inner = sum(inner_name.startswith(f"{name}.") for _, inner_name in keys) if kind in _CONTAINERS else 0
         yield (kind, name), f"{kind} {name} is {verdict}" + (f", with {_count(inner)} in it" if inner else "")
 
 
@@ -246,14 +248,14 @@ def _count(objects: int) -> str:
 
 
 def _first_different_line(expected: str, actual: str) -> tuple[int, str | None, str | None]:
-    """Return the number (from 1) and both forms of the first line that differs; None where a text has ended."""
+    """Return the number (from 1) and both versions of the first line that differs; None for a text that has ended."""
     lines = enumerate(zip_longest(expected.splitlines(), actual.splitlines()), start=1)
-    # Texts that differ only in how a line ends have no such line.
+    # Texts that differ only in their line endings have no such line.
     return next(((number, *pair) for number, pair in lines if pair[0] != pair[1]), (1, expected, actual))
 
 
 def _say(value: Value) -> str:
-    """Write a value as it stands in a sentence."""
+    """Return a value in words."""
     match value:
         case None:
             return "absent"
@@ -271,7 +273,7 @@ _ATOMS = frozenset({str, int, bool, type(None)})
 
 
 def _freeze(value: Any) -> Value:
-    """Turn lists into tuples, all the way down."""
+    """Return a value with all lists in it as tuples."""
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, (list, tuple)):

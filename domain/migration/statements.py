@@ -1,4 +1,4 @@
-"""Statements that an application was seen to send, in a file: `migrate record` writes it, `migrate verify` tries them.
+"""The file of recorded statements of an application: `migrate record` writes it, `migrate verify` tries the statements.
 
 {"schema": "hexalembic.statements/1",
  "statements": [{"parameters": ["ana@example.org"], "sql": "SELECT id FROM users WHERE email = $1",
@@ -24,17 +24,17 @@ class StatementsError(MigrationError):
 
 
 def to_json(statements: Iterable[ApplicationStatement]) -> str:
-    """Write statements, sorted by table and text, a value a line, so that two files can be compared."""
-    found = [
-        {"sql": one.sql, "table": one.table, "parameters": list(one.parameters)}
-        for one in sorted(statements, key=lambda one: (one.table, one.sql))
+    """Return statements as JSON, sorted by table and text, one value a line, so that two files can be compared."""
+    members = [
+        {"sql": statement.sql, "table": statement.table, "parameters": list(statement.parameters)}
+        for statement in sorted(statements, key=lambda statement: (statement.table, statement.sql))
     ]
-    text = json.dumps({"schema": SCHEMA, "statements": found}, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps({"schema": SCHEMA, "statements": members}, indent=2, sort_keys=True, ensure_ascii=False)
     return f"{text}\n"
 
 
 def from_json(text: str) -> tuple[ApplicationStatement, ...]:
-    """Read what `to_json` wrote.
+    """Return the statements that `to_json` wrote.
 
     Raises:
         StatementsError: The text is not JSON, or not of this schema.
@@ -50,19 +50,24 @@ def from_json(text: str) -> tuple[ApplicationStatement, ...]:
 
 def _statement(values: dict[str, Any]) -> ApplicationStatement:
     sql, table, parameters = values["sql"], values["table"], values["parameters"]
-    if not all(isinstance(one, str) for one in (sql, table)) or not isinstance(parameters, list):
+    if not all(isinstance(text, str) for text in (sql, table)) or not isinstance(parameters, list):
         raise TypeError("a statement needs sql, table and parameters")
-    if not all(one is None or isinstance(one, str) for one in parameters):
+    if not all(value is None or isinstance(value, str) for value in parameters):
         raise TypeError(f"the parameters of {sql!r} are not texts or null")
     return ApplicationStatement(sql, table, tuple(parameters), recorded=True)
 
 
 def distinct(statements: Iterable[ApplicationStatement]) -> tuple[ApplicationStatement, ...]:
-    """Keep one of each form, the shortest: rows of an INSERT and values of an IN differ in number from time to time."""
-    found: dict[str, ApplicationStatement] = {}
-    for one in sorted(statements, key=lambda one: (len(one.parameters), one.sql, str(one.parameters))):
-        found.setdefault(_form(one.sql), one)
-    return tuple(found.values())
+    """Return one statement of each form, the shortest.
+
+    Two statements have the same form if they differ only in the number of rows of an INSERT or values of an IN.
+    """
+    by_form: dict[str, ApplicationStatement] = {}
+    for statement in sorted(
+        statements, key=lambda statement: (len(statement.parameters), statement.sql, str(statement.parameters))
+    ):
+        by_form.setdefault(_form(statement.sql), statement)
+    return tuple(by_form.values())
 
 
 def _form(sql: str) -> str:
@@ -72,7 +77,7 @@ def _form(sql: str) -> str:
 
 
 def is_of_application(sql: str) -> bool:
-    """Return whether a statement reads or writes tables of the application: not the catalog, nor settings."""
+    """Return whether a statement reads or writes tables of the application, and not the catalog or settings."""
     text = _COMMENT.sub(" ", sql).strip()
     if not _DML.match(text) or _CATALOG.search(text):
         return False
@@ -87,11 +92,11 @@ _CATALOG = re.compile(
 
 
 def table_of(sql: str) -> str:
-    """Name the table that a statement is about, by its text: the first one written, else the first one read."""
-    found = _WRITTEN.search(_COMMENT.sub(" ", sql)) or _READ.search(_COMMENT.sub(" ", sql))
-    if found is None:
+    """Return the first table that a statement writes, or else the first table that it reads; empty if there is none."""
+    match = _WRITTEN.search(_COMMENT.sub(" ", sql)) or _READ.search(_COMMENT.sub(" ", sql))
+    if match is None:
         return ""
-    name = ".".join(re.findall(_IDENTIFIER, found.group("name")))
+    name = ".".join(re.findall(_IDENTIFIER, match.group("name")))
     return name if _QUALIFIED.fullmatch(name) else f"public.{name}"
 
 

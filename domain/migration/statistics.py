@@ -1,4 +1,4 @@
-"""How large and how busy the tables of the target database are."""
+"""Statistics of the target database: the sizes and the activity of its tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,23 +9,23 @@ from typing import Any
 from domain.migration.errors import StatisticsError
 
 BIG_ROWS = 1_000
-"""Tables of so many rows and more count as big: work that grows with their size takes time that users notice."""
+"""Number of rows from which a table counts as big: users notice a scan or a rewrite of it."""
 
 SCHEMA = "hexalembic.statistics/1"
-_MOST = 2**63  # what Postgres counts with
+_MOST = 2**63  # limit of a bigint, with which Postgres counts
 
 
 @dataclass(frozen=True)
 class TableStatistics:
-    """One table of the target database.
+    """Statistics of one table of the target database.
 
     Attributes:
-        rows: Rows, as the planner estimates them; of a partitioned table those of its partitions.
-        bytes: Size of the heap with TOAST.
-        index_bytes: Size of all its indexes.
-        scans_per_second: Sequential and index scans; None when it is not known.
-        writes_per_second: Rows inserted, updated and deleted; None when it is not known.
-        toast_bytes: The part of `bytes` that is TOAST, its index included.
+        rows: Number of rows as the planner estimates it; for a partitioned table that of all its partitions.
+        bytes: Size of the heap with TOAST, in bytes.
+        index_bytes: Size of all its indexes, in bytes.
+        scans_per_second: Sequential and index scans per second; None if it is not known.
+        writes_per_second: Rows inserted, updated and deleted per second; None if it is not known.
+        toast_bytes: The part of `bytes` that is TOAST with its index, in bytes.
     """
 
     rows: int
@@ -41,11 +41,11 @@ class Extension:
     """An extension at the target.
 
     Attributes:
-        installed: Version in the database; None where it was not created.
-        available: Version that CREATE EXTENSION would install; None where the server does not have it.
-        may_create: Whether the role that read this may create it, by the rules of Postgres itself: as a superuser, or
-            with CREATE on the database where the extension is trusted. Hosting services know other ways, and the role
-            that migrates may be another one.
+        installed: Version in the database; None if it is not created.
+        available: Version that CREATE EXTENSION would install; None if the server does not have the extension.
+        may_create: Whether the role that read the statistics may create the extension by the rules of Postgres: as a
+            superuser, or with CREATE on the database if the extension is trusted. Hosting services may have other
+            rules, and the role that migrates may be another one.
     """
 
     installed: str | None = None
@@ -55,19 +55,19 @@ class Extension:
 
 @dataclass(frozen=True)
 class Target:
-    """The database that statistics were taken of.
+    """The database of which the statistics were taken.
 
     Attributes:
-        database: Its name.
+        database: Name of the database.
         postgres: Version of the server, such as `18.6`.
-        taken_at: When; with a time zone.
-        observed_seconds: Over how long scans and writes were counted; None where they were not. Where the counters
-            were never reset this is the time since the server's start, and the rates are at most too high.
-        maintenance_work_mem: Bytes that an index build may use.
-        max_parallel_maintenance_workers: Processes that may help it.
-        extensions: By name.
-        settings: What decides how a session there reads and writes values, by name: `TimeZone`, `search_path` and the
-            like, of the server, the database and the role; empty where they were not read.
+        taken_at: Time of the reading, with a time zone.
+        observed_seconds: Time over which scans and writes were counted, in seconds; None if they were not counted. If
+            the counters were never reset, it is the time since the start of the server, and the rates may be too high.
+        maintenance_work_mem: Memory that an index build may use, in bytes.
+        max_parallel_maintenance_workers: Number of processes that may help an index build.
+        extensions: Extensions by name.
+        settings: Settings of the server, the database and the role that decide how a session reads and writes values,
+            such as `TimeZone` and `search_path`, by name; empty if they were not read.
     """
 
     database: str
@@ -82,15 +82,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Statistics(Mapping[str, TableStatistics]):
-    """Statistics by table, as `public.users`.
+    """Statistics of all tables, by qualified name such as `public.users`.
 
-    A table that is not among them has an unknown size, and unknown counts as big.
+    A table that is missing has an unknown size, and counts as big.
 
     Attributes:
-        tables: What is known.
-        target: Of which database; None where nobody said.
+        tables: Statistics of each known table.
+        target: Database of which they were taken; None if it is not known.
         unread: What could not be read, with the reason: the file of a relation, whose size is then that of the last
-            ANALYZE, or the extensions that the server has to offer.
+            ANALYZE, or the list of available extensions.
     """
 
     tables: Mapping[str, TableStatistics] = field(default_factory=dict)
@@ -99,32 +99,32 @@ class Statistics(Mapping[str, TableStatistics]):
 
     @classmethod
     def unknown(cls) -> "Statistics":
-        """Return the statistics of a target that nobody named: every table counts as big."""
+        """Return the statistics of an unknown target, for which every table counts as big."""
         return cls()
 
     def is_big(self, table: str) -> bool:
-        """Return whether work that grows with this table's size counts."""
-        known = self.tables.get(table)
-        return known is None or known.rows >= BIG_ROWS
+        """Return whether a table is big, or of unknown size."""
+        statistics = self.tables.get(table)
+        return statistics is None or statistics.rows >= BIG_ROWS
 
     def to_json(self) -> str:
-        """Write them as JSON, schema `hexalembic.statistics/1`, which `from_json` reads.
+        """Return the statistics as JSON of schema `hexalembic.statistics/1`, which `from_json` reads.
 
-        Sizes are bytes, rates are per second. `schema` and, of each table, `rows` must be there; the rest may be left
-        out of a file that somebody writes by hand.
+        Sizes are in bytes, rates are per second. A file written by hand needs `schema`, and `rows` of each table; the
+        rest is optional.
         """
         target = self.target
         head = {} if target is None else asdict(target) | {"taken_at": target.taken_at.isoformat()}
-        tables = {name: asdict(one) for name, one in self.tables.items()}
+        tables = {name: asdict(table) for name, table in self.tables.items()}
         unread = {"unread": dict(self.unread)} if self.unread else {}
         return json.dumps({"schema": SCHEMA, **head, "tables": tables, **unread}, indent=2, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Statistics":
-        """Read what `to_json` wrote, or a file by hand.
+        """Return the statistics in a text of `to_json`, or in one written by hand.
 
         Raises:
-            StatisticsError: It is something else; the message says where.
+            StatisticsError: The text is something else; the message says where.
         """
         try:
             data = json.loads(text)
@@ -136,33 +136,33 @@ class Statistics(Mapping[str, TableStatistics]):
         reader = _Reader("", data)
         if reader.value("tables", dict) is None:
             raise StatisticsError("the statistics have no tables")
-        tables = {name: _table(name, one) for name, one in reader.members("tables")}
+        tables = {name: _table(name, members) for name, members in reader.members("tables")}
         unread = {name: str(reason) for name, reason in reader.members("unread")}
         return cls(tables, _target(reader) if "taken_at" in data else None, unread)
 
     def __getitem__(self, table: str) -> TableStatistics:
-        """Look a table up.
+        """Return the statistics of a table.
 
         Raises:
-            KeyError: Nothing is known of it.
+            KeyError: The table is not known.
         """
         return self.tables[table]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the names of tables."""
+        """Return an iterator over the names of the known tables."""
         return iter(self.tables)
 
     def __len__(self) -> int:
-        """Count the tables that are known."""
+        """Return the number of known tables."""
         return len(self.tables)
 
 
-def _table(name: str, found: Any) -> TableStatistics:
+def _table(name: str, members: Any) -> TableStatistics:
     if "." not in name:
         raise StatisticsError(
             f"the statistics name a table {name!r} without its schema", f"write for example public.{name}"
         )
-    table = _Reader(f"tables.{name}.", found)
+    table = _Reader(f"tables.{name}.", members)
     rows = table.count("rows")
     if rows is None:
         raise StatisticsError(f"the statistics lack tables.{name}.rows")
@@ -176,77 +176,77 @@ def _table(name: str, found: Any) -> TableStatistics:
     )
 
 
-def _target(found: "_Reader") -> Target:
+def _target(reader: "_Reader") -> Target:
     return Target(
-        database=found.text("database") or "",
-        postgres=found.text("postgres") or "",
-        taken_at=found.time("taken_at"),
-        observed_seconds=found.number("observed_seconds"),
-        maintenance_work_mem=found.count("maintenance_work_mem"),
-        max_parallel_maintenance_workers=found.count("max_parallel_maintenance_workers"),
-        extensions={name: _extension(name, one) for name, one in found.members("extensions")},
-        settings=_settings(found),
+        database=reader.text("database") or "",
+        postgres=reader.text("postgres") or "",
+        taken_at=reader.time("taken_at"),
+        observed_seconds=reader.number("observed_seconds"),
+        maintenance_work_mem=reader.count("maintenance_work_mem"),
+        max_parallel_maintenance_workers=reader.count("max_parallel_maintenance_workers"),
+        extensions={name: _extension(name, members) for name, members in reader.members("extensions")},
+        settings=_settings(reader),
     )
 
 
-def _settings(found: "_Reader") -> dict[str, str]:
-    settings = _Reader("settings.", dict(found.members("settings")))
-    return {name: value for name, _ in found.members("settings") if (value := settings.text(name)) is not None}
+def _settings(reader: "_Reader") -> dict[str, str]:
+    settings = _Reader("settings.", dict(reader.members("settings")))
+    return {name: value for name, _ in reader.members("settings") if (value := settings.text(name)) is not None}
 
 
-def _extension(name: str, found: Any) -> Extension:
-    extension = _Reader(f"extensions.{name}.", found)
+def _extension(name: str, members: Any) -> Extension:
+    extension = _Reader(f"extensions.{name}.", members)
     return Extension(
         extension.text("installed"), extension.text("available"), extension.value("may_create", bool) is True
     )
 
 
 class _Reader:
-    """Reads members of a JSON object, and says which one is wrong."""
+    """A reader of a JSON object, whose errors name the wrong member."""
 
-    def __init__(self, path: str, found: Any) -> None:
-        if not isinstance(found, dict):
+    def __init__(self, path: str, members: Any) -> None:
+        if not isinstance(members, dict):
             raise StatisticsError(f"the statistics have no object at {path.rstrip('.')}")
-        self._path, self._found = path, found
+        self._path, self._members = path, members
 
     def value(self, name: str, *kinds: type) -> Any:
-        """Return a member of one of these types; None where it is missing or null."""
-        value = self._found.get(name)
-        # To Python, true is a number.
+        """Return a member of one of these types; None if it is missing or null."""
+        value = self._members.get(name)
+        # The exact type, because a bool is an int in Python.
         if value is not None and type(value) not in kinds:
             raise self._wrong(name)
         return value
 
     def count(self, name: str) -> int | None:
-        """Return a whole number that is not negative."""
+        """Return a member that is an integer and not negative."""
         value: int | None = self.value(name, int)
         if value is not None and not 0 <= value < _MOST:
             raise self._wrong(name)
         return value
 
     def number(self, name: str) -> float | None:
-        """Return a number that is not negative."""
+        """Return a member that is a number and not negative."""
         value: float | None = self.value(name, int, float)
         if value is not None and not 0 <= value < _MOST:
             raise self._wrong(name)
         return value
 
     def text(self, name: str) -> str | None:
-        """Return a text."""
+        """Return a member that is a text."""
         value: str | None = self.value(name, str)
         return value
 
     def time(self, name: str) -> datetime:
-        """Return a point in time."""
+        """Return a member that is a time in ISO 8601."""
         try:
             return datetime.fromisoformat(self.text(name) or "")
         except ValueError:
             raise self._wrong(name) from None
 
     def members(self, name: str) -> list[tuple[str, Any]]:
-        """Return the members of an object."""
+        """Return the members of a member that is an object."""
         return list((self.value(name, dict) or {}).items())
 
     def _wrong(self, name: str) -> StatisticsError:
-        shown = json.dumps(self._found.get(name))[:60]
+        shown = json.dumps(self._members.get(name))[:60]
         return StatisticsError(f"the statistics have a wrong {self._path}{name}: {shown}")

@@ -1,15 +1,15 @@
-"""The state of a database beside the code that is checked out."""
+"""The status of a database, compared with the code that is checked out."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class PendingRevision:
-    """A revision that the code has and the database has not.
+    """A revision that is not applied to the database yet.
 
     Attributes:
-        revision: Its id.
-        message: The first line of its docstring.
+        revision: Id of the revision.
+        message: First line of its docstring.
     """
 
     revision: str
@@ -46,10 +46,10 @@ class TargetState:
 
 @dataclass(frozen=True)
 class DatabaseStatus:
-    """What a person asks before and after an upgrade.
+    """The status of a database, before or after an upgrade.
 
     Attributes:
-        database: Where it is, as it may be printed.
+        database: URL of the database, without its password.
         postgres: Version of the server, such as `18.6`.
         current: Revisions that the database is at; empty before the first upgrade.
         heads: Revisions that the code ends at; more than one means that branches wait for a merge.
@@ -81,20 +81,22 @@ class DatabaseStatus:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is not as it should be, each with the command that mends it."""
-        found = []
+        """Problems of the database, each with the command that solves it."""
+        problems = []
         if self.unknown:
-            found.append(f"the database is ahead of the code ({', '.join(self.unknown)}): deploy the code that has it")
+            problems.append(
+                f"the database is ahead of the code ({', '.join(self.unknown)}): deploy the code that has it"
+            )
         if len(self.heads) > 1:
-            found.append(f'{len(self.heads)} heads: alembic merge -m "merge" heads')
+            problems.append(f'{len(self.heads)} heads: alembic merge -m "merge" heads')
         if self.pending:
             head = "heads" if len(self.heads) > 1 else "head"
-            found.append(f"{len(self.pending)} pending: alembic upgrade {head}")
+            problems.append(f"{len(self.pending)} pending: alembic upgrade {head}")
         if self.invalid_indexes:
-            found.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
+            problems.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
         if self.drift:
-            found.append("models and database differ: alembic revision --autogenerate")
+            problems.append("models and database differ: alembic revision --autogenerate")
         if self.extension is None and self.extension_needed and not self.pending and not self.unread:
-            found.append("pgvector is missing: CREATE EXTENSION vector")
-        found += [f"not read: {what}" for what in self.unread]
-        return tuple(found)
+            problems.append("pgvector is missing: CREATE EXTENSION vector")
+        problems += [f"not read: {subject}" for subject in self.unread]
+        return tuple(problems)

@@ -1,4 +1,4 @@
-"""What Postgres reported while a revision ran in the sandbox: plain values, read by rules and reports."""
+"""The trace of a revision: what Postgres reported while it ran in the sandbox. Rules and reports read it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from domain.migration.snapshot import SchemaSnapshot
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Rows that a statement wrote to one table."""
+    """The numbers of rows that a statement wrote to one table."""
 
     inserted: int = 0
     updated: int = 0
@@ -22,11 +22,11 @@ class RowCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all rows that were written."""
         return self.inserted + self.updated + self.deleted
 
     def __add__(self, other: "RowCounts") -> "RowCounts":
-        """Sum two counts."""
+        """Return the sum of two counts."""
         return RowCounts(self.inserted + other.inserted, self.updated + other.updated, self.deleted + other.deleted)
 
 
@@ -35,8 +35,8 @@ class ChangedObject:
     """An object that a statement created, altered or dropped.
 
     Attributes:
-        kind: As Postgres names it: `table`, `index`, `table column`, `table constraint`, `type`, …
-        name: Its identity, schema-qualified: `public.users`, `public.users.email`.
+        kind: Kind as Postgres names it: `table`, `index`, `table column`, `table constraint`, `type`, …
+        name: Qualified name, such as `public.users` or `public.users.email`.
     """
 
     kind: str
@@ -45,43 +45,42 @@ class ChangedObject:
 
 @dataclass(frozen=True)
 class StatementTrace:
-    """One statement, and what Postgres said of it.
+    """The trace of one statement.
 
-    Relations are schema-qualified names (`public.users`). Locks are those on relations that existed before the
-    revision; everything else counts new relations, too.
+    Relations are qualified names (`public.users`). `locks` has only relations that existed before the revision; the
+    other attributes include new relations, too.
 
     Attributes:
-        sql: Its text.
-        line: Line of the revision file that executed it; None where that is not known.
-        operation: The Alembic operation that made it, such as `create_index`; None for SQL of the author's own.
-        transaction: Number of its transaction within this run of the revision, from 1; None when it committed by
-            itself.
-        locks: Strongest mode that it took on each relation, ACCESS SHARE included; those that an earlier statement of
-            its transaction holds already are not named again unless it needed more.
-        rewritten: Tables and indexes that got another file.
-        indexes_built: Indexes that it made.
-        built_on: The table of each of them, by the name that it had before the revision, or when it was made.
-        scanned: Rows that it read in sequential scans, by table.
-        rows: Rows that it wrote, by table.
-        locked: Rows that it locked and did not write, by table: those of a SELECT … FOR UPDATE.
-        most_written: Most existing rows that one of its transactions updated or deleted, by table, where it ran in
-            several, or begins and ends transactions itself; empty elsewhere, as `rows` says it.
-        most_locked: The same for `locked`.
-        created: Objects that it made.
-        altered: Objects that it changed.
+        sql: Text of the statement.
+        line: Line of the revision file that executed it; None if it is not known.
+        operation: Alembic operation that emitted it, such as `create_index`; None for the author's own SQL.
+        transaction: Number of its transaction in this run of the revision, from 1; None if it committed on its own.
+        locks: Strongest lock mode that it took on each relation, including ACCESS SHARE. A lock that an earlier
+            statement of the transaction holds is listed again only if this statement needs a stronger mode.
+        rewritten: Tables and indexes that were rewritten to a new file.
+        indexes_built: Indexes that it built.
+        built_on: Table of each built index, by the name before the revision, or at the time of the build.
+        scanned: Number of rows that it read in sequential scans, by table.
+        rows: Numbers of rows that it wrote, by table.
+        locked: Number of rows that it locked without writing them, as SELECT … FOR UPDATE does, by table.
+        most_written: Highest number of existing rows that one of its transactions updated or deleted, by table. Empty
+            for a statement in a single transaction, for which `rows` has the number.
+        most_locked: Highest number of rows that one of its transactions locked, likewise.
+        created: Objects that it created.
+        altered: Objects that it altered.
         dropped: Objects that it dropped.
-        wal_bytes: Bytes of write-ahead log.
-        duration_ms: Milliseconds, in the sandbox.
-        lock_timeout: The setting in force, as Postgres shows it: `2s`, `0` for none.
-        count: How many times it ran in a row, alone or as a part of a loop; the figures are sums.
-        transactions: Over how many transactions these runs were spread; each run that commits by itself is one.
-        error: What the server said when it failed.
-        sqlstate: The code of that error.
-        cannot_run_in_transaction: The server refuses it inside a transaction block.
-        sought: Where it looked for rows of a table and found none, its plan as EXPLAIN (VERBOSE, FORMAT JSON) gives it;
-            empty elsewhere.
-        used_within: Where it may run other statements within it, as a block, a procedure, a function or a text of
-            several do: the tables that it read or wrote. Empty elsewhere.
+        wal_bytes: Write-ahead log that it wrote, in bytes.
+        duration_ms: Duration in the sandbox, in milliseconds.
+        lock_timeout: Value of `lock_timeout` as Postgres shows it, such as `2s`; `0` for none.
+        count: Number of consecutive runs that were folded into this trace; all figures are sums over them.
+        transactions: Number of transactions of these runs; a run that commits on its own counts as one.
+        error: Message of its error; None if it succeeded.
+        sqlstate: SQLSTATE of its error; None if it succeeded.
+        cannot_run_in_transaction: Whether Postgres refuses it inside a transaction block.
+        sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
+            empty for other statements.
+        used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
+            a script has them; empty for other statements.
     """
 
     sql: str
@@ -114,11 +113,11 @@ class StatementTrace:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table as it was in the sandbox before the revision.
+    """A table in the sandbox before the revision.
 
     Attributes:
-        rows: Rows that the sandbox put in.
-        bytes: Size of its heap.
+        rows: Number of rows that the sandbox has inserted.
+        bytes: Size of its heap, in bytes.
     """
 
     rows: int
@@ -127,11 +126,11 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class CalibrationRun:
-    """The upgrade once more, on tables of another size.
+    """Another run of the upgrade, on tables of another size.
 
     Attributes:
-        rows: Rows that each table had before it, of those that existed before the revision.
-        durations_ms: Milliseconds of each statement of `RevisionTrace.upgrade`, in the same order.
+        rows: Number of rows before the run, by table; only tables that existed before the revision.
+        durations_ms: Duration of each statement of `RevisionTrace.upgrade`, in milliseconds, in the same order.
     """
 
     rows: Mapping[str, int]
@@ -140,11 +139,11 @@ class CalibrationRun:
 
 @dataclass(frozen=True)
 class SmallerRun:
-    """The upgrade on fewer rows than those of the trace: a batch is as large there, a share of a table is not.
+    """Another run of the upgrade, on fewer rows: a batch has the same size there, but a share of a table is smaller.
 
     Attributes:
-        rows: Rows of each table.
-        upgrade: Statements, in order.
+        rows: Number of rows before the run, by table.
+        upgrade: Statements of the run, in order.
     """
 
     rows: Mapping[str, int]
@@ -153,14 +152,14 @@ class SmallerRun:
 
 @dataclass(frozen=True)
 class SequenceBehind:
-    """A sequence that will count to a key which a row has.
+    """A sequence whose next values are already used as keys.
 
     Attributes:
-        table: The table, and below it the unique column that the sequence feeds.
-        column: That column, quoted.
-        sequence: The sequence, qualified.
-        following: Its next value.
-        largest: The largest key among the rows that the upgrade wrote.
+        table: Qualified name of the table.
+        column: Quoted name of the unique column that the sequence fills.
+        sequence: Qualified name of the sequence.
+        following: Next value of the sequence.
+        largest: Largest key among the rows that the upgrade wrote.
     """
 
     table: str
@@ -172,11 +171,11 @@ class SequenceBehind:
 
 @dataclass(frozen=True)
 class ZoneRun:
-    """The upgrade once more, in sessions of another TimeZone.
+    """Another run of the upgrade, in sessions with another TimeZone.
 
     Attributes:
-        here: The TimeZone of the trace itself.
-        there: That of this run.
+        here: TimeZone of the trace itself.
+        there: TimeZone of this run.
         upgrade: Statements of this run, in order.
     """
 
@@ -187,50 +186,48 @@ class ZoneRun:
 
 @dataclass(frozen=True)
 class RevisionTrace:
-    """One revision, run up and down.
+    """The trace of one revision: its upgrade and its downgrade.
 
     Attributes:
-        revision: Its id.
-        down_revision: Ids that it follows.
-        path: Its file, relative to the project where that can be.
+        revision: Id of the revision.
+        down_revision: Ids of the revisions that it follows.
+        path: File of the revision, relative to the project if possible.
         message: First line of its docstring.
-        docstring: The whole of it.
+        docstring: The whole docstring.
         upgrade: Statements of the upgrade, in order.
-        downgrade: Statements of the downgrade; None when it was not run, as the upgrade failed.
-        error: Why the upgrade failed, when no statement did.
-        downgrade_error: Why the downgrade failed or refused.
-        downgrade_error_type: Class of the exception that ended the downgrade, such as `NotImplementedError`; None where
+        downgrade: Statements of the downgrade; None if it was not run because the upgrade failed.
+        error: Error of the upgrade outside of a statement; None if there was none.
+        downgrade_error: Error or refusal of the downgrade; None if it succeeded.
+        downgrade_error_type: Class of the exception that ended the downgrade, such as `NotImplementedError`; None if
             there was none.
         tables: Tables that existed before, as the sandbox filled them.
-        before: Catalog before the upgrade.
-        after: Catalog after it; None when it failed.
-        restored: Catalog after the downgrade; None when it failed or was not run.
-        safety_assured: Codes that the revision suppresses, with their reasons.
-        lossy_downgrade: Losses of its downgrade that it declares, with their reasons.
-        source: Text of its file.
-        unfilled: Tables that got fewer rows than asked for, with the reason.
+        before: Schema before the upgrade.
+        after: Schema after the upgrade; None if it failed.
+        restored: Schema after the downgrade; None if it failed or was not run.
+        safety_assured: Codes that the revision suppresses, with the reasons.
+        lossy_downgrade: Losses of the downgrade that the revision declares, with the reasons.
+        source: Text of the revision's file.
+        unfilled: Tables that got fewer rows than requested, with the reason.
         unread: Tables whose rows could not be read and were not compared, with the reason.
-        unmade_edges: Values at the edges of types that no row had in tables which the revision touches, with the
-            reason, by column: what is lost there alone was not seen. Only where a proof asks for it.
-        valueless: Columns that had no value in any row before the upgrade: what becomes of values there was not seen.
-        unchanged: Tables of which no value became another by the upgrade.
-        foreign_tables: Foreign tables before or after: the sandbox neither fills nor reads them.
-        refused_rows: What was said when the upgrade failed on made-up rows; this is its trace on rows made to fit.
-            Empty where it had no such trouble, or fails on all.
-        not_run: Why it could not be tried, such as a revision before it that fails; empty where it was.
-        rows_error: What was said when the upgrade failed on all made-up rows, and not without rows; this is its trace
-            without rows. Empty elsewhere.
-        went_on: Statements failed because of rows, each in a savepoint, and the upgrade went on behind them.
-        matched: Texts of the statements that found rows only after these had been made for them.
-        refused_matches: By the text of a statement for which rows were made: why the upgrade is not traced on them, as
-            it fails there, or does something else.
-        calibration: The upgrade on tables of growing size, the trace itself first; empty when nothing was measured so.
-        smaller: The upgrade on fewer rows, where one of its batches seemed to be a whole table; None elsewhere.
-        compatibility: Statements of the code before, on the schema after; None when the upgrade failed.
-        sequences_behind: Sequences that do not know of keys which the upgrade wrote.
-        other_zone: The upgrade once more under another TimeZone, where that may decide what it does; None elsewhere.
-        refused_settings: Settings of the target that the sandbox does not take, by name.
-        undone: What separates the rows after the downgrade from those before the upgrade; None when either failed.
+        unmade_edges: Columns of the touched tables without rows at the edges of their type, with the reason. A loss of
+            such values was not measured. Filled only if a proof requests it.
+        valueless: Columns without a value in any row before the upgrade, so that a loss of values was not measured.
+        unchanged: Tables in which the upgrade changed no value.
+        foreign_tables: Foreign tables before or after the upgrade; the sandbox neither fills nor reads them.
+        refused_rows: Error of the upgrade on made-up rows, if this is its trace on rows made to fit; otherwise empty.
+        not_run: Reason why the revision could not be run, such as a failing earlier revision; empty if it was run.
+        rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
+        went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
+        matched: Texts of the statements that found rows only after rows had been made to match them.
+        refused_matches: Reason why the upgrade was not traced on rows made to match, by the text of the statement: it
+            fails on them, or does something else.
+        calibration: Runs of the upgrade on tables of growing size, the trace itself first; empty if none were made.
+        smaller: Run of the upgrade on fewer rows, if one of its batches may be a whole table; otherwise None.
+        compatibility: Statements of the old code on the new schema; None if the upgrade failed.
+        sequences_behind: Sequences that were not advanced beyond keys that the upgrade wrote.
+        other_zone: Run of the upgrade under another TimeZone, if the zone may decide what it does; otherwise None.
+        refused_settings: Settings of the target that the sandbox refuses, by name.
+        undone: Difference of the rows before the upgrade and after the downgrade; None if either failed.
     """
 
     revision: str
@@ -272,18 +269,18 @@ class RevisionTrace:
 
     @cached_property
     def memo(self) -> dict[str, Any]:
-        """What functions of this value have found, by their names: many rules ask for the same of every statement."""
+        """Cached results of functions of this trace, by key, because many rules need the same ones."""
         return {}
 
     @property
     def locks(self) -> dict[str, LockMode]:
-        """Strongest mode of the upgrade on each table that existed before, ACCESS SHARE left out."""
-        found: dict[str, LockMode] = {}
+        """Strongest lock mode of the upgrade on each table that existed before, without ACCESS SHARE."""
+        strongest: dict[str, LockMode] = {}
         for statement in self.upgrade:
             for relation, mode in statement.locks.items():
                 if relation in self.tables and mode > LockMode.ACCESS_SHARE:
-                    found[relation] = max(mode, found.get(relation, mode))
-        return dict(sorted(found.items()))
+                    strongest[relation] = max(mode, strongest.get(relation, mode))
+        return dict(sorted(strongest.items()))
 
     @property
     def rewritten(self) -> list[str]:
@@ -292,24 +289,25 @@ class RevisionTrace:
 
 
 def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
-    """Join what a loop executes again and again, up to some statements a turn, into one statement each with a count.
+    """Return the statements with those of a loop folded into one trace for each statement of its body.
 
-    Statements are the same when line and text are; values written into the text may differ where only rows are read or
-    written.
+    Two statements are the same if their line and text are the same. Literals in the text may differ in statements that
+    only read or write rows.
     """
     folded: list[_Folded] = []
     for statement in statements:
         folded.append(_Folded(statement, statement.transaction, _written(statement), statement.locked))
         for turn in range(1, min(_LONGEST_TURN, len(folded) // 2) + 1):
             earlier, later = folded[-2 * turn : -turn], folded[-turn:]
-            if all(_same(one.statement, other.statement) for one, other in zip(earlier, later, strict=True)):
-                folded[-2 * turn :] = [_joined(one, other) for one, other in zip(earlier, later, strict=True)]
+            pairs = list(zip(earlier, later, strict=True))
+            if all(_same(first.statement, second.statement) for first, second in pairs):
+                folded[-2 * turn :] = [_joined(first, second) for first, second in pairs]
                 break
-    return tuple(one.statement for one in folded)
+    return tuple(item.statement for item in folded)
 
 
 class _Folded(NamedTuple):
-    """Statements that were joined, with what the last transaction of theirs has written and locked so far."""
+    """A folded statement, with the rows that its last transaction has written and locked so far."""
 
     statement: StatementTrace
     last_transaction: int | None
@@ -318,28 +316,28 @@ class _Folded(NamedTuple):
 
 
 def _written(statement: StatementTrace) -> Mapping[str, int]:
-    """Return how many existing rows one transaction of a statement wrote, by table."""
+    """Return the number of existing rows that one transaction of a statement wrote, by table."""
     if statement.most_written:
         return statement.most_written
     return {name: rows.updated + rows.deleted for name, rows in statement.rows.items()}
 
 
-_LONGEST_TURN = 6  # statements in a loop's body
+_LONGEST_TURN = 6  # longest body of a loop that is folded, in statements
 _VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
 
-def _same(one: StatementTrace, other: StatementTrace) -> bool:
-    if (one.line, one.transaction is None, one.error, other.error) != (
-        other.line,
-        other.transaction is None,
+def _same(first: StatementTrace, second: StatementTrace) -> bool:
+    if (first.line, first.transaction is None, first.error, second.error) != (
+        second.line,
+        second.transaction is None,
         None,
         None,
     ):
         return False
-    return one.sql == other.sql or (
-        one.line is not None
-        and not (_changes_schema(one) or _changes_schema(other))
-        and _VALUES.sub("?", one.sql) == _VALUES.sub("?", other.sql)
+    return first.sql == second.sql or (
+        first.line is not None
+        and not (_changes_schema(first) or _changes_schema(second))
+        and _VALUES.sub("?", first.sql) == _VALUES.sub("?", second.sql)
     )
 
 
@@ -349,52 +347,52 @@ def _changes_schema(statement: StatementTrace) -> bool:
     )
 
 
-def _joined(one: _Folded, other: _Folded) -> _Folded:
-    again = one.last_transaction is not None and one.last_transaction == other.last_transaction
-    written = _sum(one.written, other.written) if again else other.written
-    locked = _sum(one.locked, other.locked) if again else other.locked
+def _joined(first: _Folded, second: _Folded) -> _Folded:
+    same_transaction = first.last_transaction is not None and first.last_transaction == second.last_transaction
+    written = _sum(first.written, second.written) if same_transaction else second.written
+    locked = _sum(first.locked, second.locked) if same_transaction else second.locked
     joined = replace(
-        _join(one.statement, other.statement),
-        transactions=one.statement.transactions + other.statement.transactions - again,
-        most_written=_larger(one.statement.most_written or one.written, written),
-        most_locked=_larger(one.statement.most_locked or one.locked, locked),
+        _join(first.statement, second.statement),
+        transactions=first.statement.transactions + second.statement.transactions - same_transaction,
+        most_written=_larger(first.statement.most_written or first.written, written),
+        most_locked=_larger(first.statement.most_locked or first.locked, locked),
     )
-    return _Folded(joined, other.last_transaction, written, locked)
+    return _Folded(joined, second.last_transaction, written, locked)
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+def _sum(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    return {name: first.get(name, 0) + second.get(name, 0) for name in {**first, **second}}
 
 
-def _larger(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
+def _larger(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(first.get(name, 0), second.get(name, 0)) for name in {**first, **second}}
 
 
-def _join(one: StatementTrace, other: StatementTrace) -> StatementTrace:
+def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
     none = RowCounts()
     return StatementTrace(
-        sql=one.sql,
-        line=one.line,
-        operation=one.operation,
-        transaction=one.transaction,
+        sql=first.sql,
+        line=first.line,
+        operation=first.operation,
+        transaction=first.transaction,
         locks={
-            relation: max(mode for mode in (one.locks.get(relation), other.locks.get(relation)) if mode is not None)
-            for relation in {**one.locks, **other.locks}
+            relation: max(mode for mode in (first.locks.get(relation), second.locks.get(relation)) if mode is not None)
+            for relation in {**first.locks, **second.locks}
         },
-        rewritten=tuple(dict.fromkeys(one.rewritten + other.rewritten)),
-        indexes_built=tuple(dict.fromkeys(one.indexes_built + other.indexes_built)),
-        built_on={**one.built_on, **other.built_on},
-        scanned=_sum(one.scanned, other.scanned),
-        rows={name: one.rows.get(name, none) + other.rows.get(name, none) for name in {**one.rows, **other.rows}},
-        locked=_sum(one.locked, other.locked),
-        created=tuple(dict.fromkeys(one.created + other.created)),
-        altered=tuple(dict.fromkeys(one.altered + other.altered)),
-        dropped=tuple(dict.fromkeys(one.dropped + other.dropped)),
-        wal_bytes=one.wal_bytes + other.wal_bytes,
-        duration_ms=one.duration_ms + other.duration_ms,
-        lock_timeout=one.lock_timeout,
-        count=one.count + other.count,
-        cannot_run_in_transaction=one.cannot_run_in_transaction,
-        sought=one.sought if other.sought else "",
-        used_within=tuple(dict.fromkeys(one.used_within + other.used_within)),
+        rewritten=tuple(dict.fromkeys(first.rewritten + second.rewritten)),
+        indexes_built=tuple(dict.fromkeys(first.indexes_built + second.indexes_built)),
+        built_on={**first.built_on, **second.built_on},
+        scanned=_sum(first.scanned, second.scanned),
+        rows={name: first.rows.get(name, none) + second.rows.get(name, none) for name in {**first.rows, **second.rows}},
+        locked=_sum(first.locked, second.locked),
+        created=tuple(dict.fromkeys(first.created + second.created)),
+        altered=tuple(dict.fromkeys(first.altered + second.altered)),
+        dropped=tuple(dict.fromkeys(first.dropped + second.dropped)),
+        wal_bytes=first.wal_bytes + second.wal_bytes,
+        duration_ms=first.duration_ms + second.duration_ms,
+        lock_timeout=first.lock_timeout,
+        count=first.count + second.count,
+        cannot_run_in_transaction=first.cannot_run_in_transaction,
+        sought=first.sought if second.sought else "",
+        used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
     )
