@@ -1,1 +1,1 @@
-"""What `migrate` does beyond Alembic: the use cases of the context `migration`, and the ports they ask for."""
+"""The use cases of `migrate` beyond Alembic, and their ports."""

@@ -1,4 +1,4 @@
-"""Analyze revisions: run each in a sandbox, and judge what Postgres reported."""
+"""The use case of `migrate analyze`: run each revision in a sandbox, and judge its trace."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,13 @@ _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class AnalysisReport:
-    """What `migrate analyze` found.
+    """The result of `migrate analyze`.
 
     Attributes:
-        postgres: Version of the sandbox.
-        pgvector: Version of the extension there; None where it is not created.
-        revisions: The revisions of the range, in the order in which they run.
-        unjudged: How many revisions of the range are older than the history that is judged.
+        postgres: Version of Postgres in the sandbox.
+        pgvector: Version of pgvector in the sandbox; None if it was not created.
+        revisions: Analyses of the revisions in the range, in the order in which they run.
+        unjudged: Number of revisions in the range that are too old to be judged.
     """
 
     postgres: str
@@ -36,9 +36,9 @@ class AnalysisReport:
     unjudged: int = 0
 
     def fails_on(self, severity: Severity) -> bool:
-        """Return whether somebody should look: a diagnostic of that severity or a worse one that nobody suppressed.
+        """Return whether there is an unsuppressed diagnostic of this severity or a worse one.
 
-        So it is where a revision could not be run: nobody knows of it.
+        A revision that could not be run counts as a failure, too.
         """
         worst = list(Severity)[: list(Severity).index(severity) + 1]
         return any(analysis.trace.not_run for analysis in self.revisions) or any(
@@ -50,11 +50,11 @@ class AnalysisReport:
 
 @dataclass(frozen=True)
 class AnalyzeRevisions:
-    """Traces and judges the revisions of a range.
+    """The use case that traces and judges the revisions of a range.
 
     Attributes:
-        tracer: Runs revisions in a sandbox.
-        others: Open more of them, each in a sandbox of its own, for long ranges.
+        tracer: Tracer that runs revisions in a sandbox.
+        others: Openers of more tracers, each with a sandbox of its own, for long ranges.
     """
 
     tracer: RevisionTracer
@@ -68,14 +68,15 @@ class AnalyzeRevisions:
         start_after: str = "",
         observed: Mapping[str, float] = _NOTHING,
     ) -> AnalysisReport:
-        """Analyze.
+        """Return the analysis of the revisions.
 
         Args:
-            wanted: A range, as `domain.migration.history.History.select` reads it, or the revisions themselves.
-            statistics: Sizes of the target's tables.
-            progress: Told before each revision how many are done, how many there are, and which comes.
-            start_after: Revision up to which nothing is judged; empty for none.
-            observed: Seconds that revisions took where they were deployed.
+            wanted: Range as for `domain.migration.history.History.select`, or the revisions themselves.
+            statistics: Statistics of the target.
+            progress: Function that is called before each revision with the number of finished revisions, the number of
+                all revisions, and the next revision.
+            start_after: Revision up to which nothing is judged; empty to judge all.
+            observed: Durations of deployed revisions, in seconds, by revision.
 
         Raises:
             HistoryError: The range cannot be read.
@@ -83,10 +84,10 @@ class AnalyzeRevisions:
         """
         history = self.tracer.history()
         selected = history.select(wanted) if isinstance(wanted, str) else wanted
-        old = history.ancestors(history.resolve(start_after)) if start_after else frozenset[str]()
-        entries = [entry for entry in selected if entry.revision not in old]
+        older_revisions = history.ancestors(history.resolve(start_after)) if start_after else frozenset[str]()
+        entries = [entry for entry in selected if entry.revision not in older_revisions]
         count = Count(len(entries), progress)
-        pgvector: dict[str, None] = {}
+        pgvector_versions: dict[str, None] = {}
 
         def analyzed(tracer: RevisionTracer, entry: HistoryEntry) -> RevisionAnalysis:
             with count.item(entry):
@@ -94,29 +95,31 @@ class AnalyzeRevisions:
                 analysis = analyze(trace, statistics).without_catalogs()
             version = tracer.versions().pgvector
             if version:
-                pgvector[version] = None
+                pgvector_versions[version] = None
             return replace(analysis, observed_seconds=observed.get(entry.revision))
 
-        found = in_lanes(self.tracer, self.others, entries, analyzed)
-        ask = cache(self.tracer.shared_transaction)
-        if len(found) > 1:
-            shared = ask()
-            running = list(itertools.takewhile(lambda pair: _ran(pair[1]), zip(entries, found, strict=True)))
+        analyses = in_lanes(self.tracer, self.others, entries, analyzed)
+        shared_transaction = cache(self.tracer.shared_transaction)
+        if len(analyses) > 1:
+            shared = shared_transaction()
+            running = list(itertools.takewhile(lambda pair: _ran(pair[1]), zip(entries, analyses, strict=True)))
             together = [entry for entry, _ in running] if shared is not None else []
             failure = self.tracer.fails_together(together) if len(together) > 1 else None
-            found = judge_together(found, shared, failure)
-        found = with_needs(found, ask)
+            analyses = judge_together(analyses, shared, failure)
+        analyses = with_needs(analyses, shared_transaction)
         postgres = self.tracer.versions().postgres
-        return AnalysisReport(postgres, next(iter(pgvector), None), tuple(found), len(selected) - len(entries))
+        return AnalysisReport(
+            postgres, next(iter(pgvector_versions), None), tuple(analyses), len(selected) - len(entries)
+        )
 
 
 def _ran(analysis: RevisionAnalysis) -> bool:
     trace = analysis.trace
-    return not (trace.error or trace.not_run) and all(one.error is None for one in trace.upgrade)
+    return not (trace.error or trace.not_run) and all(statement.error is None for statement in trace.upgrade)
 
 
 def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics, *, goes_on: bool) -> RevisionTrace:
-    """Trace a revision; what grows with tables whose size is known is measured on growing copies."""
+    """Return the trace of a revision, with calibration runs if it works on tables whose size is known."""
     trace = tracer.trace(entry, goes_on=goes_on)
     tables = {work.table for work in work_of(trace) if work.table in statistics}
     return replace(trace, calibration=tracer.calibrate(trace, tables)) if tables else trace

@@ -1,4 +1,4 @@
-"""Do the work of a history in several places at once, each with neighboring revisions."""
+"""Parallel work on the revisions of a history: several lanes, each with consecutive revisions."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +12,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Opener = Callable[[threading.Event], AbstractContextManager[Worker]]
-FEWEST = 4  # items that pay for another worker, which must get ready first
+FEWEST = 4  # lowest number of items for which it pays to prepare another worker
 
 
 class StoppedError(Exception):
-    """The work of a lane is not wanted any more."""
+    """The work of a lane was stopped, because its results are no longer needed."""
 
 
 def in_lanes(
@@ -25,44 +25,50 @@ def in_lanes(
     items: Sequence[Item],
     work: Callable[[Worker, Item], Result],
 ) -> list[Result]:
-    """Do something with each item, and give the results in the order of the items.
+    """Return the results of the work on all items, in the order of the items.
 
-    Whatever ends this worker's own lane, Ctrl-C too, ends the others as soon as they notice.
+    If the lane of this thread ends with an error or Ctrl-C, the other lanes stop at their next item.
 
     Args:
-        worker: Does the first items, in this thread.
-        others: Open more workers, each in a thread of its own, and close them there. They are given an event: when it
-            is set, nobody waits for their work any more, and they may raise `StoppedError`.
-        items: What is worked on; later ones take longer, for a schema grows.
-        work: What a worker does with an item.
+        worker: Worker for the first items, in this thread.
+        others: Functions that open more workers, each in a thread of its own, which also closes it. They receive an
+            event. When it is set, their results are no longer needed, and they may raise `StoppedError`.
+        items: Items to work on. Later ones take longer, because the schema grows.
+        work: Function that a worker calls with an item.
     """
     parts = _parts(items, min(1 + len(others), max(1, len(items) // FEWEST)))
     stop = threading.Event()
 
-    def lane(one: Worker, part: Sequence[Item]) -> Iterator[Result]:
+    def lane(lane_worker: Worker, part: Sequence[Item]) -> Iterator[Result]:
         for item in part:
             if stop.is_set():
                 return
-            yield work(one, item)
+            yield work(lane_worker, item)
 
     def opened(open_worker: Opener[Worker], part: Sequence[Item]) -> list[Result]:
-        with open_worker(stop) as one:
-            return list(lane(one, part))
+        with open_worker(stop) as lane_worker:
+            return list(lane(lane_worker, part))
 
     with ThreadPoolExecutor(max(1, len(parts) - 1)) as pool:
         try:
-            waiting = [pool.submit(opened, *one) for one in zip(others, parts[1:], strict=False)]
-            found = list(lane(worker, parts[0]))
-            return [*found, *(result for future in waiting for result in future.result())]
+            futures = [pool.submit(opened, *lane_arguments) for lane_arguments in zip(others, parts[1:], strict=False)]
+            first_results = list(lane(worker, parts[0]))
+            return [*first_results, *(result for future in futures for result in future.result())]
         finally:
             stop.set()
 
 
 class Count:
-    """Tells how many items are done, how many there are, and which comes, whoever works on them."""
+    """A counter of finished items that reports the progress of all lanes."""
 
     def __init__(self, total: int, progress: Callable[[int, int, Item], object]) -> None:
-        """Begin with none done."""
+        """Start at zero finished items.
+
+        Args:
+            total: Number of all items.
+            progress: Function that is called before each item with the number of finished items, the total, and the
+                item.
+        """
         self._total = total
         self._progress: Callable[[int, int, Any], object] = progress
         self._done = 0
@@ -70,7 +76,7 @@ class Count:
 
     @contextmanager
     def item(self, item: object) -> Iterator[None]:
-        """Count an item when what is done inside has ended."""
+        """Report an item before the block, and count it after the block."""
         with self._lock:
             self._progress(self._done, self._total, item)
         yield
@@ -79,7 +85,7 @@ class Count:
 
 
 def _parts(items: Sequence[Item], count: int) -> list[Sequence[Item]]:
-    """Cut a sequence where the work is about even; the last item takes twice as long as the first."""
+    """Return a sequence in parts of about equal work, if the last item takes twice as long as the first."""
     efforts = list(accumulate(1 + number / len(items) for number in range(len(items))))
     bounds = [sum(effort <= efforts[-1] * part / count for effort in efforts) for part in range(1, count)]
     return [items[begin:end] for begin, end in zip([0, *bounds], [*bounds, len(items)], strict=True)]

@@ -1,4 +1,4 @@
-"""What the use cases of migrations need from outside."""
+"""The ports of the migration use cases."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,70 +17,71 @@ from domain.migration.verification.round_trip import Declaration
 
 
 class Sandbox(Protocol):
-    """A Postgres server where anything may be tried: databases that live as long as the sandbox is open.
+    """A Postgres server for experiments. Its databases exist as long as the sandbox is open.
 
-    A template is a database that outlives the sandbox, so that what it holds is made only once. Its key says what went
-    into it: the same key, the same contents.
+    A template is a database that outlives the sandbox, so that its contents are made only once. Its key identifies the
+    contents: templates with the same key are equal.
     """
 
     @property
     @abstractmethod
     def server_version(self) -> int:
-        """The server's version as libpq numbers it: 180006 is 18.6."""
+        """Version of the server as libpq numbers it: 180006 is 18.6."""
 
     @abstractmethod
     def create(self, template: str | None = None) -> str:
-        """Create a database and give its URL.
+        """Create a database and return its URL.
 
         Args:
-            template: Key of the template to copy; without one the database is empty.
+            template: Key of the template to copy; None for an empty database.
         """
 
     @abstractmethod
     def copy(self, database: str) -> str:
-        """Copy a database of this sandbox, whose sessions are ended for it, and give the copy's URL."""
+        """Create a copy of a database of this sandbox and return its URL. The sessions of the original are ended."""
 
     @abstractmethod
     def drop(self, database: str) -> None:
-        """Drop a database of this sandbox, named by its URL or its name, whoever is connected to it."""
+        """Drop a database of this sandbox, by its URL or its name, even if sessions are connected."""
 
     @abstractmethod
     def show(self, database: str) -> None:
-        """Let the server's roles be those that revisions made in a database, or in what it was copied from.
+        """Create and drop roles of the server, so that they are those that revisions created in this database.
 
-        Wanted before anything is done with a database, when another one was worked on meanwhile.
+        The roles of the databases that it was copied from are included. This is necessary before work on a database if
+        another database was used in between.
         """
 
     @abstractmethod
     def has_template(self, key: str) -> bool:
-        """Return whether there is a template with this key."""
+        """Return whether a template with this key exists."""
 
     @abstractmethod
     def save_template(self, database: str, key: str, note: str = "") -> bool:
-        """Make a database of this sandbox a template; it is no database of the sandbox any more.
+        """Make a database of this sandbox a template, so that it no longer belongs to the sandbox.
 
-        When somebody else saved that template meanwhile, theirs stays and this one is dropped.
+        If another process has saved a template with this key meanwhile, that one is kept and this one is dropped.
 
         Args:
-            database: The database.
-            key: Its key.
-            note: What should be known of it; `template_note` gives it back.
+            database: URL of the database.
+            key: Key of the template.
+            note: Text that `template_note` returns.
 
         Returns:
-            False when it stays what it is, because not all that belongs to it can be kept.
+            False if the database stays in the sandbox, because not all that belongs to it can be saved.
         """
 
     @abstractmethod
     def newest_template(self) -> str | None:
-        """Return the key of the template that was saved or copied last; None without one."""
+        """Return the key of the template that was saved or copied last; None if there is none."""
 
     @abstractmethod
     def template_note(self, key: str) -> str:
-        """Return what was noted when the template with this key was saved; empty without one."""
+        """Return the note with which a template was saved; empty if there is none."""
 
     @abstractmethod
     def close(self) -> None:
-        """Drop all databases of this sandbox; templates stay."""
+        """Drop all databases of this sandbox. Templates stay."""
 
     @abstractmethod
     def __enter__(self) -> Self:
@@ -88,16 +89,16 @@ class Sandbox(Protocol):
 
     @abstractmethod
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
+        """Close the sandbox."""
 
 
 @dataclass(frozen=True)
 class Versions:
-    """What a sandbox runs on.
+    """The versions in a sandbox.
 
     Attributes:
         postgres: Version of the server, such as `18.6`.
-        pgvector: Version of the extension in the traced databases; None where it was not created.
+        pgvector: Version of pgvector in the traced databases; None if it was not created.
     """
 
     postgres: str
@@ -105,64 +106,64 @@ class Versions:
 
 
 class RevisionTracer(Protocol):
-    """A project's history, and a place to run it in."""
+    """The history of a project, with a sandbox to run it in."""
 
     @abstractmethod
     def history(self) -> History:
-        """Read the revisions.
+        """Return the revisions of the project.
 
         Raises:
             MigrationError: They cannot be read.
         """
 
     def shared_transaction(self) -> SharedTransaction | None:
-        """Return how the project runs all pending revisions in one transaction; None where each has its own."""
+        """Return how the project runs all pending revisions in one transaction; None if each has its own."""
         return None
 
     def fails_together(self, entries: Sequence[HistoryEntry]) -> JointFailure | None:
-        """Run revisions in one transaction, each of which runs alone; return the first that fails there and not alone.
+        """Run revisions in one transaction, and return the first failure; None if all succeed.
 
         Args:
-            entries: The revisions in order, of a project that runs them so.
+            entries: Revisions in order, each of which succeeds in a transaction of its own.
         """
         del entries
         return None
 
     @abstractmethod
     def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
-        """Run one revision up and down on a database at its parents with rows in every table.
+        """Return the trace of a revision, from an upgrade and a downgrade on a database with rows in every table.
 
         Args:
             entry: The revision.
-            goes_on: Whether others may follow it; when none do, its state need not be kept.
+            goes_on: Whether other revisions may follow; otherwise the state after this one is not kept.
         """
 
     @abstractmethod
     def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
-        """Run the upgrade that was traced last again, on more and more rows.
+        """Repeat the last traced upgrade on tables of doubling size.
 
         Args:
-            trace: What the last call of `trace` gave.
-            tables: The tables that grow.
+            trace: Result of the last call of `trace`.
+            tables: Tables that grow.
 
         Returns:
-            The traced run, and one for each doubling; empty when the statements were not the same again.
+            The traced run, and one run for each doubling; empty if a run executed other statements.
         """
 
     @abstractmethod
     def versions(self) -> Versions:
-        """Return what it ran on."""
+        """Return the versions in the sandbox."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a proof depends on, beside the revision's file.
+    """The conditions of a proof, beside the revision's file.
 
     Attributes:
         postgres: Major version of the server.
-        rows: Rows that each table gets.
-        seed: From which they are made.
-        statements: Which recorded statements are tried: a hash of them, empty where there are none.
+        rows: Number of rows in each table.
+        seed: Seed of the made-up rows.
+        statements: Hash of the recorded statements that are tried; empty if there are none.
     """
 
     postgres: int
@@ -172,11 +173,11 @@ class Conditions:
 
 
 class RevisionProver(RevisionTracer, Protocol):
-    """A tracer that goes on where a trace ends: each method is about the revision that was traced last."""
+    """A tracer that also runs proofs, each on the revision that was traced last."""
 
     @abstractmethod
     def conditions(self) -> Conditions:
-        """Return what the proofs depend on."""
+        """Return the conditions of the proofs."""
 
     @abstractmethod
     def sha256(self, entry: HistoryEntry) -> str:
@@ -184,43 +185,46 @@ class RevisionProver(RevisionTracer, Protocol):
 
     @abstractmethod
     def declaration(self, entry: HistoryEntry) -> Declaration:
-        """Read what a revision says of its own downgrade.
+        """Return what a revision declares about its own downgrade.
 
         Raises:
-            CertificateError: It cannot be read.
+            CertificateError: The declaration cannot be read.
         """
 
     @abstractmethod
     def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
-        """Run revisions up, down and up again in one go, and only compare.
+        """Run all revisions up, down and up again, and only compare the states.
 
         Returns:
-            The catalogs around each revision that gave everything back, by its id. Of the others only `trace` tells
-            what happened.
+            A trace with the schemas of each revision whose downgrade restored everything, by its id. The other
+            revisions must be traced one by one.
         """
 
     @abstractmethod
     def upgrade_again(self, trace: RevisionTrace) -> Again:
-        """Undo the revision, upgrade again, and compare; upgrade and undo where the rows that it inserts are there."""
+        """Return the comparison of a second upgrade, after the downgrade, with the first.
+
+        The upgrade and the downgrade also run on a database that already has the rows that the upgrade inserts.
+        """
 
     @abstractmethod
     def repeat(self, trace: RevisionTrace) -> Repetition:
-        """Upgrade twice; kill the upgrade at each statement, run it again, and compare."""
+        """Run the upgrade twice. Kill it at each statement, run it again, and compare the results."""
 
     @abstractmethod
     def new_code(self, trace: RevisionTrace) -> Compatibility:
-        """Run statements of the code after on the schema before."""
+        """Run statements of the new code on the old schema."""
 
 
 class CertificateStore(Protocol):
-    """Where certificates are kept."""
+    """A store of certificates."""
 
     @abstractmethod
     def read(self) -> tuple[Certificate, ...]:
-        """Return all of them; none where nothing was kept yet.
+        """Return all certificates; empty if none were stored yet.
 
         Raises:
-            CertificateError: What is kept cannot be read.
+            CertificateError: The stored certificates cannot be read.
         """
 
     @abstractmethod

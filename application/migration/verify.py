@@ -1,4 +1,4 @@
-"""Verify revisions: prove that each can be undone, repeated and lived with, and keep the proof."""
+"""The use case of `migrate verify`: prove that each revision can be undone and repeated, and store the certificates."""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -19,13 +19,13 @@ from domain.migration.verification.verdict import certify, judge_proof
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What `migrate verify` found.
+    """The result of `migrate verify`.
 
     Attributes:
-        postgres: Version of the sandbox.
-        proofs: The revisions that were proved, in order.
-        certified: Revisions whose certificate was still good, so that they were not proved again.
-        diagnostics: What is wrong with the history as a whole.
+        postgres: Version of Postgres in the sandbox.
+        proofs: Proofs of the revisions, in order.
+        certified: Certificates that are still valid, whose revisions were not proved again.
+        diagnostics: Diagnostics about the history as a whole.
     """
 
     postgres: str
@@ -35,18 +35,18 @@ class VerificationReport:
 
     @property
     def failed(self) -> bool:
-        """Whether a proof failed, or could not be begun."""
+        """Whether a proof failed, or could not be run."""
         return bool(self.diagnostics) or any(proof.failed or proof.not_judged for proof in self.proofs)
 
 
 @dataclass(frozen=True)
 class VerifyRevisions:
-    """Proves the revisions of a range.
+    """The use case that proves the revisions of a range.
 
     Attributes:
-        prover: Runs revisions in a sandbox.
-        certificates: Keeps what was proved.
-        others: Open more provers, each in a sandbox of its own, for long ranges.
+        prover: Prover that runs revisions in a sandbox.
+        certificates: Store of the certificates.
+        others: Openers of more provers, each with a sandbox of its own, for long ranges.
     """
 
     prover: RevisionProver
@@ -62,13 +62,14 @@ class VerifyRevisions:
         *,
         again: bool = False,
     ) -> VerificationReport:
-        """Verify.
+        """Return the proofs of the revisions, and store a certificate for each that succeeds.
 
         Args:
-            wanted: A range, as `domain.migration.history.History.select` reads it, or the revisions themselves.
-            proofs: What to prove.
-            progress: Told before each revision how many are done, how many there are, and which comes.
-            applied: Heads of a real database: a revision that it has must not have changed since it was proved.
+            wanted: Range as for `domain.migration.history.History.select`, or the revisions themselves.
+            proofs: Proofs to run.
+            progress: Function that is called before each revision with the number of finished revisions, the number of
+                all revisions, and the next revision.
+            applied: Revisions that a database is at. No applied revision may have changed since it was proved.
             again: Re-verify revisions whose certificate is still valid.
 
         Raises:
@@ -77,33 +78,33 @@ class VerifyRevisions:
         """
         history = self.prover.history()
         entries = history.select(wanted) if isinstance(wanted, str) else wanted
-        known = self.certificates.read()
+        stored = self.certificates.read()
         files = {entry.revision: self.prover.sha256(entry) for entry in history.entries}
-        changed = changed_since(known, files, history.ancestors(applied))
+        changed = changed_since(stored, files, history.ancestors(applied))
         conditions = self.prover.conditions()
-        stale = outdated(known, files, postgres=conditions.postgres, rows=conditions.rows, seed=conditions.seed)
+        stale = outdated(stored, files, postgres=conditions.postgres, rows=conditions.rows, seed=conditions.seed)
         names = {proof.value for proof in proofs}
         if conditions.statements and Proof.COMPATIBILITY in proofs:
             names.add(f"statements {conditions.statements}")
-        good = tuple(
-            one
-            for one in known
+        valid = tuple(
+            certificate
+            for certificate in stored
             if not again
-            and one.postgres == conditions.postgres
-            and one.revision not in stale
-            and names <= {*one.proofs}
-            and one.revision in {entry.revision for entry in entries}
+            and certificate.postgres == conditions.postgres
+            and certificate.revision not in stale
+            and names <= {*certificate.proofs}
+            and certificate.revision in {entry.revision for entry in entries}
         )
-        waiting = [entry for entry in entries if entry.revision not in {one.revision for one in good}]
-        climbed = self.prover.climb(waiting) if waiting and {*proofs} == {Proof.ROUND_TRIP} else {}
-        count = Count(len(waiting), progress)
+        unproved = [entry for entry in entries if entry.revision not in {certificate.revision for certificate in valid}]
+        climbed = self.prover.climb(unproved) if unproved and {*proofs} == {Proof.ROUND_TRIP} else {}
+        count = Count(len(unproved), progress)
         writing = threading.Lock()
 
         def proved(prover: RevisionProver, entry: HistoryEntry) -> RevisionProof:
-            nonlocal known
-            exact = climbed.get(entry.revision)
+            nonlocal stored
+            exact_trace = climbed.get(entry.revision)
             with count.item(entry):
-                proof = _prove(prover, entry, proofs) if exact is None else _exact(prover, entry, exact)
+                proof = _prove(prover, entry, proofs) if exact_trace is None else _exact(prover, entry, exact_trace)
             certificate = certify(
                 proof,
                 files[entry.revision],
@@ -114,16 +115,16 @@ class VerifyRevisions:
             )
             if certificate is not None:
                 with writing:
-                    known = merge(known, [certificate])
-                    self.certificates.write(known)
+                    stored = merge(stored, [certificate])
+                    self.certificates.write(stored)
             return replace(proof, certificate=certificate)
 
-        found = in_lanes(self.prover, () if climbed else self.others, waiting, proved)
-        return VerificationReport(self.prover.versions().postgres, tuple(found), good, changed)
+        results = in_lanes(self.prover, () if climbed else self.others, unproved, proved)
+        return VerificationReport(self.prover.versions().postgres, tuple(results), valid, changed)
 
 
 def _exact(prover: RevisionProver, entry: HistoryEntry, trace: RevisionTrace) -> RevisionProof:
-    """Describe a revision that gave everything back."""
+    """Return the proof of a revision whose downgrade restored everything."""
     proof = RevisionProof(analyze(trace, rules=()), trip=round_trip(trace, Again()))
     return replace(proof, diagnostics=judge_proof(proof, prover.declaration(entry)))
 
