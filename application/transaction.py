@@ -1,4 +1,4 @@
-"""The port that makes a use case happen as a whole or not at all."""
+"""The port for transactions, which make a use case succeed as a whole or not at all."""
 
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
@@ -6,8 +6,8 @@ from typing import Protocol
 
 
 class Transaction(Protocol):
-    """Opens one transaction on everything that the repositories of a use case write."""
+    """A factory of transactions that cover all writes of a use case's repositories."""
 
     @abstractmethod
     def __call__(self) -> AbstractAsyncContextManager[None]:
-        """Return a block that commits at its end and rolls back when an exception leaves it."""
+        """Return a context manager that commits at its end, and rolls back if an exception leaves it."""

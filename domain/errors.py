@@ -1,10 +1,10 @@
-"""What the business refuses. Each error carries the data of the refusal and says what to do instead."""
+"""Errors of the domain. Each has the data of the refusal, and a hint that says what to do instead."""
 
 from domain.wording import readable
 
 
 class DomainError(Exception):
-    """A request that a rule of the business refuses.
+    """A request that a business rule refuses.
 
     Attributes:
         message: One line that says what was refused.
@@ -18,11 +18,11 @@ class DomainError(Exception):
 
 
 class InvalidValueError(DomainError):
-    """A value that breaks a rule of its field.
+    """A value that violates a rule of its field.
 
     Attributes:
         field: Name of the field.
-        value: What was given.
+        value: The refused value.
     """
 
     def __init__(self, field: str, value: object, hint: str) -> None:
@@ -32,11 +32,11 @@ class InvalidValueError(DomainError):
 
 
 class NotFoundError(DomainError):
-    """Nothing living answers to the key.
+    """No object has the key.
 
     Attributes:
-        kind: What was looked for: user, product, order, document.
-        key: By what it was looked for.
+        kind: Kind of the object: user, product, order or document.
+        key: The key that was looked up.
     """
 
     def __init__(self, kind: str, key: object, hint: str) -> None:
@@ -46,11 +46,11 @@ class NotFoundError(DomainError):
 
 
 class AlreadyDeletedError(DomainError):
-    """Something that is deleted cannot be deleted again.
+    """An object is deleted already, and cannot be deleted again.
 
     Attributes:
-        kind: What it is: user, product, document.
-        key: By what people know it.
+        kind: Kind of the object: user, product or document.
+        key: Key by which people know the object.
     """
 
     def __init__(self, kind: str, key: object) -> None:
@@ -60,11 +60,11 @@ class AlreadyDeletedError(DomainError):
 
 
 class NotDeletedError(DomainError):
-    """Something that lives cannot be restored.
+    """An object is not deleted, and cannot be restored.
 
     Attributes:
-        kind: What it is: user, product, document.
-        key: By what people know it.
+        kind: Kind of the object: user, product or document.
+        key: Key by which people know the object.
     """
 
     def __init__(self, kind: str, key: object) -> None:

@@ -1,4 +1,4 @@
-"""What makes a sentence fit to be read: no longer than a screen, and without what differs from run to run."""
+"""Readable messages: no longer than a screen, and without parts that differ from run to run."""
 
 import re
 
@@ -7,13 +7,13 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}")
 
 
 def readable(text: str) -> str:
-    """Return a message without addresses of objects; of a long one, its beginning and its end.
+    """Return a message without memory addresses; of a long message, its beginning and its end.
 
-    Objects of Python that have no name of their own are shown as `<Column object at 0x7f3a…>`, another one each time.
+    Python shows some objects as `<Column object at 0x7f3a…>`, with another address in each run.
     """
     text = _ADDRESS.sub("", text)
     if len(text) <= MOST_LETTERS:
         return text
-    left_out = f" … ({len(text) - MOST_LETTERS + 100:,} characters left out) … "
+    ellipsis = f" … ({len(text) - MOST_LETTERS + 100:,} characters left out) … "
     end = (MOST_LETTERS - 100) // 4
-    return f"{text[: MOST_LETTERS - 100 - end]}{left_out}{text[-end:]}"
+    return f"{text[: MOST_LETTERS - 100 - end]}{ellipsis}{text[-end:]}"

@@ -1,4 +1,4 @@
-"""Delete a document softly: searches no longer find it, and it can be restored."""
+"""The use case that deletes a document softly: searches no longer find it, and it can be restored."""
 
 import datetime as dt
 import uuid
@@ -12,17 +12,17 @@ from domain.errors import NotFoundError
 
 @dataclass(frozen=True)
 class DeleteDocument:
-    """Marks a document as deleted."""
+    """The use case that marks a document as deleted."""
 
     documents: Documents
     transaction: Transaction
 
     async def __call__(self, document_id: uuid.UUID) -> Document:
-        """Delete.
+        """Mark the document with this id as deleted, and return it.
 
         Raises:
-            NotFoundError: There is none.
-            AlreadyDeletedError: It is deleted.
+            NotFoundError: There is no such document.
+            AlreadyDeletedError: The document is deleted already.
         """
         async with self.transaction():
             document = await self.documents.find(document_id, for_change=True)

@@ -1,4 +1,4 @@
-"""Take in documents: embed what is new, store it, leave the rest alone."""
+"""The use case that ingests documents: it embeds and stores new ones, and skips those that are stored already."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -15,12 +15,12 @@ _BATCH_DOCUMENTS = 300
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of the documents.
+    """The result of an ingestion.
 
     Attributes:
-        stored: Documents that are new.
-        known: Documents whose text was there already.
-        passages: Passages of the new documents.
+        stored: Number of new documents.
+        known: Number of documents whose text was stored already.
+        passages: Number of passages of the new documents.
     """
 
     stored: int = 0
@@ -30,10 +30,10 @@ class Ingested:
 
 @dataclass(frozen=True)
 class IngestDocuments:
-    """Stores documents batch by batch, each batch in a transaction of its own.
+    """The use case that stores documents in batches, each in a transaction of its own.
 
-    What is stored stays stored when the rest fails or is cut off; taking in the same texts again goes on from there.
-    Several processes may take in the same texts at once: each text is stored by one of them.
+    Stored batches stay if a later one fails or the process is interrupted. Ingesting the same texts again continues
+    from there. Several processes may ingest the same texts at once; each text is stored by one of them.
     """
 
     documents: Documents
@@ -43,14 +43,14 @@ class IngestDocuments:
     async def __call__(
         self, documents: Iterable[Document], progress: Callable[[int], object] = lambda _documents: None
     ) -> Ingested:
-        """Take in.
+        """Embed and store the documents that are new.
 
         Args:
-            documents: Any number; they are read batch by batch.
-            progress: Told how many more documents are done.
+            documents: Any number of documents, which are read batch by batch.
+            progress: Function that is called after each batch with the number of its documents.
 
         Raises:
-            DimensionMismatchError: The database cannot hold the model's vectors; nothing was written.
+            DimensionMismatchError: The database cannot store the vectors of the model; nothing was written.
         """
         await self._check_dimensions()
         total = Ingested()
@@ -59,7 +59,7 @@ class IngestDocuments:
             async with self.transaction():
                 known = await self.documents.known(unique)
             new = [document for content_hash, document in unique.items() if content_hash not in known]
-            # Outside the transaction: embedding takes longer than storing.
+            # Outside of the transaction, because embedding takes longer than storing.
             embedded = await asyncio.to_thread(self._embed, new)
             async with self.transaction():
                 stored = await self.documents.add_many(embedded) if embedded else ()

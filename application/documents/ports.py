@@ -1,4 +1,4 @@
-"""What the use cases of documents need from outside."""
+"""The ports of the use cases of documents."""
 
 import uuid
 from abc import abstractmethod
@@ -11,11 +11,11 @@ from domain.documents.ranking import FoundPassage
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors whose nearness means nearness of meaning.
+    """An embedding model: texts of similar meaning have vectors that are near to each other.
 
     Attributes:
-        name: Of the model; stored with each vector, as vectors of different models cannot be compared.
-        dimensions: Length of each vector.
+        name: Name of the model. It is stored with each vector, because vectors of different models cannot be compared.
+        dimensions: Number of dimensions of each vector.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Embedder(Protocol):
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Return one vector for each text, in order, of Euclidean length 1. Blocks a CPU: call it in a thread."""
+        """Return one vector of Euclidean length 1 for each text, in order. Call it in a thread, as it blocks a CPU."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EmbeddedDocument:
     Attributes:
         document: The document.
         model: Name of the embedding model.
-        vectors: One for each passage, in order.
+        vectors: One vector for each passage, in order.
     """
 
     document: Document
@@ -42,27 +42,27 @@ class EmbeddedDocument:
 
 
 class Documents(Protocol):
-    """The documents there are, deleted ones included."""
+    """The repository of all documents, including deleted ones."""
 
     @abstractmethod
     async def dimensions(self) -> int:
-        """Return the length of the vectors that can be stored."""
+        """Return the number of dimensions of the vectors that can be stored."""
 
     @abstractmethod
     async def known(self, hashes: Collection[str]) -> Collection[str]:
-        """Return those content hashes whose text is stored."""
+        """Return the content hashes whose text is stored already."""
 
     @abstractmethod
     async def add_many(self, documents: Sequence[EmbeddedDocument]) -> Collection[uuid.UUID]:
-        """Store documents and their passages; skip texts that are stored, and give the ids of those that were new."""
+        """Store documents and their passages. Skip texts that are stored already. Return the ids of the new ones."""
 
     @abstractmethod
     async def find(self, document_id: uuid.UUID, *, for_change: bool = False) -> Document | None:
-        """Return a document, living or deleted.
+        """Return the document with this id, deleted or not; None if there is none.
 
         Args:
-            document_id: Its identity.
-            for_change: Keep others from changing the document until the transaction ends.
+            document_id: Id of the document.
+            for_change: Whether to lock the document against changes by others until the transaction ends.
         """
 
     @abstractmethod
@@ -73,15 +73,15 @@ class Documents(Protocol):
     async def nearest(
         self, vector: Sequence[float], model: str, tags: Collection[str], limit: int
     ) -> Sequence[FoundPassage]:
-        """Return the passages of living documents that are nearest to a vector, nearest first.
+        """Return the passages nearest to a vector, nearest first, without those of deleted documents.
 
         Args:
-            vector: Of the query.
-            model: Only passages that this model embedded.
-            tags: Only documents that have all of these.
-            limit: Most passages to give; filters do not make them fewer.
+            vector: Vector of the query.
+            model: Name of the embedding model; passages of other models are left out.
+            tags: Labels that a document must have, all of them.
+            limit: Highest number of passages; filters do not reduce it.
         """
 
     @abstractmethod
     async def models(self) -> Sequence[str]:
-        """Return the names of the models that stored passages were embedded with."""
+        """Return the names of the embedding models of the stored passages."""

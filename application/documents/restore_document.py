@@ -1,4 +1,4 @@
-"""Restore a deleted document."""
+"""The use case that restores a deleted document."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from domain.errors import NotFoundError
 
 @dataclass(frozen=True)
 class RestoreDocument:
-    """Makes a deleted document live again."""
+    """The use case that restores a deleted document."""
 
     documents: Documents
     transaction: Transaction
 
     async def __call__(self, document_id: uuid.UUID) -> Document:
-        """Restore.
+        """Restore the document with this id, and return it.
 
         Raises:
-            NotFoundError: There is none.
-            NotDeletedError: It lives.
+            NotFoundError: There is no such document.
+            NotDeletedError: The document is not deleted.
         """
         async with self.transaction():
             document = await self.documents.find(document_id, for_change=True)

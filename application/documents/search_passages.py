@@ -1,4 +1,4 @@
-"""Search passages by meaning."""
+"""The use case that searches passages by meaning."""
 
 import asyncio
 from collections.abc import Collection
@@ -16,25 +16,25 @@ _FEWEST_CANDIDATES = 200
 
 @dataclass(frozen=True)
 class SearchPassages:
-    """Gives the passages nearest in meaning, best first."""
+    """The use case that returns the passages nearest in meaning, the best first."""
 
     documents: Documents
     embedder: Embedder
     transaction: Transaction
 
     async def __call__(self, query: str, tags: Collection[str] = (), limit: int = 5) -> list[FoundPassage]:
-        """Search living documents.
+        """Return the passages that answer a query, without those of deleted documents.
 
         Args:
-            query: What to look for, in words.
-            tags: Only documents that have all of these.
-            limit: Most passages to give, 1 to 100.
+            query: Words to search for.
+            tags: Labels that a document must have, all of them.
+            limit: Highest number of passages, from 1 to 100.
 
         Raises:
-            EmptyQueryError: The query has no word.
+            EmptyQueryError: The query has no words.
             InvalidValueError: The limit is out of range.
-            DimensionMismatchError: The database holds vectors of other dimensions than the model makes.
-            ForeignEmbeddingsError: Only other models embedded what is stored.
+            DimensionMismatchError: The database stores vectors of other dimensions than those of the model.
+            ForeignEmbeddingsError: All stored passages were embedded with other models.
         """
         if not any(character.isalnum() for character in query):
             raise EmptyQueryError

@@ -1,4 +1,4 @@
-"""Import a shop's history: customers, products and past orders."""
+"""The use case that imports the history of a shop: customers, products and past orders."""
 
 import uuid
 from collections import Counter
@@ -16,9 +16,9 @@ from domain.users.user import User
 
 @dataclass(frozen=True)
 class ImportHistory:
-    """Stores a history batch by batch: after each batch the stock is what the stored orders left of it.
+    """The use case that stores a history in batches. After each batch, the stock matches the stored orders.
 
-    What is stored already is skipped, so an import that was cut off is simply started again.
+    Rows that are stored already are skipped, so an interrupted import can simply be started again.
     """
 
     users: Users
@@ -27,19 +27,19 @@ class ImportHistory:
     transaction: Transaction
 
     async def catalog(self, products: Sequence[Product]) -> int:
-        """Store products with the stock they had before the first order; give how many were new."""
+        """Store products with their stock before the first order, and return the number of new ones."""
         async with self.transaction():
             return await self.products.add_many(products)
 
     async def __call__(self, customers: Sequence[User], orders: Sequence[Order]) -> tuple[int, int]:
-        """Store a batch.
+        """Store a batch of customers and orders, and take the ordered pieces out of the stock.
 
         Args:
-            customers: Users that the orders, or later ones, belong to.
-            orders: Orders of products that are stored.
+            customers: Users of these orders or of later ones.
+            orders: Orders of products that are stored already.
 
         Returns:
-            How many users and how many orders were new.
+            Number of new users and number of new orders.
         """
         async with self.transaction():
             new_users = await self.users.add_many(customers)

@@ -1,4 +1,4 @@
-"""Place an order: take the stock, fix the prices, compute the total, all or nothing."""
+"""The use case that places an order: it takes the stock, sets the prices and computes the total, all or nothing."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from domain.users.user import normalize_email
 
 @dataclass(frozen=True)
 class WantedItem:
-    """What a user asks for.
+    """An item that a user wants to order.
 
     Attributes:
-        product: Id or exact name of a product.
-        quantity: Pieces.
+        product: Id or exact name of the product.
+        quantity: Number of pieces.
     """
 
     product: str
@@ -31,7 +31,7 @@ class WantedItem:
 
 @dataclass(frozen=True)
 class PlaceOrder:
-    """Stores an order and takes its items out of the stock, which never falls below zero."""
+    """The use case that stores an order and takes its items out of the stock, which never falls below zero."""
 
     users: Users
     products: Products
@@ -39,15 +39,15 @@ class PlaceOrder:
     transaction: Transaction
 
     async def __call__(self, email: str, items: Sequence[WantedItem]) -> Order:
-        """Place the order.
+        """Store a new order of a user, and return it.
 
         Raises:
-            EmptyOrderError: Nothing is wanted.
+            EmptyOrderError: There are no items.
             InvalidValueError: A quantity is not positive.
             NotFoundError: There is no such user or product.
-            AmbiguousProductError: Several products have a name.
+            AmbiguousProductError: Several products have the name of an item.
             UserMayNotOrderError: The user is deleted or not active.
-            OutOfStockError: Fewer pieces are left than wanted; nothing was taken.
+            OutOfStockError: An item has fewer pieces in stock than ordered; nothing was taken.
         """
         if not items:
             raise EmptyOrderError
@@ -58,28 +58,28 @@ class PlaceOrder:
             if user is None:
                 raise NotFoundError("user", email, "register the user first: backend user register")
             user.check_may_order()
-            wanted = await self._wanted(items)
-            # Always in the order of ids: two orders of the same products wait for each other, and never crosswise.
-            lines = [await self._take(*wanted[key]) for key in sorted(wanted)]
+            products = await self._products_of(items)
+            # Always in the order of ids, so that two orders of the same products cannot deadlock.
+            lines = [await self._take(*products[key]) for key in sorted(products)]
             order = Order.place(user.id, lines, dt.datetime.now(dt.UTC))
             await self.orders.add_many([order])
         return order
 
-    async def _wanted(self, items: Sequence[WantedItem]) -> dict[str, tuple[Product, int]]:
-        """Return products and quantities by id, each product once."""
-        wanted: dict[str, tuple[Product, int]] = {}
+    async def _products_of(self, items: Sequence[WantedItem]) -> dict[str, tuple[Product, int]]:
+        """Return the products of the items with their total quantities, by product id."""
+        quantities: dict[str, tuple[Product, int]] = {}
         for item in items:
             product = await choose_product(self.products, item.product)
             key = str(product.id)
-            wanted[key] = (product, item.quantity + wanted.get(key, (product, 0))[1])
-        return wanted
+            quantities[key] = (product, item.quantity + quantities.get(key, (product, 0))[1])
+        return quantities
 
     async def _take(self, product: Product, quantity: int) -> OrderLine:
         check_quantity(quantity)
         price = await self.products.take(product.id, quantity)
         if price is None:
-            now = await self.products.find(product.id)
-            if now is None or now.deleted_at is not None:
+            current = await self.products.find(product.id)
+            if current is None or current.deleted_at is not None:
                 raise NotFoundError("product", product.name, "it was deleted; order something else")
-            raise OutOfStockError(product.name, quantity, now.stock)
+            raise OutOfStockError(product.name, quantity, current.stock)
         return OrderLine(product.id, product.name, quantity, price)

@@ -1,4 +1,4 @@
-"""What the use cases of orders need from outside."""
+"""The ports of the use cases of orders."""
 
 import uuid
 from abc import abstractmethod
@@ -9,12 +9,12 @@ from domain.orders.order import Order
 
 
 class Orders(Protocol):
-    """The orders there are."""
+    """The repository of all orders."""
 
     @abstractmethod
     async def find(self, number: str) -> Order | None:
-        """Return the order of this number."""
+        """Return the order with this number; None if there is none."""
 
     @abstractmethod
     async def add_many(self, orders: Sequence[Order]) -> Collection[uuid.UUID]:
-        """Store orders and their lines; skip those whose number exists, and give the ids of those that were stored."""
+        """Store orders and their lines. Skip orders whose number exists. Return the ids of the stored orders."""

@@ -1,4 +1,4 @@
-"""Show an order by its number."""
+"""The use case that shows an order by its number."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from domain.orders.order import Order
 
 @dataclass(frozen=True)
 class ShowOrder:
-    """Gives an order with its lines."""
+    """The use case that returns an order with its lines."""
 
     orders: Orders
     transaction: Transaction
 
     async def __call__(self, number: str) -> Order:
-        """Show.
+        """Return the order with this number.
 
         Raises:
-            NotFoundError: There is no such order.
+            NotFoundError: No order has the number.
         """
         async with self.transaction():
             order = await self.orders.find(number.strip().upper())

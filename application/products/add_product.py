@@ -1,4 +1,4 @@
-"""Add a product."""
+"""The use case that adds a product."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,16 +10,16 @@ from domain.products.product import Product
 
 @dataclass(frozen=True)
 class AddProduct:
-    """Stores a new product."""
+    """The use case that stores a new product."""
 
     products: Products
     transaction: Transaction
 
     async def __call__(self, name: str, price: Decimal, stock: int = 0, description: str | None = None) -> Product:
-        """Add.
+        """Store a new product and return it.
 
         Raises:
-            InvalidValueError: A field breaks its rule.
+            InvalidValueError: A field violates its rule.
         """
         product = Product.add(name, price, stock, description)
         async with self.transaction():

@@ -1,4 +1,4 @@
-"""Find the one product that a person means."""
+"""Lookup of a product by its id or its name."""
 
 import uuid
 
@@ -9,19 +9,19 @@ from domain.products.product import Product
 
 
 async def choose_product(products: Products, key: str) -> Product:
-    """Return the product of this id, living or deleted, or the one living product of this name.
+    """Return the product with this id, deleted or not, or the only product with this name that is not deleted.
 
     Raises:
-        NotFoundError: There is none.
-        AmbiguousProductError: Several have the name.
+        NotFoundError: There is no such product.
+        AmbiguousProductError: Several products have the name.
     """
     try:
-        found = await products.find(uuid.UUID(key))
+        product = await products.find(uuid.UUID(key))
     except ValueError:
-        named = await products.named(key)
-        if len(named) > 1:
-            raise AmbiguousProductError(key, [product.id for product in named]) from None
-        found = named[0] if named else None
-    if found is None:
+        matching = await products.named(key)
+        if len(matching) > 1:
+            raise AmbiguousProductError(key, [product.id for product in matching]) from None
+        product = matching[0] if matching else None
+    if product is None:
         raise NotFoundError("product", key, "name a product by its id or its exact name: backend product list")
-    return found
+    return product

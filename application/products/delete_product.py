@@ -1,4 +1,4 @@
-"""Delete a product softly: orders keep it, nobody orders it again until it is restored."""
+"""The use case that deletes a product softly: orders keep it, but it cannot be ordered until it is restored."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from domain.products.product import Product
 
 @dataclass(frozen=True)
 class DeleteProduct:
-    """Marks a product as deleted."""
+    """The use case that marks a product as deleted."""
 
     products: Products
     transaction: Transaction
 
     async def __call__(self, key: str) -> Product:
-        """Delete the product of this id or name.
+        """Mark the product with this id or name as deleted, and return it.
 
         Raises:
-            NotFoundError: There is none.
-            AmbiguousProductError: Several have the name.
-            AlreadyDeletedError: It is deleted.
+            NotFoundError: There is no such product.
+            AmbiguousProductError: Several products have the name.
+            AlreadyDeletedError: The product is deleted already.
         """
         async with self.transaction():
             chosen = await choose_product(self.products, key)

@@ -1,4 +1,4 @@
-"""List the products that can be ordered."""
+"""The use case that lists the products."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from domain.products.product import Product
 
 @dataclass(frozen=True)
 class ListProducts:
-    """Gives the living products by name."""
+    """The use case that returns the products that are not deleted, sorted by name."""
 
     products: Products
     transaction: Transaction
 
     async def __call__(self) -> Sequence[Product]:
-        """List."""
+        """Return the products that are not deleted, sorted by name."""
         async with self.transaction():
             return await self.products.living()

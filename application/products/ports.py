@@ -1,4 +1,4 @@
-"""What the use cases of products need from outside."""
+"""The ports of the use cases of products."""
 
 import uuid
 from abc import abstractmethod
@@ -10,41 +10,41 @@ from domain.products.product import Product
 
 
 class Products(Protocol):
-    """The products there are, deleted ones included."""
+    """The repository of all products, including deleted ones."""
 
     @abstractmethod
     async def find(self, product_id: uuid.UUID, *, for_change: bool = False) -> Product | None:
-        """Return a product, living or deleted.
+        """Return the product with this id, deleted or not; None if there is none.
 
         Args:
-            product_id: Its identity.
-            for_change: Keep others from changing the product until the transaction ends.
+            product_id: Id of the product.
+            for_change: Whether to lock the product against changes by others until the transaction ends.
         """
 
     @abstractmethod
     async def named(self, name: str) -> Sequence[Product]:
-        """Return the living products of this name."""
+        """Return the products with this name that are not deleted."""
 
     @abstractmethod
     async def living(self) -> Sequence[Product]:
-        """Return all living products by name."""
+        """Return all products that are not deleted, sorted by name."""
 
     @abstractmethod
     async def add_many(self, products: Sequence[Product]) -> int:
-        """Store products; skip those whose id exists, and give how many were stored."""
+        """Store products. Skip products whose id exists. Return the number of stored products."""
 
     @abstractmethod
     async def save(self, product: Product) -> None:
-        """Store whether a product is deleted; its stock changes only by being taken."""
+        """Store whether a product is deleted. Its stock is changed only by `take` and `take_many`."""
 
     @abstractmethod
     async def take(self, product_id: uuid.UUID, quantity: int) -> Decimal | None:
-        """Take pieces out of the stock, and give the price of one at that moment.
+        """Take pieces out of the stock, and return the present price of one piece.
 
         Returns:
-            None, with nothing taken, when the product is deleted or has too few pieces.
+            The price; None, with nothing taken, if the product is deleted or has too few pieces.
         """
 
     @abstractmethod
     async def take_many(self, quantities: Mapping[uuid.UUID, int]) -> None:
-        """Take what a history of orders sold; the whole transaction fails when a stock falls short."""
+        """Take the pieces of past orders out of the stock. The transaction fails if a product has too few pieces."""

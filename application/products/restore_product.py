@@ -1,4 +1,4 @@
-"""Restore a deleted product."""
+"""The use case that restores a deleted product."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from domain.products.product import Product
 
 @dataclass(frozen=True)
 class RestoreProduct:
-    """Makes a deleted product live again."""
+    """The use case that restores a deleted product."""
 
     products: Products
     transaction: Transaction
 
     async def __call__(self, product_id: uuid.UUID) -> Product:
-        """Restore; by id, as a name may belong to another product by now.
+        """Restore the product with this id, and return it. A name may belong to another product by now.
 
         Raises:
-            NotFoundError: There is none.
-            NotDeletedError: It lives.
+            NotFoundError: There is no such product.
+            NotDeletedError: The product is not deleted.
         """
         async with self.transaction():
             product = await self.products.find(product_id, for_change=True)

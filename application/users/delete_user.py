@@ -1,4 +1,4 @@
-"""Delete a user softly: the row stays and can be restored."""
+"""The use case that deletes a user softly: the row stays and can be restored."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from domain.users.user import User, normalize_email
 
 @dataclass(frozen=True)
 class DeleteUser:
-    """Marks a user as deleted."""
+    """The use case that marks a user as deleted."""
 
     users: Users
     transaction: Transaction
 
     async def __call__(self, email: str) -> User:
-        """Delete.
+        """Mark the user with this address as deleted, and return them.
 
         Raises:
-            NotFoundError: Nobody has the address.
-            AlreadyDeletedError: The user is deleted.
+            NotFoundError: No user has the address.
+            AlreadyDeletedError: The user is deleted already.
         """
         async with self.transaction():
             user = await self.users.find(normalize_email(email), for_change=True)

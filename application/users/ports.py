@@ -1,4 +1,4 @@
-"""What the use cases of users need from outside."""
+"""The ports of the use cases of users."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,29 +8,29 @@ from domain.users.user import User
 
 
 class Users(Protocol):
-    """The users there are, deleted ones included."""
+    """The repository of all users, including deleted ones."""
 
     @abstractmethod
     async def find(self, email: str, *, for_change: bool = False) -> User | None:
-        """Return the user with this normalized address, living or deleted.
+        """Return the user with this address, deleted or not; None if there is none.
 
         Args:
-            email: The normalized address.
-            for_change: Keep others from changing the user until the transaction ends.
+            email: Normalized address.
+            for_change: Whether to lock the user against changes by others until the transaction ends.
         """
 
     @abstractmethod
     async def add(self, user: User) -> bool:
-        """Store a user and their profile; give False, and store nothing, when the address is taken."""
+        """Store a user and their profile. Return False, and store nothing, if the address is taken."""
 
     @abstractmethod
     async def add_many(self, users: Sequence[User]) -> int:
-        """Store users and their profiles at once; skip those whose address is taken, and give how many were stored."""
+        """Store users and their profiles. Skip users whose address is taken. Return the number of stored users."""
 
     @abstractmethod
     async def save(self, user: User) -> None:
-        """Store what changed of a user; the profile stays as it is."""
+        """Store the changes of a user. The profile stays as it is."""
 
     @abstractmethod
     async def locales(self) -> Sequence[str]:
-        """Return the tags of the languages that the application speaks."""
+        """Return the tags of the languages that the application supports."""

@@ -1,4 +1,4 @@
-"""Restore a deleted user."""
+"""The use case that restores a deleted user."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from domain.users.user import User, normalize_email
 
 @dataclass(frozen=True)
 class RestoreUser:
-    """Makes a deleted user live again."""
+    """The use case that restores a deleted user."""
 
     users: Users
     transaction: Transaction
 
     async def __call__(self, email: str) -> User:
-        """Restore.
+        """Restore the user with this address, and return them.
 
         Raises:
-            NotFoundError: Nobody has the address.
-            NotDeletedError: The user lives.
+            NotFoundError: No user has the address.
+            NotDeletedError: The user is not deleted.
         """
         async with self.transaction():
             user = await self.users.find(normalize_email(email), for_change=True)

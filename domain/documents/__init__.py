@@ -1,1 +1,1 @@
-"""Texts that were taken in, and the passages that they are found by."""
+"""Documents, and the passages by which searches find them."""

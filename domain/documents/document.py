@@ -1,4 +1,4 @@
-"""A document: a text that was taken in as a whole."""
+"""A document: an ingested text, split into passages."""
 
 import datetime as dt
 import uuid
@@ -15,17 +15,17 @@ _TITLE_LENGTH = 300
 
 @dataclass(frozen=True)
 class Document:
-    """A text that was taken in as a whole, as the passages that it is found by.
+    """An ingested text, split into the passages by which searches find it.
 
     Attributes:
-        id: Identity.
-        title: Shown with results; at most 300 characters.
-        source: Where the text came from: a path or an address.
-        content_hash: SHA-256 of the normalized text: the same text is taken in once.
-        passages: The text in parts, in order; at least one.
-        tags: Labels to filter by, sorted, each once.
-        details: Anything else known of the text.
-        deleted_at: When it was deleted; None while alive.
+        id: Identity of the document.
+        title: Title for search results; at most 300 characters.
+        source: Origin of the text: a path or a URL.
+        content_hash: SHA-256 of the normalized text. The same text is ingested only once.
+        passages: Passages of the text, in order; at least one.
+        tags: Labels for filters, sorted and without duplicates.
+        details: Further data about the text.
+        deleted_at: Time of the deletion; None if the document is not deleted.
     """
 
     id: uuid.UUID
@@ -41,10 +41,10 @@ class Document:
     def take_in(
         cls, title: str, source: str, text: str, tags: Iterable[str] = (), details: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a new document of a text.
+        """Return a new document for a text.
 
         Raises:
-            EmptyDocumentError: The text has no word.
+            EmptyDocumentError: The text has no words.
             InvalidValueError: The title is empty or too long.
         """
         title = title.strip()
@@ -57,24 +57,24 @@ class Document:
         return cls(uuid.uuid4(), title, source, content_hash(text), passages, labels, details or {})
 
     def embedding_texts(self) -> tuple[str, ...]:
-        """Return what is embedded for each passage: the title in front, as a passage alone often omits its subject."""
+        """Return the text to embed for each passage: the title and the passage, which often omits its subject."""
         return tuple(f"{self.title}\n{passage}" for passage in self.passages)
 
     def delete(self, at: dt.datetime) -> Self:
-        """Return the document as deleted at that moment.
+        """Return the document, marked as deleted at that time.
 
         Raises:
-            AlreadyDeletedError: It is deleted.
+            AlreadyDeletedError: The document is deleted already.
         """
         if self.deleted_at is not None:
             raise AlreadyDeletedError("document", self.id)
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Return the document as living.
+        """Return the document, no longer marked as deleted.
 
         Raises:
-            NotDeletedError: It lives.
+            NotDeletedError: The document is not deleted.
         """
         if self.deleted_at is None:
             raise NotDeletedError("document", self.id)

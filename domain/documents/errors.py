@@ -1,4 +1,4 @@
-"""What the documents context refuses."""
+"""Errors of the documents context."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from domain.errors import DomainError
 
 
 class EmptyDocumentError(DomainError):
-    """A text without a word cannot be found by meaning.
+    """A text without words, which no search can find.
 
     Attributes:
-        source: Where the text came from.
+        source: Origin of the text.
     """
 
     def __init__(self, source: str) -> None:
@@ -18,19 +18,19 @@ class EmptyDocumentError(DomainError):
 
 
 class EmptyQueryError(DomainError):
-    """A search for nothing."""
+    """A search query without words."""
 
     def __init__(self) -> None:
         super().__init__("the search has no words", "say in a few words what you look for")
 
 
 class DimensionMismatchError(DomainError):
-    """The embedding model makes vectors that the database does not hold.
+    """The embedding model returns vectors of other dimensions than the database stores.
 
     Attributes:
         model: Name of the embedding model.
-        dimensions: Of its vectors.
-        expected: Dimensions that the database holds.
+        dimensions: Dimensions of its vectors.
+        expected: Dimensions of the vectors in the database.
     """
 
     def __init__(self, model: str, dimensions: int, expected: int) -> None:
@@ -44,11 +44,11 @@ class DimensionMismatchError(DomainError):
 
 
 class ForeignEmbeddingsError(DomainError):
-    """Everything stored was embedded with other models, whose vectors cannot be compared.
+    """All stored passages were embedded with other models, whose vectors cannot be compared.
 
     Attributes:
-        model: Name of the model of the search.
-        stored: Names of the models of what is stored.
+        model: Name of the embedding model of the search.
+        stored: Names of the embedding models of the stored passages.
     """
 
     def __init__(self, model: str, stored: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Normalizing, hashing and splitting text. Pure functions: the same text gives the same passages."""
+"""Normalizing, hashing and splitting of texts. All functions are pure: the same text has the same passages."""
 
 import hashlib
 import re
@@ -13,21 +13,21 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。])\s+")
 
 
 def normalize_text(text: str) -> str:
-    """Return the one spelling of a text: NFC, line feeds, no blanks at the ends of lines, no NUL, trimmed.
+    """Return a text in its normal form: NFC, line feeds, no blanks at the ends of lines, no NUL, trimmed.
 
-    Two files that differ only in what no reader sees are the same text.
+    Two files that differ only in invisible characters have the same normal form.
     """
     composed = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).replace("\0", "")
     return "\n".join(line.rstrip() for line in composed.splitlines()).strip()
 
 
 def content_hash(text: str) -> str:
-    """Return the SHA-256 of the normalized text, 64 hexadecimal digits."""
+    """Return the SHA-256 of the normalized text, in hexadecimal (64 digits)."""
     return hashlib.sha256(normalize_text(text).encode()).hexdigest()
 
 
 def title_of(text: str, fallback: str) -> str:
-    """Return the first Markdown heading, or the fallback when there is none; at most 300 characters."""
+    """Return the first Markdown heading, or the fallback if there is none; at most 300 characters."""
     for line in text.splitlines():
         if _HEADING.match(line):
             return line.lstrip("#").strip()[:_TITLE_LENGTH]
@@ -35,16 +35,16 @@ def title_of(text: str, fallback: str) -> str:
 
 
 def split_into_passages(text: str, length: int = PASSAGE_LENGTH) -> tuple[str, ...]:
-    """Split a text into passages that are embedded and found one by one.
+    """Return the passages of a text, which are embedded and found one by one.
 
-    Paragraphs are packed together up to the length. One that does not fit is split between sentences when it is longer
-    than a passage, or when the passage before it would stay less than half full; a longer sentence is split between
-    words, a longer word anywhere. A Markdown heading stays with the text that follows it. No passage is empty,
-    none is longer than the length, and all of them together hold every character but blanks.
+    Paragraphs are joined up to the length. A paragraph is split between sentences if it is longer than a passage, or if
+    the passage before it would stay less than half full. A longer sentence is split between words, and a longer word
+    anywhere. A Markdown heading stays with the text that follows it. No passage is empty or longer than the length, and
+    together the passages contain every character except blanks.
 
     Args:
         text: Any text.
-        length: Most characters of a passage.
+        length: Highest number of characters in a passage.
     """
     passages: list[str] = []
     current = ""
@@ -64,7 +64,7 @@ def split_into_passages(text: str, length: int = PASSAGE_LENGTH) -> tuple[str, .
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Return paragraphs, each with the headings right before it."""
+    """Return the paragraphs of a text, each with the headings directly before it."""
     headings: list[str] = []
     for paragraph in _BLANK_LINES.split(text):
         body: list[str] = []
@@ -84,14 +84,20 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _pieces(block: str, length: int, *, split: bool) -> Iterator[str]:
-    """Return the block whole, if it fits and need not be split, else as sentences, words or parts of words that fit."""
+    """Return a block as a whole, or in sentences, words or parts of words that fit.
+
+    Args:
+        block: Paragraph with its headings.
+        length: Highest number of characters in a piece.
+        split: Whether to split the block even if it fits.
+    """
     if len(block) <= length and not split:
         yield block
         return
     lines = block.splitlines()
     headings = [line for line in lines if _HEADING.match(line)]
     first, *others = _SENTENCE_END.split("\n".join(lines[len(headings) :]))
-    # A heading may end like a sentence, and stays with the first one below it all the same.
+    # A heading stays with the first sentence below it, even if it ends like a sentence itself.
     for sentence in ("\n".join([*headings, first]).strip(), *others):
         if len(sentence) <= length:
             yield sentence

@@ -1,1 +1,1 @@
-"""What users bought."""
+"""The orders of users."""

@@ -1,15 +1,15 @@
-"""What the orders context refuses."""
+"""Errors of the orders context."""
 
 from domain.errors import DomainError
 
 
 class OutOfStockError(DomainError):
-    """More was ordered than there is.
+    """An order of more pieces than are in stock.
 
     Attributes:
         product: Name of the product.
-        requested: Pieces ordered.
-        available: Pieces left.
+        requested: Number of pieces ordered.
+        available: Number of pieces in stock.
     """
 
     def __init__(self, product: str, requested: int, available: int) -> None:
@@ -23,7 +23,7 @@ class OutOfStockError(DomainError):
 
 
 class EmptyOrderError(DomainError):
-    """An order without a line is none."""
+    """An order without any line."""
 
     def __init__(self) -> None:
         super().__init__("the order has no items", "name at least one product and its quantity")

@@ -14,12 +14,12 @@ from domain.orders.errors import EmptyOrderError
 
 _HIGHEST_QUANTITY = 2_147_483_647
 _HIGHEST_TOTAL = Decimal("9999999999.99")
-# Without I, L, O and U, which people misread (Crockford's base 32).
+# Crockford's base 32: without I, L, O and U, which people misread.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class OrderStatus(enum.Enum):
-    """How far an order has come."""
+    """The status of an order."""
 
     PENDING = "PENDING"
     PAID = "PAID"
@@ -28,17 +28,17 @@ class OrderStatus(enum.Enum):
 
 
 def check_quantity(quantity: int) -> None:
-    """Refuse a quantity that nobody can order.
+    """Raise an error if a quantity cannot be ordered.
 
     Raises:
-        InvalidValueError: It is not positive, or absurdly high.
+        InvalidValueError: The quantity is not positive, or too high.
     """
     if not 0 < quantity <= _HIGHEST_QUANTITY:
         raise InvalidValueError("quantity", quantity, "order one piece or more")
 
 
 def new_order_number(at: dt.datetime) -> str:
-    """Make a number that people can read out: the day and 50 random bits, as in `20260131-7KQ2M-9XVTA`."""
+    """Return a new order number that people can read out: the day and 50 random bits, as in `20260131-7KQ2M-9XVTA`."""
     token = "".join(secrets.choice(_ALPHABET) for _ in range(10))
     return f"{at:%Y%m%d}-{token[:5]}-{token[5:]}"
 
@@ -48,13 +48,13 @@ class OrderLine:
     """One product of an order.
 
     Attributes:
-        product_id: What was ordered.
-        product_name: Its name, for people.
-        quantity: Pieces.
-        unit_price: Price of one piece when it was ordered.
+        product_id: Id of the product.
+        product_name: Name of the product.
+        quantity: Number of pieces.
+        unit_price: Price of one piece at the time of the order.
 
     Raises:
-        InvalidValueError: The quantity breaks its rule.
+        InvalidValueError: The quantity violates its rule.
     """
 
     product_id: uuid.UUID
@@ -63,7 +63,7 @@ class OrderLine:
     unit_price: Decimal
 
     def __post_init__(self) -> None:
-        """Check the rules."""
+        """Check the rules of the fields."""
         check_quantity(self.quantity)
 
     @property
@@ -74,19 +74,19 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class Order:
-    """What one user bought at one time.
+    """An order of one user.
 
     Attributes:
-        id: Identity.
-        number: What people quote.
-        user_id: Who ordered.
-        placed_at: When.
-        lines: What; at least one, each product once.
-        status: How far it has come.
+        id: Identity of the order.
+        number: Order number, which people quote.
+        user_id: Id of the user.
+        placed_at: Time of the order.
+        lines: Lines of the order; at least one, and each product once.
+        status: Status of the order.
 
     Raises:
         EmptyOrderError: There is no line.
-        InvalidValueError: The total is beyond what an order may cost.
+        InvalidValueError: The total is above the highest total of an order.
     """
 
     id: uuid.UUID
@@ -97,7 +97,7 @@ class Order:
     status: OrderStatus = OrderStatus.PENDING
 
     def __post_init__(self) -> None:
-        """Check the rules."""
+        """Check the rules of the fields."""
         if not self.lines:
             raise EmptyOrderError
         if self.total > _HIGHEST_TOTAL:
@@ -105,15 +105,15 @@ class Order:
 
     @property
     def total(self) -> Decimal:
-        """Sum of quantity times unit price."""
+        """Sum of the amounts of all lines."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
     @classmethod
     def place(cls, user_id: uuid.UUID, lines: Sequence[OrderLine], at: dt.datetime) -> Self:
-        """Make a new order with a number of its own.
+        """Return a new order with a new number.
 
         Raises:
             EmptyOrderError: There is no line.
-            InvalidValueError: The total is beyond what an order may cost.
+            InvalidValueError: The total is above the highest total of an order.
         """
         return cls(uuid.uuid4(), new_order_number(at), user_id, at, tuple(lines))

@@ -1,1 +1,1 @@
-"""Things that can be ordered while they are in stock."""
+"""Products, which can be ordered while they are in stock."""

@@ -1,4 +1,4 @@
-"""What the products context refuses."""
+"""Errors of the products context."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from domain.errors import DomainError
 
 
 class AmbiguousProductError(DomainError):
-    """Several living products have the name.
+    """Several products that are not deleted have the same name.
 
     Attributes:
         name: The name.
-        candidates: The products that have it.
+        candidates: Ids of the products with this name.
     """
 
     def __init__(self, name: str, candidates: Sequence[uuid.UUID]) -> None:

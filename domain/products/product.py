@@ -1,4 +1,4 @@
-"""A product: its price and how many pieces are left."""
+"""A product with its price and its stock."""
 
 import datetime as dt
 import uuid
@@ -18,7 +18,7 @@ def check_price(price: Decimal) -> Decimal:
     """Return the price with exactly two decimals.
 
     Raises:
-        InvalidValueError: It is negative, too high, or has fractions of a cent.
+        InvalidValueError: The price is negative, too high, or has fractions of a cent.
     """
     if not price.is_finite() or not 0 <= price <= _HIGHEST_PRICE or price != price.quantize(_CENT):
         raise InvalidValueError("price", str(price), f"write 0 to {_HIGHEST_PRICE} with at most two decimals")
@@ -30,15 +30,15 @@ class Product:
     """Something that can be ordered while it is in stock.
 
     Attributes:
-        id: Identity.
-        name: Shown to customers; need not be unique.
-        price: Of one piece, with two decimals.
-        stock: Pieces that can still be ordered.
-        description: Shown to customers.
-        deleted_at: When the product was deleted; None while alive.
+        id: Identity of the product.
+        name: Name for customers; need not be unique.
+        price: Price of one piece, with two decimals.
+        stock: Number of pieces that can still be ordered.
+        description: Description for customers.
+        deleted_at: Time of the deletion; None if the product is not deleted.
 
     Raises:
-        InvalidValueError: A field breaks its rule.
+        InvalidValueError: A field violates its rule.
     """
 
     id: uuid.UUID
@@ -49,7 +49,7 @@ class Product:
     deleted_at: dt.datetime | None = None
 
     def __post_init__(self) -> None:
-        """Check the rules."""
+        """Check the rules of the fields."""
         if not self.name.strip() or len(self.name) > _NAME_LENGTH:
             raise InvalidValueError("name", self.name, f"write 1 to {_NAME_LENGTH} characters")
         check_price(self.price)
@@ -58,28 +58,28 @@ class Product:
 
     @classmethod
     def add(cls, name: str, price: Decimal, stock: int = 0, description: str | None = None) -> Self:
-        """Make a new product.
+        """Return a new product.
 
         Raises:
-            InvalidValueError: A field breaks its rule.
+            InvalidValueError: A field violates its rule.
         """
         return cls(uuid.uuid4(), name.strip(), check_price(price), stock, description)
 
     def delete(self, at: dt.datetime) -> Self:
-        """Return the product as deleted at that moment.
+        """Return the product, marked as deleted at that time.
 
         Raises:
-            AlreadyDeletedError: It is deleted.
+            AlreadyDeletedError: The product is deleted already.
         """
         if self.deleted_at is not None:
             raise AlreadyDeletedError("product", self.name)
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Return the product as living.
+        """Return the product, no longer marked as deleted.
 
         Raises:
-            NotDeletedError: It lives.
+            NotDeletedError: The product is not deleted.
         """
         if self.deleted_at is None:
             raise NotDeletedError("product", self.name)

@@ -1,4 +1,4 @@
-"""What the users context refuses."""
+"""Errors of the users context."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from domain.errors import DomainError
 
 
 class EmailTakenError(DomainError):
-    """Another user, living or deleted, has this address.
+    """Another user, deleted or not, has this address.
 
     Attributes:
         email: The address.
@@ -18,11 +18,11 @@ class EmailTakenError(DomainError):
 
 
 class UnknownLocaleError(DomainError):
-    """A language that the application does not speak.
+    """A language that the application does not support.
 
     Attributes:
-        locale: The tag that was asked for.
-        known: The tags that exist.
+        locale: The unknown language tag.
+        known: The language tags that exist.
     """
 
     def __init__(self, locale: str, known: Sequence[str]) -> None:
@@ -32,11 +32,11 @@ class UnknownLocaleError(DomainError):
 
 
 class UserMayNotOrderError(DomainError):
-    """A user who is deleted, pending or inactive does not order.
+    """A user who is deleted, pending or inactive may not order.
 
     Attributes:
-        email: The user's address.
-        state: Why: deleted, pending or inactive.
+        email: Address of the user.
+        state: State of the user: deleted, pending or inactive.
     """
 
     def __init__(self, email: str, state: str) -> None:

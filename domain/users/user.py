@@ -1,4 +1,4 @@
-"""A user and the profile that belongs to them."""
+"""A user and their profile."""
 
 import datetime as dt
 import enum
@@ -16,12 +16,12 @@ _MAXIMUM_AGE = 150
 _EMAIL_LENGTH = 255
 _NAME_LENGTH = 100
 _AVATAR_LENGTH = 500
-# One @, no blanks, a dot in the domain, and nothing of a URL: what is beyond that only a sent message can tell.
+# One @, no blanks, a dot in the domain, and no part of a URL. Only a sent message can verify more than that.
 _EMAIL = re.compile(r"[^@\s:]+@[^@\s.:/]+(?:\.[^@\s.:/]+)+")
 
 
 class UserStatus(enum.Enum):
-    """Whether a user may act."""
+    """The status of a user; only active users may act."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -29,10 +29,10 @@ class UserStatus(enum.Enum):
 
 
 def normalize_email(email: str) -> str:
-    """Return the one spelling under which an address is stored and looked up: trimmed, lower case.
+    """Return an address in the form in which it is stored and looked up: trimmed and in lower case.
 
     Raises:
-        InvalidValueError: It is no address.
+        InvalidValueError: The text is not an address.
     """
     normal = email.strip().lower()
     if not _EMAIL.fullmatch(normal) or len(normal) > _EMAIL_LENGTH:
@@ -42,16 +42,16 @@ def normalize_email(email: str) -> str:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a user tells of themselves.
+    """The profile of a user.
 
     Attributes:
-        bio: Free text.
-        avatar_url: Address of a picture, http or https.
-        locale: BCP 47 tag of the language the user reads.
+        bio: Free text about the user.
+        avatar_url: URL of a picture, http or https.
+        locale: BCP 47 tag of the user's language.
         preferences: Settings of the user interface.
 
     Raises:
-        InvalidValueError: The address of the picture is none.
+        InvalidValueError: The URL of the picture is not valid.
     """
 
     bio: str | None = None
@@ -60,7 +60,7 @@ class Profile:
     preferences: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the rules."""
+        """Check the rules of the fields."""
         url = self.avatar_url
         if url is not None and (not url.startswith(("https://", "http://")) or len(url) > _AVATAR_LENGTH):
             raise InvalidValueError("avatar_url", url, f"write an http(s) address, at most {_AVATAR_LENGTH} characters")
@@ -71,16 +71,16 @@ class User:
     """A person who can sign in and order.
 
     Attributes:
-        id: Identity.
-        email: Normalized address; people identify the user by it.
-        name: As the user writes it.
-        age: Years at registration; None when not told.
-        status: Whether the user may act.
-        profile: What the user tells of themselves.
-        deleted_at: When the user was deleted; None while alive.
+        id: Identity of the user.
+        email: Normalized address, by which people identify the user.
+        name: Name as the user writes it.
+        age: Age at registration, in years; None if it is not known.
+        status: Status of the user; only active users may act.
+        profile: Profile of the user.
+        deleted_at: Time of the deletion; None if the user is not deleted.
 
     Raises:
-        InvalidValueError: A field breaks its rule.
+        InvalidValueError: A field violates its rule.
     """
 
     id: uuid.UUID
@@ -92,7 +92,7 @@ class User:
     deleted_at: dt.datetime | None = None
 
     def __post_init__(self) -> None:
-        """Check the rules."""
+        """Check the rules of the fields."""
         if self.email != normalize_email(self.email):
             raise InvalidValueError("email", self.email, "normalize the address first")
         if not self.name.strip() or len(self.name) > _NAME_LENGTH:
@@ -102,35 +102,35 @@ class User:
 
     @classmethod
     def register(cls, email: str, name: str, age: int | None = None, profile: Profile | None = None) -> Self:
-        """Make a new, active user.
+        """Return a new, active user.
 
         Raises:
-            InvalidValueError: A field breaks its rule.
+            InvalidValueError: A field violates its rule.
         """
         return cls(uuid.uuid4(), normalize_email(email), name.strip(), age, profile=profile or Profile())
 
     def delete(self, at: dt.datetime) -> Self:
-        """Return the user as deleted at that moment.
+        """Return the user, marked as deleted at that time.
 
         Raises:
-            AlreadyDeletedError: They are deleted.
+            AlreadyDeletedError: The user is deleted already.
         """
         if self.deleted_at is not None:
             raise AlreadyDeletedError("user", self.email)
         return replace(self, deleted_at=at)
 
     def restore(self) -> Self:
-        """Return the user as living.
+        """Return the user, no longer marked as deleted.
 
         Raises:
-            NotDeletedError: They live.
+            NotDeletedError: The user is not deleted.
         """
         if self.deleted_at is None:
             raise NotDeletedError("user", self.email)
         return replace(self, deleted_at=None)
 
     def check_may_order(self) -> None:
-        """Refuse whoever may not order.
+        """Raise an error if the user may not order.
 
         Raises:
             UserMayNotOrderError: The user is deleted or not active.
