@@ -96,9 +96,9 @@ def _pieces(block: str, length: int, *, split: bool) -> Iterator[str]:
         return
     lines = block.splitlines()
     headings = [line for line in lines if _HEADING.match(line)]
-    first, *others = _SENTENCE_END.split("\n".join(lines[len(headings) :]))
+    first, *following = _SENTENCE_END.split("\n".join(lines[len(headings) :]))
     # A heading stays with the first sentence below it, even if it ends like a sentence itself.
-    for sentence in ("\n".join([*headings, first]).strip(), *others):
+    for sentence in ("\n".join([*headings, first]).strip(), *following):
         if len(sentence) <= length:
             yield sentence
             continue

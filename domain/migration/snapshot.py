@@ -134,8 +134,9 @@ class AttributeChange:
         subject, attribute = " ".join(self.key), self.attribute.replace("_", " ")
         if isinstance(self.expected, str) and isinstance(self.actual, str) and "\n" in self.expected + self.actual:
             number, expected, actual = _first_different_line(self.expected, self.actual)
-            return f"{subject}: {attribute} differs from line {number}: {_say(actual)}, expected {_say(expected)}"
-        return f"{subject}: {attribute} is {_say(self.actual)}, expected {_say(self.expected)}"
+            versions = f"{_in_words(actual)}, expected {_in_words(expected)}"
+            return f"{subject}: {attribute} differs from line {number}: {versions}"
+        return f"{subject}: {attribute} is {_in_words(self.actual)}, expected {_in_words(self.expected)}"
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def _first_different_line(expected: str, actual: str) -> tuple[int, str | None, 
     return next(((number, *pair) for number, pair in lines if pair[0] != pair[1]), (1, expected, actual))
 
 
-def _say(value: Value) -> str:
+def _in_words(value: Value) -> str:
     """Return a value in words."""
     match value:
         case None:
@@ -262,7 +263,7 @@ def _say(value: Value) -> str:
         case bool():
             return "true" if value else "false"
         case tuple():
-            return ", ".join(map(_say, value)) or "empty"
+            return ", ".join(map(_in_words, value)) or "empty"
         case "":
             return "empty"
         case _:

@@ -96,21 +96,21 @@ def analyze(
         statistics: Statistics of the target; None if there is no target, so that every table counts as big.
         rules: Rules that judge the trace; None for all rules.
     """
-    known = statistics if statistics is not None else Statistics.unknown()
+    target_statistics = statistics if statistics is not None else Statistics.unknown()
     judging_rules = tuple(all_rules() if rules is None else rules)
-    diagnostics = judge(trace, known, judging_rules)
-    windows = windows_with_estimates(trace, known)
+    diagnostics = judge(trace, target_statistics, judging_rules)
+    windows = windows_with_estimates(trace, target_statistics)
     return RevisionAnalysis(
         trace=trace,
         diagnostics=diagnostics,
         windows=windows,
         measured=tuple(measured_rows(trace, windows)),
-        predicted_seconds=predicted_seconds(trace, known),
-        works=tuple(work for work in work_of(trace) if is_big(trace, known, work.table)),
+        predicted_seconds=predicted_seconds(trace, target_statistics),
+        works=tuple(work for work in work_of(trace) if is_big(trace, target_statistics, work.table)),
         changes=changes(trace.before, trace.after),
         strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in judging_rules}),
         revision=Revision.of(trace),
-        statistics=known,
+        statistics=target_statistics,
     )
 
 

@@ -51,7 +51,8 @@ def ordered(names: Iterable[str], kind: str, snapshot: SchemaSnapshot) -> list[s
         return by_rank
     descriptions = {name: _description(kind, name, snapshot) for name in by_rank}
     graph = {
-        name: [other for other in by_rank if other != name and mentions(descriptions[name], other)] for name in by_rank
+        name: [dependency for dependency in by_rank if dependency != name and mentions(descriptions[name], dependency)]
+        for name in by_rank
     }
     while True:
         try:

@@ -350,7 +350,7 @@ class _Deriver(RepairState):
         for attribute in sorted(rest - {"comment", "owner", "acl"}):
             words = attribute.replace("_", " ")
             self.unresolved.append(
-                f"the {words} of {kind} {name}, which was {_say(self.expected.objects[key], attribute)}"
+                f"the {words} of {kind} {name}, which was {_in_words(self.expected.objects[key], attribute)}"
             )
 
     def _alter_settings(self, key: ObjectKey, rest: set[str]) -> None:
@@ -372,6 +372,6 @@ class _Deriver(RepairState):
             self.unresolved.append(f"the {kind} {name}")
 
 
-def _say(attributes: Attributes, attribute: str) -> str:
+def _in_words(attributes: Attributes, attribute: str) -> str:
     value = attributes.get(attribute)
     return ", ".join(texts(value)) if isinstance(value, tuple) else "absent" if value is None else str(value)

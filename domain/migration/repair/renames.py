@@ -58,8 +58,10 @@ _RENAME = re.compile(
 def _qualified(name: str, snapshot: SchemaSnapshot, renames: Iterable[Rename]) -> str:
     if split(name)[0]:
         return name
-    known = [qualified for kind, qualified in snapshot.objects if kind in _OUTER] + [rename.new for rename in renames]
-    matching = [qualified for qualified in known if split(qualified)[1] == name]
+    candidates = [qualified for kind, qualified in snapshot.objects if kind in _OUTER] + [
+        rename.new for rename in renames
+    ]
+    matching = [qualified for qualified in candidates if split(qualified)[1] == name]
     return min(
         matching, key=lambda qualified: (not qualified.startswith("public."), qualified), default=f"public.{name}"
     )

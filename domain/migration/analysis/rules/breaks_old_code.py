@@ -94,15 +94,17 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     A NULL that is refused from now on concerns the values, unless the column is new or has lost its default.
     """
     table = broken.statement.table
-    gone = {*removed(trace, "table"), *removed(trace, "view")}
-    if table in gone or (broken.sqlstate == _NULL and not broken.elsewhere):
+    removed_relations = {*removed(trace, "table"), *removed(trace, "view")}
+    if table in removed_relations or (broken.sqlstate == _NULL and not broken.elsewhere):
         return True
     if broken.sqlstate == _GENERATED and any(
         refuses_what_it_needed(trace, name) for name in _kept_columns(trace, table)
     ):
         return True
     column_is_gone = any(split(column)[0] == table for column in removed(trace, "column"))
-    return broken.sqlstate in _MISSING and (bool(gone) or column_is_gone or bool(removed(trace, "function")))
+    return broken.sqlstate in _MISSING and (
+        bool(removed_relations) or column_is_gone or bool(removed(trace, "function"))
+    )
 
 
 def _has_new_generated_column(trace: RevisionTrace, table: str) -> bool:

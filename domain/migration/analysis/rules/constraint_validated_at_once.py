@@ -168,8 +168,8 @@ def _without_scan(catalog: SchemaSnapshot | None, table: str, constraint: str, *
     Returns:
         The operations; None where a constraint of this kind has no such form.
     """
-    held = attributes(catalog, "constraint", constraint)
-    name, kind, definition = split(constraint)[1], held.get("type"), held.get("definition")
+    entry = attributes(catalog, "constraint", constraint)
+    name, kind, definition = split(constraint)[1], entry.get("type"), entry.get("definition")
     partitioned = attributes(catalog, "table", table).get("kind") == "partitioned table"
     if kind == "check" or (kind == "foreign key" and not partitioned):
         return validated_constraint(table, name, str(definition))

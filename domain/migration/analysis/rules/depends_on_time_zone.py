@@ -43,9 +43,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     run = trace.other_zone
     if run is None:
         return
-    for index, (here, there) in enumerate(zip(trace.upgrade, run.upgrade, strict=False)):
-        if here.sql == there.sql and (difference := _difference(trace, index, run)):
-            tables = sorted(({*here.rewritten} ^ {*there.rewritten}) & trace.tables.keys())
+    for index, (own_statement, other_statement) in enumerate(zip(trace.upgrade, run.upgrade, strict=False)):
+        if own_statement.sql == other_statement.sql and (difference := _difference(trace, index, run)):
+            tables = sorted(({*own_statement.rewritten} ^ {*other_statement.rewritten}) & trace.tables.keys())
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -60,11 +60,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:
     """Return what a statement does in one zone and not in the other; empty where both are the same."""
-    here, there = trace.upgrade[statement], run.upgrade[statement]
-    if (here.error is None) != (there.error is None):
-        fails = run.there if there.error else run.here
-        return f"fails where the session's TimeZone is {fails}: {there.error or here.error}"
-    pairs = ((run.there, run.here, there, here), (run.here, run.there, here, there))
+    own_statement, other_statement = trace.upgrade[statement], run.upgrade[statement]
+    if (own_statement.error is None) != (other_statement.error is None):
+        fails = run.there if other_statement.error else run.here
+        return f"fails where the session's TimeZone is {fails}: {other_statement.error or own_statement.error}"
+    pairs = (
+        (run.there, run.here, other_statement, own_statement),
+        (run.here, run.there, own_statement, other_statement),
+    )
     for zone, other_zone, statement_in_zone, statement_in_other in pairs:
         tables = sorted(({*statement_in_zone.rewritten} - {*statement_in_other.rewritten}) & trace.tables.keys())
         if tables:

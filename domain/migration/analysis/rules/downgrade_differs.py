@@ -52,12 +52,12 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     sentences = [sentence for name, sentence in differences if not trace.lossy_downgrade.get(name)]
     if not sentences:
         return
-    more = f"; and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
+    omitted = f"; and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
     yield Diagnostic(
         CODE,
         SEVERITY,
         None,
         None,
-        f"After the downgrade the schema is not the one before: {'; '.join(sentences[:_SHOWN])}{more}.",
+        f"After the downgrade the schema is not the one before: {'; '.join(sentences[:_SHOWN])}{omitted}.",
         "Give back in the downgrade everything that the upgrade changed, or declare what stays in lossy_downgrade.",
     )

@@ -44,17 +44,19 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     """Report objects that are missing after the upgrade, and tables that became views nobody can write."""
     containers = [name for kind in ("table", "view") for name in removed(trace, kind)]
     reachable = names_of(trace.after, "table") | names_of(trace.after, "view")
-    gone = [(kind, name) for kind in ("table", "view") for name in removed(trace, kind) if name not in reachable]
-    gone += [
+    missing_objects = [
+        (kind, name) for kind in ("table", "view") for name in removed(trace, kind) if name not in reachable
+    ]
+    missing_objects += [
         ("column", name)
         for name in removed(trace, "column")
         if split(name)[0] not in containers or split(name)[0] in reachable
     ]
-    gone += [("function", name) for name in removed(trace, "function") if _is_callable(trace, name)]
-    gone += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]
+    missing_objects += [("function", name) for name in removed(trace, "function") if _is_callable(trace, name)]
+    missing_objects += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]
     for old, new in renamed_schemas(trace).items():
         yield _changed(trace, "schema", old, f"The schema {old} is now called {new}", None)
-    for kind, name in gone:
+    for kind, name in missing_objects:
         if not is_elsewhere(trace, kind, name):
             yield _diagnostic(trace, kind, name)
     for name in removed(trace, "table"):
