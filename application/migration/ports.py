@@ -46,10 +46,10 @@ class Sandbox(Protocol):
 
     @abstractmethod
     def show(self, database: str) -> None:
-        """Create and drop roles of the server, so that they are those that revisions created in this database.
+        """Switch the roles of the server to those that revisions created in a database.
 
-        The roles of the databases that it was copied from are included. This is necessary before work on a database if
-        another database was used in between.
+        The roles of the databases that it was copied from are included. The switch is necessary before work on a
+        database if another database was used in between.
         """
 
     @abstractmethod
