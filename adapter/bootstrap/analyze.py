@@ -63,7 +63,7 @@ def analyze_revisions(
     if statistics.target is not None:
         request = replace(request, settings=statistics.target.settings)
     observed = observed_seconds(_read(target.observed)) if target.observed else {}
-    names = _absolute([wanted] if isinstance(wanted, str) else wanted or ())
+    names = _absolute([revisions] if isinstance(revisions, str) else revisions or ())
     start_after = read_project_settings(configuration(request.config)).start_after
     with revision_databases(request) as databases:
         from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
@@ -87,7 +87,7 @@ def analyze_revisions(
             history = databases.history()
             applied = applied_heads(target.url, databases.version_tables()) if target.url and not names else None
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
-            run = AnalyzeRevisions(tracer, lanes(request, another))
+            run = AnalyzeRevisions(tracer, lanes(request, open_tracer))
             return run(chosen, statistics, progress, start_after, observed)
 
 

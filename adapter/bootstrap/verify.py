@@ -59,7 +59,7 @@ def verify_revisions(
     from application.migration.verify import VerifyRevisions
     from domain.migration.verification.proof import Proof
 
-    names = [name.strip() for name in asked.only.split(",") if name.strip()]
+    names = [name.strip() for name in verification.only.split(",") if name.strip()]
     known = {proof.value: proof for proof in Proof}
     for name in names:
         if name not in known:
@@ -81,9 +81,9 @@ def verify_revisions(
                 yield prover
 
         databases.history()
-        applied = applied_heads(asked.target, databases.version_tables()) if asked.target else ()
-        run = VerifyRevisions(prover, CertificateFile(file), lanes(request, another))
-        return run(asked.wanted, [known[name] for name in names], progress, applied, again=asked.again)
+        applied = applied_heads(verification.target, databases.version_tables()) if verification.target else ()
+        run = VerifyRevisions(prover, CertificateFile(file), lanes(request, open_prover))
+        return run(verification.wanted, [known[name] for name in names], progress, applied, again=verification.again)
 
 
 def render_verification(

@@ -45,7 +45,7 @@ def status(
     """
     from adapter.bootstrap.status import project_status
 
-    found = project_status(project, url)
+    state = project_status(project, url)
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(state) | {"problems": state.problems}, indent=2))
     else:

@@ -31,7 +31,7 @@ def accepted(url: str, settings: Mapping[str, str]) -> SessionSettings:
     taken: dict[str, str] = {}
     refused: dict[str, str] = {}
     with direct.connect(url, autocommit=True, client_encoding="utf8") as connection:
-        for name, value in wanted.items():
+        for name, value in settings.items():
             try:
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))
             except psycopg.Error:

@@ -55,4 +55,4 @@ def report_only_there(channel: Channel, _heads: Any, context: Any) -> list[Any]:
 
 def _metadata(context: Any) -> list[Any]:
     target = context.opts.get("target_metadata")
-    return [] if target is None else list(target) if isinstance(target, list | tuple) else [target]
+    return [] if target is None else list(target) if isinstance(target, (list, tuple)) else [target]
