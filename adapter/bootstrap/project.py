@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
+    from adapter.outbound.migration.project.agent_process import AgentProcess
     from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from adapter.outbound.migration.trial.project import Project
@@ -140,6 +141,7 @@ def revision_databases(
     import sys
 
     from adapter.outbound.isolation import wall
+    from adapter.outbound.isolation.processes import unreadable
     from adapter.outbound.migration.project.agent_process import AgentProcess
     from adapter.outbound.migration.sandbox.places import cache_directory
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
@@ -163,6 +165,7 @@ def revision_databases(
     # The agent starts first, because it imports the project's libraries while we import ours and the server starts.
     with (
         relay or nullcontext(),
+        unreadable() if request.isolated else nullcontext(),
         AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
     ):
         from adapter.outbound.migration.project.client import Agent
@@ -178,6 +181,8 @@ def revision_databases(
             sandbox = EmbeddedSandbox(request.major, folder, walled=request.isolated)
         else:
             sandbox = (ServerSandbox if request.any_role else GuestSandbox)(with_sign_in(request.sandbox_url))
+        if not lane:
+            _warn_of_gap(process)
         with (
             sandbox,
             Agent(process, relay=relay) as agent,
@@ -185,6 +190,18 @@ def revision_databases(
             _naming_sandbox(sandbox),
         ):
             yield databases
+
+
+def _warn_of_gap(process: "AgentProcess") -> None:
+    """Say on stderr where this system keeps no socket of another server out of reach."""
+    import sys
+
+    if process.gate is not None and not process.gate.holds(seconds=10):
+        sys.stderr.write(
+            "warning: this system lets no process decide on the connections of another, and hides no sockets from this"
+            " user: a revision or env.py can reach the Unix sockets of other Postgres servers on this machine"
+            " (docs/isolation.md)\n"
+        )
 
 
 def _project(request: ProjectRequest) -> "Project":

@@ -17,6 +17,7 @@ import pytest
 from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
 from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.isolation import seccomp, wall
+from adapter.outbound.isolation.processes import descendants, end_descendants
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 
@@ -135,6 +136,53 @@ def test_abstract_sockets_of_others_are_out_of_reach(user: int | None) -> None:
     own = f"import socket; l = socket.socket(socket.AF_UNIX); l.bind({name!r}); l.listen(); {REACH}"
     own = own.replace("sys.argv[1]", repr(name)).replace("; \nimport", "\nimport")
     assert _run([*wall.launcher(network=False, keep=[]), sys.executable, "-c", own], user) == ["reached"]
+
+
+WRITE = """
+import os, sys
+try:
+    os.close(os.open(f"/proc/{sys.argv[1]}/mem", os.O_RDWR))
+    print("open")
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.parametrize("user", _users())
+def test_the_memory_of_the_tool_is_out_of_reach(user: int | None) -> None:
+    """What runs behind the wall cannot write into the memory of the process that is not, as root neither."""
+    code = (
+        "import subprocess, sys, os\n"
+        "from adapter.outbound.isolation.processes import unreadable\n"
+        "with unreadable():\n"
+        "    print(subprocess.check_output([*sys.argv[2:], str(os.getpid())], text=True).strip())\n"
+        f"print(subprocess.check_output([sys.executable, '-c', {WRITE!r}, str(os.getpid())], text=True).strip())"
+    )
+    command = [*wall.launcher(network=False, keep=[]), sys.executable, "-c", WRITE]
+    assert _run([sys.executable, "-c", code, "--", *command], user) == ["refused", "open"]
+
+
+def test_nothing_outlives_the_agent() -> None:
+    """A process that a project has started in a session of its own is ended with the agent, orphaned or not."""
+    code = (
+        "import os, sys, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"
+        "        time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "time.sleep(60)"
+    )
+    command = [*wall.launcher(network=False, keep=[]), sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        daemon = int(process.stdout.readline())
+        assert daemon in descendants(process.pid)
+        end_descendants(process.pid)
+        assert descendants(process.pid) == [process.pid]
+        process.kill()
 
 
 @pytest.fixture(params=MAJORS)

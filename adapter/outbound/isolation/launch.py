@@ -1,11 +1,15 @@
-"""Starts a program behind the wall: `launch.py [--network] [--keep FOLDER]… -- PROGRAM ARGUMENT…`.
+"""Starts a program behind the wall: `launch.py [--network] [--keep FOLDER]… [--tell FD [--ask]] -- PROGRAM ARGUMENT…`.
 
 It is run as a script by an interpreter that loads nothing else: `python -I -S`. The program replaces this process.
-`--network` leaves the network open. `--keep` names a folder whose Postgres sockets stay reachable.
+`--network` leaves the network open. `--keep` names a folder whose Postgres sockets stay reachable. `--tell` names a
+socket through which is told whether other sockets could be covered; with `--ask`, the descriptor on which the kernel
+asks about each connection is handed over there (see `gate.py`).
 """
 
+import _socket
 import itertools
 import os
+import struct
 import sys
 
 FAILED = 78  # EX_CONFIG of sysexits.h: the wall could not be built, and nothing was started
@@ -14,19 +18,33 @@ FAILED = 78  # EX_CONFIG of sysexits.h: the wall could not be built, and nothing
 def main(arguments: list[str]) -> None:
     """Build the wall and replace this process by the program."""
     from adapter.outbound.isolation.landlock import leave_abstract_sockets
+    from adapter.outbound.isolation.rights import give_up_rights
     from adapter.outbound.isolation.seccomp import IsolationError, refuse
     from adapter.outbound.isolation.sockets import cover
 
     end = arguments.index("--")
     options, program = arguments[:end], arguments[end + 1 :]
-    cover([folder for option, folder in itertools.pairwise(options) if option == "--keep"])
+    give_up_rights()
+    covered = cover([folder for option, folder in itertools.pairwise(options) if option == "--keep"])
     try:
-        refuse(network="--network" not in options)
+        listener = refuse(network="--network" not in options, ask="--ask" in options)
     except IsolationError as error:
         sys.stderr.write(f"the kernel filter cannot be set up: {error.strerror}\n")
         sys.exit(FAILED)
-    leave_abstract_sockets()
+    covered = leave_abstract_sockets() and covered
+    for option, descriptor in itertools.pairwise(options):
+        if option == "--tell":
+            _tell(int(descriptor), b"covered" if covered else b"open", listener)
     os.execvp(program[0], program)  # noqa: S606 - the arguments are a list
+
+
+def _tell(descriptor: int, text: bytes, listener: int | None) -> None:
+    pair = _socket.socket(fileno=descriptor)
+    rights = [] if listener is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener))]
+    pair.sendmsg([text], rights)
+    pair.close()
+    if listener is not None:
+        os.close(listener)
 
 
 if __name__ == "__main__":

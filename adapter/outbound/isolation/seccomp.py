@@ -26,6 +26,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
+_ASK = 0x7FC00000  # SECCOMP_RET_USER_NOTIF
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _X32 = 0x40000000  # this bit marks calls of the x32 ABI, which has other numbers
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
@@ -37,8 +39,8 @@ _FAMILIES = (_socket.AF_UNIX, _AF_NETLINK)
 class _Table:
     """The numbers of an architecture in linux/audit.h and of its system calls."""
 
-    def __init__(self, audit: int, socket: int, connect: int, others: tuple[int, ...]) -> None:
-        self.audit, self.socket, self.connect, self.others = audit, socket, connect, others
+    def __init__(self, audit: int, seccomp: int, socket: int, connect: int, others: tuple[int, ...]) -> None:
+        self.audit, self.seccomp, self.socket, self.connect, self.others = audit, seccomp, socket, connect, others
 
 
 # System calls that would circumvent the other refusals: io_uring opens sockets without socket(2), mounts uncover
@@ -47,9 +49,9 @@ class _Table:
 # io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd
 _GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438)
 _TABLES = {
-    "x86_64": _Table(0xC000003E, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438)),
-    "aarch64": _Table(0xC00000B7, 198, 203, _GENERIC),
-    "riscv64": _Table(0xC00000F3, 198, 203, _GENERIC),
+    "x86_64": _Table(0xC000003E, 317, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438)),
+    "aarch64": _Table(0xC00000B7, 277, 198, 203, _GENERIC),
+    "riscv64": _Table(0xC00000F3, 277, 198, 203, _GENERIC),
 }
 
 
@@ -62,7 +64,7 @@ def is_supported() -> bool:
     return sys.platform == "linux" and _table() is not None and _libc().prctl(_PR_GET_SECCOMP, 0, None, 0, 0) >= 0
 
 
-def refuse(*, network: bool, connections: bool = False) -> None:
+def refuse(*, network: bool, connections: bool = False, ask: bool = False) -> int | None:
     """Refuse system calls of this thread and of all processes that it starts from now on.
 
     A refused call fails with EACCES (sockets) or EPERM (ways around the wall), like a call without the privilege.
@@ -70,6 +72,10 @@ def refuse(*, network: bool, connections: bool = False) -> None:
     Args:
         network: Whether sockets of all families except Unix and netlink are refused.
         connections: Whether all connections are refused, including those of Unix sockets.
+        ask: Whether the kernel asks somebody about each connection instead; see `gate.py`.
+
+    Returns:
+        The descriptor on which the kernel asks; None where it was not to, or this kernel does not.
 
     Raises:
         IsolationError: The kernel did not accept the filter, or the filter does not work.
@@ -77,16 +83,26 @@ def refuse(*, network: bool, connections: bool = False) -> None:
     table = _table()
     if table is None:
         raise IsolationError(errno.ENOSYS, f"no filter is known for {os.uname().machine}")
-    program = b"".join(_program(table, network=network, connections=connections))
-    code = ctypes.create_string_buffer(program, len(program))
-    header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code)))
     libc = _libc()
-    for arguments in ((_PR_SET_NO_NEW_PRIVS, 1, None), (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)):
-        if libc.prctl(*arguments, 0, 0) != 0:
-            number = ctypes.get_errno()
-            raise IsolationError(number, os.strerror(number))
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, None, 0, 0) != 0:
+        raise _refused_by_kernel()
+    listener: int | None = None
+    if ask:
+        header, _code = _filter(table, network=network, connect=_ASK)
+        listener = libc.syscall(table.seccomp, _SET_MODE_FILTER, _NEW_LISTENER, header)
+    if listener is None or listener < 0:
+        listener = None
+        header, _code = _filter(table, network=network, connect=_ERRNO | errno.EACCES if connections else None)
+        if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) != 0:
+            raise _refused_by_kernel()
     if network and not _is_refused():
         raise IsolationError(errno.ENOSYS, "the filter was taken, but a network socket can still be opened")
+    return listener
+
+
+def _refused_by_kernel() -> IsolationError:
+    number = ctypes.get_errno()
+    return IsolationError(number, os.strerror(number))
 
 
 def _is_refused() -> bool:
@@ -99,7 +115,15 @@ def _is_refused() -> bool:
     return False
 
 
-def _program(table: _Table, *, network: bool, connections: bool) -> "Iterator[bytes]":
+def _filter(table: _Table, *, network: bool, connect: int | None) -> "tuple[ctypes.Array[ctypes.c_char], object]":
+    """Return a filter as the kernel reads it, and the memory that it points to, which must stay meanwhile."""
+    program = b"".join(_program(table, network=network, connect=connect))
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    return ctypes.create_string_buffer(header, len(header)), code
+
+
+def _program(table: _Table, *, network: bool, connect: int | None) -> "Iterator[bytes]":
     """Yield the instructions `code, jump if true, jump if false, operand`; jumps count from the next instruction."""
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_EQUAL, table.audit, true=1)
@@ -110,9 +134,9 @@ def _program(table: _Table, *, network: bool, connections: bool) -> "Iterator[by
     for number in table.others:
         yield _instruction(_EQUAL, number, false=1)
         yield _instruction(_RETURN, _ERRNO | errno.EPERM)
-    if connections:
+    if connect is not None:
         yield _instruction(_EQUAL, table.connect, false=1)
-        yield _instruction(_RETURN, _ERRNO | errno.EACCES)
+        yield _instruction(_RETURN, connect)
     if network:
         yield _instruction(_EQUAL, table.socket, false=len(_FAMILIES) + 2)
         yield _instruction(_LOAD, _ARGUMENT)

@@ -60,17 +60,29 @@ def behind_wall(start: Callable[[Sequence[str]], Started]) -> Started:
     return results[0]
 
 
-def launcher(*, network: bool, keep: Iterable[str]) -> list[str]:
+def launcher(*, network: bool, keep: Iterable[str], tell: int | None = None, ask: bool = False) -> list[str]:
     """Return the command prefix that starts a program behind the wall.
 
     Args:
         network: Whether the network stays open, so that only the sockets of other servers are covered.
         keep: Folders whose Postgres sockets stay reachable.
+        tell: Descriptor of the socket through which the start is told; see `gate.Gate`.
+        ask: Whether the kernel is to ask about each connection.
     """
     if _has_sandbox_exec():
         return [] if network else [_SANDBOX_EXEC, "-p", _DENY_NETWORK]
+    telling = [] if tell is None else ["--tell", str(tell), *(["--ask"] if ask else [])]
     keep_options = [part for folder in keep for part in ("--keep", os.fspath(folder))]
-    return [sys.executable, "-I", "-S", str(_LAUNCH), *(["--network"] if network else []), *keep_options, "--"]
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        str(_LAUNCH),
+        *(["--network"] if network else []),
+        *keep_options,
+        *telling,
+        "--",
+    ]
 
 
 def _has_sandbox_exec() -> bool:

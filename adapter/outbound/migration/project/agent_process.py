@@ -13,7 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from adapter.outbound.isolation import gate
+from adapter.outbound.isolation.gate import Gate
 from adapter.outbound.isolation.launch import FAILED
+from adapter.outbound.isolation.processes import end_descendants
 from adapter.outbound.isolation.wall import launcher
 
 AGENT = Path(__file__).parent / "agent" / "start.py"
@@ -33,6 +36,7 @@ class AgentProcess:
     Attributes:
         events: File descriptors of the pipe for reports: our end, and the agent's end as the agent numbers it.
         answers: File descriptors of the pipe for answers: the agent's end as the agent numbers it, and our end.
+        gate: Decides the agent's connections; None without the wall.
     """
 
     def __init__(
@@ -50,19 +54,23 @@ class AgentProcess:
         self._python, self._keep, self._walled, self._network = python, tuple(keep), walled, network
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.events, self.answers = os.pipe(), os.pipe()
-        wall = launcher(network=network, keep=self._keep) if walled else []
+        self.gate = Gate(self._keep) if walled and sys.platform == "linux" else None
+        tell = None if self.gate is None else self.gate.theirs.fileno()
+        wall = launcher(network=network, keep=self._keep, tell=tell, ask=gate.is_available()) if walled else []
         self._process = subprocess.Popen(
             [*wall, python, str(AGENT)],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            pass_fds=(self.events[1], self.answers[0]),
+            pass_fds=(self.events[1], self.answers[0], *([] if tell is None else [tell])),
             start_new_session=True,
             env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
         )
         # only the agent may have these ends open, so that its death ends the pipes
         os.close(self.events[1])
         os.close(self.answers[0])
+        if self.gate is not None:
+            self.gate.open(self._process.pid)
 
     def __enter__(self) -> Self:
         """Return the process."""
@@ -110,11 +118,14 @@ class AgentProcess:
         """End the process; a second call does nothing."""
         if not self.is_open:
             return
+        end_descendants(self._process.pid)
         self._process.kill()
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
+        if self.gate is not None:
+            self.gate.close()
         os.close(self.events[0])
         os.close(self.answers[1])
         self._output.close()

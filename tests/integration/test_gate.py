@@ -1,0 +1,224 @@
+"""Connections of a process behind the wall are decided outside of it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.outbound.isolation import gate, wall
+
+pytestmark = pytest.mark.skipif(not gate.is_available(), reason="this system does not let the kernel ask")
+
+_NOBODY = 65534
+_USERS = [None, _NOBODY] if os.geteuid() == 0 else [None]
+_REACH = """
+import socket, sys
+def reach(address, kind=socket.SOCK_STREAM, timeout=None):
+    with socket.socket(socket.AF_UNIX, kind) as one:
+        one.settimeout(timeout)
+        try:
+            one.connect(address)
+            return "reached"
+        except OSError as error:
+            return type(error).__name__
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder that everybody may enter."""
+    with tempfile.TemporaryDirectory(prefix="hxg") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def _listen(path: Path | str, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, kind)
+    listening.bind(str(path))
+    if not str(path).startswith("\0"):
+        Path(path).chmod(0o777)
+    if kind == socket.SOCK_STREAM:
+        listening.listen()
+    return listening
+
+
+def _behind(folder: Path, code: str, user: int | None = None, *, network: bool = False) -> list[str]:
+    """Run Python behind the wall, from which sockets in one folder may be reached, and return what it prints."""
+    keeper = gate.Gate([str(folder)])
+    command = wall.launcher(network=network, keep=[str(folder)], tell=keeper.theirs.fileno(), ask=True)
+    other_user: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+    with subprocess.Popen(
+        [*command, sys.executable, "-c", _REACH + code],
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[keeper.theirs.fileno()],
+        cwd=folder,
+        **other_user,
+    ) as process:
+        keeper.open(process.pid)
+        output, _ = process.communicate(timeout=60)
+    assert keeper.holds(10)
+    assert keeper.stands
+    keeper.close()
+    assert process.returncode == 0
+    return list(output.splitlines())
+
+
+@pytest.mark.parametrize("user", _USERS)
+def test_only_what_is_kept_is_reached(folder: Path, user: int | None) -> None:
+    """A socket in the folder is reached, by any of its names; one elsewhere is not, whoever it belongs to."""
+    (folder / "kept").mkdir(mode=0o777)
+    (folder / "elsewhere").mkdir(mode=0o777)
+    (folder / "kept").chmod(0o777)
+    with _listen(folder / "kept" / ".s.PGSQL.5432"), _listen(folder / "elsewhere" / ".s.PGSQL.5432"):
+        output = _behind(
+            folder / "kept",
+            f"""
+print(reach("{folder}/kept/.s.PGSQL.5432"), reach(".s.PGSQL.5432"), reach("{folder}/elsewhere/../kept/.s.PGSQL.5432"))
+print(reach("{folder}/kept/.s.PGSQL.5432", timeout=5))
+print(reach("{folder}/elsewhere/.s.PGSQL.5432"), reach("../elsewhere/.s.PGSQL.5432"))
+import os
+os.chdir("{folder}/elsewhere")
+print(reach(".s.PGSQL.5432"), reach("/proc/self/cwd/.s.PGSQL.5432"), reach("nothing"))
+os.execl(sys.executable, sys.executable, "-c", {_REACH!r} + "print(reach('{folder}/elsewhere/.s.PGSQL.5432'))")
+""",
+            user,
+        )
+    assert output == [
+        "reached reached reached",
+        "reached",
+        "ConnectionRefusedError ConnectionRefusedError",
+        "ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError",
+        "ConnectionRefusedError",
+    ]
+
+
+def test_what_is_put_into_the_folder_leads_nowhere(folder: Path) -> None:
+    """A link to another server's socket in the folder that is kept is not followed."""
+    (folder / "kept").mkdir()
+    with _listen(folder / "other"), _listen(folder / "kept" / "genuine"):
+        (folder / "kept" / "link").symlink_to(folder / "other")
+        (folder / "kept" / "to_genuine").symlink_to("genuine")
+        output = _behind(folder / "kept", 'print(reach("link"), reach("to_genuine"), reach("genuine"))')
+
+    assert output == ["ConnectionRefusedError reached reached"]
+
+
+def test_a_server_that_starts_later_is_not_reached(folder: Path) -> None:
+    """It does not matter when another server starts to listen."""
+    (folder / "kept").mkdir()
+    waits = f"""
+import time, os
+while not os.path.exists("{folder}/later"):
+    time.sleep(0.01)
+print(reach("{folder}/later"))
+"""
+    starts = (
+        f"import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('{folder}/later'); s.listen(); time.sleep(9)"
+    )
+    with subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(0.5); {starts}"]) as other:
+        output = _behind(folder / "kept", waits)
+        other.terminate()
+
+    assert output == ["ConnectionRefusedError"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root makes a network namespace")
+def test_a_server_of_a_container_is_not_reached(folder: Path) -> None:
+    """A server in another network namespace is in no list of this one, and is not reached through a shared folder."""
+    (folder / "kept").mkdir()
+    starts = (
+        f"import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('{folder}/shared'); s.listen(); time.sleep(9)"
+    )
+    with subprocess.Popen([str(shutil.which("unshare")), "--net", sys.executable, "-c", starts]) as other:
+        while not (folder / "shared").exists():
+            pass
+        assert str(folder) not in Path("/proc/net/unix").read_text()
+        output = _behind(folder / "kept", f'print(reach("{folder}/shared"))')
+        other.terminate()
+
+    assert output == ["ConnectionRefusedError"]
+
+
+@pytest.mark.parametrize("user", _USERS)
+def test_its_own_sockets_are_reached(folder: Path, user: int | None) -> None:
+    """What the process and its children listen on is theirs: with a file, without one, from a thread and a child."""
+    (folder / "kept").mkdir()
+    (folder / "kept").chmod(0o777)
+    name = f"\0hexalembic-{os.getpid()}-{user}"
+    output = _behind(
+        folder / "kept",
+        f"""
+import os, threading
+for address in ("{folder}/own", "relative", {name!r}):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        connecting = threading.Thread(target=lambda: print(reach(address), flush=True))
+        connecting.start()
+        listening.accept()
+        connecting.join()
+        if os.fork() == 0:
+            print(reach(address), flush=True)
+            os._exit(0)
+        os.wait()
+one, other = socket.socketpair()
+one.send(b"a pair")
+print(other.recv(9).decode())
+""",
+        user,
+    )
+    assert output == ["reached"] * 6 + ["a pair"]
+
+
+def test_other_abstract_sockets_are_not_reached(folder: Path) -> None:
+    """A socket without a file, of a process outside, is refused, whatever the kernel's age."""
+    name = f"\0hexalembic-other-{os.getpid()}"
+    with _listen(name):
+        assert _behind(folder, f"print(reach({name!r}))") in (["ConnectionRefusedError"], ["PermissionError"])
+
+
+def test_the_log_of_the_system_is_reached(folder: Path) -> None:
+    """Datagrams, which no Postgres takes, go where they are sent: env.py may write into the system's log."""
+    (folder / "kept").mkdir()
+    with _listen(folder / "log", socket.SOCK_DGRAM):
+        assert _behind(folder / "kept", f'print(reach("{folder}/log", socket.SOCK_DGRAM))') == ["reached"]
+
+
+def test_the_network_goes_on_where_it_is_left_open(folder: Path) -> None:
+    """With --allow-network a connection by TCP is the kernel's to make; other servers' sockets stay out of reach."""
+    (folder / "kept").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server, _listen(folder / "other"):
+        port = server.getsockname()[1]
+        code = f'socket.create_connection(("127.0.0.1", {port})).close(); print("by TCP", reach("{folder}/other"))'
+        assert _behind(folder / "kept", code, network=True) == ["by TCP ConnectionRefusedError"]
+
+
+def test_closed_it_lets_nothing_through(folder: Path) -> None:
+    """A process that outlives the command connects to nothing any more."""
+    keeper = gate.Gate([str(folder)])
+    command = wall.launcher(network=False, keep=[str(folder)], tell=keeper.theirs.fileno(), ask=True)
+    code = f'{_REACH}\ninput()\nprint(reach("{folder}/genuine"))'
+    with (
+        _listen(folder / "genuine"),
+        subprocess.Popen(
+            [*command, sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[keeper.theirs.fileno()],
+        ) as process,
+    ):
+        keeper.open(process.pid)
+        assert keeper.holds(10)
+        keeper.close()
+        output, _ = process.communicate("go\n", timeout=60)
+
+    assert output.strip() == "OSError"
