@@ -1,0 +1,23 @@
+"""The rule `ann-index-never-used`: where it speaks, and where it does not."""
+
+from tests.unit.domain.migration.analysis.rules.shared import EMBEDDING
+from tests.unit.domain.migration.traces import BASE, USERS, codes, column, index, revision, step
+
+
+def test_ann_index_never_used() -> None:
+    """No vector is NULL, and nothing is false: the index stays empty. A condition that can hold is fine."""
+    build = step("SELECT 1")
+    for condition, wrong in (
+        ("(embedding IS NULL)", True),
+        ("((email = 'a'::text) AND (embedding IS NULL))", True),
+        ("false", True),
+        ("((email = 'a'::text) OR (embedding IS NULL))", False),
+        ("(name IS NULL)", False),
+        ("(embedding IS NOT NULL)", False),
+    ):
+        definition = f"hnsw (embedding public.vector_l2_ops) WHERE {condition}"
+        after = {**BASE, **column(EMBEDDING, "public.vector(3)"), **index("ix", USERS, definition, predicate=condition)}
+        before = {**BASE, **column(EMBEDDING, "public.vector(3)")}
+        assert codes(revision(build, before=before, after=after)) == (
+            {"ann-index-never-used": "error"} if wrong else {}
+        )

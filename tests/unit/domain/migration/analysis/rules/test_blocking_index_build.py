@@ -1,0 +1,55 @@
+"""The rule `blocking-index-build`: where it speaks, and where it does not."""
+
+from dataclasses import replace
+
+from domain.migration.diagnostic import Severity
+from domain.migration.statistics import Statistics, TableStatistics
+from domain.migration.trace import RowCounts, TableFacts
+from tests.unit.domain.migration.analysis.rules.shared import BUILD, EXCLUSIVE, IX, LIGHT, SHARE, diagnostic
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, index, revision, step, table
+
+
+def test_blocking_index_build() -> None:
+    """CREATE INDEX holds SHARE: writes wait for the whole build, and until the commit."""
+    found = diagnostic(revision(BUILD, step("SELECT 1"), after=IX), "blocking-index-build")
+    assert (found.severity, found.statement, found.relation) == (Severity.ERROR, 0, USERS)
+    assert "writes of public.users wait until the transaction ends with statement 2 (SHARE)" in found.message
+    assert "CREATE INDEX CONCURRENTLY ix ON public.users" in str(found.fix)
+    concurrent = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), scanned={USERS: 2000})
+    assert codes(revision(replace(concurrent, lock_timeout="0"), after=IX)) == {}
+
+
+def test_an_index_on_a_small_or_new_table_blocks_nobody() -> None:
+    """The target's table has 10 rows, or did not exist before."""
+    small = Statistics({USERS: TableStatistics(rows=10)})
+    assert "blocking-index-build" not in codes(revision(BUILD, after=IX), small)
+    fresh = {**BASE, **table("public.fresh", "email"), **index("ix", "public.fresh")}
+    assert codes(revision(step("CREATE INDEX ix", indexes_built=("public.ix",)), after=fresh)) == {}
+
+
+def test_a_table_without_room_is_small() -> None:
+    """Its own constraints keep it at three rows, whatever the target is."""
+    tables = {USERS: TableFacts(3, 8192)}
+    full = {USERS: "3 of 2000 rows: a unique key leaves no room for more"}
+    assert "blocking-index-build" not in codes(revision(BUILD, after=IX, tables=tables, unfilled=full))
+    assert "blocking-index-build" in codes(revision(BUILD, after=IX, tables=tables))
+
+
+def test_work_on_a_new_table_keeps_others_waiting() -> None:
+    """An index on a copy of the orders takes time, while the users are locked; on an empty table it takes none."""
+    fresh = {**BASE, **table("public.copy", "email"), **index("ix", "public.copy")}
+    build = step("CREATE INDEX ix ON copy (email)", indexes_built=("public.ix",))
+    lock = step("ALTER TABLE users ADD COLUMN x text", 1, EXCLUSIVE)
+    copy = step("CREATE TABLE copy", rows={"public.copy": RowCounts(inserted=2000)}, scanned={ORDERS: 2000})
+    assert codes(revision(copy, lock, build, after=fresh)) == {"blocking-index-build": "error"}
+    assert codes(revision(copy, build, lock, after=fresh)) == {}
+    assert codes(revision(lock, build, after=fresh)) == {}
+    small = Statistics({ORDERS: TableStatistics(rows=10)})
+    assert codes(revision(copy, lock, build, after=fresh), small) == {}
+
+
+def test_reindex_blocks() -> None:
+    """REINDEX gives the index another file, under SHARE on the table."""
+    reindex = step("REINDEX INDEX ix", 1, SHARE, rewritten=("public.ix",), scanned={USERS: 2000})
+    found = diagnostic(revision(reindex, before=IX), "blocking-index-build")
+    assert "REINDEX INDEX CONCURRENTLY public.ix" in str(found.fix)

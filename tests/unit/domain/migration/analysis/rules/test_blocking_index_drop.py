@@ -1,0 +1,18 @@
+"""The rule `blocking-index-drop`: where it speaks, and where it does not."""
+
+from dataclasses import replace
+
+from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, IX, LIGHT, diagnostic
+from tests.unit.domain.migration.traces import BASE, USERS, changed, codes, revision, step
+
+
+def test_blocking_index_drop() -> None:
+    """DROP INDEX takes ACCESS EXCLUSIVE for an instant: a warning, not an error."""
+    drop = step("DROP INDEX ix", 1, EXCLUSIVE, dropped=changed("index", "public.ix"))
+    trace = revision(drop, before=IX, after=BASE)
+    assert codes(trace) == {"blocking-index-drop": "warning"}
+    assert 'op.drop_index("ix", "users", if_exists=True, postgresql_concurrently=True)' in str(
+        diagnostic(trace, "blocking-index-drop").fix
+    )
+    concurrent = replace(drop, sql="DROP INDEX CONCURRENTLY ix", transaction=None, locks={USERS: LIGHT})
+    assert codes(revision(concurrent, before=IX, after=BASE)) == {}

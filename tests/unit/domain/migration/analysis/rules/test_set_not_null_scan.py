@@ -1,0 +1,39 @@
+"""The rule `set-not-null-scan`: where it speaks, and where it does not."""
+
+from domain.migration.trace import TableFacts
+from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
+from tests.unit.domain.migration.traces import BASE, USERS, codes, column, revision, step, table
+
+
+def test_set_not_null_scan() -> None:
+    """SET NOT NULL reads every row, unless a valid CHECK has said it already."""
+    sql = "ALTER TABLE users ALTER COLUMN email SET NOT NULL"
+    after = {**BASE, **column(f"{USERS}.email", not_null=True)}
+    found = diagnostic(revision(step(sql, 1, EXCLUSIVE, scanned={USERS: 2000}), after=after), "set-not-null-scan")
+    assert 'op.execute("ALTER TABLE public.users ALTER COLUMN email SET NOT NULL")' in str(found.fix)
+    assert codes(revision(step(sql, 1, EXCLUSIVE), after=after)) == {}
+
+
+def test_corrected_revisions_quote_what_needs_it() -> None:
+    """Names with capitals keep their quotes in SQL and lose them in arguments of operations."""
+    name = 'public."Users"'
+    before = {**table(name), **column(f'{name}."Mail"')}
+    after = {**table(name), **column(f'{name}."Mail"', not_null=True)}
+    tables = {name: TableFacts(2000, 100_000)}
+    alter = step('ALTER TABLE "Users" ALTER "Mail" SET NOT NULL', locks={name: EXCLUSIVE}, scanned={name: 2000})
+    fix = str(diagnostic(revision(alter, before=before, after=after, tables=tables), "set-not-null-scan").fix)
+    assert fix.splitlines() == [
+        (
+            'op.execute(\'ALTER TABLE public."Users" DROP CONSTRAINT IF EXISTS ck_users_mail_not_null, '
+            'ADD CONSTRAINT ck_users_mail_not_null CHECK ("Mail" IS NOT NULL) NOT VALID\')'
+        ),
+        "# The block commits first, so that nothing is locked while the rows are read.",
+        "with op.get_context().autocommit_block():",
+        "    op.execute('ALTER TABLE public.\"Users\" VALIDATE CONSTRAINT ck_users_mail_not_null')",
+        'op.execute(\'ALTER TABLE public."Users" ALTER COLUMN "Mail" SET NOT NULL\')',
+        "op.execute('ALTER TABLE public.\"Users\" DROP CONSTRAINT ck_users_mail_not_null')",
+        "",
+        "",
+        "def downgrade() -> None:",
+        '    op.execute(\'ALTER TABLE public."Users" ALTER COLUMN "Mail" DROP NOT NULL\')',
+    ]

@@ -1,0 +1,63 @@
+"""The rule `unbatched-write`: where it speaks, and where it does not."""
+
+from dataclasses import replace
+from typing import Any
+
+from domain.migration.locks import LockMode
+from domain.migration.trace import RowCounts
+from tests.unit.domain.migration.analysis.rules.shared import diagnostic
+from tests.unit.domain.migration.traces import USERS, codes, revision, step, updated
+
+
+def test_unbatched_write() -> None:
+    """Whoever writes one of 2,000 updated rows waits for the commit; 20 rows are nobody's concern."""
+    write = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE, rows=updated())
+    found = diagnostic(revision(write), "unbatched-write")
+    assert "until it has finished" in found.message
+    assert "WHERE id IN (SELECT id FROM public.users" in str(found.fix)
+    assert codes(revision(replace(write, rows=updated(20)))) == {}
+
+
+def test_a_block_that_commits_its_batches_is_batched() -> None:
+    """A DO block or procedure with COMMIT in a loop cannot run in a transaction; it holds no row for long."""
+    batches = "DO $$ BEGIN LOOP UPDATE users SET …; COMMIT; EXIT WHEN NOT FOUND; END LOOP; END $$"
+    own: dict[str, Any] = {"rows": updated(), "cannot_run_in_transaction": True}
+    small = own | {"most_written": {USERS: 200}}
+    assert codes(revision(step(batches, None, **small))) == {}
+    assert codes(revision(step("CALL backfill()", None, **small))) == {}
+    assert codes(revision(step(batches, None, **own | {"most_written": {USERS: 2000}}))) == {"unbatched-write": "error"}
+    assert codes(revision(step("CALL backfill()", None, rows=updated()))) == {"unbatched-write": "error"}
+    assert codes(revision(step("DO $$ BEGIN UPDATE users SET …; COMMIT; END $$", None, **own))) == {
+        "unbatched-write": "error"
+    }
+
+
+def test_a_backfill_of_nulls_writes_most_rows_of_the_target() -> None:
+    """Made-up rows have few NULLs; in the target a column that was added has nothing else. Batches stay batches."""
+    rows = {USERS: RowCounts(updated=285)}
+    for text in (
+        "UPDATE users SET name = 'a' WHERE name IS NULL",
+        'UPDATE users SET "name"=$1 WHERE users."name" IS NULL',
+        "UPDATE users SET name = 'a' WHERE name IS NULL OR name = 'x'",
+        "UPDATE users u SET email = 'b', name = 'a' WHERE (email = 'y' OR (u.name IS NULL))",
+        "UPDATE users SET name = 'a' WHERE coalesce(name, '') = ''",
+        "WITH x AS (SELECT 1) UPDATE users SET name = 'a' WHERE name IS NOT DISTINCT FROM NULL",
+    ):
+        found = diagnostic(revision(step(text, rows=rows)), "unbatched-write")
+        assert "writes all rows without a value of public.users" in found.message
+    narrow = step("UPDATE users SET name = 'a' WHERE name IS NULL AND id < 100", rows={USERS: RowCounts(updated=12)})
+    assert codes(revision(narrow)) == {}
+    batch = "UPDATE users SET name = 'a' WHERE id IN (SELECT id FROM users WHERE name IS NULL LIMIT 500)"
+    assert codes(revision(step(batch, None, rows=rows))) == {}
+    assert codes(revision(step(batch, None, rows=rows, count=2))) == {}
+    assert codes(revision(step(batch, rows=rows, count=2, transactions=2))) == {}
+    assert codes(revision(step(batch, rows=rows, count=2))) == {"unbatched-write": "error"}
+    for other in ("DELETE FROM users WHERE name IS NULL", "UPDATE users SET email = 'a' WHERE name IS NULL"):
+        assert "unbatched-write" not in codes(revision(step(other, rows=rows)))
+
+
+def test_rows_that_are_locked_and_then_written_count_once() -> None:
+    """A batch that is locked first is no larger for that; all rows locked are as bad as all rows written."""
+    lock = step("SELECT … FOR UPDATE", 1, locked={USERS: 700})
+    assert codes(revision(lock, step("UPDATE users …", 1, rows=updated(700)))) == {}
+    assert codes(revision(step("SELECT … FOR UPDATE", 1, locked={USERS: 1500}))) == {"unbatched-write": "error"}
