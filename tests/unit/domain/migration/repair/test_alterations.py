@@ -117,13 +117,13 @@ def test_the_index_of_a_constraint_comes_with_it() -> None:
 
 
 def test_the_index_of_a_constraint_that_stays_is_altered_itself() -> None:
-    """Its options are its own, and a comment of the constraint makes nothing again."""
+    """Its options are its own, though its definition has them; and a comment of the constraint makes nothing again."""
     expected = {**PEOPLE_TABLE, **unique("email", options=("fillfactor=70",))}
+    key, uq = ("constraint", f"{PEOPLE}.uq"), ("index", "public.uq")
+    expected[uq] = {**expected[uq], "definition": f"{expected[uq]['definition']} WITH (fillfactor='70')"}
     assert statements(expected, {**PEOPLE_TABLE, **unique("email")}) == ["ALTER INDEX public.uq SET (fillfactor=70)"]
-    commented = {**PEOPLE_TABLE, **unique("email", options=("fillfactor=70",))}
-    key = ("constraint", f"{PEOPLE}.uq")
-    commented[key] = {**commented[key], "comment": "cm"}
-    assert statements(commented, {**PEOPLE_TABLE, **unique("email")}) == [
+    expected[key] = {**expected[key], "comment": "cm"}
+    assert statements(expected, {**PEOPLE_TABLE, **unique("email")}) == [
         "ALTER INDEX public.uq SET (fillfactor=70)",
         "COMMENT ON CONSTRAINT uq ON public.people IS 'cm'",
     ]

@@ -532,6 +532,12 @@ def test_a_generated_column_comes_when_the_columns_that_it_needs_are_right() -> 
     ]
 
 
+def test_a_plain_column_comes_before_what_is_altered() -> None:
+    """A new default may name it in a function, and nothing that is altered is in its way."""
+    expected = {**sized("integer"), **column(f"{PEOPLE}.a")}
+    assert statements(expected, sized("bigint")) == ["ALTER TABLE public.people ADD COLUMN a text", ALTER_SIZE]
+
+
 def test_what_is_made_gets_its_comment_its_owner_and_its_privileges() -> None:
     """The owner only where it is not that of the others, and of the privileges those that CREATE does not give."""
     actual = {**PEOPLE_TABLE, **table("public.other", owner="admin")}

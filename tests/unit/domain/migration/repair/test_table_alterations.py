@@ -258,13 +258,17 @@ def test_a_constraint_that_was_not_valid_is_made_again() -> None:
 
 
 def test_a_constraint_that_differs_in_more_than_its_validation_is_made_again() -> None:
-    """A comment is not more; what it defers is."""
+    """What it defers is more, and so are triggers that were switched off: no statement switches them on alone."""
     objects = table(PEOPLE, "size")
     definition = "FOREIGN KEY (size) REFERENCES public.pets(id)"
     expected = constraint(f"{PEOPLE}.fk", "foreign key", definition)
     changed: dict[str, Value] = {"validated": False, "deferrable": True}
     actual = constraint(f"{PEOPLE}.fk", "foreign key", f"{definition} DEFERRABLE NOT VALID", **changed)
-    assert steps({**objects, **expected}, {**objects, **actual})[0] == 'op.drop_constraint(op.f("fk"), "people")'
+    drop = 'op.drop_constraint(op.f("fk"), "people")'
+    assert steps({**objects, **expected}, {**objects, **actual})[0] == drop
+    disabled: dict[str, Value] = {"validated": False, "triggers": ("disabled",)}
+    actual = constraint(f"{PEOPLE}.fk", "foreign key", f"{definition} NOT VALID", **disabled)
+    assert steps({**objects, **expected}, {**objects, **actual})[0] == drop
 
 
 def test_equal_tables_need_nothing_of_each_other() -> None:
@@ -273,3 +277,17 @@ def test_equal_tables_need_nothing_of_each_other() -> None:
     assert steps(expected, without(expected, EMAIL)) == [
         'op.execute("ALTER TABLE public.people ADD COLUMN email text")'
     ]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"default": "1"},
+        {"storage": "external"},
+        {"kind": "bigint", "identity": "always", "not_null": True},
+        {"compression": "pglz", "options": ("n_distinct=5",)},
+    ],
+)
+def test_what_two_columns_have_alike_is_not_said(attributes: dict[str, Value]) -> None:
+    """Only their statistics differ."""
+    assert column_between({**attributes, "statistics": 500}, attributes) == [f"{ALTER} SET STATISTICS 500"]

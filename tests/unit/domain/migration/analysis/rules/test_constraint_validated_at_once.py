@@ -1,8 +1,26 @@
 """The rule `constraint-validated-at-once`: where it speaks, and where it does not."""
 
+import pytest
+
 from domain.migration.locks import LockMode
+from domain.migration.snapshot import Value
+from domain.migration.trace import StatementTrace
 from tests.unit.domain.migration.analysis.rules.shared import CHECK, EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, constraint, index, revision, step
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    codes,
+    column,
+    constraint,
+    index,
+    revision,
+    step,
+    table,
+    without,
+)
 
 
 def test_check_validated_at_once() -> None:
@@ -38,3 +56,113 @@ def test_unique_constraint_builds_its_index_under_the_lock() -> None:
     assert "UNIQUE USING INDEX uq" in str(found.fix)
     adopt = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE USING INDEX uq", 1, EXCLUSIVE)
     assert codes(revision(adopt, after={**BASE, **unique})) == {}
+
+
+ADD_CHECK = "ALTER TABLE users ADD CONSTRAINT ck_email CHECK (email <> '')"
+UNIQUE: Objects = {
+    **constraint(f"{USERS}.uq", "unique", "UNIQUE (email)"),
+    **index("uq", USERS, unique=True, constraint="uq"),
+}
+ADD_UNIQUE = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE (email)", 1, EXCLUSIVE, indexes_built=("public.uq",))
+
+
+def fixed(upgrade: StatementTrace, after: Objects, before: Objects = BASE) -> str | None:
+    """The code that the rule proposes."""
+    return diagnostic(revision(upgrade, before=before, after=after), "constraint-validated-at-once").fix
+
+
+def test_an_index_that_cannot_be_adopted_gives_no_code() -> None:
+    """That of a partitioned table, one that the catalog does not know, and EXCLUDE, which has no other form."""
+    assert "USING INDEX uq" in str(fixed(ADD_UNIQUE, {**BASE, **UNIQUE}))
+    partitioned = table(USERS, "id", "email", "name", kind="partitioned table")
+    assert fixed(ADD_UNIQUE, {**BASE, **partitioned, **UNIQUE}) is None
+    exclude = {**UNIQUE, **constraint(f"{USERS}.uq", "exclude", "EXCLUDE USING btree (email WITH =)")}
+    assert fixed(ADD_UNIQUE, {**BASE, **exclude}) is None
+
+
+def test_a_foreign_key_of_a_partitioned_table_gives_no_code() -> None:
+    """NOT VALID is not for it; a CHECK takes it."""
+    partitioned = table(USERS, "id", "email", "name", kind="partitioned table")
+    scan = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000})
+    key = constraint(f"{USERS}.ck_email", "foreign key", "FOREIGN KEY (email) REFERENCES public.orders(id)")
+    assert fixed(scan, {**BASE, **partitioned, **CHECK}) is not None
+    assert fixed(scan, {**BASE, **partitioned, **key}) is None
+    assert fixed(scan, {**BASE, **key}) is not None
+
+
+def test_a_new_column_that_the_constraint_names_is_added_first() -> None:
+    """One of another name, or of another table, is left where it is."""
+    named = constraint(f"{USERS}.ck_email", "check", "CHECK ((plan <> ''::text))")
+    scan = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000})
+    after = {
+        **BASE,
+        **named,
+        **column(f"{USERS}.plan"),
+        **column(f"{USERS}.planet"),
+        **column(f"{ORDERS}.plan"),
+    }
+    fix = str(fixed(scan, after))
+    assert "ALTER TABLE public.users ADD COLUMN IF NOT EXISTS plan text" in fix
+    assert fix.count("ADD COLUMN") == 1
+    assert 'op.drop_column("users", "plan")' in fix
+    together = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000}, created=changed("table column", f"{USERS}.planet"))
+    assert str(fixed(together, after)).count("ADD COLUMN") == 2
+    inside = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000}, created=changed("index", f"{USERS}.planet"))
+    assert str(fixed(inside, after)).count("ADD COLUMN") == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rewritten", "said"),
+    [
+        ({}, False, "plan text"),
+        ({"default": "'x'::text"}, False, "plan text DEFAULT 'x'::text"),
+        ({"default": "random()"}, True, "plan text"),
+        ({"generated": "stored", "expression": "(1)"}, True, None),
+        ({"identity": "always"}, True, None),
+        ({"generated": "virtual", "expression": "(1)"}, False, "plan text GENERATED ALWAYS AS ((1)) VIRTUAL"),
+    ],
+)
+def test_how_a_new_column_comes(attributes: dict[str, Value], rewritten: bool, said: str | None) -> None:
+    """With its default where that reads no row, else empty; one that would write the table anew has no such form."""
+    named = constraint(f"{USERS}.ck_email", "check", "CHECK ((plan <> ''::text))")
+    after = {**BASE, **named, **column(f"{USERS}.plan", **attributes)}  # type: ignore[arg-type]
+    add = step(
+        "ALTER TABLE users ADD COLUMN plan text",
+        created=changed("table column", f"{USERS}.plan"),
+        rewritten=(USERS,) if rewritten else (),
+    )
+    scan = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000})
+    fix = diagnostic(revision(add, scan, after=after), "constraint-validated-at-once").fix
+    assert (fix is None) is (said is None)
+    assert said is None or f'ADD COLUMN IF NOT EXISTS {said}")' in str(fix)
+
+
+def test_a_primary_key_proves_its_columns_first() -> None:
+    """One that is NOT NULL already needs no proof, and a new column has no values that a key could have."""
+    key: Objects = {
+        **constraint(f"{ORDERS}.pk", "primary key", "PRIMARY KEY (id, user_id)"),
+        **index("pk", ORDERS, "btree (id, user_id)", unique=True, constraint="pk"),
+    }
+    before = {**BASE, **column(f"{ORDERS}.id", not_null=True)}
+    lock = {ORDERS: EXCLUSIVE}
+    add = step(
+        "ALTER TABLE orders ADD CONSTRAINT pk PRIMARY KEY (id, user_id)", locks=lock, indexes_built=("public.pk",)
+    )
+    fix = str(fixed(add, {**before, **key}, before))
+    assert "ALTER COLUMN user_id SET NOT NULL" in fix
+    assert "ALTER COLUMN id SET NOT NULL" not in fix
+    assert "ALTER COLUMN user_id DROP NOT NULL" in fix
+    assert fixed(add, {**BASE, **key}, without(BASE, f"{ORDERS}.user_id")) is None
+
+
+def test_a_constraint_in_the_place_of_another_gives_that_back() -> None:
+    """The downgrade makes the old one, without a look at rows if it had none."""
+    old = constraint(f"{USERS}.ck_email", "check", "CHECK ((email <> 'x'::text))")
+    scan = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000})
+    fix = str(fixed(scan, {**BASE, **CHECK}, {**BASE, **old}))
+    assert "CHECK ((email <> 'x'::text)) NOT VALID" in fix.partition("def downgrade")[2]
+    key = ("constraint", f"{USERS}.ck_email")
+    unsound: Objects = {key: {**old[key], "validated": False, "definition": "CHECK ((email <> 'x'::text)) NOT VALID"}}
+    fix = str(fixed(scan, {**BASE, **CHECK}, {**BASE, **unsound}))
+    assert "VALIDATE" not in fix.partition("def downgrade")[2]
+    assert "ADD CONSTRAINT ck_email CHECK ((email <> 'x'::text)) NOT VALID" in fix.partition("def downgrade")[2]

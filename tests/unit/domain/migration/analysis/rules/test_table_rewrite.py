@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, USERS, codes, column, revision, step
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, codes, column, revision, step
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,32 @@ def test_table_rewrite(name: str, attributes: dict[str, Any], reason: str) -> No
     trace = revision(step("ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,)), after=after)
     assert reason in diagnostic(trace, "table-rewrite").message
     assert "table-rewrite" not in codes(revision(step("ALTER TABLE users …", 1, EXCLUSIVE), after=after))
+
+
+def test_another_expression_of_a_generated_column_is_a_reason() -> None:
+    """And one that stays is none."""
+    before, after = (
+        {**BASE, **column(f"{USERS}.name", generated="stored", expression=text)} for text in ("lower(email)", "email")
+    )
+    rewrite = step("ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,))
+    said = diagnostic(revision(rewrite, before=before, after=after), "table-rewrite")
+    assert said.message.endswith("The reason: the expression of name changes.")
+    assert "The reason" not in diagnostic(revision(rewrite, before=before, after=before), "table-rewrite").message
+
+
+def test_the_code_for_a_rewrite() -> None:
+    """A column of another type gets one beside it, a new one is added empty; one that is computed has no such way."""
+    rewrite = step("ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,))
+
+    def fix(*columns: Objects) -> str | None:
+        after = dict(BASE)
+        for new in columns:
+            after |= new
+        return diagnostic(revision(rewrite, after=after), "table-rewrite").fix
+
+    assert fix() is None
+    assert fix(column(f"{ORDERS}.id", "bigint")) is None
+    assert fix(column(f"{USERS}.n", "bigint", identity="always")) is None
+    assert fix(column(f"{USERS}.n", generated="stored")) is None
+    assert "ADD COLUMN name_new varchar(50)" in str(fix(column(f"{USERS}.name", "varchar(50)")))
+    assert "ADD COLUMN token uuid" in str(fix(column(f"{USERS}.token", "uuid", default="gen_random_uuid()")))

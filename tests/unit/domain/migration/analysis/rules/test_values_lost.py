@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from domain.migration.diagnostic import Severity
-from domain.migration.trace import RowCounts
-from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, SHARE, diagnostic
+from domain.migration.statistics import Statistics, TableStatistics
+from domain.migration.trace import RowCounts, TableFacts
+from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, LIGHT, SHARE, diagnostic
 from tests.unit.domain.migration.traces import (
     BASE,
     ORDERS,
@@ -86,3 +87,111 @@ def test_a_new_table_under_the_name_of_one_that_was_renamed() -> None:
     swap = step("ALTER TABLE users RENAME TO users_2025", 1), step("CREATE TABLE users (LIKE users_2025)", 1)
     assert codes(revision(*swap, after={**BASE, **table("public.users_2025")})) == {"values-lost": "error"}
     assert codes(revision(*swap, after={**BASE, **table("public.users_2025", parents=(USERS,))})) == {}
+
+
+REFUSED: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
+DROP_NAME = step("ALTER TABLE users DROP COLUMN name", dropped=changed("table column", f"{USERS}.name"))
+ADD_NAME = step("ALTER TABLE users ADD COLUMN name text", created=changed("table column", f"{USERS}.name"))
+
+
+def test_the_diagnostic_names_the_table_and_the_statement() -> None:
+    """That of a column its table, and code that keeps the values; that of a table itself, and no code."""
+    lost = diagnostic(revision(step("SELECT 1"), DROP_NAME, ADD_NAME, **REFUSED), "values-lost")
+    assert (lost.relation, lost.statement) == (USERS, 1)
+    assert 'op.drop_column("users", "name_new")' in str(lost.fix)
+    lost = diagnostic(revision(step("SELECT 1"), step("TRUNCATE users", rewritten=(USERS,)), **REFUSED), "values-lost")
+    assert (lost.relation, lost.statement, lost.fix) == (USERS, 1, None)
+
+
+def test_a_delete_of_all_rows_empties_a_table() -> None:
+    """In one statement or in several; while one row is left, the values are not all gone."""
+    for counts, lost in (((2000,), True), ((1000, 1000), True), ((1999,), False), ((1000, 999), False)):
+        deletes = [step("DELETE FROM users", rows={USERS: RowCounts(deleted=rows)}) for rows in counts]
+        assert ("values-lost" in codes(revision(*deletes, **REFUSED))) is lost
+
+
+def test_half_the_rows_written_again_are_enough() -> None:
+    """Values that the revision writes into the new column, or copies into a new table, are not lost."""
+    for rows, lost in ((1000, False), (999, True)):
+        assert (
+            "values-lost" in codes(revision(DROP_NAME, ADD_NAME, step("UPDATE", rows=updated(rows)), **REFUSED))
+        ) is lost
+        inserted = {"public.copy": RowCounts(inserted=rows)}
+        assert ("values-lost" in codes(revision(step("INSERT", rows=inserted), DROP_NAME, ADD_NAME, **REFUSED))) is lost
+
+
+def test_what_was_written_before_a_column_was_made_anew_is_gone_with_it() -> None:
+    """It counts only where the column got its name from another, and nobody added it."""
+    write = step("UPDATE users SET name = email", rows=updated())
+    assert "values-lost" in codes(revision(write, DROP_NAME, ADD_NAME, **REFUSED))
+    assert "values-lost" not in codes(revision(write, DROP_NAME, **REFUSED))
+
+
+def test_a_column_that_is_computed_loses_nothing() -> None:
+    """Its values are computed again."""
+    computed = {**BASE, **column(f"{USERS}.name", generated="stored")}
+    assert "values-lost" in codes(revision(DROP_NAME, ADD_NAME, **REFUSED))
+    assert "values-lost" not in codes(revision(DROP_NAME, ADD_NAME, before=computed, **REFUSED))
+
+
+def test_a_table_without_rows_loses_nothing() -> None:
+    """Neither one that was empty nor one that the sandbox does not know."""
+    truncate = step("TRUNCATE users", rewritten=(USERS,))
+    for tables in ({USERS: TableFacts(0, 0)}, {ORDERS: TABLES[ORDERS]}):
+        assert "values-lost" not in codes(revision(truncate, tables=tables, **REFUSED))
+
+
+COPY = step("INSERT INTO new", scanned={USERS: 2000}, rows={"public.new": RowCounts(inserted=2000)})
+DROP_USERS = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USERS))
+
+
+def test_a_lock_guards_a_copy_only_if_it_stops_writes_of_that_table() -> None:
+    """A lock on another table does not, nor one under which others write."""
+    for locks, lost in (({USERS: SHARE}, False), ({ORDERS: SHARE}, True), ({USERS: LIGHT}, True)):
+        lock = step("LOCK TABLE", 1, locks=locks)
+        assert ("values-lost" in codes(revision(lock, COPY, DROP_USERS, **REFUSED))) is lost
+    assert "values-lost" in codes(revision(step("LOCK", 2, SHARE), replace(COPY, transaction=1), DROP_USERS, **REFUSED))
+
+
+def test_a_copy_is_of_half_the_rows_at_least_and_into_a_new_table() -> None:
+    """Whoever reads fewer, or writes a table that was there, copies nothing that the drop would lose."""
+    filled = step("INSERT INTO new", rows={"public.new": RowCounts(inserted=2000)})
+    for scanned, rows, lost in (
+        (1000, {"public.new": RowCounts(inserted=1000)}, True),
+        (999, {"public.new": RowCounts(inserted=999)}, False),
+        (2000, {ORDERS: RowCounts(inserted=2000)}, False),
+        (2000, {"public.new": RowCounts(updated=2000)}, False),
+    ):
+        copy = step("INSERT INTO new", scanned={USERS: scanned}, rows=rows)
+        assert ("values-lost" in codes(revision(filled, copy, DROP_USERS, **REFUSED))) is lost
+
+
+def test_a_small_table_is_copied_in_no_time() -> None:
+    """At the target it has ten rows."""
+    small = Statistics({USERS: TableStatistics(rows=10)})
+    assert "values-lost" in codes(revision(COPY, DROP_USERS, **REFUSED))
+    assert "values-lost" not in codes(revision(COPY, DROP_USERS, **REFUSED), small)
+
+
+def test_a_trigger_of_another_table_mirrors_nothing() -> None:
+    """It must be on the table that is copied, and be there before the copy is."""
+    for name, lost in (("users", False), ("users_old", True), ("orders", True)):
+        trigger = step(f"CREATE TRIGGER both AFTER INSERT ON public.{name} FOR EACH ROW EXECUTE FUNCTION both()")
+        assert ("values-lost" in codes(revision(trigger, COPY, DROP_USERS, **REFUSED))) is lost
+
+
+def test_a_column_swapped_for_one_that_is_computed() -> None:
+    """Who renames a column and computes the new one of its name has values in it."""
+    swap = (
+        step("ALTER TABLE users ADD COLUMN name_new text", 1),
+        step("ALTER TABLE users RENAME name TO name_old", 1),
+    )
+    added = {**BASE, **column(f"{USERS}.name_old")}
+    assert "values-lost" in codes(revision(*swap, after=added))
+    assert "values-lost" not in codes(revision(*swap, after={**added, **column(f"{USERS}.name", generated="stored")}))
+
+
+def test_a_rename_in_another_table_is_none_of_this_one() -> None:
+    """A new column of the orders is not where the values of the users are."""
+    swap = step("ALTER TABLE orders RENAME name TO name_old", 1)
+    assert "values-lost" not in codes(revision(swap, after={**BASE, **column(f"{ORDERS}.name_old")}))

@@ -1,0 +1,97 @@
+"""What may be lost and had no value in the sandbox."""
+
+import pytest
+
+from domain.migration.locks import LockMode
+from domain.migration.trace import RowCounts, StatementTrace
+from domain.migration.verification.unseen_losses import losses_not_seen
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    column,
+    revision,
+    step,
+    updated,
+    without,
+)
+
+NAME = f"{USERS}.name"
+EVERY = frozenset({f"{USERS}.id", f"{USERS}.email", NAME})
+WRITE = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE)
+
+
+def test_a_table_without_values_that_may_be_written() -> None:
+    """By a lock for writes, a rewrite, a statement within a block, or the text of one of several statements."""
+    sentence = f"{USERS} may be written, and had no row in the sandbox"
+    for statement in (
+        WRITE,
+        step("ALTER TABLE users", rewritten=(USERS,)),
+        step("CALL f()", used_within=(USERS,)),
+        step("UPDATE users SET name = email"),
+    ):
+        assert losses_not_seen(revision(statement, valueless=EVERY))[USERS] == sentence
+    for statement in (
+        step("ALTER TABLE users", 1, LockMode.ACCESS_EXCLUSIVE),
+        step("UPDATE orders SET id = 1", locks={ORDERS: LockMode.ROW_EXCLUSIVE}, rewritten=(ORDERS,)),
+        step("CALL f()", used_within=(ORDERS,)),
+        step("INSERT INTO users VALUES (1)", 1, LockMode.ROW_EXCLUSIVE, rows={USERS: RowCounts(inserted=1)}),
+    ):
+        assert USERS not in losses_not_seen(revision(statement, valueless=EVERY))
+
+
+def test_a_column_with_values_makes_its_table_one_that_was_seen() -> None:
+    """A computed column does not: its values are not stored for themselves."""
+    some = EVERY - {f"{USERS}.id"}
+    assert USERS not in losses_not_seen(revision(WRITE, valueless=some))
+    computed = {**BASE, **column(f"{USERS}.id", generated="stored")}
+    assert USERS in losses_not_seen(revision(WRITE, before=computed, valueless=some))
+
+
+def test_rows_that_were_written_and_stayed_as_they_were() -> None:
+    """Where an UPDATE gave each row the value that it had, what it does to others is not known."""
+    wrote = step("UPDATE users SET name = name", rows=updated())
+    sentence = {USERS: f"rows of {USERS} were written, and no value became another in the sandbox"}
+    assert losses_not_seen(revision(wrote, unchanged=frozenset({USERS}))) == sentence
+    assert losses_not_seen(revision(wrote, unchanged=frozenset({ORDERS}))) == {}
+    insert = step("INSERT INTO users", rows={USERS: RowCounts(inserted=5)})
+    assert losses_not_seen(revision(insert, unchanged=frozenset({USERS}))) == {}
+
+
+def test_rows_that_could_not_be_read() -> None:
+    """They are said where the table goes or is written."""
+    drop = step("DROP TABLE users", dropped=changed("table", USERS))
+    for statement, said in ((WRITE, True), (drop, True), (step("SELECT 1"), False)):
+        unseen = losses_not_seen(revision(statement, unread={USERS: "permission denied"}))
+        assert unseen == ({USERS: f"rows of {USERS} could not be read (permission denied)"} if said else {})
+
+
+@pytest.mark.parametrize(
+    ("statement", "after", "said"),
+    [
+        (step("DROP", dropped=changed("table column", NAME)), BASE, "goes, and had no value in the sandbox"),
+        (step("ALTER"), {**BASE, **column(NAME, "integer")}, "gets another type, and had no value in the sandbox"),
+        (step("UPDATE users SET Name = ''", rows=updated(5)), BASE, "may be written, and had no value in the sandbox"),
+        (step("UPDATE users SET names = ''", rows=updated(5)), BASE, None),
+        (step("INSERT INTO users (name)", rows={USERS: RowCounts(inserted=5)}), BASE, None),
+        (step("UPDATE orders SET name = ''", rows={ORDERS: RowCounts(updated=5)}), BASE, None),
+        (step("ALTER"), BASE, None),
+        (step("ALTER"), without(BASE, NAME), None),
+    ],
+)
+def test_a_column_without_values(statement: StatementTrace, after: Objects, said: str | None) -> None:
+    """It is dropped, gets another type, or is named by an UPDATE that wrote rows of its table."""
+    unseen = losses_not_seen(revision(statement, after=after, valueless=frozenset({NAME})))
+    assert unseen == ({NAME: f"{NAME} {said}"} if said else {})
+
+
+def test_a_dropped_table_is_said_where_no_column_had_a_value() -> None:
+    """Not one for each column, and with the reason why it has no rows."""
+    drop = step("DROP TABLE users", dropped=changed("table", USERS))
+    sentence = f"{USERS} goes, and had no row or no value in the sandbox"
+    assert losses_not_seen(revision(drop, valueless=EVERY)) == {USERS: sentence}
+    assert losses_not_seen(revision(drop, valueless=frozenset({NAME}))) == {}
+    why = revision(drop, valueless=EVERY, unfilled={USERS: "no room"})
+    assert losses_not_seen(why) == {USERS: f"{sentence} (no room)"}
