@@ -116,3 +116,14 @@ def test_import_takes_stock_once(shop: Shop) -> None:
     assert asyncio.run(use_case([shop.ana], orders)) == (0, 2)
     assert asyncio.run(use_case([shop.ana], orders)) == (0, 0)
     assert shop.stocks() == (1, 2)
+
+
+def test_an_import_takes_only_what_was_not_stored(shop: Shop) -> None:
+    """Of a batch of which one order is there already, the stock falls by the other one."""
+    use_case = ImportHistory(shop.users, shop.products, shop.orders, shop.transaction)
+    line = OrderLine(shop.cup.id, "Cup", 1, Decimal("3.10"))
+    first, second = (Order(uuid.uuid4(), f"H-{number}", shop.ana.id, NOW, (line,)) for number in range(2))
+    before = shop.stocks()[0]
+    asyncio.run(use_case([shop.ana], [first]))
+    assert asyncio.run(use_case([shop.ana], [first, second])) == (0, 1)
+    assert shop.stocks()[0] == before - 2

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from domain.migration.analysis.migration_strategy import MigrationStrategy
-from domain.migration.analysis.revision_analysis import analyze
+from domain.migration.analysis.revision_analysis import analyze, changes
 from domain.migration.analysis.rules import all_rules
 from domain.migration.analysis.strategy import IndexStrategy, RollbackStrategy, choose
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase, declared_phase
+from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, fold
 from tests.unit.domain.migration.traces import (
     BASE,
+    ORDERS,
     USERS,
     Objects,
     changed,
@@ -151,3 +153,44 @@ def test_folded_batches_are_safe() -> None:
     statements = fold([batch] * 4)
     assert [one.count for one in statements] == [4]
     assert analyze(revision(*statements)).verdict == "safe"
+
+
+def test_what_comes_with_a_table_is_not_named_again() -> None:
+    """Its columns, constraints and indexes; a function with a name that begins so is no part of it."""
+    new = {
+        **table("public.new", "id"),
+        **constraint("public.new.pk", "primary key", "PRIMARY KEY (id)"),
+        **index("ix_new", "public.new"),
+        **index("ix_old", USERS),
+        **column(f"{USERS}.plan"),
+        ("sequence", "public.new.seq"): {},
+        ("view", "public.v"): {},
+        ("trigger", "public.v.t"): {},
+    }
+    said = changes(SchemaSnapshot(BASE), SchemaSnapshot({**BASE, **new}))
+    assert said["tables"].added == ("public.new",)
+    assert said["columns"].added == (f"{USERS}.plan",)
+    assert said["constraints"].added == ()
+    assert said["indexes"].added == ("public.ix_old",)
+    assert said["other"].added == ("sequence public.new.seq", "view public.v")
+
+
+def test_a_change_is_in_one_category() -> None:
+    """A foreign key is no other constraint, and an enum no other type; what altered stands once."""
+    key = {**constraint(f"{ORDERS}.fk", "foreign key", "x"), **constraint(f"{ORDERS}.ck", "check", "x")}
+    types: Objects = {("type", "mood"): {"kind": "enum"}, ("type", "age"): {"kind": "domain"}}
+    said = changes(SchemaSnapshot({**BASE, **key, **types}), SchemaSnapshot(BASE))
+    assert (said["foreign keys"].removed, said["constraints"].removed) == ((f"{ORDERS}.fk",), (f"{ORDERS}.ck",))
+    assert (said["enums"].removed, said["other"].removed) == (("mood",), ("type age",))
+    altered = {**BASE, **column(f"{USERS}.name", "integer", not_null=True)}
+    assert changes(SchemaSnapshot(BASE), SchemaSnapshot(altered))["columns"].changed == (f"{USERS}.name",)
+    assert not any(one.added or one.removed for one in changes(None, SchemaSnapshot(BASE)).values())
+
+
+def test_a_reindex_is_a_build_of_the_indexes_that_were_there() -> None:
+    """A rewrite of a table gives its indexes new files as well, and builds none of its own."""
+    both = {**BASE, **index("ix", USERS)}
+    reindex = step("REINDEX INDEX ix", 1, LockMode.SHARE, rewritten=("public.ix",))
+    assert choose(revision(reindex, before=both), (), {}).index is IndexStrategy.CONCURRENTLY
+    rewrite = step("ALTER TABLE users", 1, rewritten=(USERS, "public.ix"))
+    assert choose(revision(rewrite, before=both), (), {}).index is IndexStrategy.NONE

@@ -12,6 +12,7 @@ from domain.migration.digest import (
     changes_of_rows,
     compare,
     refine,
+    unchanged,
 )
 
 USERS = "public.users"
@@ -152,3 +153,19 @@ def test_a_second_look_that_counts_nothing_says_nothing() -> None:
 def test_a_single_value_is_singular() -> None:
     """One value is not values."""
     assert str(DataChange("t.c", DataChangeKind.VALUES_CHANGED, 1, 1)) == "t.c: 1 value changed"
+
+
+def test_a_table_is_unchanged_where_no_value_is_another() -> None:
+    """A column that came without values changes none, and one that went neither; one that came with values does."""
+
+    def is_unchanged(after: TableDigest | None) -> bool:
+        return USERS in unchanged(DataDigest({USERS: table()}), DataDigest({USERS: after} if after else {}))
+
+    assert is_unchanged(table())
+    assert is_unchanged(table(new=(0, 0)))
+    assert not is_unchanged(table(new=(5, 9)))
+    assert is_unchanged(without(table(), "nickname"))
+    assert not is_unchanged(table(email=(2000, 9)))
+    assert not is_unchanged(table(key=7))
+    assert not is_unchanged(table(whole=7))
+    assert not is_unchanged(None)

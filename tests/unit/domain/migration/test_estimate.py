@@ -193,3 +193,9 @@ def test_an_empty_sandbox_shows_no_work() -> None:
     assert estimate(empty, MILLION) == {}
     assert estimate(empty, Statistics({USERS: TableStatistics(rows=0)})) != {}
     assert measured_rows(empty, lock_windows(empty)) == [{}]
+
+
+def test_runs_of_half_as_many_rows_again_tell_something() -> None:
+    """Fewer tell nothing of a table that is larger at the target; nor does one that was empty."""
+    for sizes, known in (((2000, 3000), True), ((2000, 2999), False), ((0, 3000), False)):
+        assert bool(estimate(calibrated((REWRITE, linear), sizes=sizes), MILLION)) is known

@@ -1,12 +1,24 @@
 """Lock windows, work that grows, and what of it runs while others wait."""
 
 from dataclasses import replace
+from typing import Any
 
-from domain.migration.analysis.impact import WorkKind, blocked_work, lock_windows, unbatched_writes, work_of
+import pytest
+
+from domain.migration.analysis.impact import (
+    WorkKind,
+    blocked_work,
+    emptied_before,
+    is_big,
+    lock_windows,
+    truncated,
+    unbatched_writes,
+    work_of,
+)
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
-from domain.migration.trace import RowCounts, SmallerRun, TableFacts, fold
+from domain.migration.trace import RowCounts, SmallerRun, StatementTrace, TableFacts, fold
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, index, revision, step, table, updated
 
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
@@ -164,3 +176,68 @@ def test_partitioned_parents_have_no_rows_of_their_own() -> None:
     before = {**BASE, **table(USERS, "id", kind="partitioned table")}
     trace = revision(step("a", 1, EXCLUSIVE, scanned={USERS: 2000}), before=before)
     assert work_of(replace(trace, after=SchemaSnapshot(before))) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason", "big"),
+    [
+        (3, "a unique key leaves no room for more", False),
+        (0, "a unique key leaves no room for more", True),
+        (999, "leaves no room", False),
+        (1000, "leaves no room", True),
+        (3, "permission denied", True),
+    ],
+)
+def test_a_table_that_cannot_grow_is_small(rows: int, reason: str, big: bool) -> None:
+    """Its own constraints left no room for more than a few rows; why it has none at all is not known by that."""
+    trace = revision(step("SELECT 1"), tables={USERS: TableFacts(rows, 0)}, unfilled={USERS: reason})
+    assert is_big(trace, Statistics.unknown(), USERS) is big
+    assert is_big(revision(step("SELECT 1")), Statistics.unknown(), USERS)
+    assert not is_big(trace, SMALL, USERS)
+
+
+def test_tables_that_were_emptied_before() -> None:
+    """By TRUNCATE from that statement on, by a DELETE of all rows from the next one on."""
+    truncate = step("TRUNCATE users", rewritten=(USERS,))
+    assert emptied_before(revision(truncate, step("a")), 0) == {USERS}
+    for deleted, emptied in ((2000, frozenset({USERS})), (1999, frozenset())):
+        delete = step("DELETE", rows={USERS: RowCounts(deleted=deleted), "public.new": RowCounts(deleted=5)})
+        trace = revision(delete, step("a"))
+        assert (emptied_before(trace, 0), emptied_before(trace, 1)) == (frozenset(), emptied)
+    nothing = revision(step("DELETE", rows={USERS: RowCounts()}), step("a"), tables={USERS: TableFacts(0, 0)})
+    assert emptied_before(nothing, 1) == frozenset()
+
+
+def test_only_a_truncate_that_read_nothing_empties() -> None:
+    """A rewrite reads the old rows, and another statement gives a table another file for other reasons."""
+    assert truncated(step("TRUNCATE users", rewritten=(USERS, ORDERS), scanned={ORDERS: 5})) == {USERS}
+    assert truncated(step("ALTER TABLE users", rewritten=(USERS,))) == frozenset()
+    assert truncated(step("TRUNCATE users")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        (step("a", rows={USERS: RowCounts(inserted=1000)}), WorkKind.INSERT),
+        (step("a", rows={USERS: RowCounts(inserted=999)}), None),
+        (step("a", scanned={USERS: 1000}), WorkKind.SCAN),
+        (step("a", scanned={USERS: 999}), None),
+        (step("a", scanned={USERS: 2000}, count=3), None),
+        (step("a", locked={USERS: 1000}), WorkKind.LOCK),
+        (step("a", rows=updated(1000)), WorkKind.WRITE),
+        (step("a", rewritten=(USERS,), rows=updated()), WorkKind.REWRITE),
+        (step("a", scanned={"public.new": 2000}), None),
+    ],
+)
+def test_the_boundary_of_each_kind_of_work(statement: StatementTrace, kind: WorkKind | None) -> None:
+    """Half of the rows, and of inserted ones a thousand at least."""
+    assert [one.kind for one in work_of(revision(statement))] == ([kind] if kind else [])
+
+
+def test_a_table_without_rows_was_read_by_a_change_only() -> None:
+    """Where it was to have rows and got none, an ALTER TABLE that looked at it is work; a SELECT is not."""
+    empty: dict[str, Any] = {"tables": {USERS: TableFacts(0, 0)}}
+    looks = step("ALTER TABLE users SET NOT NULL", scanned={USERS: 0})
+    assert [one.kind for one in work_of(revision(looks, unfilled={USERS: "x"}, **empty))] == [WorkKind.SCAN]
+    assert work_of(revision(looks, **empty)) == ()
+    assert work_of(revision(replace(looks, sql="SELECT 1"), unfilled={USERS: "x"}, **empty)) == ()

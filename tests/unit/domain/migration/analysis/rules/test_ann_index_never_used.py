@@ -21,3 +21,14 @@ def test_ann_index_never_used() -> None:
         assert codes(revision(build, before=before, after=after)) == (
             {"ann-index-never-used": "error"} if wrong else {}
         )
+
+
+def test_other_indexes_may_want_null() -> None:
+    """A B-tree on the rows without a value serves queries for them; and an ANN index without a condition holds all."""
+    before = {**BASE, **column(EMBEDDING, "public.vector(3)")}
+    for new in (
+        index("ix", USERS, "btree (email) WHERE (email IS NULL)", predicate="(email IS NULL)"),
+        index("ix", USERS, "hnsw (embedding public.vector_l2_ops)"),
+    ):
+        trace = revision(step("SELECT 1"), before=before, after={**before, **new})
+        assert "ann-index-never-used" not in codes(trace)

@@ -53,3 +53,14 @@ def test_reindex_blocks() -> None:
     reindex = step("REINDEX INDEX ix", 1, SHARE, rewritten=("public.ix",), scanned={USERS: 2000})
     found = diagnostic(revision(reindex, before=IX), "blocking-index-build")
     assert "REINDEX INDEX CONCURRENTLY public.ix" in str(found.fix)
+
+
+def test_an_index_in_the_place_of_another_is_built_concurrently() -> None:
+    """And the old one comes back in the downgrade; one that the catalog does not know has no code."""
+    other = {**BASE, **index("ix", USERS, "btree (name)")}
+    fix = str(diagnostic(revision(BUILD, before=other, after=IX), "blocking-index-build").fix)
+    assert "REINDEX" not in fix
+    assert "CREATE INDEX CONCURRENTLY ix ON public.users USING btree (email)" in fix
+    assert "USING btree (name)" in fix.partition("def downgrade")[2]
+    gone = replace(BUILD, built_on={"public.ix": USERS})
+    assert diagnostic(revision(gone), "blocking-index-build").fix is None

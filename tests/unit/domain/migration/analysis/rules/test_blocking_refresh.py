@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from domain.migration.locks import LockMode
+from domain.migration.snapshot import Value
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
 from tests.unit.domain.migration.traces import BASE, USERS, Objects, codes, revision, step
 
@@ -25,3 +28,29 @@ def test_blocking_refresh() -> None:
     assert diagnostic(revision(refresh, before={**BASE, **view}), "blocking-refresh").fix is None
     lighter = replace(refresh, locks={"public.totals": LockMode.EXCLUSIVE})
     assert codes(revision(lighter, before=both)) == {}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "concurrent"),
+    [
+        ({}, True),
+        ({"unique": False}, False),
+        ({"predicate": "(name IS NULL)"}, False),
+        ({"table": "public.other"}, False),
+        ({"definition": "CREATE UNIQUE INDEX key ON public.totals USING btree (lower(name))"}, False),
+    ],
+)
+def test_the_key_that_a_concurrent_refresh_wants(attributes: dict[str, Value], concurrent: bool) -> None:
+    """Unique, of that view, over all rows, and on columns."""
+    key: Objects = {
+        ("index", "public.key"): {
+            "table": "public.totals",
+            "unique": True,
+            "definition": "CREATE UNIQUE INDEX key ON public.totals USING btree (name)",
+            **attributes,
+        }
+    }
+    view: Objects = {("view", "public.totals"): {"kind": "materialized view", "populated": True}}
+    refresh = step("REFRESH MATERIALIZED VIEW totals", locks={"public.totals": EXCLUSIVE}, scanned={USERS: 2000})
+    fix = diagnostic(revision(refresh, before={**BASE, **view, **key}), "blocking-refresh").fix
+    assert (fix is not None) is concurrent

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.domain.migration.analysis.rules.shared import diagnostic
 from tests.unit.domain.migration.traces import codes, revision, step
 
 
@@ -52,3 +53,14 @@ def test_downgrade_fails(error: str, statement: object, fails: bool) -> None:
     downgrade = (statement,) if statement else ()
     trace = revision(step("SELECT 1"), downgrade=downgrade, downgrade_error=error)
     assert codes(replace(trace, restored=None)) == ({"downgrade-fails": "error"} if fails else {})
+
+
+def test_the_statement_that_failed_last_is_named() -> None:
+    """Not one that ran; without a statement the error is that of Python, or that there is none."""
+    fails = step("ALTER TABLE\n  x", error="no x", sqlstate="42P01")
+    downgrade = (step("SELECT 1"), replace(fails, sql="ALTER y"), fails, step("SELECT 2"))
+    trace = revision(step("SELECT 1"), downgrade=downgrade, downgrade_error="it broke", restored=None)
+    assert diagnostic(trace, "downgrade-fails").message == "The downgrade fails at ALTER TABLE x: no x"
+    for error, said in (("NameError: x", "NameError: x"), ("", "it gives no message")):
+        trace = revision(step("SELECT 1"), downgrade=None, downgrade_error=error, restored=None)
+        assert diagnostic(trace, "downgrade-fails").message == f"The downgrade fails: {said}"

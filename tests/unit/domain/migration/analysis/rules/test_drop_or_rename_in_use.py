@@ -2,9 +2,15 @@
 
 from dataclasses import replace
 
+from domain.migration.analysis.rule import judge
+from domain.migration.analysis.rules import all_rules
+from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
 from tests.unit.domain.migration.traces import (
     BASE,
+    ORDERS,
     USERS,
     Objects,
     changed,
@@ -85,3 +91,86 @@ def test_function_with_another_signature() -> None:
         text = f"CREATE FUNCTION total(a integer, {arguments}) RETURNS int"
         after: Objects = {**BASE, ("function", "public.total(integer,integer)"): {"definition": text}}
         assert codes(revision(drop, before=before, after=after)) == expected
+
+
+def in_use(trace: RevisionTrace) -> list[tuple[str | None, str]]:
+    """What is gone, with the table that each is about."""
+    found = [one for one in judge(trace, Statistics.unknown(), all_rules()) if one.code == "drop-or-rename-in-use"]
+    return [(one.relation, one.message.partition(":")[0]) for one in found]
+
+
+def test_the_columns_of_a_dropped_table_are_not_said_again() -> None:
+    """Those that its view lacks are: code that reads the view finds them no more."""
+    drop = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USERS))
+    gone = without(BASE, *(key[1] for key in BASE if key[1].startswith(USERS)))
+    assert in_use(revision(drop, after=gone)) == [(USERS, f"The table {USERS} is gone")]
+    view: Objects = {("view", USERS): {"kind": "view", "definition": "SELECT id FROM x"}}
+    behind = {**gone, **view, **column(f"{USERS}.id"), **column(f"{USERS}.email")}
+    assert in_use(revision(drop, after=behind)) == [(USERS, f"The column {USERS}.name is gone")]
+
+
+def test_a_view_that_was_tried_is_what_it_was_seen_to_be() -> None:
+    """Whether it refuses INSERTs is known then, and its definition does not matter."""
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    view: Objects = {("view", USERS): {"kind": "view", "definition": "SELECT id, email, name FROM a, b"}}
+    after = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS), **view}
+    insert = BrokenStatement(ApplicationStatement("INSERT INTO users", USERS), "cannot insert", "55000")
+    select = BrokenStatement(ApplicationStatement("SELECT 1", USERS), "no", "42P01")
+    for compatibility, wrong in (
+        (Compatibility(3, inserted=frozenset({USERS})), False),
+        (Compatibility(3, (select,), inserted=frozenset({USERS})), False),
+        (Compatibility(3, (insert,), inserted=frozenset({USERS})), True),
+        (Compatibility(3, inserted=frozenset({ORDERS})), True),
+        (None, True),
+    ):
+        trace = revision(rename, after=after, compatibility=compatibility)
+        assert ("drop-or-rename-in-use" in codes(trace)) is wrong
+
+
+def test_a_materialized_view_takes_no_writes() -> None:
+    """A plain view of one table does."""
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    for kind, wrong in (("view", False), ("materialized view", True)):
+        view: Objects = {("view", USERS): {"kind": kind, "definition": "SELECT id, email, name FROM accounts"}}
+        after = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS), **view}
+        assert ("drop-or-rename-in-use" in codes(revision(rename, after=after))) is wrong
+
+
+def test_the_code_for_a_rename() -> None:
+    """A view under the old name of a table, also in another schema; a column beside the old one; nothing for a drop."""
+    gone = without(BASE, *(key[1] for key in BASE if key[1].startswith(USERS)))
+
+    def fix(sql: str, after: Objects) -> str | None:
+        return diagnostic(revision(step(sql), after=after), "drop-or-rename-in-use").fix
+
+    renamed = fix("ALTER TABLE users RENAME TO people", {**gone, **table("public.people", "id", "email", "name")})
+    assert 'op.rename_table("users", "people")' in str(renamed)
+    assert "CREATE VIEW public.users AS TABLE public.people" in str(renamed)
+    moved = fix("ALTER TABLE users SET SCHEMA shop", {**gone, **table("shop.users", "id", "email", "name")})
+    assert "ALTER TABLE public.users SET SCHEMA shop" in str(moved)
+    column_renamed = fix(
+        "ALTER TABLE users RENAME name TO title", {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.title")}
+    )
+    assert "ALTER TABLE public.users ADD COLUMN title text" in str(column_renamed)
+    assert fix("ALTER TABLE users DROP name", without(BASE, f"{USERS}.name")) is None
+
+
+def test_a_column_that_was_moved_is_none() -> None:
+    """One of the same name in another table is another column."""
+    after = {**without(BASE, f"{USERS}.name"), **column(f"{ORDERS}.name")}
+    assert in_use(revision(step("ALTER"), after=after)) == [(USERS, f"The column {USERS}.name is gone")]
+
+
+def test_functions_of_triggers_are_called_by_nobody() -> None:
+    """Another function is, unless one of its name takes its arguments and has defaults for the others."""
+    before: Objects = {**BASE, ("function", "f(integer)"): {"definition": "CREATE FUNCTION f(a integer) RETURNS int"}}
+    trigger: Objects = {**BASE, ("function", "f()"): {"definition": "CREATE FUNCTION f() RETURNS trigger"}}
+    assert codes(revision(step("DROP"), before=trigger, after=BASE)) == {}
+    for name, definition, wrong in (
+        ("f(integer,text)", "f(a integer, b text DEFAULT '') RETURNS int", False),
+        ("g(integer,text)", "g(a integer, b text DEFAULT '') RETURNS int", True),
+        ("f(text,text)", "f(a text, b text DEFAULT '') RETURNS int", True),
+        ("f(integer,text,text)", "f(a integer, b text, c text DEFAULT '') RETURNS int", True),
+    ):
+        after: Objects = {**BASE, ("function", name): {"definition": f"CREATE FUNCTION {definition}"}}
+        assert ("drop-or-rename-in-use" in codes(revision(step("DROP"), before=before, after=after))) is wrong
