@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, LIGHT
+from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, LIGHT, SHARE, diagnostic
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, codes, revision, step, table
 
 
@@ -16,3 +16,22 @@ def test_partition_of_live_parent() -> None:
     }
     attach = replace(create, sql="ALTER TABLE users ATTACH PARTITION part", locks={USERS: LIGHT})
     assert codes(revision(attach, after=after)) == {}
+
+
+def test_a_partition_without_a_statement_or_of_another_lock_is_not_said() -> None:
+    """Nobody knows which statement made it, or the statement that did locked another table, or lightly."""
+    after = {**BASE, **table("public.part", parents=(USERS,), partition_bound="DEFAULT")}
+    other = step("CREATE TABLE x", 1, EXCLUSIVE)
+    assert "partition-of-live-parent" not in codes(revision(other, after=after))
+    for locks in ({ORDERS: EXCLUSIVE}, {USERS: LIGHT}, {USERS: SHARE}):
+        create = step("CREATE TABLE part", locks=locks, created=changed("table", "public.part"))
+        assert "partition-of-live-parent" not in codes(revision(create, after=after))
+
+
+def test_the_code_for_a_partition() -> None:
+    """A table like its parent, which is attached under a lighter lock."""
+    after = {**BASE, **table("public.part", parents=(USERS,), partition_bound="DEFAULT")}
+    create = step("CREATE TABLE part PARTITION OF users", 1, EXCLUSIVE, created=changed("table", "public.part"))
+    fix = str(diagnostic(revision(create, after=after), "partition-of-live-parent").fix)
+    assert "CREATE TABLE public.part (LIKE public.users INCLUDING ALL EXCLUDING IDENTITY)" in fix
+    assert "ALTER TABLE public.users ATTACH PARTITION public.part DEFAULT" in fix

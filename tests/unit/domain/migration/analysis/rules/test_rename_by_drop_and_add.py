@@ -121,3 +121,22 @@ def test_a_table_that_moved_is_not_dropped() -> None:
     """SET SCHEMA keeps its rows."""
     move = step("ALTER TABLE users SET SCHEMA shop")
     assert not said(revision(move, after=accounts("id", "email", "name", name="shop.users")))
+
+
+def test_the_only_column_that_went_and_the_only_one_that_came() -> None:
+    """They need no like names; where two came, a name must be like the old one, and another comment says nothing."""
+    assert said(revision(SWAP, after=swapped(f"{USERS}.zip")))
+    assert not said(revision(SWAP, after=swapped(f"{USERS}.zip", f"{USERS}.qqq")))
+    before = {**BASE, **column(f"{USERS}.name", comment="who it is")}
+    after = {**swapped(f"{USERS}.zip"), **column(f"{USERS}.qqq", comment="other")}
+    assert not said(revision(SWAP, before=before, after=after))
+
+
+def test_names_that_are_just_alike_enough() -> None:
+    """Three letters of five that both have are enough, and two are not."""
+    names = (f"{USERS}.namxy", f"{USERS}.qqqqq")
+    assert said(revision(SWAP, after=swapped(*names)))
+    before = {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.abcde")}
+    for new, alike in (("abcxy", True), ("abxyz", False)):
+        after = {**without(before, f"{USERS}.abcde"), **column(f"{USERS}.{new}"), **column(f"{USERS}.qqqqq")}
+        assert said(revision(SWAP, before=before, after=after)) is alike

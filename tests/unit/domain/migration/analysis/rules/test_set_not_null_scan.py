@@ -2,7 +2,7 @@
 
 from domain.migration.trace import TableFacts
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, USERS, codes, column, revision, step, table
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, column, revision, step, table
 
 
 def test_set_not_null_scan() -> None:
@@ -37,3 +37,14 @@ def test_corrected_revisions_quote_what_needs_it() -> None:
         "def downgrade() -> None:",
         '    op.execute(\'ALTER TABLE public."Users" ALTER COLUMN "Mail" DROP NOT NULL\')',
     ]
+
+
+def test_only_columns_that_became_not_null_are_proved() -> None:
+    """Of that table, and of those that took NULL before."""
+    before = {**BASE, **column(f"{USERS}.id", not_null=True)}
+    after = {**before, **column(f"{USERS}.email", not_null=True), **column(f"{ORDERS}.id", not_null=True)}
+    alter = step("ALTER TABLE users ALTER COLUMN email SET NOT NULL", 1, EXCLUSIVE, scanned={USERS: 2000})
+    fix = str(diagnostic(revision(alter, before=before, after=after), "set-not-null-scan").fix)
+    assert fix.count(" SET NOT NULL") == 1
+    assert "orders" not in fix
+    assert diagnostic(revision(alter, before=before, after=before), "set-not-null-scan").fix is None

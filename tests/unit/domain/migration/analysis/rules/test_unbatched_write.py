@@ -3,10 +3,23 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from domain.migration.locks import LockMode
 from domain.migration.trace import RowCounts
 from tests.unit.domain.migration.analysis.rules.shared import diagnostic
-from tests.unit.domain.migration.traces import USERS, codes, revision, step, updated
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    codes,
+    constraint,
+    revision,
+    step,
+    updated,
+    without,
+)
 
 
 def test_unbatched_write() -> None:
@@ -61,3 +74,32 @@ def test_rows_that_are_locked_and_then_written_count_once() -> None:
     lock = step("SELECT … FOR UPDATE", 1, locked={USERS: 700})
     assert codes(revision(lock, step("UPDATE users …", 1, rows=updated(700)))) == {}
     assert codes(revision(step("SELECT … FOR UPDATE", 1, locked={USERS: 1500}))) == {"unbatched-write": "error"}
+
+
+@pytest.mark.parametrize(
+    ("own", "batched"),
+    [
+        (constraint(f"{USERS}.pk", "primary key", "PRIMARY KEY (id)"), True),
+        (constraint(f"{USERS}.pk", "primary key", "PRIMARY KEY (id, name)"), False),
+        (constraint(f"{USERS}.pk", "unique", "UNIQUE (id)"), False),
+        (constraint(f"{ORDERS}.pk", "primary key", "PRIMARY KEY (id)"), False),
+    ],
+)
+def test_batches_go_along_a_key_of_one_column(own: Objects, batched: bool) -> None:
+    """The primary key of that table."""
+    before = {**without(BASE, f"{USERS}.users_pkey"), **own}
+    write = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE, rows=updated())
+    assert (diagnostic(revision(write, before=before), "unbatched-write").fix is not None) is batched
+
+
+def test_until_when_others_wait() -> None:
+    """To the end of the transaction, or of the statement; rows that are only locked have no batches."""
+    write = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE, rows=updated())
+    more = diagnostic(revision(write, step("SELECT 1", 1)), "unbatched-write").message
+    assert more.endswith("wait until the transaction ends with statement 2.")
+    alone = diagnostic(revision(replace(write, transaction=None), step("SELECT 1", 1)), "unbatched-write").message
+    assert alone.endswith("wait until it has finished.")
+    lock = step("SELECT 1 FROM users FOR UPDATE", 1, locked={USERS: 2000})
+    locked = diagnostic(revision(lock), "unbatched-write")
+    assert "locks most rows" in locked.message
+    assert locked.fix is None
