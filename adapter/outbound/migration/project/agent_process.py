@@ -81,6 +81,11 @@ class AgentProcess:
         self.close()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def is_open(self) -> bool:
         """Whether `close` has not been called yet."""
         return not self._output.closed

@@ -6,7 +6,6 @@ statements that cannot run inside a transaction, such as `CREATE INDEX CONCURREN
 
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
+from adapter.outbound.migration.project.process_group import groups_below
 from adapter.outbound.migration.project.results import AgentResult
 
 UNWALLED = "run it where user processes may set up seccomp filters, or go on without isolation: --no-isolation"
@@ -89,23 +89,23 @@ class Agent:
         output_start = process.said()
         with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
             token = secrets.token_hex(16)
-            reader = EventReader(job, token, process.events[0], answers, time.monotonic() + timeout, stepped)
+            deadline = time.monotonic() + timeout
+            reader = EventReader(job, token, process.pid, process.events[0], answers, deadline, stepped)
             try:
                 # after `revisions`, env.py continues on this database while other jobs use databases of their own
                 reachable = self._reachable_address(job.connection, process, keep=job.command == "revisions")
                 process.send(encoded(job, reachable, token, process.events[1], process.answers[0]))
                 reader.read()
             finally:
-                if reader.pid is not None:  # the job's process may have ended and left child processes behind
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.killpg(reader.pid, signal.SIGKILL)
+                for group in filter(None, [reader.group, *(groups_below(process.pid) if reader.forged else ())]):
+                    group.kill()
                 reader.close()
-                if not reader.done:
+                if reader.forged or not reader.done:
                     _end_sessions(job.connection)
                 output = process.tail(output_start)
                 is_isolation_missing = not reader.exited and process.failed_to_start()
-                if not reader.exited:
-                    process.close()
+                if reader.forged or not reader.exited:
+                    process.close()  # more of this job may be in its pipes
         if is_isolation_missing:
             raise DatabaseConfigurationError(redact(output.strip()), UNWALLED)
         return reader.result(redact(output))

@@ -3,15 +3,17 @@
 import json
 import os
 import select
-import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any
 
+from adapter.outbound.migration.project.event_order import EventOrder
+from adapter.outbound.migration.project.event_shapes import has_shape
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.observer import Observer
+from adapter.outbound.migration.project.process_group import ProcessGroup, group_led_by
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun, ListedRevision
 from adapter.outbound.migration.project.statements import statement_trace, unseen_only
 from adapter.outbound.postgres.redaction import redact, without_quotes
@@ -27,29 +29,33 @@ _QUOTED_CHARACTERS = 80  # of a statement that a message quotes
 
 
 class EventReader:
-    """A reader of the agent's reports on one job, up to its end, the death of its process, or the deadline.
+    """Reads the agent's lines until it has done, has died, or its time is over, or until a line is not the agent's.
 
     Attributes:
-        done: Whether the agent has reported the end of the job.
-        pid: Process ID of the job's process; None before it has started.
-        deadline: Value of `time.monotonic()` at which the time of the job is over.
+        done: Whether the job has come to its end.
+        forged: Whether a line was not the agent's: nothing is known of what the project has done then.
+        group: The processes of the job, once they have started; the kernel says that they are the agent's.
     """
 
     def __init__(
         self,
         job: AgentJob,
         token: str,
+        agent: int,
         events: int,
         answers: IO[str],
         deadline: float,
         stepped: Callable[[str, str], bool],
     ) -> None:
         self._token = token.encode()
-        self._forged = False
+        self._agent = agent
+        self._order = EventOrder(job)
+        self.forged = False
+        self._killed = False
         self._stepped = stepped
         self._time_limit = deadline - time.monotonic()
         self.done = False
-        self.pid: int | None = None
+        self.group: ProcessGroup | None = None
         self.deadline = deadline
         self._exit_code: int | None = None
         self._job = job
@@ -79,8 +85,8 @@ class EventReader:
         return self._exit_code is not None
 
     def read(self) -> None:
-        """Read all reports, up to the end of the job's process or the deadline."""
-        while self._exit_code is None:
+        """Read all of it, up to the end of the job's process, or to the first line that is not the agent's."""
+        while self._exit_code is None and not self.forged:
             seconds = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
             ready, _, _ = select.select([self._events], [], [], seconds)
             if time.monotonic() >= self.deadline:
@@ -99,10 +105,10 @@ class EventReader:
                 return
             *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
-                self._read_line(line)
+                if not self.forged:
+                    self._read_line(line)
             if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token):
-                # no report is in there, but its end may be the start of a token
-                self._forged, self._unread = True, self._unread[-len(self._token) :]
+                self.forged = True
 
     def close(self) -> None:
         """End the sessions that observe a statement."""
@@ -118,7 +124,8 @@ class EventReader:
         """
         self._finish_run(None, finished=False)
         error = self._error
-        if self._forged:
+        if self.forged:
+            self._reopen_run()
             error = AgentError("its code wrote into the pipe through which its statements are reported", "forged")
         elif self._timed_out:
             error = AgentError(f"it did not end within {self._time_limit:.0f} s{self._endless_loop()}", "timeout")
@@ -152,18 +159,20 @@ class EventReader:
         )
 
     def _read_line(self, line: bytes) -> None:
-        """Read a line of the pipe.
+        """Take a line of the agent's.
 
-        Anything before the token, or a line without it, was written by the project and is no report.
+        What the project has written before it, or as one of its own, is no report; neither is a line of another shape,
+        or in another place, than those that the agent writes.
         """
-        foreign, token, report = line.rpartition(self._token)
-        if foreign or not token:
-            self._forged = True
-        if token:
-            try:
-                self._handle(json.loads(report))
-            except ValueError:  # the project wrote into the middle of the report
-                self._forged = True
+        strange, token, report = line.rpartition(self._token)
+        try:
+            message: Any = json.loads(report) if token and not strange else None
+            shaped = has_shape(message)
+            self.forged = not (shaped and self._order.allows(message))
+            if not self.forged or (shaped and message["event"] == "statement"):  # what was done counts all the same
+                self._handle(message)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self.forged = True
 
     def _handle(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
         match message["event"]:
@@ -203,9 +212,12 @@ class EventReader:
             case "wanted":
                 self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
             case "started":
-                self.pid = message["pid"]
+                self.group = group_led_by(message["pid"], self._agent)
+                self.forged = self.group is None
+                self._answer(None)
             case "exited":
                 self._exit_code = message["code"]
+                self.forged = self.group is not None and self.group.has_leader
             case "done":
                 self.done = True
 
@@ -216,8 +228,9 @@ class EventReader:
 
     def _kill(self) -> None:
         self.close()
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGKILL)
+        self._killed = True
+        if self.group is not None:
+            self.group.kill_leader()
 
     def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
         if self._runs and not self._runs[-1].finished:
@@ -226,7 +239,15 @@ class EventReader:
             )
             self._statements = []
 
+    def _reopen_run(self) -> None:
+        """Count what was executed behind a forged end as a part of the function that it was to end."""
+        if self._runs and self._statements:
+            statements = (*self._runs[-1].statements, *self._statements)
+            self._runs[-1] = replace(self._runs[-1], statements=statements, finished=False)
+
     def _answer(self, value: Any) -> None:
+        if self._killed:  # nobody reads it, and the next job would
+            return
         with suppress(BrokenPipeError):
             self._answers.write(json.dumps(value) + "\n")
             self._answers.flush()

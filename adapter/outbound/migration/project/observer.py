@@ -114,8 +114,12 @@ class Observer:
                     self._blockers.pop(pid).close()
 
     def end_observed(self) -> None:
-        """Terminate the server process that executes the statement, and wait up to 5 seconds for its end."""
-        self._watching_session.execute("SELECT pg_terminate_backend(%s, 5000)", (self._pid,))
+        """End the server's process that executes the statement, and wait for that; one of another database stays."""
+        self._watching_session.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid = %s AND datname = current_database()",
+            (self._pid,),
+        )
 
     def seen(self) -> list[tuple[int, str]]:
         """Return the OID of the relation and the mode of each lock that the statement has held or waited for."""

@@ -1,7 +1,8 @@
 """The results of the agent's jobs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from domain.migration.history import HistoryEntry
 from domain.migration.trace import StatementTrace
@@ -130,8 +131,19 @@ class AgentResult:
     only_there: tuple[tuple[str, str], ...] = ()
 
     def run_of(self, revision: str, direction: str) -> AgentRun:
-        """Return the run of a revision in a direction; an empty run when the job did not reach it."""
-        for run in self.runs:
-            if (run.revision, run.direction) == (revision, direction):
-                return run
-        return AgentRun(revision, direction)
+        """Return one of the runs; an empty one where it did not come so far.
+
+        An env.py may run a function again, for another schema or after an error: what it executed is one run's then.
+        """
+        runs = [run for run in self.runs if (run.revision, run.direction) == (revision, direction)]
+        return reduce(_joined, runs) if runs else AgentRun(revision, direction)
+
+
+def _joined(run: AgentRun, again: AgentRun) -> AgentRun:
+    """Return two runs of a function as one; transactions are numbered on."""
+    last = max((statement.transaction or 0 for statement in run.statements), default=0)
+    statements = tuple(
+        statement if statement.transaction is None else replace(statement, transaction=statement.transaction + last)
+        for statement in again.statements
+    )
+    return replace(again, statements=run.statements + statements)

@@ -280,6 +280,8 @@ class _Climber:
         )
         result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._check_step, trace=True)
         self._databases.drop(self._database)
+        if result.error is not None and result.error.kind == "forged":
+            return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
         # A statement that found no rows was not tested, and rows that are inserted may exist already in production.
         # Such revisions are traced on their own.
         statements = {

@@ -372,7 +372,8 @@ class SandboxRevisionTracer(RevisionTracer):
         statements = upgrade_result.run_of(entry.revision, "upgrade").statements
         if upgrade_result.error is not None:
             self._databases.drop(upgraded)
-            error = None if any(statement.error for statement in statements) else described(upgrade_result.error)
+            is_of_statement = upgrade_result.error.kind != "forged" and any(item.error for item in statements)
+            error = None if is_of_statement else described(upgrade_result.error)
             refusal, self._exception_type = refused_rows(upgrade_result.error), upgrade_result.error.type
             return self._make_trace(entry, upgrade=statements, error=error, refused_rows=refusal, **common), None
         after = self._databases.snapshot(upgraded)

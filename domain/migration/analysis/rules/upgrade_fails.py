@@ -62,7 +62,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             else "Mend the revision before anybody runs it.",
             in_autocommit(*concurrent_steps(statement.sql)) if _needs_autocommit(statement) else None,
         )
-    if trace.error and all(statement.error is None for statement in trace.upgrade):
+    if trace.error:
         yield Diagnostic(
             CODE,
             SEVERITY,

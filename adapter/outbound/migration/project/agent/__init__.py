@@ -26,7 +26,7 @@ so that none of them shadows a module of the project. The agent reads jobs from 
 - `events`, `answers`: file descriptors; JSON lines are written to the first and read from the second.
 - `token`: the text that each written line begins with.
 
-Each written line has an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (in a history),
-`begin`, `statement`, `end` (of an upgrade or downgrade function), `observe`, `observed` and `stepped` (answered by the
-parent), `version_table`, `models`, `wanted` (what the project lacked), `error`, `done`.
+Lines have an `event`: `started` and `exited` (of a job's process), `revision`, `problem` (of a history), `begin`,
+`statement`, `end` (of one upgrade or downgrade function), `observe`, `observed`, `stepped`, `error`, `done`. The parent
+answers `started`, `observe`, `observed` and `stepped`. Its `event_order.py` and `event_shapes.py` know them all.
 """

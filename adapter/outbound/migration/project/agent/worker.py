@@ -65,7 +65,7 @@ class Worker:
         """Run a job, report how it ended, and end the process."""
         _redirect_input()
         channel = Channel(job["token"], job["events"], job.get("answers"))
-        channel.send("started", pid=os.getpid())
+        channel.ask("started", pid=os.getpid())  # the parent asks the kernel about it while it is there
         try:
             self._run_command(job, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
