@@ -29,7 +29,7 @@ def _through(relay: Relay, server: Server, database: str) -> psycopg.Connection[
 
 
 def _parameters(server: Server, database: str = "postgres", **more: str) -> dict[str, str]:
-    return {"host": server.host, "port": str(server.port), "dbname": database, **more}
+    return {"host": server.host, "port": str(server.port), "dbname": database, "user": server.user, **more}
 
 
 def test_only_one_database_is_reached(relay: Relay, server: Server, migrated_url: str) -> None:
@@ -40,6 +40,23 @@ def test_only_one_database_is_reached(relay: Relay, server: Server, migrated_url
     name = str(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"])
     with pytest.raises(psycopg.OperationalError, match=f"only the sandbox's own database can be reached, not {name}"):
         _through(relay, server, name)
+
+
+def test_only_one_role_logs_in(relay: Relay, server: Server) -> None:
+    """A role other than the sandbox's is refused with its name, though the server would let it in from here."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+        session.execute("CREATE ROLE hexalembic_lent LOGIN")
+    try:
+        relay.lead_to(_parameters(server, user="hexalembic_lent"))
+        with psycopg.connect(host=relay.folder, user="hexalembic_lent", dbname="postgres") as lent:
+            assert lent.execute("SELECT session_user::text").fetchall() == [("hexalembic_lent",)]
+        with pytest.raises(
+            psycopg.OperationalError, match=f"only the sandbox's own role can log in, not {server.user}"
+        ):
+            _through(relay, server, "postgres")
+    finally:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+            session.execute("DROP ROLE hexalembic_lent")
 
 
 def test_the_database_of_env_stays_reachable(relay: Relay, server: Server, migrated_url: str) -> None:
@@ -68,7 +85,7 @@ def test_large_results_and_cancellation(relay: Relay, server: Server) -> None:
 
 def test_a_server_that_is_not_there_is_said(relay: Relay, tmp_path: Path) -> None:
     """A server that does not answer ends the session in a sentence, not in silence."""
-    relay.lead_to({"host": str(tmp_path), "dbname": "postgres"})
+    relay.lead_to({"host": str(tmp_path), "dbname": "postgres", "user": "postgres"})
     with pytest.raises(psycopg.OperationalError, match="the sandbox's server cannot be reached"):
         psycopg.connect(host=relay.folder, user="postgres", dbname="postgres")
 
@@ -101,7 +118,14 @@ def test_encryption(relay: Relay, server: Server, authority: trustme.CA, tmp_pat
     authority.cert_pem.write_to_path(root)
     with encrypting(server, authority) as port:
         relay.lead_to(
-            {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": mode, "sslrootcert": str(root)}
+            {
+                "host": "localhost",
+                "port": str(port),
+                "dbname": "postgres",
+                "user": server.user,
+                "sslmode": mode,
+                "sslrootcert": str(root),
+            }
         )
         with _through(relay, server, "postgres") as session:
             assert session.execute("SELECT 1").fetchall() == [(1,)]
@@ -113,8 +137,8 @@ def test_encryption_that_cannot_be_trusted(relay: Relay, server: Server, authori
     root = tmp_path / "root.pem"
     trustme.CA().cert_pem.write_to_path(root)
     with encrypting(server, authority) as port:
-        parameters = {"host": "localhost", "port": str(port), "dbname": "postgres", "sslmode": "verify-full"}
-        relay.lead_to({**parameters, "sslrootcert": str(root)})
+        parameters = {"host": "localhost", "port": str(port), "dbname": "postgres", "user": server.user}
+        relay.lead_to({**parameters, "sslmode": "verify-full", "sslrootcert": str(root)})
         with pytest.raises(psycopg.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
             _through(relay, server, "postgres")
 

@@ -142,7 +142,8 @@ class Agent:
         """Return the address at which the process reaches a database: its own, or that of the relay."""
         if self._relay is None or (connection.is_local and process.reaches(connection.host)):
             return connection
-        self._relay.lead_to({**connection.parameters, "dbname": connection.dbname}, keep=keep)
+        address = {**connection.parameters, "dbname": connection.dbname, "user": connection.user}
+        self._relay.lead_to(address, keep=keep)
         return replace(connection, host=self._relay.folder, port=5432)
 
 

@@ -1,8 +1,9 @@
 """A Unix socket that forwards connections to the sandbox's databases on a server, and to no other database.
 
-The project's process has no network, and it cannot reach the server's own socket. A connection to the relay reaches the
-database in use, and the database on which env.py still runs. Others are refused. The relay encrypts the connection to
-the server when that is required, because the project's end is local.
+The project's process has no network, and the server's own socket is covered. What connects here reaches the one
+database that is in use, and the one on which env.py was run beforehand; it may ask for no other, and for no other role
+than the sandbox's: a server may trust whoever comes from here. Encryption towards the server is ours to do, since the
+project's end is local.
 
 Source: the Postgres manual, "Message Flow" and "Message Formats" (StartupMessage, SSLRequest, ErrorResponse).
 """
@@ -15,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import cycle
+from itertools import cycle, takewhile
 from pathlib import Path
 from typing import Self
 
@@ -46,7 +47,7 @@ class Relay:
         self._folder = tempfile.TemporaryDirectory(prefix="hx-relay-", dir=None if is_usable else "/tmp")  # noqa: S108
         self.folder = self._folder.name
         self.database = ""
-        self._kept_database = ""
+        self._led_to = self._kept = ("", "")  # databases, each with its role
         self._parameters: Mapping[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -63,13 +64,13 @@ class Relay:
         """Forward connections to a database from now on.
 
         Args:
-            parameters: Parameters of libpq, such as `host`, `port`, `dbname` and `sslmode`.
-            keep: Whether the database stays reachable when another one is in use, until a call with another database to
-                keep.
+            parameters: As libpq has them: `host`, `port`, `dbname`, `user`, `sslmode` and its like.
+            keep: Lead to it also when another one is in use, until the next one that is kept.
         """
         self._parameters, self.database = parameters, parameters["dbname"]
+        self._led_to = (self.database, parameters["user"])
         if keep:
-            self._kept_database = self.database
+            self._kept = self._led_to
         if self._loop is None:
             ready = threading.Event()
             self._loop = asyncio.new_event_loop()
@@ -117,12 +118,22 @@ class Relay:
         """Return why a session is refused; None when it is allowed, or when it only cancels a statement."""
         if startup[4:8] == _CANCEL:
             return None
-        fields = startup[8:].split(b"\0")
-        parameters = dict(zip(fields[::2], fields[1::2], strict=False))
-        name = parameters.get(b"database", parameters.get(b"user", b"")).decode(errors="replace")
-        if name and name in {self.database, self._kept_database}:
-            return None
-        return f"only the sandbox's own database can be reached, not {name}"
+        asked = _fields(startup)
+        role = asked.get("user", "")
+        database = asked.get("database") or role
+        roles = [role for name, role in (self._led_to, self._kept) if name and name == database]
+        if not roles:
+            return f"only the sandbox's own database can be reached, not {database}"
+        if role not in roles:
+            return f"only the sandbox's own role can log in, not {role}"
+        return None
+
+
+def _fields(startup: bytes) -> dict[str, str]:
+    """Read the fields of a startup message as the server does: the last of a name holds, up to an empty name."""
+    parts = startup[8:].split(b"\0")
+    pairs = takewhile(lambda pair: pair[0], zip(parts[::2], parts[1::2], strict=False))
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
 
 async def end_tasks() -> None:
