@@ -7,6 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic import command
+from alembic.util import CommandError
+from sqlalchemy import create_engine
 
 from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server
@@ -106,14 +108,67 @@ def test_no_permission_to_create_the_extension(server: Server, empty_url: str) -
 
 
 def test_no_permission_on_the_schema(empty_url: str) -> None:
-    """A role that may not create tables gets the grant that it needs."""
+    """A role that may not create tables gets the grant for what it lacks of the schema, and for no more."""
     with psycopg.connect(empty_url, autocommit=True) as administrator:
         administrator.execute("DROP ROLE IF EXISTS guest")
         administrator.execute("CREATE ROLE guest LOGIN")
-    said = fails("alembic", "upgrade", "head", url=empty_url.replace("://postgres@", "://guest@"))
+        url = empty_url.replace("://postgres@", "://guest@")
+        said = fails("alembic", "upgrade", "head", url=url)
+        assert "lacks a privilege (permission denied for schema public)" in said
+        assert 'in database hexalembic_empty: GRANT CREATE ON SCHEMA "public" TO guest;' in said
 
-    assert "lacks a privilege (permission denied for schema public)" in said
-    assert "GRANT USAGE, CREATE ON SCHEMA public" in said
+        administrator.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+        said = fails("alembic", "upgrade", "head", url=url)
+        assert 'Role guest may not use schema "public" (no schema has been selected to create in)' in said
+        assert 'GRANT USAGE, CREATE ON SCHEMA "public" TO guest;' in said
+
+
+def test_no_permission_on_the_version_table(empty_url: str, history: History) -> None:
+    """Each command says by which grants a role may read the version table, as status does, and upgrades write it."""
+    history.add("r1", None, "pass")
+    command.upgrade(history.config(empty_url), "head")
+    url = empty_url.replace("://postgres@", "://ro@")
+    table = '"public"."alembic_version"'
+    ini = str(history.ini())
+    enter = 'GRANT USAGE ON SCHEMA "public" TO ro; '
+    with psycopg.connect(empty_url, autocommit=True) as owner:
+        owner.execute("DROP ROLE IF EXISTS ro; CREATE ROLE ro LOGIN")
+        for before in ("", enter):
+            for arguments in (("current",), ("check",), ("upgrade", "head")):
+                said = fails("alembic", "-c", ini, *arguments, url=url)
+                privileges = "SELECT, INSERT, UPDATE, DELETE" if arguments[0] == "upgrade" else "SELECT"
+                assert f"Role ro may not read {table}, where database hexalembic_empty keeps which revisions" in said
+                assert f"hint: Its owner runs there: {before}GRANT {privileges} ON {table} TO ro;" in said
+                assert "CREATE" not in said
+            owner.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+        owner.execute(f"GRANT USAGE ON SCHEMA public TO ro; GRANT SELECT (version_num) ON {table} TO ro".encode())
+        assert "r1" in run("alembic", "-c", ini, "current", url=url).stdout
+        owner.execute("DROP OWNED BY ro; DROP ROLE ro")
+
+
+def test_no_permission_of_a_revision(empty_url: str, history: History) -> None:
+    """A revision that its role may not run gets the grant of the very privilege, also on the caller's connection."""
+    history.add("r1", None, "op.execute('CREATE TABLE people (id int PRIMARY KEY)')")
+    command.upgrade(history.config(empty_url), "head")
+    history.add("r2", "r1", "op.execute('CREATE TABLE pets (owner int REFERENCES people)')")
+    with psycopg.connect(empty_url, autocommit=True) as owner:
+        owner.execute("DROP ROLE IF EXISTS writer; CREATE ROLE writer LOGIN; GRANT CREATE ON SCHEMA public TO writer")
+        owner.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON alembic_version TO writer")
+    url = empty_url.replace("://postgres@", "://writer@")
+    granted = 'GRANT REFERENCES ON "public"."people" TO writer;'
+    with pytest.raises(CommandError) as caught:
+        command.upgrade(history.config(url), "head")
+    assert granted in str(caught.value)
+    config = history.config(url)
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        with pytest.raises(CommandError) as caught:
+            command.upgrade(config, "head")
+    engine.dispose()
+    assert granted in str(caught.value)
+    with psycopg.connect(empty_url, autocommit=True) as owner:
+        owner.execute("DROP OWNED BY writer; DROP ROLE writer")
 
 
 @pytest.mark.long

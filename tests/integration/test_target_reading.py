@@ -75,8 +75,7 @@ def test_commands_say_it_too(empty_url: str, history: History) -> None:
         assert f'GRANT SELECT ON "public"."alembic_version" TO {READER};' in result.stderr
         assert "CREATE" not in result.stderr
     result = run("alembic", "current", url=url)
-    assert "This role may not read something (permission denied for table alembic_version)" in result.stdout
-    assert "GRANT SELECT" in result.stdout
+    assert f'GRANT SELECT ON "public"."alembic_version" TO {READER};' in result.stdout
     assert "CREATE" not in result.stdout
 
 

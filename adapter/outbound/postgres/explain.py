@@ -9,6 +9,7 @@ from adapter.outbound.postgres.connecting import reason_of_asyncpg
 from adapter.outbound.postgres.encryption import describe_encryption
 from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, describe_os_error
+from adapter.outbound.postgres.privileges import NO_PRIVILEGE, NO_SCHEMA, describe_closed_schemas, describe_lacking
 from adapter.outbound.postgres.read_only import READ_ONLY, describe_read_only
 from adapter.outbound.postgres.redaction import redact, shown
 from adapter.outbound.postgres.url import DatabaseURL
@@ -17,7 +18,6 @@ from adapter.outbound.postgres.url import DatabaseURL
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
 
-_NO_PRIVILEGE = "42501"
 _GONE = "08003"
 Ask: TypeAlias = Callable[[str], list[Any]]
 
@@ -137,6 +137,11 @@ def explain(
     return _explain_database(error, url, reads, ask)
 
 
+def is_about_extension(error: BaseException) -> bool:
+    """Return whether the server refused to create an extension, which only an administrator may."""
+    return "extension" in server_message(error)
+
+
 def _explain_database(
     error: BaseException, url: DatabaseURL | None, reads: bool, ask: Ask | None
 ) -> DatabaseError | None:
@@ -155,11 +160,11 @@ def _explain_database(
         return encryption_error
     if state == READ_ONLY:
         return describe_read_only(ask or partial(_ask, url), values["where"], values["message"])
-    if state == _NO_PRIVILEGE and reads:
-        return DatabaseError(
-            "This role may not read something ({message}).".format(**values),
-            "Let its owner run, in database {name}: GRANT SELECT ON <what is named> TO <role>;".format(**values),
-        )
+    if state == NO_PRIVILEGE and not is_about_extension(error):
+        statement = next((text for one in _chain(error) if (text := getattr(one, "statement", None))), "")
+        return describe_lacking(ask or partial(_ask, url), values["message"], str(statement), reads=reads)
+    if state == NO_SCHEMA and (closed := describe_closed_schemas(ask or partial(_ask, url), values["message"])):
+        return closed
     for states, pattern, message, hint in _BY_STATE:
         if state in states and re.search(pattern, values["message"]):
             return DatabaseError(message.format(**values), hint.format(**values))
@@ -227,19 +232,10 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ),
     ),
     (
-        ("42501",),
-        "extension",
+        (NO_PRIVILEGE,),
+        "",
         "This role may not create the extension ({message}).",
         "An administrator runs once, in database {name}: CREATE EXTENSION vector;",
-    ),
-    (
-        ("42501",),
-        "",
-        "This role lacks a privilege ({message}).",
-        (
-            "Run as the owner of the objects, or let an administrator, in database {name}: "
-            "GRANT USAGE, CREATE ON SCHEMA public TO <role>;"
-        ),
     ),
     (
         ("0A000", "58P01", "42704"),

@@ -9,8 +9,9 @@ from alembic.runtime.migration import MigrationContext
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.explain import fault_of, server_message, sqlstate
-from adapter.outbound.postgres.read_only import READ_ONLY, describe_read_only
+from adapter.outbound.postgres.explain import explain, fault_of, is_about_extension, server_message, sqlstate
+from adapter.outbound.postgres.privileges import NO_PRIVILEGE, NO_SCHEMA
+from adapter.outbound.postgres.read_only import READ_ONLY
 
 _RESTART = 3.0  # seconds to wait for a server that is restarting
 _PATIENCE = 10.0  # seconds to wait for an answer
@@ -68,9 +69,10 @@ def explain_fault(
     return DatabaseError(" ".join(filter(None, sentences)), hint)
 
 
-def explain_read_only(error: BaseException, connections: SecondConnections) -> DatabaseError | None:
-    """Return why the database is read-only, or None if that is not the reason for the error."""
-    if sqlstate(error) != READ_ONLY:
+def explain_refusal(error: BaseException, connections: SecondConnections) -> DatabaseError | None:
+    """Return why the database only reads, or which privilege the role lacks; None if the error is about neither."""
+    state = sqlstate(error)
+    if state not in {READ_ONLY, NO_PRIVILEGE, NO_SCHEMA} or is_about_extension(error):
         return None
 
     def ask(query: str) -> list[Any]:
@@ -80,7 +82,7 @@ def explain_read_only(error: BaseException, connections: SecondConnections) -> D
 
         return connections.within(_PATIENCE, run)
 
-    return describe_read_only(ask, "the database", server_message(error))
+    return explain(error, ask=ask)
 
 
 def _read_state(migration: MigrationContext, connections: SecondConnections) -> "_State | str":

@@ -4,19 +4,20 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapter.outbound.database import autogenerate, settings
 from adapter.outbound.database.autogenerate.revisions import is_check
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
-from adapter.outbound.database.upgrade.faults import explain_fault, explain_read_only
+from adapter.outbound.database.upgrade.faults import explain_fault, explain_refusal
 from adapter.outbound.database.upgrade.lock_watch import watched
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.database.upgrade.pooler import is_pooled, refuse_transaction_pooler
@@ -37,6 +38,7 @@ from adapter.outbound.postgres import engine
 from adapter.outbound.postgres.commands import reachable
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import explain
+from adapter.outbound.postgres.privileges import refuse_unreadable
 from adapter.outbound.postgres.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -103,7 +105,7 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
             with session(connection, options, initial_session):
                 _write(connection, metadata, options, progress, initial_session)
         except Exception as error:
-            fault = explain_fault(error, context.get_context(), progress, connections) or explain_read_only(
+            fault = explain_fault(error, context.get_context(), progress, connections) or explain_refusal(
                 error, connections
             )
             if fault is None and explain(error) is None:
@@ -117,7 +119,8 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
             with prepared_session(connection, options, initial_session):
                 _run(connection)
         except DBAPIError as error:
-            raise explain(error, reads=True) or error from error
+            connection.rollback()
+            raise explain(error, reads=True, ask=partial(_rows, connection)) or error from error
 
 
 def _write(
@@ -193,6 +196,14 @@ def _configure(connection: Connection, metadata: MetaData, progress: Progress) -
 
 
 def _run(connection: Connection) -> None:
+    migration = context.get_context()
+    refuse_unreadable(
+        partial(_rows, connection),
+        migration.version_table,
+        migration.version_table_schema,
+        "",
+        writes=_command_writes(),
+    )
     _check_revisions()
     connection.rollback()
     if connection.in_transaction():
@@ -223,6 +234,10 @@ def _run_in_callers_transaction() -> None:
             "A revision commits by itself (autocommit_block) and cannot run in the transaction of the connection that "
             "was handed over.\n  hint: hand over a connection from engine.connect(), with nothing executed on it."
         ) from error
+
+
+def _rows(connection: Connection, query: str) -> list[Any]:
+    return list(connection.execute(text(query.replace(":", r"\:"))))
 
 
 def _command_writes() -> bool:

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.holders import holders_query, join, read_holders
+from adapter.outbound.postgres.privileges import refuse_unreadable
 from adapter.outbound.postgres.url import DatabaseURL
 
 # The target is in use, so a read gives up before other sessions have to wait behind it.
@@ -20,12 +21,6 @@ SELECT n.nspname, c.relname
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num'
  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_'
    AND CASE WHEN %(names)s::text[] = '{}' THEN c.relname ~ '^alembic_version' ELSE c.relname = ANY (%(names)s) END
-"""
-_LACKING = """
-SELECT quote_ident(current_user), quote_ident(n.nspname),
-       has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT')
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = %s AND c.relname = %s
 """
 _LOCKING = """
 SELECT l.pid FROM pg_catalog.pg_locks l
@@ -92,15 +87,4 @@ def refuse_without_grants(connection: psycopg.Connection[Any], url: DatabaseURL)
 
 
 def _refuse_without_grant(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> None:
-    row = connection.execute(_LACKING, (schema, table)).fetchone()
-    if row is None:
-        return
-    role, quoted, may_enter, may_read = row
-    name = sql.Identifier(schema, table).as_string(connection)
-    grants = [] if may_enter else [f"GRANT USAGE ON SCHEMA {quoted} TO {role};"]
-    grants += [] if may_read else [f"GRANT SELECT ON {name} TO {role};"]
-    if grants:
-        raise DatabaseError(
-            f"Role {role} may not read {name}, where {url} keeps which revisions it has.",
-            f"Its owner runs there: {' '.join(grants)}",
-        )
+    refuse_unreadable(lambda query: connection.execute(query.encode()).fetchall(), table, schema, str(url))
