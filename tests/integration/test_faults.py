@@ -238,10 +238,13 @@ def test_server_stopped_in_the_middle(
 
 
 def test_no_traceback_on_the_command_line(history: History, empty_url: str) -> None:
-    """`alembic upgrade` whose session is ended prints two lines of it, and no traceback."""
+    """`alembic upgrade` whose session is ended prints two lines of it, and no traceback; the hint has its options."""
     history.add("r1", None, "op.execute('SELECT pg_sleep(50)')")
+    path = history.ini().rename(history.folder / "our alembic.ini")
+    path.write_text(path.read_text().replace("[alembic]\n", "[alembic]\n[shop]\n", 1))
+    options = ["-c", str(path), "-n", "shop", "-x", "search_path=public, other"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "alembic", "-c", str(history.ini()), "upgrade", "head"],
+        [sys.executable, "-m", "alembic", *options, "upgrade", "+1"],
         cwd=PROJECT_ROOT,
         env=process_environment(empty_url),
         stdout=subprocess.PIPE,
@@ -254,6 +257,7 @@ def test_no_traceback_on_the_command_line(history: History, empty_url: str) -> N
     assert process.returncode == 255
     assert output.startswith("FAILED: The server ended the session in revision r1")
     assert output.count("\n") == 2
+    assert f"alembic -c '{path}' -n shop -x 'search_path=public, other' upgrade +1" in output
     assert "Traceback" not in errors
     assert "Exception" not in errors
 

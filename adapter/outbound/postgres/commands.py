@@ -4,21 +4,31 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _OPTION = r"-\w|--[a-z]"
-# A command followed by one of its subcommands or options; a sentence about `alembic` does not match.
+_WORD = "upgrade|downgrade|current|history|heads|revision|check|merge|stamp"
+_ALEMBIC = re.compile(rf"(?<![\w./-])alembic(?= (?:{_WORD})\b)")
+# Commands with one of their words behind them; a sentence about `alembic` is left alone.
 _CALL = re.compile(
     r"(?<![\w./-])(?:"
-    rf"alembic(?= (?:upgrade|downgrade|current|history|heads|revision|check|merge|stamp|{_OPTION}))"
+    rf"alembic(?= (?:{_WORD}|{_OPTION}))"
     rf"|migrate(?= (?:status|up|analyze|verify|db|stats|record|locks|rules|new-service|{_OPTION}))"
     rf"|backend(?= (?:demo|search|ingest|document|user|product|order|{_OPTION})))"
 )
 
 
-def reachable(text: str) -> str:
-    """Return a text whose commands can be run as written from the current folder."""
-    return _CALL.sub(lambda match: _path(match[0]), text)
+def reachable(text: str, options: Sequence[str] = ()) -> str:
+    """Return a text whose commands can be run as they stand there, from this folder.
+
+    Args:
+        text: The text.
+        options: What each call of `alembic` in it needs that has no option yet, such as `-c` with a file.
+    """
+    if options:
+        text = _ALEMBIC.sub(" ".join(["alembic", *options]).replace("\\", r"\\"), text)
+    return _CALL.sub(lambda found: _path(found[0]), text)
 
 
 def _path(name: str) -> str:

@@ -1,6 +1,7 @@
 """Commands in hints run as they stand there."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -27,3 +28,16 @@ def test_in_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert reachable("migrate db status") == f"{tmp_path}/venv/bin/migrate db status"
+
+
+def test_options_of_the_call() -> None:
+    """Calls of Alembic get the options of the running one, unless they have some; other commands and words do not."""
+    said = "alembic upgrade head; alembic -x a=b upgrade head; migrate up; alembic is there; alembic history shows them"
+    options = ["-c", r"'C:\our alembic.ini'"]
+    expected = said.replace("alembic upgrade", r"alembic -c 'C:\our alembic.ini' upgrade", 1)
+    expected = expected.replace("alembic history", r"alembic -c 'C:\our alembic.ini' history")
+    assert _plain(reachable(said, options)) == _plain(expected)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\S*/(?=alembic|migrate)", "", text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 
+from adapter.outbound.database.upgrade.call import call_options
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.postgres.errors import DatabaseError
@@ -153,12 +154,5 @@ def _command(migration: MigrationContext, progress: Progress) -> str:
     destination = " ".join(target) if isinstance(target, tuple | list) else str(target)
     if destination[:1] in "+-" and destination[1:].isdecimal():
         destination = f"{destination[0]}{progress.left}"
-    return f"alembic {' '.join([*_options(migration), command, destination])}"
-
-
-def _options(migration: MigrationContext) -> list[str]:
-    """Return the -x options of the call; the value of `url` is left out, because it may contain a password."""
     environment: Any = migration.environment_context
-    arguments = getattr(environment.config.cmd_opts, "x", None) or []
-    options = ("url=…" if option.startswith("url=") else option for option in arguments)
-    return [part for option in options for part in ("-x", option)]
+    return " ".join(["alembic", *call_options(environment.config), command, destination])

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapter.outbound.database import autogenerate, settings
 from adapter.outbound.database.autogenerate.revisions import is_check
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
+from adapter.outbound.database.upgrade.call import options_here
 from adapter.outbound.database.upgrade.faults import explain_fault, explain_refusal
 from adapter.outbound.database.upgrade.lock_watch import watched
 from adapter.outbound.database.upgrade.options import MigrationOptions
@@ -68,7 +69,7 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
             raise
         if explained is not error:
             explained.__cause__ = error
-        raise CommandError(reachable(str(explained))) from explained
+        raise CommandError(reachable(str(explained), options_here())) from explained
 
 
 def _check_catalog(url: DatabaseURL, metadata: MetaData) -> None:

@@ -6,6 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from adapter.outbound.database.upgrade.call import options_here
 from adapter.outbound.postgres.commands import reachable
 from adapter.outbound.postgres.errors import HINT
 
@@ -29,7 +30,7 @@ def refuse_behind(script: ScriptDirectory, migration: MigrationContext) -> None:
 
 def refusal(message: str) -> CommandError:
     """Return an Alembic error in which commands are written as the shell finds them."""
-    return CommandError(reachable(message))
+    return CommandError(reachable(message, options_here()))
 
 
 def describe_walk(error: CommandError, script: ScriptDirectory, migration: MigrationContext) -> CommandError:
