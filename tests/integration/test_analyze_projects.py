@@ -368,6 +368,59 @@ def test_rows_that_do_not_fit_are_no_verdict(analyze: Analyze, history: History)
         assert not one.trace.undone.losses
 
 
+_ORDERS = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY)")
+op.execute("CREATE DOMAIN age AS int")
+op.execute("CREATE TABLE orders (id int PRIMARY KEY, user_id int, age age)")
+op.execute("CREATE TABLE settings (name text PRIMARY KEY, value int NOT NULL)")
+op.execute("INSERT INTO settings VALUES ('limit', 10)")
+"""
+_NOT_VALID = """
+op.execute("ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users NOT VALID")
+op.execute("ALTER DOMAIN age ADD CONSTRAINT few CHECK (VALUE < 150) NOT VALID")
+"""
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("validate", "read"),
+    [
+        ("ALTER TABLE orders VALIDATE CONSTRAINT fk", {"public.orders", "public.users"}),
+        ("ALTER DOMAIN age VALIDATE CONSTRAINT few", {"public.orders"}),
+    ],
+    ids=["foreign key", "domain"],
+)
+def test_rows_that_fit_do_not_leave_a_constraint_valid(
+    analyze: Analyze, history: History, validate: str, read: set[str]
+) -> None:
+    """A constraint that earlier rows break is validated on rows that fit, and every row is read there."""
+    history.add("r1", None, _ORDERS)
+    history.add("add", "r1", _NOT_VALID, 'op.execute("ALTER TABLE orders DROP CONSTRAINT fk")')
+    history.add("validate", "add", f"op.execute({validate!r})", 'op.execute("SELECT 1")')
+    (analysis,) = analyze("validate", config=plain_project(history)).revisions
+    (statement,) = analysis.trace.upgrade
+
+    assert analysis.trace.refused_rows
+    assert {table for table, rows in statement.scanned.items() if rows >= 1200} == read
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_rows_that_fit_do_not_hide_a_row_that_stays_changed(analyze: Analyze, history: History) -> None:
+    """A row that the downgrade leaves changed is found in a revision that the usual rows do not fit, too."""
+    history.add("r1", None, _ORDERS)
+    history.add("add", "r1", _NOT_VALID, 'op.execute("ALTER TABLE orders DROP CONSTRAINT fk")')
+    upgrade = """
+op.execute("UPDATE settings SET value = 20 WHERE name = 'limit'")
+op.execute("ALTER TABLE orders VALIDATE CONSTRAINT fk")
+"""
+    history.add("r2", "add", upgrade, 'op.execute("SELECT 1")')
+    (analysis,) = analyze("r2", config=plain_project(history)).revisions
+
+    assert analysis.trace.refused_rows
+    assert analysis.trace.undone is not None
+    assert [str(loss) for loss in analysis.trace.undone.losses] == ["public.settings.value: values changed"]
+
+
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> None:
     """A revision that refuses the JSON that was made up is judged on rows without; that of NULLs fails on rows."""

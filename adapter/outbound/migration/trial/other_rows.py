@@ -1,5 +1,6 @@
 """Databases with other rows than usual, for a revision that fails on the usual ones."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -8,7 +9,10 @@ import psycopg
 from adapter.outbound.migration.rows import fill
 from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from domain.migration.digest import DataDigest
+from domain.migration.digest import compare as compare_rows
 from domain.migration.history import HistoryEntry
+from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot, compare
 
 _TABLE_NAMES = """
@@ -35,20 +39,63 @@ ORDER BY c.oid, a.attnum
 def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
     """Create a database at a revision's parents, with rows that satisfy the constraints of the revision.
 
-    The revision is run without rows, rows are made on the upgraded schema, and the revision is undone.
+    The revision is run without rows, rows are made on the upgraded schema, and the revision is undone. Nothing else of
+    what it did may remain, because it would do nothing there when it is traced.
 
     Raises:
-        CannotBuildError: The revision fails without rows, too, or its downgrade does not restore the schema.
+        CannotBuildError: The revision fails without rows, too, or its downgrade does not restore the schema and the
+            rows that were there.
     """
     database = databases.copy(databases.bare(entry.parents))
-    before = databases.snapshot(database)
-    for command in ("upgrade", "undo"):
-        databases.run_or_drop(database, command, entry.revision)
-        if command == "undo" and not _is_as_before(before, databases.snapshot(database)):
-            databases.drop(database)
-            raise CannotBuildError("the downgrade leaves another schema")
-        database = databases.filled(database)
-    return database
+    before, rows_before = databases.snapshot(database), databases.digest(database)
+    databases.run_or_drop(database, "upgrade", entry.revision)
+    if databases.digest(database) != rows_before and not _takes_rows_back(databases, database, entry, rows_before):
+        databases.drop(database)
+        raise CannotBuildError("the downgrade leaves other rows")
+    database = databases.filled(database)
+    databases.run_or_drop(database, "undo", entry.revision)
+    session = databases.session(database)
+    for statement in _invalidations(before, databases.snapshot(database)):
+        with suppress(psycopg.Error):  # then the schema differs below
+            session.execute(statement.encode())
+    if compare(before, databases.snapshot(database), ignore={"position"}):
+        databases.drop(database)
+        raise CannotBuildError("the downgrade leaves another schema")
+    return databases.filled(database)
+
+
+def _takes_rows_back(
+    databases: RevisionDatabases, upgraded: RevisionDatabase, entry: HistoryEntry, rows_before: DataDigest
+) -> bool:
+    """Return whether the downgrade restores the rows of an upgraded database.
+
+    What an upgrade has already done to rows, it does not do again where it is traced.
+
+    Raises:
+        CannotBuildError: The downgrade fails.
+    """
+    undone = databases.copy(upgraded)
+    databases.run_or_drop(undone, "undo", entry.revision)
+    is_restored = not compare_rows(rows_before, databases.digest(undone))
+    databases.drop(undone)
+    return is_restored
+
+
+def _invalidations(before: SchemaSnapshot, after: SchemaSnapshot) -> Iterator[str]:
+    """Return the statements that make constraints NOT VALID again, which an upgrade validated.
+
+    Downgrades cannot do that, or rather, do not. Where such a constraint stayed valid, VALIDATE would do nothing in the
+    upgrade that is traced. A NOT NULL is no constraint of the snapshot any more when it is valid.
+    """
+    for kind, name in sorted(before.objects):
+        constraint = before.objects[kind, name]
+        if kind != "constraint" or constraint.get("validated") is not False or constraint.get("inherited"):
+            continue
+        if after.objects.get((kind, name)) != constraint:
+            owner, own_name = split(name)
+            owner_kind = "TABLE" if ("table", owner) in before.objects else "DOMAIN"
+            yield f"ALTER {owner_kind} {owner} DROP CONSTRAINT {own_name}"
+            yield f"ALTER {owner_kind} {owner} ADD CONSTRAINT {own_name} {constraint['definition']}"
 
 
 def without_documents(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
@@ -89,12 +136,3 @@ def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> Revisi
     database = without_rows(databases, entry)
     filling = fill(databases.session(database), databases.project.rows, edges=False)
     return replace(database, unfilled={problem.table: problem.reason for problem in filling.problems})
-
-
-def _is_as_before(before: SchemaSnapshot, after: SchemaSnapshot) -> bool:
-    """Return whether a downgrade restored the schema; a constraint may stay validated, as downgrades often leave it."""
-    difference = compare(before, after, ignore={"position"})
-    return not (difference.missing or difference.unexpected) and all(
-        change.key[0] == "constraint" and change.attribute in {"validated", "definition"}
-        for change in difference.changed
-    )
