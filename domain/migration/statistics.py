@@ -10,6 +10,7 @@ from domain.migration.errors import StatisticsError
 
 BIG_ROWS = 1_000
 """Number of rows from which a table counts as big: users notice a scan or a rewrite of it."""
+NO_ROOM = "leaves no room for more"  # part of the reason why a table has few rows: it can never have many
 
 SCHEMA = "hexalembic.statistics/1"
 _MOST = 2**63  # limit of a bigint, with which Postgres counts

@@ -117,4 +117,3 @@ _WHOLE = 0.9  # share of a table's rows from which a transaction is no batch
 _MOST = 0.5  # share of a table's rows from which a transaction is no batch, if the share is the same at both sizes
 _SAME = 1.2  # highest ratio of two shares that count as the same
 _GROWN = 1.5  # lowest ratio of two sizes of a table at which shares are compared
-NO_ROOM = "leaves no room"  # part of the filler's message about a table whose constraints allow no more rows

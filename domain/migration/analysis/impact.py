@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from domain.migration.analysis.heavy_writes import NO_ROOM, heavy_writes
+from domain.migration.analysis.heavy_writes import heavy_writes
 from domain.migration.locks import LockMode
-from domain.migration.statistics import BIG_ROWS, Statistics
+from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
 
 
@@ -183,13 +183,11 @@ def unbatched_writes(trace: RevisionTrace, statistics: Statistics) -> tuple[Work
 def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
     """Return whether a table is big enough for a scan or rewrite of it to matter.
 
-    A table of unknown size counts as big, unless its own constraints limited its rows in the sandbox.
+    A table of unknown size counts as big, unless its unique keys allow few rows only.
     """
     if table in statistics:
         return statistics.is_big(table)
-    facts = trace.tables.get(table)
-    full = facts is not None and 0 < facts.rows < BIG_ROWS and NO_ROOM in trace.unfilled.get(table, "")
-    return not full
+    return NO_ROOM not in trace.unfilled.get(table, "")
 
 
 def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:

@@ -16,7 +16,7 @@ _BATCH = 100
 _MANY = 5_000  # from this many rows on, building an index is faster than maintaining it
 _SLOW_INDEXES = {"hnsw"}
 _SINGLES = 300  # most rows that are inserted one by one, after everything else failed
-_NO_ROOM = "a unique key, an exclusion constraint or a trigger leaves no room for more"
+_NO_MORE = "no further values found that a unique key, an exclusion constraint or a trigger accepts"
 _WRONG = "cannot be inserted: "  # smaller batches would fail too
 _TOO_FAR = "the type has no further numbers"
 _OUT_OF_RANGE = "22003"
@@ -53,7 +53,7 @@ def insert(session: Session, plan: Plan, row_count: int, target: int, first: int
     """
     full, target = target, int(min(target, _room(plan)))
     if target <= row_count:
-        return _NO_ROOM
+        return _NO_MORE
     reason = None
     size = 1 if plan.yields == 1 else min(50, math.ceil(1.2 / plan.yields))
     first = first or row_count + 1
@@ -63,10 +63,10 @@ def insert(session: Session, plan: Plan, row_count: int, target: int, first: int
         inserted, reason = _insert_somehow(session, plan, first, last, missing)
         row_count, first = row_count + inserted, last + 1
         if row_count >= target:
-            return None if target == full else _NO_ROOM
+            return None if target == full else _NO_MORE
         if inserted == 0 or reason is not None:
             break
-    return reason or _NO_ROOM
+    return reason or _NO_MORE
 
 
 def _room(plan: Plan) -> float:

@@ -20,7 +20,9 @@ from adapter.outbound.migration.rows.missing_values import (
 )
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import make_plan
+from adapter.outbound.migration.rows.room import most_rows
 from adapter.outbound.migration.rows.sequences import move_sequences
+from domain.migration.statistics import BIG_ROWS, NO_ROOM
 
 _ENOUGH = 2_000  # most rows of a table that is filled only because others refer to it
 _MOST_PARENTS = 10  # a parent has at most this many times the requested rows
@@ -239,6 +241,8 @@ def _fill_table(
     session.filled.add(table.oid)
     if row_count < session.rows:
         session.added[table.name] = _count(session, table) - row_count
+    if table.name in session.problems and most_rows(session, table) < BIG_ROWS:
+        session.problems[table.name] = f"{_count(session, table)} of {session.rows} rows: a unique key {NO_ROOM}"
 
 
 def _count(session: Session, table: Table) -> int:

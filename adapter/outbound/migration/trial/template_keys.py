@@ -41,4 +41,4 @@ def filled_as(texts_as: str = "", *, at_once: bool = False) -> str:
         texts_as: As in `RevisionDatabases.at`.
         at_once: As in `RevisionDatabases.at`.
     """
-    return f"filled {ROWS_SEED}, texts as {texts_as}, at once {at_once}"
+    return f"filled {ROWS_SEED}, room proved, texts as {texts_as}, at once {at_once}"

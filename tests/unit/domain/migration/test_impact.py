@@ -183,8 +183,8 @@ def test_partitioned_parents_have_no_rows_of_their_own() -> None:
     [
         (3, "a unique key leaves no room for more", False),
         (0, "a unique key leaves no room for more", True),
-        (999, "leaves no room", False),
-        (1000, "leaves no room", True),
+        (999, "leaves no room for more", False),
+        (1000, "leaves no room for more", True),
         (3, "permission denied", True),
     ],
 )
