@@ -79,6 +79,22 @@ def test_a_scan_under_the_lock_of_the_revision_before(
     assert remedy in said.help
 
 
+def test_work_under_the_lock_of_a_view(server: Server, history: History) -> None:
+    """Readers of a view that an earlier revision replaced wait for a later scan; a later lock alone is not reported."""
+    history.add("r1", None, f'{TABLES}\nop.execute("CREATE VIEW adults AS SELECT * FROM people")')
+    view = 'op.execute("CREATE OR REPLACE VIEW adults AS SELECT * FROM people WHERE age > 17")'
+    history.add("r2", "r1", view, 'op.execute("CREATE OR REPLACE VIEW adults AS SELECT * FROM people")')
+    history.add("r3", "r2", COLUMN, DOWN[COLUMN])
+    copy = 'op.execute("CREATE TABLE copy AS SELECT age, count(*) FROM people GROUP BY age")'
+    history.add("r4", "r3", copy, 'op.execute("DROP TABLE copy")')
+    found = judged(server, history, "r1:r4", options="")
+    (said,) = (one for one in found["r4"].diagnostics if one.code == CODE)
+
+    assert not [one for one in found["r3"].diagnostics if one.code == CODE]
+    assert "reads every row of public.people" in said.message
+    assert "public.adults" in said.message
+
+
 @pytest.mark.long
 def test_transactions_of_their_own_hold_nothing(server: Server, history: History) -> None:
     """With transaction_per_migration, alone, and behind an autocommit block, nothing is held from before."""

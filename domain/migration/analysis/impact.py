@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from domain.migration.analysis.heavy_writes import heavy_writes
 from domain.migration.locks import LockMode
+from domain.migration.names import split
+from domain.migration.snapshot import attributes
 from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
 
@@ -16,12 +19,13 @@ class LockWindow:
     """A lock from the statement that takes it to the end of its transaction.
 
     Attributes:
-        relation: Locked table that existed before the revision, or a locked index of such a table.
+        relation: Locked table, view or sequence that existed before the revision, or a locked index of such a table.
         mode: Lock mode.
         from_statement: Index of the statement that takes the lock.
         to_statement: Index of the last statement of the transaction, after which the lock is released.
-        table: Table whose queries wait; the relation itself, unless it is an index.
+        table: Table whose queries wait; the relation itself, unless it is an index or a sequence that a table owns.
         estimate_seconds: Shortest and longest expected duration, in seconds; None without an estimate.
+        kind: What was locked: a table or an index of one, a view, or a sequence, whose next number nobody gets.
     """
 
     relation: str
@@ -30,6 +34,7 @@ class LockWindow:
     to_statement: int
     table: str
     estimate_seconds: tuple[float, float] | None = None
+    kind: Literal["table", "view", "sequence"] = "table"
 
     @property
     def blocks_reads(self) -> bool:
@@ -68,7 +73,7 @@ class Work:
 
     Attributes:
         statement: Index of the statement.
-        table: The table.
+        table: The table, or the materialized view.
         kind: Heaviest kind of work that the statement does on the table.
         indexes: Names of the indexes that were built.
     """
@@ -149,10 +154,26 @@ def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[s
                 sources.setdefault(table, set()).update(name for name in statement.scanned if name in trace.tables)
 
 
+def work_on_views(trace: RevisionTrace) -> Iterator[Work]:
+    """Return the index builds and scans of materialized views that readers had before.
+
+    They have no rows in the sandbox, so every sequential scan of one counts, whatever it read. What a REFRESH does is
+    the work on the tables that it reads.
+    """
+    views = {name for name in _names(trace, "view") if _is_copy(trace, name) and _is_readable(trace, name)}
+    for index, statement in enumerate(trace.upgrade):
+        built = {name: _table_then(trace, statement, name) for name in statement.indexes_built}
+        for view in sorted(views & {*statement.scanned, *statement.rewritten, *filter(None, built.values())}):
+            indexes = tuple(name for name, owner in built.items() if owner == view)
+            if _REFRESH.search(statement.sql) is None:
+                kind = WorkKind.INDEX if indexes else WorkKind.SCAN
+                yield Work(index, view, WorkKind.REWRITE if view in statement.rewritten else kind, indexes)
+
+
 def blocked_work(trace: RevisionTrace, statistics: Statistics) -> tuple[BlockedWork, ...]:
     """Return the work on big tables that runs while reads or writes of any live table wait."""
-    windows = [window for window in (*lock_windows(trace), *_view_windows(trace)) if window.blocks]
-    works = [work for work in work_of(trace) if is_big(trace, statistics, work.table)]
+    windows = [window for window in (*lock_windows(trace), *other_windows(trace)) if window.blocks]
+    works = [work for work in (*work_of(trace), *work_on_views(trace)) if is_big(trace, statistics, work.table)]
     works += [
         work
         for work, sources in work_on_new_tables(trace)
@@ -266,20 +287,40 @@ def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
             yield LockWindow(relation, mode, index, end, table)
 
 
-def _view_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
-    """Return the locks that block reads of materialized views; only REFRESH writes these."""
+def other_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
+    """Return the locks on views and sequences that existed before and that block their users.
+
+    They are held for an instant, unless other work runs under them. A view blocks as a table does, a materialized view
+    only readers, for only REFRESH writes it, and a sequence those who need its next number. A lock on a sequence adds
+    nothing to a lock that keeps writers from its table.
+    """
     ends = last_statements(trace)
-    views = {name for name in _names(trace, "view") if _is_readable_copy(trace, name)}
+    views, sequences = _names(trace, "view"), _names(trace, "sequence")
     for index, statement in enumerate(trace.upgrade):
+        end = index if statement.transaction is None else ends[statement.transaction]
         for view in sorted(views & statement.locks.keys()):
-            if statement.locks[view].blocks_reads:
-                end = index if statement.transaction is None else ends[statement.transaction]
-                yield LockWindow(view, statement.locks[view], index, end, view)
+            mode = statement.locks[view]
+            if _is_readable(trace, view) and (mode.blocks_reads if _is_copy(trace, view) else mode.blocks_writes):
+                yield LockWindow(view, mode, index, end, view, kind="view")
+        for sequence in sorted(sequences & statement.locks.keys()):
+            mode, table = statement.locks[sequence], _owner(trace, sequence) or sequence
+            locked = any(w.table == table and w.blocks_writes and w.covers(index) for w in lock_windows(trace))
+            if mode.blocks_writes and not locked:
+                yield LockWindow(sequence, mode, index, end, table, kind="sequence")
 
 
-def _is_readable_copy(trace: RevisionTrace, view: str) -> bool:
-    attributes = trace.before.objects["view", view] if trace.before is not None else {}
-    return attributes.get("kind") == "materialized view" and attributes.get("populated") is not False
+def _owner(trace: RevisionTrace, sequence: str) -> str | None:
+    """Return the table that owns a sequence; None where none does."""
+    column = attributes(trace.before, "sequence", sequence).get("owned_by")
+    return split(str(column))[0] if column else None
+
+
+def _is_copy(trace: RevisionTrace, view: str) -> bool:
+    return attributes(trace.before, "view", view).get("kind") == "materialized view"
+
+
+def _is_readable(trace: RevisionTrace, view: str) -> bool:
+    return attributes(trace.before, "view", view).get("populated") is not False
 
 
 def _names(trace: RevisionTrace, kind: str) -> frozenset[str]:
@@ -352,6 +393,7 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
 
 
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
+_REFRESH = re.compile(r"\bREFRESH\s+MATERIALIZED\s+VIEW\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
 # With a comment between its words it is not recognized, and judged as a REINDEX that blocks.
 _REINDEX_CONCURRENTLY = re.compile(

@@ -337,6 +337,8 @@ def end_of(window: LockWindow) -> str:
 def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
     """Return what waits, and until when."""
     who = "reads and writes" if window.blocks_reads else "writes"
+    if window.kind == "sequence":
+        who = "calls of nextval()" if window.relation == window.table else "INSERTs"
     if window.to_statement == statement:
         until = "until it has finished"
     else:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from domain.migration.analysis.estimate import measured_rows, predicted_seconds, windows_with_estimates
-from domain.migration.analysis.impact import LockWindow, Work, is_big, work_of
+from domain.migration.analysis.impact import LockWindow, Work, is_big, other_windows, work_of, work_on_views
 from domain.migration.analysis.rule import Rule, judge
 from domain.migration.analysis.rules import all_rules
 from domain.migration.analysis.strategy import Strategy, choose
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.revision import Phase, Revision
-from domain.migration.snapshot import ObjectKey, SchemaSnapshot, compare
+from domain.migration.snapshot import ObjectKey, SchemaSnapshot, compare, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -36,7 +36,9 @@ class RevisionAnalysis:
         trace: Trace of the revision in the sandbox.
         diagnostics: Diagnostics of the rules, including suppressed ones.
         windows: Locks on tables that existed before, with their estimated duration.
-        works: Work on big tables, whether or not somebody waits for it.
+        works: Work on big tables and materialized views, whether or not somebody waits for it.
+        other_windows: Locks on views and sequences that existed before.
+        views_and_sequences: Names of the views and sequences that existed before.
         changes: Changes of the schema by category: tables, columns, indexes, constraints, foreign keys, enums, other.
             Names are qualified; those of `other` begin with the kind of object.
         strategy: How to migrate, how to build the indexes, and how to roll back.
@@ -58,6 +60,8 @@ class RevisionAnalysis:
     predicted_seconds: tuple[float, float] | None = None
     observed_seconds: float | None = None
     works: tuple[Work, ...] = ()
+    other_windows: tuple[LockWindow, ...] = ()
+    views_and_sequences: frozenset[str] = frozenset()
 
     def without_catalogs(self) -> "RevisionAnalysis":
         """Return the analysis without the schemas and the source, which take most of the memory of a long report."""
@@ -106,7 +110,11 @@ def analyze(
         windows=windows,
         measured=tuple(measured_rows(trace, windows)),
         predicted_seconds=predicted_seconds(trace, target_statistics),
-        works=tuple(work for work in work_of(trace) if is_big(trace, target_statistics, work.table)),
+        works=tuple(
+            work for work in (*work_of(trace), *work_on_views(trace)) if is_big(trace, target_statistics, work.table)
+        ),
+        other_windows=tuple(other_windows(trace)),
+        views_and_sequences=names_of(trace.before, "view") | names_of(trace.before, "sequence"),
         changes=changes(trace.before, trace.after),
         strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in judging_rules}),
         revision=Revision.of(trace),

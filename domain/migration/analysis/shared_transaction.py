@@ -137,11 +137,11 @@ def _with_lock_diagnostics(analyses: Sequence[RevisionAnalysis], shared: SharedT
     """Return analyses with the diagnostics about locks that are held across revisions."""
     judged = []
     held_locks: list[_HeldLock] = []
-    visible_tables: frozenset[str] | None = None  # tables that existed before the transaction, which others see
+    visible_tables: frozenset[str] | None = None  # what existed before the transaction, so that others see it
     for analysis in analyses:
         trace = analysis.trace
         if visible_tables is None:
-            visible_tables = frozenset(trace.tables)
+            visible_tables = frozenset(trace.tables) | analysis.views_and_sequences
         judged.append(
             _with_diagnostics(
                 analysis,
@@ -167,11 +167,11 @@ def _ends_transaction(trace: RevisionTrace) -> bool:
 
 
 def _remaining_locks(analysis: RevisionAnalysis) -> Iterator[LockWindow]:
-    """Return the blocking locks that are still held when the next revision continues the transaction."""
+    """Return the blocking locks, on tables first, that are still held when the next revision continues."""
     statements = analysis.trace.upgrade
     if not statements or statements[-1].transaction is None:
         return
-    for window in analysis.windows:
+    for window in (*analysis.windows, *analysis.other_windows):
         if window.blocks and statements[window.from_statement].transaction == statements[-1].transaction:
             yield window
 
@@ -209,7 +209,7 @@ def _lock_diagnostics(
         and window.table not in {lock.window.table for lock in held_locks}
         and _in_shared_transaction(trace, window.from_statement)
     ]
-    if further_locks and not has_work:
+    if further_locks and not has_work and any(lock.window.kind == "table" for lock in held_locks):
         names = listed(list(dict.fromkeys(window.table for window in further_locks)))
         statement = further_locks[0].from_statement
         text = f"{label(trace, statement)} locks {names} as well, while {because}."

@@ -241,3 +241,19 @@ def test_a_table_without_rows_was_read_by_a_change_only() -> None:
     assert [one.kind for one in work_of(revision(looks, unfilled={USERS: "x"}, **empty))] == [WorkKind.SCAN]
     assert work_of(revision(looks, **empty)) == ()
     assert work_of(revision(replace(looks, sql="SELECT 1"), unfilled={USERS: "x"}, **empty)) == ()
+
+
+def test_a_lock_on_a_sequence_keeps_rows_from_its_table() -> None:
+    """Whoever inserts waits for the sequence of the table, unless the table is locked anyway."""
+    before = {**BASE, ("sequence", "public.ids"): {"owned_by": "public.users.id"}, ("sequence", "public.free"): {}}
+    mode = LockMode.SHARE_ROW_EXCLUSIVE
+    read = step("SELECT", 1, scanned={ORDERS: 2000})
+    trace = revision(step("ALTER SEQUENCE", locks={"public.ids": mode, "public.free": mode}), read, before=before)
+    (item,) = blocked_work(trace, Statistics.unknown())
+    assert [(one.relation, one.table) for one in item.windows] == [
+        ("public.free", "public.free"),
+        ("public.ids", USERS),
+    ]
+    locked = revision(step("ALTER TABLE", 1, EXCLUSIVE), step("a", locks={"public.ids": mode}), read, before=before)
+    assert [one.relation for one in blocked_work(locked, Statistics.unknown())[0].windows] == [USERS]
+    assert blocked_work(revision(step("a", locks={"public.ids": mode}), before=before), Statistics.unknown()) == ()
