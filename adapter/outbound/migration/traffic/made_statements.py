@@ -13,7 +13,7 @@ from domain.migration.compatibility import ApplicationStatement
 _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
-                   'needed', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '') ORDER BY a.attnum)
+                   'defaulted', a.atthasdef OR a.attidentity <> '', 'not_null', a.attnotnull) ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT json_agg(a.attname ORDER BY k.place)
           FROM pg_catalog.pg_index i
@@ -59,12 +59,17 @@ def key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]
 
 
 def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
-    """Return INSERTs, each with the columns that it sets."""
-    writable = [column["name"] for column in relation.columns if column["given"]]
-    required = [column["name"] for column in relation.columns if column["given"] and column["needed"]]
-    for names in (writable,) if required in ([], writable) else (writable, required):
+    """Return INSERTs, each with the columns that it sets: one with all columns, and one that leaves out defaults.
+
+    The latter leaves out all that may be NULL as well, unless the table needs no value at all.
+    """
+    writable = [column for column in relation.columns if column["given"]]
+    set_values = [column["name"] for column in writable if not column["defaulted"]]
+    required = [column["name"] for column in writable if not column["defaulted"] and column["not_null"]]
+    for names in dict.fromkeys([tuple(column["name"] for column in writable), tuple(required or set_values)]):
         places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
-        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(relation.identifier, listed(names), places)
+        values = sql.SQL("({}) VALUES ({})").format(listed(names), places) if names else sql.SQL("DEFAULT VALUES")
+        query = sql.SQL("INSERT INTO {} {}").format(relation.identifier, values)
         yield statement_of(relation, query, [row[name] for name in names]), names
 
 
