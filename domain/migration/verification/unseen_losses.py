@@ -10,10 +10,12 @@ from domain.migration.names import bare, split
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace, StatementTrace
 
+ONLY_DEFAULT = "none but its default"  # begins what is said of a column in `RevisionTrace.unmade_edges`
+
 
 def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
     """Return a sentence for each table or column whose values may be lost unseen."""
-    return dict([*_of_rows(trace), *_of_columns(trace)])
+    return dict([*_of_rows(trace), *_of_columns(trace), *_of_defaults(trace)])
 
 
 def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
@@ -43,6 +45,14 @@ def _of_columns(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
             yield column, f"{column} gets another type, and had no value in the sandbox{reason}"
         elif any(_updates(statement, table, column) for statement in trace.upgrade):
             yield column, f"{column} may be written, and had no value in the sandbox{reason}"
+
+
+def _of_defaults(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    """Return the columns that go and come back with their default, which every row in the sandbox had."""
+    for column, unmade in trace.unmade_edges.items():
+        goes = is_dropped(trace, "column", column) or is_dropped(trace, "table", split(column)[0])
+        if unmade.startswith(ONLY_DEFAULT) and goes:
+            yield column, f"{column} goes, and had no value but its default in the sandbox"
 
 
 def _may_write(statement: StatementTrace, table: str) -> bool:

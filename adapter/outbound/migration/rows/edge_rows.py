@@ -49,7 +49,7 @@ def insert_edges(session: Session, plan: Plan, last_row: int, count: int, only: 
         for number in _free_columns(session, plan, only)
         if (expression := _expression(session, plan, number, last_row, count)) is not None
     }
-    if not changes or count <= 0:
+    if count <= 0:
         return 0
     try:
         return _run_insert(session, statement_for(plan, last_row + 1, last_row + count, count, changes=changes))

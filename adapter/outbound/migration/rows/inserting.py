@@ -71,8 +71,13 @@ def insert(session: Session, plan: Plan, row_count: int, target: int, first: int
 
 def _room(plan: Plan) -> float:
     """Return how many rows the unique keys allow; infinite where ON CONFLICT can skip the duplicates."""
+    return math.inf if plan.table.arbitrable else distinct_rows(plan)
+
+
+def distinct_rows(plan: Plan) -> float:
+    """Return for how many rows the unique keys of one column have values; infinite where there is no limit."""
     value_counts = [plan.values[key[0]].count for key in plan.table.unique if len(key) == 1 and key[0] in plan.values]
-    return math.inf if plan.table.arbitrable else min((count for count in value_counts if count), default=math.inf)
+    return min((count for count in value_counts if count), default=math.inf)
 
 
 def _insert_somehow(session: Session, plan: Plan, first: int, last: int, limit: int) -> tuple[int, str | None]:

@@ -25,6 +25,7 @@ from adapter.outbound.migration.rows.planning import leave_empty, make_plan
 from adapter.outbound.migration.rows.quoting import literal, quote
 from adapter.outbound.migration.rows.sequences import move_sequences
 from adapter.outbound.migration.rows.sought import Sought, columns_of, read_plan, replace_columns
+from adapter.outbound.migration.rows.varied import vary
 
 _USUAL = 4  # rows without edge values
 _FAR = 1_000  # offset of row numbers that ordinary rows do not reach
@@ -205,10 +206,15 @@ def _add(
     try:
         with session.connection.transaction():
             session.rows = row_count + _USUAL + edges
-            plan = make_plan(session, extended, table.foreign_keys, (), (), checked_columns)
-            leave_empty(plan, young, checked_columns)
+
+            def planned(wanted: Collection[int]) -> Plan:
+                plan = make_plan(session, extended, table.foreign_keys, (), (), {*checked_columns, *wanted})
+                leave_empty(plan, young, checked_columns)
+                return plan
+
+            plan = planned(())
             insert(session, plan, row_count, row_count + _USUAL)
-            insert_edges(session, plan, row_count + _FAR, edges)
+            insert_edges(session, vary(session, plan, planned), row_count + _FAR, edges)
             added = int(session.one(passing)) - passing_before
             if not added:
                 raise psycopg.Rollback

@@ -12,6 +12,7 @@ from adapter.outbound.migration.rows.inserting import insert
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import leave_empty, make_plan
 from adapter.outbound.migration.rows.values import NULL
+from adapter.outbound.migration.rows.varied import vary
 
 MORE = 10  # one row is added per this many, for columns that are NULL in every row
 # Tables are analyzed after they are filled, so pg_stats shows which columns have no values.
@@ -82,12 +83,17 @@ def give_values(session: Session, table: Table, columns: Collection[int], more: 
         with session.connection.transaction():
             row_count = int(session.one(f"SELECT count(*) FROM {table.source} r"))
             session.rows = row_count + more
-            plan = make_plan(session, table, table.foreign_keys, (), ())
-            leave_empty(plan, young, columns)
+
+            def planned(wanted: Collection[int]) -> Plan:
+                plan = make_plan(session, table, table.foreign_keys, (), (), wanted)
+                leave_empty(plan, young, columns)
+                return plan
+
+            plan = planned(())
             if any(_can_have_values(plan, number) for number in columns):
                 edge_rows = min(edge_count(previous_rows), more)
                 insert(session, plan, row_count, session.rows - edge_rows)
-                insert_edges(session, plan, session.rows, edge_rows, columns)
+                insert_edges(session, vary(session, plan, planned), session.rows, edge_rows, columns)
             session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - row_count
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:

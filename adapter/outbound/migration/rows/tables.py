@@ -1,9 +1,11 @@
 """Fills tables in an order that puts parents first."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -11,7 +13,7 @@ import psycopg
 from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
-from adapter.outbound.migration.rows.inserting import insert, insert_without_indexes, reason_of
+from adapter.outbound.migration.rows.inserting import distinct_rows, insert, insert_without_indexes, reason_of
 from adapter.outbound.migration.rows.missing_values import (
     MORE,
     columns_with_defaults,
@@ -22,6 +24,7 @@ from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import make_plan
 from adapter.outbound.migration.rows.room import most_rows
 from adapter.outbound.migration.rows.sequences import move_sequences
+from adapter.outbound.migration.rows.varied import vary
 from domain.migration.statistics import BIG_ROWS, NO_ROOM
 
 _ENOUGH = 2_000  # most rows of a table that is filled only because others refer to it
@@ -272,27 +275,35 @@ def _fill_up(
         if _grow_parents(session, plan):
             plan = make_plan(session, table, [*other_keys, *self_references], promised, [])
         edges = _edges_of(session, table, initial_count)
-        reason = _insert_with_edges(session, plan, row_count, edges)
+        keys = [*other_keys, *self_references]
+        varied = vary(session, plan, partial(make_plan, session, table, keys, promised, [])) if edges else plan
+        reason = _insert_with_edges(session, plan, varied, row_count, edges)
         row_count = _count(session, table)
     return None if row_count >= session.rows else f"{row_count} of {session.rows} rows: {reason or 'no more values'}"
 
 
-def _insert_with_edges(session: Session, plan: Plan, row_count: int, edges: int) -> str | None:
+def _insert_with_edges(session: Session, plan: Plan, varied: Plan, row_count: int, edges: int) -> str | None:
     """Insert the missing rows, some with edge values; return the reason when rows are still missing.
 
+    `varied` is the plan of the rows with edge values.
+
     Rows with edge values come last, so that the first rows of a table are ordinary. Where filters drop some rows, the
-    last row number is unknown, so rows with edge values come first.
+    last row number is unknown, so rows with edge values come first. They also do in a table that has no room for all
+    rows, such as one with a single row, and are at most half of it.
     """
+    room = distinct_rows(plan) - row_count
+    if room < session.rows - row_count:
+        edges = min(edges, math.ceil(room / 2))
     ordinary, first_number = session.rows - edges, row_count + 1
-    if edges and plan.yields < 1:
-        row_count += insert_edges(session, plan, row_count, edges)
+    if edges and (plan.yields < 1 or room < session.rows - row_count):
+        row_count += insert_edges(session, varied, row_count, edges)
         return insert(session, plan, row_count, session.rows, first=first_number + edges) and insert(
             session, plan, _count(session, plan.table), session.rows, first=first_number
         )
     reason = insert_without_indexes(session, plan, row_count, ordinary)
     row_count = _count(session, plan.table)
     if edges and row_count >= ordinary:
-        insert_edges(session, plan, ordinary, session.rows - row_count)
+        insert_edges(session, varied, ordinary, session.rows - row_count)
         for start in (session.rows + 1, ordinary + 1):
             row_count = _count(session, plan.table)
             if row_count < session.rows:

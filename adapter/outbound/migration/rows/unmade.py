@@ -11,6 +11,8 @@ from adapter.outbound.migration.rows.catalog import BOUNDS, Column, Table, find_
 from adapter.outbound.migration.rows.columns import own_checks
 from adapter.outbound.migration.rows.edge_rows import edge_count, edges_of, walked
 from adapter.outbound.migration.rows.plan import Session
+from adapter.outbound.migration.rows.varied import has_constant_default
+from domain.migration.verification.unseen_losses import ONLY_DEFAULT
 
 _SHOWN = 24  # most characters of an edge that are shown
 
@@ -24,7 +26,8 @@ def unmade_edges(connection: psycopg.Connection[Any], tables: Collection[str], r
         rows: The number of rows that the tables were filled to.
 
     Returns:
-        The missing edges and the reason, such as `'', 'B': check people_kind`, by schema.table.column.
+        The missing edges and the reason, such as `'', 'B': check people_kind`, by schema.table.column. The text begins
+        with `ONLY_DEFAULT` for a column with a default that has the same value in every row.
 
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
@@ -45,6 +48,9 @@ def unmade_edges(connection: psycopg.Connection[Any], tables: Collection[str], r
 
 def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str, str]]:
     for column in table.columns.values():
+        if _has_only_its_default(session, table, column):
+            yield f"{table.name}.{column.name}", f"{ONLY_DEFAULT}{_cause(table, column)}"
+            continue
         edges = [] if column.generated else edges_of(session.schema, table, column, count)
         if not edges:
             continue
@@ -65,6 +71,22 @@ def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str,
                 f"{table.name}.{column.name}",
                 _explanation(session, table, column, unmade, all_of_them=len(unmade) == len(edges)),
             )
+
+
+def _has_only_its_default(session: Session, table: Table, column: Column) -> bool:
+    """Return whether a column has a default, and the same value in every row."""
+    if not has_constant_default(session.schema, table, column.number):
+        return False
+    value = f"({column.quoted})::text"
+    first_value = f"SELECT {value} FROM {table.source} r LIMIT 1"
+    others = f"SELECT FROM {table.source} r WHERE {value} IS DISTINCT FROM ({first_value})"
+    return session.attempt(f"SELECT NOT EXISTS ({others})") is True
+
+
+def _cause(table: Table, column: Column) -> str:
+    """Return the checks that may refuse other values than a default."""
+    names = ", ".join(check.name for check in table.checks if column.number in check.columns)
+    return f": check {names}" if names else ""
 
 
 def _explanation(session: Session, table: Table, column: Column, unmade: list[str], *, all_of_them: bool) -> str:

@@ -263,6 +263,7 @@ class _Climber:
         self._exact_traces: dict[str, RevisionTrace] = {}
         self._database: RevisionDatabase
         self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
+        self._unmade_edges: Mapping[str, str] = {}
 
     def climb(self) -> dict[str, RevisionTrace]:
         """Run the revisions until a downgrade does not restore everything, or an upgrade ends in another state.
@@ -299,24 +300,21 @@ class _Climber:
     def _check_step(self, *_: str) -> bool:
         self._states.append(self._read_state())
         match self._states:
-            case [before, _, restored]:
+            case [before, after, restored]:
+                # now, because the next upgrade takes columns away
+                self._unmade_edges = self._databases.unmade_edges(self._database, _touched_tables(before[0], after[0]))
                 return _is_same(before, restored)
             case [before, after, restored, upgraded_again]:
                 if not _is_same(after, upgraded_again):
                     return False
                 entry = self._flight[self.done]
-                difference = schema.compare(before[0], after[0], ignore={"position"})
-                keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
-                touched_tables = {name if kind == "table" else split(name)[0] for kind, name in keys}
                 self._exact_traces[entry.revision] = self._prover.describe(
                     entry,
                     before=before[0],
                     after=after[0],
                     restored=restored[0],
                     undone=DataDifference(),
-                    unmade_edges=self._databases.unmade_edges(
-                        self._database, touched_tables & before[0].names("table")
-                    ),
+                    unmade_edges=self._unmade_edges,
                     valueless=before[1].valueless,
                     unchanged=data.unchanged(before[1], after[1]),
                     unread={table: reason for _, rows in self._states for table, reason in rows.unread.items()},
@@ -328,6 +326,13 @@ class _Climber:
 
     def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
         return self._databases.snapshot(self._database), self._databases.digest(self._database)
+
+
+def _touched_tables(before: SchemaSnapshot, after: SchemaSnapshot) -> set[str]:
+    """Return the tables before a revision of which it changes the schema."""
+    difference = schema.compare(before, after, ignore={"position"})
+    keys = [*difference.missing, *difference.unexpected, *(change.key for change in difference.changed)]
+    return {name if kind == "table" else split(name)[0] for kind, name in keys} & before.names("table")
 
 
 def _is_same(expected: tuple[SchemaSnapshot, DataDigest], actual: tuple[SchemaSnapshot, DataDigest]) -> bool:
