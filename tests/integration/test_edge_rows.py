@@ -9,6 +9,7 @@ import pytest
 from adapter.outbound.migration.rows import fill, unmade_edges
 
 ROWS = 200
+ZONES = ("Europe/Madrid", "Europe/London", "America/New_York")  # whose clocks skip an hour and repeat another one
 # One column a type, and what some of its rows have to show.
 SHOWN: dict[str, tuple[str, ...]] = {
     "text": (
@@ -16,7 +17,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "v <> upper(v)",
         "v <> btrim(v)",
         "v = ''",
-        "length(v) > 4096",
+        "length(v) > 10000",
         "v LIKE '%,%'",
         "v ~ E'\\n'",
         "octet_length(v) > length(v)",
@@ -32,14 +33,21 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "double precision": ("v <> v::real::double precision", "v <> v::numeric(12, 2)::double precision"),
     "numeric": ("v <> v::numeric(14, 2)", "v <> v::float8::numeric", "v < 0"),
     "numeric(10, 2)": ("v <> v::numeric(10, 1)", "v > 1000000", "v < 0"),
+    "numeric(20, 2)": ("v <> v::float8::numeric(20, 2)", "v >= 1e17"),
+    "numeric(78, 0)": ("v <> v::float8::numeric", "v >= 1e77"),
     "timestamp": (
         "v <> v::timestamp(0)",
         "v <> v::timestamp(3)",
         "v AT TIME ZONE 'Europe/London' <> v AT TIME ZONE 'UTC'",
+        *(f"v AT TIME ZONE '{zone}' AT TIME ZONE '{zone}' <> v" for zone in ZONES),
         "v < '1970-01-01'",
         "v > '2038-01-20'",
     ),
-    "timestamptz": ("v <> v::timestamptz(0)", "v AT TIME ZONE 'America/New_York' <> v AT TIME ZONE '-05:00'"),
+    "timestamptz": (
+        "v <> v::timestamptz(0)",
+        "v AT TIME ZONE 'America/New_York' <> v AT TIME ZONE '-05:00'",
+        *(f"v AT TIME ZONE '{zone}' AT TIME ZONE '{zone}' <> v" for zone in ZONES),
+    ),
     "time": ("v <> v::time(0)",),
     "interval": ("v <> justify_interval(v) OR v::text LIKE '%mon%'", "v < '0'", "v <> v::interval(0)"),
     "date": ("v < '1970-01-01'", "v = '2024-02-29'"),
@@ -96,6 +104,17 @@ def test_each_type_has_rows_at_its_edges(database: psycopg.Connection[Any]) -> N
     assert missing == []
     assert filled.problems == ()
     assert set(filled.tables.values()) == {ROWS}
+
+
+def test_an_index_takes_the_longest_text(database: psycopg.Connection[Any]) -> None:
+    """A text that is longer than a row of a btree may be is made in a column with an index, as it compresses well."""
+    database.execute(
+        "CREATE TABLE notes (id serial PRIMARY KEY, name text UNIQUE, body text); CREATE INDEX ON notes (body)"
+    )
+    assert fill(database, ROWS).problems == ()
+
+    assert value(database, "SELECT max(length(name)) FROM notes") > 10_000
+    assert value(database, "SELECT max(length(body)) FROM notes") > 10_000
 
 
 def test_what_is_unique_stays_unique(database: psycopg.Connection[Any]) -> None:

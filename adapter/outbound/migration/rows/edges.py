@@ -1,7 +1,7 @@
 """Values at the edges of types that reveal data loss: capitals, blanks, thirds, microseconds, daylight saving time.
 
-All of them are small enough for the usual arithmetic in their type, such as a price in cents or a second in
-milliseconds. Every driver can read each of them.
+Nearly all of them are small enough for the usual arithmetic in their type, such as a price in cents or a second in
+milliseconds. Every driver can read each of them: `infinity` is left out, because drivers of Python refuse to read it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,10 @@ from adapter.outbound.migration.rows.catalog import Schema, Type
 from adapter.outbound.migration.rows.quoting import literal
 from adapter.outbound.migration.rows.values import TEXTS, default_values, dimension_of
 
-_LONG = 5_000  # characters, more than the usual length limits of texts
+_LONG = 10_400  # characters, more than the usual length limits of texts; repetitive, so that an index has room for it
 _NAME = 63  # characters, the longest value of type name
 _WHOLE_DIGITS = 7  # most digits before the decimal point
+_EXACT_DIGITS = 15  # that a double precision keeps of any number
 
 _TEXTS = (
     "MiXed CaSe Ä É",
@@ -35,13 +36,16 @@ _JSON = (
 )
 _MOMENTS = (
     "2024-07-15 12:00:00",
-    "2023-10-29 01:30:00.123456",  # exists twice where daylight saving time ends
-    "2024-03-31 02:30:00",  # does not exist where daylight saving time begins
+    "2023-10-29 01:30:00.123456",
     "1969-12-31 23:59:59.999999",
     "2040-02-29 23:59:59.5",
-    "2024-11-03 01:30:00",
     "1900-01-01 00:00:00",
 )
+# Local times that a change of the clock skips or repeats, in Madrid, New York and London.
+_LOCAL_CHANGES = ("2024-03-31 02:30:00", "2024-11-03 01:30:00", "2024-03-10 02:30:00", "2024-03-31 01:30:00")
+# The moments of an hour that the clocks of Madrid (beside the one above) and New York show twice; only one of each pair
+# comes back from a time without a zone.
+_REPEATED = ("2023-10-29 00:30:00.123456", "2024-11-03 05:30:00", "2024-11-03 06:30:00", "2024-03-31 02:30:00")
 _SIMPLE: dict[str, tuple[str, ...]] = {
     "bool": ("true", "false"),
     "int2": ("30011", "-1", "0"),
@@ -52,8 +56,8 @@ _SIMPLE: dict[str, tuple[str, ...]] = {
     "money": ("1234567.89", "-0.01", "0"),
     "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"),
     "date": ("2024-07-15", "2024-02-29", "1969-12-31", "2100-12-31", "1900-01-01"),
-    "timestamp": _MOMENTS,
-    "timestamptz": tuple(f"{moment}+00" for moment in _MOMENTS),
+    "timestamp": (*_MOMENTS[:2], *_LOCAL_CHANGES, *_MOMENTS[2:]),
+    "timestamptz": tuple(f"{moment}+00" for moment in (*_MOMENTS[:2], *_REPEATED, *_MOMENTS[2:])),
     "time": ("23:59:58.999999", "00:00:00", "12:34:56.789012"),
     "timetz": ("12:34:56.789012+05:30", "23:00:00-08", "00:00:00+00"),
     "interval": ("1 mon", "-1 day -02:03:04.000005", "1 year 2 mons 3 days 04:05:06", "36:00:00", "0"),
@@ -114,6 +118,9 @@ def _numeric(modifier: int) -> Iterator[str]:
         whole = "1234567"[: min(precision - scale, _WHOLE_DIGITS)]
         yield f"{whole}.{'3' * scale}" if scale else whole
         yield f"-{whole}"
+        if precision > _EXACT_DIGITS:
+            whole = ("1234567890" * (precision // 10 + 1))[: precision - scale]
+            yield f"{whole}.{'3' * scale}" if scale else whole
     yield "0"
 
 
