@@ -1,7 +1,7 @@
 """Rows with values at the edges of their columns' types, as far as the constraints of each column accept them."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import psycopg
 
@@ -9,11 +9,11 @@ from adapter.outbound.migration.rows.catalog import BOUNDS, Column, Schema, Tabl
 from adapter.outbound.migration.rows.columns import own_checks
 from adapter.outbound.migration.rows.edges import edge_values
 from adapter.outbound.migration.rows.inserting import statement_for
+from adapter.outbound.migration.rows.keys import walked
 from adapter.outbound.migration.rows.plan import Plan, Session, all_of
 
 _MOST = 16  # most rows with edges in a table
 _SHARE = 8  # at most one row in this many has edges
-_WHOLE_NUMBERS = {"int2", "int4", "int8"}
 
 
 def edge_count(rows: int) -> int:
@@ -27,7 +27,14 @@ def edges_of(schema: Schema, table: Table, column: Column, count: int) -> list[s
     return edges[:count] if column.not_null else [*edges[: count - 1], "NULL"]
 
 
-def insert_edges(session: Session, plan: Plan, last_row: int, count: int, only: Collection[int] | None = None) -> int:
+def insert_edges(
+    session: Session,
+    plan: Plan,
+    last_row: int,
+    count: int,
+    only: Collection[int] | None = None,
+    keys: Mapping[int, str] | None = None,
+) -> int:
     """Insert rows with edge values after the rows that exist.
 
     Each edge of a column is used once, so unique columns stay unique. Neighboring columns have their first edges in
@@ -40,6 +47,7 @@ def insert_edges(session: Session, plan: Plan, last_row: int, count: int, only: 
         last_row: The number of the last row that exists.
         count: The number of rows to insert.
         only: Numbers of the columns that get edge values; None for all.
+        keys: Expressions of the rows' keys by column, where they are others than those of the plan; see `late_keys`.
 
     Returns:
         The number of inserted rows.
@@ -48,7 +56,7 @@ def insert_edges(session: Session, plan: Plan, last_row: int, count: int, only: 
         number: expression
         for number in _free_columns(session, plan, only)
         if (expression := _expression(session, plan, number, last_row, count)) is not None
-    }
+    } | dict(keys or {})
     if count <= 0:
         return 0
     try:
@@ -87,14 +95,6 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
         and not session.schema.own_values(column)
         and (only is None or number in only)
     ]
-
-
-def walked(schema: Schema, table: Table) -> set[int]:
-    """Return the integer columns that are unique by themselves; a backfill walks their range from end to end."""
-    key_columns = (table.columns[key[0]] for key in table.unique if len(key) == 1 and key[0] in table.columns)
-    return {
-        column.number for column in key_columns if schema.base(column.type, column.modifier)[0].name in _WHOLE_NUMBERS
-    }
 
 
 def _expression(session: Session, plan: Plan, number: int, last_row: int, count: int) -> str | None:

@@ -71,6 +71,7 @@ class Session:
     filled: set[int] = field(default_factory=set)
     deferred: bool = False
     edges: bool = True
+    drawn: dict[int, dict[int, str]] | None = None  # by table and column, the sequences that columns draw from
     few: bool = False  # a few rows are enough, so distinct values matter less
 
     def one(self, query: str) -> Any:

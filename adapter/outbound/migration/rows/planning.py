@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from adapter.outbound.migration.rows.catalog import ForeignKey, Table
 from adapter.outbound.migration.rows.checks import satisfy
 from adapter.outbound.migration.rows.columns import choose_values
+from adapter.outbound.migration.rows.keys import leave_out_numbers
 from adapter.outbound.migration.rows.parents import make_roots, pick_parents
 from adapter.outbound.migration.rows.plan import Plan, Session
 from adapter.outbound.migration.rows.values import NULL
@@ -42,6 +43,7 @@ def make_plan(
         make_roots(plan, key, null_columns)
     invented = {number for key in promised for number in key.columns} | {*wanted}
     choose_values(session, plan, null_columns, invented)
+    leave_out_numbers(session.schema, plan)
     _spread(session, plan)
     satisfy(session, plan)
     return plan

@@ -1,7 +1,7 @@
 """Moves sequences past the keys of generated rows, which were not drawn from them, or advances them by one."""
 # ruff: noqa: S608 - the server quoted the names
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,14 +11,14 @@ from adapter.outbound.migration.rows.plan import Session
 
 # A sequence belongs to a column through OWNED BY or identity ('a', 'i'), or through the column's default.
 _DRAWN = """
-SELECT d.refobjid::int8, quote_ident(a.attname), s.oid::regclass::text
+SELECT d.refobjid::int8, a.attnum::int, quote_ident(a.attname), s.oid::regclass::text
 FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass
     AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('int2', 'int4', 'int8')
 UNION
-SELECT f.adrelid::int8, quote_ident(a.attname), s.oid::regclass::text
+SELECT f.adrelid::int8, a.attnum::int, quote_ident(a.attname), s.oid::regclass::text
 FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
 JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
 JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
@@ -51,6 +51,15 @@ def advance_sequences(connection: psycopg.Connection[tuple[object, ...]]) -> Non
             connection.execute("SELECT nextval(%s::oid::regclass)", [sequence])
 
 
+def drawn_sequences(session: Session) -> Mapping[int, Mapping[int, str]]:
+    """Return the sequences that columns draw their numbers from, by table and column; read once."""
+    if session.drawn is None:
+        session.drawn = {}
+        for table, number, _, sequence in _rows_of(session, _DRAWN):
+            session.drawn.setdefault(table, {})[number] = sequence
+    return session.drawn
+
+
 def move_sequences(session: Session, tables: Collection[int], most: int) -> None:
     """Move sequences past the keys of generated rows, which were inserted explicitly.
 
@@ -61,7 +70,7 @@ def move_sequences(session: Session, tables: Collection[int], most: int) -> None
     """
     moves = [
         _move(sequence, f"(SELECT max({column}) FROM {session.schema.tables[table].source} r)")
-        for table, column, sequence in _rows_of(session, _DRAWN)
+        for table, _, column, sequence in _rows_of(session, _DRAWN)
         if table in tables
     ]
     if tables:

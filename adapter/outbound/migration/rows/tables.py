@@ -14,6 +14,7 @@ from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.inserting import distinct_rows, insert, insert_without_indexes, reason_of
+from adapter.outbound.migration.rows.keys import late_keys
 from adapter.outbound.migration.rows.missing_values import (
     MORE,
     columns_with_defaults,
@@ -277,33 +278,44 @@ def _fill_up(
         edges = _edges_of(session, table, initial_count)
         keys = [*other_keys, *self_references]
         varied = vary(session, plan, partial(make_plan, session, table, keys, promised, [])) if edges else plan
-        reason = _insert_with_edges(session, plan, varied, row_count, edges)
+        reason = _insert_with_edges(session, plan, varied, row_count, edges, empty=initial_count == 0)
         row_count = _count(session, table)
     return None if row_count >= session.rows else f"{row_count} of {session.rows} rows: {reason or 'no more values'}"
 
 
-def _insert_with_edges(session: Session, plan: Plan, varied: Plan, row_count: int, edges: int) -> str | None:
+def _insert_with_edges(
+    session: Session, plan: Plan, varied: Plan, row_count: int, edges: int, *, empty: bool
+) -> str | None:
     """Insert the missing rows, some with edge values; return the reason when rows are still missing.
-
-    `varied` is the plan of the rows with edge values.
 
     Rows with edge values come last, so that the first rows of a table are ordinary. Where filters drop some rows, the
     last row number is unknown, so rows with edge values come first. They also do in a table that has no room for all
     rows, such as one with a single row, and are at most half of it.
+
+    Args:
+        session: The database.
+        plan: The plan of ordinary rows.
+        varied: The plan of rows with edge values.
+        row_count: The number of rows that exist.
+        edges: The number of rows with edge values to insert.
+        empty: Whether the table had no rows before it was filled.
     """
     room = distinct_rows(plan) - row_count
     if room < session.rows - row_count:
         edges = min(edges, math.ceil(room / 2))
     ordinary, first_number = session.rows - edges, row_count + 1
-    if edges and (plan.yields < 1 or room < session.rows - row_count):
-        row_count += insert_edges(session, varied, row_count, edges)
+    edges_first = edges > 0 and (plan.yields < 1 or room < session.rows - row_count)
+    last_row = row_count if edges_first else ordinary
+    keys = late_keys(session, varied, last_row + 1, empty=empty) if edges else {}
+    if edges_first:
+        row_count += insert_edges(session, varied, last_row, edges, keys=keys)
         return insert(session, plan, row_count, session.rows, first=first_number + edges) and insert(
             session, plan, _count(session, plan.table), session.rows, first=first_number
         )
     reason = insert_without_indexes(session, plan, row_count, ordinary)
     row_count = _count(session, plan.table)
     if edges and row_count >= ordinary:
-        insert_edges(session, varied, ordinary, session.rows - row_count)
+        insert_edges(session, varied, last_row, session.rows - row_count, keys=keys)
         for start in (session.rows + 1, ordinary + 1):
             row_count = _count(session, plan.table)
             if row_count < session.rows:

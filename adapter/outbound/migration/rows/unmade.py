@@ -9,7 +9,8 @@ import psycopg
 from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.rows.catalog import BOUNDS, Column, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.columns import own_checks
-from adapter.outbound.migration.rows.edge_rows import edge_count, edges_of, walked
+from adapter.outbound.migration.rows.edge_rows import edge_count, edges_of
+from adapter.outbound.migration.rows.keys import walked
 from adapter.outbound.migration.rows.plan import Session
 from adapter.outbound.migration.rows.varied import has_constant_default
 from domain.migration.verification.unseen_losses import ONLY_DEFAULT
