@@ -6,7 +6,11 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.rows import fill, unmade_edges
+from tests.conftest import Server
+from tests.history import History
 
 ROWS = 200
 ZONES = ("Europe/Madrid", "Europe/London", "America/New_York")  # whose clocks skip an hour and repeat another one
@@ -222,3 +226,46 @@ def test_what_could_not_be_made_is_said(database: psycopg.Connection[Any]) -> No
         "public.pets.low": "only what fits check ordered",
         "public.pets.high": "only what fits check ordered",
     }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "uuid", "date"),
+        *("timestamp without time zone", "timestamp with time zone", "time", "time with time zone", "interval", "inet"),
+        *("cidr", "macaddr", "jsonb"),
+    ],
+)
+def test_texts_of_another_type_are_written_in_several_forms(database: psycopg.Connection[Any], kind: str) -> None:
+    """Texts that a type reads are not all written as the type writes them, and stand for different values."""
+    database.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, code text UNIQUE, short varchar(10) NOT NULL)"
+    )
+    assert fill(database, ROWS, texts_as=kind).problems == ()
+    database.execute("SET lc_monetary = 'C'")
+
+    forms = f"FROM t WHERE v <> (v::{kind})::text"
+    assert value(database, f"SELECT count(*) {forms}") > 1
+    if kind != "boolean":
+        read = f"(v::{kind})::text"
+        repeated = f"SELECT count(*) - count(DISTINCT {read}) FROM t WHERE {read} IN (SELECT {read} {forms})"
+        assert value(database, repeated) == 0
+    if kind in {"integer", "boolean", "date"}:
+        assert value(database, f"SELECT count(*) FROM t WHERE short <> (short::{kind})::text") > 1
+
+
+def test_a_text_that_loses_its_form_is_no_exact_downgrade(server: Server, history: History) -> None:
+    """Leading zeros, capitals and other spellings do not come back from a number, a UUID, a boolean and a date."""
+    kinds = {"zip": "integer", "uid": "uuid", "flag": "boolean", "day": "date"}
+    columns = ", ".join(f"{name} varchar(40)" for name in kinds)
+    history.add("first", None, f'op.execute("CREATE TABLE t (id serial PRIMARY KEY, mail text UNIQUE, {columns})")')
+    for name, kind in kinds.items():
+        up, down = (f"ALTER TABLE t ALTER {name} TYPE {to} USING {name}::{to}" for to in (kind, "varchar(40)"))
+        history.add(name, "first", f'op.execute("{up}")', f'op.execute("{down}")')
+    config = history.plain_ini()
+    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
+    asked = VerificationRequest("first:heads", "round-trip", certificates=config.parent / "c.json")
+    proofs = verify_revisions(request, asked, lambda *_: None).proofs
+
+    found = {proof.analysis.trace.revision: {diagnostic.code for diagnostic in proof.diagnostics} for proof in proofs}
+    assert found == {name: {"rows-must-fit", "undeclared-loss"} for name in kinds}

@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapter.outbound.migration.rows.candidates import candidates, literals_in, number_sql
 from adapter.outbound.migration.rows.catalog import BOUNDS, Check, Column, Schema, Table
@@ -114,6 +114,10 @@ def _best(
 def _supported(session: Session, plan: Plan, column: Column) -> Values:
     """Return default values of the column's type, or NULL where the server cannot produce any."""
     values = default_values(session.schema, column.type, column.modifier, plan.table.texts)
+    if 0 < values.count < session.rows and _is_crowded(plan.table, column):
+        # texts that another type reads may be too few for a key, as those of a boolean are
+        free_texts = replace(session.schema, texts_as=None)
+        values = default_values(free_texts, column.type, column.modifier, plan.table.texts)
     kind, _ = session.schema.base(column.type)
     is_known = kind.kind != "b" or kind.name in KNOWN or (kind.category == "A" and kind.element > 0)
     if values != NULL and (is_known or session.attempt(_probe(values, column.type_sql)) is not None):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from adapter.outbound.migration.rows.catalog import Schema, Type
 from adapter.outbound.migration.rows.quoting import literal
-from adapter.outbound.migration.rows.values import TEXTS, default_values, dimension_of
+from adapter.outbound.migration.rows.values import TEXTS, default_values, dimension_of, read_as
 
 _LONG = 10_400  # characters, more than the usual length limits of texts; repetitive, so that an index has room for it
 _NAME = 63  # characters, the longest value of type name
@@ -70,6 +70,43 @@ _SIMPLE: dict[str, tuple[str, ...]] = {
     "point": ("(0.1,-0.3333333333333333)", "(0,0)"),
     "hstore": ('"A b"=>NULL, c=>""', ""),
 }
+# Texts that a type reads and writes in another way, the most usual ones first. Read as the type, each is a value that no
+# ordinary row has, so that unique columns stay unique.
+_WHOLE_NUMBERS = ("0032001", " 32002 ", "+32003")
+_NUMBERS = ("0032001", "32002.50", " 32003 ", "+32004", "3.2005e4")
+_DATES = ("1999-7-5", " 1999-07-06 ", "19990707", "July 8, 1999")
+_TIMES_OF_DAY = ("4:05:06", " 04:05:07 ", "04:05:08.500", "040509")
+_DOCUMENTS = (
+    '{"name":"Value",  "n":1.50}',
+    ' {"n": 1, "name": "\\u0056alue"} ',
+    '{"n": 1, "name": "a", "n": 2}',
+)
+_FORMS: dict[str, tuple[str, ...]] = {
+    "int2": _WHOLE_NUMBERS,
+    "int4": _WHOLE_NUMBERS,
+    "int8": _WHOLE_NUMBERS,
+    "numeric": _NUMBERS,
+    "float4": _NUMBERS,
+    "float8": _NUMBERS,
+    "money": ("0032001", "32002.5", " 32003.00 "),
+    "bool": ("yes", "TRUE", "f", "off", "1", " true "),
+    "uuid": (
+        "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+        "a0eebc999c0b4ef8bb6d6bb9bd380a12",
+        "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13}",
+    ),
+    "date": _DATES,
+    "timestamp": ("1999-07-05T04:05:06", "1999-7-6 4:05", "1999-07-07", " 1999-07-08 04:05:06.500 "),
+    "timestamptz": ("1999-07-05T04:05:06Z", "1999-07-06 04:05:06+05:30", "1999-07-07 04:05:06.500+00", "1999-07-08"),
+    "time": _TIMES_OF_DAY,
+    "timetz": ("4:05:06+00", "04:05:07 +05:30", "04:05:08.500Z"),
+    "interval": ("32001 minutes", "PT32002M", "1 day 24:00:03", "-1 week"),
+    "inet": ("10.255.1.2", "2001:DB8:0:0::1"),
+    "cidr": ("10.255.1/24", "2001:DB8:0:0::/64"),
+    "macaddr": ("08002BFF0203", "08-00-2B-FF-02-04"),
+    "json": _DOCUMENTS,
+    "jsonb": _DOCUMENTS,
+}
 _COMPUTED = {"1.0 / 3"}
 
 
@@ -82,8 +119,15 @@ def edge_values(schema: Schema, oid: int, modifier: int, texts: str) -> list[str
     if kind.category == "A" and kind.element:
         return list(_array(schema, kind, modifier, texts))
     if kind.name in TEXTS and schema.texts_as is not None:
-        return []  # the values have to be readable as another type
+        return [literal(text) for text in _forms(schema, kind, modifier)]
     return list(_scalars(kind.name, modifier, texts))
+
+
+def _forms(schema: Schema, kind: Type, modifier: int) -> list[str]:
+    """Return texts that another type reads, none of them as the type itself writes it."""
+    other_type = read_as(schema, kind, modifier)
+    forms = _FORMS.get(other_type.name, ()) if other_type is not None else ()
+    return [form for form in forms if not 0 < modifier - 4 < len(form)]
 
 
 def _scalars(name: str, modifier: int, texts: str) -> Iterator[str]:

@@ -89,6 +89,8 @@ KNOWN = (_SIMPLE.keys() | TEXTS | {"numeric", "bit", "varbit", "vector", "halfve
 }
 
 _LONGEST_WORD = 36  # characters of a UUID, which is longer than most values
+# Characters of the values of shorter types.
+_LENGTHS = {"bool": 5, "int2": 5, "int4": 5, "int8": 5, "numeric": 5, "float4": 6, "float8": 6, "date": 10, "time": 8}
 LONG = 12  # from this many characters on, a text has room for a word and a number
 
 
@@ -100,11 +102,22 @@ def default_values(schema: Schema, oid: int, modifier: int, texts: str) -> Value
         return maker(schema, kind, texts)
     if kind.category == "A" and kind.element:
         return _array(schema, kind, modifier, texts)
-    if kind.name in TEXTS and schema.texts_as is not None and not 0 < modifier - 4 < _LONGEST_WORD:
-        # a shorter column has no room for such a value
-        values = _scalar(schema.texts_as.name, -1, texts)
-        return Values(f"(({values.expression})::{schema.texts_as.sql})::text", values.count)
+    other_type = read_as(schema, kind, modifier)
+    if other_type is not None:
+        values = _scalar(other_type.name, -1, texts)
+        return Values(f"(({values.expression})::{other_type.sql})::text", values.count)
     return _scalar(kind.name, modifier, texts)
+
+
+def read_as(schema: Schema, kind: Type, modifier: int) -> Type | None:
+    """Return the type that the values of a column have to be valid input of; None for any other column.
+
+    Only texts can be asked for that. A column that is too short has no room for such values.
+    """
+    if kind.name not in TEXTS or schema.texts_as is None:
+        return None
+    length = _LENGTHS.get(schema.texts_as.name, _LONGEST_WORD)
+    return None if 0 < modifier - 4 < length else schema.texts_as
 
 
 def _scalar(name: str, modifier: int, texts: str) -> Values:
