@@ -12,12 +12,13 @@ from tests.unit.domain.migration.traces import USERS, codes, revision, step
     ("rows", "unfilled", "statistics", "said"),
     [
         (0, {USERS: "no row fits"}, None, True),
-        (5, {USERS: "no row fits"}, None, False),
+        (5, {USERS: "no row fits"}, None, True),
+        (1000, {USERS: "no row fits"}, None, False),
         (0, {}, None, False),
         (0, {USERS: "no row fits"}, Statistics({USERS: TableStatistics(rows=10)}), False),
     ],
 )
-def test_a_locked_table_that_got_no_rows(
+def test_a_locked_table_that_got_few_rows(
     rows: int, unfilled: dict[str, str], statistics: Statistics | None, said: bool
 ) -> None:
     """Though some were wanted; at the target it may be large."""

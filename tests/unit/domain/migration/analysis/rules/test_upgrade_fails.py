@@ -37,9 +37,7 @@ def test_what_must_run_outside_a_transaction_gets_a_block(facts: dict[str, Any],
     assert (said.fix is not None) is outside
 
 
-def test_an_error_of_python_is_said_where_no_statement_failed() -> None:
-    """A failed statement is the reason already."""
-    trace = replace(failed(sqlstate="42P07"), error="ProgrammingError: it failed")
-    assert diagnostic(trace, "upgrade-fails").statement == 0
+def test_an_error_of_python_is_reported() -> None:
+    """It is the trace's own error, which there is none of where a failed statement is the reason."""
     python = replace(revision(step("SELECT 1"), downgrade=None), error="NameError: x", after=None, restored=None)
     assert diagnostic(python, "upgrade-fails").message == "The upgrade fails: NameError: x"
