@@ -40,7 +40,8 @@ NoIsolation: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--no-isolation",
-        help="Do not ask the kernel to keep the project's process and the sandbox's server from other databases.",
+        help="Do not ask the kernel to keep the project's process and the sandbox's server from other databases. "
+        "What it keeps out of reach on which system: docs/isolation.md.",
     ),
 ]
 AllowNetwork: TypeAlias = Annotated[
