@@ -70,8 +70,8 @@ _SIMPLE: dict[str, tuple[str, ...]] = {
     "point": ("(0.1,-0.3333333333333333)", "(0,0)"),
     "hstore": ('"A b"=>NULL, c=>""', ""),
 }
-# Texts that a type reads and writes in another way, the most usual ones first. Read as the type, each is a value that no
-# ordinary row has, so that unique columns stay unique.
+# Texts that a type reads and writes in another way, the most usual ones first. Read as the type, each is a value that
+# no ordinary row has, so that unique columns stay unique.
 _WHOLE_NUMBERS = ("0032001", " 32002 ", "+32003")
 _NUMBERS = ("0032001", "32002.50", " 32003 ", "+32004", "3.2005e4")
 _DATES = ("1999-7-5", " 1999-07-06 ", "19990707", "July 8, 1999")
