@@ -99,7 +99,9 @@ def test_the_diagnostic_names_the_table_and_the_statement() -> None:
     lost = diagnostic(revision(step("SELECT 1"), DROP_NAME, ADD_NAME, **REFUSED), "values-lost")
     assert (lost.relation, lost.statement) == (USERS, 1)
     assert 'op.drop_column("users", "name_new")' in str(lost.fix)
-    lost = diagnostic(revision(step("SELECT 1"), step("TRUNCATE users", rewritten=(USERS,)), **REFUSED), "values-lost")
+    lost = diagnostic(
+        revision(step("SELECT 1 FROM users"), step("TRUNCATE users", rewritten=(USERS,)), **REFUSED), "values-lost"
+    )
     assert (lost.relation, lost.statement, lost.fix) == (USERS, 1, None)
 
 
