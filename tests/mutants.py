@@ -101,7 +101,7 @@ def changed(source: str, number: int) -> tuple[str, str]:
 
 
 def survivors(chosen: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[str, bool]]:
-    """Run mutants; yield a line for each that no test noticed or that ran out of time, and whether it did the latter."""
+    """Run mutants; yield a line for each that no test noticed or that ran out of time, and whether it did that."""
     with tempfile.TemporaryDirectory() as folder:
         trees: Queue[Path] = Queue()
         for job in range(jobs):
