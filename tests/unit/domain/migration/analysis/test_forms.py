@@ -120,6 +120,10 @@ def test_an_index_of_a_partitioned_table_is_built_from_its_leaves() -> None:
     """Concurrently there; the whole comes behind it, and the parts are joined, the deepest first."""
     lines = [line.strip() for line in built_index(partitioned(), "public.ix").splitlines()]
     assert sum("CREATE INDEX CONCURRENTLY" in line for line in lines) == 2
+    assert [line for line in lines if "CREATE INDEX ix" in line] == [
+        'op.execute("CREATE INDEX ix ON public.users USING btree (email)")',
+        'op.execute("CREATE INDEX ix_b ON public.b USING btree (email)")',
+    ]
     assert [line for line in lines if "ATTACH" in line] == [
         'op.execute("ALTER INDEX public.ix_b ATTACH PARTITION public.ix_c")',
         'op.execute("ALTER INDEX public.ix ATTACH PARTITION public.ix_b")',

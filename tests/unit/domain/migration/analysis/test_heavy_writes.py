@@ -76,3 +76,9 @@ def test_a_batch_that_grows_with_its_table_is_none(rows: int, before: int, heavy
     assert bool(heavy_writes(trace)) is heavy
     elsewhere = revision(loop, smaller=SmallerRun({USERS: rows}, (replace(smaller, line=4),)))
     assert not heavy_writes(elsewhere)
+
+
+def test_a_smaller_run_that_ended_early_tells_nothing_of_what_it_did_not_reach() -> None:
+    """The batch is judged by its size alone."""
+    loop = step("a", None, line=3, count=2, rows=updated(2000))
+    assert not heavy_writes(revision(loop, smaller=SmallerRun({USERS: 1000}, ())))
