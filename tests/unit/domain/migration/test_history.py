@@ -85,3 +85,12 @@ def test_several_names_and_files() -> None:
     assert history.choose(["/v/__init__.py"]) == ()
     with pytest.raises(HistoryError, match=r"other\.py is no revision of this project"):
         history.choose(["/v/other.py"])
+
+
+def test_what_a_database_has_still_to_run() -> None:
+    """All that is not behind its heads; a revision that nobody knows is another history's."""
+    assert [entry.revision for entry in HISTORY.pending(["c3"])] == ["d4", "e5", "f6", "ff7"]
+    assert [entry.revision for entry in HISTORY.pending([])] == ["a1", "b2", "c3", "d4", "e5", "f6", "ff7"]
+    assert HISTORY.pending(["f6", "ff7"]) == ()
+    with pytest.raises(HistoryError, match="the database is at zz, which this history does not have"):
+        HISTORY.pending(["a1", "zz"])

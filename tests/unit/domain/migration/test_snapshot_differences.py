@@ -1,6 +1,8 @@
 """A difference of catalogs in words."""
 
-from domain.migration.snapshot import AttributeChange, SchemaDifference
+import pytest
+
+from domain.migration.snapshot import AttributeChange, SchemaDifference, Value
 
 
 def test_a_difference_is_its_sentences() -> None:
@@ -16,3 +18,20 @@ def test_a_difference_is_its_sentences() -> None:
         "index public.iy is unexpected",
     ]
     assert str(SchemaDifference()) == "no difference"
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "said"),
+    [
+        (("a", "b"), (), "is empty, expected a, b"),
+        ("x", None, "is absent, expected x"),
+        (True, False, "is false, expected true"),
+        ("", 3, "is 3, expected empty"),
+        ("a\nb", "a\nc", "differs from line 2: c, expected b"),
+        ("a\nb", "a", "differs from line 2: absent, expected b"),
+    ],
+)
+def test_values_in_words(expected: Value, actual: Value, said: str) -> None:
+    """What is absent or empty says so; of a text of several lines the first that differs is shown."""
+    change = AttributeChange(("index", "public.ix"), "options", expected, actual)
+    assert str(change).removeprefix("index public.ix: options ") == said
