@@ -35,3 +35,22 @@ def test_values_in_words(expected: Value, actual: Value, said: str) -> None:
     """What is absent or empty says so; of a text of several lines the first that differs is shown."""
     change = AttributeChange(("index", "public.ix"), "options", expected, actual)
     assert str(change).removeprefix("index public.ix: options ") == said
+
+
+def test_the_worst_comes_first() -> None:
+    """What holds rows before what makes them quick, and that before a word on them."""
+    difference = SchemaDifference(
+        missing=(("index", "public.ix"), ("operator", "public.+")),
+        unexpected=(("table", "public.new"),),
+        changed=(
+            AttributeChange(("table", "public.t"), "comment", "x", "y"),
+            AttributeChange(("column", "public.t.c"), "type", "text", "integer"),
+        ),
+    )
+    assert [name for name, _ in difference.by_name()] == [
+        "public.new",
+        "public.t.c",
+        "public.ix",
+        "public.+",
+        "public.t",
+    ]

@@ -118,3 +118,14 @@ def test_what_env_py_has_to_leave_to_alembic() -> None:
     asked.clear()
     assert with_needs([analyze(LOCK)], lambda: asked.append(1)) == [analyze(LOCK)]
     assert asked == []
+
+
+def test_a_revision_without_statements_or_of_its_own_transaction_leaves_no_lock() -> None:
+    """Nothing is held behind it."""
+    assert together(revision(), READS) == [False, False]
+    alone = revision(replace(LOCK.upgrade[0], transaction=None), after={**BASE, **column(f"{USERS}.x")})
+    assert together(alone, READS) == [False, False]
+    earlier = revision(
+        replace(LOCK.upgrade[0], transaction=1), step("SELECT 1", 2), after={**BASE, **column(f"{USERS}.x")}
+    )
+    assert together(earlier, READS) == [False, False]
