@@ -11,6 +11,7 @@ No test can notice these, as they do the same:
 - `domain/migration/repair/derivation.py`, `_depends`, `other_kind == "view" and other != name`: no text names a
   constraint, index or column by its qualified name but that of a view, which `uses_column` finds as well.
 - `domain/migration/analysis/rules/duplicate_index.py`, `name > other`: they are two names.
+- `domain/migration/analysis/rules/rename_by_drop_and_add.py`, `gone and new`: without one of them no pair is found.
 """
 
 import argparse
