@@ -194,3 +194,13 @@ def test_a_reindex_is_a_build_of_the_indexes_that_were_there() -> None:
     assert choose(revision(reindex, before=both), (), {}).index is IndexStrategy.CONCURRENTLY
     rewrite = step("ALTER TABLE users", 1, rewritten=(USERS, "public.ix"))
     assert choose(revision(rewrite, before=both), (), {}).index is IndexStrategy.NONE
+
+
+def test_what_stays_after_the_downgrade_is_said_of_the_way_back() -> None:
+    """Of a warning of the rules about it; any other warning has nothing to do with the way back."""
+    for code, said in (
+        ("downgrade-differs", "the downgrade runs, and leaves mood as it is."),
+        ("table-rewrite", "the downgrade gives the schema back."),
+    ):
+        stays = Diagnostic(code, Severity.WARNING, None, "mood", "x", "y")
+        assert choose(revision(step("SELECT 1")), (stays,), {}).why[2] == said

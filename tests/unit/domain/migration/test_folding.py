@@ -1,6 +1,7 @@
 """Folding of what loops execute."""
 
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
+from tests.unit.domain.migration.traces import USERS, changed, step
 
 
 def update(transaction: int | None, sql: str = "UPDATE t SET a = 1", line: int = 5) -> StatementTrace:
@@ -55,3 +56,16 @@ def test_different_lines_and_errors_are_not_folded() -> None:
 
     assert len(fold([update(1), update(1, line=6)])) == 2
     assert len(fold([update(1), failed])) == 2
+
+
+def test_statements_that_change_the_schema_differ_by_their_values() -> None:
+    """Whatever they were reported to do; those that only write rows are one statement with a count."""
+    for facts, folded in (
+        ({}, 1),
+        ({"created": changed("table", USERS)}, 2),
+        ({"altered": changed("table", USERS)}, 2),
+        ({"dropped": changed("table", USERS)}, 2),
+        ({"rewritten": (USERS,)}, 2),
+        ({"indexes_built": ("public.ix",)}, 2),
+    ):
+        assert len(fold(step(f"SELECT f({number})", line=3, **facts) for number in (1, 2))) == folded
