@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 
 from adapter.outbound.migration.sandbox.role import BASE
 from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX
@@ -265,3 +266,69 @@ def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: 
     }
     assert re.search(said[fault], errors)
     assert "run the command again" in errors.lower()
+
+
+@pytest.mark.parametrize("ended", [INTERRUPT, TERMINATE, HANG_UP], ids=lambda value: value[2].strip())
+def test_alembic_that_waits_for_a_lock(
+    history: History, empty_url: str, ended: tuple[signal.Signals, int, str]
+) -> None:
+    """A signal ends plain `alembic upgrade` with a line and a shell's exit code; no session and no lock is left."""
+    number, code, said = ended
+    history.add("r1", None, "op.execute('CREATE TABLE people (id int)')")
+    history.add("r2", "r1", "op.execute('ALTER TABLE people ADD x int')")
+    run = functools.partial(subprocess.Popen, cwd=PROJECT_ROOT, env=process_environment(empty_url), text=True)
+    arguments = [sys.executable, "-m", "alembic", "-c", str(history.ini()), "-x", "lock_timeout=30s", "upgrade"]
+    assert run([*arguments, "r1"]).wait() == 0
+    with psycopg.connect(empty_url) as holder, psycopg.connect(empty_url, autocommit=True) as watcher:
+        holder.execute("LOCK TABLE people")
+        process = run([*arguments, "r2"], stderr=subprocess.PIPE, process_group=0, preexec_fn=_usual_signals)
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'alembic'"
+        _until(lambda: watcher.execute(f"SELECT {others} AND wait_event_type = 'Lock'".encode()).fetchall() != [])
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=SECONDS)
+        assert process.returncode == code
+        assert [line for line in errors.splitlines() if not line.startswith("INFO")] == [said.strip()]
+        _until(lambda: watcher.execute(f"SELECT {others}".encode()).fetchall() == [])
+        locks = watcher.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert locks.fetchall() == []
+
+
+def test_alembic_under_nohup(history: History, empty_url: str) -> None:
+    """A hang-up that is ignored stays ignored: the upgrade comes to its end."""
+    history.add("r1", None, "op.execute('SELECT pg_sleep(3)')")
+    process = subprocess.Popen(
+        ["/usr/bin/nohup", sys.executable, "-m", "alembic", "-c", str(history.ini()), "upgrade", "head"],
+        cwd=PROJECT_ROOT,
+        env=process_environment(empty_url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with psycopg.connect(empty_url, autocommit=True) as watcher:
+        sleeping = b"SELECT FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.3' AND state = 'active'"
+        _until(lambda: watcher.execute(sleeping).fetchall() != [])
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(SECONDS) == 0
+
+
+def test_handlers_of_a_caller(history: History, empty_url: str) -> None:
+    """Whoever calls Alembic as a library has the signals' default, or its own handlers, while that runs."""
+    seen = "op.get_context().config.attributes['seen'] = signal.getsignal(signal.SIGTERM)"
+    history.add("r1", None, f"import signal\n{seen}")
+    for handler in (signal.SIG_DFL, lambda *_: None):
+        before = signal.signal(signal.SIGTERM, handler)
+        try:
+            config = history.config(empty_url)
+            command.upgrade(config, "head")
+            assert config.attributes["seen"] is handler
+            command.downgrade(config, "base")
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _usual_signals() -> None:
+    """Have no signal ignored, whatever started the tests."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

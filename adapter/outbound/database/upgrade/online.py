@@ -34,6 +34,7 @@ from adapter.outbound.database.upgrade.session import (
     session,
     session_of_transactions,
 )
+from adapter.outbound.database.upgrade.signals import ended_in_order
 from adapter.outbound.database.upgrade.walks import describe_walk, refusal, refuse_behind
 from adapter.outbound.postgres import engine
 from adapter.outbound.postgres.commands import reachable
@@ -51,6 +52,11 @@ def run_online(metadata: MetaData, options: MigrationOptions) -> None:
     `config.attributes["connection"]` may hold a `Connection`, an `AsyncEngine` or an object with `connect()`. Otherwise
     the URL comes from `-x url=…`, `config.attributes["url"]`, `DATABASE_URL` or the embedded server, in this order.
     """
+    with ended_in_order():
+        _run_command(metadata, options)
+
+
+def _run_command(metadata: MetaData, options: MigrationOptions) -> None:
     target = context.config.attributes.get("connection")
     url: DatabaseURL | None = None
     try:
