@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapter.outbound.migration.report import analysis_sarif, analysis_text
+from adapter.outbound.migration.report import analysis_markdown, analysis_sarif, analysis_text
 from adapter.outbound.migration.report.terminal import unpadded
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis.revision_analysis import analyze
@@ -15,7 +15,7 @@ from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from tests.support import PROJECT_ROOT
-from tests.unit.domain.migration.traces import revision, step
+from tests.unit.domain.migration.traces import USERS, revision, step
 
 _FIX = f"def upgrade() -> None:\n    op.execute('{'x' * 150}')\n"
 
@@ -54,6 +54,25 @@ def test_a_long_message_is_cut_unless_all_is_wanted() -> None:
     long = report(message="y" * 1900)
     assert "… (-v shows all)" in " ".join(analysis_text.render(long).split())
     assert analysis_text.render(long, verbose=True).count("y") >= 1900
+
+
+@pytest.mark.parametrize("width", [60, 100, 120, 200])
+def test_a_column_of_passwords_hides_nothing_else(width: int) -> None:
+    """A statement about a column called password is shown whole, with what stands beside it; a secret is not."""
+    statements = (
+        step("CREATE ROLE reader PASSWORD NULL"),
+        step("ALTER TABLE t ALTER COLUMN password TYPE text USING password || 'x'", rewritten=(USERS,)),
+        step("COMMENT ON COLUMN t.password IS 'hashed, never plain'", duration_ms=123.4),
+        step("ALTER ROLE reader PASSWORD 'xyzzy'", duration_ms=567.8),
+    )
+    analysis = analyze(revision(*statements), Statistics.unknown())
+    analyzed = AnalysisReport("18.6", None, (analysis,))
+    for text in (analysis_text.render(analyzed, verbose=True, width=width), analysis_markdown.render(analyzed)):
+        assert "xyzzy" not in text
+        assert text.count("'***'") == text.count("***") <= 1
+    said = analysis_text.render(analyzed, verbose=True, width=width)
+    words = "".join(said.split())
+    assert all(word in words for word in ("rewrites", "123.4", "567.8", "'hashed,", "PASSWORDNULL"))
 
 
 def test_unpadded() -> None:

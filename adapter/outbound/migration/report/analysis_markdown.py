@@ -21,7 +21,7 @@ def render(report: AnalysisReport) -> str:
             lines += ["", f"### `{analysis.trace.revision}` {_cell(analysis.trace.message)}", "", *window_lines]
             for diagnostic in analysis.diagnostics:
                 lines += _section(diagnostic)
-    return redact("\n".join(lines))
+    return "\n".join(map(redact, lines))  # each by itself: what stands in the next line is no secret
 
 
 def _row(analysis: RevisionAnalysis) -> str:
@@ -40,7 +40,13 @@ def _section(diagnostic: Diagnostic) -> list[str]:
     lines = [f"- {_MARKS[diagnostic.severity]} **{diagnostic.code}**{suppressed}: {diagnostic.message}"]
     lines += [f"  {diagnostic.help}"]
     if diagnostic.fix:
-        lines += ["", "  ```python", *(f"  {line}" for line in diagnostic.fix.strip().splitlines()), "  ```", ""]
+        lines += [
+            "",
+            "  ```python",
+            *(f"  {line}" for line in redact(diagnostic.fix).strip().splitlines()),
+            "  ```",
+            "",
+        ]
     return lines
 
 

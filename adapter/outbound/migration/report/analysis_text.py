@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapter.outbound.migration.report.summary import verdict_of
-from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
+from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, shown, unpadded
 from adapter.outbound.migration.report.waiting import predicted_against_observed, waits
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
@@ -31,14 +31,14 @@ def render(report: AnalysisReport, *, verbose: bool = False, color: bool = False
     console, buffer = buffered(width, color=color)
     for analysis in report.revisions:
         _revision(console, analysis, verbose=verbose)
-    console.print(Text(verdict_of(report), style="bold"))
-    return redact(unpadded(buffer.getvalue()))
+    console.print(shown(verdict_of(report), style="bold"))
+    return unpadded(buffer.getvalue())
 
 
 def _revision(console: Console, analysis: RevisionAnalysis, *, verbose: bool) -> None:
     trace = analysis.trace
     color = {"unsafe": "red", "safe": "green"}.get(analysis.verdict, "yellow")
-    title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), f"  {trace.revision}  {trace.message}")
+    title = Text.assemble((analysis.verdict.upper(), f"bold {color}"), shown(f"  {trace.revision}  {trace.message}"))
     console.print(title)
     if trace.not_run:
         _fact(console, "not run", trace.not_run)
@@ -90,17 +90,17 @@ def _statements(console: Console, analysis: RevisionAnalysis) -> None:
                 str(statement.line or ""),
                 "-" if statement.transaction is None else str(statement.transaction),
                 Text(_sql(statement)),
-                Text("\n".join(f"{relation} {mode.sql}" for relation, mode in sorted(statement.locks.items()))),
-                Text(_work(statement)),
+                shown("\n".join(f"{relation} {mode.sql}" for relation, mode in sorted(statement.locks.items()))),
+                shown(_work(statement)),
                 f"{statement.duration_ms:.1f}",
             )
         console.print(table)
 
 
 def _sql(statement: StatementTrace) -> str:
-    text = in_one_line(statement.sql, _SQL_SHOWN)
+    text = in_one_line(redact(statement.sql), _SQL_SHOWN)
     times = f" ({statement.count} times)" if statement.count > 1 else ""
-    return f"{text}{times}" + (f"\n{statement.error}" if statement.error else "")
+    return f"{text}{times}" + (f"\n{redact(statement.error)}" if statement.error else "")
 
 
 def _work(statement: StatementTrace) -> str:
@@ -137,9 +137,9 @@ def _fact(console: Console, name: str, value: str) -> None:
     row = Table.grid(padding=(0, 1))
     row.add_column(width=12)
     row.add_column(overflow="fold")
-    row.add_row(Text(f"  {name}"), Text(value))
+    row.add_row(Text(f"  {name}"), shown(value))
     console.print(row)
 
 
 def _indented(console: Console, text: str, columns: int = 4) -> None:
-    console.print(Padding(Text(text), (0, 0, 0, columns)))
+    console.print(Padding(shown(text), (0, 0, 0, columns)))

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from adapter.outbound.postgres.redaction import redact
+
 _LETTERS = 600  # most characters of a message that are shown without `verbose`
 _PADDING = re.compile(r"[ \t]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
@@ -18,6 +20,15 @@ def buffered(width: int, *, color: bool) -> tuple[Console, io.StringIO]:
     return Console(file=buffer, force_terminal=color, no_color=not color, width=width, highlight=False), buffer
 
 
+def shown(text: str, style: str = "") -> Text:
+    """Return a text for a console, without passwords.
+
+    Each piece is redacted by itself, before it is laid out: next to another one, the word for a secret would seem to be
+    followed by that.
+    """
+    return Text(redact(text), style=style)
+
+
 def unpadded(text: str) -> str:
     """Return a text without trailing blanks; rich pads lines to the width."""
     return _PADDING.sub(r"\1", text).rstrip("\n")
@@ -25,7 +36,8 @@ def unpadded(text: str) -> str:
 
 def print_code(console: Console, code: str, columns: int) -> None:
     """Print Python code, indented by a number of columns and never wrapped or cut, so that it can be copied."""
-    highlighted = Syntax("", "python", theme="ansi_light", background_color="default").highlight(code.strip("\n"))
+    syntax = Syntax("", "python", theme="ansi_light", background_color="default")
+    highlighted = syntax.highlight(redact(code).strip("\n"))
     for line in highlighted.split("\n"):
         line.rstrip()
         console.print(Text(" " * columns if line else "") + line, soft_wrap=True)

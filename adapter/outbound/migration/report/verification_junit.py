@@ -32,7 +32,7 @@ def render(report: VerificationReport) -> str:
 
 def _case(suite: ET.Element, proof: RevisionProof) -> None:
     trace = proof.analysis.trace
-    case = ET.SubElement(suite, "testcase", classname="revisions", name=f"{trace.revision} {trace.message}")
+    case = ET.SubElement(suite, "testcase", classname="revisions", name=redact(f"{trace.revision} {trace.message}"))
     case.set("file", trace.path)
     if proof.not_judged:
         ET.SubElement(case, "skipped", message=redact(f"not judged: {trace.not_run}"))
@@ -42,5 +42,5 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     if errors:
         parts = [f"{diagnostic.code}: {diagnostic.message}\n{diagnostic.help}" for diagnostic in errors]
         parts += dict.fromkeys(diagnostic.fix for diagnostic in errors if diagnostic.fix)
-        text = redact("\n\n".join(parts))
+        text = "\n\n".join(map(redact, parts))
         ET.SubElement(case, "failure", message=redact(errors[0].message), type=errors[0].code).text = text

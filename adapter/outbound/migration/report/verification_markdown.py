@@ -10,7 +10,7 @@ from domain.migration.verification.proof import RevisionProof
 
 def render(report: VerificationReport) -> str:
     """Return a report: a table of the revisions, then their diagnostics."""
-    return redact("\n".join(_lines(report)))
+    return "\n".join(map(redact, _lines(report)))  # each by itself: what stands in the next one is no secret
 
 
 def _lines(report: VerificationReport) -> Iterator[str]:

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, unpadded
-from adapter.outbound.postgres.redaction import redact
+from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, shown, unpadded
 from application.migration.verify import VerificationReport
 from domain.migration.analysis.rules import not_seen_at_work, rows_must_fit
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -45,15 +44,15 @@ def render(report: VerificationReport, *, verbose: bool = False, color: bool = F
         if diagnostics:
             console.print()
             trace = proof.analysis.trace
-            console.print(Text(f"{trace.revision}  {trace.message}  ({trace.path})", style="bold"), soft_wrap=True)
+            console.print(shown(f"{trace.revision}  {trace.message}  ({trace.path})", style="bold"), soft_wrap=True)
             _diagnostics(console, diagnostics, verbose=verbose)
     if report.diagnostics:
         console.print()
         _diagnostics(console, report.diagnostics, verbose=verbose)
     if buffer.tell():
         console.print()
-    console.print(Text(summary(report), style="bold"))
-    return redact(unpadded(buffer.getvalue()))
+    console.print(shown(summary(report), style="bold"))
+    return unpadded(buffer.getvalue())
 
 
 def summary(report: VerificationReport) -> str:
@@ -106,15 +105,15 @@ def _revision(console: Console, proof: RevisionProof, *, verbose: bool) -> None:
     trace = proof.analysis.trace
     color = "red" if proof.failed else "yellow" if proof.not_judged or proof.not_seen else "green"
     details = ", ".join(facts(proof))
-    line = Text.assemble((f"{title(proof):12}", f"bold {color}"), f"  {trace.revision}  {trace.message}")
-    console.print(line + Text(f"  ({details})" if details else "", style="dim"), soft_wrap=True)
+    line = Text.assemble((f"{title(proof):12}", f"bold {color}"), shown(f"  {trace.revision}  {trace.message}"))
+    console.print(line + shown(f"  ({details})" if details else "", style="dim"), soft_wrap=True)
     certificate = proof.certificate
     if certificate is not None and certificate.message:
-        console.print(Text(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
+        console.print(shown(f"{'':14}refuses: {_line(certificate.message)}"), soft_wrap=True)
     undeclared = {diagnostic.relation for diagnostic in proof.diagnostics if diagnostic.code == undeclared_loss.CODE}
     for name, loss in certificate.losses.items() if certificate is not None else ():
         label = "not undone" if name in undeclared else "accepted loss"
-        console.print(Text(f"{'':14}{label}: {_line(loss)}"), soft_wrap=True)
+        console.print(shown(f"{'':14}{label}: {_line(loss)}"), soft_wrap=True)
     if verbose:
         for fact in _details(proof):
             _indented(console, fact, 14)
@@ -171,4 +170,4 @@ def _is_shown(diagnostic: Diagnostic) -> bool:
 
 
 def _indented(console: Console, text: str, columns: int = 4) -> None:
-    console.print(Padding(Text(text), (0, 0, 0, columns)))
+    console.print(Padding(shown(text), (0, 0, 0, columns)))
