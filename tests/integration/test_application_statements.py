@@ -23,6 +23,7 @@ INSERT INTO "Pets" SELECT n, n, 'pet' FROM generate_series(1, 30) n;
 
 
 RESTRICT = "ADD FOREIGN KEY (owner) REFERENCES people ON DELETE RESTRICT"
+SWAP = "ALTER TABLE users DROP CONSTRAINT users_mail, ADD CONSTRAINT users_mail UNIQUE USING INDEX new"
 # It writes NULL to another table.
 TRIGGER = """
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -134,6 +135,48 @@ def test_defaults_are_drawn_where_no_value_is_required(empty_url: str) -> None:
         'INSERT INTO "public"."ticks" DEFAULT VALUES',
     }
     assert all(one.sqlstate == "23505" for one in broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ("ALTER TABLE users DROP CONSTRAINT users_mail", ("mail",)),
+        ("ALTER TABLE users DROP CONSTRAINT users_pkey", ("id",)),
+        ("DROP INDEX lower_name", ("lower(name)",)),
+        ("DROP INDEX one_main", ('"Owner"', "main")),
+        ("ALTER TABLE users DROP CONSTRAINT users_mail, ADD UNIQUE (mail, name)", ("mail",)),
+        (f"CREATE UNIQUE INDEX new ON users (mail); {SWAP}", ()),
+        ("CREATE UNIQUE INDEX new ON users (mail); ALTER TABLE users DROP CONSTRAINT users_mail", ()),
+        ("CREATE UNIQUE INDEX new ON users (lower(name)); DROP INDEX lower_name", ()),
+        ('CREATE UNIQUE INDEX new ON users ("Owner"); DROP INDEX one_main', ()),
+        ("ALTER TABLE users DROP CONSTRAINT users_later", ()),
+        ("ALTER TABLE users RENAME TO people; CREATE VIEW users AS TABLE people", ()),
+        ("ALTER TABLE users ADD CHECK (mail <> '') NOT VALID", ()),
+    ],
+)  # fmt: skip
+def test_upserts_need_their_unique_key(empty_url: str, change: str, broken: tuple[str, ...]) -> None:
+    """ON CONFLICT fails when the unique key that it names is gone, and goes on where another one takes its place."""
+    execute(
+        empty_url,
+        """
+        CREATE TABLE users (
+            id int PRIMARY KEY, mail text NOT NULL CONSTRAINT users_mail UNIQUE, name text, "Owner" int, main bool,
+            later int CONSTRAINT users_later UNIQUE DEFERRABLE
+        );
+        CREATE UNIQUE INDEX lower_name ON users (lower(name));
+        CREATE UNIQUE INDEX one_main ON users ("Owner") WHERE main;
+        INSERT INTO users SELECT n, n, n, n, true, n FROM generate_series(1, 9) n;
+        """,
+    )
+    with ApplicationStatements(empty_url, each_column=False) as code:
+        execute(empty_url, change)
+        found = code.try_again()
+
+    assert len(found.broken) == bool(broken)
+    for one in found.broken:
+        assert "ON CONFLICT" in one.statement.sql
+        assert all(word in one.statement.sql or word in one.error for word in broken)
+    assert found.still_inserts("public.users")
 
 
 def test_a_row_that_no_partition_takes(empty_url: str) -> None:

@@ -1,10 +1,11 @@
 """Runs the statements of one release's code on the schema of another.
 
 For each table and view, the statements that its columns permit are generated from the catalog: a SELECT with explicit
-columns, an INSERT with all columns and one with only the required columns, an UPDATE of each column, and a DELETE.
-Their values come from an existing row. A statement that fails on its own schema is dropped. Each statement is prepared
-in a session that stays open while the schema changes, and prepared again afterwards (manual, PREPARE: a plan whose
-result type has changed is refused). All statements run in transactions that are rolled back.
+columns, an INSERT with all columns and one with only the required columns, an INSERT with ON CONFLICT for each unique
+key, an UPDATE of each column, and a DELETE. Their values come from an existing row; ON CONFLICT is only planned, which
+finds its key. A statement that fails on its own schema is dropped. Each statement is prepared in a session that stays
+open while the schema changes, and prepared again afterwards (manual, PREPARE: a plan whose result type has changed is
+refused). All statements run in transactions that are rolled back.
 """
 
 import json
@@ -24,6 +25,7 @@ from adapter.outbound.migration.traffic.made_statements import (
     listed,
     read_relations,
     statement_of,
+    upserts,
 )
 from adapter.outbound.migration.traffic.unmoved_sequences import unmoved_sequences
 from adapter.outbound.postgres import direct
@@ -150,6 +152,7 @@ class ApplicationStatements:
         self._inserted_columns: dict[ApplicationStatement, Sequence[str]] = {}
         self.untried: dict[str, str] = {}
         self._only_planned: set[ApplicationStatement] = set()
+        self._upserts: set[ApplicationStatement] = set()
         foreign_keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
         self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
         self.statements = self._runnable([*self._generated_statements(), *recorded])
@@ -240,6 +243,9 @@ class ApplicationStatements:
             self._inserted_columns[statement] = columns
             yield statement
         yield from changes(relation, row, key, each_column=self._each_column)
+        relation_upserts = list(upserts(relation))
+        self._upserts.update(relation_upserts)
+        yield from relation_upserts
 
     def _row(self, relation: Relation, names: list[str]) -> dict[str, str | None] | None:
         """Return a row with few NULLs as text; from the newest partition, which usually gets the most writes."""
@@ -311,7 +317,7 @@ class ApplicationStatements:
         if statement not in self._calls:
             self._calls[statement] = _arguments(statement.parameters)
         execute = f'EXECUTE "{name}"{self._calls[statement]}'
-        if statement in self._only_planned:
+        if statement in self._only_planned or statement in self._upserts:
             execute = f'EXPLAIN EXECUTE "{name}"{_arguments([None] * len(statement.parameters))}'
         return {
             "prepare": None if prepared else _prepare(_ANEW, statement),

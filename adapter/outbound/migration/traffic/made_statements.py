@@ -1,4 +1,4 @@
-"""Generates the statements that a table permits: INSERTs, UPDATEs and a DELETE, with the values of one row."""
+"""Generates the statements that a table permits: INSERTs, upserts, UPDATEs and a DELETE, with the values of one row."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,16 @@ SELECT n.nspname, c.relname, c.relkind,
          CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
          WHERE i.indrelid = c.oid AND i.indisprimary),
-       format('%I.%I', n.nspname, c.relname)
+       format('%I.%I', n.nspname, c.relname),
+       (SELECT json_agg(json_build_object('parts', (
+                   SELECT json_agg(pg_get_indexdef(i.indexrelid, place, false) ORDER BY place)
+                     FROM generate_series(1, i.indnkeyatts) place),
+                   'columns', (
+                   SELECT json_agg(a.attname) FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0 : i.indnkeyatts - 1])),
+                   'predicate', pg_get_expr(i.indpred, i.indrelid)) ORDER BY x.relname)
+          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
@@ -40,6 +49,7 @@ class Relation:
     columns: tuple[Mapping[str, Any], ...]
     key: tuple[str, ...]
     table: str  # the qualified name, quoted where it must be
+    unique: tuple[Mapping[str, Any], ...] = ()  # keys that ON CONFLICT can name: parts and predicate as SQL, columns
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -49,8 +59,17 @@ class Relation:
 
 def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
     """Read the tables and views of a database, except the version table and those of extensions."""
-    for schema, name, kind, columns, key, table in connection.execute(_RELATIONS).fetchall():
-        yield Relation(schema, name, kind in {"r", "p"}, kind == "p", tuple(columns or ()), tuple(key or ()), table)
+    for schema, name, kind, columns, key, table, unique in connection.execute(_RELATIONS).fetchall():
+        yield Relation(
+            schema,
+            name,
+            kind in {"r", "p"},
+            kind == "p",
+            tuple(columns or ()),
+            tuple(key or ()),
+            table,
+            tuple(unique or ()),
+        )
 
 
 def key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -71,6 +90,20 @@ def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple
         values = sql.SQL("({}) VALUES ({})").format(listed(names), places) if names else sql.SQL("DEFAULT VALUES")
         query = sql.SQL("INSERT INTO {} {}").format(relation.identifier, values)
         yield statement_of(relation, query, [row[name] for name in names]), names
+
+
+def upserts(relation: Relation) -> Iterator[ApplicationStatement]:
+    """Return an INSERT with ON CONFLICT for each unique key; its values are NULL, because it is planned only."""
+    writable = [column["name"] for column in relation.columns if column["given"]]
+    for key in relation.unique:
+        names = [name for name in writable if name in (key["columns"] or ())] or writable
+        places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
+        target = sql.SQL(f"({', '.join(key['parts'])})")
+        where = sql.SQL(f" WHERE {key['predicate']}" if key["predicate"] else "")
+        query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT {}{} DO NOTHING").format(
+            relation.identifier, listed(names), places, target, where
+        )
+        yield statement_of(relation, query, [None] * len(names))
 
 
 def changes(

@@ -1,10 +1,11 @@
 """A statement that the old code may send succeeds before the upgrade and fails after it.
 
 The old code still runs while a deployment goes on, and its requests fail. The statements are made from the schema
-before the upgrade: for each table a SELECT with explicit columns, INSERTs, an UPDATE of each column and a DELETE. Each
-of them is tried before and after the upgrade. Other rules report what is dropped, renamed or newly required. This rule
-reports what else breaks: a trigger that refuses, a type that cannot read the value, a sequence that starts again, a
-constraint that a default violates. The safe way is to change first what the code sends, and then the schema:
+before the upgrade: for each table a SELECT with explicit columns, INSERTs, an INSERT with ON CONFLICT for each unique
+key, an UPDATE of each column and a DELETE. Each of them is tried before and after the upgrade. Other rules report what
+is dropped, renamed or newly required. This rule reports what else breaks: a trigger that refuses, a type that cannot
+read the value, a sequence that starts again, a constraint that a default violates, a unique key that is gone. The safe
+way is to change first what the code sends, and then the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
