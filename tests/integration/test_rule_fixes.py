@@ -229,6 +229,34 @@ def test_other_forms_pass(name: str, prove: Prove) -> None:
     _prove_fix(*MORE[name], prove)
 
 
+def test_the_index_of_a_key_of_partitions_passes(prove: Prove) -> None:
+    """Of a partitioned table, the proposed index is built partition by partition; the key then has its index."""
+    code = "foreign-key-without-index"
+    example = Example(
+        f"{USERS};{_EVENTS}ALTER TABLE events ADD owner bigint",
+        'op.execute("ALTER TABLE events ADD CONSTRAINT fk FOREIGN KEY (owner) REFERENCES users")',
+        'op.drop_constraint("fk", "events")',
+    )
+    (fix,) = (str(one.fix) for one in prove(example, only="compat").analysis.diagnostics if one.code == code)
+    pasted = paste(code, example, fix).example
+    with_key = prove(pasted, only="compat")
+    alone = prove(
+        Example(
+            example.setup,
+            pasted.upgrade.removesuffix(example.upgrade),
+            pasted.downgrade.removeprefix(example.downgrade),
+        )
+    )
+
+    assert code not in {one.code for one in with_key.analysis.diagnostics}
+    assert with_key.analysis.trace.after is not None
+    assert alone.analysis.verdict == "safe"
+    assert alone.repetition is not None
+    assert alone.repetition.survived == alone.repetition.kills > 0
+    assert alone.certificate is not None
+    assert alone.certificate.reversibility.value == "exact"
+
+
 @pytest.mark.parametrize("code", sorted(RULES.keys() - UNDECIDED))
 def test_the_proposed_code_passes(code: str, prove: Prove) -> None:
     """What a rule says to write instead of its bad example is safe, survives every kill, and is exact."""

@@ -5,7 +5,7 @@ in between, its next run meets its own work. So each step that commits on its ow
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.migration.analysis.judging import added
 from domain.migration.names import bare, schema_argument, split
@@ -21,6 +21,7 @@ _BUILD = re.compile(
     rf"(?P<table>{_NAME}(?:\.{_NAME})?)",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _REINDEX = re.compile(rf"\s*REINDEX\s+INDEX\s+CONCURRENTLY\s+(?P<name>{_NAME}(?:\.{_NAME})?)", re.IGNORECASE)
 _ADD_COLUMN = re.compile(
     rf"^(\s*ALTER\s+TABLE\s+(?:ONLY\s+)?{_NAME}(?:\.{_NAME})?\s+ADD\s+COLUMN\s+)(?!IF\s)", re.IGNORECASE
@@ -98,6 +99,37 @@ def dropped_index(snapshot: SchemaSnapshot | None, index: str) -> str:
         return f"op.drop_index({own}, table_name={table}{schema_argument(index)})"
     call = f"op.drop_index({own}, {table}{schema_argument(index)}, if_exists=True, postgresql_concurrently=True)"
     return in_autocommit(call)
+
+
+def with_index(
+    snapshot: SchemaSnapshot, table: str, columns: Sequence[str], parent: str | None = None
+) -> SchemaSnapshot:
+    """Return a schema with one index more, `ix_TABLE_COLUMNS`, and with those of the table's partitions.
+
+    Args:
+        snapshot: The schema.
+        table: Qualified name of the table.
+        columns: Its columns, quoted where SQL needs that.
+        parent: The index that it is attached to, if the table is a partition.
+    """
+    name = planned_name(table, columns)
+    is_partitioned = attributes(snapshot, "table", table).get("kind") == "partitioned table"
+    definition = (
+        f"CREATE INDEX {split(name)[1]} ON {'ONLY ' * is_partitioned}{table} USING btree ({', '.join(columns)})"
+    )
+    entry = {"table": table, "definition": definition, "parent": parent}
+    snapshot = SchemaSnapshot({**snapshot.objects, ("index", name): entry})
+    for partition in sorted(names_of(snapshot, "table")) if is_partitioned else ():
+        if table in (attributes(snapshot, "table", partition).get("parents") or ()):  # type: ignore[operator]
+            snapshot = with_index(snapshot, partition, columns, name)
+    return snapshot
+
+
+def planned_name(table: str, columns: Sequence[str]) -> str:
+    """Return the qualified name of the index that `with_index` adds to a table."""
+    name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+    own = name.encode()[:_LONGEST_NAME].decode(errors="ignore").replace('"', '""')
+    return f"{split(table)[0]}." + (own if _PLAIN.fullmatch(own) else f'"{own}"')
 
 
 def root_index(snapshot: SchemaSnapshot | None, index: str) -> str:

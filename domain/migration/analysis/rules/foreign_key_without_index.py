@@ -12,6 +12,8 @@ in use:
 import re
 from collections.abc import Iterator
 
+from domain.migration.analysis.forms import built_index, dropped_index, planned_name, with_index
+from domain.migration.analysis.impact import is_partitioned
 from domain.migration.analysis.judging import added, removed, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import ORDERS, Example
@@ -28,20 +30,19 @@ _KEY = 'op.create_foreign_key("fk_orders_user_id", "orders", "users", ["user_id"
 _DROP = 'op.drop_constraint("fk_orders_user_id", "orders")'
 BAD = Example(ORDERS + "DROP INDEX ix_orders_user_id;", _KEY, _DROP)
 GOOD = Example(ORDERS, _KEY, _DROP)
-_LONGEST_NAME = 63
 _COLUMNS = re.compile(r"FOREIGN KEY \(([^)]*)\)")
 _INDEXED = re.compile(r"USING btree \((.*?)\)")
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report new foreign keys whose columns are not the first columns of an index."""
+    """Report new foreign keys whose columns are not the first columns of an index; of partitions, that of the root."""
     moved = {moved_to(trace, "table", old) for old in removed(trace, "table")}
     for name in added(trace, "constraint"):
         if split(name)[0] in moved:
             continue
         constraint = attributes(trace.after, "constraint", name)
         match = _COLUMNS.search(str(constraint.get("definition")))
-        if constraint.get("type") != "foreign key" or not match:
+        if constraint.get("type") != "foreign key" or constraint.get("inherited") or not match:
             continue
         table, columns = split(name)[0], [column.strip() for column in match.group(1).split(",")]
         if _indexed(trace, table, columns):
@@ -63,18 +64,23 @@ def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
 
     The index on a new column comes in the next revision, and the index on a new table needs no concurrent build.
     """
-    name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+    index = planned_name(table, columns)
     listed = ", ".join(quoted(bare(column)) for column in columns)
-    target = f"{quoted(name[:_LONGEST_NAME])}, {quoted(bare(table))}"
+    target = f"{quoted(bare(index))}, {quoted(bare(table))}"
     schema = schema_argument(table)
-    if table not in trace.tables:
+    if table not in trace.tables or trace.after is None:
         return lines(f"op.create_index({target}, [{listed}]{schema})")
     new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
     place = "In the next revision" if new else "Before the foreign key"
-    drop = f"op.drop_index({target}{schema}, if_exists=True, postgresql_concurrently=True)"
-    build = in_autocommit(drop, f"op.create_index({target}, [{listed}]{schema}, postgresql_concurrently=True)")
+    if is_partitioned(trace, table):
+        with_indexes = with_index(trace.after, table, columns)
+        build, drop = built_index(with_indexes, index), dropped_index(with_indexes, index)
+    else:
+        drop_call = f"op.drop_index({target}{schema}, if_exists=True, postgresql_concurrently=True)"
+        build_call = f"op.create_index({target}, [{listed}]{schema}, postgresql_concurrently=True)"
+        build, drop = in_autocommit(drop_call, build_call), in_autocommit(drop_call)
     undo = [] if new else ["...  # what is there now, then:"]
-    return revised(lines(f"# {place}:", build), *undo, in_autocommit(drop))
+    return revised(lines(f"# {place}:", build), *undo, drop)
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
