@@ -84,6 +84,15 @@ def _json_candidates(name: str, definitions: str, strings: Sequence[str], number
         yield Values(_json_object(name, tree, leaf_values.expression), leaf_values.count)
 
 
+_OTHER_VALUES = ("3", "null", "true", '{"a": 1}', '["b"]')
+
+
+def documents_of_other_types(name: str, definitions: str) -> list[str]:
+    """Return objects of type `json` or `jsonb` that have something else than a text under the keys of definitions."""
+    tree = _looked_for(definitions)
+    return [_json_object(name, tree, f"{literal(value)}::{name}") for value in _OTHER_VALUES] if tree else []
+
+
 def _looked_for(definitions: str) -> dict[str, Any]:
     """Return one document with every path that the definitions mention; a leaf without a known value is None."""
     tree: dict[str, Any] = {}

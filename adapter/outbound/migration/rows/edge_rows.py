@@ -1,16 +1,18 @@
 """Rows with values at the edges of their columns' types, as far as the constraints of each column accept them."""
 # ruff: noqa: S608 - the names are quoted, the expressions come from the catalog of the same database
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import psycopg
 
+from adapter.outbound.migration.rows.candidates import documents_of_other_types
 from adapter.outbound.migration.rows.catalog import BOUNDS, Column, Schema, Table
 from adapter.outbound.migration.rows.columns import own_checks
 from adapter.outbound.migration.rows.edges import edge_values
 from adapter.outbound.migration.rows.inserting import statement_for
 from adapter.outbound.migration.rows.keys import walked
 from adapter.outbound.migration.rows.plan import Plan, Session, all_of
+from adapter.outbound.migration.rows.values import TEXTS
 
 _MOST = 16  # most rows with edges in a table
 _SHARE = 8  # at most one row in this many has edges
@@ -100,16 +102,27 @@ def _free_columns(session: Session, plan: Plan, only: Collection[int] | None) ->
 def _expression(session: Session, plan: Plan, number: int, last_row: int, count: int) -> str | None:
     """Return the expression of a column with an edge in some rows; None for a column without edges."""
     table, column = plan.table, plan.table.columns[number]
-    edges = edges_of(session.schema, table, column, count)
+    checks = own_checks(session.schema, table, column)
+    edges = [*_documents(session.schema, column, checks), *edges_of(session.schema, table, column, count)]
     if not edges or (number not in plan.values and column.default is None):
         return None
     ordinary = plan.sprinkled(number) if number in plan.values else f"({column.default})::{column.type_sql}"
-    checks = own_checks(session.schema, table, column)
     cases = " ".join(
         f"WHEN {last_row + 1 + (place + number) % count} THEN {_edge(session, column, edge, checks, ordinary)}"
         for place, edge in enumerate(edges[:count])
     )
     return f"(CASE g {cases} ELSE {ordinary} END)"
+
+
+def _documents(schema: Schema, column: Column, checks: Sequence[str]) -> list[str]:
+    """Return documents with the keys that the checks of a column mention; only the application knows their types."""
+    kind, _ = schema.base(column.type)
+    definitions = " ".join(checks)
+    if kind.name in {"json", "jsonb"}:
+        return documents_of_other_types(kind.name, definitions)
+    if kind.name in TEXTS and "::json" in definitions:
+        return [f"({document})::text" for document in documents_of_other_types("jsonb", definitions)]
+    return []
 
 
 def _edge(session: Session, column: Column, edge: str, checks: list[str], ordinary: str) -> str:

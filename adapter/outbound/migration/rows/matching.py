@@ -62,7 +62,12 @@ class _Search:
 
 
 def fill_matching(
-    connection: psycopg.Connection[Any], statements: Sequence[Statement], rows: int, young: Collection[str] = ()
+    connection: psycopg.Connection[Any],
+    statements: Sequence[Statement],
+    rows: int,
+    young: Collection[str] = (),
+    *,
+    edges: bool = True,
 ) -> int:
     """Add a few rows that the statements would find to tables that are already filled.
 
@@ -74,6 +79,7 @@ def fill_matching(
         statements: Statements that found no row.
         rows: The number of rows that each table was filled with.
         young: New columns, as schema.table.column, which stay empty unless a statement has a condition on them.
+        edges: Whether some of the rows have values at the edges of their types.
 
     Returns:
         The number of rows that were added or changed.
@@ -84,7 +90,7 @@ def fill_matching(
     with connection.transaction():
         schema = read_schema(connection, find_tables(connection), "")
         superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone() == (True,)
-    session = Session(connection, schema, rows, full=set(schema.tables), superuser=superuser, few=True)
+    session = Session(connection, schema, rows, full=set(schema.tables), superuser=superuser, edges=edges, few=True)
     session.filled = set(schema.tables)
     total = 0
     with without_handlers(connection):
@@ -199,7 +205,8 @@ def _add(
         for key in table.foreign_keys:
             _add_parent(session, key, table, checks, rows, young, depth)
     checked_columns = {number for check in checks for number in check.columns}
-    row_count, edges = int(session.one(f"SELECT count(*) FROM {table.source} r")), edge_count(rows)
+    row_count = int(session.one(f"SELECT count(*) FROM {table.source} r"))
+    edges = edge_count(rows) if session.edges else 0
     passing = f"SELECT count(*) FROM {table.source} r WHERE {_all(checks)}"
     passing_before, added, plan = int(session.attempt(passing) or 0), 0, None
     extended = replace(table, checks=(*table.checks, *checks))
@@ -214,7 +221,8 @@ def _add(
 
             plan = planned(())
             insert(session, plan, row_count, row_count + _USUAL)
-            insert_edges(session, vary(session, plan, planned), row_count + _FAR, edges)
+            if edges:
+                insert_edges(session, vary(session, plan, planned), row_count + _FAR, edges)
             added = int(session.one(passing)) - passing_before
             if not added:
                 raise psycopg.Rollback

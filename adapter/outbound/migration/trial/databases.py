@@ -271,11 +271,19 @@ class RevisionDatabases:
         fill(self.session(larger), rows, tables, edges=False)
         return larger
 
-    def matching(self, database: RevisionDatabase, statements: Sequence[StatementTrace]) -> RevisionDatabase | None:
-        """Return a copy of a database with a few more rows that statements look for; None when none can be made."""
+    def matching(
+        self, database: RevisionDatabase, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> RevisionDatabase | None:
+        """Return a copy of a database with a few more rows that statements look for; None when none can be made.
+
+        Args:
+            database: The database.
+            statements: The statements.
+            edges: Whether some of the rows have values at the edges of their types.
+        """
         matching = self.copy(database)
         searches = [Statement(statement.sql, json.loads(statement.sought)) for statement in statements]
-        if fill_matching(self.session(matching), searches, self.project.rows, database.young):
+        if fill_matching(self.session(matching), searches, self.project.rows, database.young, edges=edges):
             return matching
         self.drop(matching)
         return None

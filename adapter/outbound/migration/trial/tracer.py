@@ -304,6 +304,8 @@ class SandboxRevisionTracer(RevisionTracer):
         if base is None:
             return None, ""
         trace, after = self._up_and_down(entry, base, idle_trace.before, copies=copies, keeps=True)
+        if trace.after is None and trace.refused_rows:
+            base, trace, after = self._without_edges(entry, base, trace, before, statements, copies=copies)
         reason = refused_matches(idle_trace, trace)
         if reason:
             self._databases.drop(base)
@@ -316,7 +318,32 @@ class SandboxRevisionTracer(RevisionTracer):
         else:
             self._line.onward = self._line.after
         self._line.after = after
-        return trace, ""
+        return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), ""
+
+    def _without_edges(
+        self,
+        entry: HistoryEntry,
+        base: RevisionDatabase,
+        failed: RevisionTrace,
+        before: RevisionDatabase,
+        statements: Sequence[StatementTrace],
+        *,
+        copies: bool,
+    ) -> tuple[RevisionDatabase, RevisionTrace, RevisionDatabase | None]:
+        """Run a revision that failed on matching rows again, on matching rows without values at the edges of types.
+
+        Returns:
+            The database, the trace and the upgraded database; those of the failed run where this one fails as well.
+        """
+        usual = self._databases.matching(before, statements, edges=False)
+        if usual is None:
+            return base, failed, None
+        trace, after = self._up_and_down(entry, usual, failed.before, copies=copies, keeps=True)
+        if trace.after is None:
+            self._databases.drop(usual)
+            return base, failed, None
+        self._databases.drop(base)
+        return usual, replace(trace, refused_rows=failed.refused_rows), after
 
     def _run_on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision on a separate database with `_ROWS_FACTOR` times as many rows in some tables."""
