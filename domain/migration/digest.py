@@ -53,13 +53,15 @@ class DataDigest:
         tables: Digest of each table, by its qualified and quoted name. A partitioned table includes its partitions.
         counters: Last value of each sequence; None if it has not returned a value yet.
         unread: Tables that could not be read, with the reason; they are not compared.
-        behind: Sequences whose next number is not above the highest key of their table.
+        behind: Sequences whose next number a row of their table has already, or a later one.
+        free: Ascending sequences that no column draws from: only their counter says which numbers were given.
     """
 
     tables: Mapping[str, TableDigest]
     counters: Mapping[str, int | None] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
     behind: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Copy the tables and the counters, so that nobody can change them afterwards."""
@@ -239,13 +241,20 @@ def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
         for name, after in tables_after.items()
         if name not in tables_before and name not in renamed.values() and after.rows
     )
-    # A sequence that was recreated starts again. That matters only if its next number is already used.
+    # A sequence that came anew under its old name starts again; that does harm where its next number is taken, which
+    # nobody can tell of a sequence without a column.
+    gone_back = {name for name in actual.free & expected.counters.keys() if _went_back(name, expected, actual)}
     changes += (
         DataChange(name, DataChangeKind.COUNTER_BACK, before, other=f"{actual.counters[name] or 0:,}")
         for name, before in expected.counters.items()
-        if before is not None and name in actual.behind - expected.behind
+        if before is not None and name in gone_back | (actual.behind - expected.behind)
     )
     return DataDifference(_sorted(changes))
+
+
+def _went_back(name: str, expected: DataDigest, actual: DataDigest) -> bool:
+    before, after = expected.counters[name], actual.counters.get(name)
+    return before is not None and (after is None or after < before)
 
 
 def refine(difference: DataDifference, exact: Mapping[str, Iterable[DataChange]]) -> DataDifference:

@@ -245,6 +245,26 @@ def test_a_sequence_that_counts_on_elsewhere_is_no_loss(connection: Connection) 
     connection.rollback()
 
 
+def test_a_sequence_without_a_column_must_not_go_back(connection: Connection) -> None:
+    """Nobody can tell which numbers of it were given; where a default draws from a sequence, the rows tell it."""
+    connection.execute("""
+        CREATE SEQUENCE shop.tickets START 100; CREATE SEQUENCE shop.unused; CREATE SEQUENCE shop.numbers;
+        CREATE TABLE shop.bills (number bigint DEFAULT nextval('shop.numbers'));
+        INSERT INTO shop.bills SELECT FROM generate_series(1, 5);
+        SELECT nextval('shop.tickets'), nextval('shop.tickets')
+    """)
+    before = digest(connection)
+    connection.execute("SELECT nextval('shop.tickets'), nextval('shop.unused'), nextval('shop.numbers')")
+    assert not compare(before, digest(connection))
+    connection.execute("DROP SEQUENCE shop.tickets, shop.unused; CREATE SEQUENCE shop.tickets START 100")
+    connection.execute("CREATE SEQUENCE shop.unused; ALTER SEQUENCE shop.numbers RESTART")
+    assert [*compare(before, digest(connection)).sentences()] == [
+        "shop.numbers: counts on from 0, after 5",
+        "shop.tickets: counts on from 0, after 101",
+    ]
+    connection.rollback()
+
+
 def test_settings_of_the_session_do_not_matter(connection: Connection, before: DataDigest) -> None:
     """The way values are written does not change a digest; and the settings stay as they were."""
     settings = {

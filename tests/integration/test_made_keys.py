@@ -91,6 +91,55 @@ def test_sequences_without_room_are_not_moved(database: psycopg.Connection[Any])
         assert value(database, f"SELECT count(*) FROM {table}") == ROWS
 
 
+def test_sequences_without_a_column_have_given_numbers(database: psycopg.Connection[Any]) -> None:
+    """A sequence that only the application uses has counted, also where a revision makes it behind full tables."""
+    database.execute("CREATE SEQUENCE early START 100; CREATE SEQUENCE few MAXVALUE 2")
+    database.execute("CREATE TABLE t (id serial PRIMARY KEY)")
+    fill(database, ROWS)
+    database.execute("CREATE SEQUENCE late START 100")
+    fill(database, ROWS)
+
+    for sequence in ("early", "late"):
+        assert value(database, f"SELECT last_value FROM {sequence}") > 100
+        assert value(database, f"SELECT is_called FROM {sequence}")
+    later = value(database, "SELECT last_value FROM late")
+    fill(database, ROWS)
+    assert value(database, "SELECT last_value FROM late") == later
+
+
+@pytest.mark.one_major
+def test_a_counter_that_starts_again_is_a_loss(server: Server, history: History) -> None:
+    """A sequence that a downgrade creates again gives its numbers twice, with and without a column."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE SEQUENCE tickets START 100; CREATE SEQUENCE numbers")',
+        "pass",
+    )
+    history.add(
+        "table",
+        "first",
+        "op.execute(\"CREATE TABLE bills (id int PRIMARY KEY, number bigint DEFAULT nextval('numbers'))\")",
+    )
+    steps = {
+        "tickets": ("DROP SEQUENCE tickets", "CREATE SEQUENCE tickets START 100"),
+        "numbers": (
+            "ALTER TABLE bills ALTER number DROP DEFAULT; DROP SEQUENCE numbers",
+            "CREATE SEQUENCE numbers; ALTER TABLE bills ALTER number SET DEFAULT nextval('numbers')",
+        ),
+    }
+    for name, (up, down) in steps.items():
+        history.add(name, "table", f'op.execute("{up}")', f'op.execute("{down}")')
+    config = history.plain_ini()
+    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
+    asked = VerificationRequest("table:heads", "round-trip", certificates=config.parent / "c.json")
+    proofs = verify_revisions(request, asked, lambda *_: None).proofs
+
+    assert {proof.analysis.trace.revision: [*proof.trip.losses] if proof.trip else [] for proof in proofs} == {
+        name: [f"public.{name}"] for name in steps
+    }
+
+
 @pytest.mark.one_major
 def test_a_key_that_is_numbered_anew_is_a_loss(server: Server, history: History) -> None:
     """A serial key that a downgrade gives anew, and rows that move through another table, are not exact."""

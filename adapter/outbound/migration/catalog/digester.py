@@ -65,13 +65,15 @@ def digest(
     with _reading(connection) as cursor:
         selected_tables = _tables(cursor, tables, exclude_tables)
         cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
-        counters = dict(cursor.fetchall())
+        sequences = cursor.fetchall()
+        counters = {name: last_value for name, last_value, _ in sequences}
+        free = frozenset(name for name, _, is_free in sequences if is_free)
         unread: dict[str, str] = {}
         digests = dict(_digests(cursor, selected_tables, unread))
         if tables is not None:
             return DataDigest(digests, unread=unread)
         read_tables = {name: table for name, table in selected_tables.items() if name not in unread}
-        return DataDigest(digests, counters, unread, _behind(cursor, read_tables))
+        return DataDigest(digests, counters, unread, _behind(cursor, read_tables), free)
 
 
 def look_closer(
@@ -241,27 +243,46 @@ _TABLES = f"""
      ORDER BY name, a.attnum
 """  # noqa: S608 - constants of this file
 
+# The last column says that no column draws from an ascending sequence: only its counter says which numbers were given.
 _COUNTERS = f"""
-    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_sequence_last_value(s.seqrelid)
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+           pg_sequence_last_value(s.seqrelid),
+           s.seqincrement > 0
+           AND NOT EXISTS (SELECT FROM pg_depend AS d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid
+                              AND d.deptype IN ('a', 'i'))
+           AND NOT EXISTS (SELECT FROM pg_depend AS d
+                            WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+                              AND d.refobjid = s.seqrelid)
       FROM pg_sequence AS s
       JOIN pg_class AS c ON c.oid = s.seqrelid
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {_EXCLUDED}
 """  # noqa: S608 - constants of this file
 
-# Ascending sequences, with the column that they belong to.
+# Ascending sequences, with the column that they belong to, or whose default draws from them.
 _NUMBERED = """
+    WITH numbered AS (
+        SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS number
+          FROM pg_depend AS d
+         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+           AND d.deptype IN ('a', 'i')
+        UNION
+        SELECT d.refobjid, f.adrelid, f.adnum
+          FROM pg_depend AS d
+          JOIN pg_attrdef AS f ON f.oid = d.objid
+         WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+    )
     SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
            quote_ident(tn.nspname) || '.' || quote_ident(t.relname),
            quote_ident(a.attname)
       FROM pg_sequence AS s
       JOIN pg_class AS c ON c.oid = s.seqrelid
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
-      JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.deptype IN ('a', 'i')
-       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-      JOIN pg_class AS t ON t.oid = d.refobjid
+      JOIN numbered AS d ON d.sequence = s.seqrelid
+      JOIN pg_class AS t ON t.oid = d.relation
       JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
-      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.number
      WHERE s.seqincrement > 0 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
        AND has_sequence_privilege(s.seqrelid, 'USAGE, SELECT')
 """

@@ -9,6 +9,8 @@ import psycopg
 
 from adapter.outbound.migration.rows.plan import Session
 
+_DRAWN_NUMBERS = 3  # from a sequence that belongs to no column
+
 # A sequence belongs to a column through OWNED BY or identity ('a', 'i'), or through the column's default.
 _DRAWN = """
 SELECT d.refobjid::int8, a.attnum::int, quote_ident(a.attname), s.oid::regclass::text
@@ -58,6 +60,16 @@ def drawn_sequences(session: Session) -> Mapping[int, Mapping[int, str]]:
         for table, number, _, sequence in _rows_of(session, _DRAWN):
             session.drawn.setdefault(table, {})[number] = sequence
     return session.drawn
+
+
+def start_sequences(connection: psycopg.Connection[Any]) -> None:
+    """Draw a few numbers from sequences that belong to no column and have given none, as an application does."""
+    for (sequence,) in connection.execute(_FREE.encode()).fetchall():
+        draw = f"SELECT count(nextval({_literal(sequence)})) FROM generate_series(1, {_DRAWN_NUMBERS})"
+        is_unused = f"SELECT NOT is_called FROM {sequence}"
+        with suppress(psycopg.Error), connection.transaction():  # no privilege, or no number left
+            if connection.execute(is_unused.encode()).fetchone() == (True,):
+                connection.execute(draw.encode())
 
 
 def move_sequences(session: Session, tables: Collection[int], most: int) -> None:

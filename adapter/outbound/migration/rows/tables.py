@@ -24,7 +24,7 @@ from adapter.outbound.migration.rows.missing_values import (
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import make_plan
 from adapter.outbound.migration.rows.room import most_rows
-from adapter.outbound.migration.rows.sequences import move_sequences
+from adapter.outbound.migration.rows.sequences import move_sequences, start_sequences
 from adapter.outbound.migration.rows.varied import vary
 from domain.migration.statistics import BIG_ROWS, NO_ROOM
 
@@ -97,6 +97,7 @@ def fill(
         psycopg.Error: The catalog cannot be read, or the connection is lost.
     """
     with connection.transaction():
+        start_sequences(connection)
         table_rows = find_tables(connection)
         full = _full(connection, table_rows, rows)
         empty = columns_without_values(connection, table_rows, full, settled) if settled and rows else {}

@@ -131,6 +131,13 @@ def test_a_counter_must_not_give_what_is_taken(after: int | None, behind: bool, 
     assert str(found) == (f"public.s: counts on from {after or 0}, after 10" if differs else "no difference")
 
 
+@pytest.mark.parametrize(("after", "differs"), [(None, True), (3, True), (10, False), (11, False)])
+def test_a_counter_without_a_column_must_not_go_back(after: int | None, differs: bool) -> None:
+    """A sequence that no column draws from gives a number twice as soon as it goes back."""
+    before, now = (DataDigest({}, {"public.s": value}, free=frozenset({"public.s"})) for value in (10, after))
+    assert bool(compare(before, now).losses) is differs
+
+
 def test_a_second_look_replaces_what_was_known() -> None:
     """Exact numbers take the place of estimates; what the second look does not count is kept."""
     first = difference(table(), without(table(1988, key=5, email=(1988, 8)), "nickname"))
