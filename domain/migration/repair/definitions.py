@@ -55,8 +55,12 @@ def reference(kind: str, name: str, attributes: Attributes) -> str:
         return f"{kind.upper()} {own} ON {table}"
     if kind == "constraint":
         table, own = split(name)
-        return f"CONSTRAINT {own} ON {'DOMAIN ' if 'VALUE' in str(attributes['definition']) else ''}{table}"
+        return f"CONSTRAINT {own} ON {'DOMAIN ' if _VALUE.search(str(attributes['definition'])) else ''}{table}"
     return f"{words(kind, attributes)} {name}"
+
+
+# What the CHECK of a domain calls its value; a text or a quoted name of a table's CHECK may have the word, too.
+_VALUE = re.compile(r"""^(?:[^'"]|'(?:[^']|'')*'|"(?:[^"]|"")*")*?\bVALUE\b""")
 
 
 def create(kind: str, name: str, snapshot: SchemaSnapshot) -> list[str] | None:
@@ -104,11 +108,12 @@ def identity(name: str, snapshot: SchemaSnapshot) -> str:
 def sequence_options(attributes: Attributes, *, every: bool = False) -> str:
     """Return the options of a sequence that differ from the defaults, or all of them."""
     largest = _LARGEST.get(str(attributes.get("type")), 0)
-    start = attributes.get("minimum") if (attributes.get("increment") or 1) == 1 else attributes.get("maximum")
+    ascends = int(str(attributes.get("increment") or 1)) > 0
+    start = attributes.get("minimum" if ascends else "maximum")
     usual: dict[str, tuple[str, Value]] = {
         "increment": ("INCREMENT BY", 1),
-        "minimum": ("MINVALUE", 1),
-        "maximum": ("MAXVALUE", largest),
+        "minimum": ("MINVALUE", 1 if ascends else -largest - 1),
+        "maximum": ("MAXVALUE", largest if ascends else -1),
         "start": ("START WITH", start),
         "cache": ("CACHE", 1),
     }

@@ -36,6 +36,9 @@ def read_renames(statements: Iterable[str], snapshot: SchemaSnapshot) -> tuple[R
     for sql in statements:
         for match in _RENAME.finditer(sql):
             word, owner, part, own, new = match.group("word", "owner", "part", "own", "new")
+            if word.lower() == "schema":
+                renames.append(Rename("schema", owner, new))
+                continue
             container = _qualified(owner, snapshot, renames)
             if own is None:
                 kind = {"materialized view": "view", "domain": "type"}.get(word.lower(), word.lower())

@@ -96,6 +96,8 @@ def test_a_part_of_a_table_is_named_with_its_table() -> None:
     assert reference("table", PEOPLE, {"kind": "table"}) == "TABLE public.people"
     check = {"definition": "CHECK ((size > 0))"}
     assert reference("constraint", f"{PEOPLE}.c", check) == "CONSTRAINT c ON public.people"
+    for definition in ("CHECK ((kind <> 'FACE VALUE'::text))", """CHECK (("The VALUE" > 0))"""):
+        assert reference("constraint", f"{PEOPLE}.c", {"definition": definition}) == "CONSTRAINT c ON public.people"
     assert reference("constraint", "public.age.c", {"definition": "CHECK ((VALUE > 0))"}) == (
         "CONSTRAINT c ON DOMAIN public.age"
     )
@@ -161,7 +163,12 @@ def test_the_sequence_of_another_column_is_not_that_of_an_identity() -> None:
     ("attributes", "said"),
     [
         ({}, ""),
-        ({"increment": 5}, "INCREMENT BY 5 START WITH 1"),
+        ({"increment": 5}, "INCREMENT BY 5"),
+        ({"increment": -1, "minimum": -(2**63), "maximum": -1, "start": -1}, "INCREMENT BY -1"),
+        (
+            {"increment": -1, "minimum": 1, "maximum": 100, "start": 100},
+            "INCREMENT BY -1 MINVALUE 1 MAXVALUE 100",
+        ),
         ({"cache": 3}, "CACHE 3"),
         ({"start": 100}, "START WITH 100"),
         ({"minimum": 100, "start": 100}, "MINVALUE 100"),
@@ -173,7 +180,7 @@ def test_the_sequence_of_another_column_is_not_that_of_an_identity() -> None:
     ],
 )
 def test_a_sequence_says_what_is_not_usual(attributes: dict[str, Value], said: str) -> None:
-    """A sequence starts at its minimum, and ends with the largest number of its type."""
+    """A sequence starts at its minimum, and ends with the largest number of its type; descending, the reverse."""
     assert sequence_options({**sequence()["sequence", "public.tickets"], **attributes}) == said
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.migration.repair.renames import Rename, read_renames, said_as, undo_rename, with_rename_undone
-from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.snapshot import SchemaSnapshot, compare
 from tests.unit.domain.migration.repair.catalogs import (
     PEOPLE,
     PETS,
@@ -42,6 +42,7 @@ BEFORE = SchemaSnapshot(
         ("ALTER TABLE people RENAME constraint a TO b", "constraint", f"{PEOPLE}.a", f"{PEOPLE}.b"),
         ("ALTER TYPE public.place RENAME ATTRIBUTE zip TO code", "column", "public.place.zip", "public.place.code"),
         ("ALTER INDEX ix RENAME TO iy", "index", "public.ix", "public.iy"),
+        ("ALTER SCHEMA shop RENAME TO store", "schema", "shop", "store"),
         ("ALTER VIEW grown RENAME TO adults", "view", "public.grown", "public.adults"),
         ("ALTER MATERIALIZED VIEW grown RENAME TO adults", "view", "public.grown", "public.adults"),
         ("ALTER SEQUENCE tickets RENAME TO numbers", "sequence", "public.tickets", "public.numbers"),
@@ -201,6 +202,15 @@ def test_definitions_get_the_old_names_where_that_makes_them_right() -> None:
     assert read["index", "public.ix"] == expected.objects["index", "public.ix"]
     assert read["view", "public.v"] == actual.objects["view", "public.v"]
     assert read["view", "public.other"] == actual.objects["view", "public.other"]
+
+
+def test_a_schema_that_was_renamed_gets_its_name_back() -> None:
+    """Nothing in it is dropped for that, nor made anew."""
+    before = SchemaSnapshot({("schema", "shop"): {"owner": "shop"}, **table("shop.things", "name")})
+    after = SchemaSnapshot({("schema", "store"): {"owner": "shop"}, **table("store.things", "name")})
+    (rename,) = read_renames(["ALTER SCHEMA shop RENAME TO store"], before)
+    assert undo_rename(rename) == 'op.execute("ALTER SCHEMA store RENAME TO shop")'
+    assert not compare(before, with_rename_undone(after, rename))
 
 
 def test_a_quoted_name_is_another_name() -> None:
