@@ -1,6 +1,7 @@
 """A disk without room is named, with its folder and what is free there, and no revision is blamed for it."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.sandbox import memory
 from adapter.outbound.migration.trial.certificate_file import CertificateFile
+from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.full_disk import describe_os_error
 from tests.conftest import Server
@@ -69,6 +71,20 @@ def test_the_sandbox_in_memory(
     assert f" bytes are free on {folder}, for the folder {folder}/hexalembic-memory-" in caught.value.message
     assert "could not extend file" in caught.value.message
     assert "HEXALEMBIC_SANDBOX_MEMORY=" in caught.value.hint
+
+
+def test_the_first_start(server: Server, small: Small) -> None:
+    """A disk without room for a data directory is named with what is free on it, and nothing half-made stays."""
+    folder = small("20m")
+    with pytest.raises(DatabaseError) as caught:
+        embedded.start(server.major, folder / "sandbox")
+
+    assert re.search(
+        rf"The disk of the embedded server is full: [\d,]+ bytes are free on {folder}, for the folder "
+        rf"{folder}/sandbox \(initdb could not write all of its files, some 40 MB\)",
+        caught.value.message,
+    )
+    assert list((folder / "sandbox").glob("*.new-*")) == []
 
 
 def test_a_file_of_our_own(small: Small) -> None:

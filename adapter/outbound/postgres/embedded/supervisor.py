@@ -19,7 +19,9 @@ from adapter.outbound.postgres.embedded.place import MARK, SOCKET, Place, is_cre
 from adapter.outbound.postgres.embedded.processes import is_postmaster, postmaster
 from adapter.outbound.postgres.embedded.protocol import WALL_SETTING, answers, is_idle
 from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.full_disk import describe_full_disk, describe_os_error
 
+_WAL_SEGMENT = 16 * 2**20  # bytes of one file, which Postgres deletes again when it cannot write all of it
 _LOG_BYTES = 10 * 2**20  # a longer log is emptied at the next start
 
 
@@ -32,12 +34,30 @@ def _create(place: Place) -> None:
     give_to_owner(new, place)
     unicode = "C.UTF-8" if sys.platform == "linux" else "C"
     locale = [f"--locale={unicode}"] if place.major < 17 else ["--locale-provider=builtin", "--locale=C.UTF-8"]  # noqa: PLR2004 - Postgres 17 introduced the provider
-    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions", *locale]
+    try:
+        _initialize(place, new, locale)
+        (new / MARK).touch()
+        give_to_owner(new / MARK, place)
+        new.rename(place.data)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _initialize(place: Place, new: Path, locale: list[str]) -> None:
+    """Run initdb; what it has written stays also when it fails: only so it is seen how full the disk was."""
+    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-clean", "--no-instructions", *locale]
     if run_program(place, "initdb", "-D", str(new), *options).wait() != 0:
-        raise DatabaseError(f"initdb failed: {log_tail(place)}", f"see {place.file('log')}")
-    (new / MARK).touch()
-    give_to_owner(new / MARK, place)
-    new.rename(place.data)
+        raise _full_disk(place, "initdb could not write all of its files, some 40 MB") or DatabaseError(
+            f"initdb failed: {log_tail(place)}", f"see {place.file('log')}"
+        )
+
+
+def _full_disk(place: Place, said: str) -> DatabaseError | None:
+    """Describe the disk of the data directory where it has less room than a file of the write-ahead log takes."""
+    if shutil.disk_usage(place.root).free >= _WAL_SEGMENT:
+        return None
+    return describe_full_disk("the embedded server", place.root, said, "free space there")
 
 
 def _launch(place: Place, settings: list[str], *, walled: bool) -> subprocess.Popen[bytes]:
@@ -158,7 +178,7 @@ def _supervise(arguments: list[str]) -> None:
     try:
         pid = _bring_up(place, settings, walled=bool(walled))
     except (DatabaseError, OSError) as error:
-        answer = getattr(error, "message", str(error))
+        answer = getattr(describe_os_error(error) or error, "message", str(error))
     with suppress(BrokenPipeError):  # the caller may have been interrupted
         os.write(1, answer.encode())
     os.dup2(0, 1)
