@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from adapter.outbound.migration.project.client import run_agent
+from adapter.outbound.migration.project.agent_process import AgentProcess
+from adapter.outbound.migration.project.client import Agent, run_agent
 from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.migration.project.environment_errors import raise_if_environment_failed
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.postgres import embedded
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
@@ -156,6 +159,28 @@ def test_the_network_that_env_wanted(run: Run, prepare: str, address: str) -> No
     assert result.error.kind == "network"
     assert address in result.addresses
     assert Path(str(result.error.path)).name == "env.py"
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(("walled", "network"), [(True, True), (False, False)], ids=["allow-network", "no-isolation"])
+def test_a_host_that_is_not_found(
+    history: History, server: Server, empty_url: str, *, walled: bool, network: bool
+) -> None:
+    """Where the network is in reach, a host that has no address is what is said, and no wall."""
+    history.add("r1", None, "pass")
+    config = history.plain_ini()
+    prepare = "import urllib.request; urllib.request.urlopen('http://vault.invalid:8200/secret')"
+    (config.parent / "env.py").write_text(ENV.format(engine=PLAIN, prepare=prepare), encoding="utf-8")
+    job = AgentJob(config=config, connection=Connection.parse(empty_url), command="upgrade", trace=False)
+    with Agent(AgentProcess(keep=[server.host], walled=walled, network=network)) as agent:
+        result = agent.run(job)
+
+    with pytest.raises(DatabaseConfigurationError) as caught:
+        raise_if_environment_failed(job, result)
+    assert caught.value.message.startswith("env.py failed before any revision ran (env.py, line 5): URLError: ")
+    assert "vault.invalid:8200" in caught.value.hint
+    assert "--allow-network" not in caught.value.hint
+    assert "out of its reach" not in caught.value.message
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)

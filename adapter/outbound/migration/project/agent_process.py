@@ -90,6 +90,11 @@ class AgentProcess:
         """Whether `close` has not been called yet."""
         return not self._output.closed
 
+    @property
+    def has_network(self) -> bool:
+        """Whether the network is in its reach."""
+        return self._network or not self._walled
+
     def again(self) -> "AgentProcess":
         """Start another process with the same settings."""
         return AgentProcess(self._python, keep=self._keep, walled=self._walled, network=self._network)

@@ -108,7 +108,7 @@ class Agent:
                     process.close()  # more of this job may be in its pipes
         if is_isolation_missing:
             raise DatabaseConfigurationError(redact(output.strip()), UNWALLED)
-        return reader.result(redact(output))
+        return replace(reader.result(redact(output)), has_network=process.has_network)
 
     def close(self) -> None:
         """End the process and the relay; the next job starts a new process."""

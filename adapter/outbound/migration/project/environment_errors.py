@@ -77,8 +77,8 @@ _SESSION_ENDED = {"57P01", "57P02", "57P03"}  # admin shutdown, crash shutdown, 
 
 def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]:
     file = Path(str(error.path)).name
-    if error.kind == "network":
-        addresses = ", ".join(result.addresses) or "the network"
+    addresses = ", ".join(result.addresses) or "the network"
+    if error.kind == "network" and not result.has_network:
         return (
             f"{file} wanted {addresses}, and the network is out of its reach{_place(error)}: {error.message.strip()}",
             "give it what it fetches with --env NAME=VALUE, or make it with --setup; --allow-network opens the network",
@@ -86,7 +86,9 @@ def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]
     first_line = error.message.strip().partition("\n")[0]
     kind = "" if error.kind in {"exit", "refused"} else f"{error.type}: "
     message = f"{file} failed before any revision ran{_place(error)}: {kind}{_exit_prefix(error)}{first_line}"
-    if error.sqlstate is None and error.type in _CONNECTION_ERRORS:
+    if error.kind == "network":
+        return message, f"it wanted {addresses}, and nothing keeps it from that: see whether this machine reaches it"
+    if error.sqlstate is None and error.type in _CONNECTION_ERRORS and not result.has_network:
         return (
             f"{file} could not connect{_place(error)}, for nothing but the sandbox is in its reach: {first_line}",
             (

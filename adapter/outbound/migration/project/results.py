@@ -115,6 +115,7 @@ class AgentResult:
         only_there: Kind and name of each object that the database has and the models do not, for `only_there`.
         addresses: Hosts and ports in the network that the project tried to reach.
         variables: Environment variables that the project's own files read and that are not set.
+        has_network: Whether the network was in the project's reach.
     """
 
     runs: tuple[AgentRun, ...] = ()
@@ -129,6 +130,7 @@ class AgentResult:
     configured_at: tuple[str, int] | None = None
     models: bool = False
     only_there: tuple[tuple[str, str], ...] = ()
+    has_network: bool = False
 
     def run_of(self, revision: str, direction: str) -> AgentRun:
         """Return one of the runs; an empty one where it did not come so far.
