@@ -109,3 +109,11 @@ def test_a_history_is_listed_once(history: History, empty_url: str) -> None:
         result = agent.run(job(history.plain_ini(), empty_url, "revisions"))
     assert result.error is not None
     assert result.error.kind == "forged"
+
+
+def test_half_a_character(history: History, empty_url: str) -> None:
+    """Text that has no UTF-8 is reported with a question mark in its place; whole characters stay."""
+    history.add("r1", None, "try:\n    op.execute('SELECT \\ud800 \\U0001f600')\nexcept ValueError:\n    pass")
+    result = run_agent(job(history.plain_ini(), empty_url))
+    (statement,) = result.run_of("r1", "upgrade").statements
+    assert statement.sql == "SELECT ? \U0001f600"

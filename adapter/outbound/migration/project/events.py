@@ -166,7 +166,7 @@ class EventReader:
         """
         strange, token, report = line.rpartition(self._token)
         try:
-            message: Any = json.loads(report) if token and not strange else None
+            message: Any = _read_json(report) if token and not strange else None
             shaped = has_shape(message)
             self.forged = not (shaped and self._order.allows(message))
             if not self.forged or (shaped and message["event"] == "statement"):  # what was done counts all the same
@@ -251,6 +251,14 @@ class EventReader:
         with suppress(BrokenPipeError):
             self._answers.write(json.dumps(value) + "\n")
             self._answers.flush()
+
+
+def _read_json(line: bytes) -> Any:
+    """Read a line; half a character, which Python's strings may have and no report can be written with, becomes `?`."""
+    value = json.loads(line)
+    if b"\\ud" not in line:
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def _reported_error(message: Mapping[str, Any]) -> AgentError:
