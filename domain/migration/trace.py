@@ -206,6 +206,7 @@ class RevisionTrace:
         restored: Schema after the downgrade; None if it failed or was not run.
         safety_assured: Codes that the revision suppresses, with the reasons.
         lossy_downgrade: Losses of the downgrade that the revision declares, with the reasons.
+        irreversible: Why there is no way back, as the revision declares; empty where it does not.
         source: Text of the revision's file.
         unfilled: Tables that got fewer rows than requested, with the reason.
         unread: Tables whose rows could not be read and were not compared, with the reason.
@@ -246,6 +247,7 @@ class RevisionTrace:
     restored: SchemaSnapshot | None = None
     safety_assured: Mapping[str, str] = field(default_factory=dict)
     lossy_downgrade: Mapping[str, str] = field(default_factory=dict)
+    irreversible: str = ""
     source: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)

@@ -66,7 +66,9 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     declare(history, "declared", 'lossy_downgrade = {"public.people.age": "nobody wants it", "public.people.x": "?"}')
     history.add("refuses", "r1", scramble, refuse)
     history.add("final", "r1", scramble, refuse)
-    declare(history, "final", 'irreversible = "the names are gone"')
+    history.add("bare", "r1", scramble, "raise NotImplementedError")
+    for revision in ("final", "bare"):
+        declare(history, revision, 'irreversible = "the names are gone"')
     history.add("silent", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', "pass")
     history.add("broken", "r1", 'op.add_column("people", sa.Column("n", sa.Text()))', 'op.drop_column("people", "m")')
     report = verify(only="round-trip")
@@ -81,6 +83,7 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
         "declared": "lossy",
         "refuses": None,
         "final": "irreversible",
+        "bare": "irreversible",
         "silent": None,
         "broken": None,
     }
@@ -88,6 +91,7 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     assert "public.people.age: all" in found["lossy"].diagnostics[0].message
     assert codes(found["declared"]) == {"unused-declaration"}
     assert codes(found["refuses"]) == {"undeclared-irreversible"}
+    assert "downgrade-fails" not in found["bare"].analysis.reasons
     assert codes(found["silent"]) >= {"silent-downgrade"}
     assert codes(found["broken"]) == {"downgrade-fails"}
 

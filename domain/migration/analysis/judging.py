@@ -214,16 +214,19 @@ def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
 
 
 def refuses(trace: RevisionTrace) -> bool:
-    """Return whether the downgrade refuses with a message.
+    """Return whether the downgrade refuses with a message, or with any exception where the revision is irreversible.
 
     A failed statement is no refusal, unless it raised a message of the author (SQLSTATE P0001). An accident in Python,
-    such as a NameError, is no refusal either, unless a `raise` in the revision caused it.
+    such as a NameError, is no refusal either, unless a `raise` in the revision caused it. In a revision that declares
+    that there is no way back, the reason is the message.
     """
-    if not trace.downgrade_error:
+    if trace.downgrade_error is None:
         return False
     failed = [statement for statement in trace.downgrade or () if statement.error is not None]
     if failed:
         return all(statement.sqlstate == "P0001" for statement in failed)
+    if trace.irreversible:
+        return True
     message = _PLACE.sub("", trace.downgrade_error.strip())
     name, _, rest = message.partition(":")
     type_name = trace.downgrade_error_type or name

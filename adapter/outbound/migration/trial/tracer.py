@@ -467,6 +467,7 @@ class SandboxRevisionTracer(RevisionTracer):
             docstring=listed.docstring,
             safety_assured=dict(listed.safety_assured),
             lossy_downgrade=listed.lossy_downgrade if isinstance(listed.lossy_downgrade, dict) else {},
+            irreversible=listed.irreversible.strip() if isinstance(listed.irreversible, str) else "",
             source=path.read_text(encoding="utf-8"),
             refused_settings=self._databases.refused_settings,
             foreign_tables=tuple(sorted({name for catalog in catalogs for name in catalog.foreign_tables})),

@@ -2,7 +2,7 @@
 
 A downgrade is needed in a hurry, when a deployment has gone wrong. A failure then leaves the database on the new schema
 and costs time. The safe way is to correct the downgrade. If the upgrade cannot be undone, let the downgrade refuse with
-a message that says what to do instead:
+a message that says what to do instead, or declare `irreversible = "why"` and let it raise any exception:
 
     def downgrade() -> None:
         raise NotImplementedError("the old addresses are gone; restore the backup")

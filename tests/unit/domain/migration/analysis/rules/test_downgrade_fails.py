@@ -49,10 +49,15 @@ def test_refusals_are_told_from_accidents(line: str, kind: str, message: str, fa
     ],
 )
 def test_downgrade_fails(error: str, statement: object, fails: bool) -> None:
-    """An accident fails; a message of the author's own is an honest refusal."""
+    """An accident fails; a message of the author's own is an honest refusal.
+
+    Where the revision declares that there is no way back, only a statement that fails is an accident.
+    """
     downgrade = (statement,) if statement else ()
     trace = revision(step("SELECT 1"), downgrade=downgrade, downgrade_error=error)
     assert codes(replace(trace, restored=None)) == ({"downgrade-fails": "error"} if fails else {})
+    declared = replace(trace, restored=None, irreversible="the values are gone")
+    assert codes(declared) == ({"downgrade-fails": "error"} if fails and statement else {})
 
 
 def test_the_statement_that_failed_last_is_named() -> None:
