@@ -21,7 +21,11 @@ FAILING = {
         "not there",
     ),
     "23514": ("op.create_check_constraint('c', 't', 'n > 0')", "is violated by some row", "NOT VALID"),
-    "42P07": ("op.create_table('t', sa.Column('id', sa.Integer))", 'relation "t" already exists', "alembic stamp r2"),
+    "42P07": (
+        "op.create_table('t', sa.Column('id', sa.Integer))",
+        'relation "t" already exists',
+        "alembic.ini stamp r2",
+    ),
     "42703": ("op.drop_column('t', 'nothing')", 'column "nothing" of relation "t" does not exist', "no such column"),
     "42804": (
         "op.execute('ALTER TABLE t ALTER n TYPE date USING n')",

@@ -17,7 +17,7 @@ def test_downgrade_at_base(empty_url: str, history: History) -> None:
     said = fails("alembic", "-c", str(history.ini()), "downgrade", "-1", url=empty_url)
 
     assert "The database is at no revision: there is nothing to take back" in said
-    assert "hint: Bring it up: alembic upgrade head" in said
+    assert f"hint: Bring it up: alembic -c {history.ini()} upgrade head" in said
 
 
 def test_not_up_to_date(empty_url: str, history: History) -> None:
@@ -30,7 +30,7 @@ def test_not_up_to_date(empty_url: str, history: History) -> None:
         said = fails("alembic", "-c", ini, *arguments, url=empty_url)
 
         assert "Target database is not up to date: it is at r1, and the code at r2." in said
-        assert "hint: alembic upgrade head, then run this again." in said
+        assert f"hint: alembic -c {ini} upgrade head, then run this again." in said
 
 
 @pytest.mark.long
@@ -47,7 +47,7 @@ def test_ambiguous_walk(empty_url: str, history: History) -> None:
     said = fails("alembic", "-c", ini, "downgrade", "-1", url=empty_url)
 
     assert "The database is at r3, from where -1 may mean several ways: r2a, r2b (Ambiguous walk)." in said
-    assert "hint: Name the revision to go to: alembic downgrade REVISION" in said
+    assert f"hint: Name the revision to go to: alembic -c {ini} downgrade REVISION" in said
     assert run("alembic", "-c", ini, "downgrade", "r1", url=empty_url).returncode == 0
 
 
@@ -56,7 +56,8 @@ def test_revision_that_does_not_exist(empty_url: str, history: History) -> None:
     history.add("r1", None, "pass")
     said = fails("alembic", "-c", str(history.ini()), "upgrade", "nothing", url=empty_url)
 
-    assert "Can't locate revision identified by 'nothing'.\n  hint: alembic history shows" in said
+    hint = f"hint: alembic -c {history.ini()} history shows"
+    assert f"Can't locate revision identified by 'nothing'.\n  {hint}" in said
 
 
 @pytest.mark.long
