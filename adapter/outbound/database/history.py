@@ -29,6 +29,16 @@ def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
         raise _unloadable(error) from error
 
 
+def is_known(script: "ScriptDirectory", revision: str) -> bool:
+    """Return whether a history has a revision."""
+    from alembic.util import CommandError
+
+    try:
+        return script.get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
 def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | None:
     revisions = list(script._load_revisions())  # noqa: SLF001 - the public revision map cannot be built
     revision_ids = {revision.revision for revision in revisions}

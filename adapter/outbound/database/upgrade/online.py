@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from alembic import context
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapter.outbound.database import autogenerate, settings
 from adapter.outbound.database.autogenerate.revisions import is_check
+from adapter.outbound.database.history import is_known
 from adapter.outbound.database.upgrade.advisory_lock import one_at_a_time
 from adapter.outbound.database.upgrade.call import options_here
 from adapter.outbound.database.upgrade.faults import explain_fault, explain_refusal
@@ -264,17 +264,10 @@ def _check_revisions() -> None:
     if context.get_context().opts.get("purge"):
         return
     for revision in context.get_context().get_current_heads():
-        if not _is_known(script, revision):
+        if not is_known(script, revision):
             raise refusal(
                 f"The database is at revision {revision}, which this code does not have: the database is ahead.\n"
                 "  hint: deploy the code that has this revision, or check out its branch; to give the revision up, "
                 "restore the schema and run: alembic stamp --purge <revision>"
             )
     refuse_behind(script, context.get_context())
-
-
-def _is_known(script: ScriptDirectory, revision: str) -> bool:
-    try:
-        return script.get_revision(revision) is not None
-    except CommandError:
-        return False

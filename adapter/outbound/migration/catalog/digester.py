@@ -24,6 +24,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from adapter.outbound.postgres.explain import costs_more
 from domain.migration.digest import (
     ColumnDigest,
@@ -194,21 +195,8 @@ def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any
         yield cursor
 
 
-# With row_security off, a policy that would hide rows raises an error instead of a digest of fewer rows. With this
-# search_path, names of types, functions and relations in values (regclass) are written with their schema.
-_SETTINGS = """
-SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
-       set_config('transaction_read_only', 'on', true),
-       set_config('row_security', 'off', true),
-       set_config('datestyle', 'ISO, YMD', true),
-       set_config('intervalstyle', 'postgres', true),
-       set_config('timezone', 'UTC', true),
-       set_config('bytea_output', 'hex', true),
-       set_config('extra_float_digits', '1', true),
-       set_config('lc_monetary', 'C', true),
-       set_config('quote_all_identifiers', 'off', true),
-       set_config('jit', 'off', true)
-"""
+# With row_security off, a policy that would hide rows raises an error instead of a digest of fewer rows.
+_SETTINGS = f"{READING_SETTINGS}, set_config('row_security', 'off', true)"
 
 _EXCLUDED = """
            n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -30,6 +30,7 @@ from psycopg import RawCursor, sql
 from psycopg.rows import tuple_row
 
 from adapter.outbound.migration.catalog.kinds import KINDS
+from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value
 
 
@@ -57,7 +58,7 @@ def snapshot(
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
     with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
-        cursor.execute(_SETTINGS, prepare=False)
+        cursor.execute(READING_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version)
         # Stream, so that one kind is decoded here while the server reads the next.
         return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables), temporary]))))
@@ -90,21 +91,6 @@ def _statement(server_version: int) -> bytes:
     )
     return (sql.SQL(_COMMON) + sql.SQL(" UNION ALL ").join(queries)).as_bytes()
 
-
-# The text of a definition depends on these settings; the first one makes every name in it qualified. JIT is off because
-# the planner would compile such a large statement, which takes longer than running it.
-_SETTINGS = """
-SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
-       set_config('transaction_read_only', 'on', true),
-       set_config('quote_all_identifiers', 'off', true),
-       set_config('datestyle', 'ISO, YMD', true),
-       set_config('intervalstyle', 'postgres', true),
-       set_config('timezone', 'UTC', true),
-       set_config('bytea_output', 'hex', true),
-       set_config('extra_float_digits', '1', true),
-       set_config('lc_monetary', 'C', true),
-       set_config('jit', 'off', true)
-"""
 
 # Access control lists, relation options and similar attributes are sets.
 _UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags", "triggers"})

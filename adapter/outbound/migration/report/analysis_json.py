@@ -38,6 +38,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from adapter.outbound.migration.report.diagnostic_fields import fields
 from adapter.outbound.migration.report.summary import not_judged_in
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
@@ -145,12 +146,7 @@ def _window(analysis: RevisionAnalysis, window: LockWindow, measured: Mapping[st
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
+        **fields(diagnostic),
         "statement": None if diagnostic.statement is None else diagnostic.statement + 1,
-        "relation": diagnostic.relation,
-        "message": diagnostic.message,
-        "help": diagnostic.help,
-        "fix": diagnostic.fix,
         "suppressed": diagnostic.suppressed_reason,
     }

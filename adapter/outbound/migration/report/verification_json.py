@@ -21,10 +21,10 @@ revisions     in the order in which they run, each with
 import json
 from typing import Any
 
+from adapter.outbound.migration.report.diagnostic_fields import fields
 from adapter.outbound.postgres.redaction import redact
 from application.migration.verify import VerificationReport
 from domain.migration.compatibility import Compatibility
-from domain.migration.diagnostic import Diagnostic
 from domain.migration.verification.proof import Repetition, RevisionProof
 from domain.migration.verification.round_trip import RoundTrip
 
@@ -41,7 +41,7 @@ def as_data(report: VerificationReport) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "postgres": report.postgres,
-        "diagnostics": [_diagnostic(diagnostic) for diagnostic in report.diagnostics],
+        "diagnostics": [fields(diagnostic) for diagnostic in report.diagnostics],
         "certified": [certificate.revision for certificate in report.certified],
         "revisions": [_revision(proof) for proof in report.proofs],
     }
@@ -66,7 +66,7 @@ def _revision(proof: RevisionProof) -> dict[str, Any]:
         "repetition": _repetition(proof.repetition),
         "old_code": _code(proof.old_code),
         "new_code": _code(proof.new_code),
-        "diagnostics": [_diagnostic(diagnostic) for diagnostic in proof.diagnostics],
+        "diagnostics": [fields(diagnostic) for diagnostic in proof.diagnostics],
     }
 
 
@@ -118,14 +118,3 @@ def _code(code: Compatibility | None) -> dict[str, Any] | None:
             "untried": dict(code.untried),
         }
     )
-
-
-def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
-        "relation": diagnostic.relation,
-        "message": diagnostic.message,
-        "help": diagnostic.help,
-        "fix": diagnostic.fix,
-    }

@@ -9,25 +9,11 @@ import psycopg
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revisions
 from adapter.outbound.postgres.explain import costs_more, server_message
+from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports import Target
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
-
-_EXTENSION = """
-SELECT installed_version, default_version FROM pg_catalog.pg_available_extensions WHERE name = 'vector'
-"""
-_INSTALLED = "SELECT extversion, NULL FROM pg_catalog.pg_extension WHERE extname = 'vector'"
-_INVALID_INDEXES = """
-SELECT format('%I.%I', n.nspname, c.relname)
-  FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_toast%'
-   -- A build that still runs is not invalid yet.
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
- ORDER BY 1
-"""
 
 Read = TypeVar("Read")
 
@@ -77,10 +63,10 @@ class DatabaseTarget(Target):
 
             current = applied_revisions(connection, self.url, version_tables)
             postgres = str(connection.execute("SHOW server_version").fetchone()[0]).partition(" ")[0]  # type: ignore[index]
-            extension = item("the extensions on offer", lambda: row(_EXTENSION), None)
-            extension = extension or item("the extension", lambda: row(_INSTALLED), None)
+            extension = item("the extensions on offer", lambda: row(EXTENSION), None)
+            extension = extension or item("the extension", lambda: row(INSTALLED), None)
             no_rows: list[tuple[Any, ...]] = []
-            indexes = item("invalid indexes", lambda: connection.execute(_INVALID_INDEXES.encode()).fetchall(), no_rows)
+            indexes = item("invalid indexes", lambda: connection.execute(INVALID_INDEXES.encode()).fetchall(), no_rows)
         return TargetState(
             database=str(self.url),
             postgres=postgres,
