@@ -9,6 +9,7 @@ from domain.migration.status import DatabaseStatus, PendingRevision, TargetState
 
 # What the administrator decides, and no revision.
 _LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
+_ADMINISTRATORS = frozenset({"extension", "database setting", "database privileges"})
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,18 @@ class ReadStatus:
 
 
 def _by_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> SchemaDifference:
-    """Return what differs in the schemas that revisions work in; extensions are the administrator's."""
+    """Return what differs in the schemas that revisions work in.
+
+    Extensions are the administrator's, and so is what the database has been set to beyond what the revisions set.
+    """
     difference = compare(expected, actual, ignore=_LEFT_ALONE)
     schemas = {name.partition(".")[0] for _kind, name in expected.objects}
     return SchemaDifference(
         tuple(key for key in difference.missing if key[0] != "extension"),
-        tuple(key for key in difference.unexpected if key[0] != "extension" and key[1].partition(".")[0] in schemas),
+        tuple(
+            (kind, name)
+            for kind, name in difference.unexpected
+            if kind not in _ADMINISTRATORS and name.partition(".")[0] in schemas
+        ),
         tuple(change for change in difference.changed if change.key[0] != "extension"),
     )

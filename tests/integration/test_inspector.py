@@ -725,6 +725,21 @@ CHANGES = {
         "DROP USER MAPPING FOR app_reader SERVER far",
         ("user mapping", "far for app_reader"),
     ),
+    "database setting": appears(
+        "ALTER DATABASE hexalembic_inspector SET work_mem = '8MB'",
+        "ALTER DATABASE hexalembic_inspector RESET work_mem",
+        ("database setting", "work_mem"),
+    ),
+    "database setting of a role": appears(
+        "ALTER ROLE app_reader IN DATABASE hexalembic_inspector SET app.tenant = 'a=b'",
+        'ALTER ROLE app_reader IN DATABASE hexalembic_inspector RESET "app.tenant"',
+        ("database setting", '"app.tenant" of app_reader'),
+    ),
+    "database grant": appears(
+        "REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE hexalembic_inspector TO PUBLIC",
+        ("database privileges", "other than the default"),
+    ),
     "default privileges": appears(
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop GRANT SELECT ON TABLES TO app_reader",
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop REVOKE SELECT ON TABLES FROM app_reader",
@@ -813,6 +828,8 @@ def test_every_kind_of_object_is_read(connection: Connection) -> None:
     connection.execute(
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop GRANT SELECT ON TABLES TO app_reader"
     )
+    connection.execute("ALTER DATABASE hexalembic_inspector SET work_mem = '8MB'")
+    connection.execute("REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC")
     kinds = {kind for kind, _ in snapshot(connection).objects}
     assert kinds | {"publication schema"} == {key[0] for key in (change.key for change in CHANGES.values())}
 

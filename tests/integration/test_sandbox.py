@@ -282,6 +282,48 @@ def test_each_database_has_its_own_roles(tmp_path: Path, major: int) -> None:
         assert _execute(database, "SELECT count(*) FROM pg_roles WHERE rolname IN ('reader', 'team')") == (0,)
 
 
+@pytest.mark.parametrize("major", [18, 16])
+def test_a_copy_has_the_settings_and_privileges_of_its_source(tmp_path: Path, major: int) -> None:
+    """What was set and granted on a database holds for its copies and its template, and a copy changes only itself."""
+    setting = "SELECT current_setting('search_path') || current_setting('statement_timeout')"
+    acl = "SELECT datacl::text FROM pg_database WHERE datname = current_database()"
+    of_role = "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole <> 0 AND setdatabase <> 0"
+
+    def change(url: str, *changes: str) -> None:
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        for statement in changes:
+            _execute(url, statement.replace("$db", f'"{name}"'))
+
+    with EmbeddedSandbox(major, tmp_path) as sandbox:
+        first = sandbox.create()
+        change(
+            first,
+            'ALTER DATABASE $db SET search_path = "a b", public',
+            "ALTER DATABASE $db SET statement_timeout = '5s'",
+            "REVOKE CONNECT ON DATABASE $db FROM PUBLIC",
+        )
+        second = sandbox.copy(first)
+        assert _execute(second, setting) == ('"a b", public5s',)
+        assert _execute(second, acl) == _execute(first, acl)
+        change(second, "ALTER DATABASE $db RESET ALL", "GRANT CONNECT ON DATABASE $db TO PUBLIC")
+        assert _execute(first, setting) == ('"a b", public5s',)
+
+        change(first, "CREATE ROLE reader NOLOGIN", "GRANT CONNECT ON DATABASE $db TO reader")
+        change(first, "ALTER ROLE reader IN DATABASE $db SET work_mem = '8MB'")
+        third = sandbox.copy(first)
+        sandbox.show(third)
+        assert "reader=c" in _execute(third, acl)[0]
+        assert _execute(third, of_role) == ("{work_mem=8MB}",)
+        change(third, "REVOKE CONNECT ON DATABASE $db FROM reader", "DROP ROLE reader")
+        sandbox.show(first)
+        assert "reader=c" in _execute(first, acl)[0]
+        assert _execute(first, of_role) == ("{work_mem=8MB}",)
+        change(first, "REVOKE CONNECT ON DATABASE $db FROM reader", "DROP ROLE reader")
+        assert sandbox.save_template(first, "with settings")
+    with EmbeddedSandbox(major, tmp_path) as sandbox:
+        assert _execute(sandbox.create("with settings"), setting) == ('"a b", public5s',)
+
+
 def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:
     """The next sandbox on the server takes out what a killed one left, whatever was granted."""
     killed = """

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, LiteralString, Self
 import psycopg
 from psycopg import sql
 
+from adapter.outbound.migration.sandbox.database_settings import copy_settings
 from adapter.outbound.migration.sandbox.server_roles import ServerRoles
 from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
@@ -107,6 +108,7 @@ class ServerSandbox(Sandbox):
         if template is None:
             return self._create(self._source)
         url = self._create(_template_name(template))
+        self._carry(_template_name(template), self._own(url))
         with suppress(DatabaseError):  # another sandbox has dropped the template meanwhile
             self._mark(_template_name(template), template, self.template_note(template))
         return url
@@ -145,9 +147,17 @@ class ServerSandbox(Sandbox):
         self.show(source)
         self._disconnect(source)
         url = self._create(source)
+        self._carry(source, self._own(url))
         if self._roles:
             self._roles.copied(source, self._own(url))
         return url
+
+    def _carry(self, source: str, copy: str) -> None:
+        """Give a copy the settings and privileges of its source, which CREATE DATABASE leaves behind."""
+        try:
+            copy_settings(self._connection, source, copy)
+        except psycopg.Error as error:
+            raise self._refused(error) from error
 
     def drop(self, database: str) -> None:
         """Drop a database of this sandbox.

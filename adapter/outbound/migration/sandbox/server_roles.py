@@ -29,6 +29,7 @@ _SHARES = {
     " OR classid = 'pg_authid'::regclass AND objid = ANY (%(roles)s))",
 }
 
+_PG_DATABASE = 1262  # OID of that catalog, the same on every server
 
 _AUTHID = """
 SELECT coalesce(json_agg(to_jsonb(a) ORDER BY oid), '[]')::text FROM pg_authid AS a WHERE oid = ANY (%s)
@@ -81,8 +82,10 @@ class ServerRoles:
             oid = self._oid(copy)
             if share["pg_authid"]:  # Postgres has recorded the dependencies of the copied objects on roles, too
                 with self._connection.transaction():
-                    share["pg_shdepend"] = self._read(copy)["pg_shdepend"]
-                    self._connection.execute("DELETE FROM pg_shdepend WHERE dbid = %s", (oid,))
+                    copied = self._read(copy)
+                    for catalog in ("pg_shdepend", "pg_db_role_setting"):
+                        share[catalog] = [row for row in copied[catalog] if not _is_of(row, self._oid(source))]
+                    _delete_copied(self._connection, self._own_roles(), oid)
             share["pg_subscription"] = [row | {"subdbid": oid} for row in share["pg_subscription"]]
             self._shares[copy] = share
         self._shown = source
@@ -161,6 +164,24 @@ def drop_roles(connection: psycopg.Connection[Any]) -> list[str]:
     with connection.transaction():
         _delete(connection, [oid for (oid,) in roles], 0)
     return databases
+
+
+def _is_of(row: dict[str, Any], database: int) -> bool:
+    """Return whether a row of pg_shdepend or pg_db_role_setting is about a database itself, by the database's OID."""
+    if "setdatabase" in row:
+        return int(row["setdatabase"]) == database
+    return (int(row["classid"]), int(row["objid"])) == (_PG_DATABASE, database)
+
+
+def _delete_copied(connection: psycopg.Connection[Any], roles: Sequence[int], copy: int) -> None:
+    """Delete what the roles of the source have in its copy, as long as the source is shown."""
+    connection.execute(
+        "DELETE FROM pg_shdepend WHERE dbid = %(copy)s OR classid = %(catalog)s AND objid = %(copy)s",
+        {"copy": copy, "catalog": _PG_DATABASE},
+    )
+    connection.execute(
+        "DELETE FROM pg_db_role_setting WHERE setdatabase = %s AND setrole = ANY (%s)", (copy, list(roles))
+    )
 
 
 def _delete(connection: psycopg.Connection[Any], roles: Sequence[int], database: int) -> None:

@@ -50,6 +50,8 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
+# Overrides what a revision has set on the database.
+_OWN_SETTINGS = "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0"
 
 
 class RevisionDatabases:
@@ -217,6 +219,7 @@ class RevisionDatabases:
             open_session.close()
         # a schema change of a revision would invalidate the driver's prepared statements
         connection = direct.connect(database.url, autocommit=True, prepare_threshold=None)
+        connection.execute(_OWN_SETTINGS)
         restrict(connection)
         self._sessions[database.url] = connection
         return connection

@@ -1,6 +1,7 @@
 """The kinds of objects of a schema, grouped by subject: each file has a tuple `KINDS`."""
 
 from adapter.outbound.migration.catalog.kinds import (
+    databases,
     foreign,
     functions,
     indexes,
@@ -27,6 +28,7 @@ _SUBJECTS = (
     types,
     publications,
     privileges,
+    databases,
     operators,
     text_search,
     foreign,
