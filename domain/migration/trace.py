@@ -79,6 +79,8 @@ class StatementTrace:
         cannot_run_in_transaction: Whether Postgres refuses it inside a transaction block.
         sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
             empty for other statements.
+        compared: Plans of an UPDATE, whether it found rows or not, one for each set of values that it ran with, up to
+            `MOST_COMPARED`; empty for other statements.
         used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
             a script has them; empty for other statements.
     """
@@ -108,6 +110,7 @@ class StatementTrace:
     sqlstate: str | None = None
     cannot_run_in_transaction: bool = False
     sought: str = ""
+    compared: tuple[str, ...] = ()
     used_within: tuple[str, ...] = ()
 
 
@@ -220,6 +223,8 @@ class RevisionTrace:
         rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
         went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
         matched: Texts of the statements that found rows only after rows had been made to match them.
+        merged: Columns whose values the downgrade loses only in rows that had, before the upgrade, a value which an
+            UPDATE of the upgrade or the downgrade compares with.
         refused_matches: Reason why the upgrade was not traced on rows made to match, by the text of the statement: it
             fails on them, or does something else.
         calibration: Runs of the upgrade on tables of growing size, the trace itself first; empty if none were made.
@@ -260,6 +265,7 @@ class RevisionTrace:
     rows_error: str = ""
     went_on: bool = False
     matched: tuple[str, ...] = ()
+    merged: frozenset[str] = frozenset()
     refused_matches: Mapping[str, str] = field(default_factory=dict)
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None
@@ -324,6 +330,11 @@ def _written(statement: StatementTrace) -> Mapping[str, int]:
     return {name: rows.updated + rows.deleted for name, rows in statement.rows.items()}
 
 
+MOST_COMPARED = 20
+MERGED = (
+    "the downgrade also changes rows that had the value before the upgrade: it cannot tell them from those that the "
+    "upgrade changed"
+)
 _LONGEST_TURN = 6  # longest body of a loop that is folded, in statements
 _VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
@@ -396,5 +407,6 @@ def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
         count=first.count + second.count,
         cannot_run_in_transaction=first.cannot_run_in_transaction,
         sought=first.sought if second.sought else "",
+        compared=tuple(dict.fromkeys(first.compared + second.compared))[:MOST_COMPARED],
         used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
     )

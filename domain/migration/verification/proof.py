@@ -16,7 +16,7 @@ from domain.migration.one_line import in_one_line
 from domain.migration.repair.derivation import Repair, derive
 from domain.migration.repair.renames import Rename, read_renames
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
-from domain.migration.trace import RevisionTrace, StatementTrace
+from domain.migration.trace import MERGED, RevisionTrace, StatementTrace
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.checks import loss_not_seen
 from domain.migration.verification.one_way import one_way
@@ -142,7 +142,11 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
-        causes={**{change.subject: CAUSE for change in deleted_rows}, **_causes(trace, difference)},
+        causes={
+            **dict.fromkeys(trace.merged, MERGED),
+            **{change.subject: CAUSE for change in deleted_rows},
+            **_causes(trace, difference),
+        },
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
         unseen=losses_not_seen(trace),

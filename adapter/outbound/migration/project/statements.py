@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from adapter.outbound.migration.rows.compared import updates_by_values
 from adapter.outbound.migration.rows.sought import looks_for_rows
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
@@ -46,6 +47,7 @@ def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
         sqlstate=message.get("sqlstate"),
         cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
         sought=_plan_of_search(message.get("plan")),
+        compared=_plan_of_update(message.get("plan") or message.get("plan_of_update")),
         used_within=tuple(message.get("used_within", ())),
     )
 
@@ -56,6 +58,14 @@ def _plan_of_search(plan: Any) -> str:
         return json.dumps(plan) if plan and looks_for_rows(plan) else ""
     except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
         return ""
+
+
+def _plan_of_update(plan: Any) -> tuple[str, ...]:
+    """Return a plan as JSON when it changes the rows of a table that pass some condition; nothing when it does not."""
+    try:
+        return (json.dumps(plan),) if plan and updates_by_values(plan) else ()
+    except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
+        return ()
 
 
 def unseen_only(statements: Sequence[StatementTrace]) -> list[StatementTrace]:

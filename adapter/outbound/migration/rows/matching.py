@@ -4,6 +4,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from adapter.outbound.migration.rows.catalog import (
     read_schema,
     ungenerated,
 )
+from adapter.outbound.migration.rows.compared import searches_by_value
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.inserting import insert
 from adapter.outbound.migration.rows.parents import column_names
@@ -40,15 +42,18 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that found no row.
+    """A statement that looks for rows.
 
     Attributes:
         sql: The text of the statement.
         plan: The plan, as EXPLAIN (VERBOSE, FORMAT JSON) returns it.
+        each_value: Whether rows are made for each value that an UPDATE compares with, where no row has it yet, instead
+            of any rows that the statement would find.
     """
 
     sql: str
     plan: Mapping[str, Any]
+    each_value: bool = False
 
 
 @dataclass
@@ -102,16 +107,37 @@ def fill_matching(
 
 
 def _fill_for(session: Session, statement: Statement, rows: int, young: Collection[str]) -> int:
-    sought = read_plan(statement.plan)
+    if statement.each_value:
+        searches = searches_by_value(statement.plan, partial(_elements, session))
+        return sum(_fill_search(session, statement, sought, rows, young) for sought in searches)
+    return _fill_search(session, statement, read_plan(statement.plan), rows, young)
+
+
+def _fill_search(session: Session, statement: Statement, sought: Sought, rows: int, young: Collection[str]) -> int:
     tables = _tables(session, sought)
     search = _Search(statement, sought, tables)
     total = 0
     for alias in _in_order(search):
         checks = _checks(search, alias)
-        if checks or len(tables) > 1 or sought.absent:
+        wanted = _lacks(session, tables[alias], checks) if statement.each_value else len(tables) > 1 or sought.absent
+        if wanted or (checks and not statement.each_value):
             total += _add(session, tables[alias], checks, rows, young)
+        if checks or wanted:
             search.chosen[alias] = _newest(session, tables[alias], checks)
     return total
+
+
+def _lacks(session: Session, table: Table, checks: Sequence[Check]) -> bool:
+    """Return whether a table has no row that passes the checks, as far as the server can say."""
+    return (
+        bool(checks) and session.attempt(f"SELECT EXISTS (SELECT FROM {table.source} r WHERE {_all(checks)})") is False
+    )
+
+
+def _elements(session: Session, array: str) -> list[str]:
+    """Return the elements of an array as texts, without NULL; none where the server cannot read it."""
+    elements = session.attempt(f"SELECT array_agg(e::text) FROM unnest({array}) AS e")
+    return [element for element in elements or () if element is not None]
 
 
 def _tables(session: Session, sought: Sought) -> dict[str, Table]:

@@ -160,11 +160,16 @@ def _alias(node: Mapping[str, Any]) -> str:
 def _own_conditions(node: Mapping[str, Any]) -> Iterator[str]:
     for name in _CONDITIONS:
         if name in node:
-            yield from _parts(str(node[name]))
+            yield from parts_of(str(node[name]), " AND ")
 
 
-def _parts(condition: str) -> Iterator[str]:
-    """Return the parts of a condition that AND joins, at any depth."""
+def parts_of(condition: str, operator: str) -> Iterator[str]:
+    """Return the parts of a condition that an operator joins, at any depth.
+
+    Args:
+        condition: A condition as the server writes it.
+        operator: AND or OR, with a blank on either side.
+    """
     text = condition.strip()
     inner = text[1:-1] if text.startswith("(") and _end(text, 0) == len(text) - 1 else text
     cuts, place, depth = [], 0, 0
@@ -174,15 +179,15 @@ def _parts(condition: str) -> Iterator[str]:
             place = quoted.end()
             continue
         depth += (inner[place] == "(") - (inner[place] == ")")
-        if depth == 0 and inner.startswith(" AND ", place):
+        if depth == 0 and inner.startswith(operator, place):
             cuts.append(place)
         place += 1
     if not cuts:
         yield text
         return
-    starts = [0, *(cut + len(" AND ") for cut in cuts)]
+    starts = [0, *(cut + len(operator) for cut in cuts)]
     for start, end in zip(starts, [*cuts, len(inner)], strict=True):
-        yield from _parts(inner[start:end])
+        yield from parts_of(inner[start:end], operator)
 
 
 def _end(text: str, start: int) -> int:

@@ -284,8 +284,33 @@ class RevisionDatabases:
             statements: The statements.
             edges: Whether some of the rows have values at the edges of their types.
         """
-        matching = self.copy(database)
         searches = [Statement(statement.sql, json.loads(statement.sought)) for statement in statements]
+        return self._with_matches(database, searches, edges=edges)
+
+    def with_compared(
+        self, database: RevisionDatabase, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> RevisionDatabase | None:
+        """Return a copy of a database with rows that have values which UPDATEs compare with and no row has.
+
+        Args:
+            database: The database.
+            statements: The UPDATEs.
+            edges: Whether some of the rows have values at the edges of their types.
+
+        Returns:
+            None when there are such rows already, or none can be made.
+        """
+        searches = [
+            Statement(statement.sql, json.loads(plan), each_value=True)
+            for statement in statements
+            for plan in statement.compared
+        ]
+        return self._with_matches(database, searches, edges=edges)
+
+    def _with_matches(
+        self, database: RevisionDatabase, searches: Sequence[Statement], *, edges: bool
+    ) -> RevisionDatabase | None:
+        matching = self.copy(database)
         if fill_matching(self.session(matching), searches, self.project.rows, database.young, edges=edges):
             return matching
         self.drop(matching)

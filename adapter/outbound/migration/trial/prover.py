@@ -283,8 +283,8 @@ class _Climber:
         self._databases.drop(self._database)
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
-        # A statement that found no rows was not tested, and rows that are inserted may exist already in production.
-        # Such revisions are traced on their own.
+        # A statement that found no rows was not tested, an UPDATE by values is tested on rows that have them, and rows
+        # that are inserted may exist already in production. Such revisions are traced on their own.
         statements = {
             revision: [statement for run in result.runs if run.revision == revision for statement in run.statements]
             for revision in self._exact_traces
@@ -292,7 +292,7 @@ class _Climber:
         return {
             revision: trace
             for revision, trace in self._exact_traces.items()
-            if not any(map(found_nothing, statements[revision]))
+            if not any(found_nothing(statement) or statement.compared for statement in statements[revision])
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
         }

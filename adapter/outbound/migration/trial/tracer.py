@@ -101,6 +101,7 @@ class SandboxRevisionTracer(RevisionTracer):
             trace, self._line.after = self._retry_on_other_rows(entry, trace, copies=goes_on)
         elif trace.after is not None:
             trace = self._retry_on_matching_rows(entry, trace, copies=goes_on)
+            trace = self._retry_on_compared_rows(entry, trace, copies=goes_on)
         self._schema = trace.after
         batch_tables = may_be_one_batch(trace)
         if batch_tables:
@@ -282,8 +283,41 @@ class SandboxRevisionTracer(RevisionTracer):
         ]
         return replace(trace, matched=tuple(matched), refused_matches=refusal_reasons)
 
+    def _retry_on_compared_rows(self, entry: HistoryEntry, trace: RevisionTrace, *, copies: bool) -> RevisionTrace:
+        """Run a revision again with rows that have the values which its UPDATEs compare with.
+
+        A row that had such a value before shows whether the downgrade tells it from those that the upgrade has changed.
+        When the revision refuses these rows, nothing is concluded from them.
+
+        Args:
+            entry: The revision.
+            trace: Its trace so far.
+            copies: As in `_up_and_down`.
+
+        Returns:
+            The trace on the most rows.
+        """
+        comparing = [statement for statement in (*(trace.downgrade or ()), *trace.upgrade) if statement.compared]
+        if not comparing or not self._databases.project.rows or trace.downgrade_error is not None:
+            return trace
+        attempts = [comparing, *([statement] for statement in comparing[:_MOST_SINGLE_STATEMENTS])]
+        for statements in attempts if len(comparing) > 1 else attempts[:1]:
+            new_trace, reason = self._run_on_matching_rows(entry, trace, statements, copies=copies, compared=True)
+            if new_trace is not None:
+                merged = trace.merged | (_losses(new_trace) - _losses(trace))
+                trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches, merged=merged)
+            if statements is comparing and not reason:
+                break
+        return trace
+
     def _run_on_matching_rows(
-        self, entry: HistoryEntry, idle_trace: RevisionTrace, statements: Sequence[StatementTrace], *, copies: bool
+        self,
+        entry: HistoryEntry,
+        idle_trace: RevisionTrace,
+        statements: Sequence[StatementTrace],
+        *,
+        copies: bool,
+        compared: bool = False,
     ) -> tuple[RevisionTrace | None, str]:
         """Run a revision on a database with rows that some statements look for.
 
@@ -294,19 +328,23 @@ class SandboxRevisionTracer(RevisionTracer):
             idle_trace: Its trace on the usual rows.
             statements: The statements that found no rows.
             copies: As in `_up_and_down`.
+            compared: Make rows for the values that the statements compare with, where no row has them.
 
         Returns:
             The trace, None when it cannot replace the one on the usual rows; and the reason for that, empty when no
             such rows can be made.
         """
         before = self._line.before = self._line.before or self._databases.at(entry.parents)
-        base = self._databases.matching(before, statements)
+        make = self._databases.with_compared if compared else self._databases.matching
+        base = make(before, statements)
         if base is None:
             return None, ""
         trace, after = self._up_and_down(entry, base, idle_trace.before, copies=copies, keeps=True)
         if trace.after is None and trace.refused_rows:
-            base, trace, after = self._without_edges(entry, base, trace, before, statements, copies=copies)
-        reason = refused_matches(idle_trace, trace)
+            base, trace, after = self._without_edges(
+                entry, base, trace, make(before, statements, edges=False), copies=copies
+            )
+        reason = refused_matches(idle_trace, trace) or (trace.downgrade_error if compared else None)
         if reason:
             self._databases.drop(base)
             self._databases.drop(after)
@@ -325,17 +363,22 @@ class SandboxRevisionTracer(RevisionTracer):
         entry: HistoryEntry,
         base: RevisionDatabase,
         failed: RevisionTrace,
-        before: RevisionDatabase,
-        statements: Sequence[StatementTrace],
+        usual: RevisionDatabase | None,
         *,
         copies: bool,
     ) -> tuple[RevisionDatabase, RevisionTrace, RevisionDatabase | None]:
         """Run a revision that failed on matching rows again, on matching rows without values at the edges of types.
 
+        Args:
+            entry: The revision.
+            base: The database on which it failed.
+            failed: Its trace there.
+            usual: A database with matching rows that have no such values; None where none can be made.
+            copies: As in `_up_and_down`.
+
         Returns:
             The database, the trace and the upgraded database; those of the failed run where this one fails as well.
         """
-        usual = self._databases.matching(before, statements, edges=False)
         if usual is None:
             return base, failed, None
         trace, after = self._up_and_down(entry, usual, failed.before, copies=copies, keeps=True)
@@ -486,6 +529,10 @@ class SandboxRevisionTracer(RevisionTracer):
     def _remember_pgvector(self, schema: SchemaSnapshot) -> None:
         version = schema.objects.get(("extension", "vector"), {}).get("version")
         self._pgvector = str(version) if version else self._pgvector
+
+
+def _losses(trace: RevisionTrace) -> frozenset[str]:
+    return frozenset(change.subject for change in trace.undone.losses) if trace.undone else frozenset()
 
 
 def may_look_for_rows(source: str) -> bool:

@@ -21,7 +21,7 @@ from domain.migration.names import bare, split
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
-from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace
+from domain.migration.trace import MERGED, ChangedObject, RevisionTrace, RowCounts, StatementTrace
 
 CODE = "lossy-downgrade"
 SEVERITY = Severity.ERROR
@@ -78,7 +78,8 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             Severity.WARNING if _is_overwritten(trace, table, change) else SEVERITY,
             None,
             table,
-            f"After the downgrade it is not as before the upgrade: {change}.",
+            f"After the downgrade it is not as before the upgrade: {change}."
+            + (f" {MERGED[0].upper()}{MERGED[1:]}." if change.subject in trace.merged else ""),
             "Keep the values until nobody can want them back, let the downgrade refuse with a message, or declare the "
             "loss.",
             f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody wants it back"}}\n',

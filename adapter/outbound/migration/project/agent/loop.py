@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 _MEASURED_RUNS = 25  # of a statement in a loop; further runs are only counted
+_EXPLAINED_RUNS = 20  # of a statement that wrote rows
 
 
 class Loop:
@@ -30,11 +31,18 @@ class Loop:
         self.before: dict[str, Any] = {}
         self.counted: dict[tuple[str, Any], list[Any]] = {}
         self._measured: dict[tuple[str, Any], tuple[int, dict[str, Any]]] = {}
+        self._explained: dict[tuple[str, Any], int] = {}
 
     def note_measured(self, report: dict[str, Any]) -> None:
         """Record a measured run of a statement that did not change the schema."""
         key = report["sql"], report["line"]
         self._measured[key] = self._measured.get(key, (0, report))[0] + 1, report
+
+    def takes_plan(self, report: dict[str, Any]) -> bool:
+        """Return whether a statement that wrote rows is explained, which is so in its first runs."""
+        key = report["sql"], report["line"]
+        self._explained[key] = self._explained.get(key, 0) + 1
+        return self._explained[key] <= _EXPLAINED_RUNS
 
     def is_measured_enough(self, report: dict[str, Any], session: Session) -> bool:
         """Return whether a statement has been measured often enough to be only counted from now on."""
@@ -85,6 +93,7 @@ class Loop:
                 "locks": {},
                 "locked": {},
                 "plan": None,
+                "plan_of_update": None,
                 "rows": {table: figures for kind, table, figures in attributed if kind == "rows"},
                 "scanned": {table: figures for kind, table, figures in attributed if kind == "scanned"},
             }

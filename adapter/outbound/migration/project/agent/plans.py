@@ -18,6 +18,7 @@ BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a com
 FURTHER = re.compile(r";\s*\S")  # another command in the same text
 # Statements that EXPLAIN accepts. In a text with several commands, EXPLAIN would execute the further ones.
 _EXPLAINABLE = re.compile(BLANK + r"(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL)
+_MAY_UPDATE = re.compile(BLANK + r"(with|update|merge)\b", re.IGNORECASE | re.DOTALL)
 # Statements that may run other statements within them. A SELECT may do so when its plan reads no table.
 _RUNS_OTHERS = re.compile(BLANK + r"(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL)
 _UNKNOWN = -1  # the row count of drivers that do not know it
@@ -52,6 +53,18 @@ class DriverStatement:
             return None
         plan = self._explained(session, sql)
         return plan if plan is not None and (rows == 0 or _writes(plan)) else None
+
+    def plan_of_update(self, session: Session, sql: str) -> Any:
+        """Return the plan of a statement that changed rows; None when it changed none, or cannot be explained.
+
+        Args:
+            session: The connection, in a transaction.
+            sql: Text of the statement.
+        """
+        if _MAY_UPDATE.match(sql) is None or FURTHER.search(sql):
+            return None
+        plan = self._explained(session, sql)
+        return plan if plan is not None and _writes(plan) else None
 
     def hides_tables(self, session: Session, sql: str) -> bool:
         """Return whether the tables of a statement may have been used by other statements that it ran.

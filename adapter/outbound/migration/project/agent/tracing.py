@@ -411,6 +411,8 @@ class Tracer:
         if self._statement is not None and not changed:
             wrote = bool(report["rows"] or report.get("locked"))
             report["plan"] = self._statement.plan(session, report["sql"], wrote=wrote)
+            if report["rows"] and self._loop.takes_plan(report):
+                report["plan_of_update"] = self._statement.plan_of_update(session, report["sql"])
         tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
         if tables and self._statement is not None and self._statement.hides_tables(session, report["sql"]):
             report["used_within"] = tables
