@@ -37,6 +37,7 @@ INSERT INTO archive_checked SELECT n, 1 FROM generate_series(3000000, 3002500) n
 CREATE TABLE plans (code text PRIMARY KEY CHECK (code IN ('free', 'pro', 'team')), price int NOT NULL DEFAULT 0);
 INSERT INTO plans VALUES ('free', 0), ('pro', 5), ('team', 9);
 CREATE VIEW active_users AS SELECT id, email, name FROM users WHERE seen_at IS NOT NULL;
+GRANT SELECT ON active_users TO pg_monitor;
 CREATE MATERIALIZED VIEW order_totals AS SELECT user_id, sum(total) AS total FROM orders GROUP BY user_id;
 CREATE UNIQUE INDEX ix_order_totals ON order_totals (user_id);
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.nickname := NEW.nickname; RETURN NEW; END $$;

@@ -9,7 +9,7 @@ from domain.migration.snapshot import Value
 
 _PRIVILEGES = {
     "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
-    "m": "MAINTAIN", "X": "EXECUTE", "U": "USAGE", "C": "CREATE",
+    "m": "MAINTAIN", "X": "EXECUTE", "U": "USAGE", "C": "CREATE", "c": "CONNECT", "T": "TEMPORARY",
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def privileges(kind: str, name: str, attributes: Attributes, expected: Value, ac
         expected: Expected access control list.
         actual: Actual access control list.
     """
-    expected_items, actual_items = _acl(expected), _acl(actual)
+    expected_items, actual_items = letters_by_grantee(expected), letters_by_grantee(actual)
     for grantee in sorted(expected_items.keys() | actual_items.keys()):
         role = grantee or "PUBLIC"
         now, target = actual_items.get(grantee, {}), expected_items.get(grantee, {})
@@ -45,18 +45,26 @@ def privileges(kind: str, name: str, attributes: Attributes, expected: Value, ac
                 yield f"GRANT {_on(kind, name, attributes, granted)} TO {role}" + " WITH GRANT OPTION" * grant_option
 
 
-def _acl(value: Value) -> dict[str, dict[str, bool]]:
-    """Return the letters of each grantee, with whether they have the grant option."""
-    letters_by_grantee: dict[str, dict[str, bool]] = {}
+def letters_by_grantee(value: Value) -> dict[str, dict[str, bool]]:
+    """Return the letters of each grantee of an access control list, with whether they have the grant option.
+
+    PUBLIC is the grantee without a name.
+    """
+    grantees: dict[str, dict[str, bool]] = {}
     for item in texts(value):
         grantee, _, rest = item.partition("=")
         letters = re.findall(r"([a-zA-Z])(\*?)", rest.partition("/")[0])
-        letters_by_grantee.setdefault(grantee, {}).update({letter: bool(star) for letter, star in letters})
-    return letters_by_grantee
+        grantees.setdefault(grantee, {}).update({letter: bool(star) for letter, star in letters})
+    return grantees
+
+
+def names_of_privileges(letters: Iterable[str]) -> list[str]:
+    """Return the privileges that the letters of an access control list stand for, such as SELECT for `r`."""
+    return [_PRIVILEGES.get(letter, letter) for letter in letters]
 
 
 def _on(kind: str, name: str, attributes: Attributes, letters: Iterable[str]) -> str:
-    privilege_names = [_PRIVILEGES.get(letter, letter) for letter in letters]
+    privilege_names = names_of_privileges(letters)
     if kind == "column":
         table, own = split(name)
         return ", ".join(f"{privilege} ({own})" for privilege in privilege_names) + f" ON TABLE {table}"

@@ -1,8 +1,10 @@
 """Row security is enabled for a table, and no policy allows what roles could do before.
 
-A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused. The owner
-notices nothing, and the owner often tests the revision. With FORCE, the owner is restricted, too. The safe way is to
-create the policies first, and to enable row security when the code sets what the policies check:
+A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused. With a
+policy that checks something, it finds only the rows that pass, and the code before does not know what the policy
+checks, such as a setting of the session. The owner notices nothing, and the owner often tests the revision. With FORCE,
+the owner is restricted, too. The safe way is to create the policies first, and to enable row security when the code
+sets what the policies check:
 
     op.execute("CREATE POLICY everybody ON users USING (true) WITH CHECK (true)")
     op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
@@ -10,14 +12,14 @@ create the policies first, and to enable row security when the code sets what th
 Source: the Postgres manual, section "Row Security Policies".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.judging import is_live, kept, statement_of
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.op_code import execute, lines, revised
-from domain.migration.snapshot import attributes, names_of
+from domain.migration.snapshot import Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -61,6 +63,17 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 "Make the policies first; look with the role of the application, not with the owner's.",
                 _fix(table, forced=bool(after.get("force_row_security"))),
             )
+        elif conditions := _conditions(trace, table):
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "table", table),
+                table,
+                f"Row security is on for {table} now: roles other than its owner find only rows with "
+                f"{' or '.join(conditions)}, and the code before may not have arranged for that.",
+                "Let the deployed code set what the policies check before row security is on; look with the role of "
+                "the application, not with the owner's.",
+            )
 
 
 def _fix(table: str, *, forced: bool) -> str:
@@ -76,7 +89,20 @@ def _fix(table: str, *, forced: bool) -> str:
 
 
 def _is_allowed(trace: RevisionTrace, table: str, command: str) -> bool:
-    policies = (
-        attributes(trace.after, "policy", name) for name in names_of(trace.after, "policy") if split(name)[0] == table
+    return any(
+        policy.get("permissive") and policy.get("command") in {command, "all"} for policy in _policies(trace, table)
     )
-    return any(policy.get("permissive") and policy.get("command") in {command, "all"} for policy in policies)
+
+
+def _conditions(trace: RevisionTrace, table: str) -> list[str]:
+    """Return the conditions on the rows that are found; none where a policy lets everybody find every row."""
+    reading = [policy for policy in _policies(trace, table) if policy.get("command") in {"select", "all"}]
+    permissive = [policy for policy in reading if policy.get("permissive")]
+    is_open = any(policy.get("using") == "true" and policy.get("roles") == ("public",) for policy in permissive)
+    checking = [policy for policy in reading if not policy.get("permissive")] if is_open else permissive
+    return [str(policy["using"]) for policy in checking if policy.get("using") not in {None, "true"}]
+
+
+def _policies(trace: RevisionTrace, table: str) -> list[Mapping[str, Value]]:
+    names = (name for name in sorted(names_of(trace.after, "policy")) if split(name)[0] == table)
+    return [attributes(trace.after, "policy", name) for name in names]

@@ -14,4 +14,7 @@ def test_row_security_without_policy() -> None:
     found = diagnostic(revision(on, after={**BASE, **secured, **reading}), "row-security-without-policy")
     assert "no policy allows INSERT, UPDATE, DELETE: roles other than its owner find no row" in found.message
     assert codes(revision(on, after={**BASE, **secured, **everything})) == {}
+    checked = {key: {**policy, "using": "(id = 1)", "roles": ("public",)} for key, policy in everything.items()}
+    hidden = diagnostic(revision(on, after={**BASE, **secured, **checked}), "row-security-without-policy")
+    assert "find only rows with (id = 1)" in hidden.message
     assert codes(revision(on, before={**BASE, **secured}, after={**BASE, **secured})) == {}

@@ -1,0 +1,156 @@
+"""A role that is not the owner has privileges on an object before the upgrade, and no longer after it.
+
+The old code still runs while a deployment goes on. Where it signs in as that role, its statements are refused with
+"permission denied". A view, function or table that is dropped and created again under its name starts without the
+grants of the old one; the owner, who often tests the revision, notices nothing. The safe way is to grant again in the
+same transaction, or to replace the object in place, which keeps its grants:
+
+    op.execute("CREATE OR REPLACE VIEW names AS SELECT id, name FROM users WHERE name <> ''")
+
+A REVOKE takes privileges away on purpose, which is a warning: nobody may need them any more. Then declare the revision
+with a line `Phase: contract` in its docstring.
+
+Source: the Postgres manual, section "Privileges".
+"""
+
+from collections.abc import Iterator, Mapping
+
+from domain.migration.analysis.judging import renamed_by, statement_of
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
+from domain.migration.op_code import execute, lines
+from domain.migration.repair.privileges import letters_by_grantee, names_of_privileges, privileges
+from domain.migration.revision import Phase, declared_phase
+from domain.migration.snapshot import ObjectKey, Value, attributes, names_of
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "privileges-lost"
+SEVERITY = Severity.ERROR
+_VIEW = "CREATE VIEW names AS SELECT id, name FROM users; GRANT SELECT ON names TO pg_monitor;"
+_SETUP = USERS + _VIEW
+_NEW = "CREATE VIEW names AS SELECT id, name FROM users WHERE name <> ''"
+_OLD = "CREATE VIEW names AS SELECT id, name FROM users"
+_DROP = 'op.execute("DROP VIEW names")\n'
+_GRANT = '\nop.execute("GRANT SELECT ON names TO pg_monitor")'
+BAD = Example(_SETUP, f"{_DROP}op.execute({_NEW!r})", f"{_DROP}op.execute({_OLD!r}){_GRANT}")
+GOOD = Example(_SETUP, f"{_DROP}op.execute({_NEW!r}){_GRANT}", f"{_DROP}op.execute({_OLD!r}){_GRANT}")
+
+_DATABASE = ("database privileges", "other than the default")
+_OF_NEW_DATABASE = ("=Tc/",)
+_APART = frozenset({"default privileges", _DATABASE[0]})
+
+
+def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+    """Report objects on which roles other than the owner have fewer privileges than before."""
+    if trace.before is None or trace.after is None:
+        return
+    contract = declared_phase(trace.docstring) is Phase.CONTRACT
+    for key in sorted(trace.before.objects.keys() & trace.after.objects.keys()):
+        if key[0] not in _APART and (lost := _lost(trace, key)):
+            anew = _is_made_anew(trace, key)
+            if anew or not contract:
+                yield _diagnostic(trace, key, lost, anew=anew, contract=contract)
+    if not contract:
+        yield from _of_database(trace)
+
+
+def _lost(trace: RevisionTrace, key: ObjectKey) -> dict[str, list[str]]:
+    """Return the letters of the privileges that each grantee had and has no longer."""
+    before, after = attributes(trace.before, *key), attributes(trace.after, *key)
+    if before.get("acl") == after.get("acl"):
+        return {}
+    owners = {before.get("owner"), after.get("owner")}
+    if key[0] == "column":
+        table = attributes(trace.after, "table", split(key[1])[0])
+        of_table = letters_by_grantee(table.get("acl"))
+        owners |= {table.get("owner")}
+    else:
+        of_table = {}
+    return _missing(before.get("acl"), after.get("acl"), of_table, owners)
+
+
+def _missing(
+    before: Value, after: Value, besides: Mapping[str, Mapping[str, bool]], owners: set[Value]
+) -> dict[str, list[str]]:
+    actual = letters_by_grantee(after)
+    lost = {
+        grantee: [
+            letter
+            for letter in letters
+            if not any(letter in has.get(role, {}) for has in (actual, besides) for role in (grantee, ""))
+        ]
+        for grantee, letters in letters_by_grantee(before).items()
+        if grantee not in owners
+    }
+    return {grantee: letters for grantee, letters in lost.items() if letters}
+
+
+def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
+    """Return whether the object is not the one that had the name before."""
+    kind, name = key
+    names = {name, split(name)[0]} if kind == "column" else {_without_arguments(name)}
+    # a view or function may be created again in its place, with its grants
+    replaceable = kind in {"view", "function", "aggregate"}
+    made = any(
+        _without_arguments(changed.name) in names
+        for statement in trace.upgrade
+        for changed in (*statement.dropped, *(() if replaceable else statement.created))
+    )
+    siblings = (old for old in names_of(trace.before, kind) if old != name and split(old)[0] == split(name)[0])
+    return made or any(renamed_by(trace, old, name) is not None for old in siblings)
+
+
+def _without_arguments(name: str) -> str:
+    """Return a name without the types of arguments, which event triggers write in another way than the catalog."""
+    return name.partition("(")[0]
+
+
+def _diagnostic(
+    trace: RevisionTrace, key: ObjectKey, lost: dict[str, list[str]], *, anew: bool, contract: bool
+) -> Diagnostic:
+    kind, name = key
+    what = str(attributes(trace.after, kind, name).get("kind") or kind)
+    cause = "the upgrade makes it anew, without these grants" if anew else "the upgrade revokes that"
+    return Diagnostic(
+        CODE,
+        SEVERITY if anew and not contract else Severity.WARNING,
+        statement_of(trace, kind, name),
+        name if kind in {"table", "view"} else None,
+        f"{_in_words(lost)} on the {what} {name}: {cause}. Code that signs in as such a role is refused.",
+        "Grant it again in the same transaction."
+        if anew
+        else "Do it when no deployed code needs it any more, in a revision whose docstring says `Phase: contract`.",
+        _fix(trace, key) if anew else None,
+    )
+
+
+def _of_database(trace: RevisionTrace) -> Iterator[Diagnostic]:
+    """Report privileges on the database itself, of which a catalog has only those that were changed."""
+    before, after = (attributes(catalog, *_DATABASE).get("acl") for catalog in (trace.before, trace.after))
+    lost = _missing(before or _OF_NEW_DATABASE, after or _OF_NEW_DATABASE, {}, set())
+    if lost:
+        yield Diagnostic(
+            CODE,
+            Severity.WARNING,
+            None,
+            None,
+            f"{_in_words(lost)} on the database: the upgrade revokes that. Code that signs in as such a role is "
+            "refused.",
+            "Do it when no deployed code needs it any more, in a revision whose docstring says `Phase: contract`.",
+        )
+
+
+def _in_words(lost: Mapping[str, list[str]]) -> str:
+    parts = (
+        f"{grantee or 'PUBLIC'} loses {', '.join(names_of_privileges(letters))}" for grantee, letters in lost.items()
+    )
+    return "; ".join(parts)
+
+
+def _fix(trace: RevisionTrace, key: ObjectKey) -> str:
+    """Return the operations that grant what was granted before."""
+    before, after = attributes(trace.before, *key), attributes(trace.after, *key)
+    statements = privileges(*key, after, before.get("acl"), after.get("acl"))
+    return lines(*(execute(statement) for statement in statements if statement.startswith("GRANT ")))
