@@ -225,6 +225,8 @@ class RevisionTrace:
         matched: Texts of the statements that found rows only after rows had been made to match them.
         merged: Columns whose values the downgrade loses only in rows that had, before the upgrade, a value which an
             UPDATE of the upgrade or the downgrade compares with.
+        stamped: Columns that are not as before after the downgrade because a trigger of the table keeps the time of the
+            last UPDATE in them.
         refused_matches: Reason why the upgrade was not traced on rows made to match, by the text of the statement: it
             fails on them, or does something else.
         calibration: Runs of the upgrade on tables of growing size, the trace itself first; empty if none were made.
@@ -266,6 +268,7 @@ class RevisionTrace:
     went_on: bool = False
     matched: tuple[str, ...] = ()
     merged: frozenset[str] = frozenset()
+    stamped: frozenset[str] = frozenset()
     refused_matches: Mapping[str, str] = field(default_factory=dict)
     calibration: tuple[CalibrationRun, ...] = ()
     smaller: SmallerRun | None = None

@@ -1,6 +1,6 @@
 """The proofs of `migrate verify`: a revision can be undone and repeated, and the old code runs with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -10,7 +10,7 @@ from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.rules import not_seen_at_work
 from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.digest import DataChangeKind, DataDifference
+from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.names import split
 from domain.migration.one_line import in_one_line
 from domain.migration.repair.derivation import Repair, derive
@@ -138,7 +138,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         failure=None if silent else failure,
         statements=statements,
         schema=difference,
-        data=DataDifference((*data.changes, *deleted_rows)),
+        data=DataDifference((*_without_stamps(trace, data), *deleted_rows)),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
@@ -151,6 +151,11 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         not_again=failure if silent else None,
         unseen=losses_not_seen(trace),
     )
+
+
+def _without_stamps(trace: RevisionTrace, data: DataDifference) -> Iterator[DataChange]:
+    """Return the changes without those of columns in which a trigger keeps the time of the last UPDATE."""
+    return (change for change in data.changes if change.subject not in trace.stamped)
 
 
 def _downgrade_failure(trace: RevisionTrace) -> str:

@@ -26,6 +26,7 @@ from adapter.outbound.migration.trial.line import RevisionLine
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, refused_rows, unreadable
 from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
+from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
 from adapter.outbound.migration.trial.zones import in_another_zone
 from application.migration.ports import RevisionTracer, Versions
 from domain.migration.analysis.judging import raises
@@ -435,6 +436,7 @@ class SandboxRevisionTracer(RevisionTracer):
         }
         upgraded = self._database_to_upgrade(base, entry.revision, keeps=keeps)
         first_transaction = next_transaction(self._databases.session(upgraded))
+        start = read_clock(self._databases.session(upgraded))
         recorded_statements = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._keeps_before) as application:
             upgrade_result = run(upgraded.url, "upgrade", entry.revision, trace=True)
@@ -467,6 +469,7 @@ class SandboxRevisionTracer(RevisionTracer):
             rows_restored = self._databases.digest(undone)
             restored, row_difference = self._databases.snapshot(undone), compare(rows, rows_restored)
             common["unread"].update(rows_restored.unread)
+            common["stamped"] = stamped_columns(self._databases.session(undone), restored, row_difference, start)
         self._databases.drop(undone)
         trace = self._make_trace(
             entry,

@@ -71,7 +71,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
     """Report the values that differ after the upgrade and the downgrade."""
     for change in undone.losses:
         table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
-        if _keeps_time(trace, table, change):
+        if change.subject in trace.stamped:
             continue
         yield Diagnostic(
             CODE,
@@ -105,16 +105,6 @@ def _is_overwritten(trace: RevisionTrace, table: str, change: DataChange) -> boo
             table in statement.rows or (table in statement.rewritten and pattern.search(statement.sql))
             for statement in trace.downgrade or ()
         )
-    )
-
-
-def _keeps_time(trace: RevisionTrace, table: str, change: DataChange) -> bool:
-    """Return whether a change is a timestamp that a trigger of the table may have written along with another column."""
-    column = attributes(trace.before, "column", change.subject)
-    return (
-        change.kind is DataChangeKind.VALUES_CHANGED
-        and str(column.get("type", "")).startswith("timestamp")
-        and any(name.startswith(f"{table}.") for name in names_of(trace.before, "trigger"))
     )
 
 
