@@ -223,8 +223,8 @@ class RevisionTrace:
         rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
         went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
         matched: Texts of the statements that found rows only after rows had been made to match them.
-        merged: Columns whose values the downgrade loses only in rows that had, before the upgrade, a value which an
-            UPDATE of the upgrade or the downgrade compares with.
+        merged: Columns whose values the downgrade loses only in rows that had, before the upgrade, a value which only
+            an UPDATE of the downgrade compares with: whether there are such rows is not known.
         stamped: Columns that are not as before after the downgrade because a trigger of the table keeps the time of the
             last UPDATE in them.
         refused_matches: Reason why the upgrade was not traced on rows made to match, by the text of the statement: it
@@ -335,8 +335,8 @@ def _written(statement: StatementTrace) -> Mapping[str, int]:
 
 MOST_COMPARED = 20
 MERGED = (
-    "the downgrade also changes rows that had the value before the upgrade: it cannot tell them from those that the "
-    "upgrade changed"
+    "the downgrade also changes rows that had the new value before the upgrade, if there are any: it cannot tell them "
+    "from those that the upgrade changed"
 )
 _LONGEST_TURN = 6  # longest body of a loop that is folded, in statements
 _VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")

@@ -138,24 +138,23 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         failure=None if silent else failure,
         statements=statements,
         schema=difference,
-        data=DataDifference((*_without_stamps(trace, data), *deleted_rows)),
+        data=DataDifference((*_certain(trace, data), *deleted_rows)),
         schema_again=SchemaDifference() if again is None else again.schema,
         data_again=DataDifference() if again is None else again.data,
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
         causes={
-            **dict.fromkeys(trace.merged, MERGED),
             **{change.subject: CAUSE for change in deleted_rows},
             **_causes(trace, difference),
         },
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
-        unseen=losses_not_seen(trace),
+        unseen={**losses_not_seen(trace), **{column: f"{column} differs; {MERGED}" for column in trace.merged}},
     )
 
 
-def _without_stamps(trace: RevisionTrace, data: DataDifference) -> Iterator[DataChange]:
-    """Return the changes without those of columns in which a trigger keeps the time of the last UPDATE."""
-    return (change for change in data.changes if change.subject not in trace.stamped)
+def _certain(trace: RevisionTrace, data: DataDifference) -> Iterator[DataChange]:
+    """Return the changes without those in rows that perhaps nobody has, and those of a trigger's time stamps."""
+    return (change for change in data.changes if change.subject not in trace.stamped | trace.merged)
 
 
 def _downgrade_failure(trace: RevisionTrace) -> str:

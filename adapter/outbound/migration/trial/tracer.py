@@ -298,15 +298,27 @@ class SandboxRevisionTracer(RevisionTracer):
         Returns:
             The trace on the most rows.
         """
-        comparing = [statement for statement in (*(trace.downgrade or ()), *trace.upgrade) if statement.compared]
-        if not comparing or not self._databases.project.rows or trace.downgrade_error is not None:
+        if not self._databases.project.rows or trace.downgrade_error is not None:
+            return trace
+        # The upgrade looks for values that there are. Whether those that the downgrade looks for were there before, as
+        # the upgrade's own are behind it, only the target knows.
+        trace = self._retry_on_rows_for(entry, trace, trace.upgrade, copies=copies)
+        known = _losses(trace)
+        trace = self._retry_on_rows_for(entry, trace, trace.downgrade or (), copies=copies)
+        return replace(trace, merged=_losses(trace) - known)
+
+    def _retry_on_rows_for(
+        self, entry: HistoryEntry, trace: RevisionTrace, updates: Sequence[StatementTrace], *, copies: bool
+    ) -> RevisionTrace:
+        """Run a revision again with rows for all values that some UPDATEs compare with, or for those of one of them."""
+        comparing = [statement for statement in updates if statement.compared]
+        if not comparing:
             return trace
         attempts = [comparing, *([statement] for statement in comparing[:_MOST_SINGLE_STATEMENTS])]
         for statements in attempts if len(comparing) > 1 else attempts[:1]:
             new_trace, reason = self._run_on_matching_rows(entry, trace, statements, copies=copies, compared=True)
             if new_trace is not None:
-                merged = trace.merged | (_losses(new_trace) - _losses(trace))
-                trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches, merged=merged)
+                trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches)
             if statements is comparing and not reason:
                 break
         return trace

@@ -75,7 +75,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             continue
         yield Diagnostic(
             CODE,
-            Severity.WARNING if _is_overwritten(trace, table, change) else SEVERITY,
+            Severity.WARNING if _is_overwritten(trace, table, change) or change.subject in trace.merged else SEVERITY,
             None,
             table,
             f"After the downgrade it is not as before the upgrade: {change}."
