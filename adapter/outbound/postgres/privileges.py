@@ -132,7 +132,8 @@ def describe_lacking(rows: Rows, message: str, statement: str, *, reads: bool) -
         statement: What was refused; empty where nobody knows.
         reads: Whether the command only reads.
     """
-    what = f"This role {'may not read something' if reads else 'lacks a privilege'} ({message})."
+    lacks = "This role may not read something" if reads else "This role lacks a privilege"
+    what = f"{lacks} ({message})."
     try:
         missing = _missing(rows, message, statement, reads=reads)
     except Exception:  # noqa: BLE001 - the refusal is told in any case
