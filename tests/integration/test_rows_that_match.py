@@ -43,7 +43,7 @@ FOUND = {
     "a function of a column": "UPDATE users SET role = 'x' WHERE lower(name) = 'ada lovelace'",
     "a label": "UPDATE orders SET code = 'x' FROM users u WHERE u.id = user_id AND u.feeling = 'lost'"
     " AND u.name = 'me'",
-    "long texts": "UPDATE users SET name = left(name, 900) WHERE length(name) > 9000",
+    "long texts": "UPDATE users SET name = left(name, 900) WHERE length(name) > 11000",
     "an old day": "DELETE FROM lines USING orders o JOIN users u ON u.id = o.user_id WHERE o.id = order_id"
     " AND u.created < '1850-01-01'",
     "a key of JSON": "UPDATE users SET name = 'x' WHERE settings ->> 'theme' = 'dark'",

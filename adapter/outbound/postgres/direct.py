@@ -35,7 +35,10 @@ def connect(url: str = "", **parameters: Any) -> psycopg.Connection[Any]:
 
 def with_sign_in(url: str) -> str:
     """Return a URL with what the environment says of signing in and of encryption, where the URL says nothing of it."""
-    given = psycopg.conninfo.conninfo_to_dict(url)
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # whoever uses the URL says what is wrong, without the password in it
+        return url
     more = {
         option.keyword.decode(): os.environ[option.envvar.decode()]
         for option in psycopg.pq.Conninfo.get_defaults()

@@ -353,11 +353,14 @@ def is_concurrent(statement: StatementTrace) -> bool:
     """Return whether a statement commits between its phases and works under a lock that nobody waits for.
 
     That is what CONCURRENTLY does: Postgres refuses such a statement inside a transaction block. REINDEX CONCURRENTLY
-    of a partitioned table takes SHARE for a moment besides, to list the partitions.
+    of a partitioned table takes SHARE for a moment besides, to list the partitions. The index itself may be locked
+    whole for an instant, at the end; one that is locked for longer has its table locked as well.
     """
     if statement.transaction is not None or not statement.cannot_run_in_transaction:
         return False
-    blocking = {mode for mode in statement.locks.values() if mode.blocks_reads or mode.blocks_writes}
+    indexes = {*statement.indexes_built, *(dropped.name for dropped in statement.dropped if dropped.kind == "index")}
+    modes = {mode for relation, mode in statement.locks.items() if relation not in indexes}
+    blocking = {mode for mode in modes if mode.blocks_reads or mode.blocks_writes}
     return not blocking or (blocking == {LockMode.SHARE} and _REINDEX_CONCURRENTLY.match(statement.sql) is not None)
 
 

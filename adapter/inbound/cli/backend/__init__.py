@@ -1,4 +1,4 @@
-"""The command `backend`: what the application does. Each file of this folder is a command, except those named `_…`."""
+"""The command `backend`: what the application does. Each file here is a command, except those named `_…`."""
 
 from typing import TYPE_CHECKING
 

@@ -169,6 +169,8 @@ def test_a_concurrent_build_holds_no_strong_lock_while_it_works() -> None:
     after = {**BASE, **index("ix", USERS)}
     assert not blocked_work(revision(build, after=after), Statistics.unknown())
     assert blocked_work(revision(replace(build, sql="REINDEX TABLE users"), after=after), Statistics.unknown())
+    at_its_end = replace(build, locks={USERS: LockMode.SHARE_UPDATE_EXCLUSIVE, "public.ix": EXCLUSIVE})
+    assert not blocked_work(revision(at_its_end, after=after), Statistics.unknown())
 
 
 def test_partitioned_parents_have_no_rows_of_their_own() -> None:
