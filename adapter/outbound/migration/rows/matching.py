@@ -248,7 +248,9 @@ def _add(
             plan = planned(())
             insert(session, plan, row_count, row_count + _USUAL)
             if edges:
-                insert_edges(session, vary(session, plan, planned), row_count + _FAR, edges)
+                varied = vary(session, plan, planned)
+                filled = table.columns.keys() - leave_empty(varied, young, checked_columns)
+                insert_edges(session, varied, row_count + _FAR, edges, only=filled)
             added = int(session.one(passing)) - passing_before
             if not added:
                 raise psycopg.Rollback
