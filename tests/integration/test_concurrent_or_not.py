@@ -61,6 +61,7 @@ def test_a_word_in_a_comment_changes_nothing(server: Server, history: History) -
     assert set(errors) == set(_BLOCKING)
 
 
+@pytest.mark.long
 def test_what_is_concurrent_blocks_nobody(server: Server, history: History) -> None:
     """Concurrent builds and drops, and VACUUM, are no errors."""
     assert _errors(server, history, _CONCURRENT) == {name: [] for name in _CONCURRENT}

@@ -88,6 +88,7 @@ def test_a_column_that_can_only_have_its_default_is_named(database: psycopg.Conn
     assert count(database, "SELECT count(*) FROM t WHERE pct <> 0") > 1
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 def test_a_dropped_default_is_lost_or_not_seen(server: Server, history: History) -> None:
     """A column that comes back with its default is a loss; where it can have no other value, nothing is proved."""

@@ -254,6 +254,7 @@ def test_texts_of_another_type_are_written_in_several_forms(database: psycopg.Co
         assert value(database, f"SELECT count(*) FROM t WHERE short <> (short::{kind})::text") > 1
 
 
+@pytest.mark.long
 def test_a_text_that_loses_its_form_is_no_exact_downgrade(server: Server, history: History) -> None:
     """Leading zeros, capitals and other spellings do not come back from a number, a UUID, a boolean and a date."""
     kinds = {"zip": "integer", "uid": "uuid", "flag": "boolean", "day": "date"}

@@ -123,6 +123,7 @@ def test_no_permission_on_the_schema(empty_url: str) -> None:
         assert 'GRANT USAGE, CREATE ON SCHEMA "public" TO guest;' in said
 
 
+@pytest.mark.long
 def test_no_permission_on_the_version_table(empty_url: str, history: History) -> None:
     """Each command says by which grants a role may read the version table, as status does, and upgrades write it."""
     history.add("r1", None, "pass")

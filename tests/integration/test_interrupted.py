@@ -296,6 +296,7 @@ def test_alembic_that_waits_for_a_lock(
         assert locks.fetchall() == []
 
 
+@pytest.mark.long
 def test_alembic_under_nohup(history: History, empty_url: str) -> None:
     """A hang-up that is ignored stays ignored: the upgrade comes to its end."""
     history.add("r1", None, "op.execute('SELECT pg_sleep(3)')")

@@ -59,6 +59,7 @@ def test_a_type_that_is_not_given_back_is_a_loss(server: Server, history: Histor
     assert [*proof.trip.losses] == ["public.users.js"]
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 def test_documents_that_a_revision_refuses_are_no_failure(server: Server, history: History) -> None:
     """A revision that takes only texts is judged on texts, with a warning that rows must fit."""

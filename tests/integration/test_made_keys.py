@@ -107,6 +107,7 @@ def test_sequences_without_a_column_have_given_numbers(database: psycopg.Connect
     assert value(database, "SELECT last_value FROM late") == later
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 def test_a_counter_that_starts_again_is_a_loss(server: Server, history: History) -> None:
     """A sequence that a downgrade creates again gives its numbers twice, with and without a column."""
@@ -140,6 +141,7 @@ def test_a_counter_that_starts_again_is_a_loss(server: Server, history: History)
     }
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 def test_a_key_that_is_numbered_anew_is_a_loss(server: Server, history: History) -> None:
     """A serial key that a downgrade gives anew, and rows that move through another table, are not exact."""

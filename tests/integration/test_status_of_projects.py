@@ -89,6 +89,7 @@ def test_behind_and_at_head(shop: Path, empty_url: str) -> None:
     assert (status["pending"], status["drift"], status["problems"]) == ([], [], [])
 
 
+@pytest.mark.long
 def test_drift(shop: Path, empty_url: str) -> None:
     """What somebody changed by hand, and what a model has and no revision made, are told apart."""
     _alembic(shop, empty_url, "upgrade", "head")
@@ -108,6 +109,7 @@ def test_drift(shop: Path, empty_url: str) -> None:
     assert checked.returncode == 1
 
 
+@pytest.mark.long
 def test_ahead(shop: Path, empty_url: str) -> None:
     """A database at a revision that the project does not have is ahead of it."""
     _alembic(shop, empty_url, "upgrade", "head")
@@ -125,6 +127,7 @@ def test_a_database_must_be_named(shop: Path) -> None:
     assert "no database is named" in result.stderr
 
 
+@pytest.mark.long
 def test_a_revision_that_fails(shop: Path, empty_url: str) -> None:
     """Where the revisions do not run, the rest of the status is shown, and why nothing was compared."""
     _alembic(shop, empty_url, "upgrade", "head")
