@@ -121,7 +121,7 @@ def _fill_search(session: Session, statement: Statement, sought: Sought, rows: i
         checks = _checks(search, alias)
         wanted = _lacks(session, tables[alias], checks) if statement.each_value else len(tables) > 1 or sought.absent
         if wanted or (checks and not statement.each_value):
-            total += _add(session, tables[alias], checks, rows, young)
+            total += _add(session, tables[alias], checks, rows, young, edges_in_young=not statement.each_value)
         if checks or wanted:
             search.chosen[alias] = _newest(session, tables[alias], checks)
     return total
@@ -224,7 +224,14 @@ def _unquoted(name: str) -> str:
 
 
 def _add(
-    session: Session, table: Table, checks: Sequence[Check], rows: int, young: Collection[str], depth: int = 0
+    session: Session,
+    table: Table,
+    checks: Sequence[Check],
+    rows: int,
+    young: Collection[str],
+    depth: int = 0,
+    *,
+    edges_in_young: bool = True,
 ) -> int:
     """Add rows that pass the checks, or update an existing row so that it passes where no row can be added."""
     if depth < _DEPTH:
@@ -249,7 +256,8 @@ def _add(
             insert(session, plan, row_count, row_count + _USUAL)
             if edges:
                 varied = vary(session, plan, planned)
-                filled = table.columns.keys() - leave_empty(varied, young, checked_columns)
+                emptied = leave_empty(varied, () if edges_in_young else young, checked_columns)
+                filled = table.columns.keys() - emptied
                 insert_edges(session, varied, row_count + _FAR, edges, only=filled)
             added = int(session.one(passing)) - passing_before
             if not added:
