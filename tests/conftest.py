@@ -233,6 +233,13 @@ def empty_url(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
+def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect to an empty database."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
 def history(tmp_path: Path) -> History:
     """A folder for revisions that the test writes."""
     folder = tmp_path / "versions"

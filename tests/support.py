@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from alembic.config import Config
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -46,3 +48,10 @@ def open_to_others(folder: Path) -> None:
         mode = each.stat().st_mode
         if mode & 0o005 != 0o005:
             each.chmod(mode | 0o055)
+
+
+def value(connection: psycopg.Connection[Any], query: str) -> Any:
+    """Return the first value of a query."""
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,6 +1,5 @@
 """Columns with a default: some rows have other values, and where none fit, a loss is not called exact."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -24,13 +23,6 @@ DEFAULTS = {
     "card macaddr NOT NULL DEFAULT '08:00:2b:01:02:03'": "card <> '08:00:2b:01:02:03'",
     "share small NOT NULL DEFAULT 1": "share <> 1",
 }
-
-
-@pytest.fixture
-def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Connect to an empty database."""
-    with psycopg.connect(empty_url, autocommit=True) as connection:
-        yield connection
 
 
 def count(connection: psycopg.Connection[Any], query: str) -> int:

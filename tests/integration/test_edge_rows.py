@@ -1,6 +1,5 @@
 """Rows at the edges of their types, and foreign keys whose values differ."""
 
-from collections.abc import Iterator
 from typing import Any, LiteralString
 
 import psycopg
@@ -11,6 +10,7 @@ from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.rows import fill, unmade_edges
 from tests.conftest import Server
 from tests.history import History
+from tests.support import value
 
 ROWS = 200
 ZONES = ("Europe/Madrid", "Europe/London", "America/New_York")  # whose clocks skip an hour and repeat another one
@@ -76,20 +76,6 @@ CREATE EXTENSION vector;
 CREATE TYPE mood AS ENUM ('glad', 'sad', 'Upset');
 CREATE TYPE address AS (street text, number int);
 """
-
-
-@pytest.fixture
-def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Connect to an empty database."""
-    with psycopg.connect(empty_url, autocommit=True) as connection:
-        yield connection
-
-
-def value(connection: psycopg.Connection[Any], query: str) -> Any:
-    """Return the first value of a query."""
-    row = connection.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_each_type_has_rows_at_its_edges(database: psycopg.Connection[Any]) -> None:

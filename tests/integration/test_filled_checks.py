@@ -1,29 +1,14 @@
 """Checks over foreign keys, and sequences that know of the rows that were made up."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-import pytest
 
 from adapter.outbound.migration.rows import fill
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from tests.support import value
 
 ROWS = 200
-
-
-@pytest.fixture
-def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Connect to an empty database."""
-    with psycopg.connect(empty_url, autocommit=True) as connection:
-        yield connection
-
-
-def value(connection: psycopg.Connection[Any], query: str) -> Any:
-    """Return the first value of a query."""
-    row = connection.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_rows_take_turns_among_the_ways_to_pass(database: psycopg.Connection[Any]) -> None:

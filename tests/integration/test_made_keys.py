@@ -1,6 +1,5 @@
 """Keys of made-up rows have gaps, and are not in the order in which the rows were written."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -12,6 +11,7 @@ from adapter.outbound.migration.rows import fill
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.support import value
 
 ROWS = 200
 KEYS = {
@@ -26,20 +26,6 @@ KEYS = {
 RENUMBERED = (
     "SELECT count(*) FROM (SELECT id, row_number() OVER (ORDER BY {order}) AS anew FROM {table}) r WHERE id <> anew"
 )
-
-
-@pytest.fixture
-def database(empty_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Connect to an empty database."""
-    with psycopg.connect(empty_url, autocommit=True) as connection:
-        yield connection
-
-
-def value(connection: psycopg.Connection[Any], query: str) -> Any:
-    """Return the first value of a query."""
-    row = connection.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_keys_have_gaps_and_another_order_than_the_rows(database: psycopg.Connection[Any]) -> None:
