@@ -80,7 +80,6 @@ def verify_revisions(
                 worker_databases.history()  # loads the declarations of revisions
                 yield prover
 
-        databases.history()
         applied = applied_heads(verification.target, databases.version_tables()) if verification.target else ()
         run = VerifyRevisions(prover, CertificateFile(file), lanes(request, open_prover))
         return run(verification.wanted, [known[name] for name in names], progress, applied, again=verification.again)

@@ -19,7 +19,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from adapter.outbound.isolation.processes import descendants
@@ -220,7 +220,7 @@ def _process_of(thread: int) -> int:
 
 def _read(thread: int, address: int, length: int) -> bytes:
     """Read the path of a socket's address in the memory of a process; what follows its end is no part of it."""
-    with closing(open(f"/proc/{thread}/mem", "rb", buffering=0)) as memory:  # noqa: PTH123 - closed at once
+    with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - quick
         memory.seek(address)
         content = memory.read(min(length, _LONGEST))
     path = content[_FAMILY:]

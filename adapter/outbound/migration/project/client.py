@@ -21,10 +21,10 @@ from adapter.outbound.postgres.redaction import redact
 
 if TYPE_CHECKING:
     from adapter.outbound.migration.sandbox.relay import Relay
+from adapter.outbound.isolation.processes import end_descendants
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
-from adapter.outbound.migration.project.process_group import groups_below
 from adapter.outbound.migration.project.results import AgentResult
 
 UNWALLED = "run it where user processes may set up seccomp filters, or go on without isolation: --no-isolation"
@@ -97,8 +97,10 @@ class Agent:
                 process.send(encoded(job, reachable, token, process.events[1], process.answers[0]))
                 reader.read()
             finally:
-                for group in filter(None, [reader.group, *(groups_below(process.pid) if reader.forged else ())]):
-                    group.kill()
+                if reader.group is not None:
+                    reader.group.kill()
+                if reader.forged:
+                    end_descendants(process.pid)
                 reader.close()
                 if reader.forged or not reader.done:
                     _end_sessions(job.connection)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +56,6 @@ def group_led_by(leader: int, parent: int) -> ProcessGroup | None:
     if status is None or (status.parent, status.group) != (parent, leader):
         return None
     return ProcessGroup(leader, status.started)
-
-
-def groups_below(parent: int) -> Iterator[ProcessGroup]:
-    """Yield the groups that children of a process lead; nothing where this system has no /proc."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        group = group_led_by(int(entry.name), parent)
-        if group is not None:
-            yield group
 
 
 def _status(pid: int) -> _Status | None:

@@ -256,6 +256,8 @@ def _add(
             insert(session, plan, row_count, row_count + _USUAL)
             if edges:
                 varied = vary(session, plan, planned)
+                # An edge in a new column shows what an UPDATE does that found no row before. Beside values that are
+                # compared, it would be a value in a column that nobody has written yet.
                 emptied = leave_empty(varied, () if edges_in_young else young, checked_columns)
                 filled = table.columns.keys() - emptied
                 insert_edges(session, varied, row_count + _FAR, edges, only=filled)

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Self
 
 SOCKET = ".s.PGSQL.5432"
-_PROTOCOL_3 = 3
 _CANCEL = struct.pack("!i", 80877102)
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _GSS_OR_SSL = {80877103, 80877104}
