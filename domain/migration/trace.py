@@ -174,17 +174,19 @@ class SequenceBehind:
 
 @dataclass(frozen=True)
 class ZoneRun:
-    """Another run of the upgrade, in sessions with another TimeZone.
+    """Another run of the upgrade and the downgrade, in sessions with another TimeZone.
 
     Attributes:
         here: TimeZone of the trace itself.
         there: TimeZone of this run.
         upgrade: Statements of this run, in order.
+        lost: Tables and columns whose values the downgrade does not bring back there.
     """
 
     here: str
     there: str
     upgrade: tuple[StatementTrace, ...]
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,18 @@ class RevisionTrace:
     def memo(self) -> dict[str, Any]:
         """Cached results of functions of this trace, by key, because many rules need the same ones."""
         return {}
+
+    @property
+    def lost_in_other_zone(self) -> dict[str, str]:
+        """A sentence for each table or column that the downgrade restores in the zone of the trace only."""
+        if self.other_zone is None:
+            return {}
+        losses = {change.subject for change in self.undone.losses} if self.undone else set[str]()
+        return {
+            name: f"{name} differs in sessions whose TimeZone is {self.other_zone.there}, where clocks skip an hour "
+            "and repeat one"
+            for name in sorted(self.other_zone.lost - losses)
+        }
 
     @property
     def locks(self) -> dict[str, LockMode]:

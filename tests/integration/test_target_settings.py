@@ -80,12 +80,13 @@ def test_without_a_target_a_warning(server: Server, history: History) -> None:
     history.add("r1", None, VISITS)
     history.add("r2", "r1", TO_ZONE, BACK)
     found = judged(server, history)
-    (warning,) = (one for one in found.diagnostics if one.code == "depends-on-time-zone")
+    loss, rewrite = (one for one in found.diagnostics if one.code == "depends-on-time-zone")
 
     assert found.verdict == "safe"
-    assert warning.statement == 1
-    assert "writes public.visits anew" in warning.message
-    assert "Europe/Madrid" in warning.message
+    assert rewrite.statement == 1
+    assert "writes public.visits anew" in rewrite.message
+    assert "Europe/Madrid" in rewrite.message
+    assert "public.visits.at differs in sessions whose TimeZone is Europe/Madrid" in loss.message
 
 
 def test_what_does_not_depend_is_not_warned_of(server: Server, history: History) -> None:

@@ -148,7 +148,11 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         },
         one_way=one_way(difference, trace.before, trace.restored),
         not_again=failure if silent else None,
-        unseen={**losses_not_seen(trace), **{column: f"{column} differs; {MERGED}" for column in trace.merged}},
+        unseen={
+            **losses_not_seen(trace),
+            **{column: f"{column} differs; {MERGED}" for column in trace.merged},
+            **trace.lost_in_other_zone,
+        },
     )
 
 

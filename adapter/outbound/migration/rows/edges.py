@@ -199,6 +199,7 @@ def _range(schema: Schema, kind: Type, texts: str) -> Iterator[str]:
     yield f"{kind.sql}(NULL, {high}, '(]')"
     yield f"{kind.sql}({low}, {high}, '()')"
     yield "'empty'"
+    yield from (f"{kind.sql}(({edge})::{subtype}, NULL)" for edge in edge_values(schema, kind.subtype, -1, texts))
 
 
 def _multirange(schema: Schema, kind: Type, texts: str) -> Iterator[str]:

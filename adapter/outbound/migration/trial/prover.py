@@ -17,6 +17,7 @@ from adapter.outbound.migration.trial.database import CannotBuildError, Revision
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.rows_there import carry_rows
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+from adapter.outbound.migration.trial.zones import depends_on_zone
 from application.migration.ports import Conditions, RevisionProver
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -284,7 +285,8 @@ class _Climber:
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
         # A statement that found no rows was not tested, an UPDATE by values is tested on rows that have them, and rows
-        # that are inserted may exist already in production. Such revisions are traced on their own.
+        # that are inserted may exist already in production. What depends on the zone is run in two. Such revisions are
+        # traced on their own.
         statements = {
             revision: [statement for run in result.runs if run.revision == revision for statement in run.statements]
             for revision in self._exact_traces
@@ -292,7 +294,8 @@ class _Climber:
         return {
             revision: trace
             for revision, trace in self._exact_traces.items()
-            if not any(found_nothing(statement) or statement.compared for statement in statements[revision])
+            if not depends_on_zone(trace)
+            and not any(found_nothing(statement) or statement.compared for statement in statements[revision])
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
         }

@@ -1,10 +1,11 @@
-"""What a statement does to a table depends on the session's TimeZone.
+"""What a revision does to a table, or gives back of it, depends on the session's TimeZone.
 
 A change between `timestamp` and `timestamptz` is a change of the catalog only if the session's TimeZone is UTC. In any
 other zone Postgres rewrites the whole table under ACCESS EXCLUSIVE, and reads and writes wait (manual, "Release Notes",
 12). The server, the database and the role can each set the zone. `--target-url` or `--stats` bring the target's setting
-into the sandbox. Without them the upgrade runs a second time in another zone. If the stored values are in UTC, the safe
-way is to set the zone in the revision:
+into the sandbox. Without them the upgrade and the downgrade run a second time in another zone. Where clocks change, a
+year has local times that do not exist and some that come twice, and a downgrade does not bring these back. If the
+stored values are in UTC, the safe way is to set the zone in the revision, in both directions:
 
     op.execute("SET LOCAL TimeZone = 'UTC'")
     op.alter_column("users", "seen_at", type_=sa.DateTime(timezone=True))
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.judging import label, listed
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import split
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, ZoneRun
 
@@ -39,6 +41,15 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"The sandbox does not take the target's {name} = {value!r}, so this was judged without it.",
             "Try the revision on a copy of the target, on its own server.",
+        )
+    for name, sentence in trace.lost_in_other_zone.items():
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            name if name in trace.tables else split(name)[0],
+            f"The downgrade does not bring every value back: {sentence}.",
+            "Set the zone in the upgrade and in the downgrade, if the stored values are in UTC.",
         )
     run = trace.other_zone
     if run is None:
