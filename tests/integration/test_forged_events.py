@@ -18,6 +18,7 @@ def job(config: Path, url: str, command: str = "upgrade", revision: str = "head"
 
 FIND_CHANNEL = """
 import gc, os
+from hexalembic_agent.protocol import Begin, Done, End, Error, Job, Observed, Revision, Started, Statement, Stepped
 channel = next(item for item in gc.get_objects() if type(item).__name__ == "Channel")
 def write(line):
     os.write(channel._events, (channel._token + line + "\\n").encode())
@@ -30,22 +31,22 @@ REWRITE = "op.execute('ALTER TABLE a ALTER COLUMN x TYPE bigint')"
 @pytest.mark.parametrize(
     "body",
     [
-        f"channel.send('end', error=None)\n{REWRITE}",
-        f"channel.send('end', error=None, **names)\n{REWRITE}",
-        f"channel.send('end', error=None, **names)\nchannel.send('begin', **{{**names, 'revision': 'r3'}})\n{REWRITE}",
-        f"channel.send('begin', **names)\n{REWRITE}",
-        f"channel.send('end', error=None, **names)\nchannel.send('done')\n{REWRITE}",
-        f'write(\'{{"event": "exited", "code": 0}}\')\n{REWRITE}',
-        "channel.send('observed')",
-        "channel.send('stepped', **names)",
-        "channel.send('started', pid=os.getpid())",
-        "channel.send('revision', revision='r9')",
-        "channel.send('statement', sql=1, **names)",
-        "channel.send('statement', sql='SELECT 1', duration_ms='long', **names)",
-        "channel.send('statement', sql='SELECT 1', locks={'public.a': 'NoLock'}, **names)",
-        "channel.send('error', error=None, kind=[])",
-        "channel.send('what')",
-        *(f"write({line!r})" for line in ('{"event": "begin"}', "[1, 2]", '{"event": [1]}', "{}", "null", "[" * 9999)),
+        f"channel.send(End(None, None))\n{REWRITE}",
+        f"channel.send(End(**names))\n{REWRITE}",
+        f"channel.send(End(**names))\nchannel.send(Begin(**{{**names, 'revision': 'r3'}}))\n{REWRITE}",
+        f"channel.send(Begin(**names))\n{REWRITE}",
+        f"channel.send(End(**names))\nchannel.send(Done())\n{REWRITE}",
+        f'write(\'{{"event": "Exited", "code": 0}}\')\n{REWRITE}',
+        "channel.send(Observed())",
+        "channel.send(Stepped(**names))",
+        "channel.send(Started(os.getpid()))",
+        "channel.send(Revision('r9', *[[]] * 10))",
+        "channel.send(Statement(sql=1, **names))",
+        "channel.send(Statement(sql='SELECT 1', duration_ms='long', **names))",
+        "channel.send(Statement(sql='SELECT 1', locks={'public.a': 'NoLock'}, **names))",
+        "channel.send(Error(None, [], *[None] * 5))",
+        "channel.send(Job)",
+        *(f"write({line!r})" for line in ('{"event": "Begin"}', "[1, 2]", '{"event": [1]}', "{}", "null", "[" * 9999)),
     ],
 )
 def test_forged_events(history: History, empty_url: str, body: str) -> None:
@@ -62,11 +63,11 @@ def test_forged_events(history: History, empty_url: str, body: str) -> None:
     assert other.error is None
 
 
-@pytest.mark.parametrize("begun", ["", "channel.send('begin', **names)\n"])
+@pytest.mark.parametrize("begun", ["", "channel.send(Begin(**names))\n"])
 def test_statements_after_a_forged_end(history: History, empty_url: str, begun: str) -> None:
     """What a function executes behind a forged end, or in a second run that it begins itself, is in its run."""
     history.add("r1", None, "op.execute('CREATE TABLE a (x int)')")
-    history.add("r2", "r1", f"{FIND_CHANNEL}\nchannel.send('end', error=None, **names)\n{begun}{REWRITE}")
+    history.add("r2", "r1", f"{FIND_CHANNEL}\nchannel.send(End(**names))\n{begun}{REWRITE}")
 
     result = run_agent(job(history.plain_ini(), empty_url))
 
@@ -76,7 +77,7 @@ def test_statements_after_a_forged_end(history: History, empty_url: str, begun: 
 def test_only_the_agents_children_are_killed(history: History, empty_url: str) -> None:
     """A process id that a revision reports is that of no other process group: nothing outside the agent is killed."""
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as bystander:
-        history.add("r1", None, f"{FIND_CHANNEL}\nchannel.send('started', pid={bystander.pid})\nraise ValueError")
+        history.add("r1", None, f"{FIND_CHANNEL}\nchannel.send(Started({bystander.pid}))\nraise ValueError")
         history.add("r2", "r1", "pass")
         (history.folder / "r2.py").write_text(
             f"import os\nos.getpid = lambda: {bystander.pid}\n" + (history.folder / "r2.py").read_text()
@@ -104,7 +105,7 @@ def test_a_history_is_listed_once(history: History, empty_url: str) -> None:
         "safety_assured": {"table-dropped": "trust me"},
         **dict.fromkeys(("lossy_downgrade", "irreversible")),
     }
-    path.write_text(f"{path.read_text()}\n{FIND_CHANNEL}\nchannel.send('revision', **{forged!r})\n")
+    path.write_text(f"{path.read_text()}\n{FIND_CHANNEL}\nchannel.send(Revision(**{forged!r}))\n")
     with Agent() as agent:
         result = agent.run(job(history.plain_ini(), empty_url, "revisions"))
     assert result.error is not None

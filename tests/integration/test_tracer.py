@@ -905,8 +905,8 @@ pipes = [int(number) for number in os.listdir("/proc/self/fd") if int(number) > 
     [
         ("garbage", "os.write(pipe, b'garbage\\n')"),
         ("half a line", "os.write(pipe, b'{\"event\": ')"),
-        ("a forged end", 'os.write(pipe, b\'{"event": "end", "error": null}\\n{"event": "done"}\\n\')'),
-        ("a forged exit", 'os.write(pipe, b\'{"event": "exited", "code": 0}\\n\')'),
+        ("a forged end", 'os.write(pipe, b\'{"event": "End"}\\n{"event": "Done"}\\n\')'),
+        ("a forged exit", 'os.write(pipe, b\'{"event": "Exited", "code": 0}\\n\')'),
         ("no object", "os.write(pipe, b'[1, 2]\\nnull\\n\"\"\\n\\n')"),
         ("no text", "os.write(pipe, bytes(range(128, 256)) + b'\\n')"),
         ("a flood", "[os.write(pipe, b'x' * 65536) for _ in range(50)]"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from adapter.outbound.migration.lock_catalog.operation import SCHEMA, TABLES, Operation
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.client import run_agent
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.jobs import AgentJob
@@ -64,7 +65,9 @@ def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation
     try:
         with tempfile.TemporaryDirectory(prefix="hexalembic-locks-") as folder:
             config = _project(Path(folder), operations)
-            result = run_agent(AgentJob(config, Connection.parse(database), "upgrade", "head"), python=sys.executable)
+            result = run_agent(
+                AgentJob(config, Connection.parse(database), Command.UPGRADE, "head"), python=sys.executable
+            )
     finally:
         sandbox.drop(database)
     if result.error is not None:

@@ -5,6 +5,7 @@ its parent imports its own.
 """
 
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from adapter.outbound.isolation.gate import Gate
 from adapter.outbound.isolation.launch import FAILED
 from adapter.outbound.isolation.processes import end_descendants
 from adapter.outbound.isolation.wall import launcher
+from adapter.outbound.migration.project.process_group import ProcessGroup, group_led_by
 
 AGENT = Path(__file__).parent / "agent" / "start.py"
 # Libraries must not start threads: a process with threads cannot be forked for later jobs.
@@ -31,12 +33,11 @@ _OUTPUT_BYTES = 20_000  # of the project's output that a result keeps
 
 
 class AgentProcess:
-    """A running agent, and the pipes to it.
+    """The owner of the agent's process: starts it, reads and answers it, ends its jobs, and ends it.
 
     Attributes:
-        events: File descriptors of the pipe for reports: our end, and the agent's end as the agent numbers it.
-        answers: File descriptors of the pipe for answers: the agent's end as the agent numbers it, and our end.
         gate: Decides the agent's connections; None without the wall.
+        descriptors: The agent's ends of the pipes for events and for answers, as the agent numbers them.
     """
 
     def __init__(
@@ -52,23 +53,31 @@ class AgentProcess:
             network: Leave the network reachable in spite of `walled`.
         """
         self._python, self._keep, self._walled, self._network = python, tuple(keep), walled, network
+        self._job: ProcessGroup | None = None
+        self._start()
+
+    def _start(self) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self.events, self.answers = os.pipe(), os.pipe()
-        self.gate = Gate(self._keep) if walled and sys.platform == "linux" else None
+        self._events, events = os.pipe()
+        answers, self._answers = os.pipe()
+        self.descriptors = (events, answers)
+        self.gate = Gate(self._keep) if self._walled and sys.platform == "linux" else None
         tell = None if self.gate is None else self.gate.theirs.fileno()
-        wall = launcher(network=network, keep=self._keep, tell=tell, ask=gate.is_available()) if walled else []
+        wall = (
+            launcher(network=self._network, keep=self._keep, tell=tell, ask=gate.is_available()) if self._walled else []
+        )
         self._process = subprocess.Popen(
-            [*wall, python, str(AGENT)],
+            [*wall, self._python, str(AGENT)],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            pass_fds=(self.events[1], self.answers[0], *([] if tell is None else [tell])),
+            pass_fds=(events, answers, *([] if tell is None else [tell])),
             start_new_session=True,
             env={**_ONE_THREAD, **os.environ, "PYTHONSAFEPATH": "1"},
         )
         # only the agent may have these ends open, so that its death ends the pipes
-        os.close(self.events[1])
-        os.close(self.answers[0])
+        os.close(events)
+        os.close(answers)
         if self.gate is not None:
             self.gate.open(self._process.pid)
 
@@ -81,52 +90,81 @@ class AgentProcess:
         self.close()
 
     @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def is_open(self) -> bool:
-        """Whether `close` has not been called yet."""
-        return not self._output.closed
-
-    @property
     def has_network(self) -> bool:
         """Whether the network is in its reach."""
         return self._network or not self._walled
-
-    def again(self) -> "AgentProcess":
-        """Start another process with the same settings."""
-        return AgentProcess(self._python, keep=self._keep, walled=self._walled, network=self._network)
 
     def reaches(self, folder: str) -> bool:
         """Return whether the process can reach a Postgres socket in a folder."""
         path = f"{os.path.realpath(folder)}/"
         return not self._walled or any(path.startswith(f"{os.path.realpath(allowed)}/") for allowed in self._keep)
 
+    def reopen(self) -> None:
+        """Start the process again, with the same settings, when it was closed."""
+        if self._output.closed:
+            self._start()
+
     def failed_to_start(self) -> bool:
         """Return whether the isolation could not be set up, so that the agent did not start; the output says why."""
         return self._process.poll() == FAILED
 
-    def send(self, line: bytes) -> None:
-        """Write a job to the process; a dead process is noticed later, when its reports end."""
+    def send(self, job: bytes) -> None:
+        """Write the line of a job to the process; a dead process is noticed later, when its events end."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with suppress(BrokenPipeError):
-            self._process.stdin.write(line + b"\n")
+            self._process.stdin.write(job)
             self._process.stdin.flush()
 
-    def said(self) -> int:
+    def read(self, seconds: float) -> bytes | None:
+        """Return the next bytes of its events, waiting for some time; None for nothing yet, empty when it has died."""
+        ready, _, _ = select.select([self._events], [], [], seconds)
+        return os.read(self._events, 1 << 16) if ready else None
+
+    def answer(self, line: bytes) -> None:
+        """Write a line to the process that runs the job; one that has died reads nothing."""
+        with suppress(BrokenPipeError):
+            while line:
+                line = line[os.write(self._answers, line) :]
+
+    def adopt_job(self, leader: int) -> bool:
+        """Remember which process runs the job; return whether the kernel agrees that it is a child of the agent."""
+        self._job = group_led_by(leader, self._process.pid)
+        return self._job is not None
+
+    @property
+    def has_job(self) -> bool:
+        """Whether the process that runs the job is still there."""
+        return self._job is not None and self._job.has_leader
+
+    def kill_job(self) -> None:
+        """Kill the process that runs the job, as a crash would; what it has started stays."""
+        if self._job is not None:
+            self._job.kill_leader()
+
+    def end_job(self, *, wholly: bool) -> None:
+        """Kill what is left of the job.
+
+        Args:
+            wholly: Kill also what has left the job's process group.
+        """
+        if self._job is not None:
+            self._job.kill()
+            self._job = None
+        if wholly:
+            end_descendants(self._process.pid)
+
+    def output_size(self) -> int:
         """Return how many bytes the process and its project have printed."""
         return self._output.seek(0, os.SEEK_END)
 
-    def tail(self, begin: int) -> str:
+    def output_after(self, begin: int) -> str:
         """Return the output after some byte, at most the last `_OUTPUT_BYTES` of it."""
-        self._output.seek(max(begin, self.said() - _OUTPUT_BYTES))
+        self._output.seek(max(begin, self.output_size() - _OUTPUT_BYTES))
         return self._output.read().decode(errors="replace")
 
     def close(self) -> None:
         """End the process; a second call does nothing."""
-        if not self.is_open:
+        if self._output.closed:
             return
         end_descendants(self._process.pid)
         self._process.kill()
@@ -136,6 +174,6 @@ class AgentProcess:
         self._process.wait()
         if self.gate is not None:
             self.gate.close()
-        os.close(self.events[0])
-        os.close(self.answers[1])
+        os.close(self._events)
+        os.close(self._answers)
         self._output.close()

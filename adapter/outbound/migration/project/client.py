@@ -1,10 +1,9 @@
 """Runs the agent in a project's own Python, and reads its reports.
 
-The agent (`agent/`) is a child process in a process group of its own. This side limits its time. It also observes
+`agent_process.py` owns the process of the agent (`agent/`). This side limits the time of its jobs. It also observes
 statements that cannot run inside a transaction, such as `CREATE INDEX CONCURRENTLY`, from a second session.
 """
 
-import os
 import secrets
 import sys
 import time
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Self
 
 import psycopg
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import redact
 
 if TYPE_CHECKING:
     from adapter.outbound.migration.sandbox.relay import Relay
-from adapter.outbound.isolation.processes import end_descendants
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
@@ -40,9 +39,9 @@ def run_agent(job: AgentJob, *, python: str = sys.executable, timeout: float = T
 class Agent:
     """A process of the project's own Python that runs jobs, each in a fork of itself.
 
-    The process has the common libraries imported. After a `revisions` job it also runs env.py in the background, so
-    that later jobs find the imports of env.py done. The database of that job must therefore stay, and no other job may
-    use it.
+    The process has the common libraries imported. After a job of `Command.REVISIONS` it also runs env.py in the
+    background, so that later jobs find the imports of env.py done. The database of that job must therefore stay, and no
+    other job may use it.
     """
 
     def __init__(
@@ -78,36 +77,31 @@ class Agent:
         Args:
             job: The job.
             timeout: Seconds until the project's processes are killed and its sessions are terminated.
-            stepped: Called after each step of `stairs` with its revision and direction, when the step is committed and
-                the project's connection is idle. It returns whether to continue.
+            stepped: Called after each step of `Command.STAIRS` with its revision and direction, when the step is
+                committed and the project's connection is idle. It returns whether to continue.
 
         Raises:
             DatabaseConfigurationError: The isolation of the process could not be set up.
         """
         process = self._running_process(job.connection)
-        self._has_run_env = self._has_run_env or job.command == "revisions"
-        output_start = process.said()
-        with os.fdopen(os.dup(process.answers[1]), "w", encoding="utf-8") as answers:
-            token = secrets.token_hex(16)
-            deadline = time.monotonic() + timeout
-            reader = EventReader(job, token, process.pid, process.events[0], answers, deadline, stepped)
-            try:
-                # after `revisions`, env.py continues on this database while other jobs use databases of their own
-                reachable = self._reachable_address(job.connection, process, keep=job.command == "revisions")
-                process.send(encoded(job, reachable, token, process.events[1], process.answers[0]))
-                reader.read()
-            finally:
-                if reader.group is not None:
-                    reader.group.kill()
-                if reader.forged:
-                    end_descendants(process.pid)
-                reader.close()
-                if reader.forged or not reader.done:
-                    _end_sessions(job.connection)
-                output = process.tail(output_start)
-                is_isolation_missing = not reader.exited and process.failed_to_start()
-                if reader.forged or not reader.exited:
-                    process.close()  # more of this job may be in its pipes
+        self._has_run_env = self._has_run_env or job.command == Command.REVISIONS
+        output_start = process.output_size()
+        token = secrets.token_hex(16)
+        reader = EventReader(job, token, process, time.monotonic() + timeout, stepped)
+        try:
+            # after this command, env.py continues on this database while other jobs use databases of their own
+            address = self._reachable_address(job.connection, process, keep=job.command == Command.REVISIONS)
+            process.send(encoded(job, address, token, *process.descriptors))
+            reader.read()
+        finally:
+            process.end_job(wholly=reader.forged)
+            reader.close()
+            if reader.forged or not reader.done:
+                _end_sessions(job.connection)
+            output = process.output_after(output_start)
+            is_isolation_missing = not reader.exited and process.failed_to_start()
+            if reader.forged or not reader.exited:
+                process.close()  # more of this job may be in its pipes
         if is_isolation_missing:
             raise DatabaseConfigurationError(redact(output.strip()), UNWALLED)
         return replace(reader.result(redact(output)), has_network=process.has_network)
@@ -136,8 +130,7 @@ class Agent:
                 self._relay = Relay()
             folder = self._relay.folder if self._relay else connection.host
             self._process = AgentProcess(self._python, keep=[folder])
-        elif not self._process.is_open:
-            self._process = self._process.again()
+        self._process.reopen()
         return self._process
 
     def _reachable_address(self, connection: Connection, process: AgentProcess, *, keep: bool) -> Connection:

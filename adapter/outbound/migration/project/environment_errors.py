@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentError, AgentResult
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
 
-_RUNS_ENV = {"env", "upgrade", "downgrade", "undo", "stairs"}
+_RUNS_ENV = {Command.ENV, Command.UPGRADE, Command.DOWNGRADE, Command.UNDO, Command.STAIRS}
 _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}  # without an SQLSTATE, they mean that no server was reached
 _KINDS_OF_ENV = {"exception", "exit", "refused", "network"}
 

@@ -1,16 +1,30 @@
-"""In which order the agent writes its lines: one that stands elsewhere is not the agent's."""
+"""Checks the order of what the agent reports: an event in another place is not the agent's."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from adapter.outbound.migration.project.agent.protocol import (
+    Begin,
+    Command,
+    Done,
+    End,
+    Error,
+    Event,
+    Exited,
+    Failed,
+    Models,
+    Observe,
+    Observed,
+    Problem,
+    Revision,
+    Started,
+    Statement,
+    Stepped,
+    VersionTable,
+    Wanted,
+)
 from adapter.outbound.migration.project.jobs import AgentJob
-
-_OF_HISTORY = {"revision", "problem", "error", "done", "exited"}
-_ANY_TIME = {"wanted", "error", "version_table", "models"}
 
 
 class EventOrder:
-    """Whether the lines of a job stand where the agent writes them.
+    """Whether the events of a job stand where the agent writes them.
 
     A history is listed by the agent's process itself; of every other job, a process of its own says first that it has
     started. Statements are within the begin and the end of their function, and name it as those do.
@@ -25,48 +39,47 @@ class EventOrder:
         self._observed = False
         self._steps = 0
 
-    def allows(self, message: Mapping[str, Any]) -> bool:
-        """Return whether a line may follow those before it, and note it."""
-        event = message["event"]
-        if self._exited or (self._done and event != "exited"):
+    def allows(self, event: Event) -> bool:
+        """Return whether an event may follow those before it, and note it."""
+        if self._exited or (self._done and not isinstance(event, Exited)):
             return False
-        if event == "exited":
+        if isinstance(event, Exited):
             self._exited = True
             return True
-        if self._job.command == "revisions":
-            return event in _OF_HISTORY and self._of_history(message)
-        if event == "started" or not self._started:
+        if self._job.command == Command.REVISIONS:
+            return self._is_of_history(event)
+        if isinstance(event, Started) or not self._started:
             first, self._started = not self._started, True
-            return event == "started" and first
-        return event in _ANY_TIME or self._of_job(message)
+            return isinstance(event, Started) and first
+        return isinstance(event, Wanted | Error | VersionTable | Models) or self._is_of_job(event)
 
-    def _of_history(self, message: Mapping[str, Any]) -> bool:
-        self._done = message["event"] == "done"
-        if message["event"] != "revision":
-            return True
-        is_new = message["revision"] not in self._listed
-        self._listed.add(message["revision"])
-        return is_new
+    def _is_of_history(self, event: Event) -> bool:
+        self._done = isinstance(event, Done)
+        if isinstance(event, Revision):
+            is_new = event.revision not in self._listed
+            self._listed.add(event.revision)
+            return is_new
+        return isinstance(event, Problem | Error | Done)
 
-    def _of_job(self, message: Mapping[str, Any]) -> bool:
-        function = (str(message.get("revision")), str(message.get("direction")))
-        match message["event"]:
-            case "begin":
+    def _is_of_job(self, event: Event) -> bool:
+        match event:
+            case Begin():
                 fits = self._run is None
-                self._run = function
-            case "statement":
-                fits = self._run == function and not self._observed
-            case "observe" | "observed" as event:
-                fits = self._run is not None and self._observed == (event == "observed")
-                self._observed = event == "observe"
-            case "end":
-                fits = self._run == function
-                self._ended = self._run if message["error"] is None else None
+                self._run = (event.revision, event.direction)
+            case Statement():
+                fits = self._run == (event.revision, event.direction) and not self._observed
+            case Observe() | Observed():
+                fits = self._run is not None and self._observed == isinstance(event, Observed)
+                self._observed = isinstance(event, Observe)
+            case End() | Failed():
+                fits = self._run == (event.revision, event.direction)
+                self._ended = self._run if isinstance(event, End) else None
                 self._run, self._observed = None, False
-            case "stepped":
+            case Stepped():
+                function = (event.revision, event.direction)
                 fits = self._run is None and self._ended == function and self._is_next_step(function)
                 self._steps += 1
-            case "done":
+            case Done():
                 fits = self._run is None
                 self._done = True
             case _:

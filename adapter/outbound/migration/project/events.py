@@ -1,19 +1,37 @@
 """Reads the reports of the agent, line by line."""
 
-import json
-import os
-import select
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any
 
+from adapter.outbound.migration.project.agent.protocol import (
+    Begin,
+    Done,
+    End,
+    Error,
+    Event,
+    Exited,
+    Failed,
+    Failure,
+    Models,
+    Observe,
+    Observed,
+    Problem,
+    Revision,
+    Started,
+    Statement,
+    Stepped,
+    VersionTable,
+    Wanted,
+    decode,
+    encode_answer,
+)
+from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.event_order import EventOrder
 from adapter.outbound.migration.project.event_shapes import has_shape
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.observer import Observer
-from adapter.outbound.migration.project.process_group import ProcessGroup, group_led_by
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun, ListedRevision
 from adapter.outbound.migration.project.statements import statement_trace, unseen_only
 from adapter.outbound.postgres.redaction import redact, without_quotes
@@ -29,54 +47,40 @@ _QUOTED_CHARACTERS = 80  # of a statement that a message quotes
 
 
 class EventReader:
-    """Reads the agent's lines until it has done, has died, or its time is over, or until a line is not the agent's.
+    """Reads the events of a job until it has ended, has died, or its time is over, or until one is not the agent's.
 
     Attributes:
         done: Whether the job has come to its end.
-        forged: Whether a line was not the agent's: nothing is known of what the project has done then.
-        group: The processes of the job, once they have started; the kernel says that they are the agent's.
+        forged: Whether an event was not the agent's: nothing is known of what the project has done then.
     """
 
     def __init__(
         self,
         job: AgentJob,
         token: str,
-        agent: int,
-        events: int,
-        answers: IO[str],
+        process: AgentProcess,
         deadline: float,
         stepped: Callable[[str, str], bool],
     ) -> None:
-        self._token = token.encode()
-        self._agent = agent
-        self._order = EventOrder(job)
-        self.forged = False
-        self._killed = False
-        self._stepped = stepped
-        self._time_limit = deadline - time.monotonic()
         self.done = False
-        self.group: ProcessGroup | None = None
-        self.deadline = deadline
-        self._exit_code: int | None = None
+        self.forged = False
         self._job = job
-        self._events = events
-        self._answers = answers
+        self._token = token
+        self._process = process
+        self._deadline = deadline
+        self._time_limit = deadline - time.monotonic()
+        self._stepped = stepped
+        self._order = EventOrder(job)
         self._unread = b""
+        self._facts = AgentResult()  # as far as they are known; the runs and the error are kept apart
         self._runs: list[AgentRun] = []
         self._statements: list[StatementTrace] = []
-        self._revisions: list[ListedRevision] = []
-        self._problems: list[AgentError] = []
         self._error: AgentError | None = None
-        self._observer: Observer | None = None
-        self._addresses: tuple[str, ...] = ()
-        self._variables: tuple[str, ...] = ()
-        self._version_tables: tuple[str, ...] = ()
-        self._one_transaction = ""
-        self._configured_at: tuple[str, int] | None = None
-        self._models = False
-        self._only_there: tuple[tuple[str, str], ...] = ()
+        self._exit_code: int | None = None
         self._timed_out = False
+        self._killed = False
         self._has_secret = False  # whether the last statement has one
+        self._observer: Observer | None = None
         self._observations = 0
 
     @property
@@ -87,28 +91,34 @@ class EventReader:
     def read(self) -> None:
         """Read all of it, up to the end of the job's process, or to the first line that is not the agent's."""
         while self._exit_code is None and not self.forged:
-            seconds = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
-            ready, _, _ = select.select([self._events], [], [], seconds)
-            if time.monotonic() >= self.deadline:
+            seconds = _POLL if self._observer else max(0.0, self._deadline - time.monotonic())
+            data = self._process.read(seconds)
+            if time.monotonic() >= self._deadline:
                 self._timed_out = True
                 return
-            if not ready:
-                if self._observer:
-                    hold = self._observations == self._job.kill_during
-                    self._observer.look(hold=hold)
-                    if hold and self._observer.is_under_way:
-                        self._observer.end_observed()
-                        self._kill()
+            if data is None:
+                self._look()
                 continue
-            data = os.read(self._events, 1 << 16)
             if not data:
                 return
             *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
                 if not self.forged:
                     self._read_line(line)
-            if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token):
+            if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token.encode()):
                 self.forged = True
+
+    def _look(self) -> None:
+        """Look at the locks of an observed statement, and kill the job in the midst of it when the job wants that."""
+        if self._observer is None:
+            return
+        hold = self._observations == self._job.kill_during
+        self._observer.look(hold=hold)
+        if hold and self._observer.is_under_way:
+            self._observer.end_observed()
+            self.close()
+            self._killed = True
+            self._process.kill_job()
 
     def close(self) -> None:
         """End the sessions that observe a statement."""
@@ -131,20 +141,7 @@ class EventReader:
             error = AgentError(f"it did not end within {self._time_limit:.0f} s{self._endless_loop()}", "timeout")
         elif not self.done:
             error = AgentError(f"the process ended with code {self._exit_code} and no report", "died")
-        return AgentResult(
-            tuple(self._runs),
-            tuple(self._revisions),
-            tuple(self._problems),
-            error,
-            output,
-            self._addresses,
-            self._variables,
-            self._version_tables,
-            self._one_transaction,
-            self._configured_at,
-            self._models,
-            self._only_there,
-        )
+        return replace(self._facts, runs=tuple(self._runs), error=error, output=output)
 
     def _endless_loop(self) -> str:
         """Return the part of the message on a timeout that describes an endless loop; empty without a loop."""
@@ -159,78 +156,77 @@ class EventReader:
         )
 
     def _read_line(self, line: bytes) -> None:
-        """Take a line of the agent's.
+        """Read an event.
 
-        What the project has written before it, or as one of its own, is no report; neither is a line of another shape,
-        or in another place, than those that the agent writes.
+        What the project has written before it, or as one of its own, is no event of the agent; neither is one with
+        other fields, or in another place, than those that the agent writes.
         """
-        strange, token, report = line.rpartition(self._token)
         try:
-            message: Any = _read_json(report) if token and not strange else None
-            shaped = has_shape(message)
-            self.forged = not (shaped and self._order.allows(message))
-            if not self.forged or (shaped and message["event"] == "statement"):  # what was done counts all the same
-                self._handle(message)
-        except (ValueError, KeyError, TypeError, RecursionError):
+            event = decode(line, self._token)
+            self.forged = not has_shape(event)
+            if not self.forged:
+                self.forged = not self._order.allows(event)
+                if not self.forged or isinstance(event, Statement):  # what was done counts all the same
+                    self._handle(event)
+        except (ValueError, TypeError, RecursionError):
             self.forged = True
 
-    def _handle(self, message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one case for each kind of line
-        match message["event"]:
-            case "statement":
-                self._statements.append(statement_trace(message))
-                self._has_secret = self._statements[-1].sql != message["sql"]
-            case "begin":
+    def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
+        match event:
+            case Statement():
+                self._statements.append(statement_trace(event))
+                self._has_secret = self._statements[-1].sql != event.sql
+            case Begin():
                 self._finish_run(None, finished=False)
-                self._runs.append(AgentRun(message["revision"], message["direction"]))
-            case "end":
-                self._finish_run(self._read_error(message) if message["error"] is not None else None, finished=True)
-            case "revision":
-                self._revisions.append(_listed_revision(message))
-            case "problem":
-                self._problems.append(_reported_error(message))
-            case "observe":
+                self._runs.append(AgentRun(event.revision, event.direction))
+            case End():
+                self._finish_run(None, finished=True)
+            case Failed():
+                self._finish_run(self._error_of(event), finished=True)
+            case Revision():
+                self._add_facts(revisions=(*self._facts.revisions, _listed_revision(event)))
+            case Problem():
+                self._add_facts(problems=(*self._facts.problems, _reported_error(event)))
+            case Observe():
                 self._observations += 1
-                self._observer = Observer.start(self._job.connection, message["pid"], message["sql"])
+                self._observer = Observer.start(self._job.connection, event.pid, event.sql)
                 self._answer(None)
-            case "observed":
+            case Observed():
                 locks = self._observer.seen() if self._observer else []
                 self.close()
                 self._answer(locks)
-            case "stepped":
-                self._answer("on" if self._stepped(message["revision"], message["direction"]) else "stop")
-            case "error":
+            case Stepped():
+                self._answer(self._stepped(event.revision, event.direction))
+            case Error():
                 # a connection to another server is the cause of every error after it
                 if self._error is None or self._error.kind != "elsewhere":
-                    self._error = self._read_error(message)
-            case "version_table":
-                self._version_tables = tuple(message["names"])
-                self._one_transaction = message["one_transaction"]
-                self._configured_at = (message["path"], message["line"]) if message["path"] else None
-            case "models":
-                self._models = message["found"]
-                self._only_there = tuple((kind, name) for kind, name in message["only_there"])
-            case "wanted":
-                self._addresses, self._variables = tuple(message["addresses"]), tuple(message["variables"])
-            case "started":
-                self.group = group_led_by(message["pid"], self._agent)
-                self.forged = self.group is None
+                    self._error = self._error_of(event)
+            case VersionTable():
+                self._add_facts(
+                    version_tables=tuple(event.names),
+                    one_transaction=event.one_transaction,
+                    configured_at=(event.path, event.line) if event.path else None,
+                )
+            case Models():
+                self._add_facts(models=event.found, only_there=tuple((kind, name) for kind, name in event.only_there))
+            case Wanted():
+                self._add_facts(addresses=tuple(event.addresses), variables=tuple(event.variables))
+            case Started():
+                self.forged = not self._process.adopt_job(event.pid)
                 self._answer(None)
-            case "exited":
-                self._exit_code = message["code"]
-                self.forged = self.group is not None and self.group.has_leader
-            case "done":
+            case Exited():
+                self._exit_code = event.code
+                self.forged = self._process.has_job
+            case Done():
                 self.done = True
 
-    def _read_error(self, message: Mapping[str, Any]) -> AgentError:
-        """Return a reported error, without quotes when the last statement has a password that the server may quote."""
-        error = _reported_error(message)
-        return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
+    def _add_facts(self, **facts: Any) -> None:
+        self._facts = replace(self._facts, **facts)
 
-    def _kill(self) -> None:
-        self.close()
-        self._killed = True
-        if self.group is not None:
-            self.group.kill_leader()
+    def _error_of(self, failure: Failure) -> AgentError:
+        """Return a reported error, without quotes when the last statement has a password that the server may quote."""
+        error = _reported_error(failure)
+        return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
 
     def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
         if self._runs and not self._runs[-1].finished:
@@ -245,45 +241,34 @@ class EventReader:
             statements = (*self._runs[-1].statements, *self._statements)
             self._runs[-1] = replace(self._runs[-1], statements=statements, finished=False)
 
-    def _answer(self, value: Any) -> None:
-        if self._killed:  # nobody reads it, and the next job would
-            return
-        with suppress(BrokenPipeError):
-            self._answers.write(json.dumps(value) + "\n")
-            self._answers.flush()
+    def _answer(self, value: object) -> None:
+        if not self._killed:  # nobody would read it, and the next job would
+            self._process.answer(encode_answer(value))
 
 
-def _read_json(line: bytes) -> Any:
-    """Read a line; half a character, which Python's strings may have and no report can be written with, becomes `?`."""
-    value = json.loads(line)
-    if b"\\ud" not in line:
-        return value
-    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-
-
-def _reported_error(message: Mapping[str, Any]) -> AgentError:
+def _reported_error(failure: Failure) -> AgentError:
     return AgentError(
-        readable(redact(message["error"])),
-        message["kind"],
-        message.get("type", ""),
-        message.get("sqlstate"),
-        message.get("path"),
-        message.get("line"),
-        redact(message.get("traceback", "")),
+        readable(redact(failure.error)),
+        failure.kind,
+        failure.type,
+        failure.sqlstate,
+        failure.path,
+        failure.line,
+        redact(failure.traceback),
     )
 
 
-def _listed_revision(message: Mapping[str, Any]) -> ListedRevision:
+def _listed_revision(listed: Revision) -> ListedRevision:
     return ListedRevision(
-        revision=message["revision"],
-        down_revision=tuple(message["down_revision"]),
-        depends_on=tuple(message["depends_on"]),
-        path=message["path"],
-        message=message["message"],
-        docstring=message["docstring"],
-        branch_labels=tuple(message["branch_labels"]),
-        is_head=message["is_head"],
-        safety_assured=message["safety_assured"],
-        lossy_downgrade=message["lossy_downgrade"],
-        irreversible=message["irreversible"],
+        revision=listed.revision,
+        down_revision=tuple(listed.down_revision),
+        depends_on=tuple(listed.depends_on),
+        path=listed.path,
+        message=listed.message,
+        docstring=listed.docstring,
+        branch_labels=tuple(listed.branch_labels),
+        is_head=listed.is_head,
+        safety_assured=listed.safety_assured,
+        lossy_downgrade=listed.lossy_downgrade,
+        irreversible=listed.irreversible,
     )

@@ -1,10 +1,10 @@
 """The jobs of the agent."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapter.outbound.migration.project.agent.protocol import Direction, Job, encode_job
 from adapter.outbound.migration.project.connection import Connection
 
 
@@ -15,12 +15,9 @@ class AgentJob:
     Attributes:
         config: Path of the project's `alembic.ini` or `pyproject.toml`.
         connection: Address of the sandbox database; every Postgres connection of the project is redirected to it.
-        command: `revisions` (list the history; then env.py runs without any revision), `setup` (call a function of the
-            project), `upgrade` and `downgrade` (to a target), `undo` (run the downgrade of a single revision), `stairs`
-            (run single steps on one connection), `env` (run env.py without any revision), `models` (create the models),
-            `only_there` (list what the database has and the models do not), or `check` (as `alembic check`).
-        revision: Target of the command, as Alembic writes targets; for `undo` the ID of a revision, for `setup` a
-            `module:function`.
+        command: One of `Command`.
+        revision: Target of the command, as Alembic writes targets; for `Command.UNDO` the ID of a revision, for
+            `Command.SET_UP` a `module:function`.
         cwd: Working directory; None for the folder of `config`.
         trace: Whether to trace statements.
         environment: Variables for the project. A value of `""` stands for the sandbox's URL, one such as
@@ -30,7 +27,7 @@ class AgentJob:
         statement_timeout_ms: Milliseconds after which the server cancels a statement; 0 for never.
         goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
         settings: Default settings of the project's sessions, by name, as sessions at the target have them.
-        steps: For `stairs`: pairs of a revision and `upgrade` or `downgrade`.
+        steps: For `Command.STAIRS`: pairs of a revision and a direction.
         kill_after: Number of traced statements after which the project's process is killed, as by `kill -9`; 0 for
             never.
         kill_during: Number, from 1, of the statement outside a transaction during which its server process is
@@ -51,11 +48,11 @@ class AgentJob:
     kill_during: int = 0
     goes_on: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    steps: tuple[tuple[str, str], ...] = ()
+    steps: tuple[tuple[str, Direction], ...] = ()
 
 
 def encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int) -> bytes:
-    """Return a job as the line of JSON that the agent reads.
+    """Return a job as the line that the agent reads.
 
     Args:
         job: The job.
@@ -64,30 +61,25 @@ def encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int
         events: File descriptor that the agent writes its reports to.
         answers: File descriptor that the agent reads answers from.
     """
-    return json.dumps(
-        {
-            "config": str(job.config.resolve()),
-            "name": job.name,
-            "conninfo": {
-                "host": to.host,
-                "port": to.port,
-                "user": to.user,
-                "password": to.password,
-                "dbname": to.dbname,
-            },
-            "cwd": str(job.cwd or job.config.resolve().parent),
-            "command": job.command,
-            "revision": job.revision,
-            "trace": job.trace,
-            "environment": dict(job.environment),
-            "x_arguments": list(job.x_arguments),
-            "statement_timeout_ms": job.statement_timeout_ms,
-            "kill_after": job.kill_after,
-            "settings": dict(job.settings),
-            "goes_on": job.goes_on,
-            "steps": job.steps,
-            "token": token,
-            "events": events,
-            "answers": answers,
-        }
-    ).encode()
+    address = {"host": to.host, "port": to.port, "user": to.user, "password": to.password, "dbname": to.dbname}
+    return encode_job(
+        Job(
+            config=str(job.config.resolve()),
+            name=job.name,
+            address=address,
+            cwd=str(job.cwd or job.config.resolve().parent),
+            command=job.command,
+            revision=job.revision,
+            trace=job.trace,
+            environment=dict(job.environment),
+            x_arguments=list(job.x_arguments),
+            statement_timeout_ms=job.statement_timeout_ms,
+            kill_after=job.kill_after,
+            settings=dict(job.settings),
+            goes_on=job.goes_on,
+            steps=list(job.steps),
+            token=token,
+            events=events,
+            answers=answers,
+        )
+    )

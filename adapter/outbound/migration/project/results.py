@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Literal
 
+from adapter.outbound.migration.project.agent.protocol import FailureKind, OneTransaction
 from domain.migration.history import HistoryEntry
 from domain.migration.trace import StatementTrace
 
@@ -14,11 +16,8 @@ class AgentError:
 
     Attributes:
         message: Message of the server, of Alembic, or of Python.
-        kind: `exception`, `exit` (the project called `sys.exit`), `refused` (it connected to a database that is not
-            Postgres), `history` (revisions are missing or duplicate), `network` (it used the network, which it cannot
-            reach), `elsewhere` (it has a connection to another server than the sandbox), `timeout`, `died` (its process
-            ended without a report), `forged` (it wrote into the pipe for reports itself, so that no report is
-            reliable).
+        kind: What failed; besides what the agent reports: `timeout`, `died` (its process ended without a report),
+            `forged` (it wrote into the pipe for reports itself, so that no report is reliable).
         type: Name of the exception's class; empty without an exception.
         sqlstate: The SQLSTATE; None when the error is not the server's.
         path: File in which the error was raised; None when that is not known.
@@ -27,7 +26,7 @@ class AgentError:
     """
 
     message: str
-    kind: str
+    kind: FailureKind | Literal["timeout", "died", "forged"]
     type: str = ""
     sqlstate: str | None = None
     path: str | None = None
@@ -103,16 +102,16 @@ class AgentResult:
 
     Attributes:
         runs: Runs of upgrade and downgrade functions, in order.
-        revisions: The history from base to heads, for the command `revisions`.
+        revisions: The history from base to heads, for `Command.REVISIONS`.
         problems: Errors in the history that did not prevent reading it.
         error: The error that ended the command; None when there was none.
         output: The project's output; only the end of a long one.
-        version_tables: Qualified and quoted names of the project's version tables, for the command `env`.
-        one_transaction: Why env.py would run all revisions in one transaction, for the command `env`: `default`, or
+        version_tables: Qualified and quoted names of the project's version tables, for `Command.ENV`.
+        one_transaction: Why env.py would run all revisions in one transaction, for the same command: `default`, or
             `external` when env.py has begun one itself; empty when it would not.
         configured_at: File and line of the call that configures Alembic, for the same command; None when not known.
-        models: Whether env.py has models, for `models` and `only_there`.
-        only_there: Kind and name of each object that the database has and the models do not, for `only_there`.
+        models: Whether env.py has models, for `Command.MODELS` and `Command.ONLY_THERE`.
+        only_there: Kind and name of each object that the database has and the models do not, for the latter.
         addresses: Hosts and ports in the network that the project tried to reach.
         variables: Environment variables that the project's own files read and that are not set.
         has_network: Whether the network was in the project's reach.
@@ -126,7 +125,7 @@ class AgentResult:
     addresses: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     version_tables: tuple[str, ...] = ()
-    one_transaction: str = ""
+    one_transaction: OneTransaction = ""
     configured_at: tuple[str, int] | None = None
     models: bool = False
     only_there: tuple[tuple[str, str], ...] = ()

@@ -1,10 +1,11 @@
 """Reads the statements that the agent reports."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from adapter.outbound.migration.project.agent.protocol import Statement
 from adapter.outbound.migration.rows.compared import updates_by_values
 from adapter.outbound.migration.rows.sought import looks_for_rows
 from adapter.outbound.postgres.redaction import redact, without_quotes
@@ -13,43 +14,43 @@ from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
 from domain.wording import readable
 
 
-def statement_trace(message: Mapping[str, Any]) -> StatementTrace:
+def statement_trace(report: Statement) -> StatementTrace:
     """Return the trace of a statement that the agent reported, without secrets."""
-
-    def objects(name: str) -> tuple[ChangedObject, ...]:
-        return tuple(ChangedObject(kind, identity) for kind, identity in message.get(name, ()))
-
-    sql, error = redact(message["sql"]), redact(message.get("error"))
-    if error is not None and sql != message["sql"]:
+    sql, error = redact(report.sql), redact(report.error)
+    if error is not None and sql != report.sql:
         error = without_quotes(error)
     error = error and readable(error)
     return StatementTrace(
         sql=sql,
-        line=message.get("line"),
-        operation=message.get("operation"),
-        transaction=message.get("transaction"),
-        locks={name: LockMode.parse(mode) for name, mode in message.get("locks", {}).items()},
-        rewritten=tuple(message.get("rewritten", ())),
-        indexes_built=tuple(message.get("indexes_built", ())),
-        built_on=dict(message.get("built_on", {})),
-        scanned=dict(message.get("scanned", {})),
-        rows={name: RowCounts(*counts) for name, counts in message.get("rows", {}).items()},
-        locked=dict(message.get("locked", {})),
-        most_written=dict(message.get("most_written", {})),
-        created=objects("created"),
-        altered=objects("altered"),
-        dropped=objects("dropped"),
-        wal_bytes=message.get("wal_bytes", 0),
-        duration_ms=message.get("duration_ms", 0.0),
-        lock_timeout=message.get("lock_timeout", "0"),
-        count=message.get("count", 1),
+        line=report.line,
+        operation=report.operation,
+        transaction=report.transaction,
+        locks={name: LockMode.parse(mode) for name, mode in report.locks.items()},
+        rewritten=tuple(report.rewritten),
+        indexes_built=tuple(report.indexes_built),
+        built_on=report.built_on,
+        scanned=report.scanned,
+        rows={name: RowCounts(*counts) for name, counts in report.rows.items()},
+        locked=report.locked,
+        most_written=report.most_written,
+        created=_objects(report.created),
+        altered=_objects(report.altered),
+        dropped=_objects(report.dropped),
+        wal_bytes=report.wal_bytes,
+        duration_ms=report.duration_ms,
+        lock_timeout=report.lock_timeout,
+        count=report.count,
         error=error,
-        sqlstate=message.get("sqlstate"),
-        cannot_run_in_transaction=message.get("cannot_run_in_transaction", False),
-        sought=_plan_of_search(message.get("plan")),
-        compared=_plan_of_update(message.get("plan") or message.get("plan_of_update")),
-        used_within=tuple(message.get("used_within", ())),
+        sqlstate=report.sqlstate,
+        cannot_run_in_transaction=report.cannot_run_in_transaction,
+        sought=_plan_of_search(report.plan),
+        compared=_plan_of_update(report.plan or report.plan_of_update),
+        used_within=tuple(report.used_within),
     )
+
+
+def _objects(pairs: Iterable[tuple[str, str]]) -> tuple[ChangedObject, ...]:
+    return tuple(ChangedObject(kind, identity) for kind, identity in pairs)
 
 
 def _plan_of_search(plan: Any) -> str:

@@ -203,7 +203,7 @@ class Catalog:
             objects = {**unchanged, **objects}
         return cls(objects, comments)
 
-    def changes(self, later: Catalog) -> dict[str, list[tuple[str, str]]]:
+    def changes(self, later: Catalog) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the kinds and names of the objects that were created, altered and dropped up to a later catalog."""
         created = {key for key in later.objects if key not in self.objects}
         dropped = {key for key in self.objects if key not in later.objects}
@@ -216,11 +216,11 @@ class Catalog:
         dropped_names = _kinds_and_names(self, dropped)
         # objects that were dropped and created under the same name, such as an index after a change of type
         recreated = [name for name in created_names if name in dropped_names]
-        return {
-            "created": [name for name in created_names if name not in recreated],
-            "dropped": [name for name in dropped_names if name not in recreated],
-            "altered": list(dict.fromkeys(_kinds_and_names(self, altered) + recreated)),
-        }
+        return (
+            [name for name in created_names if name not in recreated],
+            list(dict.fromkeys(_kinds_and_names(self, altered) + recreated)),
+            [name for name in dropped_names if name not in recreated],
+        )
 
     def table_of(self, index: int) -> int:
         """Return the OID of the table that an index belongs to."""

@@ -1,14 +1,17 @@
-"""The two pipes between the agent and its parent, with lines of JSON.
+"""The two pipes between the agent and its parent.
 
-A line to the parent begins with a token that only the two sides know. It distinguishes reports from anything that the
-project's own code writes into the pipe. Code that searches the memory of its process for the token will find it.
+Code of the project that searches the memory of its process for the token of the job will find it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .protocol import decode_answer, encode
+
+if TYPE_CHECKING:
+    from .protocol import Event, Question
 
 
 class Channel:
@@ -19,16 +22,15 @@ class Channel:
         self._events = events
         self._answers = None if answers is None else os.fdopen(answers, encoding="utf-8")
 
-    def send(self, event: str, **data: Any) -> None:
-        """Write a line with an event and its data."""
-        line = f"{self._token}{json.dumps({'event': event, **data}, default=str)}\n".encode()
+    def send(self, event: Event) -> None:
+        """Write an event."""
+        line = encode(event, self._token)
         while line:
             line = line[os.write(self._events, line) :]
 
-    def ask(self, event: str, **data: Any) -> Any:
-        """Write a line and return the parent's answer; None when the parent does not answer."""
+    def ask(self, question: Question) -> Any:
+        """Write an event and return the parent's answer; None when the parent does not answer."""
         if self._answers is None:
             return None
-        self.send(event, **data)
-        line = self._answers.readline()
-        return json.loads(line) if line else None
+        self.send(question)
+        return decode_answer(self._answers.readline())

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import traceback
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .protocol import Failure
+
+if TYPE_CHECKING:
+    from .protocol import FailureKind
 
 
 class RefusedError(Exception):
@@ -19,7 +25,11 @@ class ElsewhereError(Exception):
 _OURS = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs 10 ms
 _LIBRARY = ("<", os.path.dirname(os.__file__) + os.sep, _OURS)  # noqa: PTH120
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_KINDS: dict[type[BaseException], str] = {SystemExit: "exit", RefusedError: "refused", ElsewhereError: "elsewhere"}
+_KINDS: dict[type[BaseException], FailureKind] = {
+    SystemExit: "exit",
+    RefusedError: "refused",
+    ElsewhereError: "elsewhere",
+}
 
 
 def is_of_project(path: str) -> bool:
@@ -29,14 +39,15 @@ def is_of_project(path: str) -> bool:
     )
 
 
-def failure(error: BaseException, path: str | None = None) -> dict[str, Any]:
-    """Return the data of an error.
+def failure(error: BaseException, path: str | None = None) -> Failure:
+    """Return the data of an error, without its traceback.
 
     Args:
         error: The error.
         path: Path of the revision's file, in which the line of the error is looked for; None for no file.
     """
-    kind = next((name for error_class, name in _KINDS.items() if isinstance(error, error_class)), "exception")
+    kinds = (kind for error_class, kind in _KINDS.items() if isinstance(error, error_class))
+    kind: FailureKind = next(kinds, "exception")
     message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else message_of(error)
     file, line = path and os.path.realpath(path), None
     if kind == "exception" and _is_network(error):
@@ -47,14 +58,7 @@ def failure(error: BaseException, path: str | None = None) -> dict[str, Any]:
         frames = traceback.extract_tb(error.__traceback__)
         if file is not None:
             line = next((frame.lineno for frame in reversed(frames) if os.path.realpath(frame.filename) == file), None)
-    return {
-        "error": message,
-        "kind": kind,
-        "type": type(error).__name__,
-        "sqlstate": sqlstate_of(error),
-        "path": file,
-        "line": line,
-    }
+    return Failure(message, kind, type(error).__name__, sqlstate_of(error), file, line, traceback="")
 
 
 def _is_network(error: BaseException) -> bool:
@@ -67,14 +71,13 @@ def _is_network(error: BaseException) -> bool:
     return False
 
 
-def culprit(error: BaseException) -> dict[str, Any]:
+def culprit(error: BaseException) -> Failure:
     """Return the data of an error outside a revision's function, with the innermost file of the project."""
     data = failure(error)
-    if data["path"] is None:
+    if data.path is None:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if is_of_project(frame.filename):
-                data["path"], data["line"] = frame.filename, frame.lineno
-                break
+                return replace(data, path=frame.filename, line=frame.lineno)
     return data
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from .protocol import Statement
     from .session import Session
 
 # Lock modes by strength, as pg_locks writes them.
@@ -55,14 +56,14 @@ def _strongest_modes(locks: list[Any]) -> dict[int, str]:
     return modes
 
 
-def used_tables(report: dict[str, Any], tables: Collection[str]) -> list[str]:
+def used_tables(report: Statement, tables: Collection[str]) -> list[str]:
     """Return the tables that a statement read or wrote.
 
     They are recognized by new locks as weak as those of queries. Tables that were locked before are recognized by their
     scans.
     """
-    locked = {name for name, mode in report["locks"].items() if _STRENGTH[mode] <= _STRENGTH["RowExclusiveLock"]}
-    return sorted((locked | report["scanned"].keys()) & set(tables))
+    locked = {name for name, mode in report.locks.items() if _STRENGTH[mode] <= _STRENGTH["RowExclusiveLock"]}
+    return sorted((locked | report.scanned.keys()) & set(tables))
 
 
 def row_figures(names: Mapping[int, str], before: list[Any], after: list[Any]) -> tuple[dict[str, int], dict[str, Any]]:
@@ -127,7 +128,7 @@ class LockedRows:
     def count(
         self,
         session: Session,
-        report: dict[str, Any],
+        report: Statement,
         after: dict[str, Any],
         names: Mapping[int, str],
         tables: Collection[str],
@@ -147,13 +148,13 @@ class LockedRows:
         Returns:
             The probe of the transaction now, because the count itself reads tables.
         """
-        if _KEY_SHARE.search(report["sql"]):
+        if _KEY_SHARE.search(report.sql):
             return after
-        before = self._locked.get(report["transaction"], {})
-        if report["rows"] and not before:
+        before = self._locked.get(report.transaction, {})
+        if report.rows and not before:
             return after
-        row_share_tables = {name for name, mode in report["locks"].items() if mode == "RowShareLock"}
-        if before or _FOR_UPDATE.search(report["sql"]):  # the table may have that lock already
+        row_share_tables = {name for name, mode in report.locks.items() if mode == "RowShareLock"}
+        if before or _FOR_UPDATE.search(report.sql):  # the table may have that lock already
             row_share_tables |= {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
         locked_tables = sorted(row_share_tables & set(tables))
         if not locked_tables:
@@ -165,11 +166,11 @@ class LockedRows:
             session.run("ROLLBACK TO SAVEPOINT hexalembic")
             counts = {}
         session.run("RELEASE SAVEPOINT hexalembic")
-        if not report["rows"]:
+        if not report.rows:
             new_counts = {name: count - before.get(name, 0) for name, count in counts.items()}
-            report["locked"] = {name: count for name, count in new_counts.items() if count > 0}
-        if report["transaction"] is not None:
-            self._locked = {report["transaction"]: {**before, **counts}}
+            report.locked = {name: count for name, count in new_counts.items() if count > 0}
+        if report.transaction is not None:
+            self._locked = {report.transaction: {**before, **counts}}
         return session.probe()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .protocol import Models
+
 if TYPE_CHECKING:
     from .channel import Channel
 
@@ -18,7 +20,7 @@ def create_models(channel: Channel, _heads: Any, context: Any) -> list[Any]:
     with context.begin_transaction(_per_migration=True):
         for collection in metadata:
             collection.create_all(context.connection)
-    channel.send("models", found=bool(metadata), only_there=[])
+    channel.send(Models(bool(metadata), []))
     return []
 
 
@@ -49,7 +51,7 @@ def report_only_there(channel: Channel, _heads: Any, context: Any) -> list[Any]:
         else:
             name = f"{schema}.{quote(table.name)}.{quote(subject.name)}"
             objects.append(("column" if kind == "column" else "constraint", name))
-    channel.send("models", found=bool(metadata), only_there=objects)
+    channel.send(Models(bool(metadata), objects))
     return []
 
 

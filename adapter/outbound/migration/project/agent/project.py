@@ -17,12 +17,14 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import failure, is_of_project
+from .protocol import Begin, Command, End, Failed, Problem, Revision, Stepped, VersionTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .channel import Channel
     from .proof import Proof
+    from .protocol import Direction, Job, OneTransaction
     from .redirect import Sandbox
     from .tracing import Tracer
 
@@ -42,17 +44,16 @@ _PG_ADDRESS = re.compile(
 )
 
 
-def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
+def configure(job: Job, sandbox: Sandbox) -> Any:
     """Return Alembic's configuration with the sandbox's address, and set the environment variables of the project."""
     from alembic.config import Config
 
-    path = str(job["config"])
-    name = job.get("name") or "alembic"
-    config = Config(toml_file=path) if path.endswith(".toml") else Config(path, ini_section=name)
+    path = job.config
+    config = Config(toml_file=path) if path.endswith(".toml") else Config(path, ini_section=job.name)
     config.cmd_opts = argparse.Namespace(
-        x=job.get("x_arguments") or None, config=path, name=name, raiseerr=False, quiet=False, sql=False, tag=None
+        x=job.x_arguments or None, config=path, name=job.name, raiseerr=False, quiet=False, sql=False, tag=None
     )
-    _set_variables(job.get("environment") or {}, sandbox)
+    _set_variables(job.environment, sandbox)
     with suppress(Exception):  # a value that cannot be interpolated is not used as a URL
         scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
         url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else _scheme())
@@ -60,7 +61,7 @@ def configure(job: dict[str, Any], sandbox: Sandbox) -> Any:
     return config
 
 
-def _set_variables(variables: dict[str, str | None], sandbox: Sandbox) -> None:
+def _set_variables(variables: dict[str, str], sandbox: Sandbox) -> None:
     """Set the environment variables of the project, and replace each address of Postgres by the sandbox's.
 
     Args:
@@ -77,7 +78,7 @@ def _set_variables(variables: dict[str, str | None], sandbox: Sandbox) -> None:
             os.environ[name] = sandbox.url(scheme)
         elif _CONNINFO.fullmatch(value) and _ADDRESS_KEYWORD.search(value):
             os.environ[name] = sandbox.conninfo()
-    for name, requested in {"DATABASE_URL": None, **variables}.items():
+    for name, requested in {"DATABASE_URL": "", **variables}.items():
         scheme = (requested or os.environ.get(name, "")).partition("://")[0]
         if requested and not _SCHEME.fullmatch(scheme):
             os.environ[name] = requested
@@ -93,22 +94,23 @@ def list_revisions(script: Any, channel: Channel) -> None:
         heads = script.get_heads()
     for warning in caught_warnings:
         if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
-            channel.send("problem", error=str(warning.message), kind="history", path=None, line=None)
+            channel.send(Problem(str(warning.message), "history", "", None, None, None, traceback=""))
     for revision in reversed(revisions):
         safety_assured = getattr(revision.module, "safety_assured", None)
         channel.send(
-            "revision",
-            revision=revision.revision,
-            down_revision=_as_list(revision.down_revision),
-            depends_on=_as_list(revision.dependencies),
-            path=str(revision.path),
-            message=revision.doc,
-            docstring=revision.module.__doc__ or "",
-            branch_labels=sorted(revision.branch_labels or ()),
-            is_head=revision.revision in heads,
-            safety_assured=safety_assured if isinstance(safety_assured, dict) else {},
-            lossy_downgrade=getattr(revision.module, "lossy_downgrade", None),
-            irreversible=getattr(revision.module, "irreversible", None),
+            Revision(
+                revision=revision.revision,
+                down_revision=_as_list(revision.down_revision),
+                depends_on=_as_list(revision.dependencies),
+                path=str(revision.path),
+                message=revision.doc,
+                docstring=revision.module.__doc__ or "",
+                branch_labels=sorted(revision.branch_labels or ()),
+                is_head=revision.revision in heads,
+                safety_assured=safety_assured if isinstance(safety_assured, dict) else {},
+                lossy_downgrade=getattr(revision.module, "lossy_downgrade", None),
+                irreversible=getattr(revision.module, "irreversible", None),
+            )
         )
 
 
@@ -170,21 +172,20 @@ def report_version_table(channel: Channel, _heads: Any, context: Any) -> list[An
     connection = context.connection
     name = connection.dialect.identifier_preparer.format_table(context._version)  # noqa: SLF001
     rows = connection.execute(text(_QUALIFIED_NAME), {"name": name}).fetchall()
-    channel.send("version_table", names=[str(row[0]) for row in rows], **_transaction_facts(context))
+    path, line = configured_at or (None, None)
+    channel.send(VersionTable([str(row[0]) for row in rows], _shared_transaction(context), path, line))
     with context.begin_transaction(_per_migration=True):
         pass  # the end of the block commits
     return []
 
 
-def _transaction_facts(context: Any) -> dict[str, Any]:
-    """Return why all revisions would run in one transaction, if they would, and the line of env.py that decides it."""
-    reason = ""
+def _shared_transaction(context: Any) -> OneTransaction:
+    """Return whose transaction all revisions would run in."""
     if getattr(context, "_in_external_transaction", False):
-        reason = "external"
-    elif context.impl.transactional_ddl and not getattr(context, "_transaction_per_migration", False):
-        reason = "default"
-    path, line = configured_at or (None, None)
-    return {"one_transaction": reason, "path": path, "line": line}
+        return "external"
+    if context.impl.transactional_ddl and not getattr(context, "_transaction_per_migration", False):
+        return "default"
+    return ""
 
 
 def undo(config: Any, script: Any, revision: str) -> None:
@@ -195,11 +196,14 @@ def undo(config: Any, script: Any, revision: str) -> None:
     run_env(config, script, lambda _heads, _context: [step], revision)
 
 
-def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Channel) -> None:
+def climb(config: Any, script: Any, steps: list[tuple[str, Direction]], channel: Channel) -> None:
     """Run single steps on one connection; after the commit of each step, ask the parent whether to continue."""
     from alembic.runtime.migration import MigrationStep
 
-    step_makers = {"upgrade": MigrationStep.upgrade_from_script, "downgrade": MigrationStep.downgrade_from_script}
+    step_makers = {
+        Command.UPGRADE: MigrationStep.upgrade_from_script,
+        Command.DOWNGRADE: MigrationStep.downgrade_from_script,
+    }
     remaining = list(steps)
 
     def run(_heads: Any, context: Any) -> Iterator[Any]:
@@ -209,7 +213,7 @@ def climb(config: Any, script: Any, steps: list[tuple[str, str]], channel: Chann
             with context.autocommit_block():
                 pass  # commits a transaction that would span all revisions
             del remaining[0]
-            if channel.ask("stepped", revision=revision, direction=direction) != "on":
+            if not channel.ask(Stepped(revision, direction)):
                 return
 
     run_env(config, script, run, "heads")
@@ -226,19 +230,20 @@ def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> No
     def init(self: Any, revision_map: Any, revision: Any, is_upgrade: bool) -> None:
         original(self, revision_map, revision, is_upgrade)
         function = self.migration_fn
-        names = {"revision": revision.revision, "direction": "upgrade" if is_upgrade else "downgrade"}
+        revision_id = revision.revision
+        direction: Direction = Command.UPGRADE if is_upgrade else Command.DOWNGRADE
 
         @functools.wraps(function)
         def migrate(*args: Any, **named: Any) -> Any:
             proof.of(op.get_context().connection)
-            channel.send("begin", **names)
+            channel.send(Begin(revision_id, direction))
             try:
-                with tracer.running(path=revision.path, **names) if tracer else nullcontext():
+                with tracer.running(revision_id, direction, revision.path) if tracer else nullcontext():
                     result = function(*args, **named)
             except BaseException as error:
-                channel.send("end", **names, **failure(error, revision.path))
+                channel.send(Failed(**vars(failure(error, revision.path)), revision=revision_id, direction=direction))
                 raise
-            channel.send("end", **names, error=None)
+            channel.send(End(revision_id, direction))
             return result
 
         self.migration_fn = migrate

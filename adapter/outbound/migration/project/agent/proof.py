@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .failures import ElsewhereError, culprit, is_of_project
+from .protocol import Error
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -72,12 +74,11 @@ class Proof:
             (frame for frame in reversed(traceback.extract_stack()) if is_of_project(frame.filename)), None
         )
         if self.channel is not None:  # reported at once, because env.py may catch the error
-            position = (
-                {"path": os.path.realpath(frame_of_project.filename), "line": frame_of_project.lineno}
-                if frame_of_project
-                else {}
-            )
-            self.channel.send("error", **{**culprit(error), **position}, traceback="")
+            failure = culprit(error)
+            if frame_of_project is not None:
+                path = os.path.realpath(frame_of_project.filename)
+                failure = replace(failure, path=path, line=frame_of_project.lineno)
+            self.channel.send(Error(**vars(failure)))
         with suppress(Exception):
             connection.close()
         raise error

@@ -8,11 +8,14 @@ import inspect
 import os
 import re
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from .drivers import psycopg2_cursor
 from .failures import RefusedError
+
+if TYPE_CHECKING:
+    from .protocol import Job
 
 # This only produces a clear message, and protects nothing: a database that is created all the same is dropped with the
 # sandbox, and the sandbox's role cannot drop the databases of others.
@@ -65,20 +68,18 @@ class Sandbox:
         self.defaults: dict[str, str] = {}
         self.settings: dict[str, str] = {}
 
-    def point_at(self, job: dict[str, Any]) -> None:
+    def point_at(self, job: Job) -> None:
         """Set the address and the settings to those of a job."""
-        address = job["conninfo"]
-        self.host = str(address["host"])
-        self.port = int(address.get("port") or 5432)
-        self.user = str(address["user"])
-        self.password = address.get("password") or None
-        self.database = str(address["dbname"])
-        self.sslmode = address.get("sslmode")
-        self.defaults = dict(job.get("settings") or {})
+        self.host = str(job.address["host"])
+        self.port = int(job.address["port"])
+        self.user = str(job.address["user"])
+        self.password = job.address["password"] or None
+        self.database = str(job.address["dbname"])
+        self.defaults = dict(job.settings)
         self.settings = {}
-        if job.get("statement_timeout_ms"):
-            self.settings["statement_timeout"] = str(job["statement_timeout_ms"])
-        if job.get("trace"):
+        if job.statement_timeout_ms:
+            self.settings["statement_timeout"] = str(job.statement_timeout_ms)
+        if job.trace:
             # parallel workers count their scans in their own sessions, not in the traced transaction
             self.settings["max_parallel_workers_per_gather"] = "0"
             self.settings["max_parallel_maintenance_workers"] = "0"
@@ -127,8 +128,6 @@ class Sandbox:
         arguments["options"] = " ".join(filter(None, options))
         arguments.update(host=self.host, port=self.port, user=self.user)
         arguments[database] = self.database
-        if self.sslmode:
-            arguments["sslmode"] = self.sslmode
         if self.password:
             arguments["password"] = self.password
         return arguments
@@ -138,8 +137,6 @@ class Sandbox:
         arguments = {name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS}
         arguments["server_settings"] = self.session(arguments.get("server_settings"))
         arguments.update(host=self.host, port=self.port, user=self.user, database=self.database)
-        if self.sslmode:
-            arguments["ssl"] = self.sslmode
         if self.password:
             arguments["password"] = self.password
         return arguments

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .origin import line_of, operation
+from .protocol import Statement
+
+if TYPE_CHECKING:
+    from .protocol import Direction
 
 
 class Run:
@@ -13,13 +17,13 @@ class Run:
 
     Attributes:
         revision: ID of its revision.
-        direction: `upgrade` or `downgrade`.
+        direction: Which of its functions it is.
         path: Real path of the revision's file.
         before: Name by OID of each relation that existed before its first statement; None before that statement.
         transactions: Number, from 1, of each of its transactions, by the transaction's name on the server.
     """
 
-    def __init__(self, revision: str, direction: str, path: str) -> None:
+    def __init__(self, revision: str, direction: Direction, path: str) -> None:
         self.revision = revision
         self.direction = direction
         self.path = os.path.realpath(path)
@@ -30,7 +34,6 @@ class Run:
         """Return the number of a transaction within this run, from 1."""
         return self.transactions.setdefault(name, len(self.transactions) + 1)
 
-
-def report_of(run: Run, statement: str) -> dict[str, Any]:
-    """Return a new report of a statement, with its text and its origin."""
-    return {"sql": statement, "line": line_of(run.path), "operation": operation(), "transaction": None}
+    def report_of(self, statement: str) -> Statement:
+        """Return a new report of a statement, with its text and its origin."""
+        return Statement(self.revision, self.direction, statement, line_of(self.path), operation())

@@ -13,7 +13,8 @@ from .figures import LockedRows, local_number, most_written, new_locks, row_figu
 from .loop import Loop
 from .origin import is_of_revision
 from .plans import FURTHER, runs_others
-from .run import Run, report_of
+from .protocol import Observe, Observed
+from .run import Run
 from .session import PROBE_TOTAL, Session
 from .transactions import END, SAVEPOINT, SET_TRANSACTION, TRANSACTION_COMMAND
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .catalog import Catalog
     from .channel import Channel
     from .plans import DriverStatement
+    from .protocol import Direction, Statement
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
@@ -62,12 +64,12 @@ class Tracer:
             self._catalog = None
 
     @contextmanager
-    def running(self, revision: str, direction: str, path: str) -> Iterator[None]:
+    def running(self, revision: str, direction: Direction, path: str) -> Iterator[None]:
         """Trace the statements of an upgrade or downgrade function, which runs inside the block.
 
         Args:
             revision: ID of its revision.
-            direction: `upgrade` or `downgrade`.
+            direction: Which of its functions it is.
             path: Path of the revision's file.
         """
         self._run = Run(revision, direction, path)
@@ -93,15 +95,16 @@ class Tracer:
         loop, run = self._loop, self._run
         if run is None or not loop.counted:
             return
-        total: dict[str, Any] = {"rows": {}, "scanned": {}}
+        scanned: dict[str, int] = {}
+        rows: dict[str, Any] = {}
         wal = 0
         with suppress(Exception):  # the transaction has failed, so it cannot be probed
             after = loop.session.probe()
-            self._count(run, total, loop.before, after)
+            scanned, rows = self._rows_between(run, loop.before, after)
             wal = after["wal"] - loop.before["wal"]
             self._last_probe = (loop.session.connection, after)
-        for report in loop.reports(total, wal):
-            self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+        for report in loop.reports(scanned, rows, wal):
+            self._channel.send(report)
 
     def take(
         self, statement: str, context: Any, execute: Callable[[], None], driver_statement: DriverStatement
@@ -128,7 +131,7 @@ class Tracer:
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
         self._is_tracing, self._statement = True, driver_statement
         try:
-            report = report_of(run, statement)
+            report = run.report_of(statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
             self._is_tracing, self._statement = False, None
@@ -158,7 +161,7 @@ class Tracer:
             return False
         self._is_tracing, self._statement = True, driver_statement
         try:
-            self._trace(run, Session(connection), report_of(run, statement), execute, streamed=False)
+            self._trace(run, Session(connection), run.report_of(statement), execute, streamed=False)
         finally:
             self._is_tracing, self._statement = False, None
         return True
@@ -173,17 +176,17 @@ class Tracer:
         self._is_tracing = True
         try:
             self._end_loop()
-            with self._measured(run, session, report_of(run, statement)):
+            with self._measured(run, session, run.report_of(statement)):
                 yield
         finally:
             self._is_tracing = False
 
     def _trace(
-        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], *, streamed: bool
+        self, run: Run, session: Session, report: Statement, execute: Callable[[], None], *, streamed: bool
     ) -> None:
-        sql = report["sql"]
+        sql = report.sql
         if self._last_probe and self._loop.is_measured_enough(report, session) and not self._is_ended:
-            self._count_only(run, session, report, execute, self._last_probe[1])
+            self._count_only(session, report, execute, self._last_probe[1])
             return
         self._end_loop()
         sets_transaction = SET_TRANSACTION.match(sql)
@@ -191,7 +194,7 @@ class Tracer:
         if is_outside and FURTHER.search(sql):
             self._observed(run, session, report, execute)
         elif is_outside or (sets_transaction and not FURTHER.search(sql)):
-            self._unmeasured(run, report, execute)
+            self._unmeasured(report, execute)
         elif sets_transaction and session.is_idle():
             self._with_set_transaction(run, session, report, execute)
         elif not (session.autocommit or self._is_ended) or session.in_block():
@@ -200,7 +203,7 @@ class Tracer:
             else:
                 self._inside(run, session, report, execute)
         elif streamed:
-            self._unmeasured(run, report, execute)
+            self._unmeasured(report, execute)
         else:
             self._autocommitted(run, session, report, execute)
         if END.match(sql):
@@ -209,7 +212,7 @@ class Tracer:
             self._is_ended = True
 
     def _count_only(
-        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None], before: dict[str, Any]
+        self, session: Session, report: Statement, execute: Callable[[], None], before: dict[str, Any]
     ) -> None:
         """Execute a statement that ran many times already, without probes, which would take longer than the loop."""
         start = time.perf_counter()
@@ -218,23 +221,21 @@ class Tracer:
         except Exception as error:
             self._forget()
             self._catalog = None
-            report["duration_ms"] = (time.perf_counter() - start) * 1000
-            report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
-            self._send(run, report)
+            report.duration_ms = (time.perf_counter() - start) * 1000
+            report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+            self._send(report)
             raise
         self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
         self._kill_when_due()
 
-    def _unmeasured(self, run: Run, report: dict[str, Any], execute: Callable[[], None]) -> None:
+    def _unmeasured(self, report: Statement, execute: Callable[[], None]) -> None:
         """Execute a statement without probes: a transaction command, SET TRANSACTION, or a streamed query."""
         self._last_probe = None
-        with self._timed(run, report):
+        with self._timed(report):
             execute()
-        self._send(run, report)
+        self._send(report)
 
-    def _with_set_transaction(
-        self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]
-    ) -> None:
+    def _with_set_transaction(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
         """Execute a text with SET TRANSACTION and further statements, and probe before it in another transaction.
 
         No query may precede SET TRANSACTION in its own transaction.
@@ -250,7 +251,7 @@ class Tracer:
         self,
         run: Run,
         session: Session,
-        report: dict[str, Any],
+        report: Statement,
         execute: Callable[[], None],
         *,
         ours: bool = False,
@@ -260,7 +261,7 @@ class Tracer:
         with self._measured(run, session, report, ours=ours, refused=refused):
             execute()
 
-    def _in_savepoint(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+    def _in_savepoint(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
         """Execute a statement in a savepoint; when it fails because of rows, roll it back and continue."""
         session.run(f"SAVEPOINT {_ROW_ERROR_SAVEPOINT}")
         try:
@@ -275,7 +276,7 @@ class Tracer:
 
     @contextmanager
     def _measured(
-        self, run: Run, session: Session, report: dict[str, Any], *, ours: bool = False, refused: bool = False
+        self, run: Run, session: Session, report: Statement, *, ours: bool = False, refused: bool = False
     ) -> Iterator[None]:
         """Probe a transaction before and after a statement, which is executed inside the block, and report it.
 
@@ -294,15 +295,15 @@ class Tracer:
         except Exception:  # noqa: BLE001 - the transaction had failed already, as the statement will say
             before = None
         if before is None:
-            with self._timed(run, report):
+            with self._timed(report):
                 yield
-            self._send(run, report)
+            self._send(report)
             return
         known = self._known_catalog(run, session, before["pid"])
-        report["lock_timeout"] = before["lock_timeout"]
+        report.lock_timeout = before["lock_timeout"]
         if not ours:
-            report["transaction"] = run.transaction(f"{before['pid']} {before['transaction']}")
-        with self._timed(run, report, silent=_NO_TRANSACTION if refused else set()):
+            report.transaction = run.transaction(f"{before['pid']} {before['transaction']}")
+        with self._timed(report, silent=_NO_TRANSACTION if refused else set()):
             yield
         try:
             after = session.probe()
@@ -311,28 +312,28 @@ class Tracer:
             self._catalog = None
             if ours:
                 session.run("COMMIT")
-            self._send(run, report)
+            self._send(report)
             return
         if after["transaction"] != before["transaction"]:  # the statement has begun another transaction
             before = {**before, "locks": [], "counters": []}
-            report["transaction"] = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
-        report["wal_bytes"] = after["wal"] - before["wal"]
-        report["locks"] = new_locks(run.before or {}, before["locks"] or [], after["locks"] or [])
+            report.transaction = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
+        report.wal_bytes = after["wal"] - before["wal"]
+        report.locks = new_locks(run.before or {}, before["locks"] or [], after["locks"] or [])
         self._compare(run, report, known, later)
-        self._count(run, report, before, after)
+        report.scanned, report.rows = self._rows_between(run, before, after)
         if after["xid"] and self._catalog is not None:
             after = self._locked_rows.count(session, report, after, self._catalog.names, self._catalog.tables)
         self._explain(session, report, changed=known is not later)
         if ours:
-            with self._timed(run, report, add=True):
+            with self._timed(report, add=True):
                 session.run("COMMIT")
         else:
             self._last_probe = (session.connection, after)
             if known is later:
                 self._loop.note_measured(report)
-        self._send(run, report)
+        self._send(report)
 
-    def _autocommitted(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+    def _autocommitted(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
         """Execute a statement that commits on its own, in a transaction of the tracer when the server allows that."""
         session.run("BEGIN")
         try:
@@ -345,40 +346,40 @@ class Tracer:
                 raise
         else:
             return
-        report["cannot_run_in_transaction"] = True
+        report.cannot_run_in_transaction = True
         self._observed(run, session, report, execute)
 
-    def _observed(self, run: Run, session: Session, report: dict[str, Any], execute: Callable[[], None]) -> None:
+    def _observed(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
         """Execute a statement that begins and ends transactions, while the parent observes it from a second session."""
         session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
         known = self._known_catalog(run, session, session.probe()["pid"])
         first_transaction = int(session.value(_NEXT_TRANSACTION))
         before = session.probe(PROBE_TOTAL)
-        self._channel.ask("observe", pid=before["pid"], sql=report["sql"])
+        self._channel.ask(Observe(before["pid"], report.sql))
         failure: Exception | None = None
         start = time.perf_counter()
         try:
             execute()
         except Exception as error:  # noqa: BLE001 - raised again after the report
             failure = error
-            report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
-        report["duration_ms"] = (time.perf_counter() - start) * 1000
-        locks = self._channel.ask("observed") or []
+            report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+        report.duration_ms = (time.perf_counter() - start) * 1000
+        locks = self._channel.ask(Observed()) or []
         with suppress(Exception):  # the author may have dropped the connection's own database
             session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
             after = session.probe(PROBE_TOTAL)
             later = session.catalog()
-            report["wal_bytes"] = after["wal"] - before["wal"]
-            report["locks"] = new_locks(run.before or {}, [], locks)
+            report.wal_bytes = after["wal"] - before["wal"]
+            report.locks = new_locks(run.before or {}, [], locks)
             self._compare(run, report, known, later)
-            self._count(run, report, before, after)
+            report.scanned, report.rows = self._rows_between(run, before, after)
             transactions = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
             assigned = int(session.value(_NEXT_TRANSACTION)) - first_transaction
-            report["most_written"] = most_written(
-                session, later.tables, report["rows"], first_transaction, assigned, transactions
+            report.most_written = most_written(
+                session, later.tables, report.rows, first_transaction, assigned, transactions
             )
-            report["used_within"] = used_tables(report, later.tables) if runs_others(report["sql"]) else []
-        self._send(run, report)
+            report.used_within = used_tables(report, later.tables) if runs_others(report.sql) else []
+        self._send(report)
         if failure is not None:
             raise failure
 
@@ -390,52 +391,53 @@ class Tracer:
             run.before = dict(self._catalog.names)
         return self._catalog
 
-    def _compare(self, run: Run, report: dict[str, Any], known: Catalog, later: Catalog) -> None:
+    def _compare(self, run: Run, report: Statement, known: Catalog, later: Catalog) -> None:
         self._catalog = later
         if known is not later:
             names = {**later.names, **known.names, **(run.before or {})}
-            report["rewritten"] = sorted(names[oid] for oid in known.rewritten(later))
+            report.rewritten = sorted(names[oid] for oid in known.rewritten(later))
             built_indexes = known.built(later)
-            report["indexes_built"] = sorted(later.names[oid] for oid in built_indexes)
+            report.indexes_built = sorted(later.names[oid] for oid in built_indexes)
             # tables of extensions have no name here
             tables = {oid: names.get(later.table_of(oid)) for oid in built_indexes}
-            report["built_on"] = {later.names[oid]: table for oid, table in tables.items() if table}
-            report.update(known.changes(later))
+            report.built_on = {later.names[oid]: table for oid, table in tables.items() if table}
+            report.created, report.altered, report.dropped = known.changes(later)
 
-    def _count(self, run: Run, report: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _rows_between(
+        self, run: Run, before: dict[str, Any], after: dict[str, Any]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """Return the rows that were read in scans and that were written between two probes, both by table."""
         names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
-        report["scanned"], report["rows"] = row_figures(names, before["counters"] or [], after["counters"] or [])
+        return row_figures(names, before["counters"] or [], after["counters"] or [])
 
-    def _explain(self, session: Session, report: dict[str, Any], *, changed: bool) -> None:
+    def _explain(self, session: Session, report: Statement, *, changed: bool) -> None:
         """Add to a report the plan of a statement that found no rows, and the tables of statements within it."""
         if self._statement is not None and not changed:
-            wrote = bool(report["rows"] or report.get("locked"))
-            report["plan"] = self._statement.plan(session, report["sql"], wrote=wrote)
-            if report["rows"] and self._loop.takes_plan(report):
-                report["plan_of_update"] = self._statement.plan_of_update(session, report["sql"])
+            wrote = bool(report.rows or report.locked)
+            report.plan = self._statement.plan(session, report.sql, wrote=wrote)
+            if report.rows and self._loop.takes_plan(report):
+                report.plan_of_update = self._statement.plan_of_update(session, report.sql)
         tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
-        if tables and self._statement is not None and self._statement.hides_tables(session, report["sql"]):
-            report["used_within"] = tables
+        if tables and self._statement is not None and self._statement.hides_tables(session, report.sql):
+            report.used_within = tables
 
     @contextmanager
-    def _timed(
-        self, run: Run, report: dict[str, Any], *, add: bool = False, silent: set[str] | None = None
-    ) -> Iterator[None]:
+    def _timed(self, report: Statement, *, add: bool = False, silent: set[str] | None = None) -> Iterator[None]:
         start = time.perf_counter()
         try:
             yield
         except Exception as error:
             self._catalog = None
             if sqlstate_of(error) not in (silent or set()):
-                report["duration_ms"] = (time.perf_counter() - start) * 1000
-                report["error"], report["sqlstate"] = message_of(error), sqlstate_of(error)
-                self._send(run, report)
+                report.duration_ms = (time.perf_counter() - start) * 1000
+                report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+                self._send(report)
             raise
         milliseconds = (time.perf_counter() - start) * 1000
-        report["duration_ms"] = report["duration_ms"] + milliseconds if add else milliseconds
+        report.duration_ms = report.duration_ms + milliseconds if add else milliseconds
 
-    def _send(self, run: Run, report: dict[str, Any]) -> None:
-        self._channel.send("statement", revision=run.revision, direction=run.direction, **report)
+    def _send(self, report: Statement) -> None:
+        self._channel.send(report)
         self._kill_when_due()
 
     def _kill_when_due(self) -> None:

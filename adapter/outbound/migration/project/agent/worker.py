@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
-import json
 import os
 import sys
 import threading
@@ -30,12 +29,15 @@ from .project import (
     watch_revisions,
 )
 from .proof import Proof
+from .protocol import Command, Done, Error, Exited, Started, Wanted, decode_job
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
 from .wanted import WANTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from .protocol import Job
 
 
 # These libraries start no thread when they are imported, so that the process can still be forked.
@@ -61,34 +63,34 @@ class Worker:
         self._script: Any = None
         self._is_redirected = False
 
-    def run(self, job: dict[str, Any]) -> None:
+    def run(self, job: Job) -> None:
         """Run a job, report how it ended, and end the process."""
         _redirect_input()
-        channel = Channel(job["token"], job["events"], job.get("answers"))
-        channel.ask("started", pid=os.getpid())  # the parent asks the kernel about it while it is there
+        channel = Channel(job.token, job.events, job.answers)
+        channel.ask(Started(os.getpid()))  # the parent asks the kernel about it while it is there
         try:
             self._run_command(job, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
-            channel.send("error", **culprit(error), traceback=traceback.format_exc())
-        channel.send("wanted", addresses=list(WANTED.addresses), variables=list(WANTED.variables))
-        channel.send("done")
+            channel.send(_reported(error))
+        channel.send(Wanted(list(WANTED.addresses), list(WANTED.variables)))
+        channel.send(Done())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)  # without waiting for threads and exit handlers of the project
 
-    def read_history(self, job: dict[str, Any]) -> bool:
+    def read_history(self, job: Job) -> bool:
         """Report the history, and keep it for all jobs to come; return whether it could be read."""
-        channel = Channel(job["token"], job["events"], None)
+        channel = Channel(job.token, job.events, None)
         try:
             with _without_input():
                 self._config = self._configure(job)
                 self._script = script_of(self._config)
                 list_revisions(self._script, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
-            channel.send("error", **culprit(error), traceback=traceback.format_exc())
+            channel.send(_reported(error))
             return False
         finally:
-            channel.send("done")
+            channel.send(Done())
         return True
 
     def warm(self) -> bool:
@@ -106,9 +108,8 @@ class Worker:
             return not _has_threads()
         return False
 
-    def _configure(self, job: dict[str, Any]) -> Any:
-        if job.get("cwd"):
-            os.chdir(job["cwd"])
+    def _configure(self, job: Job) -> Any:
+        os.chdir(job.cwd)
         self._sandbox.point_at(job)
         if not self._is_redirected:
             redirect_drivers(self._sandbox)
@@ -118,39 +119,52 @@ class Worker:
             self._is_redirected = True
         return configure(job, self._sandbox)
 
-    def _run_command(self, job: dict[str, Any], channel: Channel) -> None:
+    def _run_command(self, job: Job, channel: Channel) -> None:
         self._proof.channel = channel
         config = self._configure(job)
-        if job["command"] == "setup":
-            set_up(job["revision"], self._sandbox)
+        if job.command == Command.SET_UP:
+            set_up(job.revision, self._sandbox)
             return
-        tracer = None
-        if job.get("trace"):
-            tracer = Tracer(channel, job.get("kill_after") or 0, goes_on=bool(job.get("goes_on")))
-            listen(tracer)
-            trace_drivers(tracer)
-        watch_revisions(channel, tracer, self._proof)
+        watch_revisions(channel, _tracer_of(job, channel), self._proof)
         script = self._script or script_of(config)
-        target = job["revision"]
-        if job["command"] == "env":
-            run_env(config, script, functools.partial(report_version_table, channel), "heads")
-        elif job["command"] in {"models", "only_there"}:
-            report = create_models if job["command"] == "models" else report_only_there
-            run_env(config, script, functools.partial(report, channel), "heads")
-        elif job["command"] == "upgrade":
-            run_env(config, script, lambda heads, _context: script._upgrade_revs(target, heads), target)  # noqa: SLF001
-        elif job["command"] == "downgrade":
-            run_env(config, script, lambda heads, _context: script._downgrade_revs(target, heads), target)  # noqa: SLF001
-        elif job["command"] == "undo":
-            undo(config, script, target)
-        elif job["command"] == "stairs":
-            climb(config, script, job["steps"], channel)
-        elif job["command"] == "check":
+        if job.command == Command.UNDO:
+            undo(config, script, job.revision)
+        elif job.command == Command.STAIRS:
+            climb(config, script, job.steps, channel)
+        elif job.command == Command.CHECK:
             from alembic import command
 
             command.check(config)
         else:
-            raise ValueError(f"no command {job['command']!r}")
+            run_env(config, script, *_steps_and_target(job, script, channel))
+
+
+def _tracer_of(job: Job, channel: Channel) -> Tracer | None:
+    """Return the tracer that gets the statements of this process; None when the job traces none."""
+    if not job.trace:
+        return None
+    tracer = Tracer(channel, job.kill_after, goes_on=job.goes_on)
+    listen(tracer)
+    trace_drivers(tracer)
+    return tracer
+
+
+def _steps_and_target(job: Job, script: Any, channel: Channel) -> tuple[Callable[[Any, Any], Any], str]:
+    """Return what env.py does once it has configured Alembic, and the target that it is told."""
+    target = job.revision
+    steps: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+        Command.ENV: (functools.partial(report_version_table, channel), "heads"),
+        Command.MODELS: (functools.partial(create_models, channel), "heads"),
+        Command.ONLY_THERE: (functools.partial(report_only_there, channel), "heads"),
+        Command.UPGRADE: (lambda heads, _context: script._upgrade_revs(target, heads), target),  # noqa: SLF001
+        Command.DOWNGRADE: (lambda heads, _context: script._downgrade_revs(target, heads), target),  # noqa: SLF001
+    }
+    return steps[job.command]
+
+
+def _reported(error: BaseException) -> Error:
+    """Return an error that is being handled, with its traceback."""
+    return Error(**{**vars(culprit(error)), "traceback": traceback.format_exc()})
 
 
 def _redirect_input() -> None:
@@ -197,11 +211,11 @@ def main() -> None:
             importlib.import_module(library)
     worker = Worker()
     for line in iter(sys.stdin.readline, ""):
-        job = json.loads(line)
-        channel = Channel(job["token"], job["events"], None)
-        if job["command"] == "revisions":
+        job = decode_job(line)
+        channel = Channel(job.token, job.events, None)
+        if job.command == Command.REVISIONS:
             has_history = worker.read_history(job)
-            channel.send("exited", code=0)
+            channel.send(Exited(0))
             # the parent continues meanwhile
             if not (has_history and worker.warm()):
                 # restart as a new agent, because each job would inherit the state that the project has left here
@@ -213,4 +227,4 @@ def main() -> None:
             gc.enable()
             worker.run(job)
         _, status = os.waitpid(pid, 0)
-        channel.send("exited", code=os.waitstatus_to_exitcode(status))
+        channel.send(Exited(os.waitstatus_to_exitcode(status)))

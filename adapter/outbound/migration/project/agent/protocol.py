@@ -1,0 +1,357 @@
+"""The protocol between the agent and its parent: the jobs, the events, and the lines of JSON that carry them.
+
+Both sides import this module, the agent in the project's own Python, so it needs only the standard library of
+Python 3.9. Nowhere else do the names of commands, events and their fields stand as text.
+
+The parent writes each `Job` as a line to the agent's standard input. The agent writes events to a pipe; the class of an
+event names its kind. A line begins with the token of the job, which only the two sides know. It distinguishes events
+from anything that the project's own code writes into the pipe. The parent answers `Started`, `Observe`, `Observed` and
+`Stepped` through another pipe, with a value as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Union, get_args
+
+VERSION = 1  # to be raised by every change of a job, an event or an answer
+
+Direction = Literal["upgrade", "downgrade"]
+# The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
+# revisions or has some twice; used the network, which it cannot reach; connected to another server than the sandbox.
+FailureKind = Literal["exception", "exit", "refused", "history", "network", "elsewhere"]
+# Whose transaction all revisions would run in: env.py's own, Alembic's, or nobody's.
+OneTransaction = Literal["external", "default", ""]
+
+_EVENT = "event"  # the field of a line that names the class of its event
+_SURROGATE = b"\\ud"  # as JSON has it
+
+
+class Command:
+    """What a job does."""
+
+    REVISIONS: Final = "revisions"  # report the history, then run env.py once, so that later jobs find its imports done
+    SET_UP: Final = "setup"  # call a function of the project
+    UPGRADE: Final = "upgrade"
+    DOWNGRADE: Final = "downgrade"
+    UNDO: Final = "undo"  # run the downgrade of a single revision
+    STAIRS: Final = "stairs"  # run single steps on one connection
+    ENV: Final = "env"  # run env.py without any revision, and report the version table
+    MODELS: Final = "models"  # create the models
+    ONLY_THERE: Final = "only_there"  # report what the database has and the models do not
+    CHECK: Final = "check"  # compare the models, as `alembic check`
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the agent reads it.
+
+    Attributes:
+        config: Path of an `alembic.ini` or a `pyproject.toml`.
+        name: Section of the file.
+        address: `host`, `port`, `user`, `password` and `dbname` of the sandbox database.
+        cwd: The working directory.
+        command: One of `Command`.
+        revision: Target of the command; for `Command.SET_UP` a `module:function` of the project.
+        trace: Whether statements are traced.
+        environment: Variables to set. An empty value stands for the sandbox's URL, a scheme such as
+            `postgresql+asyncpg` for that URL with that scheme.
+        x_arguments: Values of the `-x` option of `alembic`.
+        statement_timeout_ms: Milliseconds after which the server cancels a statement; 0 for never.
+        kill_after: Number of traced statements after which the process kills itself, before it commits; 0 for never.
+        settings: Default settings of the sessions, by name.
+        goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
+        steps: For `Command.STAIRS`: pairs of a revision and a direction.
+        token: The text that each line of the agent begins with.
+        events: File descriptor that the agent writes events to.
+        answers: File descriptor that the agent reads answers from.
+        version: Version of the protocol.
+    """
+
+    config: str
+    name: str
+    address: dict[str, Any]
+    cwd: str
+    command: str
+    revision: str
+    trace: bool
+    environment: dict[str, str]
+    x_arguments: list[str]
+    statement_timeout_ms: int
+    kill_after: int
+    settings: dict[str, str]
+    goes_on: bool
+    steps: list[tuple[str, Direction]]
+    token: str
+    events: int
+    answers: int
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in the project.
+
+    Attributes:
+        error: Its message.
+        kind: What failed.
+        type: Name of the exception's class.
+        sqlstate: The SQLSTATE; None when the error is not the server's.
+        path: File in which it was raised; None when that is not known.
+        line: Line of that file; None when that is not known.
+        traceback: The complete traceback; empty where none is wanted.
+    """
+
+    error: str
+    kind: FailureKind
+    type: str
+    sqlstate: str | None
+    path: str | None
+    line: int | None
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """The process of a job has started; every job but `Command.REVISIONS` has a process of its own. Answer: null."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
+class Exited:
+    """The process of a job has ended."""
+
+    code: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """The command has ended, with or without an error."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the project tried to use in vain: hosts with ports, and variables that are not set."""
+
+    addresses: list[str]
+    variables: list[str]
+
+
+@dataclass(frozen=True)
+class Error(Failure):
+    """An error that ended the command, or a connection to another server than the sandbox."""
+
+
+@dataclass(frozen=True)
+class Problem(Failure):
+    """An error in the history that did not prevent reading it."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision of the history, from base to heads; the attributes are those of its script in Alembic."""
+
+    revision: str
+    down_revision: list[str]
+    depends_on: list[str]
+    path: str
+    message: str
+    docstring: str
+    branch_labels: list[str]
+    is_head: bool
+    safety_assured: dict[str, Any]
+    lossy_downgrade: Any
+    irreversible: Any
+
+
+@dataclass(frozen=True)
+class Begin:
+    """An upgrade or downgrade function begins."""
+
+    revision: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class End:
+    """An upgrade or downgrade function has returned."""
+
+    revision: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class Failed(Failure):
+    """An upgrade or downgrade function has raised an error."""
+
+    revision: str
+    direction: Direction
+
+
+@dataclass
+class Statement:
+    """A statement that a function has executed; the tracer adds what Postgres says of it.
+
+    Attributes:
+        revision: ID of the revision.
+        direction: Which of its functions runs.
+        sql: The text.
+        line: Line of the revision's file; None when that is not known.
+        operation: The operation of Alembic that made it, such as `add_column`; None for no operation.
+        transaction: Number of the transaction within the function, from 1; None when it commits on its own.
+        error: Message of the error; None without one.
+        sqlstate: SQLSTATE of the error; None when the error is not the server's.
+        locks: The strongest lock mode that it added, by table or index.
+        rewritten: Names of rewritten relations.
+        indexes_built: Names of indexes that were built.
+        built_on: Table of each built index, by the index's name.
+        scanned: Number of rows read in sequential scans, by table.
+        rows: Numbers of rows inserted, updated and deleted, by table.
+        locked: Number of rows locked by SELECT … FOR UPDATE, by table.
+        most_written: The most existing rows that one transaction within the statement wrote, by table.
+        created: Kind and name of each created object.
+        altered: Kind and name of each altered object.
+        dropped: Kind and name of each dropped object.
+        wal_bytes: Bytes of write-ahead log.
+        duration_ms: Milliseconds.
+        lock_timeout: The setting before it.
+        count: How often it ran.
+        cannot_run_in_transaction: Whether the server refuses it inside a transaction block.
+        plan: The plan of a statement that found no rows, as EXPLAIN writes it; None for no plan.
+        plan_of_update: The plan of a statement that changed rows; None for no plan.
+        used_within: Tables that statements within it used.
+    """
+
+    revision: str
+    direction: Direction
+    sql: str
+    line: int | None = None
+    operation: str | None = None
+    transaction: int | None = None
+    error: str | None = None
+    sqlstate: str | None = None
+    locks: dict[str, str] = field(default_factory=dict)
+    rewritten: list[str] = field(default_factory=list)
+    indexes_built: list[str] = field(default_factory=list)
+    built_on: dict[str, str] = field(default_factory=dict)
+    scanned: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    locked: dict[str, int] = field(default_factory=dict)
+    most_written: dict[str, int] = field(default_factory=dict)
+    created: list[tuple[str, str]] = field(default_factory=list)
+    altered: list[tuple[str, str]] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+    wal_bytes: int = 0
+    duration_ms: float = 0.0
+    lock_timeout: str = "0"
+    count: int = 1
+    cannot_run_in_transaction: bool = False
+    plan: Any = None
+    plan_of_update: Any = None
+    used_within: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Observe:
+    """A statement that cannot run inside a transaction is about to be executed by a server process. Answer: null."""
+
+    pid: int
+    sql: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The observed statement has ended. Answer: OID of the relation and mode of each lock that it had."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """A step of `Command.STAIRS` is committed. Answer: whether to continue."""
+
+    revision: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class VersionTable:
+    """The project's version tables, by qualified and quoted name, and where env.py configures Alembic."""
+
+    names: list[str]
+    one_transaction: OneTransaction
+    path: str | None
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Models:
+    """Whether env.py has models, and kind and name of each object that only the database has."""
+
+    found: bool
+    only_there: list[tuple[str, str]]
+
+
+Question = Union[Started, Observe, Observed, Stepped]  # noqa: UP007 - Python 3.9
+Report = Union[Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, VersionTable, Models]  # noqa: UP007
+Event = Union[Question, Report, Exited]  # noqa: UP007
+EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+class ProtocolError(ValueError):
+    """A line that the other side cannot have written."""
+
+
+def encode(event: Event, token: str) -> bytes:
+    """Return an event as a line; values that JSON has no form for become text."""
+    content = json.dumps({_EVENT: type(event).__name__, **vars(event)}, default=str)
+    return f"{token}{content}\n".encode()
+
+
+def decode(line: bytes, token: str) -> Event:
+    """Return the event of a line without its end; the types of the fields are not checked, and pairs are lists.
+
+    Half a character, which Python's strings may have and no report can be written with, becomes `?`.
+
+    Raises:
+        ProtocolError: Something else than the token comes first, or the line has the fields of no event.
+        ValueError: The line is no JSON.
+    """
+    before, _, content = line.rpartition(token.encode())
+    if before or len(content) == len(line):
+        raise ProtocolError("a line without its token")
+    values = json.loads(content)
+    if _SURROGATE in content:
+        values = json.loads(json.dumps(values, ensure_ascii=False).encode(errors="replace"))
+    kind = EVENTS.get(str(values.pop(_EVENT, ""))) if isinstance(values, dict) else None
+    if kind is None or values.keys() != kind.__dataclass_fields__.keys():
+        raise ProtocolError("no event has these fields")
+    event: Event = kind(**values)
+    return event
+
+
+def encode_job(job: Job) -> bytes:
+    """Return a job as a line."""
+    return json.dumps(vars(job)).encode() + b"\n"
+
+
+def decode_job(line: str) -> Job:
+    """Return the job of a line.
+
+    Raises:
+        ProtocolError: The parent has another version of the protocol.
+    """
+    values = json.loads(line)
+    if values.get("version") != VERSION:
+        raise ProtocolError("hexalembic was replaced by another version while it ran: run the command again")
+    return Job(**values)
+
+
+def encode_answer(value: object) -> bytes:
+    """Return an answer as a line."""
+    return json.dumps(value).encode() + b"\n"
+
+
+def decode_answer(line: str) -> Any:
+    """Return the value of an answer; None for the end of the pipe."""
+    return json.loads(line) if line else None
