@@ -1,0 +1,271 @@
+"""Measures the statements of a revision by probes of their transaction, and reports them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from .failures import message_of, sqlstate_of
+from .figures import LockedRows, local_number, most_written, new_locks, row_figures, used_tables
+from .loop import Loop
+from .plans import runs_others
+from .protocol import Observe, Observed
+from .session import PROBE_TOTAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from .catalog import Catalog
+    from .channel import Channel
+    from .plans import DriverStatement
+    from .protocol import Statement
+    from .run import Run
+    from .session import Session
+
+
+# Transactions of the tracer between the probes before and after a statement: the flush of the counters, and a probe.
+_OUR_TRANSACTIONS = 2
+_NEXT_TRANSACTION = (
+    "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::text"
+)
+
+
+class Meter:
+    """What is known of the transaction of a revision, and the reports of its statements.
+
+    Attributes:
+        statement: The statement that is being executed, on its cursor; None when it cannot be explained.
+    """
+
+    def __init__(self, channel: Channel, kill_after: int) -> None:
+        self.statement: DriverStatement | None = None
+        self._channel = channel
+        self._statements_until_kill = kill_after
+        self._catalog: Catalog | None = None
+        self._pid: int | None = None
+        # The connection, and the probe after the last statement of its transaction: the probe before the next one.
+        self._last_probe: tuple[Any, dict[str, Any]] | None = None
+        self._loop = Loop()
+        self._locked_rows = LockedRows()
+
+    def begin(self) -> None:
+        """Begin with the statements of another function."""
+        self._loop = Loop()
+        self._locked_rows = LockedRows()
+        self._last_probe = None
+
+    def forget_probe(self) -> None:
+        """Forget the last probe, because another statement has come between."""
+        self._last_probe = None
+
+    def forget_catalog(self) -> None:
+        """Forget the catalog, because a part of the transaction was or may have been rolled back."""
+        self._catalog = None
+
+    def assume(self, session: Session, probe: dict[str, Any]) -> None:
+        """Let a probe be that before the next statement of a connection."""
+        self._last_probe = (session.connection, probe)
+
+    def end_loop(self, run: Run) -> None:
+        """Report the statements that were only counted in a loop, with their total figures."""
+        loop = self._loop
+        if not loop.counted:
+            return
+        scanned: dict[str, int] = {}
+        rows: dict[str, Any] = {}
+        wal = 0
+        with suppress(Exception):  # the transaction has failed, so it cannot be probed
+            after = loop.session.probe()
+            scanned, rows = self._rows_between(run, loop.before, after)
+            wal = after["wal"] - loop.before["wal"]
+            self._last_probe = (loop.session.connection, after)
+        for report in loop.reports(scanned, rows, wal):
+            self._channel.send(report)
+
+    def is_in_loop(self, session: Session, report: Statement) -> bool:
+        """Return whether a statement is to be only counted, because it ran many times already."""
+        return self._last_probe is not None and self._loop.is_measured_enough(report, session)
+
+    def count_only(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
+        """Execute a statement that ran many times already, without probes, which would take longer than the loop."""
+        assert self._last_probe is not None  # noqa: S101 - as `is_in_loop` has said
+        before = self._last_probe[1]
+        start = time.perf_counter()
+        try:
+            execute()
+        except Exception as error:
+            self.end_loop(run)
+            self._last_probe = None
+            self._catalog = None
+            report.duration_ms = (time.perf_counter() - start) * 1000
+            report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+            self._send(report)
+            raise
+        self._loop.count(report, session, before, (time.perf_counter() - start) * 1000)
+        self._kill_when_due()
+
+    def unmeasured(self, report: Statement, execute: Callable[[], None]) -> None:
+        """Execute a statement without probes: a transaction command, SET TRANSACTION, or a streamed query."""
+        self._last_probe = None
+        with self._timed(report):
+            execute()
+        self._send(report)
+
+    @contextmanager
+    def measured(
+        self, run: Run, session: Session, report: Statement, *, ours: bool = False, refused: Collection[str] = ()
+    ) -> Iterator[None]:
+        """Probe a transaction before and after a statement, which is executed inside the block, and report it.
+
+        Args:
+            run: The function that runs.
+            session: The connection.
+            report: The report of the statement, to which the figures are added.
+            ours: Whether the tracer has begun the transaction, for this statement only.
+            refused: SQLSTATEs of errors that are raised without a report.
+        """
+        last_probe, self._last_probe = self._last_probe, None
+        try:
+            before = (
+                last_probe[1] if last_probe and last_probe[0] is session.connection and not ours else session.probe()
+            )
+        except Exception:  # noqa: BLE001 - the transaction had failed already, as the statement will say
+            before = None
+        if before is None:
+            with self._timed(report):
+                yield
+            self._send(report)
+            return
+        known = self.known_catalog(run, session, before["pid"])
+        report.lock_timeout = before["lock_timeout"]
+        if not ours:
+            report.transaction = run.transaction(f"{before['pid']} {before['transaction']}")
+        with self._timed(report, silent=refused):
+            yield
+        try:
+            after = session.probe()
+            later = session.catalog(known, after["xid"]) if after["catalog"] != before["catalog"] else known
+        except Exception:  # noqa: BLE001 - the statement was a COMMIT or ROLLBACK: there is no transaction to probe
+            self._catalog = None
+            if ours:
+                session.run("COMMIT")
+            self._send(report)
+            return
+        if after["transaction"] != before["transaction"]:  # the statement has begun another transaction
+            before = {**before, "locks": [], "counters": []}
+            report.transaction = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
+        report.wal_bytes = after["wal"] - before["wal"]
+        report.locks = new_locks(run.before or {}, before["locks"] or [], after["locks"] or [])
+        self._compare(run, report, known, later)
+        report.scanned, report.rows = self._rows_between(run, before, after)
+        if after["xid"] and self._catalog is not None:
+            after = self._locked_rows.count(session, report, after, self._catalog.names, self._catalog.tables)
+        self._explain(session, report, changed=known is not later)
+        if ours:
+            with self._timed(report, add=True):
+                session.run("COMMIT")
+        else:
+            self._last_probe = (session.connection, after)
+            if known is later:
+                self._loop.note_measured(report)
+        self._send(report)
+
+    def observed(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
+        """Execute a statement that begins and ends transactions, while the parent observes it from a second session."""
+        session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
+        known = self.known_catalog(run, session, session.probe()["pid"])
+        first_transaction = int(session.value(_NEXT_TRANSACTION))
+        before = session.probe(PROBE_TOTAL)
+        self._channel.ask(Observe(before["pid"], report.sql))
+        failure: Exception | None = None
+        start = time.perf_counter()
+        try:
+            execute()
+        except Exception as error:  # noqa: BLE001 - raised again after the report
+            failure = error
+            report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+        report.duration_ms = (time.perf_counter() - start) * 1000
+        locks = self._channel.ask(Observed()) or []
+        with suppress(Exception):  # the author may have dropped the connection's own database
+            session.value("SELECT pg_catalog.pg_stat_force_next_flush()::text")
+            after = session.probe(PROBE_TOTAL)
+            later = session.catalog()
+            report.wal_bytes = after["wal"] - before["wal"]
+            report.locks = new_locks(run.before or {}, [], locks)
+            self._compare(run, report, known, later)
+            report.scanned, report.rows = self._rows_between(run, before, after)
+            transactions = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
+            assigned = int(session.value(_NEXT_TRANSACTION)) - first_transaction
+            report.most_written = most_written(
+                session, later.tables, report.rows, first_transaction, assigned, transactions
+            )
+            report.used_within = used_tables(report, later.tables) if runs_others(report.sql) else []
+        self._send(report)
+        if failure is not None:
+            raise failure
+
+    def known_catalog(self, run: Run, session: Session, pid: int) -> Catalog:
+        """Return the catalog, which is read from a connection when none is known of its server process."""
+        if self._catalog is None or self._pid != pid:
+            self._catalog = session.catalog()
+            self._pid = pid
+        if run.before is None:
+            run.before = dict(self._catalog.names)
+        return self._catalog
+
+    def _compare(self, run: Run, report: Statement, known: Catalog, later: Catalog) -> None:
+        self._catalog = later
+        if known is not later:
+            names = {**later.names, **known.names, **(run.before or {})}
+            report.rewritten = sorted(names[oid] for oid in known.rewritten(later))
+            built_indexes = known.built(later)
+            report.indexes_built = sorted(later.names[oid] for oid in built_indexes)
+            # tables of extensions have no name here
+            tables = {oid: names.get(later.table_of(oid)) for oid in built_indexes}
+            report.built_on = {later.names[oid]: table for oid, table in tables.items() if table}
+            report.created, report.altered, report.dropped = known.changes(later)
+
+    def _rows_between(
+        self, run: Run, before: dict[str, Any], after: dict[str, Any]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """Return the rows that were read in scans and that were written between two probes, both by table."""
+        names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
+        return row_figures(names, before["counters"] or [], after["counters"] or [])
+
+    def _explain(self, session: Session, report: Statement, *, changed: bool) -> None:
+        """Add to a report the plan of a statement that found no rows, and the tables of statements within it."""
+        if self.statement is not None and not changed:
+            wrote = bool(report.rows or report.locked)
+            report.plan = self.statement.plan(session, report.sql, wrote=wrote)
+            if report.rows and self._loop.takes_plan(report):
+                report.plan_of_update = self.statement.plan_of_update(session, report.sql)
+        tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
+        if tables and self.statement is not None and self.statement.hides_tables(session, report.sql):
+            report.used_within = tables
+
+    @contextmanager
+    def _timed(self, report: Statement, *, add: bool = False, silent: Collection[str] = ()) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self._catalog = None
+            if sqlstate_of(error) not in silent:
+                report.duration_ms = (time.perf_counter() - start) * 1000
+                report.error, report.sqlstate = message_of(error), sqlstate_of(error)
+                self._send(report)
+            raise
+        milliseconds = (time.perf_counter() - start) * 1000
+        report.duration_ms = report.duration_ms + milliseconds if add else milliseconds
+
+    def _send(self, report: Statement) -> None:
+        self._channel.send(report)
+        self._kill_when_due()
+
+    def _kill_when_due(self) -> None:
+        self._statements_until_kill -= 1
+        if self._statements_until_kill == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
