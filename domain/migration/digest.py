@@ -6,7 +6,7 @@ Without a primary key, each column is a bag of values, and one more digest cover
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
@@ -257,37 +257,6 @@ def _went_back(name: str, expected: DataDigest, actual: DataDigest) -> bool:
     return before is not None and (after is None or after < before)
 
 
-def refine(difference: DataDifference, exact: Mapping[str, Iterable[DataChange]]) -> DataDifference:
-    """Return a difference with exact changes in place of the counted ones.
-
-    Args:
-        difference: Difference of two digests.
-        exact: Changes from a comparison row by row, for each table that was compared so.
-    """
-    other_changes = [
-        change
-        for change in difference.changes
-        if change.kind not in _COUNTED or not any(_is_of(change.subject, table) for table in exact)
-    ]
-    return DataDifference(_sorted([*other_changes, *(change for changes in exact.values() for change in changes)]))
-
-
-_COUNTED = frozenset(
-    {
-        DataChangeKind.ROWS_GONE,
-        DataChangeKind.ROWS_NEW,
-        DataChangeKind.ROWS_REPLACED,
-        DataChangeKind.VALUES_GONE,
-        DataChangeKind.VALUES_NEW,
-        DataChangeKind.VALUES_CHANGED,
-    }
-)
-
-
-def _is_of(subject: str, table: str) -> bool:
-    return subject == table or subject.startswith(f"{table}.")
-
-
 def _sorted(changes: Iterable[DataChange]) -> tuple[DataChange, ...]:
     order = list(DataChangeKind)
     return tuple(sorted(changes, key=lambda change: (change.subject, order.index(change.kind), change.other)))
@@ -370,35 +339,3 @@ def _values_change(column: str, old: ColumnDigest, new: ColumnDigest) -> DataCha
     if new.values > old.values and not old.values:
         return DataChange(column, DataChangeKind.VALUES_NEW, new.values)
     return DataChange(column, DataChangeKind.VALUES_CHANGED)
-
-
-def changes_of_rows(
-    table: str,
-    rows: tuple[int, int],
-    counts: Mapping[str, tuple[int, int, int]],
-    totals: Mapping[str, int],
-    total_rows: int,
-) -> Iterator[DataChange]:
-    """Return the changes of a table that was compared row by row.
-
-    Args:
-        table: Qualified name of the table.
-        rows: Number of missing rows and number of new rows, by primary key.
-        counts: For each column, in the rows of both states: number of values that are lost, that replace NULL, and that
-            changed.
-        totals: For each column, number of values before.
-        total_rows: Number of rows before.
-    """
-    missing, new = rows
-    yield from _counted(table, DataChangeKind.ROWS_GONE, missing, total_rows)
-    yield from _counted(table, DataChangeKind.ROWS_NEW, new, None)
-    for column, (lost, added, changed) in counts.items():
-        subject, total = f"{table}.{column}", totals[column]
-        yield from _counted(subject, DataChangeKind.VALUES_GONE, lost, total)
-        yield from _counted(subject, DataChangeKind.VALUES_NEW, added, None)
-        yield from _counted(subject, DataChangeKind.VALUES_CHANGED, changed, total)
-
-
-def _counted(subject: str, kind: DataChangeKind, count: int, total: int | None) -> Iterator[DataChange]:
-    if count:
-        yield replace(DataChange(subject, kind), count=count, total=total)

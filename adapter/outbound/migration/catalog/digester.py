@@ -26,15 +26,7 @@ from psycopg.rows import tuple_row
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from adapter.outbound.postgres.explain import costs_more
-from domain.migration.digest import (
-    ColumnDigest,
-    DataChange,
-    DataDifference,
-    DataDigest,
-    TableDigest,
-    changes_of_rows,
-    refine,
-)
+from domain.migration.digest import ColumnDigest, DataDigest, TableDigest
 
 
 def digest(
@@ -75,43 +67,6 @@ def digest(
             return DataDigest(digests, unread=unread)
         read_tables = {name: table for name, table in selected_tables.items() if name not in unread}
         return DataDigest(digests, counters, unread, _behind(cursor, read_tables), free)
-
-
-def look_closer(
-    expected: psycopg.Connection[Any],
-    actual: psycopg.Connection[Any],
-    difference: DataDifference,
-    *,
-    limit: int = 200_000,
-) -> DataDifference:
-    """Count the differing rows and values of the tables that `difference` names.
-
-    Rows are matched by primary key, and their values are compared by hashes of 8 bytes each; the values stay on the
-    server. Tables without a primary key, renamed tables and tables with more than `limit` rows keep the difference
-    that their digests showed.
-
-    Args:
-        expected: A connection to the database that the difference starts from.
-        actual: A connection to the database that is compared with it.
-        difference: The difference between the digests of both databases.
-        limit: The most rows of a table to compare; each row takes some 100 bytes of memory.
-
-    Returns:
-        The difference with exact counts where rows were compared.
-
-    Raises:
-        psycopg.Error: As for `digest`.
-    """
-    names = {change.subject for change in difference.changes}
-    with _reading(expected) as old_cursor, _reading(actual) as new_cursor:
-        old, new = _tables(old_cursor, None, ()), _tables(new_cursor, None, ())
-        exact = {}
-        for name in sorted(old.keys() & new.keys()):
-            is_named = any(subject == name or subject.startswith(f"{name}.") for subject in names)
-            if is_named and old[name].key and new[name].key:
-                changes = _count(old_cursor, new_cursor, old[name], new[name], limit)
-                exact.update({} if changes is None else {name: changes})
-    return refine(difference, exact)
 
 
 @dataclass(frozen=True)
@@ -367,47 +322,3 @@ def _digest_query(table: _Table) -> str:
 
 def _wrapped(total: Decimal | None) -> int:
     return int(total or 0) % _MODULUS
-
-
-def _count(
-    old_cursor: psycopg.Cursor[Any], new_cursor: psycopg.Cursor[Any], old: _Table, new: _Table, limit: int
-) -> list[DataChange] | None:
-    """Return the changes between two tables, compared row by row; None when one has more rows than `limit`."""
-    names = {column.name for column in new.columns}
-    columns = [column.name for column in old.columns if column.name in names]
-    expected = _hashes(old_cursor, old, columns, limit)
-    actual = _hashes(new_cursor, new, columns, limit)
-    if expected is None or actual is None:
-        return None
-    # Per column: the values that became NULL, that replaced NULL, and that changed.
-    counts = {column: [0, 0, 0] for column in columns}
-    for key, old_values in expected.items():
-        new_values = actual.get(key, old_values)
-        for column, old_hash, new_hash in zip(columns, old_values, new_values, strict=True):
-            if old_hash != new_hash:
-                counts[column][0 if new_hash is None else 1 if old_hash is None else 2] += 1
-    values = zip(*expected.values(), strict=True) if expected else ((),) * len(columns)
-    return list(
-        changes_of_rows(
-            old.name,
-            (len(expected.keys() - actual.keys()), len(actual.keys() - expected.keys())),
-            {column: (lost, filled, changed) for column, (lost, filled, changed) in counts.items()},
-            {
-                column: sum(value is not None for value in column_values)
-                for column, column_values in zip(columns, values, strict=True)
-            },
-            len(expected),
-        )
-    )
-
-
-def _hashes(
-    cursor: psycopg.Cursor[Any], table: _Table, columns: list[str], limit: int
-) -> dict[int, tuple[int | None, ...]] | None:
-    """Return the hashes of each row's values, by the hash of its primary key; None for more than `limit` rows."""
-    seed = table.seed
-    by_name = {column.name: column for column in table.columns}
-    hashes = ", ".join([f"hashint8extended({seed}, 0)", *(by_name[name].hash(seed) for name in columns)])
-    query = f"SELECT {hashes} FROM {table.source} LIMIT {limit + 1}"  # noqa: S608 - the server quoted the names
-    hashes_by_key = {key: tuple(values) for key, *values in cursor.execute(query.encode(), binary=True)}
-    return None if len(hashes_by_key) > limit else hashes_by_key

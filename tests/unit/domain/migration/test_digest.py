@@ -9,9 +9,7 @@ from domain.migration.digest import (
     DataDifference,
     DataDigest,
     TableDigest,
-    changes_of_rows,
     compare,
-    refine,
     unchanged,
 )
 
@@ -136,25 +134,6 @@ def test_a_counter_without_a_column_must_not_go_back(after: int | None, differs:
     """A sequence that no column draws from gives a number twice as soon as it goes back."""
     before, now = (DataDigest({}, {"public.s": value}, free=frozenset({"public.s"})) for value in (10, after))
     assert bool(compare(before, now).losses) is differs
-
-
-def test_a_second_look_replaces_what_was_known() -> None:
-    """Exact numbers take the place of estimates; what the second look does not count is kept."""
-    first = difference(table(), without(table(1988, key=5, email=(1988, 8)), "nickname"))
-    exact = list(changes_of_rows(USERS, (13, 1), {"email": (1, 2, 3)}, {"email": 2000}, 2000))
-    assert list(refine(first, {USERS: exact}).sentences()) == [
-        "public.users: 13 of 2,000 rows gone",
-        "public.users: 1 row more",
-        "public.users.email: 1 of 2,000 values gone, NULL now",
-        "public.users.email: 2 values where NULL was",
-        "public.users.email: 3 of 2,000 values changed",
-        "public.users.nickname: all 1,900 values gone with the column",
-    ]
-
-
-def test_a_second_look_that_counts_nothing_says_nothing() -> None:
-    """A zero is no change."""
-    assert list(changes_of_rows(USERS, (0, 0), {"email": (0, 0, 0)}, {"email": 2000}, 2000)) == []
 
 
 def test_a_single_value_is_singular() -> None:
