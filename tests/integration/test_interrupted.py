@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from alembic import command
 
+from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX
 from adapter.outbound.migration.sandbox.role import BASE
-from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX
 from adapter.outbound.postgres import embedded
 from tests.conftest import Server
 from tests.history import History

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from adapter.outbound.migration.project.client import Agent
-from adapter.outbound.migration.sandbox.sandbox import PREFIX, TEMPLATE_PREFIX, ServerSandbox
+from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
 from tests.conftest import SERVERS, Server

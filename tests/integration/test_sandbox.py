@@ -15,14 +15,9 @@ import pytest
 
 from adapter.outbound.migration.sandbox import memory
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX
 from adapter.outbound.migration.sandbox.places import cache_directory
-from adapter.outbound.migration.sandbox.sandbox import (
-    KEPT_TEMPLATES,
-    PREFIX,
-    TEMPLATE_PREFIX,
-    ServerSandbox,
-    template_key,
-)
+from adapter.outbound.migration.sandbox.sandbox import KEPT_TEMPLATES, ServerSandbox, template_key
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
 from tests.conftest import Server

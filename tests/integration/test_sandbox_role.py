@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from adapter.outbound.migration.sandbox.guest import GuestSandbox
+from adapter.outbound.migration.sandbox.names import PREFIX
 from adapter.outbound.migration.sandbox.role import UnfitRoleError
-from adapter.outbound.migration.sandbox.sandbox import PREFIX
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.url import DatabaseURL
 from tests.conftest import Server

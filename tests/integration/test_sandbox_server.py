@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
-from adapter.outbound.migration.sandbox.sandbox import PREFIX, ServerSandbox
+from adapter.outbound.migration.sandbox.names import PREFIX
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.url import DatabaseURL
 

@@ -11,8 +11,9 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
 from adapter.outbound.migration.sandbox.memory import drop_tablespace, memory_tablespace, recreate_folders
+from adapter.outbound.migration.sandbox.names import PREFIX
 from adapter.outbound.migration.sandbox.places import cache_directory
-from adapter.outbound.migration.sandbox.sandbox import PREFIX, ServerSandbox
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.sandbox.server_health import check_server, undo_changes
 from adapter.outbound.migration.sandbox.server_roles import ServerRoles, drop_roles
 from adapter.outbound.postgres import embedded

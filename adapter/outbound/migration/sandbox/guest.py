@@ -7,6 +7,7 @@ import psycopg
 
 from adapter.outbound.migration.sandbox.role import BASE, check_role
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.sandbox.template_comments import template_comments
 from adapter.outbound.postgres.errors import DatabaseError
 
 
@@ -54,7 +55,7 @@ class GuestSandbox(ServerSandbox):
         """Drop the templates, unless other sandboxes are open; the last of them drops them."""
         if not self._is_alone():
             return
-        for name in self._templates():
+        for name in template_comments(self._connection):
             try:
                 self._drop(name)
             except DatabaseError as error:

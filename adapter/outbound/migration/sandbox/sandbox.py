@@ -1,6 +1,5 @@
 """Temporary databases on a server; `embedded` and `guest` say on which one.
 
-Each database is named `hexalembic_sandbox_<host>_<pid>_<random>`, each template `hexalembic_sandbox_template_<hash>`.
 No other database of the server is changed. The sandbox keeps one session open, whose application name is the first part
 of the names of its databases. A database that a killed process has left is recognized by the absence of such a session,
 and on the same host also by the absence of the process. The next sandbox drops it.
@@ -11,14 +10,10 @@ Sources: the Postgres manual, CREATE DATABASE (a template must have no sessions;
 import atexit
 import hashlib
 import os
-import re
-import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, LiteralString, Self
 
@@ -26,7 +21,15 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.sandbox.database_settings import copy_settings
+from adapter.outbound.migration.sandbox.names import (
+    PREFIX,
+    is_leftover,
+    new_database,
+    new_owner,
+    template_name,
+)
 from adapter.outbound.migration.sandbox.server_roles import ServerRoles
+from adapter.outbound.migration.sandbox.template_comments import key_in, new_comment, note_in, template_comments
 from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import fault_of
@@ -34,13 +37,10 @@ from adapter.outbound.postgres.full_disk import describe_full_disk
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports import Sandbox
 
-PREFIX = "hexalembic_sandbox_"
-TEMPLATE_PREFIX = f"{PREFIX}template_"
 KEPT_TEMPLATES = 20
 _STRATEGY_SINCE = 150_000
 _DISCONNECT_SECONDS = 5.0  # that terminated sessions get to end
 _POLL_SECONDS = 0.002
-_MARK = "hexalembic template"
 DISK = "pg_default"
 
 
@@ -76,7 +76,7 @@ class ServerSandbox(Sandbox):
     def __init__(self, url: str) -> None:
         self.url = DatabaseURL.parse(url)
         self._pid = os.getpid()
-        self._owner = f"{PREFIX}{_host()}_{self._pid}_{secrets.token_hex(4)}"
+        self._owner = new_owner()
         self._databases: set[str] = set()
         self._source = "template0"  # name of the database that one without a template is copied from
         self._tablespace: str | None = None  # of new databases; None for the server's default, the disk
@@ -107,15 +107,14 @@ class ServerSandbox(Sandbox):
         """
         if template is None:
             return self._create(self._source)
-        url = self._create(_template_name(template))
-        self._carry(_template_name(template), self._own(url))
+        url = self._create(template_name(template))
+        self._carry(template_name(template), self._own(url))
         with suppress(DatabaseError):  # another sandbox has dropped the template meanwhile
-            self._mark(_template_name(template), template, self.template_note(template))
+            self._mark(template_name(template), template, self.template_note(template))
         return url
 
     def _create(self, source: str) -> str:
-        # the random name proves that a connection leads to this sandbox
-        name = f"{self._owner}_{secrets.token_hex(8)}"
+        name = new_database(self._owner)
         # recorded before it exists, because the user may press Ctrl-C while the server creates it
         self._databases.add(name)
         try:
@@ -178,16 +177,16 @@ class ServerSandbox(Sandbox):
 
     def has_template(self, key: str) -> bool:
         """Return whether there is a template with this key."""
-        return _template_name(key) in self._templates()
+        return template_name(key) in template_comments(self._connection)
 
     def newest_template(self) -> str | None:
         """Return the key of the template that was saved or copied last; None without one."""
-        comment = next(iter(self._templates().values()), None)
-        return None if comment is None else comment.partition("\n")[0].removeprefix(f"{_MARK} ").rpartition(" ")[0]
+        comment = next(iter(template_comments(self._connection).values()), None)
+        return None if comment is None else key_in(comment)
 
     def template_note(self, key: str) -> str:
         """Return the note that was saved with a template; empty without one."""
-        return self._templates().get(_template_name(key), "").partition("\n")[2]
+        return note_in(template_comments(self._connection).get(template_name(key), ""))
 
     def save_template(self, database: str, key: str, note: str = "") -> bool:
         """Make a database of this sandbox a template, and drop the least recently used templates.
@@ -204,7 +203,7 @@ class ServerSandbox(Sandbox):
         Raises:
             DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
-        name, template = self._own(database), _template_name(key)
+        name, template = self._own(database), template_name(key)
         if self._roles and self._roles.has(name):
             return False
         identifier = sql.Identifier(name)
@@ -222,7 +221,7 @@ class ServerSandbox(Sandbox):
             self.drop(name)
         except psycopg.Error as error:
             raise self._refused(error) from error
-        for unused in list(self._templates())[KEPT_TEMPLATES:]:
+        for unused in list(template_comments(self._connection))[KEPT_TEMPLATES:]:
             # another sandbox may be copying it, or another role may own it
             with suppress(psycopg.Error):
                 self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(unused))
@@ -230,8 +229,8 @@ class ServerSandbox(Sandbox):
 
     def _mark(self, name: str, key: str, note: str) -> None:
         """Write the key, the time of the last use, which is now, and the note into the comment on a template."""
-        comment = f"{_MARK} {key} {datetime.now(UTC).isoformat(timespec='microseconds')}\n{note}"
-        self._change("COMMENT ON DATABASE {} IS {}", sql.Identifier(name), sql.Literal(comment))
+        comment = sql.Literal(new_comment(key, note))
+        self._change("COMMENT ON DATABASE {} IS {}", sql.Identifier(name), comment)
 
     def close(self) -> None:
         """Drop all databases of this sandbox, and close its session; a second call does nothing."""
@@ -368,15 +367,6 @@ class ServerSandbox(Sandbox):
         while self._connection.execute(query, (name,)).fetchall() != [(0,)] and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
-    def _templates(self) -> dict[str, str]:
-        """Return the comments on the templates by name, the one that was used last first."""
-        query = """
-            SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database
-            WHERE starts_with(datname::text, %s) AND starts_with(shobj_description(oid, 'pg_database'), %s)
-        """
-        rows = self._connection.execute(query, (TEMPLATE_PREFIX, _MARK)).fetchall()
-        return dict(sorted(rows, key=lambda row: row[1].partition("\n")[0].rpartition(" ")[2], reverse=True))
-
     def _drop_leftovers(self) -> None:
         """Drop the databases of sandboxes that ended without dropping them."""
         query = """
@@ -385,7 +375,7 @@ class ServerSandbox(Sandbox):
                 WHERE starts_with(a.application_name, %s) AND starts_with(d.datname::text, a.application_name || '_'))
         """
         for (name,) in self._connection.execute(query, (PREFIX, PREFIX)).fetchall():
-            if _is_leftover(str(name)):
+            if is_leftover(str(name)):
                 # another sandbox may drop it at the same time
                 with suppress(DatabaseError):
                     self._drop(str(name))
@@ -394,27 +384,3 @@ class ServerSandbox(Sandbox):
 def _strategy(server_version: int) -> LiteralString:
     """Return the option for the faster way to copy a small template, which exists since Postgres 15; else nothing."""
     return " STRATEGY file_copy" if server_version >= _STRATEGY_SINCE else ""
-
-
-def _host() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def _is_leftover(name: str) -> bool:
-    """Return whether the process that owns a database without a session has ended, as far as this host knows."""
-    owner = re.fullmatch(rf"{PREFIX}([0-9a-f]{{8}})_(\d+)_[0-9a-f]{{8}}_[0-9a-f]{{16}}", name)
-    return owner is not None and (owner[1] != _host() or not _is_running(int(owner[2])))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _template_name(key: str) -> str:
-    return TEMPLATE_PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
