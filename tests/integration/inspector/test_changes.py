@@ -1,0 +1,49 @@
+"""The inspector tells every change of a schema apart."""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from adapter.outbound.migration.catalog.inspector import snapshot
+from domain.migration.snapshot import SchemaSnapshot, compare
+from tests.integration.inspector.change import Change
+from tests.integration.inspector.changes import CHANGES
+from tests.integration.inspector.schema import Connection
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_makes_a_difference_and_its_undo_none(
+    connection: Connection, before: SchemaSnapshot, change: Change
+) -> None:
+    """Each kind of change is seen on the object it was made to, and is gone once it is undone.
+
+    A server that is too old for a kind of change refuses it, so that there is nothing to see.
+    """
+    if connection.info.server_version // 10_000 < change.since:
+        with pytest.raises((psycopg.errors.SyntaxError, psycopg.errors.FeatureNotSupported)):
+            connection.execute(sql.SQL(change.sql))
+        return
+    connection.execute(sql.SQL(change.sql))
+    after = snapshot(connection)
+    difference = compare(before, after)
+    if change.attribute is None:
+        assert change.key in difference.missing + difference.unexpected
+    else:
+        assert (change.key, change.attribute) in {(one.key, one.attribute) for one in difference.changed}
+    assert " ".join(change.key) in str(difference)
+    assert before.digest() != after.digest()
+    if change.undo is not None:
+        connection.execute(sql.SQL(change.undo))
+        # A column that came back stands last.
+        assert str(compare(before, snapshot(connection), ignore={"position"})) == "no difference"
+
+
+def test_every_kind_of_object_is_read(connection: Connection) -> None:
+    """The changes above start from a schema that has each kind."""
+    connection.execute(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop GRANT SELECT ON TABLES TO app_reader"
+    )
+    connection.execute("ALTER DATABASE hexalembic_inspector SET work_mem = '8MB'")
+    connection.execute("REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC")
+    kinds = {kind for kind, _ in snapshot(connection).objects}
+    assert kinds | {"publication schema"} == {key[0] for key in (change.key for change in CHANGES.values())}
