@@ -17,10 +17,10 @@ from adapter.outbound.postgres.engine import tooling_engine
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.verify import VerificationReport
 from domain.migration.op_code import execute
-from domain.migration.repair.definitions import literal
+from domain.migration.repair.definitions import literal, usual_storage
 from domain.migration.repair.derivation import derive
 from domain.migration.repair.renames import read_renames
-from domain.migration.snapshot import compare
+from domain.migration.snapshot import SchemaSnapshot, compare
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
@@ -43,9 +43,13 @@ CREATE TABLE people (
 );
 CREATE TABLE "Pets" (id integer PRIMARY KEY, owner bigint CONSTRAINT pets_owner REFERENCES people ON DELETE CASCADE,
                      name text);
+ALTER TABLE "Pets" CLUSTER ON "Pets_pkey";
+ALTER INDEX "Pets_pkey" SET (fillfactor = 70);
+COMMENT ON INDEX "Pets_pkey" IS 'one for each pet';
 CREATE TABLE events (id integer, at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE empty (id integer PRIMARY KEY, place place, span span);
+ALTER TABLE empty REPLICA IDENTITY USING INDEX empty_pkey;
 CREATE INDEX ix_people_name ON people (lower(name)) WHERE size > 3;
 CREATE INDEX ix_people_embedding ON people USING hnsw (embedding vector_l2_ops) WITH (m = 8);
 CREATE INDEX ix_events ON events (at);
@@ -104,6 +108,11 @@ FORGOTTEN = {
                    'ADD CONSTRAINT pets_owner FOREIGN KEY (owner) REFERENCES people ON DELETE RESTRICT',
     "dropped_unique": "ALTER TABLE people DROP CONSTRAINT people_email",
     "dropped_key": "ALTER TABLE people DROP CONSTRAINT people_pkey CASCADE",
+    "key_with_marks": 'ALTER TABLE "Pets" DROP CONSTRAINT "Pets_pkey", '
+                      'ADD CONSTRAINT "Pets_pkey" PRIMARY KEY (id) DEFERRABLE',
+    "dropped_key_with_marks": 'ALTER TABLE "Pets" DROP CONSTRAINT "Pets_pkey"',
+    "replica_identity": "ALTER TABLE empty REPLICA IDENTITY FULL",
+    "dropped_replica_identity": "ALTER TABLE empty DROP CONSTRAINT empty_pkey",
     "new_index": "CREATE INDEX ix_new ON people (size) INCLUDE (name)",
     "dropped_index": "DROP INDEX ix_people_name, ix_people_embedding",
     "changed_index": "ALTER INDEX ix_people_embedding SET (m = 16); ALTER INDEX ix_people_name SET (fillfactor = 70)",
@@ -220,6 +229,18 @@ def correct(path: Path, fix: str) -> None:
 def fix_of(proof: RevisionProof) -> str:
     """Return the corrected downgrade that a failed proof says."""
     return next(one.fix for one in proof.diagnostics if one.fix is not None)
+
+
+def test_usual_storage_is_that_of_the_server(base: Base) -> None:
+    """For each type of Postgres that a column can have, and for arrays of it."""
+    query = """
+        SELECT format_type(oid, NULL), CASE typstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external'
+                                                       WHEN 'm' THEN 'main' ELSE 'extended' END
+          FROM pg_type
+         WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype <> 'p' AND typrelid = 0
+    """
+    storages = dict(base[0].execute(query).fetchall())
+    assert {name: usual_storage(name, SchemaSnapshot({})) for name in storages} == storages
 
 
 @pytest.mark.parametrize("name", FORGOTTEN)

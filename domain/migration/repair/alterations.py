@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from domain.migration.names import split
 from domain.migration.repair import definitions
-from domain.migration.repair.definitions import Attributes, literal, texts
-from domain.migration.repair.state import REMADE, Altered, RepairState
+from domain.migration.repair.definitions import literal, texts
+from domain.migration.repair.state import Altered, RepairState
 from domain.migration.repair.statements import option_changes
 from domain.migration.repair.table_alterations import alter_column, alter_constraint, alter_table
 
@@ -35,14 +35,8 @@ def _alter_index(state: RepairState, name: str, changed: set[str]) -> Altered:
             f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {own}" if expected["replica_identity"] else "",
             {"replica_identity"},
         )
-    if _owner_remade(state, expected):
-        yield "", {*changed} - {"comment"}
-
-
-def _owner_remade(state: RepairState, index: Attributes) -> bool:
-    """Return whether an index belongs to a constraint that is dropped and created again."""
-    key = ("constraint", f"{index['table']}.{index['constraint']}")
-    return index.get("constraint") is not None and bool(state.changed.get(key, set()) & REMADE["constraint"])
+    if "tablespace" in changed:
+        yield f"ALTER INDEX {name} SET TABLESPACE {expected['tablespace'] or 'pg_default'}", {"tablespace"}
 
 
 def _alter_sequence(state: RepairState, name: str, changed: set[str]) -> Altered:
@@ -67,6 +61,8 @@ def _alter_view(state: RepairState, name: str, changed: set[str]) -> Altered:
     if "options" in changed:
         for clause in option_changes(expected["options"], actual["options"], ""):
             yield f"ALTER {words} {name} {clause}", {"options"}
+    if "tablespace" in changed:
+        yield f"ALTER {words} {name} SET TABLESPACE {expected['tablespace'] or 'pg_default'}", {"tablespace"}
     if "populated" in changed:
         yield f"REFRESH {words} {name}" + ("" if expected["populated"] else " WITH NO DATA"), {"populated"}
 

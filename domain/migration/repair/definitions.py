@@ -12,11 +12,11 @@ from domain.migration.snapshot import SchemaSnapshot, Value
 
 Attributes = Mapping[str, Value]
 _PLAIN = re.compile(
-    r"(smallint|integer|bigint|boolean|date|uuid|real|double precision|oid|interval|time|\"char\"|name)"
+    r"(smallint|integer|bigint|boolean|date|uuid|real|double precision|oid|interval|time|timestamp|\"char\"|name"
+    r"|point|line|lseg|box|circle|money|macaddr8?|pg_lsn|tsquery|gtsvector|xid8?|cid|tid|oidvector|int2vector|aclitem"
+    r"|reg\w+)(?!\w)"
 )
-
-
-_MAIN = re.compile(r"(numeric|inet|cidr)")
+_MAIN = re.compile(r"(numeric|inet|cidr)(?!\w)")
 _EXTERNAL = re.compile(r"(\w+\.)?(vector|halfvec|sparsevec)\b")
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _ENABLED = {"origin": "ENABLE", "disabled": "DISABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
@@ -227,15 +227,31 @@ def _index(name: str, attributes: Attributes, snapshot: SchemaSnapshot) -> list[
     if snapshot.objects.get(("table", table), {}).get("kind") == "partitioned table":
         # Without ONLY, Postgres creates the indexes of the partitions as well.
         definition = definition.replace(" ON ONLY ", " ON ", 1)
-    statements = [definition]
+    if attributes.get("tablespace"):
+        # The condition comes last.
+        condition = f" WHERE {attributes['predicate']}" if attributes.get("predicate") is not None else ""
+        definition = f"{definition.removesuffix(condition)} TABLESPACE {attributes['tablespace']}{condition}"
+    return [definition, *_index_settings(name, attributes)]
+
+
+def index_of_constraint(name: str, attributes: Attributes) -> Iterator[str]:
+    """Return statements for what the index of a constraint has and ADD CONSTRAINT does not say."""
+    if attributes.get("tablespace"):
+        yield f"ALTER INDEX {name} SET TABLESPACE {attributes['tablespace']}"
+    if attributes.get("options"):
+        yield f"ALTER INDEX {name} SET ({options(attributes['options'])})"
+    yield from _index_settings(name, attributes)
+
+
+def _index_settings(name: str, attributes: Attributes) -> Iterator[str]:
+    table, own = str(attributes["table"]), split(name)[1]
     for setting in texts(attributes.get("statistics")):
         number, _, target = setting.partition(": ")
-        statements.append(f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}")
+        yield f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}"
     if attributes.get("clustered"):
-        statements.append(f"ALTER TABLE {table} CLUSTER ON {split(name)[1]}")
+        yield f"ALTER TABLE {table} CLUSTER ON {own}"
     if attributes.get("replica_identity"):
-        statements.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {split(name)[1]}")
-    return statements
+        yield f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {own}"
 
 
 def _sequence(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
@@ -245,6 +261,7 @@ def _sequence(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> l
 
 def _view(name: str, attributes: Attributes, _snapshot: SchemaSnapshot) -> list[str]:
     settings = f" WITH ({options(attributes['options'])})" if attributes.get("options") else ""
+    settings += f" TABLESPACE {attributes['tablespace']}" if attributes.get("tablespace") else ""
     body = str(attributes["definition"]).strip().rstrip(";")
     empty = "\n WITH NO DATA" if attributes.get("populated") is False else ""
     return [f"CREATE {words('view', attributes)} {name}{settings} AS\n {body}{empty}"]

@@ -139,10 +139,14 @@ class _Deriver(RepairState):
         created = {*self.difference.missing} | remade
         self._drop({key for key in dropped if not self._within_other(key, dropped, self.actual)}, remade)
         self._create({key for key in created if not self._within_other(key, created, self.expected)})
-        for key in sorted(created):
+        with_constraint = self._indexes_of_constraints(created)
+        for _, name in with_constraint:
+            settings = definitions.index_of_constraint(name, self.expected.objects["index", name])
+            self.phases[_Phase.PARTS] += map(execute, settings)
+        for key in sorted({*created, *with_constraint}):
             self._finish(key)
         for key, attributes in self.changed.items():
-            if key not in remade:
+            if key not in remade and key not in with_constraint:
                 self._alter(key, attributes - _FOLLOWS)
         steps = tuple(step for phase in _Phase for step in self.phases[phase])
         return Repair(steps, tuple(dict.fromkeys(self.unresolved)), self.refusal)
@@ -171,6 +175,16 @@ class _Deriver(RepairState):
 
     def _of_constraint(self, key: ObjectKey) -> bool:
         return key[0] == "index" and self.expected.objects[key].get("constraint") is not None
+
+    def _indexes_of_constraints(self, created: set[ObjectKey]) -> list[ObjectKey]:
+        """Return the indexes that come along with constraints, sorted."""
+        return sorted(
+            (kind, name)
+            for (kind, name), entry in self.expected.objects.items()
+            if kind == "index"
+            and entry.get("constraint") is not None
+            and ("constraint", f"{entry['table']}.{entry.get('constraint')}") in created
+        )
 
     def _generated_again(self, key: ObjectKey) -> bool:
         expected, actual = self.expected.objects[key], self.actual.objects[key]
@@ -325,7 +339,7 @@ class _Deriver(RepairState):
         if owner is not None and owner != self._usual_owner():
             settings.append(execute(f"ALTER {definitions.words(kind, attributes)} {name} OWNER TO {owner}"))
         acl = texts(attributes.get("acl"))
-        if acl:
+        if acl and kind != "default privileges":
             usual = [item for item in acl if owner is not None and item.startswith(f"{owner}=")]
             usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"]}.get(kind, [])
             settings += map(execute, privileges(kind, name, attributes, tuple(acl), tuple(usual)))

@@ -5,6 +5,7 @@ from domain.migration.repair import definitions
 from domain.migration.repair.definitions import Attributes, literal, texts
 from domain.migration.repair.state import Altered, RepairState
 from domain.migration.repair.statements import option_changes
+from domain.migration.snapshot import attributes
 
 
 def alter_table(state: RepairState, name: str, changed: set[str]) -> Altered:
@@ -20,12 +21,21 @@ def alter_table(state: RepairState, name: str, changed: set[str]) -> Altered:
     for attribute, switch in (("row_security", ("DISABLE", "ENABLE")), ("force_row_security", ("NO FORCE", "FORCE"))):
         if attribute in changed:
             yield f"{alter} {switch[bool(expected[attribute])]} ROW LEVEL SECURITY", {attribute}
-    if "replica_identity" in changed and expected["replica_identity"] != "index":
-        yield f"{alter} REPLICA IDENTITY {str(expected['replica_identity']).upper()}", {"replica_identity"}
+    if "replica_identity" in changed:
+        yield from _alter_replica_identity(state, name)
     for attribute, usual in (("access_method", "heap"), ("tablespace", "pg_default")):
         if attribute in changed:
             yield f"{alter} SET {attribute.replace('_', ' ').upper()} {expected[attribute] or usual}", {attribute}
     yield from _alter_parents(name, expected, actual, changed)
+
+
+def _alter_replica_identity(state: RepairState, table: str) -> Altered:
+    expected = state.expected.objects["table", table]["replica_identity"]
+    indexes = (attributes(state.expected, "index", name) for name in state.expected.names("index"))
+    if expected != "index":
+        yield f"ALTER TABLE {table} REPLICA IDENTITY {str(expected).upper()}", {"replica_identity"}
+    elif any(index["table"] == table and index.get("replica_identity") for index in indexes):
+        yield "", {"replica_identity"}  # it is set along with the index
 
 
 def _alter_parents(name: str, expected: Attributes, actual: Attributes, changed: set[str]) -> Altered:

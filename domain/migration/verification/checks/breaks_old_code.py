@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from domain.migration.analysis.rules import breaks_old_code
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.snapshot import attributes
+from domain.migration.names import bare, split
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace
 from domain.migration.verification.phase import is_contract, tried
 from domain.migration.verification.round_trip import Declaration
@@ -22,7 +23,7 @@ CODE = breaks_old_code.CODE
 SEVERITY = Severity.ERROR
 BAD = breaks_old_code.BAD
 GOOD = breaks_old_code.GOOD
-_NULL_COLUMN = re.compile(r'null value in column "([^"]+)"')
+_NULL_COLUMN = re.compile(r'null value in column "(.+?)" of relation "')
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
@@ -43,5 +44,7 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     """Return whether a made-up NULL fails in an existing column that accepted NULL before."""
     match = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
-    column = attributes(trace.before, "column", f"{broken.statement.table}.{match[1]}") if match else {}
-    return bool(column) and not column.get("not_null")
+    columns = [name for name in names_of(trace.before, "column") if split(name)[0] == broken.statement.table]
+    return match is not None and any(
+        bare(name) == match[1] and not attributes(trace.before, "column", name).get("not_null") for name in columns
+    )

@@ -231,6 +231,19 @@ def test_settings_of_a_column_are_those_that_nobody_expects() -> None:
         ("public.mood[]", "extended"),
         ("public.age", "plain"),
         ("public.place", "extended"),
+        ("date", "plain"),
+        ("daterange", "extended"),
+        ("datemultirange", "extended"),
+        ("int4range", "extended"),
+        ("timestamp(3) without time zone", "plain"),
+        ("interval(2)", "plain"),
+        ('"char"', "plain"),
+        ("point", "plain"),
+        ("polygon", "extended"),
+        ("tsquery", "plain"),
+        ("tsvector", "extended"),
+        ("regclass", "plain"),
+        ("numrange", "extended"),
     ],
 )
 def test_usual_storage(kind: str, storage: str) -> None:
@@ -342,6 +355,17 @@ def test_make_an_index() -> None:
         "ALTER TABLE public.people CLUSTER ON ix",
         "ALTER TABLE public.people REPLICA IDENTITY USING INDEX ix",
     ]
+
+
+def test_a_tablespace_is_named() -> None:
+    """That of an index comes before its condition, that of a materialized view before its query."""
+    objects = index("public.ix", definition="btree (email) WHERE (id > 3)", predicate="(id > 3)", tablespace="fast")
+    assert made(objects) == ["CREATE INDEX ix ON public.people USING btree (email) TABLESPACE fast WHERE (id > 3)"]
+    assert made(index("public.ix", tablespace="fast")) == [
+        "CREATE INDEX ix ON public.people USING btree (email) TABLESPACE fast"
+    ]
+    objects = view("public.v", " SELECT 1;", kind="materialized view", tablespace="fast")
+    assert "\n".join(made(objects) or ()).startswith("CREATE MATERIALIZED VIEW public.v TABLESPACE fast AS")
 
 
 def test_an_index_of_a_partitioned_table_is_made_on_its_partitions_too() -> None:

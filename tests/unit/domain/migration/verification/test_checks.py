@@ -49,6 +49,8 @@ def test_old_code_that_fails_is_an_error_except_in_a_contract() -> None:
     ("sqlstate", "recorded", "name", "severity"),
     [
         ("23502", False, "email", Severity.WARNING),
+        ("23502", False, "Full name", Severity.WARNING),
+        ("23502", False, 'a"b', Severity.WARNING),
         ("23502", True, "email", Severity.ERROR),
         ("23502", False, "id", Severity.ERROR),
         ("23502", False, "new", Severity.ERROR),
@@ -57,7 +59,8 @@ def test_old_code_that_fails_is_an_error_except_in_a_contract() -> None:
 )
 def test_a_null_that_was_made_up(sqlstate: str, recorded: bool, name: str, severity: Severity) -> None:
     """No application may have sent it to a column that took it; one that was recorded was sent."""
-    trace = revision(step("ALTER"), before={**BASE, **column(f"{USERS}.id", not_null=True)})
+    quoted = {**column(f'{USERS}."Full name"'), **column(f'{USERS}."a""b"')}
+    trace = revision(step("ALTER"), before={**BASE, **quoted, **column(f"{USERS}.id", not_null=True)})
     error = f'null value in column "{name}" of relation "users" violates not-null constraint'
     proof = proved(trace, old_code=broken(sqlstate, error, recorded=recorded))
     assert said(proof) == [("breaks-old-code", severity)]
