@@ -6,6 +6,7 @@ Revision: one step of an Alembic history, with an upgrade and usually a downgrad
 Head, base: the newest revision of a history; the empty database before the first revision.
 Phase: the role of a revision in a parallel change. *Expand* adds what new code needs and old code ignores, *migrate*
     moves the data, *contract* removes what only old code needed.
+Form: a change of the schema as expand, migrate and contract steps, each a revision that traffic does not notice.
 Lock mode: the strength of a lock on a relation; it decides whether readers or writers wait.
 Rewrite, scan: Postgres writes every row of a table to a new file, or reads every row once.
 Trace: what Postgres reported while a revision ran in a sandbox: locks, rewrites, scans, objects, rows, bytes.

@@ -11,11 +11,10 @@ column in batches, and to build the index when the vectors are there:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import built_index, dropped_index
 from domain.migration.analysis.judging import added
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import revised
+from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
@@ -65,5 +64,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"The index {name} is built before {written} rows of {table} are written: each of them must find its "
                 "place in it.",
                 "Write the rows first, and build the index in a later revision.",
-                revised(built_index(trace.after, name), dropped_index(trace.after, name)),
+                ConcurrentIndex.of(trace.after, name).expand.fix,
             )

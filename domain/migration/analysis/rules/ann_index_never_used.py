@@ -13,11 +13,10 @@ the condition out, or to select rows that have vectors:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import built_index, dropped_index
 from domain.migration.analysis.judging import added, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import revised
+from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -62,9 +61,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(index["table"]),
                 f"The index {name} of {index['table']} never holds a vector (WHERE {predicate}): no query can use it.",
                 "Leave the condition out, or let it name rows that have vectors.",
-                revised(
-                    built_index(trace.after, name, definition.partition(" WHERE ")[0]), dropped_index(trace.after, name)
-                ),
+                ConcurrentIndex.of(trace.after, name, definition.partition(" WHERE ")[0]).expand.fix,
             )
 
 

@@ -11,12 +11,11 @@ stay as fast and as exact as before. The safe way is to change the option and to
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import concurrent_steps
 from domain.migration.analysis.judging import kept, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.names import bare
-from domain.migration.op_code import in_autocommit
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -62,7 +61,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(after["table"]),
                 f"The options of {name} change, but the index stays as it was built.",
                 "Build it again, concurrently.",
-                in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")),
+                OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand.fix,
             )
 
 

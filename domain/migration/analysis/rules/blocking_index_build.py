@@ -12,13 +12,14 @@ neither reads nor writes:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import built_index, concurrent_steps, dropped_index, root_index
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, is_index_made_anew, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import in_autocommit, lines, revised
-from domain.migration.snapshot import attributes, names_of
+from domain.migration.forms.concurrent_index import ConcurrentIndex, root_index
+from domain.migration.forms.form import Step, together
+from domain.migration.forms.own_transactions import OwnTransactions
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -57,11 +58,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     replaced = [name for name in indexes if is_index_made_anew(trace, name)]
     rebuilt = [name for name in indexes if name in before and name not in replaced]
     new = [name for name in indexes if name not in before and attributes(trace.after, "index", name).get("definition")]
-    steps = [in_autocommit(*concurrent_steps(f"REINDEX INDEX CONCURRENTLY {name}")) for name in rebuilt]
+    steps = [OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand for name in rebuilt]
     # The form drops the leftover of an interrupted build first, which drops the old index as well.
-    steps += [built_index(trace.after, name) for name in (*replaced, *new)]
-    if not steps:
-        return None
-    undo = [dropped_index(trace.after, name) for name in reversed(new)]
-    undo += [built_index(trace.before, name) for name in reversed(replaced)]
-    return revised(lines(*steps), *undo) if undo else lines(*steps)
+    steps += [Step(_build(trace.after, name).upgrade, _build(trace.before, name).upgrade) for name in replaced]
+    steps += [_build(trace.after, name) for name in new]
+    return together(steps).fix if steps else None
+
+
+def _build(snapshot: SchemaSnapshot | None, index: str) -> Step:
+    return ConcurrentIndex.of(snapshot, index).expand

@@ -10,12 +10,11 @@ in an autocommit block:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import built_index, dropped_index
 from domain.migration.analysis.impact import is_partitioned
 from domain.migration.analysis.judging import blocking_tables, end_of, label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import revised
+from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -60,7 +59,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     # Postgres cannot drop the index of a partitioned table concurrently.
                     None
                     if is_partitioned(trace, table)
-                    else revised(dropped_index(trace.before, index), built_index(trace.before, index)),
+                    else ConcurrentIndex.of(trace.before, index).expand.undone().fix,
                 )
 
 

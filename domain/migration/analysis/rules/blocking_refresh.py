@@ -16,9 +16,9 @@ from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.refreshed_view import RefreshedView
 from domain.migration.index_definition import key_columns
 from domain.migration.names import bare
-from domain.migration.op_code import execute, lines
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -50,7 +50,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     view = _VIEW.match(text[len(head) :])
     if view is None or not _has_key(trace, view["name"]):
         return None
-    return lines(execute(f"{head}CONCURRENTLY {text[len(head) :]}"))
+    return RefreshedView(text[len(head) :]).expand.fix
 
 
 def _has_key(trace: RevisionTrace, view: str) -> bool:

@@ -23,22 +23,19 @@ An exclusion constraint has no such form. Create a new table with the constraint
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import (
-    added_empty,
-    build_index,
-    dropped_with_sequence,
-    not_null,
-    validated_constraint,
-    with_suffix,
-)
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, constraints_on, statement_of, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.filled_column import FilledColumn
+from domain.migration.forms.form import Form, Step, together
+from domain.migration.forms.key_from_index import KeyFromIndex
+from domain.migration.forms.primary_key import PrimaryKey
+from domain.migration.forms.validated_constraint import ValidatedConstraint
 from domain.migration.index_definition import key_columns
-from domain.migration.names import bare, schema_argument, split
-from domain.migration.op_code import execute, lines, quoted, revised
+from domain.migration.names import bare, split
+from domain.migration.op_code import execute
 from domain.migration.repair.definitions import column_definition
 from domain.migration.snapshot import SchemaSnapshot, attributes
 from domain.migration.statistics import Statistics
@@ -75,42 +72,36 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     tables = [item.work.table, *(window.table for window in item.windows)]
     for table in dict.fromkeys(tables):
         names = constraints_on(trace, table, item.work.statement)
-        forms = {name: form for name in names if (form := _form(trace, table, name))}
+        forms = {name: form for name in names if (form := _form_of_new(trace, table, name))}
         if forms:
             definitions = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
             columns = _columns(trace, table, item.work.statement, definitions)
-            if None in columns.values():
+            if any(column is None for column in columns):
                 return None
-            undo = [_undo(trace, table, name) for name in reversed(forms)]
-            undo += [
-                execute(f"ALTER TABLE {table} ALTER COLUMN {split(column)[1]} DROP NOT NULL")
-                for name in reversed(forms)
-                for column in reversed(_required(trace, table, name))
-            ]
-            undo += [step for name in reversed(columns) for step in dropped_with_sequence(trace, name)]
             # A second run of the revision meets what the first autocommit block has committed.
-            return revised(lines(*(column for column in columns.values() if column), *forms.values()), *undo)
+            steps = [*(column for column in columns if column), *(form.at_once for form in forms.values())]
+            return together(steps).fix
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> dict[str, str | None]:
-    """Return an operation for each new column that the constraint needs.
+def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> list[Step | None]:
+    """Return a step for each new column that the constraint needs.
 
     These are the columns that the statement creates along with the constraint, and those that its definition names.
     None stands for a column that Postgres cannot add without a rewrite of the table.
     """
     created = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
-    return {
-        name: _column(trace, name)
+    return [
+        _column(trace, name)
         for name in added(trace, "column")
         if trace.after is not None
         and split(name)[0] == table
         and (name in created or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
-    }
+    ]
 
 
-def _column(trace: RevisionTrace, column: str) -> str | None:
-    """Return an operation that adds a column without a scan or a rewrite, None where there is no such operation.
+def _column(trace: RevisionTrace, column: str) -> Step | None:
+    """Return a step that adds a column without a scan or a rewrite, None where there is no such step.
 
     The column is added empty where its default would rewrite the table, and where it has no value of its own.
     """
@@ -120,31 +111,35 @@ def _column(trace: RevisionTrace, column: str) -> str | None:
     if rewritten and (definition.get("generated") or definition.get("identity")):
         return None
     if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
-        return added_empty(trace, column, if_missing=True)
+        return FilledColumn.of(trace.after, column, added(trace, "sequence"), if_missing=True).expand
     assert trace.after is not None  # noqa: S101 - it is a column of that
-    return execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(column, trace.after)}")
+    addition = execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(column, trace.after)}")
+    return Step((addition,), FilledColumn.of(trace.after, column, added(trace, "sequence")).expand.downgrade)
 
 
-def _undo(trace: RevisionTrace, table: str, constraint: str) -> str:
-    """Return an operation that drops a constraint, or that restores the constraint of the same name it has replaced."""
-    previous = attributes(trace.before, "constraint", constraint)
-    if not previous:
-        return f"op.drop_constraint({quoted(bare(constraint))}, {quoted(bare(table))}{schema_argument(table)})"
-    form = None if previous.get("validated") is False else _without_scan(trace.before, table, constraint, replaces=True)
-    return form or execute(
-        f"ALTER TABLE {table} DROP CONSTRAINT {split(constraint)[1]}, "
-        f"ADD CONSTRAINT {split(constraint)[1]} {previous['definition']}"
-    )
-
-
-def _form(trace: RevisionTrace, table: str, constraint: str) -> str | None:
+def _form_of_new(trace: RevisionTrace, table: str, constraint: str) -> Form | None:
+    """Return the form of a constraint that the upgrade added; None where there is none."""
     replaces = bool(attributes(trace.before, "constraint", constraint))
-    form = _without_scan(trace.after, table, constraint, replaces=replaces)
+    restoration = _restoration(trace, table, constraint) if replaces else ()
+    form = _form(trace.after, table, constraint, replaces=replaces, restoration=restoration)
     required = _required(trace, table, constraint)
     # A primary key refuses a new column, which is empty.
     if form is None or any(name in added(trace, "column") for name in required):
         return None
-    return lines(*(not_null(table, split(name)[1]) for name in required), form)
+    return (
+        PrimaryKey(form, tuple(split(name)[1] for name in required))
+        if isinstance(form, KeyFromIndex) and required
+        else form
+    )
+
+
+def _restoration(trace: RevisionTrace, table: str, constraint: str) -> tuple[str, ...]:
+    """Return operations that restore the constraint that one of the same name has replaced."""
+    previous, name = attributes(trace.before, "constraint", constraint), split(constraint)[1]
+    form = None if previous.get("validated") is False else _form(trace.before, table, constraint, replaces=True)
+    if form is not None:
+        return form.at_once.upgrade
+    return (execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {previous['definition']}"),)
 
 
 def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
@@ -156,33 +151,25 @@ def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
     return [name for name in columns if not attributes(trace.before, "column", name).get("not_null")]
 
 
-def _without_scan(catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool) -> str | None:
-    """Return operations that add a constraint as a catalog has it, without a scan under a blocking lock.
+def _form(
+    catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool, restoration: tuple[str, ...] = ()
+) -> ValidatedConstraint | KeyFromIndex | None:
+    """Return the form of a constraint of a catalog; None where a constraint of this kind has none.
 
     Args:
         catalog: Schema that has the constraint.
         table: Its table.
         constraint: Its name.
         replaces: Whether a constraint of this name exists and must be dropped.
-
-    Returns:
-        The operations; None where a constraint of this kind has no such form.
+        restoration: Operations that restore that one.
     """
     entry = attributes(catalog, "constraint", constraint)
     name, kind, definition = split(constraint)[1], entry.get("type"), entry.get("definition")
     partitioned = attributes(catalog, "table", table).get("kind") == "partitioned table"
     if kind == "check" or (kind == "foreign key" and not partitioned):
-        return validated_constraint(table, name, str(definition))
-    built = attributes(catalog, "index", f"{split(table)[0]}.{name}").get("definition")
-    if kind not in {"unique", "primary key"} or partitioned or not built:
+        return ValidatedConstraint(table, name, str(definition), restoration)
+    index = attributes(catalog, "index", f"{split(table)[0]}.{name}").get("definition")
+    if kind not in {"unique", "primary key"} or partitioned or not index:
         return None
-    index, index_sql = name, str(built)
-    if replaces:
-        # The old index keeps its name until the new one takes its place.
-        index = with_suffix(name, "_new")
-        index_sql = index_sql.replace(f"INDEX {name} ON", f"INDEX {index} ON", 1)
-    drop = f"DROP CONSTRAINT {name}, " if replaces else ""
-    addition = f"ALTER TABLE {table} {drop}ADD CONSTRAINT {name} {str(kind).upper()} USING INDEX {index}"
-    return lines(
-        build_index(index_sql), execute(addition + str(definition).rpartition(")")[2])
-    )  # what follows the columns: DEFERRABLE
+    options = str(definition).rpartition(")")[2]  # what follows the columns: DEFERRABLE
+    return KeyFromIndex(table, name, str(kind).upper(), str(index), options, replaces, restoration)

@@ -11,15 +11,17 @@ docstring; then this is a warning. A renamed table can stay reachable through a 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.judging import added, removed, renamed_by, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import bare, schema_argument, split
-from domain.migration.op_code import execute, lines, quoted, revised
+from domain.migration.forms.column import Column
+from domain.migration.forms.renamed_table import RenamedTable
+from domain.migration.forms.second_column import SecondColumn
+from domain.migration.names import split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -123,28 +125,11 @@ def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
 def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | None:
     if new is None:
         return None
-    if kind == "table" and split(name)[0] != split(new)[0]:
-        move, move_back = (
-            f"ALTER TABLE {place} SET SCHEMA {split(target)[0]}" for place, target in ((name, new), (new, name))
-        )
-        view = execute(f"CREATE VIEW {name} AS TABLE {new}")
-        return revised(lines(execute(move), view), execute(f"DROP VIEW {name}"), execute(move_back))
     if kind == "table":
-        old_name, new_name, schema = quoted(bare(name)), quoted(bare(new)), schema_argument(name)
-        return revised(
-            lines(f"op.rename_table({old_name}, {new_name}{schema})", execute(f"CREATE VIEW {name} AS TABLE {new}")),
-            execute(f"DROP VIEW {name}"),
-            f"op.rename_table({new_name}, {old_name}{schema})",
-        )
+        return RenamedTable(name, new).expand.fix
     if kind == "column":
-        table, column = split(name)[0], attributes(trace.before, kind, name)
-        return revised(
-            lines(
-                execute(f"ALTER TABLE {table} ADD COLUMN {split(new)[1]} {column['type']}"),
-                f"# Write both columns, fill {bare(new)} in batches in the next revision, and drop {bare(name)} last.",
-            ),
-            dropped_column(table, split(new)[1]),
-        )
+        column = Column.of(trace.before, name)
+        return SecondColumn(column, replace(column, name=split(new)[1])).announced.fix
     return None
 
 

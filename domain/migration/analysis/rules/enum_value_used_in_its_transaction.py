@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from domain.migration.analysis.judging import Failure, failures, label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.forms.own_transactions import OwnTransactions
+from domain.migration.op_code import execute, lines
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -39,15 +40,13 @@ op.alter_column("users", "plan", server_default="premium")
     'raise NotImplementedError("Postgres cannot remove a value of an enum")',
 )
 
-_ADDS = re.compile(r"\bADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?", re.IGNORECASE)
+_ADDS = re.compile(r"\bADD\s+VALUE\s", re.IGNORECASE)
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report statements that Postgres refused for this reason."""
     for index, statement in failures(trace, Failure.ENUM_VALUE):
-        additions = [earlier.sql for earlier in trace.upgrade[:index] if _ADDS.search(earlier.sql)]
-        # A second run of the revision meets what the autocommit block has committed.
-        block = in_autocommit(*(execute(_ADDS.sub("ADD VALUE IF NOT EXISTS ", sql, count=1)) for sql in additions))
+        additions = tuple(earlier.sql for earlier in trace.upgrade[:index] if _ADDS.search(earlier.sql))
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -55,5 +54,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
-            lines(block, execute(statement.sql)) if additions else None,
+            lines(*OwnTransactions(additions).expand.upgrade, execute(statement.sql)) if additions else None,
         )

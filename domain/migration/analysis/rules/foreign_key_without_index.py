@@ -12,14 +12,14 @@ in use:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import built_index, dropped_index, planned_name, with_index
-from domain.migration.analysis.impact import is_partitioned
 from domain.migration.analysis.judging import added, removed, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import ORDERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import bare, schema_argument, split
-from domain.migration.op_code import in_autocommit, lines, quoted, revised
+from domain.migration.forms.form import Step
+from domain.migration.forms.planned_index import PlannedIndex
+from domain.migration.names import split
+from domain.migration.op_code import lines
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -55,32 +55,22 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             f"The foreign key {name} has no index on ({', '.join(columns)}): each delete of a row it refers to reads "
             f"all of {table}.",
             "Build an index whose first columns are those of the key.",
-            _fix(trace, table, columns),
+            _fix(trace, table, tuple(columns)),
         )
 
 
-def _fix(trace: RevisionTrace, table: str, columns: list[str]) -> str:
+def _fix(trace: RevisionTrace, table: str, columns: tuple[str, ...]) -> str:
     """Return operations that build the index before the foreign key is added, because the autocommit block commits.
 
     The index on a new column comes in the next revision, and the index on a new table needs no concurrent build.
     """
-    index = planned_name(table, columns)
-    listed = ", ".join(quoted(bare(column)) for column in columns)
-    target = f"{quoted(bare(index))}, {quoted(bare(table))}"
-    schema = schema_argument(table)
     if table not in trace.tables or trace.after is None:
-        return lines(f"op.create_index({target}, [{listed}]{schema})")
+        return lines(PlannedIndex(table, columns).on_new_table)
     new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
-    place = "In the next revision" if new else "Before the foreign key"
-    if is_partitioned(trace, table):
-        with_indexes = with_index(trace.after, table, columns)
-        build, drop = built_index(with_indexes, index), dropped_index(with_indexes, index)
-    else:
-        drop_call = f"op.drop_index({target}{schema}, if_exists=True, postgresql_concurrently=True)"
-        build_call = f"op.create_index({target}, [{listed}]{schema}, postgresql_concurrently=True)"
-        build, drop = in_autocommit(drop_call, build_call), in_autocommit(drop_call)
-    undo = [] if new else ["...  # what is there now, then:"]
-    return revised(lines(f"# {place}:", build), *undo, drop)
+    place = "# In the next revision:" if new else "# Before the foreign key:"
+    kept_undo = () if new else ("...  # what is there now, then:",)
+    index = PlannedIndex.of(trace.after, table, columns).expand
+    return Step((place, *index.upgrade), (*kept_undo, *index.downgrade)).fix
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:

@@ -14,11 +14,10 @@ A revision that reads `indisvalid` from the catalog before the build is not repo
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import concurrent_steps
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import in_autocommit
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -64,5 +63,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, number)} would keep an invalid {name} that an earlier attempt left.",
             "Drop the index concurrently if it exists, then build it.",
-            in_autocommit(*concurrent_steps(statement.sql)),
+            OwnTransactions((statement.sql,)).expand.fix,
         )

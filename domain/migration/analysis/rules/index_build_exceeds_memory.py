@@ -18,13 +18,13 @@ note that says how many rows fit.
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import concurrent_steps
 from domain.migration.analysis.judging import vector_dimensions
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.index_definition import after_using
 from domain.migration.names import split
-from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.op_code import execute, lines
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -112,9 +112,7 @@ def _fix(statement: StatementTrace, memory: str) -> str:
     setting = f"maintenance_work_mem = '{memory}'"
     if statement.transaction is not None:
         return lines(execute(f"SET LOCAL {setting}"), execute(statement.sql))
-    return in_autocommit(
-        execute(f"SET {setting}"), *concurrent_steps(statement.sql), execute("RESET maintenance_work_mem")
-    )
+    return OwnTransactions((statement.sql,), (setting,)).expand.fix
 
 
 def _bytes_per_row(trace: RevisionTrace, index: str) -> int | None:

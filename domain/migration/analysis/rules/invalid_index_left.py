@@ -10,12 +10,12 @@ to drop the leftover of an earlier attempt before the build:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import build_index, concurrent_sql, concurrent_steps, dropped_index
 from domain.migration.analysis.judging import statement_of
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.concurrent_index import ConcurrentIndex
+from domain.migration.forms.form import Step
 from domain.migration.names import bare, split
-from domain.migration.op_code import execute, in_autocommit, lines, revised
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -88,7 +88,8 @@ def _rebuilt(trace: RevisionTrace, index: str, statement: int) -> str:
     definition, note = str(attributes(trace.after, "index", index)["definition"]), []
     if any(earlier.sqlstate == _EQUAL for earlier in trace.upgrade[: statement + 1]):
         definition, note = definition.replace("CREATE UNIQUE ", "CREATE ", 1), ["# Not unique, as two rows are equal."]
-    return revised(lines(*note, build_index(definition)), dropped_index(trace.after, index))
+    build = ConcurrentIndex.of(trace.after, index, definition).expand
+    return (Step(tuple(note)) + build).fix
 
 
 def _by_partition(trace: RevisionTrace, index: str) -> str | None:
@@ -107,14 +108,10 @@ def _by_partition(trace: RevisionTrace, index: str) -> str | None:
         return None
     parts = {name: f'"{f"{bare(index)}_{bare(name)}"[:_LONGEST_NAME]}"' for name in partitions}
     own = split(index)[1]
-    steps = [
-        step
-        for name, part in parts.items()
-        for step in concurrent_steps(
-            concurrent_sql(definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1))
+    indexes = tuple(
+        ConcurrentIndex(
+            f"{split(name)[0]}.{part}", name, definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1)
         )
-    ]
-    attachments = [f"ALTER INDEX {index} ATTACH PARTITION {split(name)[0]}.{part}" for name, part in parts.items()]
-    return revised(
-        lines(in_autocommit(*steps), execute(definition), *map(execute, attachments)), dropped_index(trace.after, index)
+        for name, part in parts.items()
     )
+    return ConcurrentIndex(index, table, definition, partitioned=True, parts=indexes).expand.fix

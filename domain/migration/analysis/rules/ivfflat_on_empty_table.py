@@ -11,11 +11,11 @@ to use HNSW, which needs no training:
 import re
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.forms import build_index
 from domain.migration.analysis.impact import emptied_before
 from domain.migration.analysis.judging import added, index_uses, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.names import split
 from domain.migration.op_code import execute, lines
 from domain.migration.snapshot import Value, attributes
@@ -58,7 +58,9 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                 table,
                 f"The IVFFlat index {name} is built when {table} has no vectors: its lists mean nothing.",
                 "Build it after the rows are there, or use HNSW.",
-                build_index(definition) if table in trace.tables else lines(execute(definition)),
+                ConcurrentIndex(name, table, definition).expand.code
+                if table in trace.tables
+                else lines(execute(definition)),
             )
 
 

@@ -12,11 +12,11 @@ before the statement there, and RESET after it.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import rerun_steps
 from domain.migration.analysis.judging import blocking_tables, listed
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.forms.own_transactions import OwnTransactions
+from domain.migration.op_code import execute, lines
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
 
@@ -66,4 +66,4 @@ def _fix(statement: StatementTrace) -> str:
     """
     if statement.transaction is not None:
         return lines(execute("SET LOCAL lock_timeout = '2s'"))
-    return in_autocommit(execute("SET lock_timeout = '2s'"), *rerun_steps(statement.sql), execute("RESET lock_timeout"))
+    return OwnTransactions((statement.sql,), ("lock_timeout = '2s'",)).expand.fix

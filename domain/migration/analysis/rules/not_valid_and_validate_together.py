@@ -13,12 +13,12 @@ would without NOT VALID. The safe way is to commit in between:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import validated_constraint
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, constraints_on, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.validated_constraint import ValidatedConstraint
 from domain.migration.names import bare, split
 from domain.migration.op_code import execute, in_autocommit, lines
 from domain.migration.snapshot import attributes
@@ -60,7 +60,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     if "not valid" in text.lower():
         return None
     forms = [
-        validated_constraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"]))
+        ValidatedConstraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"])).at_once.code
         for name in constraints_on(trace, item.work.table, item.work.statement)
         if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", text)
     ]

@@ -23,7 +23,7 @@ from domain.migration.analysis.judging import (
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import execute, lines, revised
+from domain.migration.forms.attached_partition import AttachedPartition
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -79,12 +79,5 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     parent,
                     f"{label(trace, statement)} stops reads and writes of {parent} {end_of(window)}.",
                     _ADVICE,
-                    revised(
-                        lines(
-                            # A partition takes over the identity of its parent.
-                            execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL EXCLUDING IDENTITY)"),
-                            execute(f"ALTER TABLE {parent} ATTACH PARTITION {table} {partition['partition_bound']}"),
-                        ),
-                        execute(f"DROP TABLE {table}"),
-                    ),
+                    AttachedPartition(table, parent, str(partition["partition_bound"])).expand.fix,
                 )

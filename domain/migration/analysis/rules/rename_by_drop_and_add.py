@@ -15,13 +15,14 @@ If no code runs during the upgrade, a rename keeps the values:
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.judging import added, kept, removed, renamed_by, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.column import Column
+from domain.migration.forms.second_column import SecondColumn
 from domain.migration.names import bare, schema_argument, split
-from domain.migration.op_code import lines, quoted, revised
+from domain.migration.op_code import quoted
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, RowCounts
@@ -122,8 +123,7 @@ def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnost
 
 
 def _expand(trace: RevisionTrace, old: str, new: str) -> str:
-    note = f"# Next revisions: copy {bare(old)} in batches, let the code use {bare(new)}, drop {bare(old)} last."
-    return revised(lines(added_column(trace, new), note), dropped_column(*split(new)))
+    return SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new)).announced.fix
 
 
 def _rename(kind: str, old: str, new: str) -> str:

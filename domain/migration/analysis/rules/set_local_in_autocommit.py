@@ -15,11 +15,10 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from domain.migration.analysis.forms import rerun_steps
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import execute, in_autocommit
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -53,7 +52,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     for index, statement in enumerate(trace.upgrade):
         match = _SET_LOCAL.match(statement.sql)
         if match and statement.transaction is None:
-            setting = _SET_LOCAL.sub(r"SET \1", " ".join(statement.sql.split()))
+            setting = _SET_LOCAL.sub(r"\1", " ".join(statement.sql.split()))
             yield Diagnostic(
                 CODE,
                 SEVERITY,
@@ -61,13 +60,12 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 None,
                 f"{label(trace, index)} does nothing: outside a transaction {match.group(1)} stays as it was.",
                 "Use SET, and RESET afterwards.",
-                _fix(trace, index, setting, match.group(1)),
+                _fix(trace, index, setting),
             )
 
 
-def _fix(trace: RevisionTrace, index: int, setting: str, name: str) -> str:
+def _fix(trace: RevisionTrace, index: int, setting: str) -> str:
     """Return operations that set it for the session, around the next statements that commit by themselves."""
     following = list(takewhile(lambda statement: statement.transaction is None, trace.upgrade[index + 1 :]))
-    texts = [statement.sql for statement in following]
-    steps = [step for sql in texts for step in rerun_steps(sql) if not _SET_LOCAL.match(sql)]
-    return in_autocommit(execute(setting), *steps, execute(f"RESET {name}"))
+    statements = tuple(statement.sql for statement in following if not _SET_LOCAL.match(statement.sql))
+    return OwnTransactions(statements, (setting,)).expand.fix

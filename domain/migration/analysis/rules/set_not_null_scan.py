@@ -14,14 +14,14 @@ validate the constraint first:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import not_null
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, kept, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.form import together
+from domain.migration.forms.not_null import NotNull
 from domain.migration.names import split
-from domain.migration.op_code import execute, lines, revised
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -66,7 +66,4 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     ]
     if not columns:
         return None
-    return revised(
-        lines(*(not_null(table, column) for column in columns)),
-        *(execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL") for column in reversed(columns)),
-    )
+    return together(NotNull(table, column).at_once for column in columns).fix

@@ -14,12 +14,11 @@ time. The safe way is to switch the timeout off for the build:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import concurrent_steps
 from domain.migration.analysis.impact import is_concurrent
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import execute, in_autocommit
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -64,9 +63,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"{label(trace, index)} runs under lock_timeout {statement.lock_timeout}: any older transaction of the "
                 "database that lasts longer kills it and leaves an invalid index.",
                 "Give it a lock_timeout of its own: 0, or minutes.",
-                in_autocommit(
-                    execute("SET lock_timeout = 0"), *concurrent_steps(statement.sql), execute("RESET lock_timeout")
-                ),
+                OwnTransactions((statement.sql,), ("lock_timeout = 0",)).expand.fix,
             )
 
 

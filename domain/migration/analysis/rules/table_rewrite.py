@@ -13,14 +13,16 @@ it in batches, and to switch over in a later revision:
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.analysis.forms import added_column, added_empty, dropped_column, dropped_with_sequence
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, added, kept, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import bare, split, suffixed
-from domain.migration.op_code import lines, revised
+from domain.migration.forms.changed_type import ChangedType
+from domain.migration.forms.column import Column
+from domain.migration.forms.filled_column import FilledColumn
+from domain.migration.forms.form import Form, together
+from domain.migration.names import bare, split
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -86,21 +88,9 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     ]
     if not (new_columns or changed_columns):
         return None
-    copies = {name: suffixed(split(name)[1], "_new") for name in changed_columns}
-    steps = [_add(trace, name) for name in new_columns] + [_copy(trace, name, copy) for name, copy in copies.items()]
-    undo = [dropped_column(table, copy) for copy in reversed(copies.values())]
-    undo += [step for name in reversed(new_columns) for step in dropped_with_sequence(trace, name)]
-    return revised(lines(*steps), *undo)
-
-
-def _add(trace: RevisionTrace, column: str) -> str:
-    return lines(added_empty(trace, column), f"# In the next revision: fill {bare(column)} in batches that commit.")
-
-
-def _copy(trace: RevisionTrace, column: str, copy: str) -> str:
-    old = bare(column)
-    note = f"# In the next revision: fill {bare(copy)} in batches that commit, copied from {old}; a trigger keeps both"
-    return lines(added_column(trace, column, copy), note, "# alike until the code has switched.")
+    forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in new_columns]
+    forms += [ChangedType(Column.of(trace.before, name), Column.of(trace.after, name)) for name in changed_columns]
+    return together(form.announced for form in forms).fix
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:

@@ -17,13 +17,13 @@ that was just added has no values.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.batches import in_batches
 from domain.migration.analysis.heavy_writes import fills_nulls
 from domain.migration.analysis.impact import Work, WorkKind, last_statements, unbatched_writes
 from domain.migration.analysis.judging import label
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.batches import in_batches
 from domain.migration.names import split
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics

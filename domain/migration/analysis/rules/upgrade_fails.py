@@ -11,11 +11,10 @@ belong in an autocommit block:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.forms import concurrent_steps
 from domain.migration.analysis.judging import Failure, failures, label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import in_autocommit
+from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
 
@@ -60,7 +59,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             "Put it in an autocommit block."
             if _needs_autocommit(statement)
             else "Mend the revision before anybody runs it.",
-            in_autocommit(*concurrent_steps(statement.sql)) if _needs_autocommit(statement) else None,
+            OwnTransactions((statement.sql,)).expand.fix if _needs_autocommit(statement) else None,
         )
     if trace.error:
         yield Diagnostic(

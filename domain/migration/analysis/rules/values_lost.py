@@ -16,14 +16,14 @@ warning.
 import re
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.forms import dropped_column
 from domain.migration.analysis.impact import is_big, lock_windows, truncated
 from domain.migration.analysis.judging import added, kept, label, renamed_by, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import bare, split, suffixed
-from domain.migration.op_code import execute, lines, revised
+from domain.migration.forms.changed_type import ChangedType
+from domain.migration.forms.column import Column
+from domain.migration.names import bare, split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -206,12 +206,5 @@ def _copied(trace: RevisionTrace, rows: int) -> bool:
 
 
 def _fix(trace: RevisionTrace, column: str) -> str:
-    table, own = split(column)
-    new, kind = suffixed(own, "_new"), attributes(trace.after, "column", column)["type"]
-    return revised(
-        lines(
-            execute(f"ALTER TABLE {table} ADD COLUMN {new} {kind}"),
-            f"# Next revisions: fill {new} in batches, let the code use it, drop {own} last.",
-        ),
-        dropped_column(table, new),
-    )
+    old, new = Column.of(trace.before, column), Column.of(trace.after, column)
+    return ChangedType(old, new, converted=False).announced.fix

@@ -10,14 +10,14 @@ safe way is to add a column, to embed again in batches, to build its index concu
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.analysis.forms import added_column, dropped_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.judging import Cause, vector_type_changes, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import bare, suffixed
-from domain.migration.op_code import lines, revised
+from domain.migration.forms.changed_type import ChangedType
+from domain.migration.forms.column import Column
+from domain.migration.forms.form import together
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -56,15 +56,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    table = item.work.table
-    copies = {name: suffixed(name, "_new") for name in vector_type_changes(trace, table)}
-    if not copies:
+    changed = vector_type_changes(trace, item.work.table)
+    if not changed:
         return None
-    additions = [
-        lines(
-            added_column(trace, name, copy),
-            f"# Next revisions: fill {copy} in batches, build its index concurrently, switch, drop {bare(name)}.",
-        )
-        for name, copy in copies.items()
-    ]
-    return revised(lines(*additions), *(dropped_column(table, copy) for copy in reversed(copies.values())))
+    pairs = ((Column.of(trace.before, name), Column.of(trace.after, name)) for name in changed)
+    return together(ChangedType(old, new, converted=False).announced for old, new in pairs).fix

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from domain.migration.analysis.batches import in_batches
+from domain.migration.forms.batches import in_batches
 
 KEY = "id IN (SELECT id FROM public.users WHERE id >= :first ORDER BY id LIMIT 500)"
 

@@ -55,6 +55,24 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
     )
 
 
+def fill(table: str, key: str | None, assignments: str, condition: str) -> str:
+    """Return a loop of UPDATEs over the rows that meet a condition, each batch in a transaction of its own.
+
+    Args:
+        table: Table that it writes.
+        key: Column of the primary key; None where it is not one column. Then the loop ends when no row meets the
+            condition, so the assignments must see to that.
+        assignments: What follows SET.
+        condition: What follows WHERE.
+    """
+    update = f"UPDATE {table} SET {assignments} WHERE"  # noqa: S608 - text for a person
+    by_key = None if key is None else in_batches(f"{update} {condition}", table, key)
+    if by_key is not None:
+        return by_key
+    batch = sql_text(f"{update} ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT {SIZE}))")  # noqa: S608
+    return in_autocommit(f"while op.get_bind().execute(sa.text({batch})).rowcount:", "    pass")
+
+
 def _top(text: str) -> Iterator[tuple[str, int, int]]:
     """Return the words outside of parentheses, with their start and end in the text."""
     depth = 0

@@ -1,0 +1,33 @@
+"""A partition of a table in use."""
+
+from dataclasses import dataclass
+
+from domain.migration.forms.form import Form, Step
+from domain.migration.op_code import execute
+
+
+@dataclass(frozen=True)
+class AttachedPartition(Form):
+    """A table that is created by itself and attached, which blocks neither reads nor writes of its parent.
+
+    Attributes:
+        table: Qualified name of the partition.
+        parent: Qualified name of the partitioned table.
+        bound: Its bound, such as `FOR VALUES FROM (1000) TO (2000)`.
+    """
+
+    table: str
+    parent: str
+    bound: str
+
+    @property
+    def expand(self) -> Step:
+        """The table, and its place among the partitions."""
+        return Step(
+            (
+                # A partition takes over the identity of its parent.
+                execute(f"CREATE TABLE {self.table} (LIKE {self.parent} INCLUDING ALL EXCLUDING IDENTITY)"),
+                execute(f"ALTER TABLE {self.parent} ATTACH PARTITION {self.table} {self.bound}"),
+            ),
+            (execute(f"DROP TABLE {self.table}"),),
+        )

@@ -1,0 +1,94 @@
+"""An index that is built while reads and writes go on."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from domain.migration.forms.form import Form, Step
+from domain.migration.forms.rerunnable import rerunnable
+from domain.migration.names import bare, schema_argument
+from domain.migration.op_code import execute, in_autocommit, quoted
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
+
+
+@dataclass(frozen=True)
+class ConcurrentIndex(Form):
+    """An index that is built concurrently.
+
+    Postgres cannot build the index of a partitioned table so. There, the index of each partition is built concurrently,
+    and attached to that of the table last.
+
+    Attributes:
+        name: Qualified name of the index.
+        table: Qualified name of its table.
+        definition: CREATE INDEX statement, without CONCURRENTLY.
+        partitioned: Whether the table is partitioned.
+        parts: Indexes of the partitions, if the table is partitioned.
+    """
+
+    name: str
+    table: str
+    definition: str
+    partitioned: bool = False
+    parts: tuple["ConcurrentIndex", ...] = ()
+
+    @classmethod
+    def of(cls, snapshot: SchemaSnapshot | None, name: str, definition: str | None = None) -> Self:
+        """Return an index of a schema, with another definition if one is named."""
+        entry = attributes(snapshot, "index", name)
+        table = str(entry.get("table", ""))
+        parts = [part for part in sorted(names_of(snapshot, "index")) if _parent(snapshot, part) == name]
+        return cls(
+            name,
+            table,
+            str(entry.get("definition")) if definition is None else definition,
+            attributes(snapshot, "table", table).get("kind") == "partitioned table",
+            tuple(cls.of(snapshot, part) for part in parts),
+        )
+
+    @property
+    def expand(self) -> Step:
+        """The build, without a lock that others feel."""
+        if not self.partitioned:
+            return Step((in_autocommit(*self._build),), (self._drop,))
+        inner = self._inner()
+        builds = [operation for part in inner if not part.partitioned for operation in part._build]  # noqa: SLF001 - its own kind
+        wholes = [self, *(part for part in inner if part.partitioned)]
+        attachments = [
+            execute(f"ALTER INDEX {whole.name} ATTACH PARTITION {part.name}")
+            for part in reversed(inner)
+            for whole in wholes
+            if part in whole.parts
+        ]
+        return Step(
+            (
+                *([in_autocommit(*builds)] if builds else []),
+                *(execute(whole.definition) for whole in wholes),
+                *attachments,
+            ),
+            (self._drop,),
+        )
+
+    @property
+    def _build(self) -> tuple[str, ...]:
+        return rerunnable(self.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
+
+    @property
+    def _drop(self) -> str:
+        own, table, schema = quoted(bare(self.name)), quoted(bare(self.table)), schema_argument(self.name)
+        if self.partitioned:
+            return f"op.drop_index({own}, table_name={table}{schema})"
+        return in_autocommit(f"op.drop_index({own}, {table}{schema}, if_exists=True, postgresql_concurrently=True)")
+
+    def _inner(self) -> list["ConcurrentIndex"]:
+        """Return the indexes of all partitions, parents before their parts."""
+        return [inner for part in self.parts for inner in (part, *part._inner())]  # noqa: SLF001 - its own kind
+
+
+def root_index(snapshot: SchemaSnapshot | None, index: str) -> str:
+    """Return the topmost index that an index of a partition is attached to, or the index itself."""
+    parent = _parent(snapshot, index)
+    return index if parent is None else root_index(snapshot, str(parent))
+
+
+def _parent(snapshot: SchemaSnapshot | None, index: str) -> object:
+    return attributes(snapshot, "index", index).get("parent")

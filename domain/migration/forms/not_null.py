@@ -1,0 +1,55 @@
+"""A column that becomes NOT NULL without a scan that others wait for."""
+
+from dataclasses import dataclass
+
+from domain.migration.forms.batches import fill
+from domain.migration.forms.column import Column
+from domain.migration.forms.form import Form, Step
+from domain.migration.forms.made_names import plain_name
+from domain.migration.forms.validated_constraint import ValidatedConstraint
+from domain.migration.op_code import execute
+
+
+@dataclass(frozen=True)
+class NotNull(Form):
+    """SET NOT NULL, for which a validated CHECK constraint makes the scan unnecessary.
+
+    Attributes:
+        table: Qualified name of the table.
+        column: Name of the column, quoted where SQL needs that.
+        value: SQL expression for the rows without a value; None if every row has one.
+        key: Column of the primary key, by which rows are filled; None where it is not one column.
+    """
+
+    table: str
+    column: str
+    value: str | None = None
+    key: str | None = None
+
+    @property
+    def expand(self) -> Step:
+        """Nothing: old code may still write NULL."""
+        return Step()
+
+    @property
+    def migrate(self) -> Step:
+        """Values for the rows that have none."""
+        if self.value is None:
+            return Step()
+        filled = fill(self.table, self.key, f"{self.column} = {self.value}", f"{self.column} IS NULL")
+        return Step((filled,), declarations=(Column(self.table, self.column, "").stays_filled,))
+
+    @property
+    def contract(self) -> Step:
+        """The constraint, its validation, NOT NULL, and the end of the constraint."""
+        name = plain_name("ck", self.table, self.column, suffix="_not_null")
+        check = ValidatedConstraint(self.table, name, f"CHECK ({self.column} IS NOT NULL)").at_once
+        alter = f"ALTER TABLE {self.table} ALTER COLUMN {self.column}"
+        return Step(
+            (
+                *check.upgrade,
+                execute(f"{alter} SET NOT NULL"),
+                execute(f"ALTER TABLE {self.table} DROP CONSTRAINT {name}"),
+            ),
+            (execute(f"{alter} DROP NOT NULL"),),
+        )

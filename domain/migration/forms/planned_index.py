@@ -1,0 +1,72 @@
+"""An index that a table shall get, by its columns."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from domain.migration.forms.concurrent_index import ConcurrentIndex
+from domain.migration.forms.form import Form, Step
+from domain.migration.forms.made_names import index_name
+from domain.migration.names import bare, schema_argument, split
+from domain.migration.op_code import in_autocommit, quoted
+from domain.migration.repair.definitions import texts
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
+
+
+@dataclass(frozen=True)
+class PlannedIndex(Form):
+    """An index `ix_TABLE_COLUMNS` on a table in use.
+
+    Attributes:
+        table: Qualified name of the table.
+        columns: Its columns, quoted where SQL needs that.
+        partitions: The same index on each partition; None for a table that is not partitioned.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    partitions: tuple["PlannedIndex", ...] | None = None
+
+    @classmethod
+    def of(cls, snapshot: SchemaSnapshot, table: str, columns: tuple[str, ...]) -> Self:
+        """Return an index on a table of a schema."""
+        if attributes(snapshot, "table", table).get("kind") != "partitioned table":
+            return cls(table, columns)
+        tables = sorted(names_of(snapshot, "table"))
+        partitions = [name for name in tables if table in texts(attributes(snapshot, "table", name).get("parents"))]
+        return cls(table, columns, tuple(cls.of(snapshot, name, columns) for name in partitions))
+
+    @property
+    def expand(self) -> Step:
+        """The build, without a lock that others feel."""
+        if self.partitions is not None:
+            return self._by_partition.expand
+        drop = f"op.drop_index({self._place}, if_exists=True, postgresql_concurrently=True)"
+        build = self._created(", postgresql_concurrently=True")
+        return Step((in_autocommit(drop, build),), (in_autocommit(drop),))
+
+    @property
+    def on_new_table(self) -> str:
+        """The operation for a table that nobody uses yet."""
+        return self._created("")
+
+    @property
+    def _place(self) -> str:
+        name, table = bare(index_name(self.table, self.columns)), bare(self.table)
+        return f"{quoted(name)}, {quoted(table)}{schema_argument(self.table)}"
+
+    def _created(self, options: str) -> str:
+        name, table = bare(index_name(self.table, self.columns)), bare(self.table)
+        listed = ", ".join(quoted(bare(column)) for column in self.columns)
+        return f"op.create_index({quoted(name)}, {quoted(table)}, [{listed}]{schema_argument(self.table)}{options})"
+
+    @property
+    def _by_partition(self) -> ConcurrentIndex:
+        name, only = index_name(self.table, self.columns), "ONLY " * (self.partitions is not None)
+        columns = ", ".join(self.columns)
+        return ConcurrentIndex(
+            name,
+            self.table,
+            f"CREATE INDEX {split(name)[1]} ON {only}{self.table} USING btree ({columns})",
+            self.partitions is not None,
+            tuple(part._by_partition for part in self.partitions or ()),  # noqa: SLF001 - its own kind
+        )
