@@ -1,117 +1,30 @@
 """The trace of a revision: what Postgres reported while it ran in the sandbox. Rules and reports read it."""
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain.migration.compatibility import Compatibility
-from domain.migration.digest import DataDifference
+from domain.migration.data_difference import DataDifference
+from domain.migration.folding import fold
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.statement_trace import ChangedObject, RowCounts, StatementTrace
 
-
-@dataclass(frozen=True)
-class RowCounts:
-    """The numbers of rows that a statement wrote to one table."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def total(self) -> int:
-        """Number of all rows that were written."""
-        return self.inserted + self.updated + self.deleted
-
-    def __add__(self, other: "RowCounts") -> "RowCounts":
-        """Return the sum of two counts."""
-        return RowCounts(self.inserted + other.inserted, self.updated + other.updated, self.deleted + other.deleted)
-
-
-@dataclass(frozen=True)
-class ChangedObject:
-    """An object that a statement created, altered or dropped.
-
-    Attributes:
-        kind: Kind as Postgres names it: `table`, `index`, `table column`, `table constraint`, `type`, …
-        name: Qualified name, such as `public.users` or `public.users.email`.
-    """
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class StatementTrace:
-    """The trace of one statement.
-
-    Relations are qualified names (`public.users`). `locks` has only relations that existed before the revision; the
-    other attributes include new relations, too.
-
-    Attributes:
-        sql: Text of the statement.
-        line: Line of the revision file that executed it; None if it is not known.
-        operation: Alembic operation that emitted it, such as `create_index`; None for the author's own SQL.
-        transaction: Number of its transaction in this run of the revision, from 1; None if it committed on its own.
-        locks: Strongest lock mode that it took on each relation, including ACCESS SHARE. A lock that an earlier
-            statement of the transaction holds is listed again only if this statement needs a stronger mode.
-        rewritten: Tables and indexes that were rewritten to a new file.
-        indexes_built: Indexes that it built.
-        built_on: Table of each built index, by the name before the revision, or at the time of the build.
-        scanned: Number of rows that it read in sequential scans, by table.
-        rows: Numbers of rows that it wrote, by table.
-        locked: Number of rows that it locked without writing them, as SELECT … FOR UPDATE does, by table.
-        most_written: Highest number of existing rows that one of its transactions updated or deleted, by table. Empty
-            for a statement in a single transaction, for which `rows` has the number.
-        most_locked: Highest number of rows that one of its transactions locked, likewise.
-        created: Objects that it created.
-        altered: Objects that it altered.
-        dropped: Objects that it dropped.
-        wal_bytes: Write-ahead log that it wrote, in bytes.
-        duration_ms: Duration in the sandbox, in milliseconds.
-        lock_timeout: Value of `lock_timeout` as Postgres shows it, such as `2s`; `0` for none.
-        count: Number of consecutive runs that were folded into this trace; all figures are sums over them.
-        transactions: Number of transactions of these runs; a run that commits on its own counts as one.
-        error: Message of its error; None if it succeeded.
-        sqlstate: SQLSTATE of its error; None if it succeeded.
-        cannot_run_in_transaction: Whether Postgres refuses it inside a transaction block.
-        sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
-            empty for other statements.
-        compared: Plans of an UPDATE, whether it found rows or not, one for each set of values that it ran with, up to
-            `MOST_COMPARED`; empty for other statements.
-        used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
-            a script has them; empty for other statements.
-    """
-
-    sql: str
-    line: int | None = None
-    operation: str | None = None
-    transaction: int | None = None
-    locks: Mapping[str, LockMode] = field(default_factory=dict)
-    rewritten: tuple[str, ...] = ()
-    indexes_built: tuple[str, ...] = ()
-    built_on: Mapping[str, str] = field(default_factory=dict)
-    scanned: Mapping[str, int] = field(default_factory=dict)
-    rows: Mapping[str, RowCounts] = field(default_factory=dict)
-    locked: Mapping[str, int] = field(default_factory=dict)
-    most_written: Mapping[str, int] = field(default_factory=dict)
-    most_locked: Mapping[str, int] = field(default_factory=dict)
-    created: tuple[ChangedObject, ...] = ()
-    altered: tuple[ChangedObject, ...] = ()
-    dropped: tuple[ChangedObject, ...] = ()
-    wal_bytes: int = 0
-    duration_ms: float = 0.0
-    lock_timeout: str = "0"
-    count: int = 1
-    transactions: int = 1
-    error: str | None = None
-    sqlstate: str | None = None
-    cannot_run_in_transaction: bool = False
-    sought: str = ""
-    compared: tuple[str, ...] = ()
-    used_within: tuple[str, ...] = ()
+__all__ = [
+    "MERGED",
+    "CalibrationRun",
+    "ChangedObject",
+    "RevisionTrace",
+    "RowCounts",
+    "SequenceBehind",
+    "SmallerRun",
+    "StatementTrace",
+    "TableFacts",
+    "ZoneRun",
+    "fold",
+]
 
 
 @dataclass(frozen=True)
@@ -313,117 +226,7 @@ class RevisionTrace:
         return sorted({name for statement in self.upgrade for name in statement.rewritten if name in self.tables})
 
 
-def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
-    """Return the statements with those of a loop folded into one trace for each statement of its body.
-
-    Two statements are the same if their line and text are the same. Literals in the text may differ in statements that
-    only read or write rows.
-    """
-    folded: list[_Folded] = []
-    for statement in statements:
-        folded.append(_Folded(statement, statement.transaction, _written(statement), statement.locked))
-        for turn in range(1, min(_LONGEST_TURN, len(folded) // 2) + 1):
-            earlier, later = folded[-2 * turn : -turn], folded[-turn:]
-            pairs = list(zip(earlier, later, strict=True))
-            if all(_same(first.statement, second.statement) for first, second in pairs):
-                folded[-2 * turn :] = [_joined(first, second) for first, second in pairs]
-                break
-    return tuple(item.statement for item in folded)
-
-
-class _Folded(NamedTuple):
-    """A folded statement, with the rows that its last transaction has written and locked so far."""
-
-    statement: StatementTrace
-    last_transaction: int | None
-    written: Mapping[str, int]
-    locked: Mapping[str, int]
-
-
-def _written(statement: StatementTrace) -> Mapping[str, int]:
-    """Return the number of existing rows that one transaction of a statement wrote, by table."""
-    if statement.most_written:
-        return statement.most_written
-    return {name: rows.updated + rows.deleted for name, rows in statement.rows.items()}
-
-
-MOST_COMPARED = 20
 MERGED = (
     "the downgrade also changes rows that had the new value before the upgrade, if there are any: it cannot tell them "
     "from those that the upgrade changed"
 )
-_LONGEST_TURN = 6  # longest body of a loop that is folded, in statements
-_VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
-
-
-def _same(first: StatementTrace, second: StatementTrace) -> bool:
-    if (first.line, first.transaction is None, first.error, second.error) != (
-        second.line,
-        second.transaction is None,
-        None,
-        None,
-    ):
-        return False
-    return first.sql == second.sql or (
-        first.line is not None
-        and not (_changes_schema(first) or _changes_schema(second))
-        and _VALUES.sub("?", first.sql) == _VALUES.sub("?", second.sql)
-    )
-
-
-def _changes_schema(statement: StatementTrace) -> bool:
-    return bool(
-        statement.created or statement.altered or statement.dropped or statement.rewritten or statement.indexes_built
-    )
-
-
-def _joined(first: _Folded, second: _Folded) -> _Folded:
-    same_transaction = first.last_transaction is not None and first.last_transaction == second.last_transaction
-    written = _sum(first.written, second.written) if same_transaction else second.written
-    locked = _sum(first.locked, second.locked) if same_transaction else second.locked
-    joined = replace(
-        _join(first.statement, second.statement),
-        transactions=first.statement.transactions + second.statement.transactions - same_transaction,
-        most_written=_larger(first.statement.most_written or first.written, written),
-        most_locked=_larger(first.statement.most_locked or first.locked, locked),
-    )
-    return _Folded(joined, second.last_transaction, written, locked)
-
-
-def _sum(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
-    return {name: first.get(name, 0) + second.get(name, 0) for name in {**first, **second}}
-
-
-def _larger(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(first.get(name, 0), second.get(name, 0)) for name in {**first, **second}}
-
-
-def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
-    none = RowCounts()
-    return StatementTrace(
-        sql=first.sql,
-        line=first.line,
-        operation=first.operation,
-        transaction=first.transaction,
-        locks={
-            relation: max(mode for mode in (first.locks.get(relation), second.locks.get(relation)) if mode is not None)
-            for relation in {**first.locks, **second.locks}
-        },
-        rewritten=tuple(dict.fromkeys(first.rewritten + second.rewritten)),
-        indexes_built=tuple(dict.fromkeys(first.indexes_built + second.indexes_built)),
-        built_on={**first.built_on, **second.built_on},
-        scanned=_sum(first.scanned, second.scanned),
-        rows={name: first.rows.get(name, none) + second.rows.get(name, none) for name in {**first.rows, **second.rows}},
-        locked=_sum(first.locked, second.locked),
-        created=tuple(dict.fromkeys(first.created + second.created)),
-        altered=tuple(dict.fromkeys(first.altered + second.altered)),
-        dropped=tuple(dict.fromkeys(first.dropped + second.dropped)),
-        wal_bytes=first.wal_bytes + second.wal_bytes,
-        duration_ms=first.duration_ms + second.duration_ms,
-        lock_timeout=first.lock_timeout,
-        count=first.count + second.count,
-        cannot_run_in_transaction=first.cannot_run_in_transaction,
-        sought=first.sought if second.sought else "",
-        compared=tuple(dict.fromkeys(first.compared + second.compared))[:MOST_COMPARED],
-        used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
-    )
