@@ -20,7 +20,8 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 from statistics import median
 
-from domain.migration.analysis.impact import LockWindow, Work, WorkKind, is_partitioned, lock_windows, work_of
+from domain.migration.analysis.impact import Work, WorkKind, is_partitioned, work_of
+from domain.migration.analysis.lock_windows import LockWindow, lock_windows
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import CalibrationRun, RevisionTrace
 

@@ -1,59 +1,23 @@
-"""The impact of a revision: how long each lock is held, and what work on big tables runs under it."""
+"""The impact of a revision: what work on big tables runs, and under which locks."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
+from domain.migration.analysis.changes import index_table
 from domain.migration.analysis.heavy_writes import heavy_writes
-from domain.migration.locks import LockMode
-from domain.migration.names import split
-from domain.migration.snapshot import attributes
+from domain.migration.analysis.lock_windows import (
+    LockWindow,
+    is_concurrent,
+    is_copy,
+    is_readable,
+    lock_windows,
+    other_windows,
+)
+from domain.migration.snapshot import names_of
 from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
-
-
-@dataclass(frozen=True)
-class LockWindow:
-    """A lock from the statement that takes it to the end of its transaction.
-
-    Attributes:
-        relation: Locked table, view or sequence that existed before the revision, or a locked index of such a table.
-        mode: Lock mode.
-        from_statement: Index of the statement that takes the lock.
-        to_statement: Index of the last statement of the transaction, after which the lock is released.
-        table: Table whose queries wait; the relation itself, unless it is an index or a sequence that a table owns.
-        estimate_seconds: Shortest and longest expected duration, in seconds; None without an estimate.
-        kind: What was locked: a table or an index of one, a view, or a sequence, whose next number nobody gets.
-    """
-
-    relation: str
-    mode: LockMode
-    from_statement: int
-    to_statement: int
-    table: str
-    estimate_seconds: tuple[float, float] | None = None
-    kind: Literal["table", "view", "sequence"] = "table"
-
-    @property
-    def blocks_reads(self) -> bool:
-        """Whether a SELECT waits."""
-        return self.mode.blocks_reads
-
-    @property
-    def blocks_writes(self) -> bool:
-        """Whether an INSERT, UPDATE or DELETE waits."""
-        return self.mode.blocks_writes
-
-    @property
-    def blocks(self) -> bool:
-        """Whether a SELECT, INSERT, UPDATE or DELETE waits."""
-        return self.blocks_reads or self.blocks_writes
-
-    def covers(self, statement: int) -> bool:
-        """Return whether the lock is held while the statement with this index runs."""
-        return self.from_statement <= statement <= self.to_statement
 
 
 class WorkKind(Enum):
@@ -95,18 +59,6 @@ class BlockedWork:
 
     work: Work
     windows: tuple[LockWindow, ...]
-
-
-def lock_windows(trace: RevisionTrace) -> tuple[LockWindow, ...]:
-    """Return the locks of the upgrade on tables that existed before it, without ACCESS SHARE.
-
-    A lock is held until the last statement of its transaction. Without a transaction, it is held as long as its
-    statement runs. A lock that is raised to a stronger mode counts as another window.
-    """
-    if "windows" not in trace.memo:
-        trace.memo["windows"] = tuple(_windows(trace))
-    windows: tuple[LockWindow, ...] = trace.memo["windows"]
-    return windows
 
 
 def work_of(trace: RevisionTrace) -> tuple[Work, ...]:
@@ -160,7 +112,7 @@ def work_on_views(trace: RevisionTrace) -> Iterator[Work]:
     They have no rows in the sandbox, so every sequential scan of one counts, whatever it read. What a REFRESH does is
     the work on the tables that it reads.
     """
-    views = {name for name in _names(trace, "view") if _is_copy(trace, name) and _is_readable(trace, name)}
+    views = {name for name in names_of(trace.before, "view") if is_copy(trace, name) and is_readable(trace, name)}
     for index, statement in enumerate(trace.upgrade):
         built = {name: _table_then(trace, statement, name) for name in statement.indexes_built}
         for view in sorted(views & {*statement.scanned, *statement.rewritten, *filter(None, built.values())}):
@@ -245,123 +197,12 @@ def is_partitioned(trace: RevisionTrace, table: str) -> bool:
     return trace.before.objects.get(("table", table), {}).get("kind") == "partitioned table"
 
 
-def index_table(trace: RevisionTrace, index: str) -> str | None:
-    """Return the table of an index; None when neither schema has the index."""
-    for snapshot in (trace.after, trace.before):
-        if snapshot is not None and ("index", index) in snapshot.objects:
-            return str(snapshot.objects[("index", index)]["table"])
-    return None
-
-
 def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> str | None:
     """Return the table that an index was built on.
 
     A copy may take over the name and the indexes of a table later, so the trace of the statement decides first.
     """
     return statement.built_on.get(index) or index_table(trace, index)
-
-
-def last_statements(trace: RevisionTrace) -> dict[int, int]:
-    """Return the index of the last statement of each transaction of the upgrade."""
-    return {
-        statement.transaction: index
-        for index, statement in enumerate(trace.upgrade)
-        if statement.transaction is not None
-    }
-
-
-def _windows(trace: RevisionTrace) -> Iterator[LockWindow]:
-    ends = last_statements(trace)
-    strongest: dict[tuple[int, str], LockMode] = {}
-    for index, statement in enumerate(trace.upgrade):
-        for relation, mode in sorted(statement.locks.items()):
-            table = _locked_table(trace, statement, relation, mode)
-            if table is None:
-                continue
-            end = index
-            if statement.transaction is not None:
-                end = ends[statement.transaction]
-                if strongest.get((statement.transaction, relation), LockMode.ACCESS_SHARE) >= mode:
-                    continue
-                strongest[statement.transaction, relation] = mode
-            yield LockWindow(relation, mode, index, end, table)
-
-
-def other_windows(trace: RevisionTrace) -> Iterator[LockWindow]:
-    """Return the locks on views and sequences that existed before and that block their users.
-
-    They are held for an instant, unless other work runs under them. A view blocks as a table does, a materialized view
-    only readers, for only REFRESH writes it, and a sequence those who need its next number. A lock on a sequence adds
-    nothing to a lock that keeps writers from its table.
-    """
-    ends = last_statements(trace)
-    views, sequences = _names(trace, "view"), _names(trace, "sequence")
-    for index, statement in enumerate(trace.upgrade):
-        end = index if statement.transaction is None else ends[statement.transaction]
-        for view in sorted(views & statement.locks.keys()):
-            mode = statement.locks[view]
-            if _is_readable(trace, view) and (mode.blocks_reads if _is_copy(trace, view) else mode.blocks_writes):
-                yield LockWindow(view, mode, index, end, view, kind="view")
-        for sequence in sorted(sequences & statement.locks.keys()):
-            mode, table = statement.locks[sequence], _owner(trace, sequence) or sequence
-            locked = any(w.table == table and w.blocks_writes and w.covers(index) for w in lock_windows(trace))
-            if mode.blocks_writes and not locked:
-                yield LockWindow(sequence, mode, index, end, table, kind="sequence")
-
-
-def _owner(trace: RevisionTrace, sequence: str) -> str | None:
-    """Return the table that owns a sequence; None where none does."""
-    column = attributes(trace.before, "sequence", sequence).get("owned_by")
-    return split(str(column))[0] if column else None
-
-
-def _is_copy(trace: RevisionTrace, view: str) -> bool:
-    return attributes(trace.before, "view", view).get("kind") == "materialized view"
-
-
-def _is_readable(trace: RevisionTrace, view: str) -> bool:
-    return attributes(trace.before, "view", view).get("populated") is not False
-
-
-def _names(trace: RevisionTrace, kind: str) -> frozenset[str]:
-    return (
-        frozenset()
-        if trace.before is None
-        else frozenset(name for object_kind, name in trace.before.objects if object_kind == kind)
-    )
-
-
-def _locked_table(trace: RevisionTrace, statement: StatementTrace, relation: str, mode: LockMode) -> str | None:
-    """Return the table whose queries a lock affects, None where it affects none.
-
-    ACCESS EXCLUSIVE on an index blocks the planning of all queries of its table. A concurrent build takes this lock
-    for an instant only, at its end, so it does not count.
-    """
-    if mode is LockMode.ACCESS_SHARE:
-        return None
-    if relation in trace.tables:
-        return relation
-    if mode is not LockMode.ACCESS_EXCLUSIVE or is_concurrent(statement):
-        return None
-    table = index_table(trace, relation)
-    if table is None or statement.locks.get(table) is LockMode.ACCESS_EXCLUSIVE:
-        return None
-    return table if table in trace.tables else None
-
-
-def is_concurrent(statement: StatementTrace) -> bool:
-    """Return whether a statement commits between its phases and works under a lock that nobody waits for.
-
-    That is what CONCURRENTLY does: Postgres refuses such a statement inside a transaction block. REINDEX CONCURRENTLY
-    of a partitioned table takes SHARE for a moment besides, to list the partitions. The index itself may be locked
-    whole for an instant, at the end; one that is locked for longer has its table locked as well.
-    """
-    if statement.transaction is not None or not statement.cannot_run_in_transaction:
-        return False
-    indexes = {*statement.indexes_built, *(dropped.name for dropped in statement.dropped if dropped.kind == "index")}
-    modes = {mode for relation, mode in statement.locks.items() if relation not in indexes}
-    blocking = {mode for mode in modes if mode.blocks_reads or mode.blocks_writes}
-    return not blocking or (blocking == {LockMode.SHARE} and _REINDEX_CONCURRENTLY.match(statement.sql) is not None)
 
 
 def _work(
@@ -395,10 +236,20 @@ def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, ta
     return Work(index, table, WorkKind.SCAN) if statement.scanned.get(table, 0) >= rows / 2 else None
 
 
+def is_live(trace: RevisionTrace, table: str, statement: int) -> bool:
+    """Return whether a table is in use: it existed before, and the revision has not emptied it."""
+    return table in trace.tables and table not in emptied_before(trace, statement)
+
+
+def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
+    """Return the blocking locks on live tables, by the statement that takes them and by table."""
+    blocking: dict[int, dict[str, LockWindow]] = {}
+    for window in lock_windows(trace):
+        if window.blocks and is_live(trace, window.table, window.from_statement):
+            blocking.setdefault(window.from_statement, {})[window.table] = window
+    return blocking
+
+
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _REFRESH = re.compile(r"\bREFRESH\s+MATERIALIZED\s+VIEW\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
-# With a comment between its words it is not recognized, and judged as a REINDEX that blocks.
-_REINDEX_CONCURRENTLY = re.compile(
-    r"\s*REINDEX\s*(\([\w\s,]*\)\s*)?(INDEX|TABLE|SCHEMA|DATABASE|SYSTEM)\s+CONCURRENTLY\b", re.IGNORECASE
-)

@@ -6,7 +6,7 @@ An object that is missing under its old name and was not dropped has moved.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added, removed
+from domain.migration.analysis.changes import added, removed
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot, attributes, names_of

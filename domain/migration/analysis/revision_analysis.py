@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from domain.migration.analysis.estimate import measured_rows, predicted_seconds, windows_with_estimates
-from domain.migration.analysis.impact import LockWindow, Work, is_big, other_windows, work_of, work_on_views
+from domain.migration.analysis.impact import Work, is_big, work_of, work_on_views
+from domain.migration.analysis.lock_windows import LockWindow, other_windows
 from domain.migration.analysis.rule import Rule, judge
 from domain.migration.analysis.rules import all_rules
 from domain.migration.analysis.strategy import Strategy, choose

@@ -8,10 +8,10 @@ created do not count, because nobody else sees them.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from domain.migration.analysis.impact import LockWindow, last_statements
-from domain.migration.analysis.judging import label, listed
+from domain.migration.analysis.lock_windows import LockWindow, last_statements
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.rule import UNUSED_SUPPRESSION
+from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.trace import RevisionTrace
 

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from domain.migration.analysis.impact import index_table, is_concurrent, is_partitioned
-from domain.migration.analysis.judging import added, kept, listed, refuses
+from domain.migration.analysis.changes import added, index_table, kept
+from domain.migration.analysis.impact import is_partitioned
+from domain.migration.analysis.lock_windows import is_concurrent
 from domain.migration.analysis.migration_strategy import MigrationStrategy
+from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rules import (
     downgrade_differs,
     downgrade_fails,
     lossy_downgrade,
     missing_downgrade,
 )
+from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.trace import RevisionTrace, StatementTrace
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from domain.migration.analysis.judging import refuses, statement_of
+from domain.migration.analysis.changes import statement_of
 from domain.migration.analysis.moves import without_moves
+from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.rules import not_seen_at_work
 from domain.migration.compatibility import Compatibility

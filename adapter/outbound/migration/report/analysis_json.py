@@ -42,7 +42,7 @@ from adapter.outbound.migration.report.diagnostic_fields import fields
 from adapter.outbound.migration.report.summary import not_judged_in
 from adapter.outbound.postgres.redaction import redact
 from application.migration.analyze import AnalysisReport
-from domain.migration.analysis.impact import LockWindow
+from domain.migration.analysis.lock_windows import LockWindow
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.trace import StatementTrace

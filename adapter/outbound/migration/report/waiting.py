@@ -1,6 +1,6 @@
 """The sentences about waiting statements and durations in the text and Markdown reports."""
 
-from domain.migration.analysis.impact import LockWindow
+from domain.migration.analysis.lock_windows import LockWindow
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 
 

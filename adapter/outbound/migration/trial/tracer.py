@@ -29,7 +29,7 @@ from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_
 from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
 from adapter.outbound.migration.trial.zones import in_another_zone
 from application.migration.ports import RevisionTracer, Versions
-from domain.migration.analysis.judging import raises
+from domain.migration.analysis.refusal import raises
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.digest import compare, unchanged
 from domain.migration.history import History, HistoryEntry

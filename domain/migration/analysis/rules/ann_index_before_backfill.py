@@ -11,7 +11,7 @@ column in batches, and to build the index when the vectors are there:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added
+from domain.migration.analysis.changes import added
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex

@@ -13,7 +13,7 @@ the condition out, or to select rows that have vectors:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added, statement_of
+from domain.migration.analysis.changes import added, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex

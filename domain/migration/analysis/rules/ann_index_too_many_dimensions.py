@@ -9,8 +9,9 @@ use the same expression in the queries:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.failures import Failure, failures
 from domain.migration.analysis.rule import Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace

@@ -11,7 +11,7 @@ stay as fast and as exact as before. The safe way is to change the option and to
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import kept, statement_of
+from domain.migration.analysis.changes import kept, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions

@@ -12,8 +12,9 @@ neither reads nor writes:
 
 from collections.abc import Iterator
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import is_index_made_anew
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, is_index_made_anew, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex, root_index

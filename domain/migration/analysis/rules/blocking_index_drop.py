@@ -10,9 +10,9 @@ in an autocommit block:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.impact import is_partitioned
-from domain.migration.analysis.judging import blocking_tables, end_of, label
+from domain.migration.analysis.impact import blocking_tables, is_partitioned
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import end_of, label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.snapshot import attributes

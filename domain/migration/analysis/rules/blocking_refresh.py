@@ -12,8 +12,8 @@ To change the definition, create and fill a new view beside the old one, and ren
 import re
 from collections.abc import Iterator
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, work_diagnostics
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.refreshed_view import RefreshedView

@@ -14,7 +14,7 @@ A statement that fails only in a session that prepared it before gets a note: th
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import kept, refuses_what_it_needed, removed
+from domain.migration.analysis.changes import kept, refuses_what_it_needed, removed
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.compatibility import BrokenStatement

@@ -23,8 +23,9 @@ An exclusion constraint has no such form. Create a new table with the constraint
 import re
 from collections.abc import Iterator
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import added, constraints_on, statement_of
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, added, constraints_on, statement_of, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

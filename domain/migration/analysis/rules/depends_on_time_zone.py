@@ -13,8 +13,8 @@ stored values are in UTC, the safe way is to set the zone in the revision, in bo
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import label, listed
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.statistics import Statistics

@@ -10,7 +10,7 @@ a message that says what to do instead, or declare `irreversible = "why"` and le
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import refuses
+from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.analysis.judging import added, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import added, removed, renamed_by, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example

@@ -7,7 +7,7 @@ the first columns of another btree index, unless it is unique. The safe way is n
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added, statement_of
+from domain.migration.analysis.changes import added, statement_of
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import after_using

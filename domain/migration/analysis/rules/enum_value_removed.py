@@ -7,7 +7,7 @@ and to stop using it. For a new name, add a second value, and keep the old one u
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import removed, statement_of
+from domain.migration.analysis.changes import removed, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to
 from domain.migration.analysis.rule import USERS, Example

@@ -10,10 +10,11 @@ an earlier revision, and to add columns nullable or with a default:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.impact import is_concurrent
-from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.failures import Failure, failures
+from domain.migration.analysis.lock_windows import is_concurrent
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace

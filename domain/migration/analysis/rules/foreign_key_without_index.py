@@ -12,7 +12,7 @@ in use:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added, removed, statement_of
+from domain.migration.analysis.changes import added, removed, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import ORDERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

@@ -18,7 +18,7 @@ note that says how many rows fit.
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import vector_dimensions
+from domain.migration.analysis.changes import vector_dimensions
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions

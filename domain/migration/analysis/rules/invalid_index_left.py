@@ -10,7 +10,7 @@ to drop the leftover of an earlier attempt before the build:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import statement_of
+from domain.migration.analysis.changes import statement_of
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex

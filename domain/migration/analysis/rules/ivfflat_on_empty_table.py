@@ -11,8 +11,8 @@ to use HNSW, which needs no training:
 import re
 from collections.abc import Iterator, Mapping
 
+from domain.migration.analysis.changes import added, index_uses, statement_of
 from domain.migration.analysis.impact import emptied_before
-from domain.migration.analysis.judging import added, index_uses, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex

@@ -12,8 +12,9 @@ before the statement there, and RESET after it.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import blocking_tables, listed
+from domain.migration.analysis.impact import blocking_tables
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.op_code import execute, lines

@@ -7,8 +7,9 @@ The safe way is a revision of its own, and so a transaction of its own, for each
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import blocking_tables, listed
+from domain.migration.analysis.impact import blocking_tables
 from domain.migration.analysis.rule import ORDERS, Example
+from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace

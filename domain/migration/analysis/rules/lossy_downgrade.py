@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.impact import truncated
-from domain.migration.analysis.judging import refuses
 from domain.migration.analysis.moves import without_moves
+from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference

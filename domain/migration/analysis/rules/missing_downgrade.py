@@ -13,8 +13,8 @@ Postgres cannot undo some changes, such as a new value of an enum. Such a change
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import listed
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import compare
 from domain.migration.statistics import Statistics

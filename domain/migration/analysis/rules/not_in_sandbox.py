@@ -11,8 +11,9 @@ create it without a connection, and to start it later:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.failures import Failure, failures
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace

@@ -12,9 +12,10 @@ whether it fails. The safe way is to provide rows of your own that it matches, i
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import label, listed, raises
+from domain.migration.analysis.refusal import raises
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.unseen import idle_within, read_within, writes_what_it_finds, wrote
+from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics

@@ -13,8 +13,9 @@ would without NOT VALID. The safe way is to commit in between:
 import re
 from collections.abc import Iterator
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import constraints_on
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, constraints_on, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

@@ -11,17 +11,12 @@ to create a separate table with such a constraint, and to attach it:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import (
-    Cause,
-    added,
-    blocking_tables,
-    end_of,
-    label,
-    statement_of,
-    work_diagnostics,
-)
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import added, statement_of
+from domain.migration.analysis.impact import blocking_tables
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
+from domain.migration.analysis.wording import end_of, label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.attached_partition import AttachedPartition
 from domain.migration.snapshot import attributes

@@ -15,7 +15,7 @@ Source: the Postgres manual, section "Privileges".
 
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.judging import renamed_by, statement_of
+from domain.migration.analysis.changes import renamed_by, statement_of
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split

@@ -15,7 +15,7 @@ If no code runs during the upgrade, a rename keeps the values:
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from domain.migration.analysis.judging import added, kept, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import added, kept, removed, renamed_by, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

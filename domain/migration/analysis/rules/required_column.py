@@ -9,7 +9,8 @@ the old code sends. The safe way is to keep a default until all deployed code wr
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import added, is_live, is_optional, kept, refuses_what_it_needed, statement_of
+from domain.migration.analysis.changes import added, is_optional, kept, refuses_what_it_needed, statement_of
+from domain.migration.analysis.impact import is_live
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

@@ -14,7 +14,8 @@ Source: the Postgres manual, section "Row Security Policies".
 
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.judging import is_live, kept, statement_of
+from domain.migration.analysis.changes import kept, statement_of
+from domain.migration.analysis.impact import is_live
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split

@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics

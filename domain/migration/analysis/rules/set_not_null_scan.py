@@ -14,8 +14,9 @@ validate the constraint first:
 
 from collections.abc import Iterator
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import kept
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, kept, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

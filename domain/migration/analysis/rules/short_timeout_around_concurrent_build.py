@@ -14,9 +14,9 @@ time. The safe way is to switch the timeout off for the build:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.impact import is_concurrent
-from domain.migration.analysis.judging import label
+from domain.migration.analysis.lock_windows import is_concurrent
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics

@@ -13,8 +13,9 @@ it in batches, and to switch over in a later revision:
 from collections.abc import Iterator
 from dataclasses import replace
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import added, kept
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, added, kept, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

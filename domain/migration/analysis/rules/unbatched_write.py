@@ -18,10 +18,11 @@ that was just added has no values.
 from collections.abc import Iterator
 
 from domain.migration.analysis.heavy_writes import fills_nulls
-from domain.migration.analysis.impact import Work, WorkKind, last_statements, unbatched_writes
-from domain.migration.analysis.judging import label
+from domain.migration.analysis.impact import Work, WorkKind, unbatched_writes
+from domain.migration.analysis.lock_windows import last_statements
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.batches import in_batches
 from domain.migration.names import split

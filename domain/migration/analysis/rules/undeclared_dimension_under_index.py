@@ -8,7 +8,7 @@ fails, and so does the restore of a dump. The safe way is one column for each mo
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import index_uses, kept, statement_of, vector_dimensions
+from domain.migration.analysis.changes import index_uses, kept, statement_of, vector_dimensions
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split

@@ -9,8 +9,9 @@ first, and to remove them:
 
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.impact import is_concurrent
-from domain.migration.analysis.judging import added, is_live
+from domain.migration.analysis.changes import added
+from domain.migration.analysis.impact import is_live
+from domain.migration.analysis.lock_windows import is_concurrent
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import key_columns

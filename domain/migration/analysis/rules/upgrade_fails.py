@@ -11,8 +11,9 @@ belong in an autocommit block:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import Failure, failures, label
+from domain.migration.analysis.failures import Failure, failures
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.statistics import Statistics

@@ -16,10 +16,12 @@ warning.
 import re
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.impact import is_big, lock_windows, truncated
-from domain.migration.analysis.judging import added, kept, label, renamed_by, statement_of
+from domain.migration.analysis.changes import added, kept, renamed_by, statement_of
+from domain.migration.analysis.impact import is_big, truncated
+from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
 from domain.migration.forms.column import Column

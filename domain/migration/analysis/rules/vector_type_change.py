@@ -10,8 +10,9 @@ safe way is to add a column, to embed again in batches, to build its index concu
 from collections.abc import Iterator
 from dataclasses import replace
 
+from domain.migration.analysis.causes import Cause, work_diagnostics
+from domain.migration.analysis.changes import vector_type_changes
 from domain.migration.analysis.impact import BlockedWork
-from domain.migration.analysis.judging import Cause, vector_type_changes, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity

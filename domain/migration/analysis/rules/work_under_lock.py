@@ -8,7 +8,7 @@ maintenance window.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import Cause, work_diagnostics
+from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from domain.migration.analysis.estimate import estimate, measured_at, measured_rows, windows_with_estimates
-from domain.migration.analysis.impact import lock_windows
+from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import CalibrationRun, RevisionTrace, RowCounts, StatementTrace, TableFacts

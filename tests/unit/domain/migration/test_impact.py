@@ -10,11 +10,11 @@ from domain.migration.analysis.impact import (
     blocked_work,
     emptied_before,
     is_big,
-    lock_windows,
     truncated,
     unbatched_writes,
     work_of,
 )
+from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics

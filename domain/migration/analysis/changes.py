@@ -1,0 +1,151 @@
+"""The changes of a schema by an upgrade: what came, went, stayed or was made anew, and by which statement."""
+
+import re
+
+from domain.migration.names import bare, split
+from domain.migration.snapshot import Value, attributes, names_of
+from domain.migration.trace import ChangedObject, RevisionTrace
+
+
+def index_table(trace: RevisionTrace, index: str) -> str | None:
+    """Return the table of an index; None when neither schema has the index."""
+    for snapshot in (trace.after, trace.before):
+        if snapshot is not None and ("index", index) in snapshot.objects:
+            return str(snapshot.objects[("index", index)]["table"])
+    return None
+
+
+def added(trace: RevisionTrace, kind: str) -> list[str]:
+    """Return the objects of a kind that exist after the upgrade and not before, sorted by name."""
+    return _moved(trace, kind)[0]
+
+
+def removed(trace: RevisionTrace, kind: str) -> list[str]:
+    """Return the objects of a kind that exist before the upgrade and not after, sorted by name."""
+    return _moved(trace, kind)[1]
+
+
+def kept(trace: RevisionTrace, kind: str) -> list[str]:
+    """Return the objects of a kind that exist before and after the upgrade, sorted by name."""
+    return _moved(trace, kind)[2]
+
+
+def _moved(trace: RevisionTrace, kind: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the added, removed and kept objects of a kind; all empty if one of the two schemas is not known."""
+    if trace.before is None or trace.after is None:
+        return [], [], []
+    key = f"moved {kind}"
+    if key not in trace.memo:
+        before, after = names_of(trace.before, kind), names_of(trace.after, kind)
+        trace.memo[key] = sorted(after - before), sorted(before - after), sorted(before & after)
+    moved: tuple[list[str], list[str], list[str]] = trace.memo[key]
+    return moved
+
+
+def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
+    """Return the index of the statement that created, altered or dropped an object.
+
+    The event triggers of Postgres decide. If they report no statement, the first one that names the object counts.
+    """
+    objects = {ChangedObject(kind, name), ChangedObject(f"table {kind}", name)}
+    for index, statement in enumerate(trace.upgrade):
+        if objects & {*statement.created, *statement.altered, *statement.dropped}:
+            return index
+    pattern = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+    return next((index for index, statement in enumerate(trace.upgrade) if pattern.search(statement.sql)), None)
+
+
+def is_optional(trace: RevisionTrace, column: str) -> bool:
+    """Return whether a column had a default, an identity or an expression before, so that INSERTs could omit it."""
+    definition = attributes(trace.before, "column", column)
+    return any(definition.get(attribute) for attribute in ("default", "identity", "generated"))
+
+
+def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
+    """Return whether INSERTs had to set a column that now refuses values."""
+    before, after = attributes(trace.before, "column", column), attributes(trace.after, "column", column)
+    return bool(before["not_null"]) and not is_optional(trace, column) and after.get("identity") == "always"
+
+
+def made_constraints(trace: RevisionTrace) -> list[str]:
+    """Return the constraints that the upgrade added, including those that replace one of the same name."""
+    if "made constraints" not in trace.memo:
+        replaced = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
+        trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *replaced])
+    constraints: list[str] = trace.memo["made constraints"]
+    return constraints
+
+
+def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
+    """Return whether the upgrade replaced an index by another one of the same name."""
+    return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
+
+
+def _is_another(trace: RevisionTrace, kind: str, name: str) -> bool:
+    before, after = (
+        str(attributes(state, kind, name).get("definition")).removesuffix(" NOT VALID")
+        for state in (trace.before, trace.after)
+    )
+    return before != after
+
+
+def constraint_of(trace: RevisionTrace, index: str) -> str | None:
+    """Return the constraint that an index belongs to, if the upgrade added it."""
+    constraint = attributes(trace.after, "index", index).get("constraint")
+    if constraint is None:
+        return None
+    name = f"{index_table(trace, index)}.{constraint}"
+    return name if name in made_constraints(trace) else None
+
+
+def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
+    """Return the constraints that the upgrade added to a table; if the statement names some, only these."""
+    constraints = [name for name in made_constraints(trace) if split(name)[0] == table]
+    named = [
+        name
+        for name in constraints
+        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)
+    ]
+    return named or constraints
+
+
+def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
+    """Return the index of the statement whose text renames a column, table or other object; None if there is none."""
+    if "renames" not in trace.memo:
+        statements = enumerate(trace.upgrade)
+        trace.memo["renames"] = [index for index, statement in statements if _RENAME.search(statement.sql)]
+    if not trace.memo["renames"]:
+        return None
+    pattern = re.compile(
+        rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
+    )
+    return next((index for index in trace.memo["renames"] if pattern.search(trace.upgrade[index].sql)), None)
+
+
+def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
+    """Return the name and the dimensions of a pgvector type, the latter None if undeclared; None for another type."""
+    match = _VECTOR.search(str(type_name))
+    return (match.group(1), int(match.group(2)) if match.group(2) else None) if match else None
+
+
+def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
+    """Return the columns of a table whose type changed from or to a type of pgvector."""
+    return [
+        name
+        for name in kept(trace, "column")
+        if split(name)[0] == table
+        for before, after in [(attributes(trace.before, "column", name), attributes(trace.after, "column", name))]
+        if before["type"] != after["type"] and (vector_dimensions(before["type"]) or vector_dimensions(after["type"]))
+    ]
+
+
+def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
+    """Return whether the definition of an index names a column."""
+    definition = str(attributes(trace.after, "index", index).get("definition", ""))
+    return re.search(rf"(?<!\w){re.escape(bare(column))}(?!\w)", definition.partition(" USING ")[2]) is not None
+
+
+_VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
+
+
+_RENAME = re.compile(r"\bRENAME\b", re.IGNORECASE)

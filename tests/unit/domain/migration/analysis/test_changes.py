@@ -1,0 +1,80 @@
+"""What an upgrade has changed, and by which statement."""
+
+import pytest
+
+from domain.migration.analysis.changes import (
+    constraints_on,
+    renamed_by,
+    statement_of,
+    vector_dimensions,
+    vector_type_changes,
+)
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, column, constraint, revision, step
+
+
+@pytest.mark.parametrize(
+    ("type_name", "dimensions"),
+    [
+        ("vector(3)", ("vector", 3)),
+        ("public.halfvec(64)", ("halfvec", 64)),
+        ("vector", ("vector", None)),
+        ("vectors", None),
+        ("text", None),
+    ],
+)
+def test_dimensions(type_name: str, dimensions: tuple[str, int | None] | None) -> None:
+    """Of the types of pgvector only."""
+    assert vector_dimensions(type_name) == dimensions
+
+
+def test_a_change_of_a_vector_type_is_from_or_to_one() -> None:
+    """Of that table; neither a column that stays nor one of other types."""
+    for before, after, changes in (
+        ("vector(3)", "halfvec(3)", True),
+        ("text", "vector(3)", True),
+        ("vector(3)", "text", True),
+        ("vector(3)", "vector(3)", False),
+        ("text", "integer", False),
+    ):
+        was, now = ({**BASE, **column(f"{USERS}.name", kind)} for kind in (before, after))
+        trace = revision(step("ALTER"), before=was, after=now)
+        assert bool(vector_type_changes(trace, USERS)) is changes
+        assert vector_type_changes(trace, ORDERS) == []
+
+
+def test_constraints_that_a_statement_names_or_all_of_its_table() -> None:
+    """A constraint that took the place of another counts, one that was only validated does not."""
+    before = {
+        **BASE,
+        **constraint(f"{USERS}.a", "check", "CHECK (x)"),
+        **constraint(f"{USERS}.b", "check", "y NOT VALID"),
+    }
+    after = {
+        **BASE,
+        **constraint(f"{USERS}.a", "check", "CHECK (z)"),
+        **constraint(f"{USERS}.b", "check", "y"),
+        **constraint(f"{USERS}.new", "check", "CHECK (x)"),
+        **constraint(f"{ORDERS}.other", "check", "CHECK (x)"),
+    }
+    trace = revision(step("ALTER TABLE users ADD"), step("ADD CONSTRAINT new"), before=before, after=after)
+    assert constraints_on(trace, USERS, 0) == [f"{USERS}.a", f"{USERS}.new"]
+    assert constraints_on(trace, USERS, 1) == [f"{USERS}.new"]
+
+
+def test_the_statement_behind_an_object() -> None:
+    """The one that Postgres reported, else the first that names it as a whole word."""
+    reported = step("DO $$ $$", altered=changed("table column", f"{USERS}.name"))
+    trace = revision(step("ALTER names"), step("ALTER name"), reported)
+    assert statement_of(trace, "column", f"{USERS}.name") == 2
+    assert statement_of(trace, "index", "public.name") == 1
+    assert statement_of(trace, "column", f"{USERS}.nothing") is None
+
+
+def test_the_statement_that_renames() -> None:
+    """By the whole names of both; without a rename there is none."""
+    trace = revision(step("ALTER TABLE users RENAME name TO title"), step('ALTER TABLE users RENAME COLUMN "a" TO "b"'))
+    assert renamed_by(trace, f"{USERS}.name", f"{USERS}.title") == 0
+    assert renamed_by(trace, f"{USERS}.a", f"{USERS}.b") == 1
+    assert renamed_by(trace, f"{USERS}.title", f"{USERS}.name") is None
+    assert renamed_by(trace, f"{USERS}.ame", f"{USERS}.title") is None
+    assert renamed_by(revision(step("SELECT name TO title")), f"{USERS}.name", f"{USERS}.title") is None
