@@ -196,8 +196,6 @@ class _Deriver(RepairState):
         """Return whether an object without differences must be recreated, because an object that it uses is."""
         kind, name = key
         text = text_of(self.actual.objects[key])
-        if kind == "index" and self.actual.objects[key].get("constraint") is not None:
-            return False
         for other_kind, other_name in remade:
             if other_kind == "view" and other_name != name:
                 table = self.actual.objects[key].get("table") if kind == "index" else None

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from domain.errors import AlreadyDeletedError, InvalidValueError, NotDeletedError
-from domain.users.errors import UserMayNotOrderError
+from domain.users.errors import UnknownLocaleError, UserMayNotOrderError
 from domain.users.user import Profile, User, UserStatus
 
 NOW = dt.datetime(2026, 1, 31, 12, 0, tzinfo=dt.UTC)
@@ -77,3 +77,11 @@ def test_only_active_living_users_order() -> None:
         user.delete(NOW).check_may_order()
     with pytest.raises(UserMayNotOrderError, match="pending"):
         User(user.id, user.email, user.name, status=UserStatus.PENDING).check_may_order()
+
+
+def test_an_unknown_locale_names_the_others() -> None:
+    """The hint lists the languages that exist, or says that there are none."""
+    error = UnknownLocaleError("xx", ["de", "en"])
+    assert (error.locale, error.known) == ("xx", ("de", "en"))
+    assert error.hint == "use one of: de, en"
+    assert UnknownLocaleError("xx", []).hint == "use one of: none exists yet"

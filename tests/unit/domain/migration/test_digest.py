@@ -155,3 +155,13 @@ def test_a_table_is_unchanged_where_no_value_is_another() -> None:
     assert not is_unchanged(table(key=7))
     assert not is_unchanged(table(whole=7))
     assert not is_unchanged(None)
+
+
+@pytest.mark.parametrize(("left", "sentence"), [(9, ""), (8, ""), (7, "at least 1 of 10 values gone, NULL now")])
+def test_rows_that_are_gone_take_their_values_along(left: int, sentence: str) -> None:
+    """Values count as lost only beyond the rows that are gone, each of which may have had one."""
+    before, after = (
+        TableDigest(rows, {"email": ColumnDigest(values, rows)}, key=rows) for rows, values in ((10, 10), (8, left))
+    )
+    changes = {change.subject: str(change) for change in difference(before, after).changes}
+    assert changes.get(f"{USERS}.email", "").removeprefix(f"{USERS}.email: ") == sentence

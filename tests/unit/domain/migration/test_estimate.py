@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from domain.migration.analysis.estimate import estimate, measured_at, measured_rows, windows_with_estimates
+from domain.migration.analysis.estimate import (
+    estimate,
+    measured_at,
+    measured_rows,
+    predicted_seconds,
+    windows_with_estimates,
+)
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics, TableStatistics
@@ -199,3 +205,26 @@ def test_runs_of_half_as_many_rows_again_tell_something() -> None:
     """Fewer tell nothing of a table that is larger at the target; nor does one that was empty."""
     for sizes, known in (((2000, 3000), True), ((2000, 2999), False), ((0, 3000), False)):
         assert bool(estimate(calibrated((REWRITE, linear), sizes=sizes), MILLION)) is known
+
+
+def test_the_whole_upgrade_takes_as_long_as_its_statements() -> None:
+    """It is the sum of the estimates; one that is missing leaves the whole open, and so does an upgrade of nothing."""
+    trace = calibrated((REWRITE, linear), (INSTANT, lambda _: 2.0))
+    intervals = estimate(trace, MILLION).values()
+    assert predicted_seconds(trace, MILLION) == (sum(low for low, _ in intervals), sum(high for _, high in intervals))
+    assert estimate(trace, Statistics.unknown()).keys() == {1}
+    assert predicted_seconds(trace, Statistics.unknown()) is None
+    assert predicted_seconds(revision(), MILLION) is None
+
+
+def test_runs_of_the_same_size_draw_no_line_between_them() -> None:
+    """They count for the lines to runs of other sizes."""
+    low, high = only(calibrated((REWRITE, linear), sizes=(2000, 2000, 8000, 16_000)))
+    assert low < 10.005 < high
+
+
+def test_times_that_do_not_grow_may_still_grow() -> None:
+    """Equal durations at all sizes allow for growth that is within the largest run's time."""
+    low, high = only(calibrated((SCAN, lambda _: 3.0)))
+    assert low < 0.003
+    assert high > 1_000_000 * 0.003 / 16_000

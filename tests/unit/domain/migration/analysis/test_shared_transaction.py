@@ -14,7 +14,7 @@ from domain.migration.analysis.shared_transaction import (
 )
 from domain.migration.diagnostic import Severity
 from domain.migration.locks import LockMode
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, TableFacts
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, column, index, revision, step
 
 LOCK = revision(
@@ -129,3 +129,16 @@ def test_a_revision_without_statements_or_of_its_own_transaction_leaves_no_lock(
         replace(LOCK.upgrade[0], transaction=1), step("SELECT 1", 2), after={**BASE, **column(f"{USERS}.x")}
     )
     assert together(earlier, READS) == [False, False]
+
+
+def test_a_table_that_the_transaction_has_made_is_nobodys() -> None:
+    """Work on it holds nobody up, though an earlier revision of the transaction made it and locks it."""
+    new = "public.new"
+    made = revision(step("CREATE TABLE new ()", 1))
+    tables = {**made.tables, new: TableFacts(2000, 100_000)}
+    lock = revision(step("ALTER TABLE new ADD x int", 1, locks={new: LockMode.ACCESS_EXCLUSIVE}), tables=tables)
+    work = revision(step("ALTER TABLE new VALIDATE", 1, scanned={new: 2000}), tables=tables)
+    assert together(made, lock, work) == [False, False, False]
+    assert together(lock, work) == [False, True]
+    ended = revision(*made.upgrade, step("VACUUM users", None))
+    assert together(ended, lock, work) == [False, False, True]
