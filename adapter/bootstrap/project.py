@@ -189,6 +189,8 @@ def revision_databases(
             closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
             _naming_sandbox(sandbox),
         ):
+            if isinstance(sandbox, EmbeddedSandbox) and process.gate is not None:
+                sandbox.let_in(process.gate)
             yield databases
 
 

@@ -50,8 +50,11 @@ def _listen(path: Path | str, kind: int = socket.SOCK_STREAM) -> socket.socket:
 
 
 def _behind(folder: Path, code: str, user: int | None = None, *, network: bool = False) -> list[str]:
-    """Run Python behind the wall, from which sockets in one folder may be reached, and return what it prints."""
-    keeper = gate.Gate([str(folder)])
+    """Run Python behind the wall, from which the sockets that are in one folder may be reached: what it prints."""
+    keeper = gate.Gate()
+    for path in folder.iterdir():
+        if path.is_socket() and not path.is_symlink():
+            keeper.let_through(str(path), os.getpid())
     command = wall.launcher(network=network, keep=[str(folder)], tell=keeper.theirs.fileno(), ask=True)
     other_user: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
     with subprocess.Popen(
@@ -95,20 +98,105 @@ os.execl(sys.executable, sys.executable, "-c", {_REACH!r} + "print(reach('{folde
         "reached reached reached",
         "reached",
         "ConnectionRefusedError ConnectionRefusedError",
-        "ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError",
+        "ConnectionRefusedError FileNotFoundError FileNotFoundError",
         "ConnectionRefusedError",
     ]
 
 
 def test_what_is_put_into_the_folder_leads_nowhere(folder: Path) -> None:
-    """A link to another server's socket in the folder that is kept is not followed."""
+    """Another server's socket is not reached by way of the folder that is kept: linked there, or in another's place."""
     (folder / "kept").mkdir()
-    with _listen(folder / "other"), _listen(folder / "kept" / "genuine"):
+    with _listen(folder / "other"), _listen(folder / "kept" / "genuine"), _listen(folder / "kept" / "replaced"):
         (folder / "kept" / "link").symlink_to(folder / "other")
         (folder / "kept" / "to_genuine").symlink_to("genuine")
-        output = _behind(folder / "kept", 'print(reach("link"), reach("to_genuine"), reach("genuine"))')
+        code = """
+import os
+os.link("../other", "hard")
+os.rename("../other", "replaced")
+print(reach("link"), reach("hard"), reach("replaced"), reach("to_genuine"), reach("genuine"))
+"""
+        output = _behind(folder / "kept", code)
 
-    assert output == ["ConnectionRefusedError reached reached"]
+    assert output == ["FileNotFoundError ConnectionRefusedError ConnectionRefusedError reached reached"]
+
+
+def test_a_socket_of_its_own_lends_its_name_to_no_other(folder: Path) -> None:
+    """What the process listens on is known by its file: a server with a socket of the same name is not reached."""
+    for name in ("kept", "own", "other"):
+        (folder / name).mkdir()
+    abstract = f"hexalembic-other-{os.getpid()}"
+    with _listen(folder / "other" / "socket"), _listen("\0" + abstract):
+        output = _behind(
+            folder / "kept",
+            f"""
+import os
+def listen(path):
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    return listening
+os.chdir("{folder}/own")
+own = [listen("socket"), listen("@{abstract}"), listen("linked")]
+print(reach("{folder}/own/socket"), reach("@{abstract}"), reach("\\0{abstract}"))
+os.unlink("linked")
+os.link("{folder}/other/socket", "linked")
+print(reach("linked"))
+os.chdir("{folder}/other")
+print(reach("socket"), reach("{folder}/own/../other/socket"))
+""",
+        )
+    assert output[0].startswith("reached reached ")
+    assert output[0].split()[2] in {"ConnectionRefusedError", "PermissionError"}
+    assert output[1:] == ["ConnectionRefusedError", "ConnectionRefusedError ConnectionRefusedError"]
+
+
+def test_a_socket_that_is_exchanged_meanwhile_leads_nowhere(folder: Path) -> None:
+    """A thread that exchanges the descriptor, the address or a folder of the path between two looks gains nothing."""
+    for name in ("kept", "own", "other"):
+        (folder / name).mkdir()
+    (folder / "kept" / "way").symlink_to("../own")
+    with _listen(folder / "other" / "socket") as other:
+        output = _behind(
+            folder / "kept",
+            f"""
+import ctypes, os, struct, threading, time
+connect = ctypes.CDLL(None, use_errno=True).connect
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("{folder}/own/socket")
+listening.listen(1000)
+kernel, place = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW), os.dup(0)
+socks = []
+def new():
+    socks.append(socket.socket(socket.AF_UNIX))
+    return socks[-1].fileno()
+paths = [f"{folder}/{{name}}/socket".ljust(100, chr(0)).encode() for name in ("own", "other")]
+address = ctypes.create_string_buffer(struct.pack("=H", 1) + paths[0])
+running = True
+def exchange():
+    while running:
+        os.dup2(kernel.fileno(), place)
+        os.dup2(new(), place)
+        address[2:102] = paths[1]
+        os.replace("to_other", "way") if os.path.lexists("to_other") else os.symlink("../other", "to_other")
+        address[2:102] = paths[0]
+        os.replace("to_own", "way") if os.path.lexists("to_own") else os.symlink("../own", "to_own")
+        del socks[:-20]
+thread = threading.Thread(target=exchange)
+thread.start()
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    connect(place, address, 103)
+    reach("way/socket")
+running = False
+thread.join()
+print("tried")
+""",
+        )
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+
+    assert output == ["tried"]
 
 
 def test_a_server_that_starts_later_is_not_reached(folder: Path) -> None:
@@ -203,7 +291,7 @@ def test_the_network_goes_on_where_it_is_left_open(folder: Path) -> None:
 
 def test_closed_it_lets_nothing_through(folder: Path) -> None:
     """A process that outlives the command connects to nothing any more."""
-    keeper = gate.Gate([str(folder)])
+    keeper = gate.Gate()
     command = wall.launcher(network=False, keep=[str(folder)], tell=keeper.theirs.fileno(), ask=True)
     code = f'{_REACH}\ninput()\nprint(reach("{folder}/genuine"))'
     with (

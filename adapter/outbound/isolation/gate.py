@@ -1,10 +1,11 @@
 """Decides each connection of a process behind the wall, from outside of it: only the sandbox's sockets are let through.
 
 The kernel stops every `connect` of the process and asks this one. The socket is copied from there and connected here,
-by the path that was looked at here, so that nothing which the process changes meanwhile leads elsewhere. It does not
-matter in which folder, mount or network namespace another server has its socket, nor when it starts.
+to the address that was read and the file that was looked at here, so that nothing which the process changes meanwhile
+leads elsewhere. The kernel never goes on with a call by itself: the process could exchange the socket before it does.
+It does not matter in which folder, mount or network namespace another server has its socket, nor when it starts.
 
-Sources: the Linux manual, seccomp_unotify(2), pidfd_getfd(2), unix(7), and proc_net(5) for /proc/net/unix.
+Sources: the Linux manual, seccomp_unotify(2), pidfd_getfd(2), and unix(7).
 """
 
 import array
@@ -14,28 +15,27 @@ import fcntl
 import os
 import select
 import socket
-import stat
 import struct
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from adapter.outbound.isolation.processes import descendants
+from adapter.outbound.isolation.socket_files import SocketFile, are_of, can_tell_listeners, listeners
 
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")  # struct seccomp_notif
 _RESPONSE = struct.Struct("=QqiI")  # struct seccomp_notif_resp
 _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102  # ioctls of linux/seccomp.h
-_CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE: the kernel goes on with the call itself
 _PIDFD_GETFD = 438  # the same on every architecture
-_LONGEST = 110  # bytes of struct sockaddr_un
-_FAMILY = 2  # bytes of it before the path
+_LONGEST = 128  # bytes of struct sockaddr_storage
+_FAMILY = struct.Struct("=H")  # what an address begins with
 _DESCENDANTS_ONLY = 1  # what Yama's ptrace_scope may be for a process to look into its own children
 
 
 def is_available() -> bool:
-    """Return whether this process may copy descriptors of the processes that it starts."""
+    """Return whether this process may copy descriptors of those that it starts, and is told who listens where."""
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         return False
     with suppress(OSError, ValueError):
@@ -45,8 +45,9 @@ def is_available() -> bool:
     try:
         os.close(_copied_descriptor(os.getpid(), 0))
     except OSError as error:
-        return error.errno == errno.EBADF  # it is allowed, and there is no standard input
-    return True
+        if error.errno != errno.EBADF:  # it is allowed, and there is no standard input
+            return False
+    return can_tell_listeners()
 
 
 class Gate:
@@ -56,15 +57,16 @@ class Gate:
         theirs: The socket through which the process tells how it was started.
         stands: Whether the process's connections are asked about.
         covered: Whether the process itself has covered the sockets of others, as far as they could be found.
+        kept: The sockets that the process may reach, by their paths.
     """
 
-    def __init__(self, keep: Iterable[str]) -> None:
+    def __init__(self, kept: Mapping[str, SocketFile] | None = None) -> None:
         """Make the pair of sockets through which the process tells, and hands over what to answer on.
 
         Args:
-            keep: Folders whose sockets the process may reach.
+            kept: The sockets of an earlier gate.
         """
-        self._folders = frozenset(os.path.realpath(folder) for folder in keep)
+        self.kept = dict(kept or {})
         self._ours, self.theirs = socket.socketpair()
         self._wake = os.pipe()
         self._pid = 0
@@ -78,6 +80,23 @@ class Gate:
         self._pid = pid
         self._thread = threading.Thread(target=self._serve, name="gate", daemon=True)
         self._thread.start()
+
+    def let_through(self, path: str, listener: int | None = None) -> None:
+        """Let the process reach the socket that is at a path now; what takes its place later is not reached.
+
+        Args:
+            path: Of the socket; for one that is let through already, nothing is changed.
+            listener: The process that must listen there; None where whatever does is meant.
+
+        Raises:
+            OSError: There is no such socket, or another process listens.
+        """
+        if path in self.kept:
+            return
+        file = SocketFile(path)
+        if listener is not None and file.listening_process() != listener:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "another process listens there", path)
+        self.kept[path] = file
 
     def holds(self, seconds: float) -> bool:
         """Return whether other sockets are out of reach, by being asked about or covered, as soon as that is known."""
@@ -138,67 +157,63 @@ class Gate:
 
     def _answer(self, listener: int, request: bytes) -> None:
         notification, thread, _, _, _, _, descriptor, address, length, *_ = _NOTIFICATION.unpack(request)
-        code, flags = 0, 0
+        code = 0
         try:
-            if not self._connect(listener, notification, thread, (descriptor, address, length)):
-                flags = _CONTINUE
+            self._connect(listener, notification, thread, (descriptor, address, length))
         except OSError as error:
             code = -(error.errno or errno.EACCES)
         except Exception:  # noqa: BLE001 - whatever is not understood is refused
             code = -errno.EACCES
         with suppress(OSError):  # the process that asked has ended
-            fcntl.ioctl(listener, _SEND, _RESPONSE.pack(notification, 0, code, flags))
+            fcntl.ioctl(listener, _SEND, _RESPONSE.pack(notification, 0, code, 0))
 
-    def _connect(self, listener: int, notification: int, thread: int, call: tuple[int, int, int]) -> bool:
-        """Connect the socket of a process, where that is allowed; False where the kernel may go on by itself.
+    def _connect(self, listener: int, notification: int, thread: int, call: tuple[int, int, int]) -> None:
+        """Connect the socket of a process, where that is allowed.
 
         Raises:
             OSError: It is not allowed, or fails.
         """
         descriptor, address, length = call
         with socket.socket(fileno=_copied_descriptor(_process_of(thread), descriptor)) as copied:
-            if copied.family != socket.AF_UNIX:
-                return False
-            path = _read(thread, address, length)
-            fcntl.ioctl(listener, _IS_VALID, struct.pack("=Q", notification))  # it was that process's memory
-            if not path:
-                raise OSError(errno.EINVAL, "no address")
+            content = _read(thread, address, length)
+            folder = os.readlink(f"/proc/{thread}/cwd")  # noqa: PTH115 - quick
+            fcntl.ioctl(listener, _IS_VALID, struct.pack("=Q", notification))  # it was all that process's
+            if copied.family == socket.AF_NETLINK:  # the kernel's: it is talked to without
+                raise OSError(errno.EPERM, "a socket of the kernel is not connected")
+            path = content[_FAMILY.size :]
+            is_address = content.startswith(_FAMILY.pack(socket.AF_UNIX)) and path
+            if copied.family != socket.AF_UNIX or not is_address:  # no other address leads to a Unix socket
+                _connect_to(copied, content)
+                return
             if path.startswith(b"\0"):
-                self._refuse_foreign(path.replace(b"\0", b"@"))
-                copied.connect(path)
-                return True
-            real = os.path.realpath(os.path.join(os.readlink(f"/proc/{thread}/cwd"), os.fsdecode(path)))  # noqa: PTH115, PTH118 - quick
-            is_kept = os.path.dirname(real) in self._folders  # noqa: PTH120 - quick
-            # Postgres listens on streams; what goes to the system's log is none.
-            if not is_kept and copied.type != socket.SOCK_DGRAM:
-                self._refuse_foreign(path, os.fsencode(real))
-            _connect_to_file(copied, real)
-        return True
+                self._refuse_foreign([found.inode for found in listeners() if found.name == path])
+                _connect_to(copied, content)
+                return
+            self._connect_to_file(copied, os.path.join(folder, os.fsdecode(path.partition(b"\0")[0])))  # noqa: PTH118 - quick
 
-    def _refuse_foreign(self, *names: bytes) -> None:
-        """Raise an OSError where no process behind the wall listens at a socket."""
-        with open("/proc/net/unix", "rb") as listed:  # noqa: PTH123 - quick
-            rows = [line.split(maxsplit=7) for line in listed]
-        inodes = {row[6].decode() for row in rows if len(row) > 7 and row[7].rstrip(b"\n") in names}  # noqa: PLR2004 - the path is last
-        own = {f"socket:[{inode}]" for inode in inodes}
-        for pid in descendants(self._pid):
-            with suppress(OSError):
-                for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - quick
-                    with suppress(OSError):
-                        if os.readlink(f"/proc/{pid}/fd/{descriptor}") in own:  # noqa: PTH115 - quick
-                            return
-        raise ConnectionRefusedError(errno.ECONNREFUSED, "the socket of another process is out of reach")
+    def _connect_to_file(self, copied: socket.socket, path: str) -> None:
+        file = SocketFile(path)
+        # Postgres listens on streams; what goes to the system's log is none.
+        if copied.type != socket.SOCK_DGRAM and not any(file.is_same(kept) for kept in self.kept.values()):
+            identity = file.identity()
+            self._refuse_foreign([found.inode for found in listeners() if found.file == identity])
+        copied.connect(file.path)
+
+    def _refuse_foreign(self, inodes: list[int]) -> None:
+        """Raise an OSError where not all of these sockets, or none, are open in processes behind the wall."""
+        if not are_of(inodes, descendants(self._pid)):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "the socket of another process is out of reach")
 
 
-def _connect_to_file(copied: socket.socket, path: str) -> None:
-    """Connect to a socket by its file, which is held meanwhile: another that takes its name is not reached."""
-    held = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-    try:
-        if not stat.S_ISSOCK(os.fstat(held).st_mode):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "no socket")
-        copied.connect(f"/proc/self/fd/{held}")
-    finally:
-        os.close(held)
+def _connect_to(copied: socket.socket, address: bytes) -> None:
+    """Connect to an address as the process gave it.
+
+    Raises:
+        OSError: It fails, or goes on while the process does something else.
+    """
+    if ctypes.CDLL(None, use_errno=True).connect(copied.fileno(), address, len(address)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _copied_descriptor(pid: int, descriptor: int) -> int:
@@ -219,9 +234,9 @@ def _process_of(thread: int) -> int:
 
 
 def _read(thread: int, address: int, length: int) -> bytes:
-    """Read the path of a socket's address in the memory of a process; what follows its end is no part of it."""
+    """Read the address of a socket in the memory of a process."""
+    if not _FAMILY.size <= length <= _LONGEST:
+        raise OSError(errno.EINVAL, "no address")
     with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - quick
         memory.seek(address)
-        content = memory.read(min(length, _LONGEST))
-    path = content[_FAMILY:]
-    return path if path.startswith(b"\0") else path.partition(b"\0")[0]
+        return memory.read(length)

@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,7 @@ from adapter.outbound.isolation import gate
 from adapter.outbound.isolation.gate import Gate
 from adapter.outbound.isolation.launch import FAILED
 from adapter.outbound.isolation.processes import end_descendants
+from adapter.outbound.isolation.socket_files import SocketFile
 from adapter.outbound.isolation.wall import launcher
 from adapter.outbound.migration.project.process_group import ProcessGroup, group_led_by
 
@@ -41,7 +42,12 @@ class AgentProcess:
     """
 
     def __init__(
-        self, python: str = sys.executable, *, keep: Iterable[str] = (), walled: bool = True, network: bool = False
+        self,
+        python: str = sys.executable,
+        *,
+        keep: Iterable[str] = (),
+        walled: bool = True,
+        network: bool = False,
     ) -> None:
         """Start the process.
 
@@ -56,12 +62,13 @@ class AgentProcess:
         self._job: ProcessGroup | None = None
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, kept: Mapping[str, SocketFile] | None = None) -> None:
+        """Start the process; `kept` are the sockets that it may reach from its start, as the process before it."""
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._events, events = os.pipe()
         answers, self._answers = os.pipe()
         self.descriptors = (events, answers)
-        self.gate = Gate(self._keep) if self._walled and sys.platform == "linux" else None
+        self.gate = Gate(kept) if self._walled and sys.platform == "linux" else None
         tell = None if self.gate is None else self.gate.theirs.fileno()
         wall = (
             launcher(network=self._network, keep=self._keep, tell=tell, ask=gate.is_available()) if self._walled else []
@@ -102,7 +109,12 @@ class AgentProcess:
     def reopen(self) -> None:
         """Start the process again, with the same settings, when it was closed."""
         if self._output.closed:
-            self._start()
+            self._start(None if self.gate is None else self.gate.kept)
+
+    def let_through(self, folder: str, port: int, listener: int | None = None) -> None:
+        """Let the process reach the socket of a server in one of its folders; see `Gate.let_through`."""
+        if self.gate is not None and self.reaches(folder):
+            self.gate.let_through(f"{folder}/.s.PGSQL.{port}", listener)
 
     def failed_to_start(self) -> bool:
         """Return whether the isolation could not be set up, so that the agent did not start; the output says why."""

@@ -136,9 +136,12 @@ class Agent:
     def _reachable_address(self, connection: Connection, process: AgentProcess, *, keep: bool) -> Connection:
         """Return the address at which the process reaches a database: its own, or that of the relay."""
         if self._relay is None or (connection.is_local and process.reaches(connection.host)):
+            with suppress(OSError):  # no server is there: the project itself is told so
+                process.let_through(connection.host, connection.port)
             return connection
         address = {**connection.parameters, "dbname": connection.dbname, "user": connection.user}
         self._relay.lead_to(address, keep=keep)
+        process.let_through(self._relay.folder, 5432, os.getpid())
         return replace(connection, host=self._relay.folder, port=5432)
 
 

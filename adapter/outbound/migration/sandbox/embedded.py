@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import psycopg
 
+from adapter.outbound.isolation.gate import Gate
+from adapter.outbound.isolation.socket_files import peer
 from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
 from adapter.outbound.migration.sandbox.memory import drop_tablespace, memory_tablespace, recreate_folders
 from adapter.outbound.migration.sandbox.names import PREFIX
@@ -95,11 +97,26 @@ class EmbeddedSandbox(ServerSandbox):
         row = connection.execute("SELECT system_identifier FROM pg_catalog.pg_control_system()").fetchone()
         if row != (self._server.system_identifier,):
             connection.close()
-            raise DatabaseError(
-                f"What answers in {self._server.socket_directory} is not the sandbox's server; nothing was done there.",
-                "Find out who put another server's socket there; migrate db reset makes the folder anew.",
-            )
+            raise self._stranger()
         return connection
+
+    def let_in(self, gate: Gate) -> None:
+        """Let the process of a project reach this server, and no other that takes the place of its socket.
+
+        Raises:
+            DatabaseError: Another server's socket is in that place by now.
+        """
+        path = f"{self._server.socket_directory}/.s.PGSQL.{self._server.port}"
+        try:
+            gate.let_through(path, peer(self._connection.fileno()))
+        except OSError as error:
+            raise self._stranger() from error
+
+    def _stranger(self) -> DatabaseError:
+        return DatabaseError(
+            f"What answers in {self._server.socket_directory} is not the sandbox's server; nothing was done there.",
+            "Find out who put another server's socket there; migrate db reset makes the folder anew.",
+        )
 
     def _check(self) -> None:
         check_server(self._connection)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from adapter.outbound.isolation.socket_files import peer
 from adapter.outbound.postgres.embedded.place import SOCKET, EmbeddedServer, Place, UnusableServerError, unusable
 from adapter.outbound.postgres.embedded.processes import is_postmaster
 from adapter.outbound.postgres.errors import DatabaseError
@@ -111,7 +112,7 @@ def _refuse_stranger(connection: socket.socket, place: Place) -> None:
     """
     if sys.platform != "linux":
         return
-    pid, _user, _group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    pid = peer(connection.fileno())
     if pid and not is_postmaster(pid, place.data):
         raise ConnectionRefusedError(f"what listens at {place.sockets / SOCKET} is not the server of {place.data}")
 
