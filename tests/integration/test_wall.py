@@ -130,7 +130,7 @@ def test_abstract_sockets_of_others_are_out_of_reach(user: int | None) -> None:
         listening.bind(name)
         listening.listen()
         assert _run(python, user) == ["reached"]
-        done = _run([sys.executable, "-c", f"{scope}print(landlock.leave_abstract_sockets())"], user)
+        done = _run([sys.executable, "-c", f"{scope}print(landlock.leave_others())"], user)
         expected = {"True": "PermissionError", "False": "reached"}[done[0]]
         assert _run([*wall.launcher(network=False, keep=[]), *python], user) == [expected]
     own = f"import socket; l = socket.socket(socket.AF_UNIX); l.bind({name!r}); l.listen(); {REACH}"
@@ -160,6 +160,46 @@ def test_the_memory_of_the_tool_is_out_of_reach(user: int | None) -> None:
     )
     command = [*wall.launcher(network=False, keep=[]), sys.executable, "-c", WRITE]
     assert _run([sys.executable, "-c", code, "--", *command], user) == ["refused", "open"]
+
+
+@pytest.mark.parametrize("user", _users())
+def test_the_memory_of_others_is_out_of_reach(user: int | None) -> None:
+    """What runs behind the wall writes into no process outside, of its own user neither, and moves files as before."""
+    given: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+    code = (
+        f"{WRITE}\nimport tempfile\nfrom pathlib import Path\nplace = Path(tempfile.mkdtemp())\n"
+        "(place / 'a').mkdir()\n(place / 'b').write_text('moved')\n"
+        "print((place / 'b').rename(place / 'a' / 'b').read_text())"
+    )
+    older = (  # as before Linux 6.12
+        "import sys\nfrom adapter.outbound.isolation import landlock, seccomp\n"
+        "seccomp.refuse(network=True)\nlandlock._leave_memory()\nexec(sys.argv.pop(1))"
+    )
+    with subprocess.Popen(["/bin/sleep", "60"], **given) as other:
+        for start in ([*wall.launcher(network=False, keep=[]), sys.executable, "-c"], [sys.executable, "-c", older]):
+            assert _run([*start, code, str(other.pid)], user) == ["refused", "moved"]
+        other.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the kernel at all")
+def test_root_changes_no_kernel() -> None:
+    """Root makes no interface of its own to send packets by, and names no program that the kernel starts."""
+    code = """
+import fcntl, os, struct
+def attempt(path, request=None):
+    try:
+        opened = os.open(path, os.O_RDWR)
+        if request:
+            fcntl.ioctl(opened, *request)
+        print("open")
+    except OSError as error:
+        print(type(error).__name__ if error.errno != 30 else "read-only")
+attempt("/proc/sys/kernel/core_pattern")
+attempt("/dev/net/tun", (0x400454CA, struct.pack("16sH22x", b"hexalembic0", 0x1001)))
+"""
+    setting, interface = _run([*wall.launcher(network=False, keep=[]), sys.executable, "-c", code])
+    assert setting == "read-only"
+    assert interface in {"PermissionError", "FileNotFoundError"}  # not every system has such interfaces
 
 
 def test_nothing_outlives_the_agent() -> None:
@@ -225,6 +265,21 @@ def test_dblink_reaches_nothing(walled: embedded.EmbeddedServer) -> None:
                 assert caught.value.sqlstate == "08001"  # unable to establish a connection
 
 
+def test_programs_of_the_server_write_into_no_other_process(walled: embedded.EmbeddedServer) -> None:
+    """A program that the server starts leaves the memory of others of its user alone: a server, a shell of theirs."""
+    user = walled.data_directory.stat().st_uid
+    given: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user != os.geteuid() else {}
+    with subprocess.Popen(["/bin/sleep", "60"], **given) as other, _connect(walled) as session:
+        session.execute("CREATE TEMPORARY TABLE said (line text)")
+        opening = f"import os; os.open(''/proc/{other.pid}/mem'', os.O_RDWR)"
+        command = f'"{sys.executable}" -c "{opening}" 2>&1; true'
+        session.execute(f"COPY said FROM PROGRAM '{command}' (FORMAT text, DELIMITER E'\\x01')".encode())
+        lines = [str(line) for (line,) in session.execute("SELECT line FROM said").fetchall()]
+        assert lines, "it was opened"
+        assert lines[-1].startswith("PermissionError")
+        other.kill()
+
+
 def test_parallel_index_builds_work(walled: embedded.EmbeddedServer) -> None:
     """The wall does not keep pgvector from building an index with parallel workers."""
     with _connect(walled) as session:
@@ -276,5 +331,5 @@ def test_every_architecture_has_numbers_of_its_own() -> None:
     """A filter refuses calls of another architecture's numbers: its first test is that of the architecture."""
     assert ctypes.sizeof(ctypes.c_void_p) == 8
     for table in seccomp._TABLES.values():  # noqa: SLF001 - the numbers are what there is to see
-        assert len({table.socket, table.connect, *table.others}) == 14
+        assert len({table.socket, table.connect, *table.others}) == 15
     assert len({table.audit for table in seccomp._TABLES.values()}) == len(seccomp._TABLES)  # noqa: SLF001

@@ -17,7 +17,7 @@ FAILED = 78  # EX_CONFIG of sysexits.h: the wall could not be built, and nothing
 
 def main(arguments: list[str]) -> None:
     """Build the wall and replace this process by the program."""
-    from adapter.outbound.isolation.landlock import leave_abstract_sockets
+    from adapter.outbound.isolation.landlock import leave_others
     from adapter.outbound.isolation.rights import give_up_rights
     from adapter.outbound.isolation.seccomp import IsolationError, refuse
     from adapter.outbound.isolation.sockets import cover
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     except IsolationError as error:
         sys.stderr.write(f"the kernel filter cannot be set up: {error.strerror}\n")
         sys.exit(FAILED)
-    covered = leave_abstract_sockets() and covered
+    covered = leave_others() and covered
     for option, descriptor in itertools.pairwise(options):
         if option == "--tell":
             _tell(int(descriptor), b"covered" if covered else b"open", listener)

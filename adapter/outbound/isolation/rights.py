@@ -6,9 +6,10 @@ Source: the Linux manual, capabilities(7) and prctl(2).
 import ctypes
 
 _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 24, 36
-# With these root looks into other processes, gives itself mounts, another root or namespaces, or changes the kernel:
-# SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_ADMIN SYS_BOOT PERFMON BPF (linux/capability.h)
-_CAPABILITIES = (16, 17, 18, 19, 21, 22, 38, 39)
+# With these root sends packets without a socket, by an interface of its own; looks into other processes; gives itself
+# mounts, another root or namespaces; or changes the kernel:
+# NET_ADMIN NET_RAW SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_ADMIN SYS_BOOT PERFMON BPF (linux/capability.h)
+_CAPABILITIES = (12, 13, 16, 17, 18, 19, 21, 22, 38, 39)
 
 
 def give_up_rights() -> None:

@@ -28,6 +28,7 @@ _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _ASK = 0x7FC00000  # SECCOMP_RET_USER_NOTIF
 _SET_MODE_FILTER, _NEW_LISTENER = 1, 8
+_WAIT_KILLABLE = 32  # no other signal interrupts a call that is being answered, which would be asked about again (5.19)
 _X32 = 0x40000000  # this bit marks calls of the x32 ABI, which has other numbers
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
@@ -47,9 +48,10 @@ class _Table:
 # covered sockets, another namespace has no covers, a debugged process or a copied descriptor has its own sockets. The
 # order is:
 # io_uring_setup mount umount2 pivot_root setns open_tree move_mount fsopen fsmount mount_setattr ptrace pidfd_getfd
-_GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438)
+# open_tree_attr
+_GENERIC = (425, 40, 39, 41, 268, 428, 429, 430, 432, 442, 117, 438, 467)
 _TABLES = {
-    "x86_64": _Table(0xC000003E, 317, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438)),
+    "x86_64": _Table(0xC000003E, 317, 41, 42, (425, 165, 166, 155, 308, 428, 429, 430, 432, 442, 101, 438, 467)),
     "aarch64": _Table(0xC00000B7, 277, 198, 203, _GENERIC),
     "riscv64": _Table(0xC00000F3, 277, 198, 203, _GENERIC),
 }
@@ -89,7 +91,9 @@ def refuse(*, network: bool, connections: bool = False, ask: bool = False) -> in
     listener: int | None = None
     if ask:
         header, _code = _filter(table, network=network, connect=_ASK)
-        listener = libc.syscall(table.seccomp, _SET_MODE_FILTER, _NEW_LISTENER, header)
+        for flags in (_NEW_LISTENER | _WAIT_KILLABLE, _NEW_LISTENER):
+            if listener is None or listener < 0:
+                listener = libc.syscall(table.seccomp, _SET_MODE_FILTER, flags, header)
     if listener is None or listener < 0:
         listener = None
         header, _code = _filter(table, network=network, connect=_ERRNO | errno.EACCES if connections else None)

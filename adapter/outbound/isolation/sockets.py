@@ -1,5 +1,7 @@
 """Covers the sockets of other Postgres servers in a mount namespace of this process and its children.
 
+Root finds the kernel's settings read-only there.
+
 An ordinary user needs a user namespace around the mount namespace. The system may not allow that, and containers often
 do not.
 
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
-_MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 1, 32, 0x1000, 0x4000, 0x80000
 _SOCKET = "/.s.PGSQL."
 # Socket folders of distributions. They are covered completely, so that a server that starts later is hidden too.
 _WELL_KNOWN = ("/run/postgresql", "/var/run/postgresql")
+# Here root names programs that the kernel starts, such as core_pattern: they would be no children of this process.
+_SETTINGS_OF_KERNEL = (b"/proc/sys", b"/sys")
 _NOTHING = b"/dev/null"  # a connection to a file that is not a socket is refused
 
 
@@ -61,7 +65,12 @@ def _own_namespace() -> bool:
     """Move this process into its own mount namespace, for an ordinary user inside a user namespace with the same id."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
-        return libc.unshare(_CLONE_NEWNS) == 0 and _keeps_mounts(libc)
+        if libc.unshare(_CLONE_NEWNS) != 0 or not _keeps_mounts(libc):
+            return False
+        for folder in _SETTINGS_OF_KERNEL:
+            libc.mount(folder, folder, None, _MS_BIND, None)
+            libc.mount(None, folder, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
+        return True
     # An incomplete user namespace would leave this process without its user, so a child tries it first.
     child = os.fork()
     if child == 0:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from adapter.outbound.isolation import seccomp
+from adapter.outbound.isolation import landlock, seccomp
 
 Started = TypeVar("Started")
 
@@ -47,6 +47,7 @@ def behind_wall(start: Callable[[Sequence[str]], Started]) -> Started:
     def refuse_and_start() -> None:
         try:
             seccomp.refuse(network=True, connections=True)
+            landlock.leave_others()  # a program of the server may run as the user of other processes
             results.append(start(()))
         except BaseException as error:  # noqa: BLE001 - raised again below
             errors.append(error)
