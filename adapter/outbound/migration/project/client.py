@@ -4,6 +4,7 @@
 statements that cannot run inside a transaction, such as `CREATE INDEX CONCURRENTLY`, from a second session.
 """
 
+import os
 import secrets
 import sys
 import time
