@@ -46,9 +46,9 @@ from adapter.outbound.migration.rows import fill
 from adapter.outbound.migration.sandbox import sandbox
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 from adapter.outbound.migration.traffic import application_statements
+from adapter.outbound.migration.trial import database as revision_database
 from adapter.outbound.migration.trial import databases as revision_databases
 from adapter.outbound.migration.trial import prover as revision_prover
-from adapter.outbound.migration.trial import tracer as revision_tracer
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres import embedded
@@ -58,7 +58,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp creates a private folder in i
 _AIM_SECONDS = 20.0  # target for all proofs except the kills
 _AIM_STEPS = 250.0  # target in steps per second
 _ADDING = threading.Lock()
-_MODULES = (application_statements, revision_databases, revision_prover, revision_tracer)
+_MODULES = (application_statements, revision_database, revision_databases)
 
 
 class Clock(threading.local):
@@ -252,12 +252,11 @@ def _through_agent(databases: sandbox.ServerSandbox, project: Path, count: int) 
         steps = tuple(
             (entry.revision, direction) for entry in entries for direction in ("upgrade", "downgrade", "upgrade")
         )
-        url = databases.create()
-        start = time.perf_counter()
-        result = runner.run(url, "stairs", steps=steps)
-        seconds = time.perf_counter() - start
-    _check(url, count)
-    databases.drop(url)
+        with runner.maker.create() as database:
+            start = time.perf_counter()
+            result = database.run("stairs", steps=steps)
+            seconds = time.perf_counter() - start
+            _check(database.url, count)
     if result.error is not None or len(result.runs) != len(steps):
         raise SystemExit(f"the agent's stairs broke: {result.error}")
     return seconds

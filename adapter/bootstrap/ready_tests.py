@@ -8,6 +8,7 @@ from adapter.bootstrap.project import ProjectRequest, revision_databases
 from adapter.bootstrap.verify import render_verification
 
 if TYPE_CHECKING:
+    from adapter.outbound.migration.trial.database import Database
     from adapter.outbound.migration.trial.databases import RevisionDatabases
 
 
@@ -18,6 +19,7 @@ class MigrationDatabases:
         """Wrap the databases of a sandbox."""
         self._databases = databases
         self._without_rows = databases.with_rows(0)
+        self._created: dict[str, Database] = {}
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -34,20 +36,22 @@ class MigrationDatabases:
         Raises:
             MigrationError: The revision is unknown, or cannot be reached.
         """
-        from adapter.outbound.migration.trial.database import CannotBuildError
-        from domain.migration.errors import MigrationError
-
-        source = self._databases.with_rows(rows) if rows else self._without_rows
-        try:
-            return source.at(self._databases.history().resolve(revision)).url
-        except CannotBuildError as error:
-            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
+        database = self._at(revision, self._databases.with_rows(rows) if rows else self._without_rows)
+        self._created[database.url] = database
+        return database.url
 
     def drop(self, url: str) -> None:
         """Drop a database that `create` has created."""
-        from adapter.outbound.migration.trial.database import RevisionDatabase
+        self._created.pop(url).drop()
 
-        self._databases.drop(RevisionDatabase(url, frozenset()))
+    def _at(self, revision: str, source: "RevisionDatabases") -> "Database":
+        from adapter.outbound.migration.trial.database import CannotBuildError
+        from domain.migration.errors import MigrationError
+
+        try:
+            return source.at(self._databases.history().resolve(revision))
+        except CannotBuildError as error:
+            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
 
     def check(self) -> str | None:
         """Return the differences between the models and the result of the revisions in the catalog."""
@@ -62,29 +66,27 @@ class MigrationDatabases:
 
     def drift(self) -> str | None:
         """Return the differences after all downgrades and upgrades; None also if a downgrade fails."""
-        from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
-        url = self.create()
-        before = read_snapshot(url)
-        downgrade = self._databases.run(url, "downgrade", "base")
-        error = None if downgrade.error else self._databases.run(url, "upgrade", "heads").error
-        difference = None if downgrade.error or error else compare(before, read_snapshot(url), ignore={"position"})
-        self.drop(url)
+        with self._at("heads", self._without_rows) as database:
+            before = database.snapshot()
+            downgrade = database.run("downgrade", "base")
+            error = None if downgrade.error else database.run("upgrade", "heads").error
+            difference = None
+            if not (downgrade.error or error):
+                difference = compare(before, database.snapshot(), ignore={"position"})
         if error:
             return f"after the downgrade to the base, the upgrade fails: {error.message}"
         return f"the schema differs after downgrading to base and upgrading again: {difference}" if difference else None
 
     def upgrade_twice(self) -> str | None:
         """Return the changes of a second upgrade."""
-        from adapter.outbound.migration.trial.snapshots import read_snapshot
         from domain.migration.snapshot import compare
 
-        url = self.create()
-        before = read_snapshot(url)
-        second_run = self._databases.run(url, "upgrade", "heads")
-        difference = compare(before, read_snapshot(url))
-        self.drop(url)
+        with self._at("heads", self._without_rows) as database:
+            before = database.snapshot()
+            second_run = database.run("upgrade", "heads")
+            difference = compare(before, database.snapshot())
         if second_run.error:
             return f"the second upgrade fails: {second_run.error.message}"
         return f"the second upgrade changes the schema: {difference}" if difference else None

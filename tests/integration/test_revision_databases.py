@@ -76,7 +76,7 @@ def test_a_copy_of_the_last_template_is_ready(opened: Opened, server: Server) ->
         before = sandbox_databases(server)
         first = databases.at(["r2"])
         assert sandbox_databases(server) == before
-        second, copy = databases.at(["r2"]), databases.copy(first)
+        second, copy = databases.at(["r2"]), first.copy()
         assert len(sandbox_databases(server) - before) == 2
         assert seen == ("r2", ROWS, 0)
         assert [described(one.url) for one in (first, second, copy)] == [seen] * 3

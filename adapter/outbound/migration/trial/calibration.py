@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection
 
-from adapter.outbound.migration.trial.database import RevisionDatabase
+from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
 from domain.migration.trace import CalibrationRun, RevisionTrace
@@ -13,7 +13,7 @@ _CALIBRATION_SECONDS = 10.0  # after these, no further doubling starts
 
 
 def calibrate(
-    databases: RevisionDatabases, before: RevisionDatabase, trace: RevisionTrace, tables: Collection[str]
+    databases: RevisionDatabases, before: Database, trace: RevisionTrace, tables: Collection[str]
 ) -> tuple[CalibrationRun, ...]:
     """Run an upgrade again on tables of doubling size, until the time for that is over.
 
@@ -29,27 +29,25 @@ def calibrate(
     runs = [CalibrationRun(rows_of(trace.tables), tuple(statement.duration_ms for statement in trace.upgrade))]
     largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
     deadline = time.monotonic() + _CALIBRATION_SECONDS
-    grown = databases.copy(before)
+    grown = before.copy()
     for doubling in range(1, _DOUBLINGS + 1):
-        larger = databases.grown(grown, largest * 2**doubling, tables)
-        databases.drop(grown)
-        grown = larger
-        run = _timed(databases, trace, grown)
+        with grown:
+            grown = databases.grown(grown, largest * 2**doubling, tables)
+        run = _timed(trace, grown)
         if run is None:
             break
         runs.append(run)
         if time.monotonic() > deadline:
             break
-    databases.drop(grown)
+    grown.drop()
     return tuple(runs) if len(runs) > 1 else ()
 
 
-def _timed(databases: RevisionDatabases, trace: RevisionTrace, base: RevisionDatabase) -> CalibrationRun | None:
+def _timed(trace: RevisionTrace, base: Database) -> CalibrationRun | None:
     """Run an upgrade on a copy of a database; None when it fails or its statements are not those of the trace."""
-    copy = databases.copy(base)
-    tables = read_table_facts(databases.session(copy))
-    result = databases.run(copy.url, "upgrade", trace.revision, trace=True)
-    databases.drop(copy)
+    with base.copy() as copy:
+        tables = read_table_facts(copy.session())
+        result = copy.run("upgrade", trace.revision, trace=True)
     statements = result.run_of(trace.revision, "upgrade").statements
     if result.error is not None or [statement.sql for statement in statements] != [
         statement.sql for statement in trace.upgrade

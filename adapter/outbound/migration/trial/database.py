@@ -1,15 +1,45 @@
-"""A database of the sandbox at some revisions of a project."""
+"""A database of the sandbox, on which revisions of a project are tried."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import psycopg
+
+from adapter.outbound.migration.catalog.digester import digest
+from adapter.outbound.migration.catalog.foreign_tables import restrict
+from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.results import AgentResult
+from adapter.outbound.migration.project.version_table import version_tables
+from adapter.outbound.migration.trial.jobs import Jobs
+from adapter.outbound.postgres import direct
+from application.migration.ports import Sandbox
+from domain.migration.digest import DataDigest
+from domain.migration.snapshot import SchemaSnapshot
+
+Session = psycopg.Connection[Any]
+
+# Overrides what a revision has set on the database.
+_OWN_SETTINGS = "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0"
 
 
-@dataclass(frozen=True)
-class RevisionDatabase:
+class CannotBuildError(Exception):
+    """An error that says why a database at some revisions, or with some rows, cannot be created."""
+
+
+@dataclass(eq=False)
+class Database:
     """A database of the sandbox at some revisions of a project.
+
+    As a context manager it is dropped behind the block. After an error that ends the command the server may be gone:
+    then the sandbox drops the database when it closes.
 
     Attributes:
         url: Its URL.
+        maker: Has the sandbox, and runs the project's jobs.
         applied: The revisions that were applied to it.
         unfilled: The reason, by table, for each table that got fewer rows than requested.
         columns: The columns that it had when it was filled last, as `schema.table.column`; None before the first time.
@@ -17,11 +47,141 @@ class RevisionDatabase:
     """
 
     url: str
-    applied: frozenset[str]
+    maker: "DatabaseMaker" = field(repr=False)
+    applied: frozenset[str] = frozenset()
     unfilled: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     young: Mapping[str, int] = field(default_factory=dict)
+    _session: Session | None = field(default=None, init=False, repr=False)
+
+    def session(self) -> Session:
+        """Return the session in which the database is inspected; it stays open because a new one has cold caches."""
+        self.maker.sandbox.show(self.url)
+        if self._session is not None:
+            with suppress(psycopg.OperationalError):  # a revision has terminated the session
+                self._session.execute("SELECT 1")
+                return self._session
+            self._session.close()
+        # a schema change of a revision would invalidate the driver's prepared statements
+        self._session = direct.connect(self.url, autocommit=True, prepare_threshold=None)
+        self._session.execute(_OWN_SETTINGS)
+        restrict(self._session)
+        return self._session
+
+    def connect(self) -> Session:
+        """Open another session, in autocommit mode, for statements whose settings must not stay in `session`."""
+        self.maker.sandbox.show(self.url)
+        return direct.connect(self.url, autocommit=True)
+
+    def snapshot(self) -> SchemaSnapshot:
+        """Return the catalog, without the version tables."""
+        session = self.session()
+        return snapshot(session, exclude_tables=version_tables(session))
+
+    def digest(self) -> DataDigest:
+        """Return a digest of the rows, without the version tables."""
+        session = self.session()
+        return digest(session, exclude_tables=version_tables(session))
+
+    def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:
+        """Run a job of the agent on the database; see `Jobs.run`."""
+        return self.maker.jobs.run(self.url, command, revision, **options)
+
+    def run_or_fail(self, command: str, revision: str) -> None:
+        """Run a job of the agent on the database.
+
+        Raises:
+            CannotBuildError: The job fails.
+        """
+        error = self.run(command, revision).error
+        if error is not None:
+            raise CannotBuildError(described(error))
+
+    def copy(self, *revisions: str) -> "Database":
+        """Return a copy; the given revisions are recorded as applied to it, and the caller runs them."""
+        self.close_session()
+        copy = replace(self, url=self.maker.sandbox.copy(self.url), applied=self.applied | {*revisions})
+        return self.maker.opened(copy)
+
+    def save_as_template(self, key: str) -> bool:
+        """Make the database a template, so that it cannot be used any more.
+
+        Returns:
+            False when it stays a database, because not all that belongs to it can be saved.
+        """
+        self.close_session()
+        note = json.dumps({"unfilled": dict(self.unfilled), "young": dict(self.young)})
+        is_saved = self.maker.sandbox.save_template(self.url, key, note)
+        if is_saved:
+            self.maker.open.discard(self)
+        return is_saved
+
+    def close_session(self) -> None:
+        """Close the session in which the database is inspected."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def drop(self) -> None:
+        """Drop the database, unless it is dropped or a template already."""
+        if self in self.maker.open:
+            self.maker.open.discard(self)
+            self.close_session()
+            self.maker.sandbox.drop(self.url)
+
+    @contextmanager
+    def being_built(self) -> Iterator[Self]:
+        """Drop the database when the block raises `CannotBuildError`; otherwise it outlives the block."""
+        try:
+            yield self
+        except CannotBuildError:
+            self.drop()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the database itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Drop the database, unless an error ends the command."""
+        if kind is None or issubclass(kind, CannotBuildError):
+            self.drop()
 
 
-class CannotBuildError(Exception):
-    """An error that says why a database at some revisions, or with some rows, cannot be created."""
+class DatabaseMaker:
+    """Creates the databases of a sandbox, on which the jobs of a project run.
+
+    Attributes:
+        sandbox: The sandbox.
+        jobs: Runs the jobs.
+        open: The databases that were not dropped yet.
+    """
+
+    def __init__(self, sandbox: Sandbox, jobs: Jobs) -> None:
+        """Create a maker.
+
+        Args:
+            sandbox: The sandbox that gets the databases.
+            jobs: Runs the jobs of the project.
+        """
+        self.sandbox = sandbox
+        self.jobs = jobs
+        self.open: set[Database] = set()
+
+    def create(self, template: str | None = None) -> Database:
+        """Create a database.
+
+        Args:
+            template: Key of the template to copy; None for an empty database.
+        """
+        return self.opened(Database(self.sandbox.create(template), self))
+
+    def opened(self, database: Database) -> Database:
+        """Return a database that is new, and remember it until it ends."""
+        self.open.add(database)
+        return database
+
+    def close(self) -> None:
+        """Close the sessions in which databases are inspected; the sandbox drops the databases when it closes."""
+        for database in self.open:
+            database.close_session()

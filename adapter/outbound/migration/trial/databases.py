@@ -12,31 +12,21 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 
-import psycopg
-
-from adapter.outbound.migration.catalog.digester import digest
-from adapter.outbound.migration.catalog.foreign_tables import restrict
-from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.project.client import Agent
-from adapter.outbound.migration.project.environment_errors import (
-    described,
-)
+from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.results import ListedRevision
-from adapter.outbound.migration.project.version_table import marked_version_tables, version_tables
+from adapter.outbound.migration.project.version_table import marked_version_tables
 from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.sandbox.session_settings import SessionSettings
-from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.migration.trial.set_up import execute_file, set_up
 from adapter.outbound.migration.trial.template_keys import filled_as, key_of
-from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
 from application.migration.ports import Sandbox
-from domain.migration.digest import DataDigest
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
-from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import StatementTrace
 
 _LOOK_BACK = 3  # revisions: a column is usually added, backfilled and made NOT NULL within so many
@@ -50,8 +40,6 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped
 """
-# Overrides what a revision has set on the database.
-_OWN_SETTINGS = "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0"
 
 
 class RevisionDatabases:
@@ -61,7 +49,7 @@ class RevisionDatabases:
         project: The project.
         sandbox: The sandbox that has the databases.
         agent: Runs the revisions, in the project's own Python.
-        run: Runs a job of the agent on a database; see `Jobs.run`.
+        maker: Creates the databases.
     """
 
     def __init__(
@@ -84,13 +72,12 @@ class RevisionDatabases:
         self.sandbox = sandbox
         self.agent = agent
         self._jobs = Jobs(project, sandbox, agent, stop)
-        self.run = self._jobs.run
+        self.maker = DatabaseMaker(sandbox, self._jobs)
         self._listed: dict[str, ListedRevision] = {}
         self._history: History | None = None
         self._entries: dict[str, HistoryEntry] = {}
-        self._empty: RevisionDatabase | None = None
-        self._sessions: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
-        self._spare_copy: tuple[str, str] | None = None  # key of a template, and URL of an unused copy of it
+        self._empty: Database | None = None
+        self._spare_copy: tuple[str, Database] | None = None  # key of a template, and an unused copy of it
 
     def history(self) -> History:
         """Return the history of the project.
@@ -100,8 +87,8 @@ class RevisionDatabases:
         """
         if self._history is None:
             # this database is not dropped before the sandbox closes: env.py may still run while others are created
-            database, self._spare_copy = self.sandbox.create(), self._copy_in_advance()
-            result = self.run(database, "revisions")
+            database, self._spare_copy = self.maker.create(), self._copy_in_advance()
+            result = database.run("revisions")
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise MigrationError(described(error), "mend the history; alembic history shows the same")
             self._listed = {listed.revision: listed for listed in result.revisions}
@@ -110,15 +97,15 @@ class RevisionDatabases:
             self._history = History(entries)
         return self._history
 
-    def _copy_in_advance(self) -> tuple[str, str] | None:
+    def _copy_in_advance(self) -> tuple[str, Database] | None:
         """Copy the newest template, which is usually needed next, while the agent imports its libraries.
 
         Returns:
-            The key of the template and the URL of the copy; None without a template.
+            The key of the template and the copy; None without a template.
         """
         template = self.sandbox.newest_template()
         with suppress(DatabaseError):  # a parallel job has dropped the template meanwhile
-            return (template, self.sandbox.create(template)) if template else None
+            return (template, self.maker.create(template)) if template else None
         return None
 
     def with_rows(self, rows: int) -> "RevisionDatabases":
@@ -133,7 +120,7 @@ class RevisionDatabases:
         """Return a revision as the agent listed it from its script."""
         return self._listed[revision]
 
-    def at(self, parents: Iterable[str], texts_as: str = "", *, at_once: bool = False) -> RevisionDatabase:
+    def at(self, parents: Iterable[str], texts_as: str = "", *, at_once: bool = False) -> Database:
         """Create a database where some revisions and all their ancestors are applied, with rows in every table.
 
         Args:
@@ -157,7 +144,7 @@ class RevisionDatabases:
                 if goes_on
                 else self._with_new_rows(parents, applied, texts_as, at_once=at_once)
             )
-            if not self._save_as_template(database, key):
+            if not database.save_as_template(key):
                 return database
         return self._from_template(key, applied)
 
@@ -172,14 +159,17 @@ class RevisionDatabases:
             return False
         return len(revisions) != 1 or len(self.history().ancestors(revisions)) % _FLIGHT == 0
 
-    def _from_template(self, key: str, applied: frozenset[str]) -> RevisionDatabase:
+    def _from_template(self, key: str, applied: frozenset[str]) -> Database:
         note = json.loads(self.sandbox.template_note(key) or "{}")
         spare, self._spare_copy = self._spare_copy, None
-        url = spare[1] if spare and spare[0] == key else self.sandbox.create(key)
-        database = RevisionDatabase(url, applied, **note)
-        return replace(database, columns=self._columns(database)) if self.project.rows else database
+        database = spare[1] if spare and spare[0] == key else self.maker.create(key)
+        database.applied = applied
+        database.unfilled, database.young = note.get("unfilled", {}), note.get("young", {})
+        if self.project.rows:
+            database.columns = self._columns(database)
+        return database
 
-    def _from_landing(self, parents: Iterable[str]) -> RevisionDatabase:
+    def _from_landing(self, parents: Iterable[str]) -> Database:
         """Create a database at the last landing and upgrade it revision by revision, as the analysis of a range does.
 
         Raises:
@@ -197,44 +187,21 @@ class RevisionDatabases:
     def _has_template(self, parents: Iterable[str]) -> bool:
         return self.sandbox.has_template(self._key(self.history().ancestors(parents), filled_as()))
 
-    def _upgraded(self, database: RevisionDatabase, revision: str) -> RevisionDatabase:
+    def _upgraded(self, database: Database, revision: str) -> Database:
         """Upgrade a database to the next revision and fill up its tables.
 
         When the revision fails on these rows, a new database at the revision is created instead, with rows made there.
         """
         try:
-            self.run_or_drop(database, "upgrade", revision)
+            with database.being_built():
+                database.run_or_fail("upgrade", revision)
         except CannotBuildError:
             return self.at([revision], at_once=True)
-        return self.filled(replace(database, applied=database.applied | {revision}))
+        database.applied |= {revision}
+        self.fill(database)
+        return database
 
-    def session(self, database: RevisionDatabase) -> psycopg.Connection[tuple[object, ...]]:
-        """Return the session in which a database is inspected; it stays open because a new one has cold caches."""
-        self.sandbox.show(database.url)
-        open_session = self._sessions.get(database.url)
-        if open_session is not None:
-            with suppress(psycopg.OperationalError):  # a revision has terminated the session
-                open_session.execute("SELECT 1")
-                return open_session
-            open_session.close()
-        # a schema change of a revision would invalidate the driver's prepared statements
-        connection = direct.connect(database.url, autocommit=True, prepare_threshold=None)
-        connection.execute(_OWN_SETTINGS)
-        restrict(connection)
-        self._sessions[database.url] = connection
-        return connection
-
-    def snapshot(self, database: RevisionDatabase) -> SchemaSnapshot:
-        """Return the catalog of a database, without the version tables."""
-        session = self.session(database)
-        return snapshot(session, exclude_tables=version_tables(session))
-
-    def digest(self, database: RevisionDatabase) -> DataDigest:
-        """Return a digest of the rows of a database, without the version tables."""
-        session = self.session(database)
-        return digest(session, exclude_tables=version_tables(session))
-
-    def filled(self, database: RevisionDatabase, texts_as: str = "") -> RevisionDatabase:
+    def fill(self, database: Database, texts_as: str = "") -> None:
         """Fill up the tables of a database that is new, or was upgraded since it was filled.
 
         Columns that one of the last `_LOOK_BACK` revisions added stay empty, as they do in production. Older columns
@@ -244,12 +211,9 @@ class RevisionDatabases:
         Args:
             database: The database.
             texts_as: As in `at`.
-
-        Returns:
-            The same database, with the facts about its rows.
         """
         if not self.project.rows:
-            return database
+            return
         columns, young, settled = self._columns(database), dict[str, int](), frozenset[str]()
         if database.columns is not None:
             ages = {
@@ -260,23 +224,23 @@ class RevisionDatabases:
             young = {column: age for column, age in ages.items() if age <= _LOOK_BACK}
             settled = columns - young.keys()
         fresh = [column for column, age in young.items() if age == 1]
-        session, rows = self.session(database), self.project.rows
+        session, rows = database.session(), self.project.rows
         filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
-        problems = {problem.table: problem.reason for problem in filling.problems}
-        return replace(database, unfilled=problems, columns=columns, young=young)
+        database.unfilled = {problem.table: problem.reason for problem in filling.problems}
+        database.columns, database.young = columns, young
 
-    def _columns(self, database: RevisionDatabase) -> frozenset[str]:
-        return frozenset(str(name) for (name,) in self.session(database).execute(_COLUMNS).fetchall())
+    def _columns(self, database: Database) -> frozenset[str]:
+        return frozenset(str(name) for (name,) in database.session().execute(_COLUMNS).fetchall())
 
-    def grown(self, database: RevisionDatabase, rows: int, tables: Collection[str]) -> RevisionDatabase:
+    def grown(self, database: Database, rows: int, tables: Collection[str]) -> Database:
         """Return a copy of a database that has a given number of rows in some tables."""
-        larger = self.copy(database)
-        fill(self.session(larger), rows, tables, edges=False)
+        larger = database.copy()
+        fill(larger.session(), rows, tables, edges=False)
         return larger
 
     def matching(
-        self, database: RevisionDatabase, statements: Sequence[StatementTrace], *, edges: bool = True
-    ) -> RevisionDatabase | None:
+        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> Database | None:
         """Return a copy of a database with a few more rows that statements look for; None when none can be made.
 
         Args:
@@ -288,8 +252,8 @@ class RevisionDatabases:
         return self._with_matches(database, searches, edges=edges)
 
     def with_compared(
-        self, database: RevisionDatabase, statements: Sequence[StatementTrace], *, edges: bool = True
-    ) -> RevisionDatabase | None:
+        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> Database | None:
         """Return a copy of a database with rows that have values which UPDATEs compare with and no row has.
 
         Args:
@@ -307,41 +271,23 @@ class RevisionDatabases:
         ]
         return self._with_matches(database, searches, edges=edges)
 
-    def _with_matches(
-        self, database: RevisionDatabase, searches: Sequence[Statement], *, edges: bool
-    ) -> RevisionDatabase | None:
-        matching = self.copy(database)
-        if fill_matching(self.session(matching), searches, self.project.rows, database.young, edges=edges):
+    def _with_matches(self, database: Database, searches: Sequence[Statement], *, edges: bool) -> Database | None:
+        matching = database.copy()
+        if fill_matching(matching.session(), searches, self.project.rows, database.young, edges=edges):
             return matching
-        self.drop(matching)
+        matching.drop()
         return None
 
-    def unmade_edges(self, database: RevisionDatabase, tables: Collection[str]) -> Mapping[str, str]:
+    def unmade_edges(self, database: Database, tables: Collection[str]) -> Mapping[str, str]:
         """Return the values at the edges of types that no row of some tables has; see `rows.unmade_edges`."""
-        return unmade_edges(self.session(database), tables, self.project.rows) if self.project.rows else {}
+        return unmade_edges(database.session(), tables, self.project.rows) if self.project.rows else {}
 
-    def copy(self, database: RevisionDatabase, *revisions: str) -> RevisionDatabase:
-        """Return a copy of a database; the given revisions are recorded as applied to it, and the caller runs them."""
-        self._close_session(database.url)
-        return replace(database, url=self.sandbox.copy(database.url), applied=database.applied | {*revisions})
-
-    def drop(self, database: RevisionDatabase | None) -> None:
-        """Drop a database."""
-        if database is not None:
-            self._close_session(database.url)
-            self.sandbox.drop(database.url)
-
-    def keep(self, database: RevisionDatabase, revision: str) -> None:
+    def keep(self, database: Database, revision: str) -> None:
         """Save a database at a revision as a template, or drop it; it cannot be used afterwards."""
-        if self.is_landing([revision]) or not self._save_as_template(
-            self.filled(database), self._key(database.applied, filled_as())
-        ):
-            self.drop(database)
-
-    def _save_as_template(self, database: RevisionDatabase, key: str) -> bool:
-        self._close_session(database.url)
-        note = json.dumps({"unfilled": dict(database.unfilled), "young": dict(database.young)})
-        return self.sandbox.save_template(database.url, key, note)
+        with database:
+            if not self.is_landing([revision]):
+                self.fill(database)
+                database.save_as_template(self._key(database.applied, filled_as()))
 
     def settings(self, database: str) -> SessionSettings:
         """Return the settings of the project's sessions, without those that the server of a database refuses."""
@@ -354,18 +300,18 @@ class RevisionDatabases:
 
     def _with_new_rows(
         self, parents: Iterable[str], applied: frozenset[str], texts_as: str, *, at_once: bool
-    ) -> RevisionDatabase:
+    ) -> Database:
         if self.project.rows and self.project.rows_from is None and not (texts_as or at_once):
             for earlier in self._earlier_points(parents):
                 with suppress(CannotBuildError):
                     return self._with_older_rows(earlier, parents, applied)
-        database = self.copy(self.bare(parents))
+        database = self.bare(parents).copy()
         if self.project.rows_from is not None and applied:
-            self.sandbox.show(database.url)
             # in a session of its own, because such files contain SET commands
-            with direct.connect(database.url, autocommit=True) as connection:
+            with database.connect() as connection:
                 execute_file(connection, self.project.rows_from, "--rows-from")
-        return self.filled(database, texts_as)
+        self.fill(database, texts_as)
+        return database
 
     def _earlier_points(self, parents: Iterable[str]) -> list[tuple[str, ...]]:
         """Return the points up to `_LOOK_BACK` revisions earlier, the earliest first, as far as the history is a line.
@@ -377,9 +323,7 @@ class RevisionDatabases:
             points.insert(0, self._entries[points[0][0]].parents)
         return [revisions for revisions in points[:-1] if revisions]
 
-    def _with_older_rows(
-        self, earlier: tuple[str, ...], parents: Iterable[str], applied: frozenset[str]
-    ) -> RevisionDatabase:
+    def _with_older_rows(self, earlier: tuple[str, ...], parents: Iterable[str], applied: frozenset[str]) -> Database:
         """Create a database whose rows were made some revisions earlier, so that newer columns are empty.
 
         Args:
@@ -391,22 +335,13 @@ class RevisionDatabases:
             CannotBuildError: One of the revisions fails, possibly on these rows.
         """
         already_applied = self.history().ancestors(earlier)
-        database = self.copy(self.bare(earlier), *(applied - already_applied))
-        database = self.filled(database)
-        for revision in parents:
-            self.run_or_drop(database, "upgrade", revision)
-        return self.filled(database)
-
-    def run_or_drop(self, database: RevisionDatabase, command: str, revision: str) -> None:
-        """Run a job on a database, and drop the database when the job fails.
-
-        Raises:
-            CannotBuildError: The job fails.
-        """
-        error = self.run(database.url, command, revision).error
-        if error is not None:
-            self.drop(database)
-            raise CannotBuildError(described(error))
+        database = self.bare(earlier).copy(*(applied - already_applied))
+        self.fill(database)
+        with database.being_built():
+            for revision in parents:
+                database.run_or_fail("upgrade", revision)
+        self.fill(database)
+        return database
 
     def _key(self, applied: Iterable[str], state: str) -> str:
         scripts = [self._listed[revision].path for revision in applied]
@@ -418,21 +353,14 @@ class RevisionDatabases:
         Raises:
             MigrationError: Its own set-up or its env.py fails.
         """
-        with direct.connect(self.bare(()).url, autocommit=True) as connection:
+        with self.bare(()).connect() as connection:
             return marked_version_tables(connection)
 
     def close(self) -> None:
         """Close the sessions in which databases were inspected."""
-        for url in list(self._sessions):
-            self._close_session(url)
+        self.maker.close()
 
-    def _close_session(self, url: str) -> None:
-        """Close the session in a database before the database is copied, saved, or dropped."""
-        session = self._sessions.pop(url, None)
-        if session is not None:
-            session.close()
-
-    def bare(self, parents: Iterable[str]) -> RevisionDatabase:
+    def bare(self, parents: Iterable[str]) -> Database:
         """Return the database without generated rows, upgraded to some revisions.
 
         There is only one such database. It is upgraded further at each call, so callers copy it before they use it.
@@ -444,19 +372,20 @@ class RevisionDatabases:
         for revision in applied & self._jobs.broken.keys():
             raise CannotBuildError(self._jobs.broken[revision])
         if self._empty is not None and not self._empty.applied <= applied:
-            self.drop(self._empty)
+            self._empty.drop()
             self._empty = None
         empty = self._empty or set_up(self)
         self._empty = None  # a failure below leaves no database to reuse
         for revision in parents:
             if revision in empty.applied:
                 continue
-            result = self.run(empty.url, "upgrade", revision)
+            result = empty.run("upgrade", revision)
             if result.error is not None:
                 broken = result.runs[-1].revision if result.runs else revision
                 reason = f"not run: revision {broken} before it fails on an empty database: {described(result.error)}"
                 self._jobs.broken[broken] = reason
-                self.drop(empty)
+                empty.drop()
                 raise CannotBuildError(reason)
-        self._empty = RevisionDatabase(empty.url, applied)
+        empty.applied = applied
+        self._empty = empty
         return self._empty

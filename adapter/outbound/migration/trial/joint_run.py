@@ -30,14 +30,9 @@ def fails_together(databases: RevisionDatabases, entries: Sequence[HistoryEntry]
         base = databases.at(entries[0].parents)
     except CannotBuildError:
         return None
-    control = databases.copy(base)
-    joint = databases.run(base.url, "upgrade", last.revision)
-    failure = None
-    if joint.error is not None and joint.runs and joint.runs[-1].revision in revisions:
-        steps = tuple((entry.revision, "upgrade") for entry in entries)
-        separate = databases.run(control.url, "stairs", steps=steps)
-        if separate.error is None:
-            failure = JointFailure(joint.runs[-1].revision, described(joint.error))
-    databases.drop(control)
-    databases.drop(base)
-    return failure
+    with base, base.copy() as control:
+        joint = base.run("upgrade", last.revision)
+        if joint.error is None or not joint.runs or joint.runs[-1].revision not in revisions:
+            return None
+        separate = control.run("stairs", steps=tuple((entry.revision, "upgrade") for entry in entries))
+        return JointFailure(joint.runs[-1].revision, described(joint.error)) if separate.error is None else None

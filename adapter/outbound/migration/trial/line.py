@@ -1,6 +1,6 @@
 """The databases along a line of revisions, each made from the one before."""
 
-from adapter.outbound.migration.trial.database import RevisionDatabase
+from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from domain.migration.history import HistoryEntry
 
@@ -27,13 +27,13 @@ class RevisionLine:
             databases: Makes the databases.
         """
         self.databases = databases
-        self.before: RevisionDatabase | None = None
-        self.after: RevisionDatabase | None = None
+        self.before: Database | None = None
+        self.after: Database | None = None
         self.refused: str | None = None
-        self.onward: RevisionDatabase | None = None
+        self.onward: Database | None = None
         self._current: HistoryEntry | None = None
 
-    def move_to(self, entry: HistoryEntry) -> tuple[RevisionDatabase, bool]:
+    def move_to(self, entry: HistoryEntry) -> tuple[Database, bool]:
         """Make a revision the current one, and return a database at its parents, with rows.
 
         Args:
@@ -48,29 +48,42 @@ class RevisionLine:
         applied = self.databases.history().ancestors(entry.parents)
         previous_before, after, refused = self.before, self._take_starting_point(), self.refused
         self.before = self.refused = None
-        self.databases.drop(previous_before)
+        if previous_before is not None:
+            previous_before.drop()
         goes_on = not self.databases.is_landing(entry.parents)
         is_reusable = goes_on and refused is None and after is not None and after.applied == applied
         if after is not None and is_reusable:
-            self.before = self.databases.filled(after)
+            self.databases.fill(after)
+            self.before = after
         else:
-            self.databases.drop(after)
+            if after is not None:
+                after.drop()
             # after a revision that failed on its rows, new rows are made, as in a range that starts behind it
             self.before = self.databases.at(entry.parents, at_once=goes_on and (refused,) == entry.parents)
         self._current = entry
         return self.before, is_reusable
 
-    def move_aside(self, database: RevisionDatabase) -> None:
+    def move_aside(self, database: Database) -> None:
         """Replace the database before the current revision by another one."""
-        self.databases.drop(self.before)
+        if self.before is not None:
+            self.before.drop()
         self.before = database
 
-    def _take_starting_point(self) -> RevisionDatabase | None:
+    def move_to_matching(self, before: Database, after: Database | None) -> None:
+        """Replace the databases of the current revision by others, on which the next revision does not start."""
+        self.move_aside(before)
+        if self.onward is None:
+            self.onward = self.after
+        elif self.after is not None:
+            self.after.drop()
+        self.after = after
+
+    def _take_starting_point(self) -> Database | None:
         """Return the database that the next revision can start on, and forget it; None without one."""
         after, onward = self.after, self.onward
         self.after = self.onward = None
-        if onward is not None:
-            self.databases.drop(after)
+        if onward is not None and after is not None:
+            after.drop()
         return onward or after
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.model_drift import read_model_drift
-from adapter.outbound.migration.trial.snapshots import read_snapshot
 from application.migration.ports import MigratedProject
 from domain.migration.errors import MigrationError
 from domain.migration.history import History
@@ -45,12 +44,10 @@ class SandboxProject(MigratedProject):
             MigrationError: A revision fails.
         """
         try:
-            database = self.databases.at(self.databases.history().heads)
+            with self.databases.at(self.databases.history().heads) as database:
+                return database.snapshot()
         except CannotBuildError as error:
             raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
-        schema = read_snapshot(database.url)
-        self.databases.drop(database)
-        return schema
 
     def model_drift(self) -> tuple[str, ...]:
         """Return what its models have otherwise than its revisions make it, a sentence each; nothing without models.

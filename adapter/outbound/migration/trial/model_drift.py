@@ -2,9 +2,8 @@
 
 from psycopg import sql
 
+from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
-from adapter.outbound.migration.trial.snapshots import read_snapshot
-from adapter.outbound.postgres import direct
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
@@ -18,26 +17,20 @@ def read_model_drift(databases: RevisionDatabases) -> tuple[SchemaDifference | N
         The difference, None when env.py has no models or the models cannot be created; and the error that prevented
         the comparison, empty without one.
     """
-    migrated, modeled = databases.at(databases.history().heads), databases.at(())
-    try:
-        _prepare(modeled.url, migrated.url)
-        models_result = databases.run(modeled.url, "models")
+    with databases.at(databases.history().heads) as migrated, databases.at(()) as modeled:
+        _prepare(modeled, migrated)
+        models_result = modeled.run("models")
         if models_result.error or not models_result.models:
             return None, models_result.error.message if models_result.error else ""
-        migrated_result = databases.run(migrated.url, "only_there")
+        migrated_result = migrated.run("only_there")
         if migrated_result.error:
             return None, migrated_result.error.message
-        return _difference(
-            read_snapshot(modeled.url), read_snapshot(migrated.url), frozenset(migrated_result.only_there)
-        ), ""
-    finally:
-        databases.drop(migrated)
-        databases.drop(modeled)
+        return _difference(modeled.snapshot(), migrated.snapshot(), frozenset(migrated_result.only_there)), ""
 
 
-def _prepare(modeled: str, migrated: str) -> None:
+def _prepare(modeled: Database, migrated: Database) -> None:
     """Create the schemas and extensions of the migrated database in the other one, as models declare neither."""
-    with direct.connect(migrated) as source, direct.connect(modeled, autocommit=True) as target:
+    with migrated.connect() as source, modeled.connect() as target:
         schemas = source.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
         ).fetchall()

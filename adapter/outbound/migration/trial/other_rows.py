@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 import psycopg
 
 from adapter.outbound.migration.rows import fill
-from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from domain.migration.digest import DataDigest
 from domain.migration.digest import compare as compare_rows
@@ -36,7 +35,7 @@ ORDER BY c.oid, a.attnum
 """
 
 
-def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
     """Create a database at a revision's parents, with rows that satisfy the constraints of the revision.
 
     The revision is run without rows, rows are made on the upgraded schema, and the revision is undone. Nothing else of
@@ -46,27 +45,24 @@ def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDataba
         CannotBuildError: The revision fails without rows, too, or its downgrade does not restore the schema and the
             rows that were there.
     """
-    database = databases.copy(databases.bare(entry.parents))
-    before, rows_before = databases.snapshot(database), databases.digest(database)
-    databases.run_or_drop(database, "upgrade", entry.revision)
-    if databases.digest(database) != rows_before and not _takes_rows_back(databases, database, entry, rows_before):
-        databases.drop(database)
-        raise CannotBuildError("the downgrade leaves other rows")
-    database = databases.filled(database)
-    databases.run_or_drop(database, "undo", entry.revision)
-    session = databases.session(database)
-    for statement in _invalidations(before, databases.snapshot(database)):
-        with suppress(psycopg.Error):  # then the schema differs below
-            session.execute(statement.encode())
-    if compare(before, databases.snapshot(database), ignore={"position"}):
-        databases.drop(database)
-        raise CannotBuildError("the downgrade leaves another schema")
-    return databases.filled(database)
+    with databases.bare(entry.parents).copy().being_built() as database:
+        before, rows_before = database.snapshot(), database.digest()
+        database.run_or_fail("upgrade", entry.revision)
+        if database.digest() != rows_before and not _takes_rows_back(database, entry, rows_before):
+            raise CannotBuildError("the downgrade leaves other rows")
+        databases.fill(database)
+        database.run_or_fail("undo", entry.revision)
+        session = database.session()
+        for statement in _invalidations(before, database.snapshot()):
+            with suppress(psycopg.Error):  # then the schema differs below
+                session.execute(statement.encode())
+        if compare(before, database.snapshot(), ignore={"position"}):
+            raise CannotBuildError("the downgrade leaves another schema")
+    databases.fill(database)
+    return database
 
 
-def _takes_rows_back(
-    databases: RevisionDatabases, upgraded: RevisionDatabase, entry: HistoryEntry, rows_before: DataDigest
-) -> bool:
+def _takes_rows_back(upgraded: Database, entry: HistoryEntry, rows_before: DataDigest) -> bool:
     """Return whether the downgrade restores the rows of an upgraded database.
 
     What an upgrade has already done to rows, it does not do again where it is traced.
@@ -74,11 +70,9 @@ def _takes_rows_back(
     Raises:
         CannotBuildError: The downgrade fails.
     """
-    undone = databases.copy(upgraded)
-    databases.run_or_drop(undone, "undo", entry.revision)
-    is_restored = not compare_rows(rows_before, databases.digest(undone))
-    databases.drop(undone)
-    return is_restored
+    with upgraded.copy() as undone:
+        undone.run_or_fail("undo", entry.revision)
+        return not compare_rows(rows_before, undone.digest())
 
 
 def _invalidations(before: SchemaSnapshot, after: SchemaSnapshot) -> Iterator[str]:
@@ -98,41 +92,42 @@ def _invalidations(before: SchemaSnapshot, after: SchemaSnapshot) -> Iterator[st
             yield f"ALTER {owner_kind} {owner} ADD CONSTRAINT {own_name} {constraint['definition']}"
 
 
-def without_documents(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+def without_documents(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
     """Create a database at a revision's parents, with empty columns of JSON and bytes.
 
     Raises:
         CannotBuildError: It has no such columns, or cannot be created.
     """
-    database = databases.at(entry.parents)
-    session = databases.session(database)
-    changes = session.execute(_EMPTY_DOCUMENTS).fetchall()
-    if not changes:
-        databases.drop(database)
-        raise CannotBuildError("it has neither JSON nor bytes")
+    with databases.at(entry.parents).being_built() as database:
+        session = database.session()
+        changes = session.execute(_EMPTY_DOCUMENTS).fetchall()
+        if not changes:
+            raise CannotBuildError("it has neither JSON nor bytes")
     for (change,) in changes:
         with suppress(psycopg.Error):  # a constraint refuses the empty value
             session.execute(str(change).encode())
     return database
 
 
-def without_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+def without_rows(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
     """Create a database at a revision's parents, with no rows but those that the revisions inserted.
 
     Raises:
         CannotBuildError: It cannot be created.
     """
-    database = databases.copy(databases.bare(entry.parents))
-    tables = {f"{schema}.{name}" for schema, name in databases.session(database).execute(_TABLE_NAMES).fetchall()}
-    return replace(database, unfilled=dict.fromkeys(tables, "the revision fails on made-up rows"))
+    database = databases.bare(entry.parents).copy()
+    tables = {f"{schema}.{name}" for schema, name in database.session().execute(_TABLE_NAMES).fetchall()}
+    database.unfilled = dict.fromkeys(tables, "the revision fails on made-up rows")
+    return database
 
 
-def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> RevisionDatabase:
+def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
     """Create a database at a revision's parents, with rows that have no values at the edges of their types.
 
     Raises:
         CannotBuildError: It cannot be created.
     """
     database = without_rows(databases, entry)
-    filling = fill(databases.session(database), databases.project.rows, edges=False)
-    return replace(database, unfilled={problem.table: problem.reason for problem in filling.problems})
+    filling = fill(database.session(), databases.project.rows, edges=False)
+    database.unfilled = {problem.table: problem.reason for problem in filling.problems}
+    return database

@@ -13,7 +13,7 @@ from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.rows import ROWS_SEED
 from adapter.outbound.migration.rows.sequences import advance_sequences
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
-from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.rows_there import carry_rows
 from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
@@ -109,14 +109,12 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         The revision is also upgraded and undone on a database that already has the rows which it inserts.
         """
         _, after = self._databases_of_trace()
-        copy = self._databases.copy(after)
-        for command in ("undo", "upgrade"):
-            result = self._databases.run(copy.url, command, trace.revision)
-            if result.error is not None:
-                self._databases.drop(copy)
-                return Again(f"{command} after the first upgrade: {described(result.error)}")
-        schema_difference, row_difference = self._difference(copy)
-        self._databases.drop(copy)
+        with after.copy() as copy:
+            for command in ("undo", "upgrade"):
+                result = copy.run(command, trace.revision)
+                if result.error is not None:
+                    return Again(f"{command} after the first upgrade: {described(result.error)}")
+            schema_difference, row_difference = self._difference(copy)
         return Again(None, schema_difference, row_difference, self._lost_existing_rows(trace))
 
     def _lost_existing_rows(self, trace: RevisionTrace) -> DataDifference:
@@ -129,16 +127,14 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         if not tables:
             return DataDifference()
         before, after = self._databases_of_trace()
-        usual_states = self._databases.digest(before), self._read_expected_end()[1]
-        copy = self._databases.copy(before)
-        carry_rows(self._databases.session(after), self._databases.session(copy), tables)
-        states = [self._databases.digest(copy)]
-        for command in ("upgrade", "undo"):
-            if self._databases.run(copy.url, command, trace.revision).error is not None:
-                self._databases.drop(copy)
-                return DataDifference()  # the revision refuses the existing rows, so it cannot remove them
-            states.append(self._databases.digest(copy))
-        self._databases.drop(copy)
+        usual_states = before.digest(), self._read_expected_end()[1]
+        with before.copy() as copy:
+            carry_rows(after.session(), copy.session(), tables)
+            states = [copy.digest()]
+            for command in ("upgrade", "undo"):
+                if copy.run(command, trace.revision).error is not None:
+                    return DataDifference()  # the revision refuses the existing rows, so it cannot remove them
+                states.append(copy.digest())
         spared_tables = {table for table in tables if spares(table, usual_states, (states[0], states[1]))}
         known_losses = {change.subject for change in trace.undone.losses} if trace.undone else set()
         losses = data.compare(states[0], states[2]).losses
@@ -147,10 +143,9 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
     def repeat(self, trace: RevisionTrace) -> Repetition:
         """Upgrade twice in a row; also kill the upgrade at each statement, run it again, and compare the states."""
         _, after = self._databases_of_trace()
-        copy = self._databases.copy(after)
-        result = self._databases.run(copy.url, "upgrade", trace.revision)
-        differences = [described(result.error)] if result.error else list(self._sentences(copy))
-        self._databases.drop(copy)
+        with after.copy() as copy:
+            result = copy.run("upgrade", trace.revision)
+            differences = [described(result.error)] if result.error else list(self._sentences(copy))
         statements = [statement.sql for statement in trace.upgrade for _ in range(statement.count)]
         outside_transaction = [statement for statement in trace.upgrade if statement.cannot_run_in_transaction]
         kills = 0
@@ -188,34 +183,33 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
             A sentence when the second run fails, or when it ends in another state than an upgrade without a kill.
         """
         before, _ = self._databases_of_trace()
-        copy = self._databases.copy(before)
-        self._databases.run(copy.url, "upgrade", trace.revision, trace=True, **kill)
-        result = self._databases.run(copy.url, "upgrade", trace.revision)
-        if result.error is not None:
-            yield f"Killed {when}, the upgrade cannot be run again: {described(result.error)}"
-        else:
-            sentences = "; ".join(self._sentences(copy))
-            if sentences:
-                yield f"Killed {when} and run again, the upgrade ends elsewhere: {sentences}"
-        self._databases.drop(copy)
+        with before.copy() as copy:
+            copy.run("upgrade", trace.revision, trace=True, **kill)
+            result = copy.run("upgrade", trace.revision)
+            if result.error is not None:
+                yield f"Killed {when}, the upgrade cannot be run again: {described(result.error)}"
+            else:
+                sentences = "; ".join(self._sentences(copy))
+                if sentences:
+                    yield f"Killed {when} and run again, the upgrade ends elsewhere: {sentences}"
 
-    def _databases_of_trace(self) -> tuple[RevisionDatabase, RevisionDatabase]:
+    def _databases_of_trace(self) -> tuple[Database, Database]:
         before, after = self._line.before, self._line.after
         if before is None or after is None:
             raise ValueError("no revision was traced, or its upgrade failed")
         return before, after
 
-    def _sentences(self, database: RevisionDatabase) -> Iterator[str]:
+    def _sentences(self, database: Database) -> Iterator[str]:
         schema_difference, row_difference = self._difference(database)
         yield from schema_difference.sentences()
         yield from row_difference.sentences()
 
-    def _difference(self, database: RevisionDatabase) -> tuple[schema.SchemaDifference, DataDifference]:
+    def _difference(self, database: Database) -> tuple[schema.SchemaDifference, DataDifference]:
         """Compare a database with the traced upgrade's result, without the values that differ after each upgrade."""
         expected_schema, expected_rows, volatile = self._read_expected_end()
         actual_schema, row_difference = (
-            self._databases.snapshot(database),
-            data.compare(expected_rows, self._databases.digest(database)),
+            database.snapshot(),
+            data.compare(expected_rows, database.digest()),
         )
         stable_changes = tuple(
             change for change in row_difference.changes if (change.subject, change.kind) not in volatile
@@ -232,13 +226,12 @@ class SandboxRevisionProver(SandboxRevisionTracer, RevisionProver):
         """
         if self._expected_end is None:
             before, after = self._databases_of_trace()
-            upgraded_schema, upgraded_rows = self._databases.snapshot(after), self._databases.digest(after)
-            copy = self._databases.copy(before)
-            advance_sequences(self._databases.session(copy))
-            (revision,) = after.applied - before.applied
-            self._databases.run(copy.url, "upgrade", revision)
-            difference = data.compare(upgraded_rows, self._databases.digest(copy))
-            self._databases.drop(copy)
+            upgraded_schema, upgraded_rows = after.snapshot(), after.digest()
+            with before.copy() as copy:
+                advance_sequences(copy.session())
+                (revision,) = after.applied - before.applied
+                copy.run("upgrade", revision)
+                difference = data.compare(upgraded_rows, copy.digest())
             self._expected_end = (
                 upgraded_schema,
                 upgraded_rows,
@@ -262,7 +255,7 @@ class _Climber:
         self._databases = databases
         self._flight = flight
         self._exact_traces: dict[str, RevisionTrace] = {}
-        self._database: RevisionDatabase
+        self._database: Database
         self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
         self._unmade_edges: Mapping[str, str] = {}
 
@@ -280,8 +273,8 @@ class _Climber:
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
-        result = self._databases.run(self._database.url, "stairs", steps=steps, stepped=self._check_step, trace=True)
-        self._databases.drop(self._database)
+        with self._database as database:
+            result = database.run("stairs", steps=steps, stepped=self._check_step, trace=True)
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
         # A statement that found no rows was not tested, an UPDATE by values is tested on rows that have them, and rows
@@ -323,12 +316,12 @@ class _Climber:
                     unread={table: reason for _, rows in self._states for table, reason in rows.unread.items()},
                 )
                 self.done += 1
-                self._database = self._databases.filled(self._database)
-                self._states = [(upgraded_again[0], self._databases.digest(self._database))]
+                self._databases.fill(self._database)
+                self._states = [(upgraded_again[0], self._database.digest())]
         return True
 
     def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
-        return self._databases.snapshot(self._database), self._databases.digest(self._database)
+        return self._database.snapshot(), self._database.digest()
 
 
 def _touched_tables(before: SchemaSnapshot, after: SchemaSnapshot) -> set[str]:

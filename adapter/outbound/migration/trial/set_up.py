@@ -7,39 +7,37 @@ import psycopg
 
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.version_table import mark_version_tables
-from adapter.outbound.migration.trial.database import RevisionDatabase
-from adapter.outbound.postgres import direct
+from adapter.outbound.migration.trial.database import Database
 from domain.migration.errors import MigrationError
 
 if TYPE_CHECKING:
     from adapter.outbound.migration.trial.databases import RevisionDatabases
 
 
-def set_up(databases: "RevisionDatabases") -> RevisionDatabase:
+def set_up(databases: "RevisionDatabases") -> Database:
     """Create a database in the state before the first revision.
 
     Raises:
         MigrationError: The project's own set-up or its env.py fails.
     """
-    url, setup = databases.sandbox.create(), databases.project.setup
-    databases.sandbox.show(url)
+    database, setup = databases.maker.create(), databases.project.setup
     if isinstance(setup, Path):
-        with direct.connect(url, autocommit=True) as connection:
+        with database.connect() as connection:
             execute_file(connection, setup, "--setup")
     elif setup is not None:
-        result = databases.run(url, "setup", setup)
+        result = database.run("setup", setup)
         if result.error is not None:
             raise MigrationError(
                 f"--setup {setup} failed: {described(result.error)}",
                 "name a function of the project that takes nothing, an engine, or a connection",
             )
     # objects that env.py creates itself, such as a schema for the version table, must not count for a revision
-    result = databases.run(url, "env")
+    result = database.run("env")
     if result.error is not None:
         raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
-    with direct.connect(url, autocommit=True) as connection:
+    with database.connect() as connection:
         mark_version_tables(connection, result.version_tables)
-    return RevisionDatabase(url, frozenset())
+    return database
 
 
 def execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path, option: str) -> None:

@@ -19,7 +19,7 @@ from adapter.outbound.migration.traffic.application_statements import Applicatio
 from adapter.outbound.migration.trial import other_rows
 from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
 from adapter.outbound.migration.trial.calibration import calibrate
-from adapter.outbound.migration.trial.database import CannotBuildError, RevisionDatabase
+from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.joint_run import fails_together
 from adapter.outbound.migration.trial.line import RevisionLine
@@ -116,9 +116,8 @@ class SandboxRevisionTracer(RevisionTracer):
 
         This runs env.py on an empty database.
         """
-        database = self._databases.sandbox.create()
-        environment = self._databases.run(database, "env")
-        self._databases.sandbox.drop(database)
+        with self._databases.maker.create() as database:
+            environment = database.run("env")
         if not environment.one_transaction:
             return None
         path, line = environment.configured_at or ("env.py", 0)
@@ -141,7 +140,7 @@ class SandboxRevisionTracer(RevisionTracer):
 
     def _retry_on_other_rows(
         self, entry: HistoryEntry, failed: RevisionTrace, *, copies: bool
-    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+    ) -> tuple[RevisionTrace, Database | None]:
         """Run a revision again on other rows, because it failed on the generated ones.
 
         Args:
@@ -162,9 +161,7 @@ class SandboxRevisionTracer(RevisionTracer):
             return self._continued_after_errors(entry, self._with_failure_cause(entry, failed)), None
         return self._retry_without_rows(entry, failed)
 
-    def _retry_without_rows(
-        self, entry: HistoryEntry, failed: RevisionTrace
-    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+    def _retry_without_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> tuple[RevisionTrace, Database | None]:
         """Run a revision again on empty tables, because its Python code fails on all generated rows.
 
         When it fails there too, the rows are not the cause. When it succeeds, the exception says what is wrong: a
@@ -203,16 +200,15 @@ class SandboxRevisionTracer(RevisionTracer):
         """
         if all(statement.transaction is None for statement in failed.upgrade if statement.error):
             return failed
-        base = self._databases.at(entry.parents)
-        result = self._databases.run(base.url, "upgrade", entry.revision, trace=True, goes_on=True)
-        statements = result.run_of(entry.revision, "upgrade").statements
-        after = self._databases.snapshot(base) if result.error is None else None
-        self._databases.drop(base)
+        with self._databases.at(entry.parents) as base:
+            result = base.run("upgrade", entry.revision, trace=True, goes_on=True)
+            statements = result.run_of(entry.revision, "upgrade").statements
+            after = base.snapshot() if result.error is None else None
         if len(statements) <= len(failed.upgrade):
             return failed
         return replace(failed, upgrade=statements, after=after, went_on=True)
 
-    def _databases_with_other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[RevisionDatabase]:
+    def _databases_with_other_rows(self, entry: HistoryEntry, failed: RevisionTrace) -> Iterator[Database]:
         """Create databases with rows that the revision may accept, the most likely ones first.
 
         When Python code of the revision rejects the rows, databases without JSON and bytes are still tried: only the
@@ -227,7 +223,7 @@ class SandboxRevisionTracer(RevisionTracer):
             A database at the revision's parents.
         """
         unreadable_type = unreadable(failed.refused_rows)
-        makers: list[Callable[[], RevisionDatabase]] = []
+        makers: list[Callable[[], Database]] = []
         if unreadable_type:
             makers.append(partial(self._databases.at, entry.parents, unreadable_type))
         if unreadable_type or any(statement.error for statement in failed.upgrade):
@@ -359,27 +355,22 @@ class SandboxRevisionTracer(RevisionTracer):
             )
         reason = refused_matches(idle_trace, trace) or (trace.downgrade_error if compared else None)
         if reason:
-            self._databases.drop(base)
-            self._databases.drop(after)
+            base.drop()
+            if after is not None:
+                after.drop()
             return None, reason
-        self._databases.drop(before)
-        self._line.before = base
-        if self._line.onward is not None:
-            self._databases.drop(self._line.after)
-        else:
-            self._line.onward = self._line.after
-        self._line.after = after
+        self._line.move_to_matching(base, after)
         return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), ""
 
     def _without_edges(
         self,
         entry: HistoryEntry,
-        base: RevisionDatabase,
+        base: Database,
         failed: RevisionTrace,
-        usual: RevisionDatabase | None,
+        usual: Database | None,
         *,
         copies: bool,
-    ) -> tuple[RevisionDatabase, RevisionTrace, RevisionDatabase | None]:
+    ) -> tuple[Database, RevisionTrace, Database | None]:
         """Run a revision that failed on matching rows again, on matching rows without values at the edges of types.
 
         Args:
@@ -396,33 +387,33 @@ class SandboxRevisionTracer(RevisionTracer):
             return base, failed, None
         trace, after = self._up_and_down(entry, usual, failed.before, copies=copies, keeps=True)
         if trace.after is None:
-            self._databases.drop(usual)
+            usual.drop()
             return base, failed, None
-        self._databases.drop(base)
+        base.drop()
         return usual, replace(trace, refused_rows=failed.refused_rows), after
 
     def _run_on_more_rows(self, entry: HistoryEntry, tables: Collection[str]) -> RevisionTrace:
         """Run a revision on a separate database with `_ROWS_FACTOR` times as many rows in some tables."""
-        base = self._line.before or self._databases.at(entry.parents, at_once=True)
-        larger = self._databases.grown(base, self._databases.project.rows * _ROWS_FACTOR, tables)
-        if base is not self._line.before:
-            self._databases.drop(base)
-        before = self._line.before
-        trace, _ = self._up_and_down(entry, larger, None, copies=False)
-        if self._keeps_before:
-            self._databases.drop(larger)
+        before, rows = self._line.before, self._databases.project.rows * _ROWS_FACTOR
+        if before is not None:
+            larger = self._databases.grown(before, rows, tables)
+        else:
+            with self._databases.at(entry.parents, at_once=True) as base:
+                larger = self._databases.grown(base, rows, tables)
+        with larger:
+            trace, _ = self._up_and_down(entry, larger, None, copies=False)
         self._line.before = before
         return trace
 
     def _up_and_down(
         self,
         entry: HistoryEntry,
-        base: RevisionDatabase,
+        base: Database,
         schema: SchemaSnapshot | None,
         *,
         copies: bool,
         keeps: bool | None = None,
-    ) -> tuple[RevisionTrace, RevisionDatabase | None]:
+    ) -> tuple[RevisionTrace, Database | None]:
         """Upgrade a database to a revision and undo the upgrade.
 
         Args:
@@ -436,9 +427,8 @@ class SandboxRevisionTracer(RevisionTracer):
         Returns:
             The trace, and the upgraded database, None when the upgrade failed or was undone on it.
         """
-        run = self._databases.run
         before, tables = self._read_schema_and_tables(base, schema)
-        rows = self._databases.digest(base)
+        rows = base.digest()
         common: dict[str, Any] = {
             "tables": tables,
             "before": before,
@@ -447,20 +437,20 @@ class SandboxRevisionTracer(RevisionTracer):
             "valueless": rows.valueless,
         }
         upgraded = self._database_to_upgrade(base, entry.revision, keeps=keeps)
-        first_transaction = next_transaction(self._databases.session(upgraded))
-        start = read_clock(self._databases.session(upgraded))
+        first_transaction = next_transaction(upgraded.session())
+        start = read_clock(upgraded.session())
         recorded_statements = self._databases.project.statements
         with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._keeps_before) as application:
-            upgrade_result = run(upgraded.url, "upgrade", entry.revision, trace=True)
+            upgrade_result = upgraded.run("upgrade", entry.revision, trace=True)
             compatibility = application.try_again() if upgrade_result.error is None else None
         statements = upgrade_result.run_of(entry.revision, "upgrade").statements
         if upgrade_result.error is not None:
-            self._databases.drop(upgraded)
+            upgraded.drop()
             is_of_statement = upgrade_result.error.kind != "forged" and any(item.error for item in statements)
             error = None if is_of_statement else described(upgrade_result.error)
             refusal, self._exception_type = refused_rows(upgrade_result.error), upgrade_result.error.type
             return self._make_trace(entry, upgrade=statements, error=error, refused_rows=refusal, **common), None
-        after = self._databases.snapshot(upgraded)
+        after = upgraded.snapshot()
         self._remember_pgvector(after)
         written_tables = {
             table
@@ -469,20 +459,17 @@ class SandboxRevisionTracer(RevisionTracer):
             if counts.inserted or counts.updated
         }
         lagging_sequences = (
-            sequences_behind(self._databases.session(upgraded), first_transaction, written_tables)
-            if written_tables
-            else ()
+            sequences_behind(upgraded.session(), first_transaction, written_tables) if written_tables else ()
         )
-        common["unchanged"] = unchanged(rows, self._databases.digest(upgraded)) if written_tables else frozenset()
-        undone = self._databases.copy(upgraded) if copies else upgraded
-        undo_result = run(undone.url, "undo", entry.revision, trace=True)
+        common["unchanged"] = unchanged(rows, upgraded.digest()) if written_tables else frozenset()
         restored, row_difference = None, None
-        if undo_result.error is None:
-            rows_restored = self._databases.digest(undone)
-            restored, row_difference = self._databases.snapshot(undone), compare(rows, rows_restored)
-            common["unread"].update(rows_restored.unread)
-            common["stamped"] = stamped_columns(self._databases.session(undone), restored, row_difference, start)
-        self._databases.drop(undone)
+        with upgraded.copy() if copies else upgraded as undone:
+            undo_result = undone.run("undo", entry.revision, trace=True)
+            if undo_result.error is None:
+                rows_restored = undone.digest()
+                restored, row_difference = undone.snapshot(), compare(rows, rows_restored)
+                common["unread"].update(rows_restored.unread)
+                common["stamped"] = stamped_columns(undone.session(), restored, row_difference, start)
         trace = self._make_trace(
             entry,
             upgrade=statements,
@@ -498,7 +485,7 @@ class SandboxRevisionTracer(RevisionTracer):
         )
         return trace, upgraded if copies else None
 
-    def _database_to_upgrade(self, base: RevisionDatabase, revision: str, *, keeps: bool | None) -> RevisionDatabase:
+    def _database_to_upgrade(self, base: Database, revision: str, *, keeps: bool | None) -> Database:
         """Return the database to upgrade: a copy when the state before is needed later, otherwise the database itself.
 
         Args:
@@ -508,9 +495,10 @@ class SandboxRevisionTracer(RevisionTracer):
         """
         source = Path(self._databases.listed(revision).path).read_text(encoding="utf-8")
         if self._keeps_before or may_look_for_rows(source) if keeps is None else keeps:
-            return self._databases.copy(base, revision)
+            return base.copy(revision)
         self._line.before = None
-        return replace(base, applied=base.applied | {revision})
+        base.applied |= {revision}
+        return base
 
     def _make_trace(self, entry: HistoryEntry, **fields: Any) -> RevisionTrace:
         listed = self._databases.listed(entry.revision)
@@ -533,11 +521,11 @@ class SandboxRevisionTracer(RevisionTracer):
         )
 
     def _read_schema_and_tables(
-        self, database: RevisionDatabase, schema: SchemaSnapshot | None
+        self, database: Database, schema: SchemaSnapshot | None
     ) -> tuple[SchemaSnapshot, Mapping[str, TableFacts]]:
         """Return the catalog of a database, read unless it is known already, and the sizes of its tables."""
-        tables = read_table_facts(self._databases.session(database))
-        catalog = schema or self._databases.snapshot(database)
+        tables = read_table_facts(database.session())
+        catalog = schema or database.snapshot()
         self._remember_pgvector(catalog)
         return catalog, tables
 

@@ -16,17 +16,16 @@ def in_another_zone(databases: RevisionDatabases, entry: HistoryEntry, trace: Re
     """
     if databases.project.settings or not depends_on_zone(trace):
         return None
-    base = databases.at(entry.parents, at_once=True)
-    settings = databases.settings(base.url).taken
-    traced_zone = settings["TimeZone"]
-    other_zone = next(zone for zone in OTHER_ZONES if zone != traced_zone)
-    settings = {**settings, "TimeZone": other_zone}
-    rows = databases.digest(base)
-    upgrade = databases.run(base.url, "upgrade", entry.revision, trace=True, settings=settings)
-    lost = frozenset[str]()
-    if upgrade.error is None and databases.run(base.url, "undo", entry.revision, settings=settings).error is None:
-        lost = frozenset(change.subject for change in compare(rows, databases.digest(base)).losses)
-    databases.drop(base)
+    with databases.at(entry.parents, at_once=True) as base:
+        settings = databases.settings(base.url).taken
+        traced_zone = settings["TimeZone"]
+        other_zone = next(zone for zone in OTHER_ZONES if zone != traced_zone)
+        settings = {**settings, "TimeZone": other_zone}
+        rows = base.digest()
+        upgrade = base.run("upgrade", entry.revision, trace=True, settings=settings)
+        lost = frozenset[str]()
+        if upgrade.error is None and base.run("undo", entry.revision, settings=settings).error is None:
+            lost = frozenset(change.subject for change in compare(rows, base.digest()).losses)
     return ZoneRun(traced_zone, other_zone, upgrade.run_of(entry.revision, "upgrade").statements, lost)
 
 
