@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from adapter.bootstrap.ready_tests import MigrationDatabases
+    from application.migration.ports import ProjectDatabase
+    from application.migration.ready_tests import ReadyTests
 
 _READY = Path(__file__).with_name("ready.py")
 _OPTIONS = {
@@ -73,10 +74,10 @@ def hexalembic_server() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | None) -> "Iterator[MigrationDatabases]":
-    """Databases at revisions of the project; see `MigrationDatabases`."""
+def hexalembic_ready_tests(pytestconfig: pytest.Config, hexalembic_server: str | None) -> "Iterator[ReadyTests]":
+    """Ready tests of the project, with the databases that they run on; see `ReadyTests`."""
     from adapter.bootstrap.project import ProjectRequest
-    from adapter.bootstrap.ready_tests import migration_databases
+    from adapter.bootstrap.ready_tests import ready_tests
 
     major = pytestconfig.getini("hexalembic_postgres")
     request = ProjectRequest(
@@ -87,25 +88,25 @@ def migration_databases(pytestconfig: pytest.Config, hexalembic_server: str | No
         rows=int(pytestconfig.getini("hexalembic_rows") or 100),
         isolated=not pytestconfig.getini("hexalembic_no_isolation"),
     )
-    with migration_databases(request) as databases:
-        yield databases
+    with ready_tests(request) as tests:
+        yield tests
 
 
 @pytest.fixture
-def database_at(migration_databases: "MigrationDatabases") -> Iterator[Callable[..., str]]:
+def database_at(hexalembic_ready_tests: "ReadyTests") -> Iterator[Callable[..., str]]:
     """Create databases at revisions: `database_at("ae1027a6acf5")` returns a URL, `rows=100` fills every table.
 
     Each call creates a separate database, which is cloned from a template and dropped after the test.
     """
-    urls: list[str] = []
+    databases: list[ProjectDatabase] = []
 
     def create(revision: str = "heads", *, rows: int = 0) -> str:
-        urls.append(migration_databases.create(revision, rows))
-        return urls[-1]
+        databases.append(hexalembic_ready_tests.databases.create(revision, rows))
+        return databases[-1].url
 
     yield create
-    for url in urls:
-        migration_databases.drop(url)
+    for database in databases:
+        database.drop()
 
 
 @pytest.fixture
@@ -115,13 +116,13 @@ def migrated_database(database_at: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def assert_round_trip(migration_databases: "MigrationDatabases") -> Callable[[str], None]:
+def assert_round_trip(hexalembic_ready_tests: "ReadyTests") -> Callable[[str], None]:
     """Prove that a revision, or each revision of a range such as `base:heads`, can be undone; see `migrate verify`."""
 
     def check(revision: str) -> None:
         __tracebackhide__ = True
-        problem = migration_databases.round_trip(revision)
-        if problem:
-            pytest.fail(problem, pytrace=False)
+        from adapter.inbound.testing.failures import fail_on
+
+        fail_on(hexalembic_ready_tests.round_trip(revision))
 
     return check

@@ -5,22 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapter.inbound.testing.failures import fail_on
+
 if TYPE_CHECKING:
-    from adapter.bootstrap.ready_tests import MigrationDatabases
+    from application.migration.ready_tests import ReadyTests
 
 
-def _fail_on(problem: str | None) -> None:
-    __tracebackhide__ = True
-    if problem:
-        pytest.fail(problem, pytrace=False)
-
-
-def test_single_head(migration_databases: "MigrationDatabases") -> None:
+def test_single_head(hexalembic_ready_tests: "ReadyTests") -> None:
     """The history has one head."""
-    heads = migration_databases.heads
-    _fail_on(
-        f"there are {len(heads)} heads: {', '.join(heads)}\njoin them: alembic merge heads" if len(heads) > 1 else None
-    )
+    fail_on(hexalembic_ready_tests.single_head())
 
 
 def test_upgrade(database_at: Callable[..., str]) -> None:
@@ -28,11 +21,11 @@ def test_upgrade(database_at: Callable[..., str]) -> None:
     database_at("heads")
 
 
-def test_models_match_ddl(migration_databases: "MigrationDatabases") -> None:
+def test_models_match_ddl(hexalembic_ready_tests: "ReadyTests") -> None:
     """In the catalog, the result of the revisions equals that of `create_all` on the models."""
-    if not migration_databases.heads:
+    if not hexalembic_ready_tests.databases.history().heads:
         pytest.skip('there is no revision yet; write the first: alembic revision --autogenerate -m "…"')
-    _fail_on(migration_databases.check())
+    fail_on(hexalembic_ready_tests.models_match())
 
 
 def test_round_trip(assert_round_trip: Callable[[str], None]) -> None:
@@ -40,11 +33,11 @@ def test_round_trip(assert_round_trip: Callable[[str], None]) -> None:
     assert_round_trip("base:heads")
 
 
-def test_no_drift(migration_databases: "MigrationDatabases") -> None:
+def test_no_drift(hexalembic_ready_tests: "ReadyTests") -> None:
     """The schema is the same after downgrading to base and upgrading again."""
-    _fail_on(migration_databases.drift())
+    fail_on(hexalembic_ready_tests.no_drift())
 
 
-def test_idempotent(migration_databases: "MigrationDatabases") -> None:
+def test_idempotent(hexalembic_ready_tests: "ReadyTests") -> None:
     """Upgrading a second time changes nothing."""
-    _fail_on(migration_databases.upgrade_twice())
+    fail_on(hexalembic_ready_tests.idempotent())

@@ -16,7 +16,7 @@ from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.project.version_table import version_tables
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.postgres import direct
-from application.migration.ports import Sandbox
+from application.migration.ports import ProjectDatabase, Sandbox
 from domain.migration.digest import DataDigest
 from domain.migration.snapshot import SchemaSnapshot
 
@@ -31,7 +31,7 @@ class CannotBuildError(Exception):
 
 
 @dataclass(eq=False)
-class Database:
+class Database(ProjectDatabase):
     """A database of the sandbox at some revisions of a project.
 
     As a context manager it is dropped behind the block. After an error that ends the command the server may be gone:
@@ -86,6 +86,18 @@ class Database:
     def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:
         """Run a job of the agent on the database; see `Jobs.run`."""
         return self.maker.jobs.run(self.url, command, revision, **options)
+
+    def upgrade(self, revision: str) -> str:
+        """Upgrade to a revision, and return the message of the error; empty without one."""
+        return self._run_for_message("upgrade", revision)
+
+    def downgrade(self, revision: str) -> str:
+        """Downgrade to a revision, and return the message of the error; empty without one."""
+        return self._run_for_message("downgrade", revision)
+
+    def _run_for_message(self, command: str, revision: str) -> str:
+        error = self.run(command, revision).error
+        return error.message if error is not None else ""
 
     def run_or_fail(self, command: str, revision: str) -> None:
         """Run a job of the agent on the database.

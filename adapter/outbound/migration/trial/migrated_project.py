@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
-from adapter.outbound.migration.trial.model_drift import read_model_drift
+from adapter.outbound.migration.trial.model_drift import compare_models
 from application.migration.ports import MigratedProject
 from domain.migration.errors import MigrationError
 from domain.migration.history import History
@@ -55,7 +55,7 @@ class SandboxProject(MigratedProject):
         Raises:
             MigrationError: The models cannot be made.
         """
-        difference, error = read_model_drift(self.databases)
-        if error:
-            raise MigrationError(f"the models cannot be made ({error})", "alembic check compares them, too")
-        return tuple(difference.sentences()) if difference else ()
+        models = compare_models(self.databases)
+        if models.error:
+            raise MigrationError(f"the models cannot be made ({models.error})", "alembic check compares them, too")
+        return tuple(models.difference.sentences()) if models.difference else ()

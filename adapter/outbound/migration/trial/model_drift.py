@@ -4,28 +4,25 @@ from psycopg import sql
 
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from application.migration.ports import ModelComparison
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
 _IGNORED_ATTRIBUTES = frozenset({"position", "owner", "acl", "options"})
 
 
-def read_model_drift(databases: RevisionDatabases) -> tuple[SchemaDifference | None, str]:
-    """Compare a database at the heads with one that `create_all` has created from the models.
-
-    Returns:
-        The difference, None when env.py has no models or the models cannot be created; and the error that prevented
-        the comparison, empty without one.
-    """
+def compare_models(databases: RevisionDatabases) -> ModelComparison:
+    """Compare a database at the heads with one that `create_all` has created from the models."""
     with databases.at(databases.history().heads) as migrated, databases.at(()) as modeled:
         _prepare(modeled, migrated)
         models_result = modeled.run("models")
         if models_result.error or not models_result.models:
-            return None, models_result.error.message if models_result.error else ""
+            return ModelComparison(None, models_result.error.message if models_result.error else "")
         migrated_result = migrated.run("only_there")
         if migrated_result.error:
-            return None, migrated_result.error.message
-        return _difference(modeled.snapshot(), migrated.snapshot(), frozenset(migrated_result.only_there)), ""
+            return ModelComparison(None, migrated_result.error.message)
+        only_there = frozenset(migrated_result.only_there)
+        return ModelComparison(_difference(modeled.snapshot(), migrated.snapshot(), only_there))
 
 
 def _prepare(modeled: Database, migrated: Database) -> None:
