@@ -48,7 +48,7 @@ from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 from adapter.outbound.migration.traffic import application_statements
 from adapter.outbound.migration.trial import database as revision_database
 from adapter.outbound.migration.trial import databases as revision_databases
-from adapter.outbound.migration.trial import prover as revision_prover
+from adapter.outbound.migration.trial import repetition
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres import embedded
@@ -181,15 +181,14 @@ def _verify(place: Path, only: str, jobs: int | None, *, kills: bool = False) ->
 @contextmanager
 def _timed(clock: Clock, *, kills: bool) -> Iterator[None]:
     """Patch the parts of the proofs with timers during the block, and skip the kills unless `kills`."""
-    prover = revision_prover.SandboxRevisionProver
-    killed = prover._killed  # noqa: SLF001 - the timed method is not public
+    killed = repetition._killed  # noqa: SLF001 - the timed function is not public
 
     def kill(*arguments: Any, **keywords: Any) -> list[str]:
         return list(killed(*arguments, **keywords)) if kills else []
 
     with ExitStack() as undo:
-        undo.callback(setattr, prover, "_killed", killed)
-        prover._killed = _counted(clock, kill, "kills")  # type: ignore[method-assign]  # noqa: SLF001
+        undo.callback(setattr, repetition, "_killed", killed)
+        repetition._killed = _counted(clock, kill, "kills")  # noqa: SLF001
         for owner, name, part in _parts():
             original = getattr(owner, name)
             undo.callback(setattr, owner, name, original)

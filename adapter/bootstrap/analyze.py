@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from application.migration.analyze import AnalysisReport
-    from application.migration.ports import RevisionTracer
+    from application.migration.ports import Trials
 
 
 @dataclass(frozen=True)
@@ -66,28 +66,28 @@ def analyze_revisions(
     names = _absolute([revisions] if isinstance(revisions, str) else revisions or ())
     start_after = read_project_settings(configuration(request.config)).start_after
     with revision_databases(request) as databases:
-        from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+        from adapter.outbound.migration.trial.trials import SandboxTrials
         from application.migration.analyze import AnalyzeRevisions
 
         @contextmanager
-        def open_tracer(lane: int, stop: "threading.Event") -> "Iterator[RevisionTracer]":
+        def open_trials(lane: int, stop: "threading.Event") -> "Iterator[Trials]":
             with (
                 revision_databases(request, lane, stop) as worker_databases,
-                closing(tracer_on(worker_databases)) as tracer,
+                closing(trials_on(worker_databases)) as trials,
             ):
-                yield tracer
+                yield trials
 
-        def tracer_on(worker_databases: "RevisionDatabases") -> SandboxRevisionTracer:
-            return SandboxRevisionTracer(worker_databases, keeps_before=bool(statistics))
+        def trials_on(worker_databases: "RevisionDatabases") -> SandboxTrials:
+            return SandboxTrials(worker_databases, keeps_before=bool(statistics))
 
         # imported while the agent imports the project's libraries, because it is needed later
         from adapter.outbound.migration.report import analysis_text  # noqa: F401
 
-        with closing(tracer_on(databases)) as tracer:
+        with closing(trials_on(databases)) as trials:
             history = databases.history()
             applied = applied_heads(target.url, databases.version_tables()) if target.url and not names else None
             chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
-            run = AnalyzeRevisions(tracer, lanes(request, open_tracer))
+            run = AnalyzeRevisions(trials, lanes(request, open_trials))
             return run(chosen, statistics, progress, start_after, observed)
 
 

@@ -21,13 +21,14 @@ def ready_tests(request: ProjectRequest) -> "Iterator[ReadyTests]":
     with revision_databases(request) as databases:
         from adapter.outbound.migration.trial.certificate_file import Unkept
         from adapter.outbound.migration.trial.project_databases import SandboxProjectDatabases
-        from adapter.outbound.migration.trial.prover import SandboxRevisionProver
+        from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+        from adapter.outbound.migration.trial.trials import SandboxTrials
         from application.migration.ready_tests import ReadyTests
         from application.migration.verify import VerifyRevisions
 
         @contextmanager
         def open_verification() -> "Iterator[VerifyRevisions]":
-            with closing(SandboxRevisionProver(databases)) as prover:
-                yield VerifyRevisions(prover, Unkept())
+            with closing(SandboxTrials(databases, keeps_before=True)) as trials:
+                yield VerifyRevisions(trials, ListedRevisionFiles(databases), Unkept())
 
         yield ReadyTests(SandboxProjectDatabases(databases), open_verification)

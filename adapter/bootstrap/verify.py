@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from application.migration.ports import RevisionProver
+    from application.migration.ports import Trials
     from application.migration.verify import VerificationReport
 
 
@@ -53,7 +53,8 @@ def verify_revisions(
     from pathlib import Path
 
     from adapter.outbound.migration.trial.certificate_file import CertificateFile
-    from adapter.outbound.migration.trial.prover import SandboxRevisionProver
+    from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+    from adapter.outbound.migration.trial.trials import SandboxTrials
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
     from adapter.outbound.postgres.redaction import shown
     from application.migration.verify import VerifyRevisions
@@ -64,7 +65,7 @@ def verify_revisions(
     for name in names:
         if name not in known:
             raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
-    with revision_databases(request) as databases, closing(SandboxRevisionProver(databases)) as prover:
+    with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
         file = verification.certificates
         if file is None:
             entries = databases.history().entries
@@ -72,16 +73,16 @@ def verify_revisions(
             file = folder / "certificates.json"
 
         @contextmanager
-        def open_prover(lane: int, stop: "threading.Event") -> "Iterator[RevisionProver]":
+        def open_trials(lane: int, stop: "threading.Event") -> "Iterator[Trials]":
             with (
                 revision_databases(request, lane, stop) as worker_databases,
-                closing(SandboxRevisionProver(worker_databases)) as prover,
+                closing(SandboxTrials(worker_databases, keeps_before=True)) as trials,
             ):
-                worker_databases.history()  # loads the declarations of revisions
-                yield prover
+                yield trials
 
         applied = applied_heads(verification.target, databases.version_tables()) if verification.target else ()
-        run = VerifyRevisions(prover, CertificateFile(file), lanes(request, open_prover))
+        files = ListedRevisionFiles(databases)
+        run = VerifyRevisions(trials, files, CertificateFile(file), lanes(request, open_trials))
         return run(verification.wanted, [known[name] for name in names], progress, applied, again=verification.again)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 
 from application.migration.lanes import Count, Opener, in_lanes
-from application.migration.ports import RevisionTracer
+from application.migration.ports import Trial, Trials
 from domain.migration.analysis.impact import work_of
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.analysis.shared_transaction import judge_together, with_needs
@@ -53,12 +53,12 @@ class AnalyzeRevisions:
     """The use case that traces and judges the revisions of a range.
 
     Attributes:
-        tracer: Tracer that runs revisions in a sandbox.
-        others: Openers of more tracers, each with a sandbox of its own, for long ranges.
+        trials: Trials of the revisions in a sandbox.
+        others: Openers of more trials, each with a sandbox of its own, for long ranges.
     """
 
-    tracer: RevisionTracer
-    others: Sequence[Opener[RevisionTracer]] = ()
+    trials: Trials
+    others: Sequence[Opener[Trials]] = ()
 
     def __call__(
         self,
@@ -82,32 +82,31 @@ class AnalyzeRevisions:
             HistoryError: The range cannot be read.
             MigrationError: The history cannot be run at all.
         """
-        history = self.tracer.history()
+        history = self.trials.history()
         selected = history.select(wanted) if isinstance(wanted, str) else wanted
         older_revisions = history.ancestors(history.resolve(start_after)) if start_after else frozenset[str]()
         entries = [entry for entry in selected if entry.revision not in older_revisions]
         count = Count(len(entries), progress)
         pgvector_versions: dict[str, None] = {}
 
-        def analyzed(tracer: RevisionTracer, entry: HistoryEntry) -> RevisionAnalysis:
-            with count.item(entry):
-                trace = _traced(tracer, entry, statistics, goes_on=len(entries) > 1)
-                analysis = analyze(trace, statistics).without_catalogs()
-            version = tracer.versions().pgvector
+        def analyzed(trials: Trials, entry: HistoryEntry) -> RevisionAnalysis:
+            with count.item(entry), trials.begin(entry, goes_on=len(entries) > 1) as trial:
+                analysis = analyze(_calibrated(trial, statistics), statistics).without_catalogs()
+            version = trials.versions().pgvector
             if version:
                 pgvector_versions[version] = None
             return replace(analysis, observed_seconds=observed.get(entry.revision))
 
-        analyses = in_lanes(self.tracer, self.others, entries, analyzed)
-        shared_transaction = cache(self.tracer.shared_transaction)
+        analyses = in_lanes(self.trials, self.others, entries, analyzed)
+        shared_transaction = cache(self.trials.shared_transaction)
         if len(analyses) > 1:
             shared = shared_transaction()
             running = list(itertools.takewhile(lambda pair: _ran(pair[1]), zip(entries, analyses, strict=True)))
             together = [entry for entry, _ in running] if shared is not None else []
-            failure = self.tracer.fails_together(together) if len(together) > 1 else None
+            failure = self.trials.fails_together(together) if len(together) > 1 else None
             analyses = judge_together(analyses, shared, failure)
         analyses = with_needs(analyses, shared_transaction)
-        postgres = self.tracer.versions().postgres
+        postgres = self.trials.versions().postgres
         return AnalysisReport(
             postgres, next(iter(pgvector_versions), None), tuple(analyses), len(selected) - len(entries)
         )
@@ -118,8 +117,7 @@ def _ran(analysis: RevisionAnalysis) -> bool:
     return not (trace.error or trace.not_run) and all(statement.error is None for statement in trace.upgrade)
 
 
-def _traced(tracer: RevisionTracer, entry: HistoryEntry, statistics: Statistics, *, goes_on: bool) -> RevisionTrace:
-    """Return the trace of a revision, with calibration runs if it works on tables whose size is known."""
-    trace = tracer.trace(entry, goes_on=goes_on)
-    tables = {work.table for work in work_of(trace) if work.table in statistics}
-    return replace(trace, calibration=tracer.calibrate(trace, tables)) if tables else trace
+def _calibrated(trial: Trial, statistics: Statistics) -> RevisionTrace:
+    """Return the trace of a trial, with calibration runs if it works on tables whose size is known."""
+    tables = {work.table for work in work_of(trial.trace) if work.table in statistics}
+    return replace(trial.trace, calibration=trial.calibrate(tables)) if tables else trial.trace

@@ -5,12 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from application.migration.lanes import Count, Opener, in_lanes
-from application.migration.ports import CertificateStore, RevisionProver
+from application.migration.ports import CertificateStore, RevisionFiles, Trial, Trials
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
 from domain.migration.verification.certificate import Certificate, merge, outdated
 from domain.migration.verification.checks.applied_revision_changed import changed_since
 from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
@@ -44,14 +43,16 @@ class VerifyRevisions:
     """The use case that proves the revisions of a range.
 
     Attributes:
-        prover: Prover that runs revisions in a sandbox.
+        trials: Trials of the revisions in a sandbox.
+        files: Files of the revisions.
         certificates: Store of the certificates.
-        others: Openers of more provers, each with a sandbox of its own, for long ranges.
+        others: Openers of more trials, each with a sandbox of its own, for long ranges.
     """
 
-    prover: RevisionProver
+    trials: Trials
+    files: RevisionFiles
     certificates: CertificateStore
-    others: Sequence[Opener[RevisionProver]] = ()
+    others: Sequence[Opener[Trials]] = ()
 
     def __call__(
         self,
@@ -76,12 +77,12 @@ class VerifyRevisions:
             HistoryError: The range cannot be read.
             MigrationError: The history or the certificates cannot be read.
         """
-        history = self.prover.history()
+        history = self.trials.history()
         entries = history.select(wanted) if isinstance(wanted, str) else wanted
         stored = self.certificates.read()
-        files = {entry.revision: self.prover.sha256(entry) for entry in history.entries}
+        files = {entry.revision: self.files.sha256(entry) for entry in history.entries}
         changed = changed_since(stored, files, history.ancestors(applied))
-        conditions = self.prover.conditions()
+        conditions = self.trials.conditions()
         stale = outdated(stored, files, postgres=conditions.postgres, rows=conditions.rows, seed=conditions.seed)
         names = {proof.value for proof in proofs}
         if conditions.statements and Proof.COMPATIBILITY in proofs:
@@ -96,15 +97,20 @@ class VerifyRevisions:
             and certificate.revision in {entry.revision for entry in entries}
         )
         unproved = [entry for entry in entries if entry.revision not in {certificate.revision for certificate in valid}]
-        climbed = self.prover.climb(unproved) if unproved and {*proofs} == {Proof.ROUND_TRIP} else {}
+        climbed = self.trials.climb(unproved) if unproved and {*proofs} == {Proof.ROUND_TRIP} else {}
         count = Count(len(unproved), progress)
         writing = threading.Lock()
 
-        def proved(prover: RevisionProver, entry: HistoryEntry) -> RevisionProof:
+        def proved(trials: Trials, entry: HistoryEntry) -> RevisionProof:
             nonlocal stored
             exact_trace = climbed.get(entry.revision)
             with count.item(entry):
-                proof = _prove(prover, entry, proofs) if exact_trace is None else _exact(prover, entry, exact_trace)
+                if exact_trace is not None:
+                    proof = RevisionProof(analyze(exact_trace, rules=()), trip=round_trip(exact_trace, Again()))
+                else:
+                    with trials.begin(entry) as trial:
+                        proof = _prove(trial, proofs)
+                proof = replace(proof, diagnostics=judge_proof(proof, self.files.declaration(entry)))
             certificate = certify(
                 proof,
                 files[entry.revision],
@@ -119,25 +125,21 @@ class VerifyRevisions:
                     self.certificates.write(stored)
             return replace(proof, certificate=certificate)
 
-        results = in_lanes(self.prover, () if climbed else self.others, unproved, proved)
-        return VerificationReport(self.prover.versions().postgres, tuple(results), valid, changed)
+        results = in_lanes(self.trials, () if climbed else self.others, unproved, proved)
+        return VerificationReport(self.trials.versions().postgres, tuple(results), valid, changed)
 
 
-def _exact(prover: RevisionProver, entry: HistoryEntry, trace: RevisionTrace) -> RevisionProof:
-    """Return the proof of a revision whose downgrade restored everything."""
-    proof = RevisionProof(analyze(trace, rules=()), trip=round_trip(trace, Again()))
-    return replace(proof, diagnostics=judge_proof(proof, prover.declaration(entry)))
-
-
-def _prove(prover: RevisionProver, entry: HistoryEntry, proofs: Collection[Proof]) -> RevisionProof:
-    trace = prover.trace(entry)
+def _prove(trial: Trial, proofs: Collection[Proof]) -> RevisionProof:
+    """Return the proofs of a revision, before the checks judge them."""
+    trace = replace(trial.trace, unmade_edges=trial.unmade_edges())
     proof = RevisionProof(analyze(trace, Statistics.unknown()))
-    if trace.after is not None:
-        if Proof.ROUND_TRIP in proofs:
-            again = prover.upgrade_again(trace) if trace.restored is not None else None
-            proof = replace(proof, trip=round_trip(trace, again))
-        if Proof.REPEAT in proofs:
-            proof = replace(proof, repetition=prover.repeat(trace))
-        if Proof.COMPATIBILITY in proofs:
-            proof = replace(proof, old_code=trace.compatibility, new_code=prover.new_code(trace))
-    return replace(proof, diagnostics=judge_proof(proof, prover.declaration(entry)))
+    if trace.after is None:
+        return proof
+    if Proof.ROUND_TRIP in proofs:
+        again = trial.upgrade_again() if trace.restored is not None else None
+        proof = replace(proof, trip=round_trip(trace, again))
+    if Proof.REPEAT in proofs:
+        proof = replace(proof, repetition=trial.repeat())
+    if Proof.COMPATIBILITY in proofs:
+        proof = replace(proof, old_code=trace.compatibility, new_code=trial.new_code())
+    return proof

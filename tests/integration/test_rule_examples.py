@@ -9,7 +9,7 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
-from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.analysis.rule import Example, Rule
 from domain.migration.analysis.rules import all_rules
@@ -47,9 +47,10 @@ def run(example: Example, sandbox: ServerSandbox, agent: Agent, folder: Path) ->
     history.add("r1", None, setup)
     history.add("r2", "r1", example.upgrade, example.downgrade)
     databases = RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent)
-    tracer = SandboxRevisionTracer(databases)
-    (entry,) = tracer.history().select("r2")
-    return analyze(tracer.trace(entry, goes_on=False))
+    trials = SandboxTrials(databases)
+    (entry,) = trials.history().select("r2")
+    with trials.begin(entry, goes_on=False) as trial:
+        return analyze(trial.trace)
 
 
 def codes(analysis: RevisionAnalysis) -> set[str]:

@@ -11,7 +11,7 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
-from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from tests.conftest import Server
 from tests.history import History
@@ -23,7 +23,7 @@ ROWS = 1200
 
 
 @pytest.fixture(scope="module")
-def tracer(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxRevisionTracer]:
+def trials(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxTrials]:
     """Traces the corpus: one base, and every case a branch that follows it."""
     history = History(tmp_path_factory.mktemp("verdicts") / "versions")
     history.folder.mkdir()
@@ -31,7 +31,7 @@ def tracer(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for name, case in CASES.items():
         history.add(name, "base0", case["upgrade"], case["downgrade"])
     with ServerSandbox(server.url()) as sandbox, Agent() as agent:
-        yield SandboxRevisionTracer(RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent))
+        yield SandboxTrials(RevisionDatabases(Project(history.plain_ini(), rows=ROWS), sandbox, agent))
 
 
 def case_of(name: str) -> Any:
@@ -49,11 +49,12 @@ def expected(server: Server, value: Any) -> Any:
 
 @pytest.mark.few(16)
 @pytest.mark.parametrize("name", [case_of(name) for name in CASES])
-def test_verdict(name: str, server: Server, tracer: SandboxRevisionTracer) -> None:
+def test_verdict(name: str, server: Server, trials: SandboxTrials) -> None:
     """Verdict, reasons and locks are those of the corpus, and every corrected revision is Python."""
     case = CASES[name]
-    (entry,) = tracer.history().select(name)
-    found: RevisionAnalysis = analyze(tracer.trace(entry, goes_on=False))
+    (entry,) = trials.history().select(name)
+    with trials.begin(entry, goes_on=False) as trial:
+        found: RevisionAnalysis = analyze(trial.trace)
 
     assert found.verdict == expected(server, case["verdict"]), [str(one) for one in found.diagnostics]
     assert list(found.reasons) == expected(server, case["reasons"])

@@ -16,7 +16,7 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project as MigratedProject
-from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.history import HistoryEntry
 from tests.conftest import Server
@@ -56,14 +56,15 @@ def test_same_verdict(
 
 
 def _judged(databases: RevisionDatabases, entries: Sequence[HistoryEntry]) -> dict[str, Judged]:
-    tracer = SandboxRevisionTracer(databases)
+    trials = SandboxTrials(databases)
     databases.history()
     found = {}
     for entry in entries:
-        analysis = analyze(tracer.trace(entry, goes_on=len(entries) > 1))
+        with trials.begin(entry, goes_on=len(entries) > 1) as trial:
+            analysis = analyze(trial.trace)
         codes = sorted((one.code, one.severity.value) for one in analysis.diagnostics)
         found[entry.revision] = analysis.verdict, codes
-    tracer.close()
+    trials.close()
     databases.close()
     return found
 

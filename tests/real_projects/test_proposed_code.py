@@ -16,13 +16,15 @@ from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project as MigratedProject
-from adapter.outbound.migration.trial.prover import SandboxRevisionProver
-from adapter.outbound.migration.trial.tracer import SandboxRevisionTracer
+from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+from adapter.outbound.migration.trial.trial import SandboxTrial
+from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE, quoted
 from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.proof import RevisionProof, round_trip
+from domain.migration.verification.round_trip import Declaration
 from domain.migration.verification.verdict import judge_proof
 from tests.conftest import Server
 from tests.real_projects.environments import environment
@@ -142,15 +144,16 @@ def configured(project: Project, python: Path, folder: Path) -> Path:
 
 def find(databases: RevisionDatabases, revisions: Sequence[str], most: int) -> list[Finding]:
     """Judge some revisions, and give the first findings of each rule that have code."""
-    tracer = SandboxRevisionTracer(databases)
+    trials = SandboxTrials(databases)
     found: dict[str, list[Finding]] = {}
     for revision in revisions:
-        (entry,) = tracer.history().select(revision)
-        trace = tracer.trace(entry, goes_on=False)
+        (entry,) = trials.history().select(revision)
+        with trials.begin(entry, goes_on=False) as trial:
+            trace = trial.trace
         for one in analyze(trace).diagnostics:
             if one.fix and one.code not in _BESIDE and one.code != "foreign-key-without-index":
                 found.setdefault(one.code, []).append(Finding(trace, one.code, one.statement, one.fix))
-    tracer.close()
+    trials.close()
     databases.close()
     return [one for several in found.values() for one in several[:most]]
 
@@ -170,36 +173,41 @@ def failures(databases: RevisionDatabases, findings: Sequence[Finding], folder: 
     lines = f"[alembic]\nversion_locations = {theirs}:{versions}\npath_separator = os\n"
     config.write_text(text.replace("[alembic]\n", lines, 1), encoding="utf-8")
     pasted = RevisionDatabases(replace(databases.project, config=config), databases.sandbox, databases.agent)
-    prover = SandboxRevisionProver(pasted)
+    trials, files = SandboxTrials(pasted, keeps_before=True), ListedRevisionFiles(pasted)
     wrong = []
     for number, finding in enumerate(findings):
         said: list[str] = []
         for place, _ in enumerate(finding.contexts()):
-            problem = _tried(prover, named[number, place], finding)
+            problem = _tried(trials, files, named[number, place], finding)
             said.append(problem)
             if not problem:
                 break
         if all(said):
             tried = "\n".join(f"  {one}" for one in said)
             wrong.append(f"{finding.trace.revision} {finding.code}:\n{tried}\n{finding.fix}")
-    prover.close()
+    trials.close()
     pasted.close()
     return wrong
 
 
-def _tried(prover: SandboxRevisionProver, revision: str, finding: Finding) -> str:
+def _tried(trials: SandboxTrials, files: ListedRevisionFiles, revision: str, finding: Finding) -> str:
     """Return what is wrong with pasted code; empty when nothing is."""
-    (entry,) = prover.history().select(revision)
-    trace = prover.trace(entry)
+    (entry,) = trials.history().select(revision)
+    with trials.begin(entry) as trial:
+        return _wrong_in(trial, files.declaration(entry), finding)
+
+
+def _wrong_in(trial: SandboxTrial, declaration: Declaration, finding: Finding) -> str:
+    trace = replace(trial.trace, unmade_edges=trial.unmade_edges())
     analysis = analyze(trace)
     if trace.after is None:
         return f"it fails: {trace.not_run or trace.error or [one.error for one in trace.upgrade if one.error]}"
     again = [str(one.message) for one in analysis.diagnostics if one.unsafe]
     if again:
         return f"unsafe: {'; '.join(again)}"
-    trip = round_trip(trace, prover.upgrade_again(trace) if trace.restored is not None else None)
+    trip = round_trip(trace, trial.upgrade_again() if trace.restored is not None else None)
     proof = RevisionProof(analysis, trip=trip)
-    judged = judge_proof(proof, prover.declaration(entry))
+    judged = judge_proof(proof, declaration)
     errors = [one.message for one in judged if one.severity is Severity.ERROR]
     if errors:
         return f"not proved: {'; '.join(errors)}"

@@ -78,7 +78,7 @@ INTRUDERS = [
     ("domain/migration/intruder.py", "import domain.users.user", "the migration tool never imports the backend"),
     (
         "adapter/outbound/database/intruder.py",
-        "import adapter.outbound.migration.trial.tracer",
+        "import adapter.outbound.migration.trial.trials",
         "the backend never imports the migration tool",
     ),
 ]

@@ -1,9 +1,10 @@
 """Fakes with state of the migration's ports: a history that has been run already, certificates in memory."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from application.migration.ports import CertificateStore, Conditions, RevisionProver, Versions
+from application.migration.ports import CertificateStore, Conditions, RevisionFiles, Trial, Trials, Versions
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
@@ -13,9 +14,46 @@ from domain.migration.verification.proof import Again, Repetition
 from domain.migration.verification.round_trip import Declaration
 
 
+class FakeTrial(Trial):
+    """A trial that can be asked until it ends; what was asked of it stands in `asked` of its trials."""
+
+    def __init__(self, trials: "FakeTrials", trace: RevisionTrace) -> None:
+        self.trace = trace
+        self.ended = False
+        self._trials = trials
+
+    def calibrate(self, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
+        """Return one run with a duration."""
+        self._ask(f"calibrate {self.trace.revision} on {' '.join(sorted(tables))}")
+        return (CalibrationRun(dict.fromkeys(tables, 4000), (1.0,)),)
+
+    def unmade_edges(self) -> Mapping[str, str]:
+        """Return those that were given."""
+        return self._trials.edges
+
+    def upgrade_again(self) -> Again:
+        """Return what was given."""
+        self._ask(f"again {self.trace.revision}")
+        return self._trials.again
+
+    def repeat(self) -> Repetition:
+        """Return what was given."""
+        self._ask(f"repeat {self.trace.revision}")
+        return self._trials.repetition
+
+    def new_code(self) -> Compatibility:
+        """Return that all statements run."""
+        self._ask(f"new code {self.trace.revision}")
+        return Compatibility(3)
+
+    def _ask(self, what: str) -> None:
+        assert not self.ended
+        self._trials.asked.append(what)
+
+
 @dataclass
-class FakeProver(RevisionProver):
-    """Gives the traces that it was given; what was asked of it stands in `asked`, in order.
+class FakeTrials(Trials, RevisionFiles):
+    """Trials of revisions that have been run already, one at a time; what was asked stands in `asked`, in order.
 
     Attributes:
         traces: What running each revision reports, by its id, in the order of the history.
@@ -26,6 +64,8 @@ class FakeProver(RevisionProver):
         joint: What fails there.
         again: What a second upgrade gives.
         repetition: What kills give.
+        edges: Values that no row has.
+        begun: The trials, the last one possibly still going on.
     """
 
     traces: dict[str, RevisionTrace]
@@ -36,8 +76,10 @@ class FakeProver(RevisionProver):
     joint: JointFailure | None = None
     again: Again = field(default_factory=Again)
     repetition: Repetition = field(default_factory=lambda: Repetition((), 2, ()))
+    edges: Mapping[str, str] = field(default_factory=dict)
     statements: str = ""
     asked: list[str] = field(default_factory=list)
+    begun: list[FakeTrial] = field(default_factory=list)
 
     def history(self) -> History:
         """A line."""
@@ -59,15 +101,15 @@ class FakeProver(RevisionProver):
         self.asked.append(f"together {' '.join(entry.revision for entry in entries)}")
         return self.joint
 
-    def trace(self, entry: HistoryEntry, *, goes_on: bool = True) -> RevisionTrace:
-        """As it was given."""
+    @contextmanager
+    def begin(self, entry: HistoryEntry, *, goes_on: bool = True) -> Iterator[FakeTrial]:
+        """Yield a trial with the trace that was given."""
+        assert all(trial.ended for trial in self.begun)
         self.asked.append(f"trace {entry.revision}{'' if goes_on else ' alone'}")
-        return replace(self.traces[entry.revision], revision=entry.revision)
-
-    def calibrate(self, trace: RevisionTrace, tables: Collection[str]) -> tuple[CalibrationRun, ...]:
-        """Nothing grows."""
-        self.asked.append(f"calibrate {trace.revision} on {' '.join(sorted(tables))}")
-        return ()
+        trial = FakeTrial(self, replace(self.traces[entry.revision], revision=entry.revision))
+        self.begun.append(trial)
+        yield trial
+        trial.ended = True
 
     def conditions(self) -> Conditions:
         """Of a server."""
@@ -86,21 +128,6 @@ class FakeProver(RevisionProver):
         self.asked.append(f"climb {' '.join(entry.revision for entry in entries)}")
         exact = [entry.revision for entry in entries if entry.revision in self.climbs]
         return {one: replace(self.traces[one], revision=one) for one in exact}
-
-    def upgrade_again(self, trace: RevisionTrace) -> Again:
-        """As it was given."""
-        self.asked.append(f"again {trace.revision}")
-        return self.again
-
-    def repeat(self, trace: RevisionTrace) -> Repetition:
-        """As it was given."""
-        self.asked.append(f"repeat {trace.revision}")
-        return self.repetition
-
-    def new_code(self, trace: RevisionTrace) -> Compatibility:
-        """All of it runs."""
-        self.asked.append(f"new code {trace.revision}")
-        return Compatibility(3)
 
 
 @dataclass

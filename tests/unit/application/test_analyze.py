@@ -11,24 +11,24 @@ from domain.migration.history import HistoryEntry
 from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RevisionTrace
-from tests.unit.application.migration_fakes import FakeProver
+from tests.unit.application.migration_fakes import FakeTrials
 from tests.unit.domain.migration.traces import BASE, USERS, column, revision, step, updated
 
 PLAIN = revision(step("ALTER TABLE", 1, LockMode.ACCESS_EXCLUSIVE), after={**BASE, **column(f"{USERS}.plan")})
 WRITES = revision(step("UPDATE", rows=updated()))
 
 
-def analyze(tracer: FakeProver, wanted: str = "base:heads", start_after: str = "") -> AnalysisReport:
+def analyze(trials: FakeTrials, wanted: str = "base:heads", start_after: str = "") -> AnalysisReport:
     """Analyze without a target."""
-    return AnalyzeRevisions(tracer)(wanted, Statistics.unknown(), start_after=start_after)
+    return AnalyzeRevisions(trials)(wanted, Statistics.unknown(), start_after=start_after)
 
 
 def test_a_range_is_run_in_its_order() -> None:
     """Each revision once; what the sandbox runs on stands in the report."""
-    tracer = FakeProver({"r1": PLAIN, "r2": WRITES})
-    report = analyze(tracer)
+    trials = FakeTrials({"r1": PLAIN, "r2": WRITES})
+    report = analyze(trials)
 
-    assert tracer.asked[:2] == ["trace r1", "trace r2"]
+    assert trials.asked[:2] == ["trace r1", "trace r2"]
     assert [one.trace.revision for one in report.revisions] == ["r1", "r2"]
     assert [one.verdict for one in report.revisions] == ["safe", "unsafe"]
     assert (report.postgres, report.pgvector, report.unjudged) == ("18.6", "0.8.1", 0)
@@ -36,16 +36,16 @@ def test_a_range_is_run_in_its_order() -> None:
 
 def test_the_only_one_need_not_leave_its_state() -> None:
     """Nothing follows it, so that its downgrade needs no copy; nor is asked what runs together."""
-    tracer = FakeProver({"r1": PLAIN, "r2": PLAIN})
-    analyze(tracer, "r2")
+    trials = FakeTrials({"r1": PLAIN, "r2": PLAIN})
+    analyze(trials, "r2")
 
-    assert tracer.asked == ["trace r2 alone"]
+    assert trials.asked == ["trace r2 alone"]
 
 
 def test_what_is_older_than_the_start_is_counted_and_not_run() -> None:
     """Up to `start_after` nothing is judged."""
-    tracer = FakeProver({"r1": WRITES, "r2": WRITES, "r3": PLAIN})
-    report = analyze(tracer, start_after="r2")
+    trials = FakeTrials({"r1": WRITES, "r2": WRITES, "r3": PLAIN})
+    report = analyze(trials, start_after="r2")
 
     assert [one.trace.revision for one in report.revisions] == ["r3"]
     assert report.unjudged == 2
@@ -54,15 +54,24 @@ def test_what_is_older_than_the_start_is_counted_and_not_run() -> None:
 def test_what_the_target_knows_is_measured_on_growing_tables() -> None:
     """Only work on tables whose size is known is worth doubled rows."""
     known = Statistics({USERS: TableStatistics(1_000_000, 10**8)})
-    tracer = FakeProver({"r1": WRITES, "r2": PLAIN})
-    AnalyzeRevisions(tracer)("base:heads", known)
+    trials = FakeTrials({"r1": WRITES, "r2": PLAIN})
+    report = AnalyzeRevisions(trials)("base:heads", known)
 
-    assert [one for one in tracer.asked if one.startswith("calibrate")] == [f"calibrate r1 on {USERS}"]
+    assert [one for one in trials.asked if one.startswith("calibrate")] == [f"calibrate r1 on {USERS}"]
+    assert [len(one.trace.calibration) for one in report.revisions] == [1, 0]
+
+
+def test_each_trial_ends_before_the_next_begins() -> None:
+    """No database of a revision outlives its analysis, and no trial is asked after its end."""
+    trials = FakeTrials({"r1": PLAIN, "r2": WRITES})
+    analyze(trials)
+
+    assert [(one.trace.revision, one.ended) for one in trials.begun] == [("r1", True), ("r2", True)]
 
 
 def test_seconds_of_a_deployment_stand_beside_their_revision() -> None:
     """A revision that was not deployed has none."""
-    report = AnalyzeRevisions(FakeProver({"r1": PLAIN, "r2": PLAIN}))(
+    report = AnalyzeRevisions(FakeTrials({"r1": PLAIN, "r2": PLAIN}))(
         "base:heads", Statistics.unknown(), observed={"r2": 1.5}
     )
 
@@ -76,7 +85,7 @@ def test_progress_is_told_before_each() -> None:
     def progress(done: int, count: int, entry: HistoryEntry) -> None:
         told.append((done, count, entry.revision))
 
-    AnalyzeRevisions(FakeProver({"r1": PLAIN, "r2": PLAIN}))("base:heads", Statistics.unknown(), progress)
+    AnalyzeRevisions(FakeTrials({"r1": PLAIN, "r2": PLAIN}))("base:heads", Statistics.unknown(), progress)
 
     assert told == [(0, 2, "r1"), (1, 2, "r2")]
 
@@ -85,20 +94,20 @@ def test_one_transaction_is_tried_where_the_project_has_one() -> None:
     """What fails there and not alone is an error of the revision that fails; what is behind a failure is left out."""
     shared = SharedTransaction("env.py", 7, begun_outside=False)
     fails = revision(step("ALTER", error="no"), error="no")
-    tracer = FakeProver({"r1": PLAIN, "r2": PLAIN, "r3": fails}, shared=shared, joint=JointFailure("r2", "unsafe use"))
-    report = analyze(tracer)
+    trials = FakeTrials({"r1": PLAIN, "r2": PLAIN, "r3": fails}, shared=shared, joint=JointFailure("r2", "unsafe use"))
+    report = analyze(trials)
 
-    assert "together r1 r2" in tracer.asked
+    assert "together r1 r2" in trials.asked
     assert "fails-in-one-transaction" in {one.code for one in report.revisions[1].diagnostics}
 
 
 def test_separate_transactions_are_not_tried_together() -> None:
     """The question is asked once."""
-    tracer = FakeProver({"r1": PLAIN, "r2": PLAIN})
-    analyze(tracer)
+    trials = FakeTrials({"r1": PLAIN, "r2": PLAIN})
+    analyze(trials)
 
-    assert tracer.asked.count("shared transaction") == 1
-    assert not [one for one in tracer.asked if one.startswith("together")]
+    assert trials.asked.count("shared transaction") == 1
+    assert not [one for one in trials.asked if one.startswith("together")]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_separate_transactions_are_not_tried_together() -> None:
 )
 def test_when_somebody_should_look(trace: RevisionTrace, error: bool, warning: bool) -> None:
     """On errors, on warnings where these are asked for, on what could not be run; not on what is suppressed."""
-    report = analyze(FakeProver({"r1": trace}))
+    report = analyze(FakeTrials({"r1": trace}))
 
     assert report.fails_on(Severity.ERROR) is error
     assert report.fails_on(Severity.WARNING) is warning

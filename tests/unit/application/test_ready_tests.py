@@ -14,7 +14,7 @@ from application.migration.verify import VerifyRevisions
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot
-from tests.unit.application.migration_fakes import FakeCertificates, FakeProver
+from tests.unit.application.migration_fakes import FakeCertificates, FakeTrials
 from tests.unit.domain.migration.traces import BASE, USERS, column, revision, step
 
 EXTRA = ("table", "public.extra")
@@ -95,12 +95,13 @@ class FakeDatabases(ProjectDatabases):
         return self.models
 
 
-def ready(databases: FakeDatabases, prover: FakeProver | None = None) -> ReadyTests:
+def ready(databases: FakeDatabases, trials: FakeTrials | None = None) -> ReadyTests:
     """Return the ready tests of a project."""
 
     @contextmanager
     def open_verification() -> Iterator[VerifyRevisions]:
-        yield VerifyRevisions(prover or FakeProver({}), FakeCertificates())
+        proved = trials or FakeTrials({})
+        yield VerifyRevisions(proved, proved, FakeCertificates())
 
     return ReadyTests(databases, open_verification)
 
@@ -108,7 +109,7 @@ def ready(databases: FakeDatabases, prover: FakeProver | None = None) -> ReadyTe
 def test_a_sound_project_passes() -> None:
     """Nothing fails, and the databases are dropped."""
     databases = FakeDatabases()
-    tests = ready(databases, FakeProver({"r1": revision(step("ALTER"), after={**BASE, **column(f"{USERS}.plan")})}))
+    tests = ready(databases, FakeTrials({"r1": revision(step("ALTER"), after={**BASE, **column(f"{USERS}.plan")})}))
 
     assert tests.single_head() is None
     assert tests.models_match() is None
@@ -179,7 +180,7 @@ def test_a_loss_fails_with_its_revision_first() -> None:
     """The first line has the revision and its worst loss."""
     trace = revision(step("ALTER"), after={**BASE, **column(f"{USERS}.plan")})
     gone = DataDifference((DataChange(f"{USERS}.name", DataChangeKind.VALUES_GONE, 3, 9),))
-    failure = ready(FakeDatabases(), FakeProver({"r1": replace(trace, undone=gone)})).round_trip("r1")
+    failure = ready(FakeDatabases(), FakeTrials({"r1": replace(trace, undone=gone)})).round_trip("r1")
 
     assert isinstance(failure, NotUndone)
     assert render(failure).startswith(f"r1: After the downgrade it is not as before: {USERS}.name")

@@ -10,7 +10,7 @@ from domain.migration.locks import LockMode
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.proof import Proof, Repetition
 from domain.migration.verification.round_trip import Declaration, Reversibility
-from tests.unit.application.migration_fakes import FakeCertificates, FakeProver
+from tests.unit.application.migration_fakes import FakeCertificates, FakeTrials
 from tests.unit.domain.migration.traces import BASE, USERS, column, revision, step
 
 NAME = f"{USERS}.name"
@@ -20,7 +20,7 @@ DECLARED = {"r1": Declaration({NAME: "nobody reads it"})}
 
 
 def verify(
-    prover: FakeProver,
+    trials: FakeTrials,
     kept: FakeCertificates | None = None,
     *proofs: Proof,
     applied: tuple[str, ...] = (),
@@ -28,14 +28,14 @@ def verify(
 ) -> tuple[VerificationReport, FakeCertificates]:
     """Verify the whole history."""
     certificates = FakeCertificates() if kept is None else kept
-    run = VerifyRevisions(prover, certificates)
+    run = VerifyRevisions(trials, trials, certificates)
     return run("base:heads", proofs or tuple(Proof), applied=applied, again=again), certificates
 
 
 def test_an_exact_revision_gets_its_certificate() -> None:
     """With the file and the conditions that it was proved with."""
-    prover = FakeProver({"r1": EXACT}, files={"r1": "5f"})
-    report, kept = verify(prover)
+    trials = FakeTrials({"r1": EXACT}, files={"r1": "5f"})
+    report, kept = verify(trials)
 
     assert not report.failed
     (certificate,) = kept.kept
@@ -43,27 +43,43 @@ def test_an_exact_revision_gets_its_certificate() -> None:
     assert (certificate.rows, certificate.seed) == (200, 1)
     assert certificate.reversibility is Reversibility.EXACT
     assert certificate.proofs == ("compat", "repeat", "round-trip")
-    assert [one.split()[0] for one in prover.asked] == ["trace", "again", "repeat", "new"]
+    assert [one.split()[0] for one in trials.asked] == ["trace", "again", "repeat", "new"]
 
 
 def test_only_what_is_asked_for_is_proved() -> None:
     """Kills alone need neither a second upgrade nor statements."""
-    prover = FakeProver({"r1": EXACT})
-    report, kept = verify(prover, None, Proof.REPEAT)
+    trials = FakeTrials({"r1": EXACT})
+    report, kept = verify(trials, None, Proof.REPEAT)
 
-    assert prover.asked == ["trace r1", "repeat r1"]
+    assert trials.asked == ["trace r1", "repeat r1"]
     assert report.proofs[0].trip is None
     assert kept.kept == ()  # a certificate says what a downgrade gives back
 
 
+def test_each_trial_ends_with_its_proofs() -> None:
+    """All proofs of a revision are asked of its own trial, which ends before the next begins."""
+    trials = FakeTrials({"r1": EXACT, "r2": EXACT})
+    verify(trials)
+
+    assert [one.split()[-1] for one in trials.asked] == ["r1"] * 4 + ["r2"] * 4
+    assert [one.ended for one in trials.begun] == [True, True]
+
+
+def test_values_that_no_row_has_are_part_of_the_trace() -> None:
+    """The checks say of them that they were not tried."""
+    report, _ = verify(FakeTrials({"r1": EXACT}, edges={NAME: "the empty text"}))
+
+    assert report.proofs[0].analysis.trace.unmade_edges == {NAME: "the empty text"}
+
+
 def test_a_loss_fails_until_it_is_declared() -> None:
     """Then the certificate names it."""
-    report, kept = verify(FakeProver({"r1": LOSES}))
+    report, kept = verify(FakeTrials({"r1": LOSES}))
     assert report.failed
     assert [one.code for one in report.proofs[0].diagnostics] == ["undeclared-loss"]
     assert kept.kept == ()
 
-    report, kept = verify(FakeProver({"r1": LOSES}, declarations=DECLARED))
+    report, kept = verify(FakeTrials({"r1": LOSES}, declarations=DECLARED))
     assert not report.failed
     assert kept.kept[0].reversibility is Reversibility.LOSSY
     assert list(kept.kept[0].losses) == [NAME]
@@ -71,8 +87,8 @@ def test_a_loss_fails_until_it_is_declared() -> None:
 
 def test_a_kill_that_is_not_survived_fails() -> None:
     """No certificate, though the downgrade is exact."""
-    prover = FakeProver({"r1": EXACT}, repetition=Repetition((), 2, ("Killed after statement 1, it ends elsewhere",)))
-    report, kept = verify(prover)
+    trials = FakeTrials({"r1": EXACT}, repetition=Repetition((), 2, ("Killed after statement 1, it ends elsewhere",)))
+    report, kept = verify(trials)
 
     assert [one.code for one in report.proofs[0].diagnostics] == ["not-resumable"]
     assert (report.proofs[0].repetition or Repetition()).survived == 1
@@ -81,14 +97,14 @@ def test_a_kill_that_is_not_survived_fails() -> None:
 
 def test_what_has_a_good_certificate_is_not_proved_again() -> None:
     """Unless that is asked for."""
-    _, kept = verify(FakeProver({"r1": EXACT, "r2": EXACT}))
-    prover = FakeProver({"r1": EXACT, "r2": EXACT})
-    report, _ = verify(prover, kept)
-    assert (prover.asked, report.proofs) == ([], ())
+    _, kept = verify(FakeTrials({"r1": EXACT, "r2": EXACT}))
+    trials = FakeTrials({"r1": EXACT, "r2": EXACT})
+    report, _ = verify(trials, kept)
+    assert (trials.asked, report.proofs) == ([], ())
     assert [one.revision for one in report.certified] == ["r1", "r2"]
 
-    verify(prover, kept, again=True)
-    assert [one for one in prover.asked if one.startswith("trace")] == ["trace r1", "trace r2"]
+    verify(trials, kept, again=True)
+    assert [one for one in trials.asked if one.startswith("trace")] == ["trace r1", "trace r2"]
 
 
 @pytest.mark.parametrize(
@@ -105,31 +121,31 @@ def test_what_has_a_good_certificate_is_not_proved_again() -> None:
 def test_a_certificate_of_something_else_is_not_good(change: dict[str, object], proofs: tuple[Proof, ...]) -> None:
     """Another file, server, number of rows, seed, fewer proofs, another revision: it is proved anew."""
     good = Certificate("r1", 18, "r1", 200, 1, Reversibility.EXACT, proofs=("compat", "repeat", "round-trip"))
-    prover = FakeProver({"r1": EXACT})
-    report, _ = verify(prover, FakeCertificates((good,)), *proofs)
-    assert prover.asked == []
+    trials = FakeTrials({"r1": EXACT})
+    report, _ = verify(trials, FakeCertificates((good,)), *proofs)
+    assert trials.asked == []
     assert report.certified == (good,)
 
     changed = replace(good, **change)  # type: ignore[arg-type]
-    report, _ = verify(prover, FakeCertificates((changed,)), *proofs)
-    assert "trace r1" in prover.asked
+    report, _ = verify(trials, FakeCertificates((changed,)), *proofs)
+    assert "trace r1" in trials.asked
     assert report.certified == ()
 
 
 def test_fewer_proofs_than_a_certificate_has_are_good_enough() -> None:
     """What was proved once with kills need not be proved without."""
-    _, kept = verify(FakeProver({"r1": EXACT}))
-    prover = FakeProver({"r1": EXACT})
-    verify(prover, kept, Proof.ROUND_TRIP)
+    _, kept = verify(FakeTrials({"r1": EXACT}))
+    trials = FakeTrials({"r1": EXACT})
+    verify(trials, kept, Proof.ROUND_TRIP)
 
-    assert prover.asked == []
+    assert trials.asked == []
 
 
 def test_recorded_statements_are_part_of_what_was_proved() -> None:
     """Others than at the time are tried anew, where statements are tried at all."""
-    _, kept = verify(FakeProver({"r1": EXACT}, statements="aa"))
+    _, kept = verify(FakeTrials({"r1": EXACT}, statements="aa"))
     assert kept.kept[0].proofs == ("compat", "repeat", "round-trip", "statements aa")
-    same, other, unasked = (FakeProver({"r1": EXACT}, statements=one) for one in ("aa", "bb", "bb"))
+    same, other, unasked = (FakeTrials({"r1": EXACT}, statements=one) for one in ("aa", "bb", "bb"))
     verify(same, kept)
     verify(other, kept)
     verify(unasked, kept, Proof.ROUND_TRIP)
@@ -140,19 +156,19 @@ def test_recorded_statements_are_part_of_what_was_proved() -> None:
 
 def test_round_trips_alone_are_climbed() -> None:
     """What the climb found exact is not run by itself; the rest is."""
-    prover = FakeProver({"r1": EXACT, "r2": LOSES}, climbs=frozenset({"r1"}))
-    report, kept = verify(prover, None, Proof.ROUND_TRIP)
+    trials = FakeTrials({"r1": EXACT, "r2": LOSES}, climbs=frozenset({"r1"}))
+    report, kept = verify(trials, None, Proof.ROUND_TRIP)
 
-    assert prover.asked == ["climb r1 r2", "trace r2", "again r2"]
+    assert trials.asked == ["climb r1 r2", "trace r2", "again r2"]
     assert [one.analysis.trace.revision for one in report.proofs] == ["r1", "r2"]
     assert [one.revision for one in kept.kept] == ["r1"]
 
 
 def test_an_applied_revision_must_be_what_was_proved() -> None:
     """With all that is before it."""
-    _, kept = verify(FakeProver({"r1": EXACT, "r2": EXACT}))
-    prover = FakeProver({"r1": EXACT, "r2": EXACT}, files={"r1": "ff"})
-    report, _ = verify(prover, kept, applied=("r2",))
+    _, kept = verify(FakeTrials({"r1": EXACT, "r2": EXACT}))
+    trials = FakeTrials({"r1": EXACT, "r2": EXACT}, files={"r1": "ff"})
+    report, _ = verify(trials, kept, applied=("r2",))
 
     assert [one.code for one in report.diagnostics] == ["applied-revision-changed"]
     assert report.failed
@@ -161,8 +177,8 @@ def test_an_applied_revision_must_be_what_was_proved() -> None:
 
 def test_what_cannot_be_run_is_not_judged_and_fails() -> None:
     """Nothing but the trace is asked for."""
-    prover = FakeProver({"r1": replace(revision(not_run="r0 fails"), after=None)})
-    report, kept = verify(prover)
+    trials = FakeTrials({"r1": replace(revision(not_run="r0 fails"), after=None)})
+    report, kept = verify(trials)
 
     assert report.failed
     assert (report.proofs[0].failed, report.proofs[0].not_judged) == (False, True)

@@ -1,0 +1,161 @@
+"""A revision whose statements found no rows, or none with values that they compare with, runs again on such rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from adapter.outbound.migration.trial.database import Database
+from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
+from adapter.outbound.migration.trial.states import TrialDatabases
+from adapter.outbound.migration.trial.up_and_down import Outcome, UpAndDown
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+_MATCHING_ROUNDS = 2  # an UPDATE may look for rows that appear only after the SELECT before it has found some
+_MOST_SINGLE_STATEMENTS = 5  # that get matching rows of their own, when rows for all of them at once do not work
+
+
+@dataclass(frozen=True)
+class OnMatchingRows:
+    """Runs a revision on rows that were made for its statements.
+
+    Attributes:
+        run: Runs the revision.
+        states: The databases of its trial; the next revision starts on one without these rows, so that its verdict
+            does not depend on this one.
+    """
+
+    run: UpAndDown
+    states: TrialDatabases
+
+    def find(self, trace: RevisionTrace) -> RevisionTrace:
+        """Run the revision again with rows that its statements look for, when some statements found none.
+
+        A statement that finds such rows may be followed by another one that looks for further rows. These are made in
+        the next round. When the revision fails on the added rows, or no longer does what it did without them, the
+        original trace stays and records the reason.
+
+        Args:
+            trace: The trace on the usual rows.
+
+        Returns:
+            The trace with the most statements at work.
+        """
+        tried: list[StatementTrace] = []
+        refusal_reasons: dict[str, str] = {}
+        for _ in range(_MATCHING_ROUNDS):
+            idle_statements = [
+                statement for statement in trace.upgrade if statement.sought and not is_in(statement, tried)
+            ]
+            if not idle_statements or not self.run.databases.project.rows:
+                break
+            tried += idle_statements
+            for statements in _together_and_alone(idle_statements):
+                new_trace, reason = self._run_for(trace, statements)
+                trace = new_trace or trace
+                if new_trace is not None and statements is idle_statements:
+                    break
+                if len(statements) == 1:
+                    trace, refusal_reasons = with_refusal(trace, statements[0], reason, refusal_reasons)
+        working = (statement for statement in trace.upgrade if not statement.sought)
+        matched = [
+            statement.sql
+            for statement in working
+            if any(map(is_write, (idle for idle in tried if statement_key(idle) == statement_key(statement))))
+        ]
+        return replace(trace, matched=tuple(matched), refused_matches=refusal_reasons)
+
+    def compare(self, trace: RevisionTrace) -> RevisionTrace:
+        """Run the revision again with rows that have the values which its UPDATEs compare with.
+
+        A row that had such a value before shows whether the downgrade tells it from those that the upgrade has changed.
+        When the revision refuses these rows, nothing is concluded from them.
+
+        Args:
+            trace: The trace so far.
+
+        Returns:
+            The trace on the most rows.
+        """
+        if not self.run.databases.project.rows or trace.downgrade_error is not None:
+            return trace
+        # The upgrade looks for values that there are. Whether those that the downgrade looks for were there before, as
+        # the upgrade's own are behind it, only the target knows.
+        trace = self._compare_for(trace, trace.upgrade)
+        known = _losses(trace)
+        trace = self._compare_for(trace, trace.downgrade or ())
+        return replace(trace, merged=_losses(trace) - known)
+
+    def _compare_for(self, trace: RevisionTrace, updates: Sequence[StatementTrace]) -> RevisionTrace:
+        """Run the revision again with rows for all values that some UPDATEs compare with, or for those of one."""
+        comparing = [statement for statement in updates if statement.compared]
+        if not comparing:
+            return trace
+        for statements in _together_and_alone(comparing):
+            new_trace, reason = self._run_for(trace, statements, compared=True)
+            if new_trace is not None:
+                trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches)
+            if statements is comparing and not reason:
+                break
+        return trace
+
+    def _run_for(
+        self, idle_trace: RevisionTrace, statements: Sequence[StatementTrace], *, compared: bool = False
+    ) -> tuple[RevisionTrace | None, str]:
+        """Run the revision on a database with rows that some statements look for.
+
+        Args:
+            idle_trace: The trace on the usual rows.
+            statements: The statements that found no rows.
+            compared: Make rows for the values that the statements compare with, where no row has them.
+
+        Returns:
+            The trace, None when it cannot replace the one on the usual rows; and the reason for that, empty when no
+            such rows can be made.
+        """
+        databases = self.run.databases
+        before = self.states.before = self.states.before or databases.at(self.run.entry.parents)
+        make = databases.with_compared if compared else databases.matching
+        base = make(before, statements)
+        if base is None:
+            return None, ""
+        outcome = self.run(base, idle_trace.before, keeps=True)
+        if outcome.trace.after is None and outcome.trace.refused_rows:
+            base, outcome = self._without_edges(base, outcome, make(before, statements, edges=False))
+        trace = outcome.trace
+        reason = refused_matches(idle_trace, trace) or (trace.downgrade_error if compared else None)
+        if reason:
+            base.drop()
+            if outcome.after is not None:
+                outcome.after.drop()
+            return None, reason
+        self.states.move_to_matching(base, outcome.after)
+        return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), ""
+
+    def _without_edges(self, base: Database, failed: Outcome, usual: Database | None) -> tuple[Database, Outcome]:
+        """Run the revision, which failed on matching rows, on matching rows without values at the edges of types.
+
+        Args:
+            base: The database on which it failed.
+            failed: The outcome there.
+            usual: A database with matching rows that have no such values; None where none can be made.
+
+        Returns:
+            The database and the outcome; those of the failed run where this one fails as well.
+        """
+        if usual is None:
+            return base, failed
+        outcome = self.run(usual, failed.trace.before, keeps=True)
+        if outcome.trace.after is None:
+            usual.drop()
+            return base, failed
+        base.drop()
+        return usual, replace(outcome, trace=replace(outcome.trace, refused_rows=failed.trace.refused_rows))
+
+
+def _together_and_alone(statements: Sequence[StatementTrace]) -> list[Sequence[StatementTrace]]:
+    """Return all statements, and then each alone: when rows for all do not work, rows for a single one may."""
+    singles = [[statement] for statement in statements[:_MOST_SINGLE_STATEMENTS]] if len(statements) > 1 else []
+    return [statements, *singles]
+
+
+def _losses(trace: RevisionTrace) -> frozenset[str]:
+    return frozenset(change.subject for change in trace.undone.losses) if trace.undone else frozenset()

@@ -1,0 +1,185 @@
+"""One run of a revision: its upgrade on a database with rows, and its downgrade."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adapter.outbound.migration.catalog.sequences import next_transaction, sequences_behind
+from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from adapter.outbound.migration.trial.database import Database
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.described import describe
+from adapter.outbound.migration.trial.refused_rows import refused_rows
+from adapter.outbound.migration.trial.table_facts import read_table_facts
+from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
+from domain.migration.digest import DataDigest, compare, unchanged
+from domain.migration.history import HistoryEntry
+from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.trace import RevisionTrace, StatementTrace
+
+_QUERY_WORDS = re.compile(r"\b(update|delete|select|insert|merge|query|session|scalars?)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a run.
+
+    Attributes:
+        trace: What was seen.
+        after: The upgraded database; None when the upgrade failed, or was undone on it.
+        exception_type: Class of the exception that a failed upgrade raised; empty without one.
+    """
+
+    trace: RevisionTrace
+    after: Database | None = None
+    exception_type: str = ""
+
+
+class UpAndDown:
+    """Runs one revision up and down, on any database at its parents.
+
+    Attributes:
+        databases: Make the databases.
+        entry: The revision.
+        keeps: Whether the upgrade runs on a copy unless asked otherwise, so that the state before remains.
+        pgvector: The version of pgvector that was seen last; None if it was not created.
+    """
+
+    def __init__(self, databases: RevisionDatabases, entry: HistoryEntry, *, keeps_before: bool, goes_on: bool) -> None:
+        """Prepare the runs of a revision.
+
+        Args:
+            databases: Make the databases.
+            entry: The revision.
+            keeps_before: Keep the state before the upgrade in any case, and try a statement of the application for each
+                column; otherwise the state is kept when the text of the revision suggests that it looks for rows.
+            goes_on: Whether other revisions may follow. When none do, the downgrade needs no copy.
+        """
+        self.databases = databases
+        self.entry = entry
+        self.pgvector: str | None = None
+        self._each_column = keeps_before
+        self._copies = goes_on
+        source = Path(databases.listed(entry.revision).path).read_text(encoding="utf-8")
+        self.keeps = keeps_before or may_look_for_rows(source)
+
+    def __call__(
+        self,
+        base: Database,
+        schema: SchemaSnapshot | None = None,
+        *,
+        copies: bool | None = None,
+        keeps: bool | None = None,
+    ) -> Outcome:
+        """Upgrade a database to the revision and undo the upgrade.
+
+        Args:
+            base: A database at the parents of the revision.
+            schema: The catalog of that database; None to read it.
+            copies: Undo the upgrade on a copy, so that the upgraded database remains; None when others may follow.
+            keeps: Upgrade a copy, so that the state before remains; None for `self.keeps`.
+        """
+        copies = self._copies if copies is None else copies
+        tables = read_table_facts(base.session())
+        before = schema or base.snapshot()
+        self._remember_pgvector(before)
+        rows = base.digest()
+        common: dict[str, Any] = {
+            "tables": tables,
+            "before": before,
+            "unfilled": base.unfilled,
+            "unread": dict(rows.unread),
+            "valueless": rows.valueless,
+        }
+        upgraded = self._database_to_upgrade(base, keeps=self.keeps if keeps is None else keeps)
+        return self._upgrade(upgraded, rows, common, copies=copies)
+
+    def _database_to_upgrade(self, base: Database, *, keeps: bool) -> Database:
+        if keeps:
+            return base.copy(self.entry.revision)
+        base.applied |= {self.entry.revision}
+        return base
+
+    def _upgrade(self, upgraded: Database, rows: DataDigest, common: dict[str, Any], *, copies: bool) -> Outcome:
+        entry, recorded_statements = self.entry, self.databases.project.statements
+        first_transaction = next_transaction(upgraded.session())
+        start = read_clock(upgraded.session())
+        with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._each_column) as application:
+            result = upgraded.run("upgrade", entry.revision, trace=True)
+            compatibility = application.try_again() if result.error is None else None
+        statements = result.run_of(entry.revision, "upgrade").statements
+        if result.error is not None:
+            upgraded.drop()
+            is_of_statement = result.error.kind != "forged" and any(item.error for item in statements)
+            error = None if is_of_statement else described(result.error)
+            refusal = refused_rows(result.error)
+            trace = describe(self.databases, entry, upgrade=statements, error=error, refused_rows=refusal, **common)
+            return Outcome(trace, None, result.error.type)
+        after = upgraded.snapshot()
+        self._remember_pgvector(after)
+        written_tables = _written_tables(statements)
+        lagging_sequences = (
+            sequences_behind(upgraded.session(), first_transaction, written_tables) if written_tables else ()
+        )
+        common["unchanged"] = unchanged(rows, upgraded.digest()) if written_tables else frozenset()
+        common |= {
+            "upgrade": statements,
+            "after": after,
+            "compatibility": compatibility,
+            "sequences_behind": lagging_sequences,
+        }
+        with upgraded.copy() if copies else upgraded as undone:
+            common |= self._undo(undone, rows, start, common["unread"])
+        return Outcome(describe(self.databases, entry, **common), upgraded if copies else None)
+
+    def _undo(self, undone: Database, rows: DataDigest, start: datetime, unread: Mapping[str, str]) -> dict[str, Any]:
+        """Undo the upgrade on a database, and return what was seen, as fields of the trace.
+
+        Args:
+            undone: The upgraded database.
+            rows: The rows before the upgrade.
+            start: The clock before the upgrade.
+            unread: The tables that could not be read before the upgrade, with the reasons.
+        """
+        result = undone.run("undo", self.entry.revision, trace=True)
+        fields: dict[str, Any] = {
+            "downgrade": result.run_of(self.entry.revision, "downgrade").statements,
+            "downgrade_error": described(result.error) if result.error else None,
+            "downgrade_error_type": result.error.type if result.error else None,
+        }
+        if result.error is None:
+            rows_restored = undone.digest()
+            restored, difference = undone.snapshot(), compare(rows, rows_restored)
+            stamped = stamped_columns(undone.session(), restored, difference, start)
+            fields |= {
+                "restored": restored,
+                "undone": difference,
+                "unread": {**unread, **rows_restored.unread},
+                "stamped": stamped,
+            }
+        return fields
+
+    def _remember_pgvector(self, schema: SchemaSnapshot) -> None:
+        version = schema.objects.get(("extension", "vector"), {}).get("version")
+        self.pgvector = str(version) if version else self.pgvector
+
+
+def _written_tables(statements: tuple[StatementTrace, ...]) -> set[str]:
+    return {
+        table
+        for statement in statements
+        for table, counts in statement.rows.items()
+        if counts.inserted or counts.updated
+    }
+
+
+def may_look_for_rows(source: str) -> bool:
+    """Return whether the text of a revision suggests that it looks for rows.
+
+    A wrong guess only costs time: the state before is then made again.
+    """
+    return _QUERY_WORDS.search(source) is not None
