@@ -86,6 +86,19 @@ class SequenceBehind:
 
 
 @dataclass(frozen=True)
+class UnreportedChange:
+    """A change of a table that the server shows after the upgrade, and that no traced statement made.
+
+    Attributes:
+        table: Qualified name of the table.
+        change: The change, as a sentence without its full stop.
+    """
+
+    table: str
+    change: str
+
+
+@dataclass(frozen=True)
 class ZoneRun:
     """Another run of the upgrade and the downgrade, in sessions with another TimeZone.
 
@@ -148,6 +161,10 @@ class RevisionTrace:
         smaller: Run of the upgrade on fewer rows, if one of its batches may be a whole table; otherwise None.
         compatibility: Statements of the old code on the new schema; None if the upgrade failed.
         sequences_behind: Sequences that were not advanced beyond keys that the upgrade wrote.
+        unreported: Changes of existing tables that no statement made.
+        drawn: Sequences that existed before and of which the upgrade drew numbers.
+        fails_fresh: Error of the upgrade on a database that has only what the earlier revisions made; empty if it
+            succeeds there or was not tried.
         other_zone: Run of the upgrade under another TimeZone, if the zone may decide what it does; otherwise None.
         refused_settings: Settings of the target that the sandbox refuses, by name.
         undone: Difference of the rows before the upgrade and after the downgrade; None if either failed.
@@ -190,6 +207,9 @@ class RevisionTrace:
     compatibility: Compatibility | None = None
     undone: DataDifference | None = None
     sequences_behind: tuple[SequenceBehind, ...] = ()
+    unreported: tuple[UnreportedChange, ...] = ()
+    drawn: tuple[str, ...] = ()
+    fails_fresh: str = ""
     other_zone: ZoneRun | None = None
     refused_settings: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.described import describe
+from adapter.outbound.migration.trial.unreported import ServerState, read_server_state, unreported_changes
 from adapter.outbound.migration.trial.zones import depends_on_zone
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -14,7 +16,7 @@ from domain.migration.digest import DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
 from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, UnreportedChange
 from domain.migration.verification.rows_there import inserted_into
 from domain.migration.verification.unseen_losses import losses_not_seen
 
@@ -55,6 +57,8 @@ class _Climber:
         self._database: Database
         self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
         self._unmade_edges: Mapping[str, str] = {}
+        self._server_state: ServerState
+        self._upgrades: dict[str, tuple[ServerState, ServerState]] = {}  # before and after the upgrade of a revision
 
     def climb(self) -> dict[str, RevisionTrace]:
         """Run the revisions until a downgrade does not restore everything, or an upgrade ends in another state.
@@ -67,6 +71,7 @@ class _Climber:
         except CannotBuildError:
             return {}
         self._states = [self._read_state()]
+        self._server_state = self._read_server_state()
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
@@ -88,11 +93,20 @@ class _Climber:
             and not any(found_nothing(statement) or statement.compared for statement in statements[revision])
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
+            and not self._unreported(revision, result.runs)
         }
+
+    def _unreported(self, revision: str, runs: Iterable[AgentRun]) -> tuple[UnreportedChange, ...]:
+        """Return what the upgrade of a revision changed that none of its statements did."""
+        upgrade = next(run for run in runs if (run.revision, run.direction) == (revision, "upgrade"))
+        return unreported_changes(*self._upgrades[revision], upgrade.statements)
 
     def _check_step(self, *_: str) -> bool:
         self._states.append(self._read_state())
         match self._states:
+            case [_, _]:
+                upgraded = self._read_server_state(self._server_state)
+                self._upgrades[self._flight[self.done].revision] = self._server_state, upgraded
             case [before, after, restored]:
                 # now, because the next upgrade takes columns away
                 self._unmade_edges = self._databases.unmade_edges(self._database, _touched_tables(before[0], after[0]))
@@ -116,7 +130,11 @@ class _Climber:
                 self.done += 1
                 self._databases.fill(self._database)
                 self._states = [(upgraded_again[0], self._database.digest())]
+                self._server_state = self._read_server_state()
         return True
+
+    def _read_server_state(self, since: ServerState | None = None) -> ServerState:
+        return read_server_state(self._database.session(), since)
 
     def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
         return self._database.snapshot(), self._database.digest()

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
+from adapter.outbound.migration.trial.fresh import fails_fresh
 from adapter.outbound.migration.trial.on_matching_rows import OnMatchingRows
 from adapter.outbound.migration.trial.on_other_rows import run_on_other_rows
 from adapter.outbound.migration.trial.states import TrialDatabases
@@ -33,7 +34,11 @@ def trace_revision(run: UpAndDown, states: TrialDatabases, schema: SchemaSnapsho
     if batch_tables:
         smaller = SmallerRun(rows_of(trace.tables), trace.upgrade)
         trace = replace(_trace_on_more_rows(run, states, batch_tables), smaller=smaller)
-    return replace(trace, other_zone=in_another_zone(run.databases, run.entry, trace))
+    return replace(
+        trace,
+        other_zone=in_another_zone(run.databases, run.entry, trace),
+        fails_fresh=fails_fresh(run.databases, run.entry, trace),
+    )
 
 
 def _trace_on_usual_or_other_rows(

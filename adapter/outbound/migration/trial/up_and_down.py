@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adapter.outbound.migration.catalog.sequences import next_transaction, sequences_behind
+from adapter.outbound.migration.catalog.sequences import sequences_behind
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.trial.database import Database
@@ -16,6 +16,7 @@ from adapter.outbound.migration.trial.described import describe
 from adapter.outbound.migration.trial.refused_rows import refused_rows
 from adapter.outbound.migration.trial.table_facts import read_table_facts
 from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
+from adapter.outbound.migration.trial.unreported import read_server_state, unreported_changes
 from domain.migration.digest import DataDigest, compare, unchanged
 from domain.migration.history import HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
@@ -106,12 +107,16 @@ class UpAndDown:
 
     def _upgrade(self, upgraded: Database, rows: DataDigest, common: dict[str, Any], *, copies: bool) -> Outcome:
         entry, recorded_statements = self.entry, self.databases.project.statements
-        first_transaction = next_transaction(upgraded.session())
+        state = read_server_state(upgraded.session())
         start = read_clock(upgraded.session())
         with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._each_column) as application:
             result = upgraded.run("upgrade", entry.revision, trace=True)
-            compatibility = application.try_again() if result.error is None else None
-        statements = result.run_of(entry.revision, "upgrade").statements
+            statements = result.run_of(entry.revision, "upgrade").statements
+            if result.error is None:
+                state_after = read_server_state(upgraded.session(), state)
+                common["unreported"] = unreported_changes(state, state_after, statements)
+                common["drawn"] = state.drawn(state_after)
+                compatibility = application.try_again()
         if result.error is not None:
             upgraded.drop()
             is_of_statement = result.error.kind != "forged" and any(item.error for item in statements)
@@ -123,7 +128,7 @@ class UpAndDown:
         self._remember_pgvector(after)
         written_tables = _written_tables(statements)
         lagging_sequences = (
-            sequences_behind(upgraded.session(), first_transaction, written_tables) if written_tables else ()
+            sequences_behind(upgraded.session(), state.following, written_tables) if written_tables else ()
         )
         common["unchanged"] = unchanged(rows, upgraded.digest()) if written_tables else frozenset()
         common |= {

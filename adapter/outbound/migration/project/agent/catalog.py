@@ -205,9 +205,7 @@ class Catalog:
 
     def changes(self, later: Catalog) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the kinds and names of the objects that were created, altered and dropped up to a later catalog."""
-        created = {key for key in later.objects if key not in self.objects}
-        dropped = {key for key in self.objects if key not in later.objects}
-        altered = {key for key, row in self.objects.items() if key not in dropped and later.objects[key][6] != row[6]}
+        created, dropped, altered = self._differences(later)
         for key in self.comments.keys() | later.comments.keys():
             owner = key if key in self.objects else (key[0], key[1], 0)
             if self.comments.get(key) != later.comments.get(key) and owner in self.objects and owner not in dropped:
@@ -221,6 +219,19 @@ class Catalog:
             list(dict.fromkeys(_kinds_and_names(self, altered) + recreated)),
             [name for name in dropped_names if name not in recreated],
         )
+
+    def touched(self, later: Catalog) -> set[int]:
+        """Return the OIDs of the tables that were rewritten, or of which an object differs, up to a later catalog."""
+        created, dropped, altered = self._differences(later)
+        rows = [*(later.objects[key] for key in created), *(self.objects[key] for key in dropped | altered)]
+        return {row[3] or row[1] for row in rows} | set(self.rewritten(later))
+
+    def _differences(self, later: Catalog) -> tuple[set[Any], set[Any], set[Any]]:
+        """Return the keys of the objects that were created, dropped and altered up to a later catalog."""
+        created = {key for key in later.objects if key not in self.objects}
+        dropped = {key for key in self.objects if key not in later.objects}
+        altered = {key for key, row in self.objects.items() if key not in dropped and later.objects[key][6] != row[6]}
+        return created, dropped, altered
 
     def table_of(self, index: int) -> int:
         """Return the OID of the table that an index belongs to."""

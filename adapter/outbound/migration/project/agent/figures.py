@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .protocol import Statement
     from .session import Session
 
+STRONGEST_MODE = "AccessExclusiveLock"
 # Lock modes by strength, as pg_locks writes them.
 _STRENGTH = {
     "AccessShareLock": 1,
@@ -21,7 +22,7 @@ _STRENGTH = {
     "ShareLock": 5,
     "ShareRowExclusiveLock": 6,
     "ExclusiveLock": 7,
-    "AccessExclusiveLock": 8,
+    STRONGEST_MODE: 8,
 }
 _LARGEST_TRANSACTION = """
 SELECT pg_catalog.max(n) FROM

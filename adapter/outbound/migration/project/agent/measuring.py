@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import message_of, sqlstate_of
-from .figures import LockedRows, local_number, most_written, new_locks, row_figures, used_tables
+from .figures import STRONGEST_MODE, LockedRows, local_number, most_written, new_locks, row_figures, used_tables
 from .loop import Loop
 from .plans import runs_others
 from .protocol import Observe, Observed
@@ -154,11 +154,14 @@ class Meter:
                 session.run("COMMIT")
             self._send(report)
             return
+        locks = after["locks"] or []
         if after["transaction"] != before["transaction"]:  # the statement has begun another transaction
             before = {**before, "locks": [], "counters": []}
             report.transaction = None if ours else run.transaction(f"{after['pid']} {after['transaction']}")
+            # the locks of the one that it ended are gone
+            locks = [*locks, *([table, STRONGEST_MODE] for table in known.touched(later))]
         report.wal_bytes = after["wal"] - before["wal"]
-        report.locks = new_locks(run.before or {}, before["locks"] or [], after["locks"] or [])
+        report.locks = new_locks(run.before or {}, before["locks"] or [], locks)
         self._compare(run, report, known, later)
         report.scanned, report.rows = self._rows_between(run, before, after)
         if after["xid"] and self._catalog is not None:

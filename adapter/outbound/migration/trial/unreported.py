@@ -1,0 +1,197 @@
+"""Finds what the server says has changed although no reported statement did it.
+
+The agent reports the statements that SQLAlchemy and the drivers execute in its process. What a revision does on another
+way, such as a program that it starts or a driver written in C, is not reported. It shows in the catalog and in the
+versions of rows.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+
+from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.migration.catalog.sequences import next_transaction
+from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from domain.migration.trace import StatementTrace, UnreportedChange
+
+# Kinds and names as the agent reports them. `sub` is the number of a column, `file` that of a relation's file.
+_OBJECTS = f"""
+WITH tables AS MATERIALIZED (
+    SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND {NOT_VERSION_TABLE}
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+)
+SELECT 'table', t.oid::int8, 0, t.oid::int8,
+       CASE t.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, t.name, t.relfilenode::int8,
+       row(t.relpersistence, t.relrowsecurity, t.relforcerowsecurity)::text
+  FROM tables t
+UNION ALL
+SELECT 'column', t.oid::int8, a.attnum, t.oid::int8, 'table column', t.name || '.' || pg_catalog.quote_ident(a.attname),
+       0, row(a.atttypid, a.atttypmod, a.attnotnull)::text
+  FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE t.relkind <> 'm'
+UNION ALL
+SELECT 'index', c.oid::int8, 0, t.oid::int8, 'index', pg_catalog.format('%I.%I', n.nspname, c.relname),
+       c.relfilenode::int8, i.indisvalid::text
+  FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+UNION ALL
+SELECT 'constraint', o.oid::int8, 0, t.oid::int8, 'table constraint',
+       pg_catalog.quote_ident(o.conname) || ' on ' || t.name, 0, o.convalidated::text
+  FROM tables t JOIN pg_catalog.pg_constraint o ON o.conrelid = t.oid
+UNION ALL
+SELECT 'trigger', g.oid::int8, 0, t.oid::int8, 'trigger', pg_catalog.quote_ident(g.tgname) || ' on ' || t.name, 0,
+       g.tgenabled::text
+  FROM tables t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+"""  # noqa: S608 - a constant
+_RENAMES = re.compile(r"\b(rename|set\s+schema)\b", re.IGNORECASE)
+
+
+_SEQUENCES = """
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_sequence_last_value(q.seqrelid)
+  FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c ON c.oid = q.seqrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
+"""
+
+
+class _Object(NamedTuple):
+    """An object of a table: the table itself, a column, an index, a constraint or a trigger."""
+
+    table: int  # OID of its table
+    kind: str
+    name: str
+    file: int
+    properties: str
+
+
+class _Rows(NamedTuple):
+    """The number of rows of a table, and how many of them were written since a transaction."""
+
+    all: int
+    written: int
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What the server says of the tables of a database.
+
+    Attributes:
+        following: Number of the next transaction.
+        objects: Tables and their objects, by catalog, OID and number of a column.
+        rows: Numbers of rows, by OID of the table.
+        sequences: Last value of each sequence, by its name; None for one that has given none.
+    """
+
+    following: int
+    objects: Mapping[tuple[str, int, int], _Object]
+    rows: Mapping[int, _Rows]
+    sequences: Mapping[str, int | None]
+
+    def drawn(self, after: "ServerState") -> tuple[str, ...]:
+        """Return the sequences of which numbers were drawn up to a later state."""
+        return tuple(sorted(name for name, last in self.sequences.items() if after.sequences.get(name, last) != last))
+
+
+def read_server_state(session: psycopg.Connection[Any], since: "ServerState | None" = None) -> ServerState:
+    """Return what the server says of the tables of a database.
+
+    Args:
+        session: An autocommit session in it.
+        since: An earlier state, to count the rows that were written since then.
+    """
+    following = next_transaction(session)
+    objects = {(catalog, oid, sub): _Object(*rest) for catalog, oid, sub, *rest in session.execute(_OBJECTS.encode())}
+    first = following if since is None else since.following
+    mixed = mixed_tables(session)
+    counts = [
+        f"SELECT {key[1]}, count(*), count(*) FILTER (WHERE xmin::text::bigint >= {first}) FROM ONLY {item.name}"  # noqa: S608
+        for key, item in objects.items()
+        if item.kind == "table" and key[1] not in mixed
+    ]
+    rows = session.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
+    sequences = {str(name): last for name, last in session.execute(_SEQUENCES.encode())}
+    return ServerState(following, objects, {oid: _Rows(*numbers) for oid, *numbers in rows}, sequences)
+
+
+def unreported_changes(
+    before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+) -> tuple[UnreportedChange, ...]:
+    """Return what changed between two states that no statement reported.
+
+    Args:
+        before: The state before the statements.
+        after: The state after them.
+        statements: The reported statements.
+    """
+    tables = {key[1]: item.name for key, item in before.objects.items() if key[0] == "table"}
+    changes = [*_rewrites(before, after, statements), *_writes(tables, before, after, statements)]
+    if not _has_renames(before, after, statements):
+        changes += _altered(tables, before, after, statements)
+    return tuple(dict.fromkeys(changes))
+
+
+def _rewrites(
+    before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+) -> Iterator[UnreportedChange]:
+    reported = {name for statement in statements for name in statement.rewritten}
+    for key, item in before.objects.items():
+        later = after.objects.get(key, item)
+        if item.file and later.file != item.file and item.name not in reported:
+            yield UnreportedChange(
+                before.objects["table", item.table, 0].name, f"{item.kind} {item.name} was rewritten"
+            )
+
+
+def _writes(
+    tables: Mapping[int, str], before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+) -> Iterator[UnreportedChange]:
+    rewritten = {name for statement in statements for name in statement.rewritten}
+    for oid, name in tables.items():
+        if name in rewritten or oid not in before.rows or oid not in after.rows:
+            continue
+        counts = [statement.rows[name] for statement in statements if name in statement.rows]
+        unreported = after.rows[oid].written - sum(count.inserted + count.updated for count in counts)
+        gone = before.rows[oid].all - after.rows[oid].all + sum(count.inserted - count.deleted for count in counts)
+        if unreported > 0:
+            yield UnreportedChange(name, f"rows of table {name} were written")
+        elif gone > 0:
+            yield UnreportedChange(name, f"rows of table {name} were deleted")
+
+
+def _altered(
+    tables: Mapping[int, str], before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+) -> Iterator[UnreportedChange]:
+    """Return the objects of tables that exist before which were created, altered or dropped by no statement."""
+    reported = {
+        (item.kind, item.name)
+        for statement in statements
+        for item in (*statement.created, *statement.altered, *statement.dropped)
+    }
+    reported_tables = {name for kind, name in reported if kind in {"table", "materialized view"}}
+    for key in sorted({*before.objects, *after.objects}):
+        earlier, later = before.objects.get(key), after.objects.get(key)
+        item = earlier or later
+        if item is None or item.table not in tables or tables[item.table] in reported_tables:
+            continue
+        is_part_of_dropped = key[0] != "table" and ("table", item.table, 0) not in after.objects
+        if is_part_of_dropped or (item.kind, item.name) in reported:
+            continue
+        if earlier is None or later is None:
+            done = "created" if earlier is None else "dropped"
+        elif earlier.properties != later.properties:
+            done = "altered"
+        else:
+            continue
+        yield UnreportedChange(tables[item.table], f"{item.kind.removeprefix('table ')} {item.name} was {done}")
+
+
+def _has_renames(before: ServerState, after: ServerState, statements: Sequence[StatementTrace]) -> bool:
+    """Return whether objects were renamed, so that statements may have reported them by several names."""
+    if any(_RENAMES.search(statement.sql) for statement in statements):
+        return True
+    return any(key in after.objects and after.objects[key].name != item.name for key, item in before.objects.items())
