@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.refusal import raises
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.unknown_shares import unknown_shares
 from domain.migration.analysis.unseen import idle_within, read_within, writes_what_it_finds, wrote
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -35,16 +36,18 @@ GOOD = Example(
 )
 
 
-def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report statements that matched no rows, although their tables have rows."""
     if trace.after is None:
         return
+    of_unknown_share = {index for index, _ in unknown_shares(trace, statistics)}
     for index, statement in enumerate(trace.upgrade):
         if statement.error is not None or _is_end_of_loop(trace, statement):
             continue
         writes = writes_what_it_finds(statement)
         if wrote(statement) and statement.sql in trace.matched:
-            yield _matched_made_rows(trace, index)
+            if index not in of_unknown_share:  # else the rule for these says so
+                yield _matched_made_rows(trace, index)
         elif (writes or statement.sought) and not wrote(statement):
             if writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
                 yield from _unseen(trace, index, writes=writes)

@@ -92,11 +92,13 @@ def test_a_revision_that_refuses_such_rows_itself() -> None:
 
 def test_rows_that_were_made_for_a_statement_are_a_note() -> None:
     """How many of the target it writes is not known; the table is one that was there before."""
-    wrote = replace(UPDATE, rows={"public.new": RowCounts(updated=3), USERS: RowCounts(updated=3)})
+    wrote = replace(UPDATE, rows={"public.new": RowCounts(updated=3), USERS: RowCounts(updated=1)})
     said = diagnostic(revision(wrote, matched=(UPDATE.sql,)), "not-seen-at-work")
     assert (said.severity, said.relation) == (Severity.NOTE, USERS)
     assert unseen(wrote, matched=("another",)) == []
     assert diagnostic(revision(UPDATE, matched=(UPDATE.sql,)), "not-seen-at-work").severity is Severity.WARNING
+    many = replace(UPDATE, rows={USERS: RowCounts(updated=9)})
+    assert codes(revision(many, matched=(UPDATE.sql,))) == {"unknown-share": "warning"}
 
 
 def test_what_statements_within_did_not_find() -> None:

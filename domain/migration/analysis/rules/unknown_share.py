@@ -1,0 +1,59 @@
+"""One transaction writes the rows of a big table that meet a condition, and how many do is only known at the target.
+
+The rows of the sandbox are made up, so their share says nothing. Each written row stays locked until the transaction
+ends, and other writers of the row wait. Where nearly all rows meet the condition, this is an update of the whole table.
+The safe way is to work in batches that commit:
+
+    with op.get_context().autocommit_block():
+        while op.get_bind().execute(sa.text(
+            "UPDATE users SET name = NULL WHERE id IN (SELECT id FROM users WHERE name = 'none' LIMIT 1000)"
+        )).rowcount:
+            pass
+
+A table that the statistics of the target know as small is not reported.
+"""
+
+from collections.abc import Iterator
+
+from domain.migration.analysis.judging import label
+from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.unknown_shares import unknown_shares
+from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
+
+CODE = "unknown-share"
+SEVERITY = Severity.WARNING
+
+_STATE = (
+    "ALTER TABLE users ADD COLUMN state text; UPDATE users SET state = CASE id % 5 WHEN 0 THEN 'done' ELSE 'new' END"
+)
+_SETUP = USERS + _STATE
+_DOWNGRADE = 'raise NotImplementedError("the names stay gone")'
+BAD = Example(_SETUP, "op.execute(\"UPDATE users SET name = NULL WHERE state = 'done'\")", _DOWNGRADE)
+GOOD = Example(
+    _SETUP,
+    """
+with op.get_context().autocommit_block():
+    while op.get_bind().execute(sa.text(
+        "UPDATE users SET name = NULL WHERE id IN "
+        "(SELECT id FROM users WHERE state = 'done' AND name IS NOT NULL LIMIT 100)"
+    )).rowcount:
+        pass
+""",
+    _DOWNGRADE,
+)
+
+
+def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
+    """Report statements that write an unknown share of a big table in one transaction."""
+    for index, table in unknown_shares(trace, statistics):
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            index,
+            table,
+            f"{label(trace, index)} writes rows of {table} by a condition, in one transaction: how many of yours meet "
+            "it is not known here, and writers of these wait until it has ended.",
+            "Where they are many, write them in batches, each in a transaction of its own.",
+        )
