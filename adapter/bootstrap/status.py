@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, revision_databases
-from adapter.bootstrap.target import database_status, explained
+from adapter.bootstrap.target import explained
 
 if TYPE_CHECKING:
     from adapter.outbound.postgres.url import DatabaseURL
@@ -25,8 +25,23 @@ def project_status(request: ProjectRequest, url: str | None) -> "DatabaseStatus"
     from adapter.outbound.database.settings import PROJECT_ROOT
 
     if configuration(request.config) == PROJECT_ROOT / "alembic.ini":
-        return database_status(url)
-    return explained(_named(url), lambda database: _read(request, database))
+        return status_of_this_project(url)
+    return explained(_named(url), lambda database: _status_in_sandbox(request, database))
+
+
+def status_of_this_project(url: str | None = None) -> "DatabaseStatus":
+    """Read the state of the database of this project; the models are compared there, and nothing is kept of that."""
+    from adapter.outbound.database.settings import database_url
+
+    return explained(database_url(url), _status_in_place)
+
+
+def _status_in_place(database: "DatabaseURL") -> "DatabaseStatus":
+    from adapter.outbound.database.this_project import ThisProject
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from application.migration.read_status import ReadStatus
+
+    return ReadStatus(ThisProject(database), DatabaseTarget(database))()
 
 
 def _named(url: str | None) -> "DatabaseURL":
@@ -44,7 +59,7 @@ def _named(url: str | None) -> "DatabaseURL":
     return database_url(url)
 
 
-def _read(request: ProjectRequest, database: "DatabaseURL") -> "DatabaseStatus":
+def _status_in_sandbox(request: ProjectRequest, database: "DatabaseURL") -> "DatabaseStatus":
     from adapter.outbound.migration.target.state import DatabaseTarget
     from adapter.outbound.migration.trial.migrated_project import SandboxProject
     from adapter.outbound.postgres.embedded import PACKAGES

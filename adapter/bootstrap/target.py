@@ -1,4 +1,4 @@
-"""Wiring of a real database: its status, its sizes, its revisions."""
+"""Wiring of a real database: its sizes, its revisions."""
 
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
@@ -8,7 +8,6 @@ if TYPE_CHECKING:
 
     from adapter.outbound.postgres.url import DatabaseURL
     from domain.migration.statistics import Statistics
-    from domain.migration.status import DatabaseStatus
 
 
 Read = TypeVar("Read")
@@ -19,13 +18,6 @@ def upgrade_to_head() -> None:
     from adapter.outbound.database.runner import upgrade_to_head as upgrade
 
     upgrade()
-
-
-def database_status(url: str | None = None) -> "DatabaseStatus":
-    """Read the state of the database compared with the code; `url` replaces `DATABASE_URL`."""
-    from adapter.outbound.database.status import read_status
-
-    return _read_database(url, read_status)
 
 
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":

@@ -10,7 +10,7 @@ from domain.migration.analysis.shared_transaction import JointFailure, SharedTra
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot
-from domain.migration.status import TargetState
+from domain.migration.status import Drift, TargetState
 from domain.migration.trace import CalibrationRun, RevisionTrace
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.proof import Again, Repetition
@@ -255,7 +255,8 @@ class Target(Protocol):
         """Return what it says of itself.
 
         Args:
-            version_tables: Where the project writes its versions, as `schema.table`.
+            version_tables: Where the project writes its versions, as `schema.table`, or as `table` for the one that the
+                search path finds.
         """
 
     @abstractmethod
@@ -264,7 +265,7 @@ class Target(Protocol):
 
 
 class MigratedProject(Protocol):
-    """A project whose revisions and models can be run in a sandbox."""
+    """A project beside which a database is put."""
 
     @abstractmethod
     def history(self) -> History:
@@ -276,26 +277,19 @@ class MigratedProject(Protocol):
 
     @abstractmethod
     def version_tables(self) -> tuple[str, ...]:
-        """Return where it writes its versions, as `schema.table`."""
+        """Return where it writes its versions, as `Target.state` takes it."""
 
     @abstractmethod
-    def major(self) -> int:
-        """Return the major version of the sandbox."""
+    def needs_pgvector(self) -> bool:
+        """Return whether a model is known to have a column of pgvector's types."""
 
     @abstractmethod
-    def schema_at_heads(self) -> SchemaSnapshot:
-        """Return the catalog that its revisions make, without the tables in which versions are written.
+    def drift(self, target: Target, state: TargetState) -> Drift:
+        """Return what differs between the project and a database that is at its heads.
 
-        Raises:
-            MigrationError: A revision fails.
-        """
-
-    @abstractmethod
-    def model_drift(self) -> tuple[str, ...]:
-        """Return what its models have otherwise than its revisions make it, a sentence each; nothing without models.
-
-        Raises:
-            MigrationError: The models cannot be made.
+        Args:
+            target: The database.
+            state: What it says of itself.
         """
 
 

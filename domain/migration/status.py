@@ -45,6 +45,21 @@ class TargetState:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """What differs between a project and a database that is at its heads.
+
+    Attributes:
+        differences: What differs, a sentence each; None where it is not known.
+        reason: Why it is not known; empty where it is.
+        unread: What could not be read of it, a sentence each.
+    """
+
+    differences: tuple[str, ...] | None
+    reason: str = ""
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DatabaseStatus:
     """The status of a database, before or after an upgrade.
 

@@ -93,14 +93,28 @@ def test_a_version_table_that_is_locked_is_not_waited_for(reader: str, empty_url
     assert reader
 
 
+def test_a_name_without_a_schema_is_looked_up_in_the_search_path(empty_url: str) -> None:
+    """Another application's version table is not read for it; a name with a schema may be elsewhere at the target."""
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("CREATE SCHEMA other; CREATE TABLE other.alembic_version (version_num text)")
+        connection.execute("INSERT INTO other.alembic_version VALUES ('theirs')")
+    url, in_other = DatabaseURL.parse(empty_url), DatabaseURL.parse(f"{empty_url}&options=-csearch_path%3Dother")
+
+    assert read_applied(url, ["alembic_version"]) == ()
+    assert read_applied(in_other, ["alembic_version"]) == ("theirs",)
+    assert read_applied(url, ["public.alembic_version"]) == ("theirs",)
+
+
 def test_status_does_not_wait(migrated_url: str) -> None:
-    """`migrate status` gives up on a locked version table after seconds, with a sentence."""
+    """`migrate status` gives up on a locked version table after seconds, and names who has locked it."""
     with psycopg.connect(migrated_url) as deployment:
         deployment.execute("LOCK TABLE alembic_version")
+        pid = deployment.info.backend_pid
         result = run("adapter.inbound.cli.migrate", "status", url=migrated_url)
 
     assert result.returncode == 3
-    assert result.stderr.startswith("error: A lock could not be had in time at postgresql://")
+    assert result.stderr.startswith("error: The revisions of postgresql://")
+    assert f"is locked by process {pid} " in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -1,43 +1,40 @@
 """The state of a database beside its project, with fakes that hold a state."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from application.migration.ports import MigratedProject, Target
 from application.migration.read_status import ReadStatus
-from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.status import TargetState
+from domain.migration.status import Drift, TargetState
 
-_TABLE = {("table", "public.users"): {"kind": "table"}}
+_NO_DRIFT = Drift(())
 
 
 @dataclass(frozen=True)
 class FakeTarget(Target):
-    """A database at some revisions, with a catalog."""
+    """A database at some revisions."""
 
     current: tuple[str, ...] = ("b",)
-    postgres: str = "18.6"
-    objects: SchemaSnapshot = field(default_factory=lambda: SchemaSnapshot(_TABLE))
 
     def state(self, version_tables: Collection[str]) -> TargetState:
         """Return its state; only the project knows where its versions are."""
         current = self.current if "ops.versions" in version_tables else ()
-        return TargetState("postgresql://shop", self.postgres, current, None, "0.8.6", ())
+        return TargetState("postgresql://shop", "18.6", current, None, "0.8.6", (), ("the extensions on offer",))
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
-        """Return its catalog."""
+        """Return a catalog without anything."""
         assert "ops.versions" in version_tables
-        return self.objects
+        return SchemaSnapshot({})
 
 
 @dataclass(frozen=True)
 class FakeProject(MigratedProject):
-    """Two revisions and models that differ as it was given."""
+    """Two revisions, and models that differ as it was given; None where nobody may ask for that."""
 
-    drift: tuple[str, ...] = ()
-    failure: str = ""
+    known_drift: Drift | None = _NO_DRIFT
+    vectors: bool = False
 
     def history(self) -> History:
         """Return a line of two revisions."""
@@ -47,32 +44,30 @@ class FakeProject(MigratedProject):
         """Return a table of its own name."""
         return ("ops.versions",)
 
-    def major(self) -> int:
-        """Return 18."""
-        return 18
-
-    def schema_at_heads(self) -> SchemaSnapshot:
-        """Return one table, or fail as a revision does."""
-        if self.failure:
-            raise MigrationError(self.failure, "mend it")
-        return SchemaSnapshot(_TABLE)
-
-    def model_drift(self) -> tuple[str, ...]:
+    def needs_pgvector(self) -> bool:
         """Return what it was given."""
-        return self.drift
+        return self.vectors
+
+    def drift(self, target: Target, state: TargetState) -> Drift:
+        """Return what it was given."""
+        assert isinstance(target, FakeTarget)
+        assert state.current == target.current
+        assert self.known_drift is not None
+        return self.known_drift
 
 
 def test_at_head() -> None:
-    """At head nothing is pending, and nothing differs."""
+    """At head nothing is pending, and nothing differs; what the database could not be asked is said."""
     status = ReadStatus(FakeProject(), FakeTarget())()
 
     assert (status.current, status.heads, status.pending) == (("b",), ("b",), ())
-    assert (status.drift, status.drift_unknown, status.problems) == ((), "", ())
+    assert (status.drift, status.drift_unknown) == ((), "")
+    assert status.problems == ("not read: the extensions on offer",)
 
 
 def test_behind() -> None:
     """Behind the head the missing revisions are pending, and drift is not asked for."""
-    status = ReadStatus(FakeProject(failure="never run"), FakeTarget(current=("a",)))()
+    status = ReadStatus(FakeProject(known_drift=None), FakeTarget(current=("a",)))()
 
     assert [revision.revision for revision in status.pending] == ["b"]
     assert (status.drift, status.drift_unknown) == (None, "")
@@ -80,34 +75,24 @@ def test_behind() -> None:
 
 def test_ahead() -> None:
     """Nothing is pending for a database at a revision that nobody knows."""
-    status = ReadStatus(FakeProject(), FakeTarget(current=("z",)))()
+    status = ReadStatus(FakeProject(known_drift=None), FakeTarget(current=("z",)))()
 
     assert (status.unknown, status.pending, status.drift) == (("z",), (), None)
 
 
-def test_drift_of_database_and_models() -> None:
-    """What differs is said of the database and of the models; other schemas and extensions are left alone."""
-    other = {("table", "elsewhere.theirs"): {"kind": "table"}, ("extension", "hstore"): {"version": "1.8"}}
-    target = FakeTarget(objects=SchemaSnapshot({("table", "public.by_hand"): {"kind": "table"}, **other}))
-    status = ReadStatus(FakeProject(drift=("column public.users.nick is missing",)), target)()
+def test_drift() -> None:
+    """What differs, and what was not compared, is as the project has it."""
+    differing = ReadStatus(FakeProject(Drift(("column public.users.nick is missing",))), FakeTarget())()
+    unread = ReadStatus(FakeProject(Drift(None, "not compared", ("what differs",))), FakeTarget())()
 
-    assert status.drift == (
-        "database: table public.users is missing",
-        "database: table public.by_hand is unexpected",
-        "models: column public.users.nick is missing",
-    )
+    assert differing.drift == ("column public.users.nick is missing",)
+    assert (unread.drift, unread.drift_unknown) == (None, "not compared")
+    assert unread.unread == ("the extensions on offer", "what differs")
 
 
-def test_catalogs_of_two_versions_are_not_compared() -> None:
-    """Where no sandbox of the server's version is to be had, the reason is said instead of differences."""
-    status = ReadStatus(FakeProject(), FakeTarget(postgres="15.4"))()
-
-    assert status.drift is None
-    assert "the sandbox is Postgres 18" in status.drift_unknown
-
-
-def test_a_revision_that_fails() -> None:
-    """Where the revisions do not run, that is the reason why nothing was compared."""
-    status = ReadStatus(FakeProject(failure="revision b fails"), FakeTarget())()
-
-    assert (status.drift, status.drift_unknown) == (None, "not compared: revision b fails")
+def test_pgvector() -> None:
+    """Whether the extension is needed, the models say."""
+    assert [ReadStatus(FakeProject(vectors=needed), FakeTarget())().extension_needed for needed in (False, True)] == [
+        False,
+        True,
+    ]

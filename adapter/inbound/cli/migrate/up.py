@@ -10,8 +10,9 @@ app = typer.Typer()
 @app.command(epilog="Example: migrate up")
 def up() -> None:
     """Run `alembic upgrade head`, then show where the database stands and what to try next."""
-    from adapter.bootstrap.target import database_status, upgrade_to_head
+    from adapter.bootstrap.status import status_of_this_project
+    from adapter.bootstrap.target import upgrade_to_head
 
     upgrade_to_head()
-    print_status(database_status())
+    print_status(status_of_this_project())
     print_next()

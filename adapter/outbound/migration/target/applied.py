@@ -15,7 +15,7 @@ from adapter.outbound.postgres.url import DatabaseURL
 TIMEOUTS = "SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '500ms', true)"
 
 _VERSION_TABLES = """
-SELECT n.nspname, c.relname
+SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num'
@@ -35,8 +35,8 @@ def read_applied(url: DatabaseURL, version_tables: Collection[str] = ()) -> tupl
 
     Args:
         url: Where it is.
-        version_tables: Where the project writes its versions, as `schema.table`; without them, tables that are called
-            as Alembic calls them.
+        version_tables: Where the project writes its versions, as `schema.table`, or as `table` for the one that the
+            search path finds; without them, tables that are called as Alembic calls them.
 
     Raises:
         DatabaseError: There are several version tables, so the right one is unknown; or the role may not read the
@@ -53,14 +53,22 @@ def applied_revisions(
     connection: psycopg.Connection[Any], url: DatabaseURL, version_tables: Collection[str]
 ) -> tuple[str, ...]:
     """Do the same on a connection that is open."""
-    tables = connection.execute(
-        _VERSION_TABLES, {"names": [name.partition(".")[2] for name in version_tables]}
-    ).fetchall()
-    tables = [table for table in tables if ".".join(table) in version_tables] or tables
+    parameters = {"names": [name.rpartition(".")[2] for name in version_tables]}
+    rows = connection.execute(_VERSION_TABLES, parameters).fetchall()
+    tables = [
+        (schema, table) for schema, table, is_visible in rows if _is_named(schema, table, is_visible, version_tables)
+    ]
+    if not tables and all("." in name for name in version_tables):
+        # The role of a deployment may have another search path than the sandbox's.
+        tables = [(schema, table) for schema, table, _ in rows]
     if len(tables) > 1:
         names = ", ".join(f"{schema}.{table}" for schema, table in tables)
         raise DatabaseError(f"the database has several version tables: {names}", "name the range of revisions")
     return _versions(connection, url, *tables[0]) if tables else ()
+
+
+def _is_named(schema: str, table: str, is_visible: bool, version_tables: Collection[str]) -> bool:
+    return f"{schema}.{table}" in version_tables or (is_visible and table in version_tables)
 
 
 def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> tuple[str, ...]:
@@ -78,12 +86,6 @@ def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str
             "Try again when no deployment runs there.",
         ) from error
     return tuple(str(version) for (version,) in rows)
-
-
-def refuse_without_grants(connection: psycopg.Connection[Any], url: DatabaseURL) -> None:
-    """Raise a DatabaseError where this role may not read the version tables that are there."""
-    for schema, table in connection.execute(_VERSION_TABLES, {"names": []}).fetchall():
-        _refuse_without_grant(connection, url, schema, table)
 
 
 def _refuse_without_grant(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str, table: str) -> None:

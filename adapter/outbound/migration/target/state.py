@@ -87,7 +87,8 @@ class DatabaseTarget(Target):
             return snapshot(connection, exclude_tables=["alembic_version", *version_tables])
 
     def _session(self) -> "psycopg.Connection[tuple[Any, ...]]":
-        connection = psycopg.connect(self.url.libpq, client_encoding="utf8")
+        # Behind a pooler, a prepared statement would stay in a session that another client gets next.
+        connection = psycopg.connect(self.url.libpq, client_encoding="utf8", prepare_threshold=None)
         connection.read_only = True
         connection.execute(TIMEOUTS)
         return connection

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.model_drift import compare_models
-from application.migration.ports import MigratedProject
+from application.migration.ports import MigratedProject, Target
+from domain.migration.drift import drift_from_revisions
 from domain.migration.errors import MigrationError
 from domain.migration.history import History
 from domain.migration.snapshot import SchemaSnapshot
+from domain.migration.status import Drift, TargetState
 
 
 @dataclass(frozen=True)
@@ -33,28 +35,31 @@ class SandboxProject(MigratedProject):
         """Return where it writes its versions, as `schema.table`."""
         return self.databases.version_tables()
 
-    def major(self) -> int:
-        """Return the major version of the sandbox."""
-        return self.databases.sandbox.server_version // 10_000
+    def needs_pgvector(self) -> bool:
+        """Return False: what a model needs and the database has not is drift."""
+        return False
 
-    def schema_at_heads(self) -> SchemaSnapshot:
-        """Return the catalog that its revisions make.
+    def drift(self, target: Target, state: TargetState) -> Drift:
+        """Return what the database, and what the models, have otherwise than the revisions make it; or why not."""
+        major = self.databases.sandbox.server_version // 10_000
+        if state.major != major:
+            return Drift(None, f"not compared: the sandbox is Postgres {major}, and catalogs of two versions differ")
+        try:
+            expected, models = self._schema_at_heads(), self._model_drift()
+        except MigrationError as error:
+            return Drift(None, f"not compared: {error.message}")
+        difference = drift_from_revisions(expected, target.schema(self.version_tables()))
+        in_database = (f"database: {sentence}" for sentence in difference.sentences())
+        return Drift((*in_database, *(f"models: {sentence}" for sentence in models)))
 
-        Raises:
-            MigrationError: A revision fails.
-        """
+    def _schema_at_heads(self) -> SchemaSnapshot:
         try:
             with self.databases.at(self.databases.history().heads) as database:
                 return database.snapshot()
         except CannotBuildError as error:
             raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
 
-    def model_drift(self) -> tuple[str, ...]:
-        """Return what its models have otherwise than its revisions make it, a sentence each; nothing without models.
-
-        Raises:
-            MigrationError: The models cannot be made.
-        """
+    def _model_drift(self) -> tuple[str, ...]:
         models = compare_models(self.databases)
         if models.error:
             raise MigrationError(f"the models cannot be made ({models.error})", "alembic check compares them, too")

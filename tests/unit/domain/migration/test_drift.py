@@ -1,0 +1,32 @@
+"""What a database has otherwise than its revisions make it."""
+
+from domain.migration.drift import drift_from_revisions
+from domain.migration.snapshot import SchemaSnapshot
+
+_USERS = {("table", "public.users"): {"kind": "table"}}
+
+
+def test_the_same() -> None:
+    """Nothing differs between two catalogs that are the same."""
+    assert not list(drift_from_revisions(SchemaSnapshot(_USERS), SchemaSnapshot(_USERS)).sentences())
+
+
+def test_what_differs() -> None:
+    """What is missing, unexpected and changed is said."""
+    expected = SchemaSnapshot(_USERS | {("index", "public.by_name"): {"unique": True}})
+    actual = SchemaSnapshot({("index", "public.by_name"): {"unique": False}, ("table", "public.by_hand"): {}})
+
+    assert list(drift_from_revisions(expected, actual).sentences()) == [
+        "table public.users is missing",
+        "table public.by_hand is unexpected",
+        "index public.by_name: unique is false, expected true",
+    ]
+
+
+def test_what_is_left_alone() -> None:
+    """Other schemas, extensions, owners and privileges are not the revisions'."""
+    expected = SchemaSnapshot({**_USERS, ("extension", "vector"): {"version": "0.8"}})
+    others = {("table", "elsewhere.theirs"): {"kind": "table"}, ("extension", "hstore"): {"version": "1.8"}}
+    actual = SchemaSnapshot({("table", "public.users"): {"kind": "table", "owner": "ana", "acl": "x"}, **others})
+
+    assert not list(drift_from_revisions(expected, actual).sentences())
