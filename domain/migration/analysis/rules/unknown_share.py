@@ -15,9 +15,9 @@ A table that the statistics of the target know as small is not reported.
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.judging import label
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.unknown_shares import unknown_shares
+from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
