@@ -22,6 +22,7 @@ from sqlalchemy.schema import SchemaItem
 from adapter.outbound.database.autogenerate.expressions import literal_text
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import rolled_back, shadow_of
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -139,14 +140,14 @@ def _ddl(target: SchemaItem, when: str) -> list[DDL]:
     return [listener for listener in listeners if isinstance(listener, DDL)]
 
 
-_FUNCTIONS = """
+_FUNCTIONS = f"""
 SELECT CAST(CAST(p.oid AS regprocedure) AS text) AS signature, pg_get_functiondef(p.oid) AS definition
   FROM pg_catalog.pg_proc AS p
   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
- WHERE p.prokind IN ('f', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+ WHERE p.prokind IN ('f', 'p') AND {IN_USER_SCHEMA}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                     WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-"""
+"""  # noqa: S608 - a constant
 
 _TRIGGER = """
 SELECT pg_get_triggerdef(oid, true) FROM pg_catalog.pg_trigger

@@ -26,6 +26,7 @@ from psycopg.rows import tuple_row
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from adapter.outbound.postgres.explain import costs_more
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.digest import ColumnDigest, DataDigest, TableDigest
 
 
@@ -153,8 +154,8 @@ def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any
 # With row_security off, a policy that would hide rows raises an error instead of a digest of fewer rows.
 _SETTINGS = f"{READING_SETTINGS}, set_config('row_security', 'off', true)"
 
-_EXCLUDED = """
-           n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+_EXCLUDED = f"""
+           {IN_USER_SCHEMA}
        AND c.relname <> ALL (%(exclude)s::text[])
        AND n.nspname || '.' || c.relname <> ALL (%(exclude)s::text[])
        AND NOT EXISTS (SELECT FROM pg_depend AS d

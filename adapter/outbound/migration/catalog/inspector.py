@@ -31,6 +31,7 @@ from psycopg.rows import tuple_row
 
 from adapter.outbound.migration.catalog.kinds import KINDS
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value
 
 
@@ -95,14 +96,13 @@ def _statement(server_version: int) -> bytes:
 # Access control lists, relation options and similar attributes are sets.
 _UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags", "triggers"})
 
-# No user schema begins with pg_ (manual, CREATE SCHEMA).
-_COMMON: LiteralString = """
+_COMMON: LiteralString = f"""
 WITH member AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), namespace AS MATERIALIZED (
     SELECT oid, nspname, quote_ident(nspname) AS name
-      FROM pg_namespace
-     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' OR oid = pg_my_temp_schema() AND $2::bool
+      FROM pg_namespace AS n
+     WHERE {IN_USER_SCHEMA} OR oid = pg_my_temp_schema() AND $2::bool
 ), relation AS MATERIALIZED (
     SELECT c.oid, c.relnamespace, c.relkind, c.relpersistence, c.relam, c.reloptions, c.reltoastrelid, c.reltablespace,
            c.relpartbound, c.reloftype, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relispopulated,
@@ -127,6 +127,6 @@ WITH member AS MATERIALIZED (
       LEFT JOIN pg_opclass AS o ON o.oid = i.indclass[a.attnum - 1]
      GROUP BY i.indexrelid
 )
-"""
+"""  # noqa: S608 - a constant
 
 _DEFAULTS = {kind.name: tuple(kind.defaults.items()) for kind in KINDS}

@@ -5,16 +5,17 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 _MOST_NAMED_TABLES = 10  # that are locked one by one, because their names occur in the statement
 _BLOCKER_TIMEOUT = "500ms"
 # All tables that a statement may lock. LOCK TABLE accepts no materialized views.
-_TABLES = r"""
+_TABLES = rf"""
 SELECT relname, format('%I.%I', nspname, relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+WHERE relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
 ORDER BY nspname, relname
-"""
+"""  # noqa: S608 - a constant
 
 # Locks on relations that are not committed yet are left out, because nobody can wait for these: a rebuilt index is
 # locked in full until it is committed and swapped in.

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.migration.rows.quoting import quote
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 BOUNDS = "the partitions' bounds"
 
@@ -149,13 +150,13 @@ SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, n.nspname || '.' || c.r
        c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
+  AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY n.nspname, c.relname
 """  # noqa: S608 - a constant
 
-_COLUMNS = """
+_COLUMNS = f"""
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS name, a.atttypid::int8 AS type,
        a.atttypmod AS modifier, format_type(a.atttypid, a.atttypmod) AS type_sql,
        a.attnotnull OR t.typnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default,
@@ -163,9 +164,9 @@ SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'c')
-  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND {IN_USER_SCHEMA}
 ORDER BY a.attrelid, a.attnum
-"""
+"""  # noqa: S608 - a constant
 
 _TYPES = """
 WITH labels AS MATERIALIZED (
@@ -205,7 +206,7 @@ FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
 ORDER BY k.conrelid, cardinality(k.conkey) DESC, k.conname
 """
 
-_INDEXES = """
+_INDEXES = f"""
 SELECT i.indrelid::int8 AS relation, i.indexrelid::int8 AS oid, i.indexrelid::regclass::text AS sql,
        a.amname::text AS method, i.indisunique OR i.indisexclusion AS is_key, i.indisunique AS is_unique,
        NOT i.indimmediate AS deferrable, i.indisvalid AND i.indisready AND i.indislive AS valid,
@@ -213,9 +214,9 @@ SELECT i.indrelid::int8 AS relation, i.indexrelid::int8 AS oid, i.indexrelid::re
        pg_get_indexdef(i.indexrelid) AS text
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am a ON a.oid = x.relam
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
 ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
-"""
+"""  # noqa: S608 - a constant
 
 _TRIGGERS = """
 SELECT t.tgrelid::int8 AS relation, t.tgname::text AS name, t.tgenabled::text AS enabled

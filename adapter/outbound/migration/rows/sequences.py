@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.migration.rows.plan import Session
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 _DRAWN_NUMBERS = 3  # from a sequence that belongs to no column
 
@@ -29,10 +30,10 @@ JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('int2', 'int4', 'int8')
 WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
 """
 # Sequences that nothing in the catalog refers to; only statements of the application name them.
-_FREE = """
+_FREE = f"""
 SELECT s.oid::regclass::text
 FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
-JOIN pg_namespace n ON n.oid = s.relnamespace AND n.nspname !~ '^pg_'
+JOIN pg_namespace n ON n.oid = s.relnamespace AND {IN_USER_SCHEMA}
 WHERE s.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = s.oid AND d.deptype IN ('a', 'i', 'e'))
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = s.oid AND d.classid = 'pg_attrdef'::regclass)
@@ -40,8 +41,8 @@ WHERE s.relpersistence <> 't'
 
 
 # Sequences of the project's schemas.
-_ALL = """
-SELECT s.oid FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace AND n.nspname !~ '^pg_'
+_ALL = f"""
+SELECT s.oid FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace AND {IN_USER_SCHEMA}
 WHERE s.relkind = 'S' AND s.relpersistence <> 't'
 """
 

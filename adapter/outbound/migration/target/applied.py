@@ -9,19 +9,20 @@ from psycopg import sql
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.holders import holders_query, join, read_holders
 from adapter.outbound.postgres.privileges import refuse_unreadable
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from adapter.outbound.postgres.url import DatabaseURL
 
 # The target is in use, so a read gives up before other sessions have to wait behind it.
 TIMEOUTS = "SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '500ms', true)"
 
-_VERSION_TABLES = """
+_VERSION_TABLES = f"""
 SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num'
- WHERE c.relkind = 'r' AND n.nspname !~ '^pg_'
-   AND CASE WHEN %(names)s::text[] = '{}' THEN c.relname ~ '^alembic_version' ELSE c.relname = ANY (%(names)s) END
-"""
+ WHERE c.relkind = 'r' AND {IN_USER_SCHEMA}
+   AND CASE WHEN %(names)s::text[] = '{{}}' THEN c.relname ~ '^alembic_version' ELSE c.relname = ANY (%(names)s) END
+"""  # noqa: S608 - a constant
 _LOCKING = """
 SELECT l.pid FROM pg_catalog.pg_locks l
  WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = (

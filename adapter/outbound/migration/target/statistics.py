@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from adapter.outbound.migration.target.applied import TIMEOUTS
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import costs_more
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.statistics import Extension, Statistics, TableStatistics, Target
 
@@ -78,7 +79,7 @@ SELECT name, reset_val FROM pg_settings
 # planner's guess, from the widths of the types.
 # The query does not wait for a relation that another session has, or waits for, in ACCESS EXCLUSIVE mode. Its size is
 # that of the last VACUUM or ANALYZE.
-_TABLES = """
+_TABLES = f"""
 WITH RECURSIVE setting AS MATERIALIZED (
     SELECT current_setting('block_size')::int AS block, d.oid AS database
       FROM pg_database AS d WHERE d.datname = current_database()
@@ -118,7 +119,7 @@ WITH RECURSIVE setting AS MATERIALIZED (
 ), tree AS (
     SELECT c.oid AS root, c.oid AS member, c.relkind
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
     UNION ALL
     SELECT t.root, c.oid, c.relkind
       FROM tree AS t JOIN pg_inherits AS i ON i.inhparent = t.member JOIN pg_class AS c ON c.oid = i.inhrelid
@@ -137,7 +138,7 @@ SELECT format('%%I.%%I', n.nspname, c.relname) AS name,
   LEFT JOIN leaf AS l ON l.oid = t.member
  GROUP BY n.nspname, c.relname
  ORDER BY 1
-"""
+"""  # noqa: S608 - a constant
 
 
 def read_statistics(url: DatabaseURL) -> Statistics:

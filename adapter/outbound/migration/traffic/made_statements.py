@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.compatibility import ApplicationStatement
 
 _RELATIONS = f"""
@@ -32,7 +33,7 @@ SELECT n.nspname, c.relname, c.relkind,
          WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {NOT_VERSION_TABLE}
+   AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1, 2
 """  # noqa: S608 - a constant
