@@ -96,5 +96,5 @@ def test_libpq_says_no_more_than_asyncpg(server: Server) -> None:
     assert "The database does not exist at" in what
     assert 'CREATE DATABASE "no_such_database"' in how
     what, how = said(server.url().replace("://postgres@", "://no_such_role@"), 3)
-    assert "The server refused to sign in at" in what
+    assert "The server refused the login at" in what
     assert "Correct user and password in the URL of this call" in how

@@ -70,7 +70,7 @@ def test_wrong_password(server: Server, empty_url: str) -> None:
             hba.write_text(before, encoding="utf-8")
             connection.execute("SELECT pg_reload_conf()")
 
-    assert "refused to sign in" in said
+    assert "refused the login" in said
     assert "wr0ng" not in said
 
 

@@ -107,7 +107,7 @@ def test_ended_by_an_administrator(
 
     assert cause in said
     assert "The database is at r1. Revision r2 ran in a transaction, which was rolled back." in said
-    assert said.endswith("hint: When that is mended, go on with: alembic -x lock_timeout=3s upgrade head")
+    assert said.endswith("hint: Once that is fixed, continue with: alembic -x lock_timeout=3s upgrade head")
     assert rows(empty_url, "SELECT to_regclass('b')") == [(None,)]
     assert_no_lock(empty_url)
 
@@ -157,7 +157,7 @@ def test_ended_in_an_autocommit_block(configured: Callable[..., Config], history
 
     assert "The database is at r1. Revision r2 commits by itself (autocommit block)" in said
     assert 'invalid indexes: public."Ix".' in said
-    assert "go on with: alembic upgrade head (unless the revision does so itself, before that: DROP INDEX" in said
+    assert "continue with: alembic upgrade head (unless the revision does so itself, before that: DROP INDEX" in said
 
 
 def test_relative_target_after_a_fault(configured: Callable[..., Config], history: History, empty_url: str) -> None:

@@ -111,7 +111,7 @@ def test_statement_mode_is_refused(server: Server, empty_url: str) -> None:
         for arguments in (["alembic", "upgrade", "head"], ["adapter.inbound.cli.migrate", "status"]):
             result = run(*arguments, url=url)
             said = result.stdout + result.stderr
-            assert "A connection pooler before" in said
+            assert "A connection pooler in front of" in said
             assert "hint: Name the server itself" in said
             assert "Traceback" not in said
     assert_untouched(empty_url)
@@ -130,7 +130,7 @@ def test_commands_that_read_work(server: Server, empty_url: str) -> None:
             assert result.returncode == 0, result.stdout + result.stderr
         for _ in range(2):  # asyncpg prepares whatever it sends
             result = run("alembic", "current", url=url)
-            assert result.returncode == 0 or result.stdout.startswith("FAILED: A connection pooler stands before ")
+            assert result.returncode == 0 or result.stdout.startswith("FAILED: A connection pooler is in front of ")
         with psycopg.connect(url) as one, psycopg.connect(url) as other:
             for connection in (one, other):
                 settings = "SELECT current_setting('lock_timeout'), current_setting('search_path')"

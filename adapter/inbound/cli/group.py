@@ -62,7 +62,7 @@ def checked_range(revisions: Any) -> Any:
 
     for name in [revisions] if isinstance(revisions, str) else revisions or ():
         if not name.endswith(".py") and may_hold_secret(name):
-            raise typer.BadParameter("this is no revision, range or file; an address is given with --target-url")
+            raise typer.BadParameter("this is no revision, range or file; an address goes into --target-url")
     return revisions
 
 

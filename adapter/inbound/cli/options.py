@@ -21,11 +21,11 @@ SandboxURL: TypeAlias = Annotated[
 ]
 Rows: TypeAlias = Annotated[int, typer.Option(help="Rows that each table is filled with.", min=0)]
 RowsFrom: TypeAlias = Annotated[
-    Path | None, typer.Option(help="SQL that inserts better rows, before the rest is made up.")
+    Path | None, typer.Option(help="SQL that inserts realistic rows, before the other rows are generated.")
 ]
 SetUp: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FILE.sql|MODULE:FUNCTION", help="What makes the things that the first revision expects."),
+    typer.Option(metavar="FILE.sql|MODULE:FUNCTION", help="What creates the objects that the first revision expects."),
 ]
 Env: TypeAlias = Annotated[
     list[str] | None,
@@ -145,7 +145,7 @@ def before_the_command(context: typer.Context, config: Config = None, version: V
         return
     command = context.command.commands[name]  # type: ignore[attr-defined]
     if not any(parameter.name == "config" for parameter in command.params):
-        raise typer.BadParameter(f"{name} knows this project only: leave it out", param_hint="--config")
+        raise typer.BadParameter(f"{name} works for this project only: leave it out", param_hint="--config")
     context.default_map = {name: {"config": str(config)}}
 
 

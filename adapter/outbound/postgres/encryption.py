@@ -76,12 +76,12 @@ def _of_handshake(chain: list[BaseException], message: str, url: DatabaseURL) ->
     if _NOT_TRUSTED.search(message) or any(isinstance(error, ssl.SSLCertVerificationError) for error in errors):
         return DatabaseError(
             f"The certificate of the server at {url} is not trusted ({message}).",
-            f"Name in {url.source} the authority that signed it with sslrootcert=FILE, and the host as the "
-            "certificate has it.",
+            f"Set sslrootcert=FILE in {url.source} to the authority that signed it, and use the host name that the"
+            " certificate has.",
         )
     if _HANDSHAKE.search(message) or any(isinstance(error, ssl.SSLError) for error in errors):
         return DatabaseError(
-            f"An encrypted connection to {url} could not be had ({message}).",
+            f"An encrypted connection to {url} could not be made ({message}).",
             f"Compare sslmode and the certificates that {url.source} names with those of the server.",
         )
     return None

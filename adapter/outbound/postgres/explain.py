@@ -175,7 +175,7 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
     if isinstance(error, OSError) and error.filename is not None:
         return DatabaseConfigurationError(
             f"{shown(error.filename)} cannot be used ({error.strerror}).",
-            "Run this as a user who may, or name another place.",
+            "Run this as a user who may use it, or choose another place.",
         )
     if _is_unreachable(error) and not _has_gone(error):
         return DatabaseError(
@@ -183,7 +183,7 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
             "Start the server or {correct}; {otherwise}.".format(**values),
         )
     fault = fault_of(error)
-    hint = "What was not committed has been rolled back: run the command again when that is mended."
+    hint = "What was not committed has been rolled back: run the command again once that is fixed."
     return DatabaseError(f"{fault[0]} ({fault[1]}).", hint) if fault else None
 
 
@@ -200,20 +200,20 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("55000",),
         "connections",
-        "The database lets nobody connect at {where} ({message}).",
+        "The database does not accept connections at {where} ({message}).",
         'An administrator runs: ALTER DATABASE "{name}" ALLOW_CONNECTIONS true; or {correct}.',
     ),
     (
         ("28P01", "28000"),
         "",
-        "The server refused to sign in at {where} ({message}).",
+        "The server refused the login at {where} ({message}).",
         "Correct user and password in {source}, percent-encoding % : / ? # @, or the server's pg_hba.conf.",
     ),
     (("57P03",), "", "The server at {where} is not ready ({message}).", "Wait a moment and try again."),
     (
         ("53300",),
         "",
-        "The server at {where} has no connection left ({message}).",
+        "The server at {where} has no free connection ({message}).",
         "Close idle connections, or raise max_connections.",
     ),
     (
@@ -225,7 +225,7 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("55P03",),
         "",
-        "A lock could not be had in time at {where} ({message}).",
+        "A lock could not be acquired in time at {where} ({message}).",
         (
             "Try again when whoever holds it has finished: SELECT pid, xact_start, query FROM pg_stat_activity "
             "WHERE xact_start IS NOT NULL ORDER BY xact_start;"
@@ -246,10 +246,10 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("26000", "42P05"),
         '"(__asyncpg_|_pg3_|")',  # names of prepared statements that drivers choose
-        "A connection pooler stands before {where} and gives each transaction another session ({message}).",
+        "A connection pooler is in front of {where} and gives each transaction another session ({message}).",
         _DIRECT,
     ),
-    (("08P01",), "", "A connection pooler before {where} refused ({message}).", _DIRECT),
+    (("08P01",), "", "A connection pooler in front of {where} refused ({message}).", _DIRECT),
 )
 
 

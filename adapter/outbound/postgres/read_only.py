@@ -49,5 +49,5 @@ def describe_read_only(rows: Callable[[str], list[Any]], where: str, message: st
         )
     return DatabaseError(
         f"The transaction at {where} was begun as read only ({message}).",
-        "Find who said so: a connection that was handed over, or SET TRANSACTION READ ONLY in the revision.",
+        "Find what set that: a connection that was handed over, or SET TRANSACTION READ ONLY in the revision.",
     )

@@ -15,7 +15,7 @@ PAGE = PROJECT_ROOT / "docs" / "rules.md"
 
 def test_the_page_is_what_the_rules_are(tmp_path: Path) -> None:
     """A rule that is added or reworded must be written into the page, which a changed page shows."""
-    assert is_current(PAGE), "write it anew: migrate rules --output docs/rules.md"
+    assert is_current(PAGE), "rewrite it with: migrate rules --output docs/rules.md"
     changed = tmp_path / "rules.md"
     assert write_rules(changed) == len(all_pages())
     changed.write_text(changed.read_text(encoding="utf-8").replace("An index", "A index"), encoding="utf-8")

@@ -26,7 +26,7 @@ _EXAMPLES = (
 def command(
     context: typer.Context,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many texts and so many orders, for a quick try.")
+        int | None, typer.Option(min=1, help="Load at most this many texts and orders, for a quick try.")
     ] = None,
 ) -> None:
     """Load Wikipedia leads in English and Spanish, and a year of a shop's customers and orders.

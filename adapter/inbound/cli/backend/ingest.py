@@ -24,7 +24,7 @@ def command(
         list[Path],
         typer.Argument(help="Files, or folders whose text and Markdown files are meant.", exists=True, readable=True),
     ],
-    tag: Annotated[list[str] | None, typer.Option(help="Label for all of them; may be given again.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Label for all of them; may be repeated.")] = None,
 ) -> None:
     """Take in texts: split, embed and store them. What is stored already stays as it is.
 

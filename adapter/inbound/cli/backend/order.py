@@ -35,7 +35,7 @@ def place(
     user: Annotated[str, typer.Option(help="Address of the user who orders.")],
     item: Annotated[
         list[str],
-        typer.Option(metavar="PRODUCT:QUANTITY", help="What: id or exact name, and pieces; may be given again."),
+        typer.Option(metavar="PRODUCT:QUANTITY", help="What: id or exact name, and pieces; may be repeated."),
     ],
     form: FormatOption = Format.TEXT,
 ) -> None:

@@ -76,7 +76,7 @@ def analyze(
     from adapter.bootstrap.analyze import TargetRequest, analysis_fails, analyze_revisions, render_analysis
 
     if target_url and stats:
-        raise typer.BadParameter("--target-url and --stats say the same: give one of them")
+        raise typer.BadParameter("use --target-url or --stats, not both")
     with Progress() as progress:
         target = TargetRequest(target_url, stats, observed)
         report = analyze_revisions(project, revisions, target, progress)

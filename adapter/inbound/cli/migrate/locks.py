@@ -36,6 +36,6 @@ def locks(
     for line in disagreements:
         typer.echo(line)
     if disagreements:
-        typer.echo(f"{output} and Postgres disagree; look at it, and write it anew with: migrate locks", err=True)
+        typer.echo(f"{output} and Postgres disagree: review the page, then rewrite it with: migrate locks", err=True)
         raise typer.Exit(1)
     typer.echo(f"{output}: {len(rows)} operations, as Postgres does them")

@@ -10,7 +10,7 @@ app = typer.Typer()
 
 @app.command("new-service", epilog="Examples: migrate new-service ../bookshop · migrate new-service . --name bookshop")
 def new_service(
-    folder: Annotated[Path, typer.Argument(help="Where to; it must not exist yet, or be empty.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the service; it must be new or empty.")],
     name: Annotated[
         str | None, typer.Option(help="Name of the service and of its command; by default that of the folder.")
     ] = None,

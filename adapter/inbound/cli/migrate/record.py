@@ -13,9 +13,9 @@ app = typer.Typer()
     epilog="Example: migrate record -- pytest tests · migrate verify --statements statements.json",
 )
 def record(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND ARGS…", help="What to run, and to listen to.")],
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND ARGS…", help="The command to run and record.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File of the statements.")] = Path("statements.json"),
-    append: Annotated[bool, typer.Option("--append", help="Keep what the file has.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to the statements that the file has.")] = False,
     values: Annotated[
         bool,
         typer.Option(

@@ -30,7 +30,7 @@ def rules(
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option(help="Write the page of all rules into this file.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit with 1 when that page is not what the rules are.")
+        bool, typer.Option("--check", help="Write nothing; exit with 1 when that page is out of date.")
     ] = False,
 ) -> None:
     """Show what a rule of analyze or a check of verify means, why it matters, and what to write instead."""
@@ -46,6 +46,6 @@ def rules(
     if not output.is_file():
         raise typer.BadParameter(f"there is no page {output}: write it with migrate rules --output {output}")
     if not is_current(output):
-        typer.echo(f"{output} is not what the rules are; write it anew: migrate rules --output {output}", err=True)
+        typer.echo(f"{output} is out of date; rewrite it with: migrate rules --output {output}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{output}: as the rules are")
+    typer.echo(f"{output} is up to date")

@@ -64,7 +64,7 @@ def explain_fault(
     where = f" in {_name(progress)}" if progress.step is not None else ""
     state = _read_state(migration, connections)
     sentences = [f"{fault[0]}{where} ({fault[1]}).", _place(state), _fate(progress, state)]
-    hint = f"When that is mended, go on with: {_command(migration, progress)}"
+    hint = f"Once that is fixed, continue with: {_command(migration, progress)}"
     if isinstance(state, _State) and state.invalid and progress.commits_itself:
         hint = f"{hint} (unless the revision does so itself, before that: DROP INDEX CONCURRENTLY {state.invalid[0]};)"
     return DatabaseError(" ".join(filter(None, sentences)), hint)

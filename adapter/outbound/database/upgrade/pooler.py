@@ -44,8 +44,8 @@ def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
     if _shares_sessions(connection, connections, pid):
         address = f" ({server})" if (server := _server(connections)) else ""
         raise DatabaseConfigurationError(
-            "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) stands before "
-            "this database: the lock that lets one upgrade run at a time, and settings of the session, do not last "
+            "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) is in front "
+            "of this database: the lock that lets one upgrade run at a time, and settings of the session, do not last "
             "there. Nothing was run.",
             f"Name the server itself{address} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session.",
         )

@@ -62,7 +62,7 @@ def with_retries(run: Callable[[], None], recover: Callable[[], None], retries: 
 def _gave_up(error: DBAPIError, holders: tuple[Holder, ...], attempts: int) -> DatabaseError:
     is_concurrent = is_concurrent_build(error.statement or "")
     option = "concurrent_lock_timeout=2h" if is_concurrent else "lock_timeout=10s"
-    holders_text = f"held by {join(holders)}" if holders else "nobody could be asked who holds it"
+    holders_text = f"held by {join(holders)}" if holders else "its holder could not be read"
     end_command = end_them(holders)
     advice = (
         f"End it: {end_command}"
@@ -72,7 +72,7 @@ def _gave_up(error: DBAPIError, holders: tuple[Holder, ...], attempts: int) -> D
     )
     consequence = " The build may have left an invalid index, which migrate status shows." if is_concurrent else ""
     return DatabaseError(
-        f"The lock that this revision needs could not be had, in {attempts} {'try' if attempts == 1 else 'tries'} "
+        f"The lock that this revision needs could not be acquired in {attempts} {'try' if attempts == 1 else 'tries'} "
         f"({server_message(error)}; statement: {one_line(error.statement)}); {holders_text}.{consequence}",
         f"{advice} Then run this again, or wait longer with -x {option}.",
     )

@@ -25,7 +25,7 @@ def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
     if error.kind == "elsewhere":
         raise DatabaseConfigurationError(
             f"{error.message}: nothing was run{_place(error)}",
-            "let it take its address from alembic.ini or from a variable, and name that with --env NAME",
+            "let it read its address from alembic.ini or from a variable, and name that with --env NAME",
         )
     if has_environment_failed(job, result):
         raise DatabaseConfigurationError(*_message_and_hint(error, result))
@@ -81,19 +81,19 @@ def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]
     addresses = ", ".join(result.addresses) or "the network"
     if error.kind == "network" and not result.has_network:
         return (
-            f"{file} wanted {addresses}, and the network is out of its reach{_place(error)}: {error.message.strip()}",
-            "give it what it fetches with --env NAME=VALUE, or make it with --setup; --allow-network opens the network",
+            f"{file} tried to reach {addresses}, but has no network{_place(error)}: {error.message.strip()}",
+            "pass what it fetches with --env NAME=VALUE, or create it with --setup; --allow-network opens the network",
         )
     first_line = error.message.strip().partition("\n")[0]
     kind = "" if error.kind in {"exit", "refused"} else f"{error.type}: "
     message = f"{file} failed before any revision ran{_place(error)}: {kind}{_exit_prefix(error)}{first_line}"
     if error.kind == "network":
-        return message, f"it wanted {addresses}, and nothing keeps it from that: see whether this machine reaches it"
+        return message, f"it tried to reach {addresses}, which is allowed: check that this machine can reach it"
     if error.sqlstate is None and error.type in _CONNECTION_ERRORS and not result.has_network:
         return (
-            f"{file} could not connect{_place(error)}, for nothing but the sandbox is in its reach: {first_line}",
+            f"{file} could not connect{_place(error)}, because it can reach nothing but the sandbox: {first_line}",
             (
-                "let it take its address from alembic.ini, or name the variable with --env NAME; --allow-network opens"
+                "let it read its address from alembic.ini, or name the variable with --env NAME; --allow-network opens"
                 " the network"
             ),
         )
@@ -101,8 +101,8 @@ def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]
         return message, "run it in the Python that has the project's packages: --python PATH"
     if result.variables:
         names = ", ".join(result.variables)
-        return message, f"it asked for variables that are not set ({names}): give them with --env NAME=VALUE"
-    return message, "give it what it needs: --env NAME=VALUE, -x NAME=VALUE, or --setup for what must be there before"
+        return message, f"it read variables that are not set ({names}): set them with --env NAME=VALUE"
+    return message, "pass what it needs with --env NAME=VALUE or -x NAME=VALUE; create what it expects with --setup"
 
 
 def described(error: AgentError) -> str:

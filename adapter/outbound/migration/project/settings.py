@@ -48,7 +48,7 @@ def read_project_settings(config: Path) -> ProjectSettings:
     try:
         values = _toml(config) if config.suffix == ".toml" else _ini(config)
     except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DatabaseConfigurationError(f"{config.name} cannot be read: {error}", "mend the file") from error
+        raise DatabaseConfigurationError(f"{config.name} cannot be read: {error}", "correct the file") from error
     unknown = sorted(values.keys() - {*_KEYS})
     if unknown:
         raise DatabaseConfigurationError(

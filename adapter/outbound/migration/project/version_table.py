@@ -36,7 +36,7 @@ def mark_version_tables(connection: psycopg.Connection[Any], names: Iterable[str
     for name in names:
         if connection.execute("SELECT pg_catalog.to_regclass(%s)", (name,)).fetchone() == (None,):
             raise DatabaseConfigurationError(
-                "env.py has a transaction open before the migrations begin: nothing that they do is kept",
+                "env.py has a transaction open before the migrations begin: nothing that they do is committed",
                 "let env.py commit what it executed on the connection before context.configure()",
             )
         connection.execute(f"COMMENT ON TABLE {name} IS '{_MARK}'".encode())

@@ -18,7 +18,7 @@ when the page and the server disagree.
   locked no less. Of what runs outside a transaction, locks on indexes are left out: it holds them for moments.
 - **stops**: what waits until the transaction ends; of the table itself where no other is named. An index that is locked
   so stops every query of its table, since planning looks at all indexes.
-- **rewrites**: tables and indexes that are written anew, **scans**: tables that are read from end to end, **builds
+- **rewrites**: tables and indexes that are rewritten, **scans**: tables that are read from end to end, **builds
   index**: what it takes grows with the table.
 - **in a transaction**: whether it can run in one; with Alembic, what cannot goes into an `autocommit_block()`.
 

@@ -63,7 +63,9 @@ def undo_changes(connection: psycopg.Connection[Any], prefix: str) -> None:
         for (name,) in connection.execute(_STRANGE_TABLESPACES, (MEMORY,)).fetchall():
             connection.execute(sql.SQL("DROP TABLESPACE {}").format(sql.Identifier(name)))
     except psycopg.Error as error:
-        raise UnusableServerError(f"the sandbox's server cannot be mended: {error}", "run the command again") from error
+        raise UnusableServerError(
+            f"the sandbox's server cannot be repaired: {error}", "run the command again"
+        ) from error
 
 
 def check_server(connection: psycopg.Connection[Any]) -> None:

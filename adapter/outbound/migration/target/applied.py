@@ -83,7 +83,7 @@ def _versions(connection: psycopg.Connection[Any], url: DatabaseURL, schema: str
         holders = read_holders(connection.execute(holders_query(locking).encode()).fetchall())
         raise DatabaseError(
             f"The revisions of {url} could not be read in time: {name.as_string(connection)} is locked by "
-            f"{join(holders) or 'somebody who has just ended'} ({error.diag.message_primary}).",
+            f"{join(holders) or 'a session that has just ended'} ({error.diag.message_primary}).",
             "Try again when no deployment runs there.",
         ) from error
     return tuple(str(version) for (version,) in rows)

@@ -135,7 +135,7 @@ def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
             f"run this as {owner.pw_name}, or {alternative}",
         )
     return DatabaseConfigurationError(
-        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"mend that, or {alternative}"
+        f"cannot use {error.filename or place.root}: {error.strerror or error}", f"fix that, or {alternative}"
     )
 
 

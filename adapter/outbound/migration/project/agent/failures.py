@@ -103,7 +103,7 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, AssertionError) and not str(error) and _is_of_autocommit_block(error):
         return (
             "autocommit_block() cannot work: env.py has begun a transaction on the connection before"
-            " context.configure(), and Alembic takes part in that; commit before it, or connect with AUTOCOMMIT"
+            " context.configure(), and Alembic joins it; commit before it, or connect with AUTOCOMMIT"
         )
     return str(error).strip() or type(error).__name__
 
