@@ -17,8 +17,8 @@ from sqlalchemy.pool import NullPool
 
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from tests.integration.autogenerate.declarations import X, col, enum, ix, t
 from tests.integration.autogenerate.harness import Database, Project
-from tests.integration.autogenerate.schema_cases import X, col, enum, ix, t
 from tests.integration.autogenerate.vector_cases import hnsw, table
 
 
