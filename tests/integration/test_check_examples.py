@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Severity
 from domain.migration.verification.checks import all_checks
 from domain.migration.verification.proof import RevisionProof
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -35,9 +35,8 @@ def _proof(server: Server, example: Example, folder: Path) -> RevisionProof:
     if example.phase:
         text = text.replace('"""', f'"""Phase: {example.phase}\n\n', 1)
     path.write_text(text, encoding="utf-8")
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
     asked = VerificationRequest("r2", "round-trip,repeat,compat", certificates=folder / "c.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, history.plain_ini(), asked, rows=200).proofs
     return proof
 
 

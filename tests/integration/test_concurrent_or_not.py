@@ -2,10 +2,9 @@
 
 import pytest
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed
 
 pytestmark = pytest.mark.one_major
 
@@ -41,8 +40,7 @@ def _errors(server: Server, history: History, statements: dict[str, str]) -> dic
     for name, sql in statements.items():
         history.add(name, parent, f"with op.get_context().autocommit_block():\n    op.execute({sql!r})")
         parent = name
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=300)
-    report = analyze_revisions(request, "tables:head", TargetRequest(), lambda *_: None)
+    report = analyzed(server, history.plain_ini(), "tables:head", rows=300)
     return {
         analysis.trace.revision: [
             diagnostic.code

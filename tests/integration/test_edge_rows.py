@@ -5,12 +5,12 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.rows import fill, unmade_edges
 from tests.conftest import Server
 from tests.history import History
 from tests.support import value
+from tests.use_cases import verified
 
 ROWS = 200
 ZONES = ("Europe/Madrid", "Europe/London", "America/New_York")  # whose clocks skip an hour and repeat another one
@@ -250,9 +250,8 @@ def test_a_text_that_loses_its_form_is_no_exact_downgrade(server: Server, histor
         up, down = (f"ALTER TABLE t ALTER {name} TYPE {to} USING {name}::{to}" for to in (kind, "varchar(40)"))
         history.add(name, "first", f'op.execute("{up}")', f'op.execute("{down}")')
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest("first:heads", "round-trip", certificates=config.parent / "c.json")
-    proofs = verify_revisions(request, asked, lambda *_: None).proofs
+    proofs = verified(server, config, asked, rows=ROWS).proofs
 
     found = {proof.analysis.trace.revision: {diagnostic.code for diagnostic in proof.diagnostics} for proof in proofs}
     assert found == {name: {"rows-must-fit", "undeclared-loss"} for name in kinds}

@@ -6,12 +6,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.rows import Statement, fill, fill_matching
 from application.migration.verify import VerificationReport
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 ROWS = 200
 MOVED = "UPDATE users SET theme = js ->> 'theme', js = js - 'theme' WHERE js ? 'theme'"
@@ -44,9 +44,8 @@ def _verified(server: Server, history: History, column: str) -> VerificationRepo
         f'op.execute("{GIVEN_BACK}")\nop.execute("ALTER TABLE users DROP COLUMN theme")',
     )
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest("first:heads", "round-trip", certificates=config.parent / "c.json")
-    return verify_revisions(request, asked, lambda *_: None)
+    return verified(server, config, asked, rows=ROWS)
 
 
 @pytest.mark.one_major

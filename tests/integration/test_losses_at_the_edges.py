@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -59,9 +59,8 @@ def test_what_only_a_few_values_lose_is_no_exact_downgrade(server: Server, histo
         up, down = (text.replace(" t ", f" {name} ") for text in (upgrade, downgrade))
         history.add(f"lose{number}", made, f"op.execute({up!r})", f"op.execute({down!r})")
         last = f"lose{number}"
-    request = ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=200)
     asked = VerificationRequest("base:heads", "round-trip", certificates=project.parent / "c.json")
-    report = verify_revisions(request, asked, lambda *_: None)
+    report = verified(server, project, asked, rows=200)
 
     found = {proof.analysis.trace.revision: proof for proof in report.proofs}
     trips = {name: found[f"lose{number}"].trip for number, name in enumerate(LOSSES)}
@@ -74,9 +73,8 @@ def test_json_that_was_jsonb_is_the_same_in_another_text(server: Server, history
     history.add("a", None, 'op.execute("CREATE TABLE docs (id int PRIMARY KEY, v json)")')
     binary, text = (f'op.execute("ALTER TABLE docs ALTER v TYPE {kind} USING v::{kind}")' for kind in ("jsonb", "json"))
     history.add("b", "a", binary, text)
-    request = ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=200)
     asked = VerificationRequest("a:heads", "round-trip", certificates=project.parent / "c.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, project, asked, rows=200).proofs
 
     assert proof.trip is not None
     assert proof.trip.reversibility is Reversibility.EXACT
@@ -90,7 +88,6 @@ def test_values_that_do_not_fit_are_said_beside_the_proof(server: Server, histor
     history.add("a", None, 'op.execute("CREATE TABLE big (id int PRIMARY KEY, v bigint)")')
     narrow, widen = (f'op.execute("ALTER TABLE big ALTER v TYPE {kind}")' for kind in ("int", "bigint"))
     history.add("b", "a", narrow, widen)
-    request = ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=200)
     asked = VerificationRequest("a:heads", "round-trip", certificates=project.parent / "c.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, project, asked, rows=200).proofs
     assert {one.code for one in proof.diagnostics} == {"rows-must-fit"}

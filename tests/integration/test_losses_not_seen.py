@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -65,9 +65,8 @@ def _verified(
         history.add(f"r{number}", last, f"op.execute({up!r})", f"op.execute({down!r})")
         last = f"r{number}"
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=100)
     asked = VerificationRequest("first:heads", only, certificates=config.parent / "c.json")
-    report = verify_revisions(request, asked, lambda *_: None)
+    report = verified(server, config, asked, rows=100)
     kinds = [proof.certificate.reversibility if proof.certificate else None for proof in report.proofs]
     return report, dict(zip(steps, kinds, strict=True))
 
@@ -103,9 +102,8 @@ def test_an_accepted_loss_is_lossy(server: Server, history: History, tmp_path: P
     path = next(history.folder.glob("*last*"))
     declaration = '\nlossy_downgrade = {"public.rare.spare": "nobody has one"}\n'
     path.write_text(path.read_text(encoding="utf-8") + declaration, encoding="utf-8")
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=100)
     asked = VerificationRequest("first:last", "round-trip", certificates=tmp_path / "c.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, history.plain_ini(), asked, rows=100).proofs
 
     assert proof.certificate is not None
     assert proof.certificate.reversibility is Reversibility.LOSSY

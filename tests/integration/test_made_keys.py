@@ -5,13 +5,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.rows import fill
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
 from tests.support import value
+from tests.use_cases import verified
 
 ROWS = 200
 KEYS = {
@@ -118,9 +118,8 @@ def test_a_counter_that_starts_again_is_a_loss(server: Server, history: History)
     for name, (up, down) in steps.items():
         history.add(name, "table", f'op.execute("{up}")', f'op.execute("{down}")')
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest("table:heads", "round-trip", certificates=config.parent / "c.json")
-    proofs = verify_revisions(request, asked, lambda *_: None).proofs
+    proofs = verified(server, config, asked, rows=ROWS).proofs
 
     assert {proof.analysis.trace.revision: [*proof.trip.losses] if proof.trip else [] for proof in proofs} == {
         name: [f"public.{name}"] for name in steps
@@ -147,8 +146,7 @@ def test_a_key_that_is_numbered_anew_is_a_loss(server: Server, history: History)
     for name, (up, down) in steps.items():
         history.add(name, "first", f'op.execute("{up}")', f'op.execute("{down}")')
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest("first:heads", "round-trip", certificates=config.parent / "c.json")
-    trips = [proof.trip for proof in verify_revisions(request, asked, lambda *_: None).proofs]
+    trips = [proof.trip for proof in verified(server, config, asked, rows=ROWS).proofs]
 
     assert [trip is not None and trip.reversibility is not Reversibility.EXACT for trip in trips] == [True, True]

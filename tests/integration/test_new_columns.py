@@ -3,11 +3,11 @@
 import psycopg
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.rows import Filled, fill
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -62,9 +62,8 @@ def test_values_of_a_column_that_came_later_are_missed(
     for n in (4, 5, 6):
         history.add(f"r{n}", f"r{n - 1}", "pass")
     history.add("r7", "r6", 'op.drop_column("people", "note")', 'op.add_column("people", sa.Column("note", sa.Text()))')
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest(wanted, only, certificates=history.folder.parent / "certificates.json")
-    report = verify_revisions(request, asked, lambda *_: None)
+    report = verified(server, history.plain_ini(), asked, rows=ROWS)
     lost = {
         proof.analysis.trace.revision: [one.message for one in proof.diagnostics if one.code == "undeclared-loss"]
         for proof in report.proofs
@@ -103,9 +102,8 @@ def test_the_loss_of_what_a_new_column_may_hold(server: Server, history: History
     history.add("r1", None, 'op.execute("CREATE TABLE people (id bigint PRIMARY KEY)")', 'op.drop_table("people")')
     history.add("r2", "r1", add, 'op.drop_column("people", "state")')
     history.add("r3", "r2", shorten, 'op.execute("ALTER TABLE people ALTER state TYPE text")')
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS)
     asked = VerificationRequest("r2:r3", "round-trip", certificates=history.folder.parent / "certificates.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, history.plain_ini(), asked, rows=ROWS).proofs
 
     assert [one.code for one in proof.diagnostics] == ["undeclared-loss"]
     assert "public.people.state" in proof.diagnostics[0].message

@@ -12,13 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest, render_verification
 from adapter.outbound.migration.traffic.recorder import read_statements
 from domain.migration.statements import StatementsError
 from tests.conftest import Server
 from tests.history import History
 from tests.support import PROJECT_ROOT, process_environment
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -182,9 +182,8 @@ def test_verify_tries_recorded_statements(
     config.write_text(
         config.read_text(encoding="utf-8") + f"\n[hexalembic]\nstatements = {tmp_path / 's.json'}\n", encoding="utf-8"
     )
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
     asked = VerificationRequest("r2", "compat", tmp_path / "certificates.json")
-    report = verify_revisions(request, asked, lambda *_: None)
+    report = verified(server, config, asked, rows=20)
     text = render_verification(report, "json", verbose=False, color=False)
     broken = json.loads(text)["revisions"][0]["old_code"]["broken"]
 

@@ -10,8 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest, render_verification
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.engine import tooling_engine
 from adapter.outbound.postgres.url import DatabaseURL
@@ -25,6 +24,7 @@ from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -204,9 +204,8 @@ def verify(server: Server, history: History) -> Callable[[str], VerificationRepo
     config = history.plain_ini()
 
     def run(wanted: str = "base:heads") -> VerificationReport:
-        request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=20)
         asked = VerificationRequest(wanted, "round-trip", history.folder.parent / "certificates.json")
-        return verify_revisions(request, asked, lambda *_: None)
+        return verified(server, config, asked, rows=20)
 
     return run
 

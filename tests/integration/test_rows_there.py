@@ -2,12 +2,12 @@
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -48,9 +48,8 @@ def _verified(server: Server, history: History, up: str, down: str, only: str) -
     history.add("first", None, TABLES)
     history.add("last", "first", f"op.execute({up!r})", f"op.execute({down!r})")
     config = history.plain_ini()
-    request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=100)
     asked = VerificationRequest("first:last", only, certificates=config.parent / "c.json")
-    (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+    (proof,) = verified(server, config, asked, rows=100).proofs
     return proof
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.analysis.rule import ORDERS, USERS, Example
 from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
@@ -15,6 +14,7 @@ from domain.migration.op_code import DOWNGRADE
 from domain.migration.verification.proof import RevisionProof
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = [pytest.mark.one_major, pytest.mark.long]
 
@@ -80,9 +80,8 @@ def prove(server: Server, tmp_path: Path) -> Prove:
         path = folder / "r2.py"
         text = path.read_text(encoding="utf-8") + f"\n\n{declarations}\n"
         path.write_text(text.replace('"""r2"""', f'"""{docstring}"""'), encoding="utf-8")
-        request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=ROWS)
         asked = VerificationRequest("r2", only, folder / "certificates.json")
-        (proof,) = verify_revisions(request, asked, lambda *_: None).proofs
+        (proof,) = verified(server, history.plain_ini(), asked, rows=ROWS).proofs
         return proof
 
     return run

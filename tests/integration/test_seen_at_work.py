@@ -2,13 +2,12 @@
 
 import pytest
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed, verified
 
 pytestmark = pytest.mark.one_major
 
@@ -49,8 +48,7 @@ def ranged(server: Server, history: History, wanted: str) -> tuple[RevisionAnaly
     """Analyze a range."""
     config = history.folder.parent / f"{history.folder.name}_project" / "alembic.ini"
     config = config if config.exists() else history.plain_ini()
-    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=300)
-    return analyze_revisions(asked, wanted, TargetRequest(), lambda *_: None).revisions
+    return analyzed(server, config, wanted, rows=300).revisions
 
 
 def said(analysis: RevisionAnalysis) -> list[tuple[Severity, str]]:
@@ -185,9 +183,8 @@ def test_a_proof_rests_on_rows_that_match(server: Server, history: History, only
     history.add("r1", None, TABLES)
     history.add("r2", "r1", BOUND)
     history.add("r3", "r2", 'op.add_column("pets", sa.Column("age", sa.Integer()))', 'op.drop_column("pets", "age")')
-    request = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=300)
     asked = VerificationRequest("r1:r3", only, certificates=history.folder.parent / "c.json")
-    lossy, exact = verify_revisions(request, asked, lambda *_: None).proofs
+    lossy, exact = verified(server, history.plain_ini(), asked, rows=300).proofs
 
     (loss,) = (one for one in lossy.diagnostics if one.severity is Severity.ERROR)
     assert (loss.code, loss.relation) == ("undeclared-loss", "public.people.note")

@@ -7,13 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.shared_transaction import CODE, FAILS
 from domain.migration.locks import LockMode
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed
 
 pytestmark = pytest.mark.one_major
 
@@ -45,8 +44,7 @@ def judged(
     env = config.parent / "env.py"
     text = env.read_text(encoding="utf-8").replace(SEPARATE, options).replace(").connect()", f").{connect}()")
     env.write_text(text, encoding="utf-8")
-    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
-    report = analyze_revisions(asked, wanted, TargetRequest(), lambda *_: None)
+    report = analyzed(server, config, wanted, rows=1200)
     return {one.trace.revision: one for one in report.revisions}
 
 

@@ -7,12 +7,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.analyze import TargetRequest
 from adapter.outbound.migration.sandbox.session_settings import accepted
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed
 
 pytestmark = pytest.mark.one_major
 
@@ -40,8 +40,7 @@ def judged(
 ) -> RevisionAnalysis:
     """Analyze the revision r2."""
     config = config or history.plain_ini()
-    asked = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=1200)
-    report = analyze_revisions(asked, "r2", target or TargetRequest(), lambda *_: None)
+    report = analyzed(server, config, "r2", rows=1200, target=target)
     return report.revisions[0]
 
 

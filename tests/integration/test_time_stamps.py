@@ -2,11 +2,11 @@
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -47,9 +47,8 @@ def test_only_the_time_that_a_trigger_keeps_is_no_loss(
     history.add("r1", None, TABLE, 'raise NotImplementedError("never")')
     history.add("r2", "r1", upgrade, downgrade)
     config = history.plain_ini()
-    project = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=300)
     asked = VerificationRequest("r1:r2", "round-trip", certificates=config.parent / "c.json")
-    (proof,) = verify_revisions(project, asked, lambda *_: None).proofs
+    (proof,) = verified(server, config, asked, rows=300).proofs
     assert proof.trip is not None
     assert proof.trip.reversibility is (Reversibility.LOSSY if lost else Reversibility.EXACT)
     assert {diagnostic.relation for diagnostic in proof.diagnostics if diagnostic.code == "undeclared-loss"} == lost

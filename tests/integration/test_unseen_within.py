@@ -2,11 +2,10 @@
 
 import pytest
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed
 
 pytestmark = pytest.mark.one_major
 
@@ -73,8 +72,7 @@ def _chained(history: History, statements: dict[str, str]) -> dict[str, str]:
 
 def _warned(server: Server, history: History, statements: dict[str, str]) -> list[str]:
     names = _chained(history, statements)
-    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
-    report = analyze_revisions(asked, "first:heads", TargetRequest(), lambda *_: None)
+    report = analyzed(server, history.plain_ini(), "first:heads", rows=200)
     return [
         names[found.trace.revision]
         for found in report.revisions
@@ -98,7 +96,6 @@ def test_a_procedure_that_commits(server: Server, history: History) -> None:
     call = 'with op.get_context().autocommit_block():\n    op.execute("CALL sweep()")'
     history.add("first", None, TABLES)
     history.add("last", "first", call)
-    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=200)
-    (found,) = analyze_revisions(asked, "first:last", TargetRequest(), lambda *_: None).revisions
+    (found,) = analyzed(server, history.plain_ini(), "first:last", rows=200).revisions
 
     assert [one.severity for one in found.diagnostics if one.code == "not-seen-at-work"] == [Severity.WARNING]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from adapter.bootstrap.project import ProjectRequest
-from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import verified
 
 pytestmark = pytest.mark.one_major
 
@@ -74,9 +74,8 @@ def proved(server: Server, history: History, upgrade: str, downgrade: str) -> Re
     history.add("r1", None, TABLES, 'raise NotImplementedError("never")')
     history.add("r2", "r1", code(upgrade), code(downgrade))
     config = history.plain_ini()
-    project = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=300)
     asked = VerificationRequest("r1:r2", "round-trip", certificates=config.parent / "c.json")
-    (proof,) = verify_revisions(project, asked, lambda *_: None).proofs
+    (proof,) = verified(server, config, asked, rows=300).proofs
     return proof
 
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.project import ProjectRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
 from tests.history import History
+from tests.use_cases import analyzed
 
 pytestmark = pytest.mark.one_major
 
@@ -26,8 +25,7 @@ def codes(server: Server, history: History, upgrade: str) -> dict[str, RevisionA
     """Analyze an upgrade of v; diagnostics by code."""
     history.add("r1", None, BASE)
     history.add("r2", "r1", upgrade, 'raise NotImplementedError("restore the backup")')
-    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=1200)
-    (found,) = analyze_revisions(asked, "r2", TargetRequest(), lambda *_: None).revisions
+    (found,) = analyzed(server, history.plain_ini(), "r2", rows=1200).revisions
     return {one.code: found for one in found.diagnostics}
 
 
@@ -59,8 +57,7 @@ def test_rows_of_a_partition_are_there(server: Server, history: History) -> None
     history.add("r1", None, "\n".join(f"op.execute({one!r})" for one in parts))
     attach = 'op.execute("ALTER TABLE m ATTACH PARTITION p FOR VALUES FROM (1) TO (MAXVALUE)")'
     history.add("r2", "r1", attach, "pass")
-    asked = ProjectRequest(config=history.plain_ini(), sandbox_url=server.url(), any_role=True, rows=1200)
-    (found,) = analyze_revisions(asked, "r2", TargetRequest(), lambda *_: None).revisions
+    (found,) = analyzed(server, history.plain_ini(), "r2", rows=1200).revisions
 
     assert "missing-downgrade" in found.reasons
     assert "lossy-downgrade" not in found.reasons
