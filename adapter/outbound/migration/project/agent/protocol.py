@@ -317,9 +317,10 @@ def decode(line: bytes, token: str) -> Event:
         ProtocolError: Something else than the token comes first, or the line has the fields of no event.
         ValueError: The line is no JSON.
     """
-    before, _, content = line.rpartition(token.encode())
-    if before or len(content) == len(line):
+    prefix = token.encode()
+    if not line.startswith(prefix):
         raise ProtocolError("a line without its token")
+    content = line[len(prefix) :]
     values = json.loads(content)
     if _SURROGATE in content:
         values = json.loads(json.dumps(values, ensure_ascii=False).encode(errors="replace"))
