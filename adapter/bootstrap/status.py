@@ -53,7 +53,7 @@ def _named(url: str | None) -> "DatabaseURL":
     named = url or os.environ.get("DATABASE_URL")
     if not named:
         raise DatabaseConfigurationError(
-            "no database is named, and what env.py of another project connects to is out of its reach here",
+            "no database is named, and the one that env.py of another project connects to is not known here",
             "name it: migrate status -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
         )
     return database_url(url)

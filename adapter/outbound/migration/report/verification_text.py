@@ -83,13 +83,13 @@ def facts(proof: RevisionProof) -> Iterator[str]:
         running = proof.old_code.tried - len(proof.old_code.broken)
         yield f"{running} of {proof.old_code.tried} old statements run"
     if proof.new_code is not None and proof.new_code.broken:
-        yield f"{len(proof.new_code.broken)} of {proof.new_code.tried} new statements need it"
+        yield f"{len(proof.new_code.broken)} of {proof.new_code.tried} new statements fail without it"
     if foreign := proof.analysis.trace.foreign_tables:
         yield f"foreign and not read: {', '.join(foreign)}"
     for table, reason in proof.analysis.trace.unread.items():
         yield f"not read: {table} ({reason})"
     if unmade := len(proof.analysis.trace.unmade_edges):
-        yield f"{unmade} column{'s' * (unmade > 1)} without all edges"
+        yield f"{unmade} column{'s' * (unmade > 1)} without some edge values"
 
 
 def title(proof: RevisionProof) -> str:
