@@ -47,8 +47,7 @@ from adapter.outbound.migration.sandbox import sandbox
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 from adapter.outbound.migration.traffic import application_statements
 from adapter.outbound.migration.trial import database as revision_database
-from adapter.outbound.migration.trial import databases as revision_databases
-from adapter.outbound.migration.trial import repetition
+from adapter.outbound.migration.trial import repetition, row_maker
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.postgres import embedded
@@ -58,7 +57,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp creates a private folder in i
 _AIM_SECONDS = 20.0  # target for all proofs except the kills
 _AIM_STEPS = 250.0  # target in steps per second
 _ADDING = threading.Lock()
-_MODULES = (application_statements, revision_database, revision_databases)
+_MODULES = (application_statements, revision_database, row_maker)
 
 
 class Clock(threading.local):

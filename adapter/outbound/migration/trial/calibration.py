@@ -32,7 +32,7 @@ def calibrate(
     grown = before.copy()
     for doubling in range(1, _DOUBLINGS + 1):
         with grown:
-            grown = databases.grown(grown, largest * 2**doubling, tables)
+            grown = databases.rows.grown(grown, largest * 2**doubling, tables)
         run = _timed(trace, grown)
         if run is None:
             break

@@ -109,7 +109,9 @@ class _Climber:
                 self._upgrades[self._flight[self.done].revision] = self._server_state, upgraded
             case [before, after, restored]:
                 # now, because the next upgrade takes columns away
-                self._unmade_edges = self._databases.unmade_edges(self._database, _touched_tables(before[0], after[0]))
+                self._unmade_edges = self._databases.rows.unmade_edges(
+                    self._database, _touched_tables(before[0], after[0])
+                )
                 return _is_same(before, restored)
             case [before, after, restored, upgraded_again]:
                 if not _is_same(after, upgraded_again):
@@ -128,7 +130,7 @@ class _Climber:
                     unread={table: reason for _, rows in self._states for table, reason in rows.unread.items()},
                 )
                 self.done += 1
-                self._databases.fill(self._database)
+                self._databases.rows.fill(self._database)
                 self._states = [(upgraded_again[0], self._database.digest())]
                 self._server_state = self._read_server_state()
         return True

@@ -113,7 +113,7 @@ class OnMatchingRows:
         """
         databases = self.run.databases
         before = self.states.before = self.states.before or databases.at(self.run.entry.parents)
-        make = databases.with_compared if compared else databases.matching
+        make = databases.rows.with_compared if compared else databases.rows.matching
         base = make(before, statements)
         if base is None:
             return None, ""

@@ -50,7 +50,7 @@ def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
         database.run_or_fail("upgrade", entry.revision)
         if database.digest() != rows_before and not _takes_rows_back(database, entry, rows_before):
             raise CannotBuildError("the downgrade leaves other rows")
-        databases.fill(database)
+        databases.rows.fill(database)
         database.run_or_fail("undo", entry.revision)
         session = database.session()
         for statement in _invalidations(before, database.snapshot()):
@@ -58,7 +58,7 @@ def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
                 session.execute(statement.encode())
         if compare(before, database.snapshot(), ignore={"position"}):
             raise CannotBuildError("the downgrade leaves another schema")
-    databases.fill(database)
+    databases.rows.fill(database)
     return database
 
 

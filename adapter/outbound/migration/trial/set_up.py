@@ -1,26 +1,26 @@
 """The database that a project's first revision runs on: with the objects that `--setup` and its env.py create."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.version_table import mark_version_tables
-from adapter.outbound.migration.trial.database import Database
+from adapter.outbound.migration.trial.database import Database, DatabaseMaker
 from domain.migration.errors import MigrationError
 
-if TYPE_CHECKING:
-    from adapter.outbound.migration.trial.databases import RevisionDatabases
 
-
-def set_up(databases: "RevisionDatabases") -> Database:
+def set_up(maker: DatabaseMaker, setup: str | Path | None) -> Database:
     """Create a database in the state before the first revision.
+
+    Args:
+        maker: Creates the database.
+        setup: As `Project.setup`.
 
     Raises:
         MigrationError: The project's own set-up or its env.py fails.
     """
-    database, setup = databases.maker.create(), databases.project.setup
+    database = maker.create()
     if isinstance(setup, Path):
         with database.connect() as connection:
             execute_file(connection, setup, "--setup")

@@ -64,9 +64,9 @@ def _trace_on_more_rows(run: UpAndDown, states: TrialDatabases, tables: Collecti
     """Run a revision on a separate database with `_ROWS_FACTOR` times as many rows in some tables."""
     databases, rows = run.databases, run.databases.project.rows * _ROWS_FACTOR
     if states.before is not None:
-        larger = databases.grown(states.before, rows, tables)
+        larger = databases.rows.grown(states.before, rows, tables)
     else:
         with databases.at(run.entry.parents, at_once=True) as base:
-            larger = databases.grown(base, rows, tables)
+            larger = databases.rows.grown(base, rows, tables)
     with larger:
         return run(larger, copies=False).trace

@@ -47,7 +47,7 @@ class SandboxTrial(Trial):
             *self.trace.locks,
             *(table for statement in self.trace.upgrade for table in statement.rows),
         }
-        return self._databases.unmade_edges(self._states.before, touched_tables & self.trace.tables.keys())
+        return self._databases.rows.unmade_edges(self._states.before, touched_tables & self.trace.tables.keys())
 
     def upgrade_again(self) -> Again:
         """Undo the revision, upgrade again, and compare the states."""

@@ -117,7 +117,7 @@ class SandboxTrials(Trials):
         keeps_rows = not self._databases.is_landing(entry.parents)
         if left.database is not None:
             if keeps_rows and not left.refused and left.database.applied == applied:
-                self._databases.fill(left.database)
+                self._databases.rows.fill(left.database)
                 return left.database, left.schema
             left.database.drop()
         # after a revision that failed on its rows, new rows are made, as in a range that starts behind it

@@ -1,0 +1,57 @@
+"""The database without generated rows, which moves along the history."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
+from adapter.outbound.migration.trial.project_history import ProjectHistory
+from adapter.outbound.migration.trial.set_up import set_up
+
+
+class BareDatabase:
+    """The database without generated rows. There is only one, because it can be upgraded further and copied."""
+
+    def __init__(self, maker: DatabaseMaker, history: ProjectHistory, setup: str | Path | None) -> None:
+        """Prepare to create the database.
+
+        Args:
+            maker: Creates the database.
+            history: The history of the project.
+            setup: As `Project.setup`.
+        """
+        self._maker = maker
+        self._history = history
+        self._setup = setup
+        self._database: Database | None = None
+
+    def upgraded_to(self, parents: Iterable[str]) -> Database:
+        """Upgrade the database to some revisions, and return it; the caller copies it before changing it.
+
+        Raises:
+            CannotBuildError: One of the revisions fails on it.
+            MigrationError: The project's own set-up or its env.py fails.
+        """
+        applied, broken = self._history.ancestors(parents), self._maker.jobs.broken
+        for revision in applied & broken.keys():
+            raise CannotBuildError(broken[revision])
+        if self._database is not None and not self._database.applied <= applied:
+            self._database.drop()
+            self._database = None
+        database = self._database or set_up(self._maker, self._setup)
+        self._database = None  # a failure below leaves no database to reuse
+        with database.being_built():
+            for revision in parents:
+                if revision not in database.applied:
+                    self._upgrade(database, revision)
+        database.applied = applied
+        self._database = database
+        return database
+
+    def _upgrade(self, database: Database, revision: str) -> None:
+        result = database.run("upgrade", revision)
+        if result.error is not None:
+            failed = result.runs[-1].revision if result.runs else revision
+            reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
+            self._maker.jobs.broken[failed] = reason
+            raise CannotBuildError(reason)

@@ -1,0 +1,111 @@
+"""Fills the databases at revisions with rows."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
+from adapter.outbound.migration.trial.database import Database
+from domain.migration.trace import StatementTrace
+
+LOOK_BACK = 3  # revisions: a column is usually added, backfilled and made NOT NULL within so many
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname || '.' || a.attname
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+
+@dataclass(frozen=True)
+class RowMaker:
+    """Makes rows in databases.
+
+    Attributes:
+        rows: Number of rows that each table gets; 0 for none.
+    """
+
+    rows: int
+
+    def fill(self, database: Database, texts_as: str = "") -> None:
+        """Fill up the tables of a database that is new, or was upgraded since it was filled.
+
+        Columns that one of the last `LOOK_BACK` revisions added stay empty, as they do in production. Older columns
+        get values. When the last revision added a column with a default, a few rows get other values, as the
+        application would write them.
+
+        Args:
+            database: The database.
+            texts_as: As in `RevisionDatabases.at`.
+        """
+        if not self.rows:
+            return
+        columns, young, settled = self.columns(database), dict[str, int](), frozenset[str]()
+        if database.columns is not None:
+            ages = {
+                column: database.young.get(column, 0) + 1
+                for column in columns
+                if column in database.young or column not in database.columns
+            }
+            young = {column: age for column, age in ages.items() if age <= LOOK_BACK}
+            settled = columns - young.keys()
+        fresh = [column for column, age in young.items() if age == 1]
+        session, rows = database.session(), self.rows
+        filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
+        database.unfilled = {problem.table: problem.reason for problem in filling.problems}
+        database.columns, database.young = columns, young
+
+    def columns(self, database: Database) -> frozenset[str]:
+        """Return the columns of a database, as `schema.table.column`."""
+        return frozenset(str(name) for (name,) in database.session().execute(_COLUMNS).fetchall())
+
+    def grown(self, database: Database, rows: int, tables: Collection[str]) -> Database:
+        """Return a copy of a database that has a given number of rows in some tables."""
+        larger = database.copy()
+        fill(larger.session(), rows, tables, edges=False)
+        return larger
+
+    def matching(
+        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> Database | None:
+        """Return a copy of a database with a few more rows that statements look for; None when none can be made.
+
+        Args:
+            database: The database.
+            statements: The statements.
+            edges: Whether some of the rows have values at the edges of their types.
+        """
+        searches = [Statement(statement.sql, json.loads(statement.sought)) for statement in statements]
+        return self._with_matches(database, searches, edges=edges)
+
+    def with_compared(
+        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
+    ) -> Database | None:
+        """Return a copy of a database with rows that have values which UPDATEs compare with and no row has.
+
+        Args:
+            database: The database.
+            statements: The UPDATEs.
+            edges: Whether some of the rows have values at the edges of their types.
+
+        Returns:
+            None when there are such rows already, or none can be made.
+        """
+        searches = [
+            Statement(statement.sql, json.loads(plan), each_value=True)
+            for statement in statements
+            for plan in statement.compared
+        ]
+        return self._with_matches(database, searches, edges=edges)
+
+    def _with_matches(self, database: Database, searches: Sequence[Statement], *, edges: bool) -> Database | None:
+        matching = database.copy()
+        if fill_matching(matching.session(), searches, self.rows, database.young, edges=edges):
+            return matching
+        matching.drop()
+        return None
+
+    def unmade_edges(self, database: Database, tables: Collection[str]) -> Mapping[str, str]:
+        """Return the values at the edges of types that no row of some tables has; see `rows.unmade_edges`."""
+        return unmade_edges(database.session(), tables, self.rows) if self.rows else {}
