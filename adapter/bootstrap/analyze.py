@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from application.migration.analyze import AnalysisReport
-    from application.migration.ports import Trials
+    from application.migration.ports.trials import Trials
 
 
 @dataclass(frozen=True)

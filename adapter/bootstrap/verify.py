@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from application.migration.ports import Trials
+    from application.migration.ports.trials import Trials
     from application.migration.verify import VerificationReport
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 
 from application.migration.lanes import Count, Opener, in_lanes
-from application.migration.ports import Trial, Trials
+from application.migration.ports.trials import Trial, Trials
 from domain.migration.analysis.impact import work_of
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.analysis.shared_transaction import judge_together, with_needs

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from application.migration.ports import MigratedProject, Target
+from application.migration.ports.migrated_project import MigratedProject
+from application.migration.ports.target import Target
 from domain.migration.status import DatabaseStatus, Drift, PendingRevision
 
 _BEHIND = Drift(None)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 
-from application.migration.ports import ProjectDatabases
+from application.migration.ports.project_databases import ProjectDatabases
 from application.migration.verify import VerificationReport, VerifyRevisions
 from domain.migration.snapshot import SchemaDifference, compare
 from domain.migration.verification.proof import Proof

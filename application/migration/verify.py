@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from application.migration.lanes import Count, Opener, in_lanes
-from application.migration.ports import CertificateStore, RevisionFiles, Trial, Trials
+from application.migration.ports.certificates import CertificateStore
+from application.migration.ports.revision_files import RevisionFiles
+from application.migration.ports.trials import Trial, Trials
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.history import HistoryEntry

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from application.migration.ports import ProjectDatabase
+    from application.migration.ports.project_databases import ProjectDatabase
     from application.migration.ready_tests import ReadyTests
 
 _READY = Path(__file__).with_name("ready.py")

@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from application.migration.ports import CertificateStore, Conditions, RevisionFiles, Trial, Trials, Versions
+from application.migration.ports.certificates import CertificateStore
+from application.migration.ports.revision_files import RevisionFiles
+from application.migration.ports.trials import Conditions, Trial, Trials, Versions
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.compatibility import Compatibility
 from domain.migration.history import History, HistoryEntry

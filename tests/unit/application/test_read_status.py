@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from application.migration.ports import MigratedProject, Target
+from application.migration.ports.migrated_project import MigratedProject
+from application.migration.ports.target import Target
 from application.migration.read_status import ReadStatus
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot

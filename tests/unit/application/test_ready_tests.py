@@ -8,7 +8,7 @@ from typing import Self
 import pytest
 
 from adapter.inbound.testing.failures import render
-from application.migration.ports import ModelComparison, ProjectDatabase, ProjectDatabases
+from application.migration.ports.project_databases import ModelComparison, ProjectDatabase, ProjectDatabases
 from application.migration.ready_tests import NotUndone, ReadyTests, Repeated, SchemaDiffers, UpgradeFails
 from application.migration.verify import VerifyRevisions
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference

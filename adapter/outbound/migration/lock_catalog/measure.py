@@ -15,7 +15,7 @@ from adapter.outbound.migration.project.client import run_agent
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentRun
-from application.migration.ports import Sandbox
+from application.migration.ports.sandbox import Sandbox
 from domain.migration.errors import MigrationError
 from domain.migration.lock_catalog import CatalogRow, Measurement
 from domain.migration.locks import LockMode

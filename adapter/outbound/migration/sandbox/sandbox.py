@@ -35,7 +35,7 @@ from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import fault_of
 from adapter.outbound.postgres.full_disk import describe_full_disk
 from adapter.outbound.postgres.url import DatabaseURL
-from application.migration.ports import Sandbox
+from application.migration.ports.sandbox import Sandbox
 
 KEPT_TEMPLATES = 20
 _STRATEGY_SINCE = 150_000

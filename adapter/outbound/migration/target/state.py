@@ -11,7 +11,7 @@ from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revision
 from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
 from adapter.outbound.postgres.url import DatabaseURL
-from application.migration.ports import Target
+from application.migration.ports.target import Target
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from application.migration.ports import CertificateStore
+from application.migration.ports.certificates import CertificateStore
 from domain.migration.verification.certificate import Certificate, from_json, to_json
 from domain.migration.verification.round_trip import CertificateError
 

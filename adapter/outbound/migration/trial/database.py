@@ -16,7 +16,8 @@ from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.project.version_table import version_tables
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.postgres import direct
-from application.migration.ports import ProjectDatabase, Sandbox
+from application.migration.ports.project_databases import ProjectDatabase
+from application.migration.ports.sandbox import Sandbox
 from domain.migration.digest import DataDigest
 from domain.migration.snapshot import SchemaSnapshot
 

@@ -24,7 +24,7 @@ from adapter.outbound.migration.trial.row_maker import LOOK_BACK, RowMaker
 from adapter.outbound.migration.trial.set_up import execute_file
 from adapter.outbound.migration.trial.template_keys import filled_as, key_of
 from adapter.outbound.migration.trial.templates import Templates
-from application.migration.ports import Sandbox
+from application.migration.ports.sandbox import Sandbox
 from domain.migration.history import History
 
 # The rows of a database are kept for this many revisions, a flight, and made anew at its end, a landing. Where a flight

@@ -18,7 +18,7 @@ from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.sandbox.session_settings import PLAIN, SessionSettings, accepted
 from adapter.outbound.migration.trial.project import Project
 from application.migration.lanes import StoppedError
-from application.migration.ports import Sandbox
+from application.migration.ports.sandbox import Sandbox
 
 _REVISION_COMMANDS = {"upgrade", "downgrade", "undo", "stairs"}
 _STATEMENT_TIMEOUTS = 3  # a revision may take this many times the timeout of one statement

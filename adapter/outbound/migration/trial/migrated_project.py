@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.model_drift import compare_models
-from application.migration.ports import MigratedProject, Target
+from application.migration.ports.migrated_project import MigratedProject
+from application.migration.ports.target import Target
 from domain.migration.drift import drift_from_revisions
 from domain.migration.errors import MigrationError
 from domain.migration.history import History

@@ -4,7 +4,7 @@ from psycopg import sql
 
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
-from application.migration.ports import ModelComparison
+from application.migration.ports.project_databases import ModelComparison
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.

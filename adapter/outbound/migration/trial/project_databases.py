@@ -3,7 +3,7 @@
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.model_drift import compare_models
-from application.migration.ports import ModelComparison, ProjectDatabases
+from application.migration.ports.project_databases import ModelComparison, ProjectDatabases
 from domain.migration.errors import MigrationError
 from domain.migration.history import History
 

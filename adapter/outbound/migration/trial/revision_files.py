@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapter.outbound.migration.trial.databases import RevisionDatabases
-from application.migration.ports import RevisionFiles
+from application.migration.ports.revision_files import RevisionFiles
 from domain.migration.history import HistoryEntry
 from domain.migration.verification.round_trip import Declaration
 

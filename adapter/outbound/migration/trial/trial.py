@@ -11,7 +11,7 @@ from adapter.outbound.migration.trial.expected_end import ExpectedEnd
 from adapter.outbound.migration.trial.repetition import repeat
 from adapter.outbound.migration.trial.second_upgrade import upgrade_again
 from adapter.outbound.migration.trial.states import TrialDatabases
-from application.migration.ports import Trial
+from application.migration.ports.trials import Trial
 from domain.migration.compatibility import Compatibility
 from domain.migration.trace import CalibrationRun, RevisionTrace
 from domain.migration.verification.proof import Again, Repetition

@@ -21,7 +21,7 @@ from adapter.outbound.migration.trial.states import TrialDatabases
 from adapter.outbound.migration.trial.tracing import trace_revision
 from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.up_and_down import UpAndDown
-from application.migration.ports import Conditions, Trials, Versions
+from application.migration.ports.trials import Conditions, Trials, Versions
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot

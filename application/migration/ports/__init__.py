@@ -1,0 +1,1 @@
+"""The ports of the migration use cases, one file a need."""
