@@ -9,8 +9,10 @@ import pytest
 from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX
 from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.project import Project
+from adapter.outbound.migration.trial.trials import SandboxTrials
 from tests.conftest import SERVERS, Server
 from tests.history import History
 
@@ -93,6 +95,49 @@ def test_a_later_revision_goes_on_from_a_template(opened: Opened) -> None:
         later = databases.at(["r3"])
         assert described(later.url) == ("r3", ROWS + 1, 0)
         assert {name for name in later.young if "people" in name} == {"public.people.note", "public.people.n"}
+
+
+def test_a_database_ends_with_its_block(opened: Opened, server: Server) -> None:
+    """Its copies are databases of their own; a second drop does nothing."""
+    with opened() as databases:
+        before = sandbox_databases(server)
+        with databases.maker.create() as database, database.copy() as copy:
+            assert len(sandbox_databases(server) - before) == 2
+            copy.session().execute("CREATE TABLE people ()")
+            assert not database.snapshot().names("table")
+            copy.drop()
+            assert len(sandbox_databases(server) - before) == 1
+        assert sandbox_databases(server) == before
+
+
+@pytest.mark.parametrize(("error", "left"), [(CannotBuildError, 0), (ValueError, 1)])
+def test_what_ends_the_command_leaves_databases_to_the_sandbox(
+    opened: Opened, server: Server, error: type[Exception], left: int
+) -> None:
+    """The server may be gone then; a database that cannot be built is dropped at once."""
+    with opened() as databases:
+        before = sandbox_databases(server)
+        with pytest.raises(error), databases.maker.create():
+            raise error
+        assert len(sandbox_databases(server) - before) == left
+    assert sandbox_databases(server) == set()
+
+
+def test_a_trial_ends_its_databases(opened: Opened, server: Server) -> None:
+    """Of a trial only the database remains that the next one starts on."""
+    with opened() as databases:
+        trials = SandboxTrials(databases, keeps_before=True)
+        _, second, third = trials.history().select("base:heads")
+        with trials.begin(second) as trial:
+            assert not trial.upgrade_again().schema
+            assert trial.repeat().kills == 1
+            during = sandbox_databases(server)
+        between = sandbox_databases(server)
+        assert len(during - between) == 1
+        with trials.begin(third, goes_on=False) as trial:
+            assert trial.trace.after is not None
+        assert len(between - sandbox_databases(server)) == 1
+        trials.close()
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
