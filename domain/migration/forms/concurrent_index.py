@@ -49,9 +49,9 @@ class ConcurrentIndex(Form):
     def expand(self) -> Step:
         """The build, without a lock that others feel."""
         if not self.partitioned:
-            return Step((in_autocommit(*self._build),), (self._drop,))
-        inner = self._inner()
-        builds = [operation for part in inner if not part.partitioned for operation in part._build]  # noqa: SLF001 - its own kind
+            return Step((in_autocommit(*_build(self)),), (self._drop,))
+        inner = _inner(self)
+        builds = [operation for part in inner if not part.partitioned for operation in _build(part)]
         wholes = [self, *(part for part in inner if part.partitioned)]
         attachments = [
             execute(f"ALTER INDEX {whole.name} ATTACH PARTITION {part.name}")
@@ -69,19 +69,20 @@ class ConcurrentIndex(Form):
         )
 
     @property
-    def _build(self) -> tuple[str, ...]:
-        return rerunnable(self.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
-
-    @property
     def _drop(self) -> str:
         own, table, schema = quoted(bare(self.name)), quoted(bare(self.table)), schema_argument(self.name)
         if self.partitioned:
             return f"op.drop_index({own}, table_name={table}{schema})"
         return in_autocommit(f"op.drop_index({own}, {table}{schema}, if_exists=True, postgresql_concurrently=True)")
 
-    def _inner(self) -> list["ConcurrentIndex"]:
-        """Return the indexes of all partitions, parents before their parts."""
-        return [inner for part in self.parts for inner in (part, *part._inner())]  # noqa: SLF001 - its own kind
+
+def _build(index: ConcurrentIndex) -> tuple[str, ...]:
+    return rerunnable(index.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
+
+
+def _inner(index: ConcurrentIndex) -> list[ConcurrentIndex]:
+    """Return the indexes of all partitions, parents before their parts."""
+    return [inner for part in index.parts for inner in (part, *_inner(part))]
 
 
 def root_index(snapshot: SchemaSnapshot | None, index: str) -> str:

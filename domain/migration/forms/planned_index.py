@@ -39,7 +39,7 @@ class PlannedIndex(Form):
     def expand(self) -> Step:
         """The build, without a lock that others feel."""
         if self.partitions is not None:
-            return self._by_partition.expand
+            return _by_partition(self).expand
         drop = f"op.drop_index({self._place}, if_exists=True, postgresql_concurrently=True)"
         build = self._created(", postgresql_concurrently=True")
         return Step((in_autocommit(drop, build),), (in_autocommit(drop),))
@@ -59,14 +59,14 @@ class PlannedIndex(Form):
         listed = ", ".join(quoted(bare(column)) for column in self.columns)
         return f"op.create_index({quoted(name)}, {quoted(table)}, [{listed}]{schema_argument(self.table)}{options})"
 
-    @property
-    def _by_partition(self) -> ConcurrentIndex:
-        name, only = index_name(self.table, self.columns), "ONLY " * (self.partitions is not None)
-        columns = ", ".join(self.columns)
-        return ConcurrentIndex(
-            name,
-            self.table,
-            f"CREATE INDEX {split(name)[1]} ON {only}{self.table} USING btree ({columns})",
-            self.partitions is not None,
-            tuple(part._by_partition for part in self.partitions or ()),  # noqa: SLF001 - its own kind
-        )
+
+def _by_partition(index: PlannedIndex) -> ConcurrentIndex:
+    name, only = index_name(index.table, index.columns), "ONLY " * (index.partitions is not None)
+    columns = ", ".join(index.columns)
+    return ConcurrentIndex(
+        name,
+        index.table,
+        f"CREATE INDEX {split(name)[1]} ON {only}{index.table} USING btree ({columns})",
+        index.partitions is not None,
+        tuple(_by_partition(part) for part in index.partitions or ()),
+    )

@@ -44,7 +44,9 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     """Return whether a made-up NULL fails in an existing column that accepted NULL before."""
     match = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
-    columns = [name for name in names_of(trace.before, "column") if split(name)[0] == broken.statement.table]
     return match is not None and any(
-        bare(name) == match[1] and not attributes(trace.before, "column", name).get("not_null") for name in columns
+        split(name)[0] == broken.statement.table
+        and bare(name) == match[1]
+        and not attributes(trace.before, "column", name).get("not_null")
+        for name in names_of(trace.before, "column")
     )
