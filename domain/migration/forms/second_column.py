@@ -65,7 +65,10 @@ class SecondColumn(Form):
     def notes(self) -> tuple[str, ...]:
         """How the new column takes over."""
         old, new = bare(self.old.name), bare(self.new.name)
-        return (f"# Next revisions: copy {old} in batches, let the code use {new}, drop {old} last.",)
+        return (
+            f"# Next revisions: let a trigger keep both alike, copy {old} in batches, let the code use {new},",
+            f"# drop {old} last.",
+        )
 
     @property
     def _trigger(self) -> DualWrite:

@@ -109,3 +109,10 @@ def test_title_is_the_first_heading() -> None:
     assert title_of("intro\n\n## The title\n# Later", "file.md") == "The title"
     assert title_of("no heading", "notes.txt") == "notes.txt"
     assert len(title_of("# " + "x" * 400, "f")) == 300
+
+
+@pytest.mark.parametrize("text", ["Aaaaaaaa.\nBbbbbbbbb.", "ab\n\nAaaaaaa.\nBbbbbb."])
+def test_what_fits_exactly_is_not_split(text: str) -> None:
+    """A passage may be as long as the limit, and keeps the line breaks of its paragraphs."""
+    assert len(text) == 20
+    assert split_into_passages(text, 20) == (text,)

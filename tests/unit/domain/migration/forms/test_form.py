@@ -30,6 +30,7 @@ def test_an_announced_step_says_what_follows() -> None:
     form = SecondColumn(Column("public.t", "a", "text"), Column("public.t", "b", "text"))
     assert form.announced.code == (
         'op.execute("ALTER TABLE public.t ADD COLUMN b text")\n'
-        "# Next revisions: copy a in batches, let the code use b, drop a last.\n"
+        "# Next revisions: let a trigger keep both alike, copy a in batches, let the code use b,\n"
+        "# drop a last.\n"
     )
     assert form.announced.downgrade == form.expand.downgrade
