@@ -101,3 +101,17 @@ def test_one_major_can_be_checked_alone() -> None:
     (only,) = [row("x", REINDEX)]
 
     assert differences([row("x", REINDEX, CONCURRENT)], [replace(only, code=("CREATE INDEX …", only.code[1]))]) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "others"),
+    [
+        (LockMode.ROW_EXCLUSIVE, "–"),  # noqa: RUF001 - the page's dash
+        (LockMode.SHARE, "–"),  # noqa: RUF001 - the page's dash
+        (LockMode.ACCESS_EXCLUSIVE, "orders_id_seq ACCESS EXCLUSIVE"),
+    ],
+)
+def test_a_sequence_of_the_table_shows_only_where_its_lock_is_stronger(mode: LockMode, others: str) -> None:
+    """A lock that is as strong as that of the table is covered by it."""
+    measurement = Measurement("ALTER TABLE orders …", {"orders": LockMode.SHARE, "orders_id_seq": mode})
+    assert measurement.facts("orders")[OTHER_LOCKS] == others
