@@ -80,6 +80,22 @@ def test_a_column_that_can_only_have_its_default_is_named(database: psycopg.Conn
     assert count(database, "SELECT count(*) FROM t WHERE pct <> 0") > 1
 
 
+def test_what_was_not_tried_is_named_as_in_the_catalog(database: psycopg.Connection[Any]) -> None:
+    """Names that need quotes have them, so that what is said of a table or column is found by its name."""
+    database.execute("""
+        CREATE TABLE "Order" ("select" text NOT NULL DEFAULT 'x' CONSTRAINT odd CHECK (md5("select") = md5('x')));
+        CREATE TABLE "Odd" (id int NOT NULL CHECK (id > 1 AND id < 1))
+    """)
+    filled = fill(database, ROWS)
+
+    assert [problem.table for problem in filled.problems] == ['public."Odd"']
+    assert fill(database, 2 * ROWS, ['public."Order"']).problems == ()
+    assert count(database, 'SELECT count(*) FROM "Order"') == 2 * ROWS
+    assert unmade_edges(database, {'public."Order"'}, ROWS) == {
+        'public."Order"."select"': "none but its default: check odd"
+    }
+
+
 @pytest.mark.long
 @pytest.mark.one_major
 def test_a_dropped_default_is_lost_or_not_seen(server: Server, history: History) -> None:

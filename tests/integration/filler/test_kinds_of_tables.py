@@ -37,3 +37,12 @@ def test_constraints_hold_when_they_are_validated_again(empty: psycopg.Connectio
     assert len(remade) > 30
     for (statement,) in remade:
         empty.execute(statement)
+
+
+def test_rows_of_an_inherited_table_are_its_own(empty: psycopg.Connection[Any]) -> None:
+    """A table with children gets rows of its own: those of its children are read through it, and are not in it."""
+    empty.execute("CREATE TABLE parents (id int PRIMARY KEY, a int); CREATE TABLE a_child (c int) INHERITS (parents)")
+    fill(empty, ROWS)
+
+    counts = empty.execute("SELECT (SELECT count(*) FROM ONLY parents), (SELECT count(*) FROM a_child)").fetchone()
+    assert counts == (ROWS, ROWS)

@@ -41,6 +41,7 @@ class Column:
 
     number: int
     name: str
+    ident: str  # the name as a catalog has it: quoted where it must be
     type: int
     modifier: int
     type_sql: str
@@ -146,8 +147,8 @@ class Schema:
 
 
 _TABLES = f"""
-SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, n.nspname || '.' || c.relname AS name,
-       c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules
+SELECT c.oid::int8 AS oid, c.oid::regclass::text AS sql, format('%I.%I', n.nspname, c.relname) AS name,
+       c.relkind = 'p' AS partitioned, c.relhasrules AS has_rules, c.relkind = 'r' AND c.relhassubclass AS inherited
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
   AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
@@ -157,8 +158,8 @@ ORDER BY n.nspname, c.relname
 """  # noqa: S608 - a constant
 
 _COLUMNS = f"""
-SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS name, a.atttypid::int8 AS type,
-       a.atttypmod AS modifier, format_type(a.atttypid, a.atttypmod) AS type_sql,
+SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, a.attname::text AS name, quote_ident(a.attname) AS ident,
+       a.atttypid::int8 AS type, a.atttypmod AS modifier, format_type(a.atttypid, a.atttypmod) AS type_sql,
        a.attnotnull OR t.typnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default,
        a.attgenerated <> '' AS generated, a.attidentity <> '' AS identity
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -231,7 +232,8 @@ def find_tables(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
     rows, mixed = rows_of(connection, _TABLES), mixed_tables(connection)
     for row in rows:
         table = mixed.get(row["oid"])
-        row["source"] = row["sql"] if table is None else table.source
+        own = f"ONLY {row['sql']}" if row["inherited"] else row["sql"]  # the rows of its children are not its own
+        row["source"] = own if table is None else table.source
         # ANALYZE reads a named table together with its children
         row["analyzed"] = row["sql"] if table is None else ", ".join(set(table.local) - {table.name})
     return rows

@@ -309,12 +309,12 @@ def _add_parent(
 def _change(session: Session, plan: Plan, columns: Collection[int], row_count: int, passing: str) -> int:
     """Update one row so that it passes the checks; return how many rows pass afterwards."""
     table = plan.table
-    if not {*columns} <= plan.values.keys() or table.source != table.sql:
+    if not {*columns} <= plan.values.keys() or table.source.removeprefix("ONLY ") != table.sql:
         return 0
     numbers = sorted(columns)
     names = ", ".join(table.columns[number].quoted for number in numbers)
     values = ", ".join(plan.expression(number) for number in numbers)
-    row = f"SELECT tableoid, ctid FROM {table.sql} ORDER BY tableoid, ctid LIMIT 1"
+    row = f"SELECT tableoid, ctid FROM {table.source} ORDER BY tableoid, ctid LIMIT 1"
     try:
         with session.connection.transaction():
             session.connection.execute(

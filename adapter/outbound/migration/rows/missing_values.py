@@ -20,7 +20,7 @@ _EMPTY_COLUMNS = """
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
+WHERE a.attrelid = ANY(%s) AND format('%%I.%%I.%%I', n.nspname, c.relname, a.attname) = ANY(%s)
   AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND NOT a.atthasdef AND a.attgenerated = ''
   AND (s.attname IS NULL OR s.null_frac = 1)
 ORDER BY a.attrelid, a.attnum
@@ -31,7 +31,7 @@ ORDER BY a.attrelid, a.attnum
 _DEFAULTED = """
 SELECT a.attrelid::int8 AS relation, a.attnum::int AS number, quote_ident(a.attname) AS sql
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE a.attrelid = ANY(%s) AND n.nspname || '.' || c.relname || '.' || a.attname = ANY(%s)
+WHERE a.attrelid = ANY(%s) AND format('%%I.%%I.%%I', n.nspname, c.relname, a.attname) = ANY(%s)
   AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasdef AND a.attgenerated = '' AND a.attidentity = ''
 ORDER BY a.attrelid, a.attnum
 """

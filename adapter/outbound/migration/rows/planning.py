@@ -53,7 +53,7 @@ def leave_empty(plan: Plan, young: Collection[str], wanted: Collection[int]) -> 
     """Set new columns to NULL, as they are in the existing rows, unless they are wanted; return their numbers."""
     emptied = set()
     for number, column in plan.table.columns.items():
-        is_young = f"{plan.table.name}.{column.name}" in young and number in plan.values
+        is_young = f"{plan.table.name}.{column.ident}" in young and number in plan.values
         if is_young and number not in wanted and not column.not_null and column.default is None:
             plan.values[number] = NULL
             emptied.add(number)

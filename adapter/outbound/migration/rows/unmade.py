@@ -50,7 +50,7 @@ def unmade_edges(connection: psycopg.Connection[Any], tables: Collection[str], r
 def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str, str]]:
     for column in table.columns.values():
         if _has_only_its_default(session, table, column):
-            yield f"{table.name}.{column.name}", f"{ONLY_DEFAULT}{_cause(table, column)}"
+            yield f"{table.name}.{column.ident}", f"{ONLY_DEFAULT}{_cause(table, column)}"
             continue
         edges = [] if column.generated else edges_of(session.schema, table, column, count)
         if not edges:
@@ -69,7 +69,7 @@ def _of_table(session: Session, table: Table, count: int) -> Iterator[tuple[str,
         unmade = [edge for edge, exists in zip(edges, results or [False] * len(edges), strict=True) if not exists]
         if unmade:
             yield (
-                f"{table.name}.{column.name}",
+                f"{table.name}.{column.ident}",
                 _explanation(session, table, column, unmade, all_of_them=len(unmade) == len(edges)),
             )
 

@@ -10,7 +10,7 @@ from domain.migration.trace import StatementTrace
 
 LOOK_BACK = 3  # revisions: a column is usually added, backfilled and made NOT NULL within so many
 _COLUMNS = """
-SELECT n.nspname || '.' || c.relname || '.' || a.attname
+SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -12,7 +12,8 @@ from domain.migration.trace import TableFacts
 
 # Tables that may be in use when a revision runs. Partitions are included; partitioned tables have no rows of their own.
 _TABLES = f"""
-    SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid)
+    SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid),
+           CASE WHEN c.relkind = 'r' THEN 'ONLY ' ELSE '' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND {NOT_VERSION_TABLE}
@@ -25,11 +26,11 @@ def read_table_facts(session: psycopg.Connection[Any]) -> Mapping[str, TableFact
     tables = session.execute(_TABLES).fetchall()
     mixed = mixed_tables(session)
     counts = [
-        f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else name} r"  # noqa: S608 - quoted there
-        for name, oid, _ in tables
+        f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else only + name} r"  # noqa: S608
+        for name, oid, _, only in tables
     ]
     rows = _count_rows(session, counts)
-    return {name: TableFacts(rows.get(oid, 0), size) for name, oid, size in tables}
+    return {name: TableFacts(rows.get(oid, 0), size) for name, oid, size, _ in tables}
 
 
 def rows_of(tables: Mapping[str, TableFacts]) -> dict[str, int]:
