@@ -10,7 +10,7 @@ from domain.migration.locks import LockMode
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RowCounts, StatementTrace, TableFacts
 from tests.unit.domain.migration.analysis.rules.shared import diagnostic
-from tests.unit.domain.migration.traces import ORDERS, USERS, codes, revision, step
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, index, revision, step
 
 
 def test_a_statement_that_matched_nothing_was_not_seen() -> None:
@@ -93,7 +93,8 @@ def test_a_revision_that_refuses_such_rows_itself() -> None:
 def test_rows_that_were_made_for_a_statement_are_a_note() -> None:
     """How many of the target it writes is not known; the table is one that was there before."""
     wrote = replace(UPDATE, rows={"public.new": RowCounts(updated=3), USERS: RowCounts(updated=1)})
-    said = diagnostic(revision(wrote, matched=(UPDATE.sql,)), "not-seen-at-work")
+    keyed = {**BASE, **index("users_name", USERS, "btree (name)", unique=True)}
+    said = diagnostic(revision(wrote, matched=(UPDATE.sql,), before=keyed), "not-seen-at-work")
     assert (said.severity, said.relation) == (Severity.NOTE, USERS)
     assert unseen(wrote, matched=("another",)) == []
     assert diagnostic(revision(UPDATE, matched=(UPDATE.sql,)), "not-seen-at-work").severity is Severity.WARNING
