@@ -158,6 +158,8 @@ op.execute("DO $$ BEGIN EXECUTE 'ALTER TABLE orders ADD COLUMN m int'; UPDATE or
 op.execute("REINDEX TABLE orders")
 op.execute("CREATE TABLE t AS TABLE orders")
 op.execute("DELETE FROM t")
+op.execute("ALTER TABLE old RENAME TO older")
+op.execute("CREATE TABLE old AS TABLE older")
 """,
         """
 try:

@@ -29,11 +29,13 @@ LAST = {"ivfflat-on-empty-table"}
 UNDECIDED = {
     "ann-index-too-many-dimensions",
     "breaks-old-code",
+    "changed-unseen",
     "duplicate-index",
     "empty-in-sandbox",
     "enum-value-removed",
     "extension-without-permission",
     "fails-on-existing-rows",
+    "fails-when-fresh",
     "locks-pile-up",
     "not-in-sandbox",
     "not-seen-at-work",
@@ -42,6 +44,7 @@ UNDECIDED = {
     "schema-and-data-together",
     "undeclared-dimension-under-index",
     "unique-index-may-fail",
+    "unknown-share",
     "work-under-lock",
 }
 # What no code brings back: said by the revision itself, as `verify` proposes it.
@@ -118,6 +121,14 @@ MORE = {
     "index of partitions": (
         "blocking-index-build",
         Example(_EVENTS, 'op.create_index("ix_events_note", "events", ["note"])', 'op.drop_index("ix_events_note")'),
+    ),
+    "check of partitions": (
+        "constraint-validated-at-once",
+        Example(
+            _EVENTS,
+            'op.create_check_constraint("ck", "events", "note <> \'\'")',
+            'op.drop_constraint("ck", "events")',
+        ),
     ),
     "serial column": (
         "table-rewrite",

@@ -72,7 +72,11 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     tables = [item.work.table, *(window.table for window in item.windows)]
     for table in dict.fromkeys(tables):
-        names = constraints_on(trace, table, item.work.statement)
+        names = [
+            name
+            for name in constraints_on(trace, table, item.work.statement)
+            if not attributes(trace.after, "constraint", name).get("inherited")  # only its parent may drop it
+        ]
         forms = {name: form for name in names if (form := _form_of_new(trace, table, name))}
         if forms:
             definitions = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)

@@ -91,12 +91,12 @@ def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
     """Return whether the object is not the one that had the name before."""
     kind, name = key
     names = {name, split(name)[0]} if kind == "column" else {_without_arguments(name)}
-    # a view or function may be created again in its place, with its grants
-    replaceable = kind in {"view", "function", "aggregate"}
+    # another function of this name may be created beside it
+    overloads = kind in {"function", "aggregate"}
     made = any(
         _without_arguments(changed.name) in names
         for statement in trace.upgrade
-        for changed in (*statement.dropped, *(() if replaceable else statement.created))
+        for changed in (*statement.dropped, *(() if overloads else statement.created))
     )
     siblings = (old for old in names_of(trace.before, kind) if old != name and split(old)[0] == split(name)[0])
     return made or any(renamed_by(trace, old, name) is not None for old in siblings)
