@@ -14,6 +14,7 @@ from adapter.bootstrap.errors import describe_error
 from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.sandbox import memory
+from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 from adapter.outbound.migration.trial.certificate_file import CertificateFile
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
@@ -85,6 +86,34 @@ def test_the_first_start(server: Server, small: Small) -> None:
         caught.value.message,
     )
     assert list((folder / "sandbox").glob("*.new-*")) == []
+
+
+def _first_start(major: int, root: Path, whose: str) -> str:
+    """Start a server that has a database of its own; return the error's message, or nothing."""
+    try:
+        if whose == "sandbox":
+            with EmbeddedSandbox(major, root) as sandbox:
+                sandbox.create()
+        else:
+            embedded.start(major, root)
+    except DatabaseError as error:
+        return error.message
+    finally:
+        embedded.stop(major, root, force=True)
+    return ""
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("megabytes", [1, 12, 20, 30, 34, 36, 38, 39, 40, 41, 42, 43, 44, 46, 50, 54, 60, 66])
+@pytest.mark.parametrize("whose", ["development", "sandbox"])
+def test_any_room(server: Server, small: Small, monkeypatch: pytest.MonkeyPatch, megabytes: int, whose: str) -> None:
+    """Whatever room there is, a server starts and has a database, or the disk is named that has too little."""
+    folder = small(f"{megabytes}m")
+    monkeypatch.setenv("HEXALEMBIC_SANDBOX_MEMORY", "")
+    message = _first_start(server.major, folder / "sandbox", whose)
+
+    named = rf"The disk of the (embedded|sandbox's) server is full: [\d,]+ bytes are free on {folder}, for"
+    assert not message or re.search(named, message)
 
 
 def test_a_file_of_our_own(small: Small) -> None:

@@ -8,10 +8,21 @@ from pathlib import Path
 from adapter.outbound.postgres.errors import DatabaseError
 
 DISK_FULL = "53100"  # SQLSTATE: disk_full
+_WAL_SEGMENT = 16 * 2**20  # bytes of one file, which Postgres deletes again when it cannot write all of it
 
 
 class FullDiskError(DatabaseError):
     """A disk has no room left."""
+
+
+def has_no_room(folder: Path, log: str = "") -> bool:
+    """Return whether a disk has less room than a file of the write-ahead log takes, or a log says that it was full.
+
+    Args:
+        folder: A folder on that disk.
+        log: What a server that speaks English has written.
+    """
+    return "No space left on device" in log or shutil.disk_usage(folder).free < _WAL_SEGMENT
 
 
 def describe_full_disk(whose: str, folder: Path | None, message: str, hint: str) -> FullDiskError:

@@ -20,7 +20,7 @@ from adapter.outbound.migration.sandbox.server_health import check_server, undo_
 from adapter.outbound.migration.sandbox.server_roles import ServerRoles, drop_roles
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.full_disk import describe_full_disk
+from adapter.outbound.postgres.full_disk import describe_full_disk, has_no_room
 
 # Data on this server need not survive a crash of the machine. The WAL level stays, because the size of the WAL is
 # measured. Replication is off. Foreign tables are refused, so that no revision connects to another server.
@@ -35,6 +35,8 @@ _SETTINGS = {
     "max_wal_senders": "0",
     SETTING: KIND,
 }
+# Classes of SQLSTATE that a server without room answers with: a checkpoint that failed, a crash of the whole server.
+_FAULTS = ("08", "57", "58", "XX")
 _SETTINGS_SINCE = {17: {"allow_alter_system": "off"}}
 
 
@@ -120,6 +122,12 @@ class EmbeddedSandbox(ServerSandbox):
 
     def _check(self) -> None:
         check_server(self._connection)
+
+    def _refused(self, error: psycopg.Error) -> DatabaseError:
+        is_fault = error.sqlstate is None or error.sqlstate.startswith(_FAULTS)
+        if is_fault and has_no_room(self._server.data_directory):
+            return self.full_disk(error.diag.message_primary or str(error).partition("\n")[0])
+        return super()._refused(error)
 
     def full_disk(self, message: str) -> DatabaseError:
         """Return the error that describes a full disk of this machine, or full memory.

@@ -11,7 +11,7 @@ from adapter.outbound.isolation.socket_files import peer
 from adapter.outbound.postgres.embedded.place import SOCKET, EmbeddedServer, Place, UnusableServerError, unusable
 from adapter.outbound.postgres.embedded.processes import is_postmaster
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.full_disk import describe_os_error
+from adapter.outbound.postgres.full_disk import DISK_FULL, describe_full_disk, describe_os_error
 
 _PROBE = "hexalembic-probe"
 WALL_SETTING = "hexalembic.wall"  # a setting that marks a server started behind the wall
@@ -51,12 +51,15 @@ def explained(place: Place) -> Iterator[None]:
 
     Raises:
         DatabaseError: The server refuses more connections, or the disk is full.
-        UnusableServerError: The server refuses its superuser.
+        UnusableServerError: The server refuses its superuser, or has no room for its own database.
         DatabaseConfigurationError: The files of the server cannot be used.
     """
     try:
         yield
     except RefusedError as error:
+        if error.sqlstate == DISK_FULL:
+            disk = describe_full_disk("the embedded server", place.root, str(error), "free space there")
+            raise UnusableServerError(disk.message, disk.hint) from error
         kind = DatabaseError if error.sqlstate == TOO_MANY else UnusableServerError
         raise kind(f"Postgres refused: {error}", f"see {place.file('log')}") from error
     except OSError as error:

@@ -19,9 +19,8 @@ from adapter.outbound.postgres.embedded.place import MARK, SOCKET, Place, is_cre
 from adapter.outbound.postgres.embedded.processes import is_postmaster, postmaster
 from adapter.outbound.postgres.embedded.protocol import WALL_SETTING, answers, is_idle
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.full_disk import describe_full_disk, describe_os_error
+from adapter.outbound.postgres.full_disk import describe_full_disk, describe_os_error, has_no_room
 
-_WAL_SEGMENT = 16 * 2**20  # bytes of one file, which Postgres deletes again when it cannot write all of it
 _LOG_BYTES = 10 * 2**20  # a longer log is emptied at the next start
 
 
@@ -46,18 +45,14 @@ def _create(place: Place) -> None:
 
 def _initialize(place: Place, new: Path, locale: list[str]) -> None:
     """Run initdb; what it has written stays also when it fails: only so it is seen how full the disk was."""
+    since = place.file("log").stat().st_size
     options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-clean", "--no-instructions", *locale]
     if run_program(place, "initdb", "-D", str(new), *options).wait() != 0:
-        raise _full_disk(place, "initdb could not write all of its files, some 40 MB") or DatabaseError(
-            f"initdb failed: {log_tail(place)}", f"see {place.file('log')}"
-        )
-
-
-def _full_disk(place: Place, said: str) -> DatabaseError | None:
-    """Describe the disk of the data directory where it has less room than a file of the write-ahead log takes."""
-    if shutil.disk_usage(place.root).free >= _WAL_SEGMENT:
-        return None
-    return describe_full_disk("the embedded server", place.root, said, "free space there")
+        log = log_tail(place, since)
+        if has_no_room(place.root, log):
+            message = "initdb could not write all of its files, some 40 MB"
+            raise describe_full_disk("the embedded server", place.root, message, "free space there")
+        raise DatabaseError(f"initdb failed: {log}", f"see {place.file('log')}")
 
 
 def _launch(place: Place, settings: list[str], *, walled: bool) -> subprocess.Popen[bytes]:
@@ -126,6 +121,9 @@ def _bring_up(place: Place, settings: list[str], *, walled: bool) -> int | None:
         log_text = log_tail(place, since)
         # The last processes of a killed server may need a moment to end.
         if child and (time.monotonic() > deadline or not ("in use" in log_text or "already exists" in log_text)):
+            if has_no_room(place.root, log_text):
+                message = "the server could not write its files"
+                raise describe_full_disk("the embedded server", place.root, message, "free space there")
             raise DatabaseError(f"the server ended: {log_text}", f"see {log}")
         time.sleep(0.1)
 
