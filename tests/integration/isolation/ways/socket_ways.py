@@ -3,11 +3,15 @@
 import asyncio
 import ctypes
 import ctypes.util
+import fcntl
 import mmap
 import os
 import platform
 import socket
 import struct
+import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +212,103 @@ def socket_other_namespace(to: Any) -> str:
             _LIBC.setns(descriptor, 0)
             os.close(descriptor)
     return raw_socket(to)
+
+
+def socket_of_same_name(to: Any) -> str:
+    """the socket, by a name that a socket of the process's own has as well"""
+    if not to.path:
+        return raw_socket(to)
+    folder = Path(tempfile.mkdtemp(dir=to.folder))
+    here, listening = Path.cwd(), socket.socket(socket.AF_UNIX)
+    try:
+        os.chdir(folder)
+        # a file's name with an @ is shown as an abstract name is
+        relative = Path("@" + to.path[1:] if to.path[0] == "\0" else Path(to.path).name)
+        relative.parent.mkdir(exist_ok=True)
+        listening.bind(str(relative))
+        listening.listen()
+        if to.path[0] != "\0":
+            os.chdir(Path(to.path).parent)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(to.path if to.path[0] == "\0" else relative.name)
+        return _talk(connection, to)
+    finally:
+        os.chdir(here)
+        listening.close()
+
+
+def socket_linked(to: Any) -> str:
+    """the socket, linked into a folder of the process's own in the place of a socket there"""
+    if not to.path or to.path[0] == "\0":
+        return raw_socket(to)
+    own = Path(tempfile.mkdtemp(dir=to.folder), "own")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(own))
+        listening.listen()
+        own.unlink()
+        own.hardlink_to(to.path)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(own))
+        return _talk(connection, to)
+
+
+def socket_exchanged(to: Any) -> str:
+    """the socket, in the place of another that a thread exchanges while the kernel asks"""
+    kernel, place = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW), os.dup(0)
+    opened = [socket.socket(_address(to)[0])]
+    running = True
+
+    def exchange() -> None:
+        while running:
+            os.dup2(kernel.fileno(), place)
+            os.dup2(opened[0].fileno(), place)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    try:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            try:
+                return _connect_by_syscall(to, place)
+            except (OSError, ConnectionError):
+                opened[0] = socket.socket(_address(to)[0])
+    finally:
+        running = False
+        thread.join()
+    return raw_socket(to)
+
+
+def memory_of_others(to: Any) -> str:
+    """code in the memory of a process outside, as its user"""
+    errors = []
+    for pid in (to.victim_pid, to.test_pid, 1):
+        child = os.fork()
+        if child == 0:
+            try:
+                owner = Path(f"/proc/{pid}").stat()
+                if os.geteuid() == 0 and owner.st_uid != 0:
+                    os.setgid(owner.st_gid)
+                    os.setuid(owner.st_uid)
+                os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
+            except OSError as error:
+                os._exit(error.errno or 1)
+            os._exit(0)
+        errors.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    if 0 in errors:
+        return "the memory of another process"
+    raise OSError(errors[0], os.strerror(errors[0]))
+
+
+def interface(to: Any) -> str:
+    """packets of a network interface of the process's own"""
+    if to.path:
+        return raw_socket(to)
+    opened = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(opened, 0x400454CA, struct.pack("16sH22x", b"hexalembic0", 0x1001))
+    return "an interface"
+
+
+def helper_of_kernel(to: Any) -> str:
+    """a program that the kernel starts: `core_pattern`"""
+    os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+    return f"a setting of the kernel, and {to.host}"
