@@ -127,7 +127,8 @@ class Gate:
                 events = dict(poll.poll())
                 if self._wake[0] in events or not events.get(listener, 0) & select.POLLIN:
                     return
-                self._answer_next(listener)
+                if not self._answer_next(listener):
+                    return
         finally:
             os.close(listener)
 
@@ -146,14 +147,16 @@ class Gate:
                 descriptors.frombytes(data[: descriptors.itemsize])
         return descriptors[0] if descriptors else None
 
-    def _answer_next(self, listener: int) -> None:
+    def _answer_next(self, listener: int) -> bool:
+        """Answer one question; return whether more can be answered: the kernel refuses all that nobody answers."""
         request = bytearray(_NOTIFICATION.size)
         try:
             fcntl.ioctl(listener, _RECEIVE, request)
-        except OSError:  # the process that asked has ended
-            return
+        except OSError as error:
+            return error.errno in {errno.ENOENT, errno.EINTR}  # the process that asked has ended
         # A connection may wait for the one that accepts it, which may ask here itself.
         threading.Thread(target=self._answer, args=(listener, bytes(request)), name="gate-answer", daemon=True).start()
+        return True
 
     def _answer(self, listener: int, request: bytes) -> None:
         notification, thread, _, _, _, _, descriptor, address, length, *_ = _NOTIFICATION.unpack(request)
