@@ -64,7 +64,7 @@ def test_all_variables_at_once(history: History, tmp_path: Path) -> None:
     environment = process_environment(**_MISLEADING, PGSERVICEFILE=str(tmp_path / "services"))
     for name in ("PGOPTIONS", "PGCONNECT_TIMEOUT", "PGCLIENTENCODING"):
         del environment[name]  # the project's own sessions have it, as they would without the sandbox
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert "SAFE" in done.stdout
@@ -119,10 +119,10 @@ def test_another_servers_socket_is_not_taken_for_the_sandbox(victim: Victim, his
     command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "-c", str(history.plain_ini())]
     environment = process_environment(HEXALEMBIC_SANDBOX_DIR=str(folder), HEXALEMBIC_POSTGRES_LINGER="20")
     before = victim.state()
-    subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120)
+    subprocess.run(command, env=environment, capture_output=True, check=True, timeout=300)
     _mislead(folder, victim)
     position = victim.log_position()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
     assert "Traceback" not in done.stderr
     assert done.returncode == 0 or "the server of" in done.stderr, done.stderr
