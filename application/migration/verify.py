@@ -135,7 +135,7 @@ def _prove(trial: Trial, proofs: Collection[Proof]) -> RevisionProof:
     """Return the proofs of a revision, before the checks judge them."""
     trace = replace(trial.trace, unmade_edges=trial.unmade_edges())
     proof = RevisionProof(analyze(trace, Statistics.unknown()))
-    if trace.after is None:
+    if trace.after is None or trace.went_on:
         return proof
     if Proof.ROUND_TRIP in proofs:
         again = trial.upgrade_again() if trace.restored is not None else None

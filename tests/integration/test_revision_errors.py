@@ -81,7 +81,7 @@ BROKEN = {
 @pytest.mark.few(2)
 @pytest.mark.parametrize(("line", "said", "hint"), BROKEN.values(), ids=BROKEN)
 def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint: str) -> None:
-    """A file that Python or Alembic cannot load is named before anything is connected."""
+    """A file that Python or Alembic cannot load is named before anything is connected, by `migrate` as by Alembic."""
     history.add("r1", None, "pass")
     (history.folder / "r2.py").write_text(f"revision = 'r2'\ndown_revision = 'r1'\n{line}\n", encoding="utf-8")
     for arguments in (["upgrade", "head"], ["current"], ["check"], ["upgrade", "head", "--sql"]):
@@ -91,6 +91,12 @@ def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint
         assert "r2.py" in output.split("hint:")[0]
         assert said in output
         assert hint in output
+    result = run("adapter.inbound.cli.migrate", "analyze", "-c", str(history.ini()), "base:heads")
+
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines()[0].startswith("error: ")
+    assert said in result.stderr.splitlines()[0]
+    assert hint in result.stderr
 
 
 def test_import_inside_of_a_revision(empty_url: str, history: History) -> None:
@@ -99,3 +105,31 @@ def test_import_inside_of_a_revision(empty_url: str, history: History) -> None:
     output = fails("alembic", "-c", str(history.ini()), "upgrade", "head", url=empty_url)
 
     assert "Revision r1 failed (r1.py, line 11): the import failed (No module named 'no_such_package')" in output
+
+
+PYTHON = {
+    "name": ("op.add_column('t', sa.Column('v', Vector(3)))", "NameError: name 'Vector' is not defined.", "Import"),
+    "own": ("\n\nraise RuntimeError('not on a Friday.')", "RuntimeError: not on a Friday.", "Correct that line"),
+}
+
+
+@pytest.mark.parametrize(("body", "said", "hint"), PYTHON.values(), ids=PYTHON)
+def test_python_of_a_revision(empty_url: str, history: History, body: str, said: str, hint: str) -> None:
+    """An error of the revision's own code is two lines, for its place says all that a traceback would."""
+    history.add("r1", None, body)
+    output = fails("alembic", "-c", str(history.ini()), "upgrade", "head", url=empty_url)
+
+    failed, way_out = output.split("FAILED: ")[1].splitlines()[:2]
+    assert re.match(r"Revision r1 failed \(r1\.py, line \d+\): ", failed)
+    assert failed.endswith(f"{said} It has been rolled back.")
+    assert hint in way_out
+    assert "Traceback" not in output
+
+
+def test_python_that_a_revision_calls(empty_url: str, history: History) -> None:
+    """An error in code that the revision calls needs its traceback."""
+    history.add("r1", None, "import json\njson.loads('{')")
+    result = run("alembic", "-c", str(history.ini()), "upgrade", "head", url=empty_url)
+
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr

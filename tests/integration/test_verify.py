@@ -117,6 +117,25 @@ def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> N
     assert verify("r3", only="round-trip").failed
 
 
+def test_an_upgrade_that_refuses_the_rows(verify: Verify, history: History) -> None:
+    """One that fails on rows has failed, though it could go on; one that runs without rows only is not proved."""
+    history.add("r1", None, PEOPLE, DROP)
+    required = 'op.add_column("people", sa.Column("n", sa.Text(), nullable=False))'
+    more = 'op.add_column("people", sa.Column("m", sa.Text()))'
+    back = 'op.drop_column("people", "m")'
+    history.add("fails", "r1", f"{required}\n{more}", f'{back}\nop.drop_column("people", "n")')
+    reads = 'for row in op.get_bind().execute(sa.text("SELECT age FROM people")):\n    row.age.name.first'
+    history.add("reads", "r1", f"{reads}\n{more}", back)
+    report = verify()
+    found = by_revision(report)
+
+    assert codes(found["fails"]) == {"upgrade-fails"}
+    assert codes(found["reads"]) == {"rows-must-fit"}
+    assert found["reads"].not_seen
+    assert found["reads"].certificate is None
+    assert {name for name, proof in found.items() if proof.failed} == {"fails"}
+
+
 _SHOP = """
 CREATE SCHEMA shop; CREATE TABLE shop.a (id bigserial PRIMARY KEY, n text); CREATE TYPE shop.mood AS ENUM ('x');
 CREATE TABLE shop.b (id bigint PRIMARY KEY, a bigint REFERENCES shop.a); CREATE VIEW shop.v AS TABLE shop.a;

@@ -105,12 +105,14 @@ class RevisionProof:
 
     @property
     def not_seen(self) -> bool:
-        """Whether an exact round trip proves nothing, because a statement found no rows to work on."""
+        """Whether an exact round trip proves nothing, because there were no rows, or a statement found none."""
+        trace = self.analysis.trace
+        no_rows = bool(trace.refused_rows) and not any(facts.rows for facts in trace.tables.values())
         idle = any(
             diagnostic.code in {not_seen_at_work.CODE, loss_not_seen.CODE} and diagnostic.severity is Severity.WARNING
             for diagnostic in self.diagnostics
         )
-        return idle and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
+        return (idle or no_rows) and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
 
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:

@@ -54,13 +54,15 @@ _TYPES = "42804"
 
 
 def describe_revision_error(error: BaseException, progress: Progress) -> DatabaseError | None:
-    """Return a readable error for an error of the database or a missing package in a revision.
+    """Return a readable error for an error of the database, a missing package, or the Python code of a revision.
 
     Returns:
-        The error, or None if no revision ran or its Python code failed, which needs the traceback.
+        The error, or None if no revision ran, or if code that the revision calls failed, which needs the traceback.
     """
     step = progress.step
-    if step is None or not isinstance(error, SQLAlchemyError | ImportError):
+    if step is None or not (
+        isinstance(error, SQLAlchemyError | ImportError) or _is_raised_in(error, step.revision.path)
+    ):
         return None
     state = sqlstate(error) or ""
     revision = step.info.up_revision_id if step.info.is_stamp else step.revision.revision
@@ -81,7 +83,7 @@ def _reason(error: BaseException, state: str) -> str:
     if isinstance(error, ImportError):
         return f"the import failed ({error})."
     if not state:
-        return f"{type(error).__name__}: {server_message(error)}."
+        return f"{type(error).__name__}: {server_message(error).removesuffix('.')}."
     detail = _field(error, "detail") if state in _DETAILED else ""
     return f"{server_message(error)}.{f' {detail.splitlines()[0]}' if detail else ''}"
 
@@ -89,6 +91,10 @@ def _reason(error: BaseException, state: str) -> str:
 def _hint(error: BaseException, state: str, revision: str) -> str:
     if isinstance(error, ImportError):
         return "Install the package, or take the import out: a revision needs sqlalchemy and alembic only."
+    if isinstance(error, NameError):
+        return "Import the name at the top of the file, or correct it; then run this again."
+    if not isinstance(error, SQLAlchemyError):
+        return "Correct that line of the file, then run this again."
     if state == _TYPES and _field(error, "source_function") == _OF_FOREIGN_KEYS:
         return _OTHER_TYPE
     return _HINTS.get(state, "").format(revision=revision) or _field(error, "hint") or _OTHER
@@ -109,6 +115,12 @@ def _field(error: BaseException, name: str) -> str:
             if isinstance(value, str):
                 return value
     return ""
+
+
+def _is_raised_in(error: BaseException, path: str) -> bool:
+    """Return whether the revision's own code raised an error, so that its line says all that a traceback would."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, Exception) and os.path.realpath(frames[-1].filename) == os.path.realpath(path)
 
 
 def _line(error: BaseException, path: str) -> int | None:

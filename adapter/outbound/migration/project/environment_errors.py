@@ -1,5 +1,6 @@
 """Errors that are no verdict on a revision: a failed env.py, a full disk, a terminated session."""
 
+import re
 from pathlib import Path
 
 from adapter.outbound.migration.project.agent.protocol import Command
@@ -42,6 +43,38 @@ def has_environment_failed(job: AgentJob, result: AgentResult) -> bool:
         error is not None and error.kind in _KINDS_OF_ENV and error.type != "CommandError" and error.path is not None
     )
     return is_of_env and job.command in _RUNS_ENV and not result.runs
+
+
+def history_error(error: AgentError) -> DatabaseConfigurationError:
+    """Return the error of a history that cannot be read, with the file and the line."""
+    where = f"{Path(error.path).name}, line {error.line}" if error.path and error.line else "A revision"
+    message = error.message.strip().partition("\n")[0]
+    if error.type in _SYNTAX_ERRORS:
+        reason = re.sub(r" \([^()]*, line \d+\)$", "", message)
+        return DatabaseConfigurationError(
+            f"{where}: Python cannot read the file ({reason}).", "Correct the line; alembic history shows the same."
+        )
+    if error.type in {"ModuleNotFoundError", "ImportError"}:
+        return DatabaseConfigurationError(
+            f"{where}: the import failed ({message}).",
+            "Install the package in the project's Python (--python PATH names another), or take the import out.",
+        )
+    if missing := _MISSING_PARENT.search(message):
+        return DatabaseConfigurationError(
+            f"Revision {missing['revision']} follows revision {missing['parent']}, which no file is.",
+            f"Bring back the file of revision {missing['parent']}, or name as down_revision of {missing['revision']} "
+            "the revision that came before.",
+        )
+    if error.kind == "exception" and error.path and error.type != "CommandError":
+        return DatabaseConfigurationError(
+            f"{where}: the file cannot be loaded ({error.type}: {message}).", "Correct that line of the file."
+        )
+    return DatabaseConfigurationError(described(error), "Mend the history; alembic history shows the same.")
+
+
+_SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
+# The warning of Alembic's revision map.
+_MISSING_PARENT = re.compile(r"^Revision (?P<parent>\S+) referenced from .*?-> (?P<revision>[^\s,]+).* is not present$")
 
 
 def raise_if_disk_full(result: AgentResult) -> None:

@@ -72,7 +72,7 @@ class RevisionDatabases:
         """Return the history of the project.
 
         Raises:
-            MigrationError: The revisions cannot be read; the message names the file and the line.
+            DatabaseConfigurationError: The revisions cannot be read; the message names the file and the line.
         """
         return self._history.read()
 

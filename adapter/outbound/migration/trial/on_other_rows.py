@@ -34,22 +34,27 @@ def run_on_other_rows(run: UpAndDown, states: TrialDatabases, failed: Outcome) -
             return replace(outcome, trace=replace(outcome.trace, refused_rows=failed.trace.refused_rows))
     if any(statement.error for statement in failed.trace.upgrade):
         return Outcome(_continued_after_errors(run, _with_failure_cause(run, states, failed.trace)))
-    return Outcome(_run_without_rows(run, states, failed.trace))
+    return _run_without_rows(run, states, failed.trace)
 
 
-def _run_without_rows(run: UpAndDown, states: TrialDatabases, failed: RevisionTrace) -> RevisionTrace:
+def _run_without_rows(run: UpAndDown, states: TrialDatabases, failed: RevisionTrace) -> Outcome:
     """Run a revision again on empty tables, because its Python code fails on all generated rows.
 
     When it fails there too, the rows are not the cause. When it succeeds, the exception says what is wrong: a
     `raise` or `assert` in the revision rejects such rows on purpose, any other exception means that the generated
     rows are unrealistic.
     """
-    trace = _trace_without_rows(run, states)
-    if trace is None:
-        return replace(failed, refused_rows="")
-    message = failed.error or failed.refused_rows
-    deliberate = raises(failed.source, message)
-    return replace(trace, refused_rows="" if deliberate else message, rows_error=message if deliberate else "")
+    with suppress(CannotBuildError):
+        base = other_rows.without_rows(run.databases, run.entry)
+        states.move_aside(base)
+        outcome = run(base)
+        if not run.keeps:
+            states.before = None
+        if outcome.trace.after is not None:
+            message = failed.error or failed.refused_rows
+            refused, rows_error = ("", message) if raises(failed.source, message) else (message, "")
+            return replace(outcome, trace=replace(outcome.trace, refused_rows=refused, rows_error=rows_error))
+    return Outcome(replace(failed, refused_rows=""))
 
 
 def _with_failure_cause(run: UpAndDown, states: TrialDatabases, failed: RevisionTrace) -> RevisionTrace:

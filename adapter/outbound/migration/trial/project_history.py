@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.environment_errors import history_error
 from adapter.outbound.migration.project.results import ListedRevision
 from adapter.outbound.migration.trial.database import DatabaseMaker
 from adapter.outbound.migration.trial.templates import Templates
-from domain.migration.errors import MigrationError
 from domain.migration.history import History
 
 
@@ -29,7 +28,7 @@ class ProjectHistory:
         """Return the history.
 
         Raises:
-            MigrationError: The revisions cannot be read; the message names the file and the line.
+            DatabaseConfigurationError: The revisions cannot be read; the message names the file and the line.
         """
         if self._history is None:
             # this database is not dropped before the sandbox closes: env.py may still run while others are created
@@ -37,7 +36,7 @@ class ProjectHistory:
             self._templates.copy_newest()
             result = database.run("revisions")
             for error in (*result.problems, *([result.error] if result.error else [])):
-                raise MigrationError(described(error), "mend the history; alembic history shows the same")
+                raise history_error(error)
             self._listed = {listed.revision: listed for listed in result.revisions}
             self._history = History(tuple(listed.entry for listed in result.revisions))
         return self._history

@@ -22,7 +22,7 @@ GOOD = upgrade_fails.GOOD
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     """Report the error of the upgrade."""
     trace = proof.analysis.trace
-    if trace.not_run or trace.after is not None:
+    if trace.not_run or (trace.after is not None and not trace.went_on):
         return
     if any(diagnostic.code == not_in_sandbox.CODE for diagnostic in proof.analysis.diagnostics):
         return  # that rule reports the failure

@@ -90,11 +90,13 @@ def list_revisions(script: Any, channel: Channel) -> None:
     """Report the history from base to heads."""
     with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
-        revisions = list(script.walk_revisions())
-        heads = script.get_heads()
-    for warning in caught_warnings:
-        if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
-            channel.send(Problem(str(warning.message), "history", "", None, None, None, traceback=""))
+        try:
+            revisions = list(script.walk_revisions())
+            heads = script.get_heads()
+        finally:  # Alembic warns of a missing parent, and then fails with a KeyError
+            for warning in caught_warnings:
+                if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
+                    channel.send(Problem(str(warning.message), "history", "", None, None, None, traceback=""))
     for revision in reversed(revisions):
         safety_assured = getattr(revision.module, "safety_assured", None)
         channel.send(
