@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapter.bootstrap.verify import VerificationRequest
-from domain.migration.analysis.rule import ORDERS, USERS, Example
+from domain.migration.analysis.rule import ORDERS, OWN_REVISION, USERS, Example
 from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
 from domain.migration.op_code import DOWNGRADE
@@ -265,6 +265,33 @@ def test_the_index_of_a_key_of_partitions_passes(prove: Prove) -> None:
     assert alone.repetition.survived == alone.repetition.kills > 0
     assert alone.certificate is not None
     assert alone.certificate.reversibility.value == "exact"
+
+
+def test_each_statement_has_code_of_its_own(prove: Prove) -> None:
+    """Of two keys to one table, each finding's code is about its own; the second says what the block commits."""
+    code = "constraint-validated-at-once"
+    tables = "CREATE TABLE a (id bigint PRIMARY KEY, u bigint); CREATE TABLE b (id bigint PRIMARY KEY, u bigint)"
+    keys = [f'op.create_foreign_key("fk_{table}", "{table}", "users", ["u"], ["id"])' for table in ("a", "b")]
+    back = [f'op.drop_constraint("fk_{table}", "{table}")' for table in ("b", "a")]
+    proof = prove(Example(f"{USERS};{tables}", "\n".join(keys), "\n".join(back)), only="compat")
+    first, second = (one for one in proof.analysis.diagnostics if one.code == code)
+
+    assert "fk_a" in str(first.fix)
+    assert "fk_b" not in str(first.fix)
+    assert "fk_b" in str(second.fix)
+    assert "fk_a" not in str(second.fix)
+    assert [OWN_REVISION in one.help for one in (first, second)] == [False, True]
+
+
+def test_an_index_made_anew_in_a_revision_that_fails(prove: Prove) -> None:
+    """Where a later statement fails, nobody knows the index, and there is no code for it."""
+    upgrade = (
+        'op.drop_index("ix", "users")\nop.create_index("ix", "users", ["email"])\nop.execute("DROP TABLE nothing")'
+    )
+    proof = prove(Example(f"{USERS}; CREATE INDEX ix ON users (name)", upgrade, "pass"))
+
+    assert "upgrade-fails" in proof.analysis.reasons
+    assert [one.fix for one in proof.analysis.diagnostics if one.code == "blocking-index-build"] == [None]
 
 
 @pytest.mark.parametrize("code", sorted(RULES.keys() - UNDECIDED))

@@ -78,7 +78,8 @@ def made_constraints(trace: RevisionTrace) -> list[str]:
 
 def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
     """Return whether the upgrade replaced an index by another one of the same name."""
-    return bool(attributes(trace.before, "index", index)) and _is_another(trace, "index", index)
+    exists = all(attributes(schema, "index", index) for schema in (trace.before, trace.after))
+    return exists and _is_another(trace, "index", index)
 
 
 def _is_another(trace: RevisionTrace, kind: str, name: str) -> bool:
@@ -99,14 +100,13 @@ def constraint_of(trace: RevisionTrace, index: str) -> str | None:
 
 
 def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
-    """Return the constraints that the upgrade added to a table; if the statement names some, only these."""
+    """Return the constraints of a table that a statement of the upgrade names; else those that no statement names."""
     constraints = [name for name in made_constraints(trace) if split(name)[0] == table]
-    named = [
-        name
-        for name in constraints
-        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", trace.upgrade[statement].sql)
+    patterns = {name: re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)") for name in constraints}
+    named = [name for name in constraints if patterns[name].search(trace.upgrade[statement].sql)]
+    return named or [
+        name for name in constraints if not any(patterns[name].search(other.sql) for other in trace.upgrade)
     ]
-    return named or constraints
 
 
 def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:

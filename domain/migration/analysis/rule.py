@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeAlias
 
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.op_code import DOWNGRADE
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, RowCounts
 
 Check: TypeAlias = Callable[[RevisionTrace, Statistics], Iterable[Diagnostic]]
 
@@ -129,6 +130,7 @@ def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -
         replace(diagnostic, suppressed_reason=reasons[diagnostic.code]) if reasons.get(diagnostic.code) else diagnostic
         for diagnostic in diagnostics
     ]
+    judged = [_with_place(trace, diagnostic) for diagnostic in judged]
     judged += _unused(reasons, {diagnostic.code for diagnostic in diagnostics})
     severities = list(Severity)
     return tuple(
@@ -137,6 +139,31 @@ def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -
             key=lambda diagnostic: (_position(diagnostic), severities.index(diagnostic.severity), diagnostic.code),
         )
     )
+
+
+def _with_place(trace: RevisionTrace, diagnostic: Diagnostic) -> Diagnostic:
+    """Return a diagnostic that says when its code needs a revision of its own.
+
+    An autocommit block of the code commits what the revision did before. When it is killed there, its second run meets
+    its own work.
+    """
+    before = trace.upgrade[: diagnostic.statement or 0]
+    changes = any(
+        statement.transaction is not None
+        and (statement.created or statement.altered or statement.dropped or any(map(_wrote, statement.rows.values())))
+        for statement in before
+    )
+    if not changes or "autocommit_block" not in (diagnostic.fix or "").partition(DOWNGRADE)[0]:
+        return diagnostic
+    return replace(diagnostic, help=f"{diagnostic.help} {OWN_REVISION}")
+
+
+def _wrote(rows: RowCounts) -> bool:
+    return rows.total > 0
+
+
+OWN_REVISION = "Give it a revision of its own if what comes before cannot run twice: the block commits that."
+"""Advice for code with an autocommit block behind other changes."""
 
 
 def _position(diagnostic: Diagnostic) -> float:

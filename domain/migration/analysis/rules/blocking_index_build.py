@@ -53,6 +53,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
+    if trace.after is None:
+        return None  # a later statement fails, so that the definition of the index is not known
     before = names_of(trace.before, "index")
     # The index of a partitioned table brings those of its partitions.
     indexes = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
