@@ -70,12 +70,17 @@ def main() -> None:
         print(f"{name:<54} {statistics.median(seconds for seconds, _ in runs):>9.2f} {runs[0][1]:>11,}")
 
 
+def table_sql(number: int) -> str:
+    """Return the statement that makes a table, with foreign keys to up to three of those before it."""
+    parents = dict.fromkeys((number * 7 + key * 13) % number for key in range(3)) if number else {}
+    keys = [f"p{place} bigint REFERENCES t{parent}," for place, parent in enumerate(parents)]
+    return _TABLE.format(n=number, keys=" ".join(keys))
+
+
 def _measured(url: str, tables: int, rows: int) -> Iterator[tuple[str, tuple[float, int]]]:
     with psycopg.connect(url, autocommit=True, cursor_factory=_Counted) as connection:
         for number in range(tables):
-            parents = dict.fromkeys((number * 7 + key * 13) % number for key in range(3)) if number else {}
-            keys = [f"p{place} bigint REFERENCES t{parent}," for place, parent in enumerate(parents)]
-            connection.execute(_TABLE.format(n=number, keys=" ".join(keys)).encode())
+            connection.execute(table_sql(number).encode())
         yield f"{tables} tables from nothing", _timed(lambda: fill(connection, rows))
         connection.execute(_NEXT.encode())
         yield f"behind a revision, {tables} tables full", _timed(lambda: fill(connection, rows))

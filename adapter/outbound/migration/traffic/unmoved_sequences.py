@@ -12,6 +12,10 @@ FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c ON c.oid = q.seqrelid
 WHERE pg_catalog.has_sequence_privilege(q.seqrelid, 'SELECT') AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 """
 
+_RESTORE = """
+SELECT setval(oid::oid::regclass, last, called) FROM unnest(%s::int8[], %s::int8[], %s::bool[]) AS p (oid, last, called)
+"""
+
 
 @contextmanager
 def unmoved_sequences(connection: psycopg.Connection[Any]) -> Iterator[None]:
@@ -19,11 +23,10 @@ def unmoved_sequences(connection: psycopg.Connection[Any]) -> Iterator[None]:
     positions_before = _positions(connection)
     yield
     with suppress(psycopg.OperationalError):
-        moved = _positions(connection) - positions_before
-        for oid in {oid for oid, _, _ in moved}:
-            previous_positions = [(last, called) for sequence, last, called in positions_before if sequence == oid]
-            for last, called in previous_positions:
-                connection.execute("SELECT setval(%s::oid::regclass, %s, %s)", (oid, last, called))
+        moved = {oid for oid, _, _ in _positions(connection) - positions_before}
+        previous_positions = [position for position in positions_before if position[0] in moved]
+        if previous_positions:
+            connection.execute(_RESTORE, tuple(map(list, zip(*previous_positions, strict=True))))
 
 
 def _positions(connection: psycopg.Connection[Any]) -> set[tuple[int, int, bool]]:

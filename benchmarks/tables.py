@@ -1,0 +1,83 @@
+"""Seconds a revision of `migrate analyze` on schemas of many tables.
+
+    python -m benchmarks.tables [--tables 75 150 300] [--rows 2000] [--profile]
+
+Each table has a text key, up to three foreign keys, an index and CHECKs on one column and on several (see
+`benchmarks.fill`). The first revision makes them all; twenty-one revisions behind it add columns, indexes and tables,
+and write rows. One sandbox runs them, from an empty folder, so that the first one behind the tables fills them. Prints
+for each number of tables the seconds of that one, the median and the most of the others, and the load average, for the
+machine may have other work. With `--profile`, what the process itself spends its time on is printed.
+"""
+
+import argparse
+import cProfile
+import os
+import pstats
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
+from adapter.bootstrap.project import ProjectRequest
+from adapter.outbound.postgres import embedded
+from benchmarks.fill import table_sql
+from benchmarks.scratch import generate
+
+_VERSION_TABLE = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
+_RESET = f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {_VERSION_TABLE}"
+
+
+def main() -> None:
+    """Measure each number of tables and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=int, nargs="+", default=[75, 150, 300])
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args()
+    print(f"{'tables':>6} {'revisions':>9} {'first s':>8} {'median s':>9} {'most s':>7} {'load':>6}")
+    for tables in arguments.tables:
+        profile = cProfile.Profile() if arguments.profile else None
+        first, *others = _measured(tables, arguments.rows, profile)
+        load = os.getloadavg()[0]
+        median, most = statistics.median(others), max(others)
+        print(f"{tables:>6} {len(others):>9} {first:>8.2f} {median:>9.2f} {most:>7.2f} {load:>6.1f}", flush=True)
+        if profile is not None:
+            pstats.Stats(profile).sort_stats("cumtime").print_stats(60)
+
+
+def _measured(tables: int, rows: int, profile: cProfile.Profile | None) -> list[float]:
+    """Return the seconds of each revision behind that which makes the tables, in order."""
+    with tempfile.TemporaryDirectory(prefix="hx", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        os.environ["HEXALEMBIC_SANDBOX_DIR"] = str(folder / "sandbox")
+        generate(folder / "project", [(";".join(map(table_sql, range(tables))), _RESET), *_changes(tables)])
+        request = ProjectRequest(config=folder / "project" / "alembic.ini", rows=rows, jobs=1)
+        moments: list[float] = []
+        if profile is not None:
+            profile.enable()
+        analyze_revisions(request, "r000:head", TargetRequest(), lambda *_: moments.append(time.perf_counter()))
+        if profile is not None:
+            profile.disable()
+        moments.append(time.perf_counter())
+        embedded.stop(18, folder / "sandbox", force=True)
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+def _changes(tables: int) -> Iterator[tuple[str, str]]:
+    """Yield twenty-one pairs of upgrade and downgrade."""
+    for number in range(7):
+        table, other = f"t{number * 5}", f"t{tables - 1 - number}"
+        yield f"ALTER TABLE {table} ADD note{number} text", f"ALTER TABLE {table} DROP note{number}"
+        create = (
+            f"CREATE INDEX ix_{number} ON {table} (name); CREATE TABLE n{number} (id bigserial PRIMARY KEY, "
+            f"t bigint NOT NULL REFERENCES {other}, kind text CHECK (kind IN ('x', 'y')))"
+        )
+        yield create, f"DROP TABLE n{number}; DROP INDEX ix_{number}"
+        yield f"UPDATE {other} SET name = 'x' WHERE mail = 'nobody@example.org'", "SELECT 1"
+
+
+if __name__ == "__main__":
+    main()
