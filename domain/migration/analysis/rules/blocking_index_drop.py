@@ -40,6 +40,9 @@ with op.get_context().autocommit_block():
 )
 
 
+_ON_CONFLICT = ", when no deployed code names its columns in ON CONFLICT any more"
+
+
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report indexes that are dropped by themselves, not along with a column, constraint or table."""
     locked = blocking_tables(trace)
@@ -55,12 +58,16 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     table,
                     f"{label(trace, number)} drops the index {index} and stops reads and writes of {table} "
                     f"{end_of(window)}.",
-                    "Drop it concurrently, in an autocommit block.",
+                    f"Drop it concurrently, in an autocommit block{_ON_CONFLICT if _is_unique(trace, index) else ''}.",
                     # Postgres cannot drop the index of a partitioned table concurrently.
                     None
                     if is_partitioned(trace, table)
                     else ConcurrentIndex.of(trace.before, index).expand.undone().fix,
                 )
+
+
+def _is_unique(trace: RevisionTrace, index: str) -> bool:
+    return str(attributes(trace.before, "index", index).get("definition")).startswith("CREATE UNIQUE ")
 
 
 def _dropped(statement: StatementTrace) -> list[str]:
