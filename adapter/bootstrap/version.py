@@ -6,6 +6,10 @@ _NAME = "hexalembic"
 def version() -> str:
     """Return the versions of Hexalembic, Alembic and Python in one line."""
     import platform
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return f"{_NAME} {version(_NAME)} (alembic {version('alembic')}, Python {platform.python_version()})"
+    try:
+        own = version(_NAME)
+    except PackageNotFoundError:  # run from its folder
+        own = "(not installed)"
+    return f"{_NAME} {own} (alembic {version('alembic')}, Python {platform.python_version()})"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.bootstrap import version as version_of_product
 from tests.support import PROJECT_ROOT, process_environment, run
 
 
@@ -18,6 +19,13 @@ def test_version(command: str) -> None:
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"hexalembic {version('hexalembic')} (alembic {version('alembic')}")
+
+
+def test_version_without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that runs from its folder says so in the place of its version."""
+    monkeypatch.setattr(version_of_product, "_NAME", "no-such-distribution")
+
+    assert version_of_product.version().startswith("no-such-distribution (not installed) (alembic ")
 
 
 def test_folder_without_alembic_ini(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def test_a_service_of_ones_own(tmp_path: Path) -> None:
     commands = service / ".venv" / "bin"
     assert made.returncode == 0, made.stderr
     assert "the service book-shop" in made.stdout
+    assert ".venv/bin/alembic revision --autogenerate" in made.stdout
 
     try:
         status = _run(service, "make", "migrate")

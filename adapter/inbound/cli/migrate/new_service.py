@@ -20,5 +20,7 @@ def new_service(
 
     service_name = write_service(folder, name)
     typer.echo(f"{folder}: the service {service_name}, with one model and no revision yet. Next:")
-    for command in (f"cd {folder}", "make migrate", "make test", 'alembic revision --autogenerate -m "notes"'):
+    # `make migrate` makes the environment; this shell may have another, or none.
+    revision = '.venv/bin/alembic revision --autogenerate -m "notes"'
+    for command in (f"cd {folder}", "make migrate", "make test", revision):
         typer.echo(f"  {command}")
