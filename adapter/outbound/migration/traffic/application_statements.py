@@ -10,6 +10,7 @@ refused). All statements run in transactions that are rolled back.
 
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 import psycopg
@@ -108,6 +109,7 @@ END $$
 _DUPLICATE = "23505"
 _ANEW = -1  # number in the name of a statement that is prepared for a single run
 _SAMPLE = 200  # rows from which the one with the fewest NULLs is chosen
+_AT_ONCE = 50  # tables from which rows are read in one statement
 
 # Foreign keys that permit the deletion of a parent: ON DELETE CASCADE, SET NULL or SET DEFAULT.
 _FOREIGN_KEYS = """
@@ -219,17 +221,18 @@ class ApplicationStatements:
         return columns is not None and bool(error.columns) and not {*error.columns} & {*columns}
 
     def _generated_statements(self) -> Iterator[ApplicationStatement]:
-        for relation in read_relations(self._connection):
-            yield from self._statements_on(relation)
+        relations = list(read_relations(self._connection))
+        rows = self._rows([relation for relation in relations if relation.is_table and relation.columns])
+        for relation in relations:
+            yield from self._statements_on(relation, rows.get(relation.table))
 
-    def _statements_on(self, relation: Relation) -> Iterator[ApplicationStatement]:
+    def _statements_on(self, relation: Relation, row: dict[str, str | None] | None) -> Iterator[ApplicationStatement]:
         if not relation.columns:
             return
         names = [column["name"] for column in relation.columns]
         yield statement_of(relation, sql.SQL("SELECT {} FROM {} LIMIT 1").format(listed(names), relation.identifier))
         if not relation.is_table:
             return
-        row = self._row(relation, names)
         if row is None:
             self.untried[relation.table] = "it has no row to take values from"
             return
@@ -247,17 +250,18 @@ class ApplicationStatements:
         self._upserts.update(relation_upserts)
         yield from relation_upserts
 
-    def _row(self, relation: Relation, names: list[str]) -> dict[str, str | None] | None:
-        """Return a row with few NULLs as text; from the newest partition, which usually gets the most writes."""
-        texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
-        order = sql.SQL("ORDER BY tableoid DESC" if relation.is_partitioned else "")
-        form = sql.SQL("SELECT {} FROM (SELECT * FROM {} {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1")
-        query = form.format(texts, relation.identifier, order, _SAMPLE, listed(names))
-        try:
-            row = self._connection.execute(query).fetchone()
-        except psycopg.Error:
-            return None
-        return None if row is None else dict(zip(names, row, strict=True))
+    def _rows(self, relations: Sequence[Relation]) -> dict[str, dict[str, str | None]]:
+        """Return a row of each table that has one, as text, by table; many tables are read in one statement.
+
+        Where a statement fails, as one of its tables cannot be read, each half of its tables gets one of its own.
+        """
+        if len(relations) <= _AT_ONCE:
+            with suppress(psycopg.Error):
+                queries = sql.SQL(" UNION ALL ").join(_row_query(*pair) for pair in enumerate(relations))
+                read = self._connection.execute(queries).fetchall() if relations else []
+                return {relations[place].table: _named(relations[place], values) for place, values in read}
+        half = len(relations) // 2
+        return self._rows(relations[:half]) | self._rows(relations[half:]) if half else {}
 
     def _runnable(self, candidates: list[ApplicationStatement]) -> list[ApplicationStatement]:
         """Return the statements that run; a recorded one whose values do not fit the rows here only has to plan."""
@@ -324,6 +328,21 @@ class ApplicationStatements:
             "room": self._deletions.get(statement),
             "execute": execute,
         }
+
+
+def _named(relation: Relation, values: Sequence[str | None]) -> dict[str, str | None]:
+    return dict(zip((column["name"] for column in relation.columns), values, strict=True))
+
+
+def _row_query(place: int, relation: Relation) -> sql.Composable:
+    """Return a query for a row with few NULLs; from the newest partition, which usually gets the most writes."""
+    names = [column["name"] for column in relation.columns]
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
+    order = sql.SQL("ORDER BY tableoid DESC" if relation.is_partitioned else "")
+    form = sql.SQL(
+        "(SELECT {}, ARRAY[{}] FROM (SELECT * FROM {} {} LIMIT {}) AS t ORDER BY num_nonnulls({}) DESC LIMIT 1)"
+    )
+    return form.format(sql.Literal(place), texts, relation.identifier, order, _SAMPLE, listed(names))
 
 
 def _arguments(values: Sequence[str | None]) -> str:
