@@ -283,6 +283,15 @@ def test_each_statement_has_code_of_its_own(prove: Prove) -> None:
     assert [OWN_REVISION in one.help for one in (first, second)] == [False, True]
 
 
+def test_a_column_that_another_statement_requires(prove: Prove) -> None:
+    """The code of a column that must be set says which statement of the revision to take out with it."""
+    add = 'op.add_column("users", sa.Column("n", sa.Integer()))\nop.execute("UPDATE users SET n = 1")'
+    required = Example(USERS, f'{add}\nop.alter_column("users", "n", nullable=False)', 'op.drop_column("users", "n")')
+    (fix,) = (one.fix for one in prove(required, only="compat").analysis.diagnostics if one.code == "required-column")
+
+    assert "# Take out SET NOT NULL (statement 3).\n" in str(fix)
+
+
 def test_an_index_made_anew_in_a_revision_that_fails(prove: Prove) -> None:
     """Where a later statement fails, nobody knows the index, and there is no code for it."""
     upgrade = (

@@ -119,8 +119,9 @@ def _field(error: BaseException, name: str) -> str:
 
 def _is_raised_in(error: BaseException, path: str) -> bool:
     """Return whether the revision's own code raised an error, so that its line says all that a traceback would."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, Exception) and os.path.realpath(frames[-1].filename) == os.path.realpath(path)
+    revision_path = os.path.realpath(path)
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    return isinstance(error, Exception) and any(os.path.realpath(frame.filename) == revision_path for frame in frames)
 
 
 def _line(error: BaseException, path: str) -> int | None:

@@ -7,6 +7,7 @@ the old code sends. The safe way is to keep a default until all deployed code wr
     op.add_column("users", sa.Column("plan", sa.Text(), nullable=False, server_default="free"))
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.changes import added, is_optional, kept, refuses_what_it_needed, statement_of
@@ -17,7 +18,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.column import Column
 from domain.migration.forms.filled_column import FilledColumn
 from domain.migration.forms.identity_column import IdentityColumn
-from domain.migration.names import split
+from domain.migration.names import bare, split
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
@@ -77,10 +78,17 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 table,
                 f"The column {name} {change}, NOT NULL and without default: INSERTs of the code that ran before fail.",
                 "Keep a server default, or let the column be NULL, until all deployed code writes it.",
-                FilledColumn(Column.of(trace.after, name)).announced.fix
-                if change == _NEW
-                else _previous_default(trace, name),
+                _announced(trace, name) if change == _NEW else _previous_default(trace, name),
             )
+
+
+def _announced(trace: RevisionTrace, column: str) -> str:
+    """Return operations that add the column nullable or with a default, and what to take out of the revision."""
+    fix = FilledColumn(Column.of(trace.after, column)).announced.fix
+    table, own = (re.escape(bare(name)) for name in split(column))
+    pattern = re.compile(rf"(?<!\w){table}(?!\w).*(?<!\w){own}\W+SET\s+NOT\s+NULL", re.DOTALL | re.IGNORECASE)
+    number = next((number for number, step in enumerate(trace.upgrade, 1) if pattern.search(step.sql)), None)
+    return fix if number is None else f"# Take out SET NOT NULL (statement {number}).\n{fix}"
 
 
 def _previous_default(trace: RevisionTrace, column: str) -> str | None:
