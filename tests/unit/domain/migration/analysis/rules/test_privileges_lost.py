@@ -78,7 +78,7 @@ def test_a_column_is_covered_by_its_table(of_table: tuple[str, ...], found: int)
 
 
 def test_an_object_that_took_the_name() -> None:
-    """A table that was created or renamed to the name is another one; a view may be replaced and keep its grants."""
+    """A table or view that was created or renamed to the name is another one; a replaced view keeps its grants."""
     before, after = granted("table", USERS, "app=r/shop"), granted("table", USERS)
     created = step("CREATE TABLE users ()", created=changed("table", USERS))
     assert said(before, after, created) == [(Severity.ERROR, True)]
@@ -89,8 +89,11 @@ def test_an_object_that_took_the_name() -> None:
     assert said({**before, **elsewhere}, after, step("ALTER TABLE shop.copy RENAME TO users")) == [
         (Severity.WARNING, False)
     ]
-    replaced = step("CREATE OR REPLACE VIEW names", created=changed("view", VIEW))
-    assert said(granted("view", VIEW, "app=r/shop"), granted("view", VIEW), replaced) == [(Severity.WARNING, False)]
+    views = granted("view", VIEW, "app=r/shop"), granted("view", VIEW)
+    made_anew = step("CREATE VIEW names", created=changed("view", VIEW))
+    assert said(*views, made_anew) == [(Severity.ERROR, True)]
+    replaced = step("CREATE OR REPLACE VIEW names", altered=changed("view", VIEW))
+    assert said(*views, replaced) == [(Severity.WARNING, False)]
 
 
 def test_functions_are_found_by_name_and_columns_by_their_table() -> None:
