@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.migration.snapshot import AttributeChange, SchemaDifference, Value
+from domain.migration.snapshot import AttributeChange, SchemaDifference, SchemaSnapshot, Value
 
 
 def test_a_difference_is_its_sentences() -> None:
@@ -54,3 +54,11 @@ def test_the_worst_comes_first() -> None:
         "public.+",
         "public.t",
     ]
+
+
+def test_the_canonical_json_has_no_blanks() -> None:
+    """The digest is made of it; with an indent it is for people, and both read back as the same snapshot."""
+    snapshot = SchemaSnapshot({("table", "public.t"): {"kind": "table", "parents": ("a",)}})
+    assert snapshot.to_json() == '{"table":{"public.t":{"kind":"table","parents":["a"]}}}'
+    assert '"kind": "table"' in snapshot.to_json(indent=2)
+    assert SchemaSnapshot.from_json(snapshot.to_json(indent=2)) == snapshot
