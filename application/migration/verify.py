@@ -14,6 +14,7 @@ from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
 from domain.migration.verification.certificate import Certificate, merge, outdated
 from domain.migration.verification.checks.applied_revision_changed import changed_since
+from domain.migration.verification.infinity import with_infinity
 from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
 from domain.migration.verification.verdict import certify, judge_proof
 
@@ -108,6 +109,7 @@ class VerifyRevisions:
             exact_trace = climbed.get(entry.revision)
             with count.item(entry):
                 if exact_trace is not None:
+                    exact_trace = replace(exact_trace, unmade_edges=with_infinity(exact_trace))
                     proof = RevisionProof(analyze(exact_trace, rules=()), trip=round_trip(exact_trace, Again()))
                 else:
                     with trials.begin(entry) as trial:
@@ -134,6 +136,7 @@ class VerifyRevisions:
 def _prove(trial: Trial, proofs: Collection[Proof]) -> RevisionProof:
     """Return the proofs of a revision, before the checks judge them."""
     trace = replace(trial.trace, unmade_edges=trial.unmade_edges())
+    trace = replace(trace, unmade_edges=with_infinity(trace))
     proof = RevisionProof(analyze(trace, Statistics.unknown()))
     if trace.after is None or trace.went_on:
         return proof
