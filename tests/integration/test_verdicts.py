@@ -57,7 +57,7 @@ def test_verdict(name: str, server: Server, trials: SandboxTrials) -> None:
         found: RevisionAnalysis = analyze(trial.trace)
 
     assert found.verdict == expected(server, case["verdict"]), [str(one) for one in found.diagnostics]
-    assert list(found.reasons) == expected(server, case["reasons"])
+    assert list(found.reasons) == expected(server, case["reasons"]), [str(one) for one in found.diagnostics]
     locks = {table: mode.sql for table, mode in found.trace.locks.items()}
     assert locks == expected(server, case["locks"])
     for diagnostic in found.diagnostics:

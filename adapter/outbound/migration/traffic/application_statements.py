@@ -52,11 +52,14 @@ DECLARE
     by_constraint text;
     columns jsonb;
     relation text;
+    is_there boolean;
+    counted oid;
+    writes bigint;
     errors jsonb := '[]';
 BEGIN
     FOR job IN
         SELECT (value ->> 'number')::int AS number, value ->> 'prepare' AS prepare, value ->> 'room' AS room,
-               value ->> 'execute' AS run
+               value ->> 'execute' AS run, value ->> 'row' AS row_exists, value ->> 'table' AS written
         FROM jsonb_array_elements(current_setting('hexalembic.jobs')::jsonb) WITH ORDINALITY AS j (value, place)
         ORDER BY place
     LOOP
@@ -72,7 +75,25 @@ BEGIN
             IF job.prepare IS NOT NULL THEN
                 EXECUTE job.prepare;
             END IF;
+            counted := NULL;
+            IF job.row_exists IS NOT NULL THEN
+                BEGIN
+                    EXECUTE job.row_exists INTO is_there;
+                    SELECT c.oid INTO counted FROM pg_catalog.pg_class c
+                     WHERE is_there AND c.oid = pg_catalog.to_regclass(job.written) AND c.relkind = 'r';
+                EXCEPTION WHEN OTHERS THEN NULL;
+                END;
+            END IF;
+            writes := pg_catalog.pg_stat_get_xact_tuples_inserted(counted)
+                + pg_catalog.pg_stat_get_xact_tuples_updated(counted)
+                + pg_catalog.pg_stat_get_xact_tuples_deleted(counted);
             EXECUTE job.run;
+            IF writes = pg_catalog.pg_stat_get_xact_tuples_inserted(counted)
+                + pg_catalog.pg_stat_get_xact_tuples_updated(counted)
+                + pg_catalog.pg_stat_get_xact_tuples_deleted(counted)
+            THEN
+                RAISE EXCEPTION USING ERRCODE = 'HX001', MESSAGE = 'a rule or a trigger keeps it from writing the row';
+            END IF;
             RAISE EXCEPTION USING ERRCODE = 'HX000';
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, in_schema = SCHEMA_NAME,
@@ -107,6 +128,7 @@ BEGIN
 END $$
 """
 _DUPLICATE = "23505"
+_WRITES_NOTHING = "HX001"
 _ANEW = -1  # number in the name of a statement that is prepared for a single run
 _SAMPLE = 200  # rows from which the one with the fewest NULLs is chosen
 _AT_ONCE = 50  # tables from which rows are read in one statement
@@ -155,6 +177,8 @@ class ApplicationStatements:
         self.untried: dict[str, str] = {}
         self._only_planned: set[ApplicationStatement] = set()
         self._upserts: set[ApplicationStatement] = set()
+        # A query for each statement whose writes are counted: whether there is the row that it writes.
+        self._counted: dict[ApplicationStatement, str] = {}
         foreign_keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
         self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
         self.statements = self._runnable([*self._generated_statements(), *recorded])
@@ -244,8 +268,14 @@ class ApplicationStatements:
         for statement, columns in inserts(relation, row):
             self._deletions[statement] = deletion_sql
             self._inserted_columns[statement] = columns
+            self._count(statement, relation, "SELECT true")
             yield statement
-        yield from changes(relation, row, key, each_column=self._each_column)
+        row_exists = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(
+            relation.identifier, equal({column: row[column] for column in key})
+        )
+        for statement in changes(relation, row, key, each_column=self._each_column):
+            self._count(statement, relation, row_exists.as_string())
+            yield statement
         relation_upserts = list(upserts(relation))
         self._upserts.update(relation_upserts)
         yield from relation_upserts
@@ -263,9 +293,16 @@ class ApplicationStatements:
         half = len(relations) // 2
         return self._rows(relations[:half]) | self._rows(relations[half:]) if half else {}
 
+    def _count(self, statement: ApplicationStatement, relation: Relation, row_exists: str) -> None:
+        """Count the rows that a statement writes, where the table itself has them."""
+        if not relation.is_partitioned:
+            self._counted[statement] = row_exists
+
     def _runnable(self, candidates: list[ApplicationStatement]) -> list[ApplicationStatement]:
         """Return the statements that run; a recorded one whose values do not fit the rows here only has to plan."""
         errors = self._errors(self._connection, candidates)
+        for number in [number for number, error in errors.items() if error.sqlstate == _WRITES_NOTHING]:
+            del errors[number], self._counted[candidates[number]]  # it wrote nothing before
         self._only_planned = {
             candidates[number]
             for number, error in errors.items()
@@ -327,6 +364,8 @@ class ApplicationStatements:
             "prepare": None if prepared else _prepare(_ANEW, statement),
             "room": self._deletions.get(statement),
             "execute": execute,
+            "row": self._counted.get(statement),
+            "table": statement.table,
         }
 
 
