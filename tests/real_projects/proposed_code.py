@@ -171,7 +171,7 @@ def find(databases: RevisionDatabases, wanted: str | Iterable[str]) -> Iterator[
             trace = replace(trial.trace, unmade_edges=trial.unmade_edges())
             analysis = analyze(trace)
             again = None if trace.after is None or trace.restored is None else trial.upgrade_again()
-        trip = round_trip(trace, again)
+        trip = None if trace.went_on else round_trip(trace, again)
         judged = judge_proof(RevisionProof(analysis, trip=trip), files.declaration(entry))
         errors = frozenset(diagnostic.code for diagnostic in judged if diagnostic.severity is Severity.ERROR)
         proposals: dict[tuple[str, int | None, str | None, str], Diagnostic] = {}
