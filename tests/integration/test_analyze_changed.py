@@ -160,6 +160,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
 
 
+@pytest.mark.long
 def test_hook_runs(sandbox_url: str, repository: Path) -> None:
     """The hook's entry, given the staged files that its pattern lets through, fails on the unsafe revision only."""
     staged = git(repository, "diff", "--cached", "--name-only", "--diff-filter=ACM").split()

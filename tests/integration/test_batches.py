@@ -60,7 +60,7 @@ def judged(server: Server, history: History, upgrade: str, seconds: int = 60) ->
     return analyze_revisions(asked, "r2", TargetRequest(), lambda *_: None).revisions[0]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "upgrade",
     [
@@ -82,7 +82,7 @@ def test_batches_are_batches(server: Server, history: History, upgrade: str) -> 
     assert "unbatched-write" not in found.reasons, [str(one) for one in found.diagnostics]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "upgrade",
     [

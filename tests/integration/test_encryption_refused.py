@@ -76,6 +76,7 @@ def test_certificate_that_is_not_trusted(server: Server, tmp_path: Path) -> None
             assert "sslrootcert=FILE" in how
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["sslrootcert", "sslcert"])
 def test_file_that_is_not_there(server: Server, tmp_path: Path, name: str) -> None:
     """A certificate that cannot be read is named with its path; that is a fault of the configuration."""

@@ -220,7 +220,7 @@ def _descendants(pid: int) -> list[int]:
     return [one for child in children for one in (child, *_descendants(child))]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["analyze", "verify"])
 @pytest.mark.parametrize("fault", ["immediate", "fast", "session"])
 def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: str, fault: str) -> None:
@@ -268,6 +268,7 @@ def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: 
     assert "run the command again" in errors.lower()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("ended", [INTERRUPT, TERMINATE, HANG_UP], ids=lambda value: value[2].strip())
 def test_alembic_that_waits_for_a_lock(
     history: History, empty_url: str, ended: tuple[signal.Signals, int, str]

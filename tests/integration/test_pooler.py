@@ -105,6 +105,7 @@ def test_every_command_that_writes_is_refused(server: Server, empty_url: str) ->
     assert_untouched(empty_url)
 
 
+@pytest.mark.long
 def test_statement_mode_is_refused(server: Server, empty_url: str) -> None:
     """A pool that allows no transactions at all refuses by itself; it is called a pooler, too."""
     with pgbouncer(server, "statement") as url:

@@ -93,6 +93,7 @@ def record(url: str, folder: Path, *options: str, script: str = SCRIPT) -> tuple
     return result.returncode, json.loads((folder / "s.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 def test_what_is_recorded(url: str, tmp_path: Path) -> None:
     """Sync and async drivers, child processes; each form once, as `$1`; no settings, DDL or catalogs; the exit code."""
     code, found = record(url, tmp_path)
@@ -113,6 +114,7 @@ def test_what_is_recorded(url: str, tmp_path: Path) -> None:
     assert list(by_sql) == sorted(by_sql)
 
 
+@pytest.mark.long
 def test_values_can_be_kept_out(url: str, tmp_path: Path) -> None:
     """With --no-values no value is in the file, and the statements are still tried."""
     _, found = record(url, tmp_path, "--no-values")

@@ -339,6 +339,7 @@ def test_what_cannot_be_derived(verify: Callable[[str], VerificationReport], his
     assert "cannot be removed from the enum" in found["enum2"].trip.repair.unresolved[0]
 
 
+@pytest.mark.long
 def test_each_report_shows_the_code(verify: Callable[[str], VerificationReport], history: History) -> None:
     """Text, JSON, Markdown and JUnit have the corrected downgrade, the text once and ready to be copied."""
     history.add("r1", None, *PEOPLE)

@@ -78,7 +78,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("line", "said", "hint"), BROKEN.values(), ids=BROKEN)
 def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint: str) -> None:
     """A file that Python or Alembic cannot load is named before anything is connected, by `migrate` as by Alembic."""

@@ -75,6 +75,7 @@ def _status(config: Path, url: str, *more: str) -> dict[str, Any]:
     return status
 
 
+@pytest.mark.long
 def test_behind_and_at_head(shop: Path, empty_url: str) -> None:
     """What is pending is told by the project's own version table; at head, nothing differs and nothing was written."""
     assert [pending["revision"] for pending in _status(shop, empty_url)["pending"]] == ["r1", "r2"]

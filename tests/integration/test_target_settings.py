@@ -49,7 +49,7 @@ def said(found: RevisionAnalysis) -> set[str]:
     return {one.code for one in found.diagnostics if one.severity.value != "note"}
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "UTC"])
 @pytest.mark.parametrize("place", ["DATABASE hexalembic_empty", f"ROLE {ROLE}"])
 def test_the_target_decides(

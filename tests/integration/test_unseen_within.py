@@ -80,6 +80,7 @@ def _warned(server: Server, history: History, statements: dict[str, str]) -> lis
     ]
 
 
+@pytest.mark.long
 def test_what_found_no_row_within_a_statement_is_said(server: Server, history: History) -> None:
     """However a write is wrapped, a warning says that it found no row; a SAFE without a word would be a guess."""
     assert _warned(server, history, UNSEEN) == [*UNSEEN]

@@ -219,6 +219,7 @@ def test_arrivals_during_the_shutdown_are_served(root: Path, user: Callable[[int
     wait_until(lambda: not processes(root))
 
 
+@pytest.mark.long
 def test_keep_lets_the_server_run_without_users(root: Path) -> None:
     """With `keep` the server stays without users, until `stop`."""
     server = embedded.start(18, root, settings=SETTINGS, keep=True)

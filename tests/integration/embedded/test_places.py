@@ -60,6 +60,7 @@ def test_private_directories_are_passed_and_left_as_they_are(root: Path) -> None
     wait_until(lambda: not processes(root))
 
 
+@pytest.mark.long
 @both_majors
 def test_a_private_checkout_works(root: Path, major: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the programs themselves are below a private directory, as in a checkout of mode 0700, they start too."""

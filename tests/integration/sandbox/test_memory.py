@@ -57,6 +57,7 @@ def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory
         assert _tablespace(again) == memory.NAME
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("gone", ["files", "data", "nothing"])
 def test_what_a_killed_sandbox_left_in_memory(tmp_path: Path, in_memory: Path, gone: str) -> None:
     """After a kill, a restart of the machine, or the deletion of the server's data, the next one begins anew there."""

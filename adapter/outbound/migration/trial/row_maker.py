@@ -45,7 +45,7 @@ class RowMaker:
         if database.columns is not None:
             ages = {
                 column: database.young.get(column, 0) + 1
-                for column in columns
+                for column in sorted(columns)
                 if column in database.young or column not in database.columns
             }
             young = {column: age for column, age in ages.items() if age <= LOOK_BACK}
