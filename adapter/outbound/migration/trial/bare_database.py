@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
 from adapter.outbound.migration.trial.project_history import ProjectHistory
@@ -49,7 +50,7 @@ class BareDatabase:
         return database
 
     def _upgrade(self, database: Database, revision: str) -> None:
-        result = database.run("upgrade", revision)
+        result = database.run(Command.UPGRADE, revision)
         if result.error is not None:
             failed = result.runs[-1].revision if result.runs else revision
             reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.table_facts import read_table_facts, rows_of
@@ -47,7 +48,7 @@ def _timed(trace: RevisionTrace, base: Database) -> CalibrationRun | None:
     """Run an upgrade on a copy of a database; None when it fails or its statements are not those of the trace."""
     with base.copy() as copy:
         tables = read_table_facts(copy.session())
-        result = copy.run("upgrade", trace.revision, trace=True)
+        result = copy.run(Command.UPGRADE, trace.revision, trace=True)
     statements = result.run_of(trace.revision, "upgrade").statements
     if result.error is not None or [statement.sql for statement in statements] != [
         statement.sql for statement in trace.upgrade

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -76,7 +77,7 @@ class _Climber:
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
         with self._database as database:
-            result = database.run("stairs", steps=steps, stepped=self._check_step, trace=True)
+            result = database.run(Command.STAIRS, steps=steps, stepped=self._check_step, trace=True)
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
         # A statement that found no rows was not tested, an UPDATE by values is tested on rows that have them, and rows

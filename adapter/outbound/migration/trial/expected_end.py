@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.rows.sequences import advance_sequences
 from adapter.outbound.migration.trial.database import Database
 from domain.migration import digest as data
@@ -54,7 +55,7 @@ class ExpectedEnd:
         with self._before.copy() as copy:
             advance_sequences(copy.session())
             (revision,) = self._after.applied - self._before.applied
-            copy.run("upgrade", revision)
+            copy.run(Command.UPGRADE, revision)
             difference = data.compare(upgraded_rows, copy.digest())
         volatile = frozenset((change.subject, change.kind) for change in difference.changes)
         return upgraded_schema, upgraded_rows, volatile

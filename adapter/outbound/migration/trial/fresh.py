@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -21,7 +22,7 @@ def fails_fresh(databases: RevisionDatabases, entry: HistoryEntry, trace: Revisi
         return ""
     with suppress(CannotBuildError):  # an earlier revision fails there: it has the error
         with databases.bare(entry.parents).copy() as database:
-            error = database.run("upgrade", entry.revision).error
+            error = database.run(Command.UPGRADE, entry.revision).error
         return described(error) if error is not None and error.sqlstate == _DUPLICATE else ""
     return ""
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.client import Agent
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.environment_errors import (
@@ -20,7 +21,7 @@ from adapter.outbound.migration.trial.project import Project
 from application.migration.lanes import StoppedError
 from application.migration.ports.sandbox import Sandbox
 
-_REVISION_COMMANDS = {"upgrade", "downgrade", "undo", "stairs"}
+_REVISION_COMMANDS = {Command.UPGRADE, Command.DOWNGRADE, Command.UNDO, Command.STAIRS}
 _STATEMENT_TIMEOUTS = 3  # a revision may take this many times the timeout of one statement
 _SHORTEST_LIMIT = 20  # seconds that every job may take
 

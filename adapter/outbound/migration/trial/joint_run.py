@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -31,8 +32,8 @@ def fails_together(databases: RevisionDatabases, entries: Sequence[HistoryEntry]
     except CannotBuildError:
         return None
     with base, base.copy() as control:
-        joint = base.run("upgrade", last.revision)
+        joint = base.run(Command.UPGRADE, last.revision)
         if joint.error is None or not joint.runs or joint.runs[-1].revision not in revisions:
             return None
-        separate = control.run("stairs", steps=tuple((entry.revision, "upgrade") for entry in entries))
+        separate = control.run(Command.STAIRS, steps=tuple((entry.revision, "upgrade") for entry in entries))
         return JointFailure(joint.runs[-1].revision, described(joint.error)) if separate.error is None else None

@@ -2,11 +2,14 @@
 
 from psycopg import sql
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from application.migration.ports.project_databases import ModelComparison
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
+_SCHEMAS = f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {IN_USER_SCHEMA}"  # noqa: S608 - a constant
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
 _IGNORED_ATTRIBUTES = frozenset({"position", "owner", "acl", "options"})
 
@@ -15,10 +18,10 @@ def compare_models(databases: RevisionDatabases) -> ModelComparison:
     """Compare a database at the heads with one that `create_all` has created from the models."""
     with databases.at(databases.history().heads) as migrated, databases.at(()) as modeled:
         _prepare(modeled, migrated)
-        models_result = modeled.run("models")
+        models_result = modeled.run(Command.MODELS)
         if models_result.error or not models_result.models:
             return ModelComparison(None, models_result.error.message if models_result.error else "")
-        migrated_result = migrated.run("only_there")
+        migrated_result = migrated.run(Command.ONLY_THERE)
         if migrated_result.error:
             return ModelComparison(None, migrated_result.error.message)
         only_there = frozenset(migrated_result.only_there)
@@ -28,9 +31,7 @@ def compare_models(databases: RevisionDatabases) -> ModelComparison:
 def _prepare(modeled: Database, migrated: Database) -> None:
     """Create the schemas and extensions of the migrated database in the other one, as models declare neither."""
     with migrated.connect() as source, modeled.connect() as target:
-        schemas = source.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
-        ).fetchall()
+        schemas = source.execute(_SCHEMAS.encode()).fetchall()
         extensions = source.execute("SELECT extname, extnamespace::regnamespace::text FROM pg_extension").fetchall()
         for (name,) in schemas:
             target.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial import other_rows
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, unreadable
@@ -86,7 +87,7 @@ def _continued_after_errors(run: UpAndDown, failed: RevisionTrace) -> RevisionTr
     if all(statement.transaction is None for statement in failed.upgrade if statement.error):
         return failed
     with run.databases.at(run.entry.parents) as base:
-        result = base.run("upgrade", run.entry.revision, trace=True, goes_on=True)
+        result = base.run(Command.UPGRADE, run.entry.revision, trace=True, goes_on=True)
         statements = result.run_of(run.entry.revision, "upgrade").statements
         after = base.snapshot() if result.error is None else None
     if len(statements) <= len(failed.upgrade):

@@ -8,31 +8,32 @@ import psycopg
 from adapter.outbound.migration.rows import fill
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.digest import DataDigest
 from domain.migration.digest import compare as compare_rows
 from domain.migration.history import HistoryEntry
 from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot, compare
 
-_TABLE_NAMES = """
+_TABLE_NAMES = f"""
 SELECT quote_ident(n.nspname), quote_ident(c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-"""
+WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
+"""  # noqa: S608 - a constant
 # Statements that empty the columns of JSON and bytes: with NULL where the column allows it. A table with a bytea column
 # that is NOT NULL loses all rows, because only the application knows which bytes are valid.
-_EMPTY_DOCUMENTS = """
+_EMPTY_DOCUMENTS = f"""
 SELECT CASE WHEN a.attnotnull AND a.atttypid = 'bytea'::pg_catalog.regtype
     THEN format('DELETE FROM %I.%I', n.nspname, c.relname)
     ELSE format('UPDATE %I.%I SET %I = %s', n.nspname, c.relname, a.attname,
-        CASE WHEN a.attnotnull THEN quote_literal('{}') ELSE 'NULL' END) END
+        CASE WHEN a.attnotnull THEN quote_literal('{{}}') ELSE 'NULL' END) END
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {IN_USER_SCHEMA}
     AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype)
 ORDER BY c.oid, a.attnum
-"""
+"""  # noqa: S608 - a constant
 
 
 def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> Database:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import history_error
 from adapter.outbound.migration.project.results import ListedRevision
 from adapter.outbound.migration.trial.database import DatabaseMaker
@@ -34,7 +35,7 @@ class ProjectHistory:
             # this database is not dropped before the sandbox closes: env.py may still run while others are created
             database = self._maker.create()
             self._templates.copy_newest()
-            result = database.run("revisions")
+            result = database.run(Command.REVISIONS)
             for error in (*result.problems, *([result.error] if result.error else [])):
                 raise history_error(error)
             self._listed = {listed.revision: listed for listed in result.revisions}

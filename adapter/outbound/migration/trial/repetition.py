@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.expected_end import ExpectedEnd
@@ -24,7 +25,7 @@ def repeat(trace: RevisionTrace, before: Database, after: Database, end: Expecte
         end: The state of the upgraded database.
     """
     with after.copy() as copy:
-        result = copy.run("upgrade", trace.revision)
+        result = copy.run(Command.UPGRADE, trace.revision)
         differences = [described(result.error)] if result.error else list(end.sentences(copy))
     statements = [statement.sql for statement in trace.upgrade for _ in range(statement.count)]
     outside_transaction = [statement for statement in trace.upgrade if statement.cannot_run_in_transaction]
@@ -53,8 +54,8 @@ def _killed(revision: str, before: Database, end: ExpectedEnd, when: str, **kill
         A sentence when the second run fails, or when it ends in another state than an upgrade without a kill.
     """
     with before.copy() as copy:
-        copy.run("upgrade", revision, trace=True, **kill)
-        result = copy.run("upgrade", revision)
+        copy.run(Command.UPGRADE, revision, trace=True, **kill)
+        result = copy.run(Command.UPGRADE, revision)
         if result.error is not None:
             yield f"Killed {when}, the upgrade cannot be run again: {described(result.error)}"
         else:

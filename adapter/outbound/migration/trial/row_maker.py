@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.trial.database import Database
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import StatementTrace
 
 LOOK_BACK = 3  # revisions: a column is usually added, backfilled and made NOT NULL within so many
-_COLUMNS = """
+_COLUMNS = f"""
 SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
     AND a.attnum > 0 AND NOT a.attisdropped
-"""
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The proof that an upgrade can be undone and run again."""
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.expected_end import ExpectedEnd
@@ -23,7 +24,7 @@ def upgrade_again(trace: RevisionTrace, before: Database, after: Database, end: 
         end: The state of the upgraded database.
     """
     with after.copy() as copy:
-        for command in ("undo", "upgrade"):
+        for command in (Command.UNDO, Command.UPGRADE):
             result = copy.run(command, trace.revision)
             if result.error is not None:
                 return Again(f"{command} after the first upgrade: {described(result.error)}")
@@ -44,7 +45,7 @@ def _lost_existing_rows(trace: RevisionTrace, before: Database, after: Database,
     with before.copy() as copy:
         carry_rows(after.session(), copy.session(), tables)
         states = [copy.digest()]
-        for command in ("upgrade", "undo"):
+        for command in (Command.UPGRADE, Command.UNDO):
             if copy.run(command, trace.revision).error is not None:
                 return DataDifference()  # the revision refuses the existing rows, so it cannot remove them
             states.append(copy.digest())

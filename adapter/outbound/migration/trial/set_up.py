@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.version_table import mark_version_tables
 from adapter.outbound.migration.trial.database import Database, DatabaseMaker
@@ -25,14 +26,14 @@ def set_up(maker: DatabaseMaker, setup: str | Path | None) -> Database:
         with database.connect() as connection:
             execute_file(connection, setup, "--setup")
     elif setup is not None:
-        result = database.run("setup", setup)
+        result = database.run(Command.SET_UP, setup)
         if result.error is not None:
             raise MigrationError(
                 f"--setup {setup} failed: {described(result.error)}",
                 "name a function of the project that takes nothing, an engine, or a connection",
             )
     # objects that env.py creates itself, such as a schema for the version table, must not count for a revision
-    result = database.run("env")
+    result = database.run(Command.ENV)
     if result.error is not None:
         raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
     with database.connect() as connection:

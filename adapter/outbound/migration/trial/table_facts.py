@@ -8,6 +8,7 @@ import psycopg
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.explain import costs_more
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import TableFacts
 
 # Tables that may be in use when a revision runs. Partitions are included; partitioned tables have no rows of their own.
@@ -15,7 +16,7 @@ _TABLES = f"""
     SELECT format('%I.%I', n.nspname, c.relname), c.oid::int8, pg_relation_size(c.oid),
            CASE WHEN c.relkind = 'r' THEN 'ONLY ' ELSE '' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
       AND {NOT_VERSION_TABLE}
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """  # noqa: S608 - a constant

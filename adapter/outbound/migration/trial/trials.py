@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.rows import ROWS_SEED
 from adapter.outbound.migration.trial import joint_run
 from adapter.outbound.migration.trial.climb import climb
@@ -134,7 +135,7 @@ class SandboxTrials(Trials):
         This runs env.py on an empty database.
         """
         with self._databases.maker.create() as database:
-            environment = database.run("env")
+            environment = database.run(Command.ENV)
         if not environment.one_transaction:
             return None
         path, line = environment.configured_at or ("env.py", 0)

@@ -15,6 +15,7 @@ import psycopg
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.sequences import next_transaction
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import StatementTrace, UnreportedChange
 
 # Kinds and names as the agent reports them. `sub` is the number of a column, `file` that of a relation's file.
@@ -22,7 +23,7 @@ _OBJECTS = f"""
 WITH tables AS MATERIALIZED (
     SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     WHERE c.relkind IN ('r', 'p', 'm') AND {IN_USER_SCHEMA}
        AND {NOT_VERSION_TABLE}
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.migration.catalog.sequences import sequences_behind
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.trial.database import Database
@@ -110,7 +111,7 @@ class UpAndDown:
         state = read_server_state(upgraded.session())
         start = read_clock(upgraded.session())
         with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._each_column) as application:
-            result = upgraded.run("upgrade", entry.revision, trace=True)
+            result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
             statements = result.run_of(entry.revision, "upgrade").statements
             if result.error is None:
                 state_after = read_server_state(upgraded.session(), state)
@@ -150,7 +151,7 @@ class UpAndDown:
             start: The clock before the upgrade.
             unread: The tables that could not be read before the upgrade, with the reasons.
         """
-        result = undone.run("undo", self.entry.revision, trace=True)
+        result = undone.run(Command.UNDO, self.entry.revision, trace=True)
         fields: dict[str, Any] = {
             "downgrade": result.run_of(self.entry.revision, "downgrade").statements,
             "downgrade_error": described(result.error) if result.error else None,

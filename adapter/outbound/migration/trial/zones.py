@@ -1,5 +1,6 @@
 """The upgrade under another TimeZone, for revisions whose result may depend on it."""
 
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.sandbox.session_settings import OTHER_ZONES
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from domain.migration.digest import compare
@@ -22,9 +23,9 @@ def in_another_zone(databases: RevisionDatabases, entry: HistoryEntry, trace: Re
         other_zone = next(zone for zone in OTHER_ZONES if zone != traced_zone)
         settings = {**settings, "TimeZone": other_zone}
         rows = base.digest()
-        upgrade = base.run("upgrade", entry.revision, trace=True, settings=settings)
+        upgrade = base.run(Command.UPGRADE, entry.revision, trace=True, settings=settings)
         lost = frozenset[str]()
-        if upgrade.error is None and base.run("undo", entry.revision, settings=settings).error is None:
+        if upgrade.error is None and base.run(Command.UNDO, entry.revision, settings=settings).error is None:
             lost = frozenset(change.subject for change in compare(rows, base.digest()).losses)
     return ZoneRun(traced_zone, other_zone, upgrade.run_of(entry.revision, "upgrade").statements, lost)
 

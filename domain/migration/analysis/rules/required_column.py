@@ -92,10 +92,10 @@ def _announced(trace: RevisionTrace, column: str) -> str:
 
 
 def _previous_default(trace: RevisionTrace, column: str) -> str | None:
-    """Return operations that set the previous default again, None where there was none."""
+    """Return operations that set the previous default again; None without one, or where it may not fit a new type."""
     table, own = split(column)
-    before = attributes(trace.before, "column", column)
-    if before.get("default") is None or before.get("generated"):
+    before, after = (attributes(schema, "column", column) for schema in (trace.before, trace.after))
+    if before.get("default") is None or before.get("generated") or before["type"] != after["type"]:
         return None
     set_default = execute(f"ALTER TABLE {table} ALTER COLUMN {own} SET DEFAULT {before['default']}")
     return revised(lines(set_default), set_default)

@@ -87,6 +87,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         for name in _columns(kept(trace, "column"), table)
         if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
     ]
+    # another statement may add or change columns of the table as well, and has code of its own
+    step = trace.upgrade[item.work.statement]
+    own = {changed.name for changed in (*step.created, *step.altered)}
+    if own & {*new_columns, *changed_columns}:
+        new_columns = [name for name in new_columns if name in own]
+        changed_columns = [name for name in changed_columns if name in own]
     if not (new_columns or changed_columns):
         return None
     forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in new_columns]

@@ -62,10 +62,11 @@ def test_a_domain_gives_its_default() -> None:
         ({"default": "'free'::text"}, "SET DEFAULT 'free'::text"),
         ({"identity": "always"}, None),
         ({"default": "1", "generated": "stored"}, None),
+        ({"default": "'1'::bpchar", "kind": "character(1)"}, None),
     ],
 )
 def test_a_column_that_has_lost_its_default(attributes: dict[str, Value], kept_by: str | None) -> None:
-    """The default is kept; what was an identity, or computed, has none that could be."""
+    """The default is kept; what was an identity, or computed, or of another type, has none that could be."""
     before = {**BASE, **column(PLAN, not_null=True, **attributes)}  # type: ignore[arg-type]
     after = {**BASE, **column(PLAN, not_null=True)}
     required = diagnostic(revision(step("ALTER plan"), before=before, after=after), "required-column")

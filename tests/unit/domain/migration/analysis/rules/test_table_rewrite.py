@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, codes, column, revision, step
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, changed, codes, column, revision, step
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,14 @@ def test_the_code_for_a_rewrite() -> None:
     assert fix(column(f"{USERS}.n", generated="stored")) is None
     assert "ADD COLUMN name_new varchar(50)" in str(fix(column(f"{USERS}.name", "varchar(50)")))
     assert "ADD COLUMN token uuid" in str(fix(column(f"{USERS}.token", "uuid", default="gen_random_uuid()")))
+
+
+def test_the_code_is_for_the_columns_of_the_statement() -> None:
+    """What another statement adds to the table has code of its own, or needs none."""
+    token, label = column(f"{USERS}.token", "uuid", default="gen_random_uuid()"), column(f"{USERS}.label")
+    rewrite = step(
+        "ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,), created=changed("table column", f"{USERS}.token")
+    )
+    fix = diagnostic(revision(rewrite, after={**BASE, **token, **label}), "table-rewrite").fix
+    assert "ADD COLUMN token" in str(fix)
+    assert "label" not in str(fix)
