@@ -137,7 +137,6 @@ def revision_databases(
         DatabaseError: The sandbox is not available.
         DatabaseConfigurationError: The interpreter or a file is missing, or the system cannot isolate the project.
     """
-    import shutil
     import sys
 
     from adapter.outbound.isolation import wall
@@ -145,11 +144,8 @@ def revision_databases(
     from adapter.outbound.migration.project.agent_process import AgentProcess
     from adapter.outbound.migration.sandbox.places import cache_directory
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
 
-    python = str(request.python or sys.executable)
-    if shutil.which(python) is None:
-        raise DatabaseConfigurationError(f"there is no Python {shown(python)}", "name the project's own with --python")
+    python = interpreter(request.python)
     if request.isolated and not wall.is_available():
         raise DatabaseConfigurationError(
             f"this system ({sys.platform}) has no means to keep revisions away from real databases",
@@ -271,3 +267,28 @@ def configuration(config: "Path | None") -> "Path":
     if not config.is_file():
         raise DatabaseConfigurationError(f"there is no file {shown(config)}", "name the project's alembic.ini with -c")
     return config.resolve()
+
+
+def is_this_project(config: "Path") -> bool:
+    """Return whether a configuration file, from `configuration`, is that of this project."""
+    from adapter.outbound.database.settings import PROJECT_ROOT
+
+    return config == PROJECT_ROOT / "alembic.ini"
+
+
+def interpreter(python: "Path | None") -> str:
+    """Return the path of the project's Python: the given one, or this one.
+
+    Raises:
+        DatabaseConfigurationError: There is no such program.
+    """
+    import shutil
+    import sys
+
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.postgres.redaction import shown
+
+    path = str(python or sys.executable)
+    if shutil.which(path) is None:
+        raise DatabaseConfigurationError(f"there is no Python {shown(path)}", "name the project's own with --python")
+    return path

@@ -1,10 +1,11 @@
 """Wiring of `migrate status`."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.bootstrap.project import ProjectRequest, configuration, revision_databases
-from adapter.bootstrap.target import explained
+from adapter.bootstrap.project import ProjectRequest, configuration, is_this_project, revision_databases
+from adapter.bootstrap.target import explained, named_database
 
 if TYPE_CHECKING:
     from adapter.outbound.postgres.url import DatabaseURL
@@ -22,18 +23,9 @@ def project_status(request: ProjectRequest, url: str | None) -> "DatabaseStatus"
         DatabaseError: The database or the sandbox cannot be had, or no database is named.
         MigrationError: The history cannot be read.
     """
-    from adapter.outbound.database.settings import PROJECT_ROOT
-
-    if configuration(request.config) == PROJECT_ROOT / "alembic.ini":
-        return status_of_this_project(url)
-    return explained(_named(url), lambda database: _status_in_sandbox(request, database))
-
-
-def status_of_this_project(url: str | None = None) -> "DatabaseStatus":
-    """Read the state of the database of this project; the models are compared there, and nothing is kept of that."""
-    from adapter.outbound.database.settings import database_url
-
-    return explained(database_url(url), _status_in_place)
+    config = configuration(request.config)
+    read = _status_in_place if is_this_project(config) else partial(_status_in_sandbox, request)
+    return explained(named_database(config, url, "migrate status"), read)
 
 
 def _status_in_place(database: "DatabaseURL") -> "DatabaseStatus":
@@ -42,21 +34,6 @@ def _status_in_place(database: "DatabaseURL") -> "DatabaseStatus":
     from application.migration.read_status import ReadStatus
 
     return ReadStatus(ThisProject(database), DatabaseTarget(database))()
-
-
-def _named(url: str | None) -> "DatabaseURL":
-    import os
-
-    from adapter.outbound.database.settings import database_url
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-
-    named = url or os.environ.get("DATABASE_URL")
-    if not named:
-        raise DatabaseConfigurationError(
-            "no database is named, and the one that env.py of another project connects to is not known here",
-            "name it: migrate status -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
-        )
-    return database_url(url)
 
 
 def _status_in_sandbox(request: ProjectRequest, database: "DatabaseURL") -> "DatabaseStatus":

@@ -13,11 +13,32 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
-def upgrade_to_head() -> None:
-    """Run `alembic upgrade head`."""
-    from adapter.outbound.database.runner import upgrade_to_head as upgrade
+def named_database(config: "Path", url: str | None, command: str) -> "DatabaseURL":
+    """Return the database that the user has named; for this project also the embedded one, after starting it.
 
-    upgrade()
+    Args:
+        config: The configuration file of the project, from `configuration`.
+        url: The URL of this call; None for `DATABASE_URL`.
+        command: The command, for the hint.
+
+    Raises:
+        DatabaseConfigurationError: The URL cannot be used, or no database of another project is named.
+        DatabaseError: The embedded server does not start.
+    """
+    import os
+
+    from adapter.bootstrap.project import is_this_project
+    from adapter.outbound.database.settings import database_url
+    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+
+    if not is_this_project(config):
+        url = url or os.environ.get("DATABASE_URL")
+        if not url:
+            raise DatabaseConfigurationError(
+                "no database is named, and the one that env.py of another project connects to is not known here",
+                f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
+            )
+    return database_url(url)
 
 
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":

@@ -282,7 +282,7 @@ def test_jobs_on_one_server_are_refused(sandbox_url: str, mixed: History) -> Non
     ("arguments", "code", "said"),
     [
         (["analyze", "r1", "--sandbox-url", "{server}", "--rows", "10"], 0, "SAFE r1"),
-        (["up"], 2, "up works for this project only"),
+        (["stats"], 2, "stats works for this project only"),
         (["--help"], 0, "alembic.ini or pyproject.toml"),
     ],
 )

@@ -33,6 +33,9 @@ COMMANDS = (
     "migrate status --format json",
     "migrate status --url {}",
     "migrate up",
+    "migrate up --url {}",
+    "migrate up -c plain.ini --url {}",
+    "migrate up -c plain.ini -x {}",
     "migrate stats",
     "migrate stats --target-url {} --format json",
     "migrate analyze --target-url {}",
@@ -74,6 +77,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Stand in a folder of its own, with servers of its own; logging stays what it was."""
     folder = tmp_path_factory.mktemp("secrets")
     (folder / "alembic.ini").symlink_to(PROJECT_ROOT / "alembic.ini")
+    (folder / "plain.ini").write_text("[alembic]\nscript_location = nowhere\n")  # of another project
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook
     with pytest.MonkeyPatch.context() as patch:

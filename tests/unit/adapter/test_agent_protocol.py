@@ -47,6 +47,8 @@ JOB = Job(
     settings={},
     goes_on=False,
     steps=[],
+    target={},
+    is_named=True,
     token=TOKEN,
     events=3,
     answers=4,
@@ -91,7 +93,7 @@ def test_the_protocol_needs_the_standard_library_only() -> None:
     [
         Started(7),
         Done(),
-        Error("no", "exit", "SystemExit", None, None, None, ""),
+        Error("no", "exit", "SystemExit", None, None, None, "", None),
         Revision("r1", [], ["r0"], "r1.py", "first", "", ["main"], True, {"a": 1}, [1, "2"], None),
         STATEMENT,
         Stepped("r1", "downgrade"),

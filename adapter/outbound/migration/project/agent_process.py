@@ -48,6 +48,7 @@ class AgentProcess:
         keep: Iterable[str] = (),
         walled: bool = True,
         network: bool = False,
+        output: int | None = None,
     ) -> None:
         """Start the process.
 
@@ -57,8 +58,10 @@ class AgentProcess:
                 that.
             walled: Isolate the process from the network and from all other Postgres sockets.
             network: Leave the network reachable in spite of `walled`.
+            output: File descriptor for what the process and its project print; None to keep it for `output_after`.
         """
         self._python, self._keep, self._walled, self._network = python, tuple(keep), walled, network
+        self._output_to = output
         self._job: ProcessGroup | None = None
         self._start()
 
@@ -76,7 +79,7 @@ class AgentProcess:
         self._process = subprocess.Popen(
             [*wall, self._python, str(AGENT)],
             stdin=subprocess.PIPE,
-            stdout=self._output,
+            stdout=self._output if self._output_to is None else self._output_to,
             stderr=subprocess.STDOUT,
             pass_fds=(events, answers, *([] if tell is None else [tell])),
             start_new_session=True,
@@ -152,6 +155,11 @@ class AgentProcess:
         """Kill the process that runs the job, as a crash would; what it has started stays."""
         if self._job is not None:
             self._job.kill_leader()
+
+    def interrupt_job(self) -> None:
+        """Interrupt the job, as Ctrl-C in a terminal does."""
+        if self._job is not None:
+            self._job.interrupt()
 
     def end_job(self, *, wholly: bool) -> None:
         """Kill what is left of the job.

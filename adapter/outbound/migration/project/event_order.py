@@ -14,6 +14,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Observed,
     Problem,
     Revision,
+    Session,
     Started,
     Statement,
     Stepped,
@@ -21,6 +22,10 @@ from adapter.outbound.migration.project.agent.protocol import (
     Wanted,
 )
 from adapter.outbound.migration.project.jobs import AgentJob
+
+_AnyTime = Wanted | Error | VersionTable | Models
+# An env.py may upgrade several schemas at a time, so that their functions do not follow each other.
+_OfUpgrade = Begin | End | Failed | Revision | Problem | Session | Done
 
 
 class EventOrder:
@@ -51,7 +56,10 @@ class EventOrder:
         if isinstance(event, Started) or not self._started:
             first, self._started = not self._started, True
             return isinstance(event, Started) and first
-        return isinstance(event, Wanted | Error | VersionTable | Models) or self._is_of_job(event)
+        if self._job.command == Command.UP:
+            self._done = isinstance(event, Done)
+            return isinstance(event, _AnyTime | _OfUpgrade)
+        return isinstance(event, _AnyTime) or self._is_of_job(event)
 
     def _is_of_history(self, event: Event) -> bool:
         self._done = isinstance(event, Done)

@@ -19,6 +19,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Observed,
     Problem,
     Revision,
+    Session,
     Started,
     Statement,
     Stepped,
@@ -52,6 +53,8 @@ class EventReader:
     Attributes:
         done: Whether the job has come to its end.
         forged: Whether an event was not the agent's: nothing is known of what the project has done then.
+        deadline: When its time is over, as `time.monotonic` counts.
+        sessions: The server's processes for the connections on which revisions run, for `Command.UP`.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class EventReader:
         self._job = job
         self._token = token
         self._process = process
-        self._deadline = deadline
+        self.deadline = deadline
         self._time_limit = deadline - time.monotonic()
         self._stepped = stepped
         self._order = EventOrder(job)
@@ -77,6 +80,7 @@ class EventReader:
         self._statements: list[StatementTrace] = []
         self._error: AgentError | None = None
         self._exit_code: int | None = None
+        self.sessions: tuple[int, ...] = ()
         self._timed_out = False
         self._killed = False
         self._has_secret = False  # whether the last statement has one
@@ -91,9 +95,9 @@ class EventReader:
     def read(self) -> None:
         """Read all of it, up to the end of the job's process, or to the first line that is not the agent's."""
         while self._exit_code is None and not self.forged:
-            seconds = _POLL if self._observer else max(0.0, self._deadline - time.monotonic())
+            seconds = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
             data = self._process.read(seconds)
-            if time.monotonic() >= self._deadline:
+            if time.monotonic() >= self.deadline:
                 self._timed_out = True
                 return
             if data is None:
@@ -209,6 +213,8 @@ class EventReader:
                 )
             case Models():
                 self._add_facts(models=event.found, only_there=tuple((kind, name) for kind, name in event.only_there))
+            case Session():
+                self.sessions += (event.pid,)
             case Wanted():
                 self._add_facts(addresses=tuple(event.addresses), variables=tuple(event.variables))
             case Started():
@@ -255,6 +261,7 @@ def _reported_error(failure: Failure) -> AgentError:
         failure.path,
         failure.line,
         redact(failure.traceback),
+        failure.exit_code,
     )
 
 

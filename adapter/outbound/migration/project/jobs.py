@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adapter.outbound.migration.project.agent.protocol import Direction, Job, encode_job
 from adapter.outbound.migration.project.connection import Connection
@@ -27,6 +28,8 @@ class AgentJob:
         statement_timeout_ms: Milliseconds after which the server cancels a statement; 0 for never.
         goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
         settings: Default settings of the project's sessions, by name, as sessions at the target have them.
+        target: For `Command.UP`: the ways to the real database, as `Job.target`.
+        is_named: Whether the user has named `config`, so that commands in hints name it, too.
         steps: For `Command.STAIRS`: pairs of a revision and a direction.
         kill_after: Number of traced statements after which the project's process is killed, as by `kill -9`; 0 for
             never.
@@ -48,6 +51,8 @@ class AgentJob:
     kill_during: int = 0
     goes_on: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    is_named: bool = True
     steps: tuple[tuple[str, Direction], ...] = ()
 
 
@@ -78,6 +83,8 @@ def encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int
             settings=dict(job.settings),
             goes_on=job.goes_on,
             steps=list(job.steps),
+            target=dict(job.target),
+            is_named=job.is_named,
             token=token,
             events=events,
             answers=answers,

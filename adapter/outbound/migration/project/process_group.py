@@ -32,6 +32,12 @@ class ProcessGroup:
             with suppress(ProcessLookupError):
                 os.kill(self.leader, signal.SIGKILL)
 
+    def interrupt(self) -> None:
+        """Send SIGINT to all of the group, as a terminal does."""
+        if self.has_leader:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.leader, signal.SIGINT)
+
     def kill(self) -> None:
         """Kill all of the group; the leader may have gone and left others."""
         leader = status(self.leader)

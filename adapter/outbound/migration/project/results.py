@@ -23,6 +23,7 @@ class AgentError:
         path: File in which the error was raised; None when that is not known.
         line: Line of that file; None when that is not known.
         traceback: The complete traceback; empty without one, or when it may have a secret.
+        exit_code: The exit code that the error itself asks for, as errors of this project do; None without one.
     """
 
     message: str
@@ -32,6 +33,7 @@ class AgentError:
     path: str | None = None
     line: int | None = None
     traceback: str = field(default="", repr=False)
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ class AgentResult:
 
     Attributes:
         runs: Runs of upgrade and downgrade functions, in order.
-        revisions: The history from base to heads, for `Command.REVISIONS`.
+        revisions: The history from base to heads, for `Command.REVISIONS` and `Command.UP`.
         problems: Errors in the history that did not prevent reading it.
         error: The error that ended the command; None when there was none.
         output: The project's output; only the end of a long one.
-        version_tables: Qualified and quoted names of the project's version tables, for `Command.ENV`.
-        one_transaction: Why env.py would run all revisions in one transaction, for the same command: `default`, or
+        version_tables: Names of the project's version tables, for `Command.ENV` and `Command.UP`; see `VersionTable`.
+        one_transaction: Why env.py would run all revisions in one transaction, for `Command.ENV`: `default`, or
             `external` when env.py has begun one itself; empty when it would not.
         configured_at: File and line of the call that configures Alembic, for the same command; None when not known.
         models: Whether env.py has models, for `Command.MODELS` and `Command.ONLY_THERE`.

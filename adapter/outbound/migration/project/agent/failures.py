@@ -58,7 +58,9 @@ def failure(error: BaseException, path: str | None = None) -> Failure:
         frames = traceback.extract_tb(error.__traceback__)
         if file is not None:
             line = next((frame.lineno for frame in reversed(frames) if os.path.realpath(frame.filename) == file), None)
-    return Failure(message, kind, type(error).__name__, sqlstate_of(error), file, line, traceback="")
+    return Failure(
+        message, kind, type(error).__name__, sqlstate_of(error), file, line, traceback="", exit_code=exit_code_of(error)
+    )
 
 
 def _is_network(error: BaseException) -> bool:
@@ -79,6 +81,12 @@ def culprit(error: BaseException) -> Failure:
             if is_of_project(frame.filename):
                 return replace(data, path=frame.filename, line=frame.lineno)
     return data
+
+
+def exit_code_of(error: BaseException) -> int | None:
+    """Return the exit code that an error or its cause asks for; None where it asks for none."""
+    codes = (getattr(cause, "exit_code", None) for cause in (error.__cause__, error))
+    return next((code for code in codes if isinstance(code, int)), None)
 
 
 def sqlstate_of(error: BaseException) -> str | None:

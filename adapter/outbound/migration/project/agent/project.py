@@ -46,14 +46,25 @@ _PG_ADDRESS = re.compile(
 
 def configure(job: Job, sandbox: Sandbox) -> Any:
     """Return Alembic's configuration with the sandbox's address, and set the environment variables of the project."""
+    _set_variables(job.environment, sandbox)
+    return configured(job, sandbox)
+
+
+def configured(job: Job, sandbox: Sandbox) -> Any:
+    """Return Alembic's configuration with the sandbox's address."""
     from alembic.config import Config
 
     path = job.config
     config = Config(toml_file=path) if path.endswith(".toml") else Config(path, ini_section=job.name)
     config.cmd_opts = argparse.Namespace(
-        x=job.x_arguments or None, config=path, name=job.name, raiseerr=False, quiet=False, sql=False, tag=None
+        x=job.x_arguments or None,
+        config=path if job.is_named else None,
+        name=job.name,
+        raiseerr=False,
+        quiet=False,
+        sql=False,
+        tag=None,
     )
-    _set_variables(job.environment, sandbox)
     with suppress(Exception):  # a value that cannot be interpolated is not used as a URL
         scheme = (config.get_main_option("sqlalchemy.url") or "").partition("://")[0]
         url = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else _scheme())
@@ -96,7 +107,7 @@ def list_revisions(script: Any, channel: Channel) -> None:
         finally:  # Alembic warns of a missing parent, and then fails with a KeyError
             for warning in caught_warnings:
                 if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
-                    channel.send(Problem(str(warning.message), "history", "", None, None, None, traceback=""))
+                    channel.send(Problem(str(warning.message), "history", "", None, None, None, "", None))
     for revision in reversed(revisions):
         safety_assured = getattr(revision.module, "safety_assured", None)
         channel.send(

@@ -1,7 +1,4 @@
-"""Proves for each connection of SQLAlchemy that it leads to the sandbox, by the name of the server's database.
-
-Each database of the sandbox has a new random name, which no database of another server has.
-"""
+"""Proves for each connection of SQLAlchemy that it leads to the sandbox, or to the database that is upgraded."""
 
 from __future__ import annotations
 
@@ -58,16 +55,19 @@ class Proof:
         if connection is None or connection.info.get(_PROVED):
             return
         self._prove(connection.connection)
+        if not connection.in_transaction():  # or Alembic would take part in what the query has begun
+            with suppress(Exception):
+                connection.connection.rollback()
         connection.info[_PROVED] = True
 
     def _prove(self, connection: Any) -> None:
-        database = _value_of(connection, _DATABASE)
-        if database == self._sandbox.database:
+        if value_of(connection, self._sandbox.identity_query) == self._sandbox.identity:
             return
         with suppress(Exception):  # a failed query has also failed the transaction
             connection.rollback()
+        database = value_of(connection, _DATABASE)
         server = next(
-            filter(None, (_value_of(connection, query) for query in _SERVER_QUERIES)), type(connection).__module__
+            filter(None, (value_of(connection, query) for query in _SERVER_QUERIES)), type(connection).__module__
         )
         error = ElsewhereError(f"env.py connected to {server}/{database or 'something that is no Postgres'} itself")
         frame_of_project = next(
@@ -84,7 +84,7 @@ class Proof:
         raise error
 
 
-def _value_of(connection: Any, query: str) -> str | None:
+def value_of(connection: Any, query: str) -> str | None:
     """Return the only value of a query's result; None when there is none, or when the query fails."""
     cursor = connection.cursor()
     try:

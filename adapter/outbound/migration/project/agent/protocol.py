@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
-VERSION = 1  # to be raised by every change of a job, an event or an answer
+VERSION = 2  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
@@ -41,6 +41,7 @@ class Command:
     MODELS: Final = "models"  # create the models
     ONLY_THERE: Final = "only_there"  # report what the database has and the models do not
     CHECK: Final = "check"  # compare the models, as `alembic check`
+    UP: Final = "up"  # upgrade a real database, then report the history
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Job:
     Attributes:
         config: Path of an `alembic.ini` or a `pyproject.toml`.
         name: Section of the file.
-        address: `host`, `port`, `user`, `password` and `dbname` of the sandbox database.
+        address: `host`, `port`, `user`, `password` and `dbname` of the sandbox database, or of the real one.
         cwd: The working directory.
         command: One of `Command`.
         revision: Target of the command; for `Command.SET_UP` a `module:function` of the project.
@@ -63,6 +64,10 @@ class Job:
         settings: Default settings of the sessions, by name.
         goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
         steps: For `Command.STAIRS`: pairs of a revision and a direction.
+        target: For `Command.UP`: how libpq (`libpq`) and asyncpg (`asyncpg`) connect to the real database, the
+            `variables` of libpq's programs for it, and the result (`identity`) that a `query` has there and nowhere
+            else; empty for all other commands.
+        is_named: Whether the user has named `config`, as hints of env.py do then.
         token: The text that each line of the agent begins with.
         events: File descriptor that the agent writes events to.
         answers: File descriptor that the agent reads answers from.
@@ -83,6 +88,8 @@ class Job:
     settings: dict[str, str]
     goes_on: bool
     steps: list[tuple[str, Direction]]
+    target: dict[str, Any]
+    is_named: bool
     token: str
     events: int
     answers: int
@@ -101,6 +108,7 @@ class Failure:
         path: File in which it was raised; None when that is not known.
         line: Line of that file; None when that is not known.
         traceback: The complete traceback; empty where none is wanted.
+        exit_code: The exit code that the error itself asks for, as errors of this project do; None without one.
     """
 
     error: str
@@ -110,6 +118,7 @@ class Failure:
     path: str | None
     line: int | None
     traceback: str
+    exit_code: int | None
 
 
 @dataclass(frozen=True)
@@ -275,8 +284,18 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Session:
+    """The server process of a connection on which revisions are about to run, for `Command.UP`."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
 class VersionTable:
-    """The project's version tables, by qualified and quoted name, and where env.py configures Alembic."""
+    """The project's version tables, by qualified name, and where env.py configures Alembic.
+
+    The names are quoted for `Command.ENV`, and stand as the catalog has them for `Command.UP`.
+    """
 
     names: list[str]
     one_transaction: OneTransaction
@@ -293,7 +312,9 @@ class Models:
 
 
 Question = Union[Started, Observe, Observed, Stepped]  # noqa: UP007 - Python 3.9
-Report = Union[Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, VersionTable, Models]  # noqa: UP007
+Report = Union[  # noqa: UP007
+    Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, Session, VersionTable, Models
+]
 Event = Union[Question, Report, Exited]  # noqa: UP007
 EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 

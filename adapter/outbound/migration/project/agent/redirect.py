@@ -24,7 +24,7 @@ _OTHER_DATABASES = re.compile(r"\s*(create|drop)\s+database\b", re.IGNORECASE)
 _ESCAPED = re.compile(r"[\\\s]")  # separates options, or escapes a separator
 
 # Parameters for the address and the authentication, which are replaced. All others, such as `options`, stay.
-_ADDRESS_PARAMETERS = {
+ADDRESS_PARAMETERS = {
     "host",
     "hostaddr",
     "port",
@@ -62,7 +62,13 @@ class Sandbox:
     Attributes:
         defaults: Settings of sessions, by name, unless the project sets them itself.
         settings: Settings of all sessions, by name, which override those of the project.
+        identity_query: A query whose result tells the database from any other.
+        identity: Its result there.
+        is_traced: Whether the cursors of psycopg2 are replaced by those that can be traced.
     """
+
+    is_traced = True
+    identity_query = "SELECT pg_catalog.current_database()"  # each database of a sandbox has a new random name
 
     def __init__(self) -> None:
         self.defaults: dict[str, str] = {}
@@ -74,7 +80,7 @@ class Sandbox:
         self.port = int(job.address["port"])
         self.user = str(job.address["user"])
         self.password = job.address["password"] or None
-        self.database = str(job.address["dbname"])
+        self.database = self.identity = str(job.address["dbname"])
         self.defaults = dict(job.settings)
         self.settings = {}
         if job.statement_timeout_ms:
@@ -116,8 +122,8 @@ class Sandbox:
         """
         text = next((value for value in (*positional, named.get("dsn"), named.get("conninfo")) if value), None)
         arguments = {
-            **_parameters(text),
-            **{name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS},
+            **parameters_of(text),
+            **{name: value for name, value in named.items() if name not in ADDRESS_PARAMETERS},
         }
         # when two options set the same parameter, the later one wins
         options = (
@@ -134,7 +140,7 @@ class Sandbox:
 
     def asyncpg(self, named: dict[str, Any]) -> dict[str, Any]:
         """Return arguments for asyncpg in which the address is replaced."""
-        arguments = {name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS}
+        arguments = {name: value for name, value in named.items() if name not in ADDRESS_PARAMETERS}
         arguments["server_settings"] = self.session(arguments.get("server_settings"))
         arguments.update(host=self.host, port=self.port, user=self.user, database=self.database)
         if self.password:
@@ -143,7 +149,7 @@ class Sandbox:
 
     def pg8000(self, named: dict[str, Any]) -> dict[str, Any]:
         """Return arguments for pg8000 in which the address is replaced."""
-        arguments = {name: value for name, value in named.items() if name not in _ADDRESS_PARAMETERS}
+        arguments = {name: value for name, value in named.items() if name not in ADDRESS_PARAMETERS}
         arguments.update(user=self.user, database=self.database, port=self.port, password=self.password)
         if self.host.startswith("/"):
             arguments["unix_sock"] = f"{self.host}/.s.PGSQL.{self.port}"
@@ -152,7 +158,7 @@ class Sandbox:
         return arguments
 
 
-def _parameters(text: Any) -> dict[str, str]:
+def parameters_of(text: Any) -> dict[str, str]:
     """Return the parameters of a connection string that are kept: the session's options and its name."""
     if not isinstance(text, str):
         return {}
@@ -188,7 +194,8 @@ def redirect_drivers(sandbox: Sandbox) -> None:
 
         @functools.wraps(original_connect)
         def connect_psycopg2(*args: Any, **named: Any) -> Any:
-            return original_connect(**{"cursor_factory": traced_cursor, **sandbox.libpq(args[:1], named, "dbname")})
+            traced = {"cursor_factory": traced_cursor} if sandbox.is_traced else {}
+            return original_connect(**{**traced, **sandbox.libpq(args[:1], named, "dbname")})
 
         psycopg2.connect = connect_psycopg2
     with suppress(ImportError):
@@ -197,8 +204,8 @@ def redirect_drivers(sandbox: Sandbox) -> None:
         original_asyncpg_connect = module.connect
 
         @functools.wraps(original_asyncpg_connect)
-        async def connect_asyncpg(*_: Any, **named: Any) -> Any:
-            return await original_asyncpg_connect(**sandbox.asyncpg(named))
+        async def connect_asyncpg(*dsn: Any, **named: Any) -> Any:
+            return await original_asyncpg_connect(**sandbox.asyncpg({**({"dsn": dsn[0]} if dsn else {}), **named}))
 
         module.connect = asyncpg.connect = connect_asyncpg
     with suppress(ImportError):

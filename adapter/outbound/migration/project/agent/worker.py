@@ -32,6 +32,7 @@ from .proof import Proof
 from .protocol import Command, Done, Error, Exited, Started, Wanted, decode_job
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
+from .upgrade import upgrade
 from .wanted import WANTED
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class Worker:
         channel = Channel(job.token, job.events, job.answers)
         channel.ask(Started(os.getpid()))  # the parent asks the kernel about it while it is there
         try:
-            self._run_command(job, channel)
+            if job.command == Command.UP:
+                upgrade(job, channel)
+            else:
+                self._run_command(job, channel)
         except BaseException as error:  # noqa: BLE001 - whatever a project does is data
             channel.send(_reported(error))
         channel.send(Wanted(list(WANTED.addresses), list(WANTED.variables)))

@@ -1,0 +1,108 @@
+"""Wiring of `migrate up`."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapter.bootstrap.project import configuration, interpreter, is_this_project
+from adapter.bootstrap.target import explained, named_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.project.results import AgentResult
+    from adapter.outbound.postgres.url import DatabaseURL
+    from application.migration.ports.migrated_project import MigratedProject
+    from domain.migration.status import DatabaseStatus
+
+
+@dataclass(frozen=True)
+class UpgradeRequest:
+    """A project, and how its env.py is run.
+
+    Attributes:
+        config: The `alembic.ini` or `pyproject.toml` of the project; None as for `ProjectRequest`.
+        name: The section of that file.
+        url: The database; None for `DATABASE_URL`, and for this project the embedded one without it.
+        python: The project's interpreter; None for this one.
+        environment: Variables of env.py, `NAME` for the database's URL or `NAME=VALUE`; added to those of the project's
+            settings.
+        x_arguments: The arguments of `alembic -x`.
+    """
+
+    config: "Path | None" = None
+    name: str = "alembic"
+    url: str | None = None
+    python: "Path | None" = None
+    environment: tuple[str, ...] = ()
+    x_arguments: tuple[str, ...] = ()
+
+
+def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
+    """Upgrade a real database to the head of its project, and read where it stands then.
+
+    The project's output is written to stderr while it runs.
+
+    Raises:
+        DatabaseError: The database cannot be reached, a revision failed, or no database is named.
+        DatabaseConfigurationError: The interpreter is missing, or env.py cannot run.
+    """
+    config = configuration(request.config)
+    if is_this_project(config) and not (request.python or request.environment or request.x_arguments):
+        return explained(named_database(config, request.url, "migrate up"), partial(_in_this_process, request.url))
+
+    from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.project.upgrade import handed_on, write_to_stderr
+
+    python = interpreter(request.python)
+    # The agent starts first, because it imports the project's libraries while we import ours.
+    with (
+        handed_on(write_to_stderr) as output,
+        AgentProcess(python, walled=False, network=True, output=output) as process,
+    ):
+        url = named_database(config, request.url, "migrate up")
+        return explained(url, partial(_upgrade, request, config, process))
+
+
+def _in_this_process(url: str | None, database: "DatabaseURL") -> "DatabaseStatus":
+    from adapter.outbound.database.runner import InThisProcess
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from application.migration.upgrade import Upgrade
+
+    return Upgrade(InThisProcess(database, url), DatabaseTarget(database))()
+
+
+def _upgrade(
+    request: UpgradeRequest, config: "Path", process: "AgentProcess", database: "DatabaseURL"
+) -> "DatabaseStatus":
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.project.upgrade import upgrade_job
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from adapter.outbound.migration.target.upgrader import AgentUpgrader
+    from application.migration.upgrade import Upgrade
+
+    named = ("DATABASE_URL",) if request.url else ()
+    variables = [
+        variable.partition("=") for variable in (*named, *read_project_settings(config).env, *request.environment)
+    ]
+    job = upgrade_job(
+        config,
+        database,
+        is_named=request.config is not None,
+        name=request.name,
+        environment={name: value for name, _, value in variables},
+        x_arguments=request.x_arguments,
+    )
+    upgrader = AgentUpgrader(process, job, database, partial(_project, config, database))
+    return Upgrade(upgrader, DatabaseTarget(database))()
+
+
+def _project(config: "Path", database: "DatabaseURL", result: "AgentResult") -> "MigratedProject":
+    if is_this_project(config):
+        from adapter.outbound.database.this_project import ThisProject
+
+        return ThisProject(database)
+    from adapter.outbound.migration.target.upgrader import UpgradedProject
+
+    return UpgradedProject(result)

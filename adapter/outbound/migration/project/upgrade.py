@@ -1,0 +1,195 @@
+"""Upgrades a real database: `alembic upgrade` in the project's own Python, led to the database that is named.
+
+The agent does it as it runs revisions in the sandbox, without a wall, a trace or a time limit. Everything that the
+project prints is handed on while it runs.
+"""
+
+import os
+import re
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from adapter.outbound.migration.project.agent.protocol import Command
+from adapter.outbound.migration.project.agent_process import AgentProcess
+from adapter.outbound.migration.project.connection import Connection
+from adapter.outbound.migration.project.events import EventReader
+from adapter.outbound.migration.project.jobs import AgentJob, encoded
+from adapter.outbound.migration.project.results import AgentResult
+from adapter.outbound.postgres.redaction import redact
+from adapter.outbound.postgres.url import DatabaseURL
+
+# No other database has both; not every role on every server may read the second.
+_IDENTITIES = (
+    "SELECT concat_ws(' ', current_database(), system_identifier) FROM pg_catalog.pg_control_system()",
+    "SELECT pg_catalog.current_database()::text",
+)
+_TERMINATE = """
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+ WHERE pid = ANY (%s) AND datname = current_database() AND usename = current_user
+"""
+_NO_LIMIT = 10 * 365 * 86_400.0  # seconds
+_GRACE = 10.0  # seconds in which an interrupted run may roll back and close its sessions
+_LAST_OUTPUT = 2.0  # seconds to wait for output of processes that the project has left behind
+_LINE_END = re.compile(rb"(?<=[\r\n])")
+
+
+def upgrade_job(
+    config: Path,
+    url: DatabaseURL,
+    *,
+    is_named: bool,
+    name: str = "alembic",
+    environment: dict[str, str] | None = None,
+    x_arguments: tuple[str, ...] = (),
+) -> AgentJob:
+    """Return the job that upgrades a database to the head.
+
+    Args:
+        config: The `alembic.ini` or `pyproject.toml` of the project.
+        url: The database.
+        is_named: Whether the user has named `config`.
+        name: The section of that file.
+        environment: Variables of env.py; see `AgentJob.environment`.
+        x_arguments: The arguments of `alembic -x`.
+
+    Raises:
+        psycopg.Error: The database cannot be reached.
+    """
+    parameters = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(url.libpq).items() if value}
+    variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
+    query, identity = _identity(url)
+    return AgentJob(
+        config=config,
+        connection=_first_address(parameters),
+        command=Command.UP,
+        trace=False,
+        environment=environment or {},
+        x_arguments=x_arguments,
+        name=name,
+        target={
+            "libpq": parameters,
+            "asyncpg": url.asyncpg_arguments,
+            "query": query,
+            "identity": identity,
+            "variables": {
+                variable.decode(): parameters[keyword]
+                for keyword, variable in variables.items()
+                if variable and keyword in parameters
+            },
+        },
+        is_named=is_named,
+    )
+
+
+def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> AgentResult:
+    """Run the job to its end, or until a signal ends this process; the run is then ended in order first.
+
+    A failure of the project raises nothing: it is recorded in the result.
+
+    Args:
+        process: An agent that has had no other job.
+        job: The job, from `upgrade_job`.
+        url: The database.
+    """
+    token = secrets.token_hex(16)
+    reader = EventReader(job, token, process, time.monotonic() + _NO_LIMIT, lambda *_: True)
+    try:
+        process.send(encoded(job, job.connection, token, *process.descriptors))
+        reader.read()
+    except KeyboardInterrupt:
+        _interrupt(process, reader)
+        raise
+    finally:
+        process.end_job(wholly=reader.forged)
+        if not reader.done:
+            _end_sessions(url, reader.sessions)
+    return reader.result("")
+
+
+@contextmanager
+def handed_on(write: Callable[[str], object]) -> Iterator[int]:
+    """Yield a file descriptor for output, and hand each line that is written there on, without passwords.
+
+    Args:
+        write: Receives the lines with their ends; called in another thread.
+    """
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=_hand_on, args=(reading, write), daemon=True)
+    thread.start()
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        thread.join(_LAST_OUTPUT)
+
+
+def write_to_stderr(text: str) -> None:
+    """Write a text to stderr at once; where nobody reads it any more, it is lost."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _hand_on(reading: int, write: Callable[[str], object]) -> None:
+    unfinished = b""
+    with os.fdopen(reading, "rb", buffering=0) as output:
+        while chunk := output.read(1 << 16):
+            *lines, unfinished = _LINE_END.split(unfinished + chunk)
+            for line in lines:
+                write(redact(line.decode(errors="replace")))
+    if unfinished:
+        write(redact(unfinished.decode(errors="replace")) + "\n")
+
+
+def _identity(url: DatabaseURL) -> tuple[str, str]:
+    """Return a query, and its result in the database and nowhere else."""
+    with psycopg.connect(url.libpq, autocommit=True, client_encoding="utf8", prepare_threshold=None) as connection:
+        for query in _IDENTITIES[:-1]:
+            with suppress(psycopg.Error):
+                return query, _value(connection, query)
+        return _IDENTITIES[-1], _value(connection, _IDENTITIES[-1])
+
+
+def _value(connection: psycopg.Connection[Any], query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None  # noqa: S101 - it has no WHERE
+    return str(row[0])
+
+
+def _first_address(parameters: dict[str, str]) -> Connection:
+    """Return the address that stands in the configuration; of several hosts the first."""
+    host, port = (parameters.get(name, "").partition(",")[0] for name in ("host", "port"))
+    user = parameters.get("user") or psycopg.conninfo.conninfo_to_dict("").get("user") or os.environ.get("USER", "")
+    return Connection(
+        host=host or "localhost",
+        port=int(port or 5432),
+        user=str(user),
+        password=parameters.get("password"),
+        dbname=parameters.get("dbname") or str(user),
+    )
+
+
+def _interrupt(process: AgentProcess, reader: EventReader) -> None:
+    """Interrupt the run as Ctrl-C does, and wait for its end; a second signal ends the waiting."""
+    if not process.has_job:
+        return
+    process.interrupt_job()
+    reader.deadline = time.monotonic() + _GRACE
+    with suppress(KeyboardInterrupt):
+        reader.read()
+
+
+def _end_sessions(url: DatabaseURL, sessions: tuple[int, ...]) -> None:
+    """Terminate the sessions of a run that was killed; the server would first finish their statements."""
+    if not sessions:
+        return
+    with suppress(psycopg.Error), psycopg.connect(url.libpq, autocommit=True, prepare_threshold=None) as connection:
+        connection.execute(_TERMINATE, (list(sessions),))
