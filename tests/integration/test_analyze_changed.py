@@ -62,6 +62,7 @@ def test_files_and_ranges_select_revisions(sandbox_url: str, three: History) -> 
     assert analyzed(analyze(sandbox_url, *given, "-c", ini, "--format", "json")) == ["r1", "r3"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "sarif", "github"])
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_no_revision_among_the_files(sandbox_url: str, three: History, form: str) -> None:

@@ -27,7 +27,7 @@ names = {"revision": "r2", "direction": "upgrade"}
 REWRITE = "op.execute('ALTER TABLE a ALTER COLUMN x TYPE bigint')"
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "body",
     [
@@ -63,6 +63,7 @@ def test_forged_events(history: History, empty_url: str, body: str) -> None:
     assert other.error is None
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("begun", ["", "channel.send(Begin(**names))\n"])
 def test_statements_after_a_forged_end(history: History, empty_url: str, begun: str) -> None:
     """What a function executes behind a forged end, or in a second run that it begins itself, is in its run."""

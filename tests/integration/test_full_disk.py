@@ -45,6 +45,7 @@ def small(tmp_path: Path) -> Iterator[Small]:
         yield mount
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["analyze", "verify"])
 def test_the_sandbox_in_memory(
     server: Server, small: Small, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
@@ -103,7 +104,7 @@ def _first_start(major: int, root: Path, whose: str) -> str:
     return ""
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("megabytes", [1, 12, 20, 30, 34, 36, 38, 39, 40, 41, 42, 43, 44, 46, 50, 54, 60, 66])
 @pytest.mark.parametrize("whose", ["development", "sandbox"])
 def test_any_room(server: Server, small: Small, monkeypatch: pytest.MonkeyPatch, megabytes: int, whose: str) -> None:

@@ -83,7 +83,7 @@ def _listen(address: str) -> socket.socket:
     return listening
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("account", accounts(), ids=lambda account: account.name)
 @pytest.mark.parametrize("code", ["EPERM", "ENOSYS"])
 @pytest.mark.parametrize("forbidden", CASES)

@@ -51,6 +51,7 @@ def test_drift_is_found(migrated_url: str, empty_url: str, change: str) -> None:
         assert_equal(catalog(empty_url), catalog(migrated_url), ignore=COLUMN_ORDER)
 
 
+@pytest.mark.few(1)
 def test_check_is_clean_at_head(migrated_url: str) -> None:
     """`alembic check` finds no difference at head."""
     result = run("alembic", "check", url=migrated_url)
@@ -59,6 +60,7 @@ def test_check_is_clean_at_head(migrated_url: str) -> None:
     assert "No new upgrade operations detected" in result.stdout
 
 
+@pytest.mark.few(1)
 def test_check_finds_what_autogenerate_has_no_operation_for(migrated_url: str) -> None:
     """`alembic check` compares the catalog with what `create_all` makes, too."""
     with psycopg.connect(migrated_url) as connection:

@@ -140,6 +140,7 @@ def test_a_trial_ends_its_databases(opened: Opened, server: Server) -> None:
         trials.close()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     "trouble",

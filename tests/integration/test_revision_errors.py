@@ -41,7 +41,7 @@ FAILING = {
 }
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("body", "said", "hint"), FAILING.values(), ids=FAILING)
 def test_database_refuses(empty_url: str, history: History, body: str, said: str, hint: str) -> None:
     """What the server refuses inside of a revision is two lines: its words, the revision, the line, and a way out."""

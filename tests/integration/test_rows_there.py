@@ -61,7 +61,7 @@ def _verified(server: Server, history: History, up: str, down: str, only: str) -
     ],
     ids=[*LOSSY, *EXACT],
 )
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_rows_that_were_there(
     server: Server, history: History, steps: tuple[str, str], kind: Reversibility | None
 ) -> None:

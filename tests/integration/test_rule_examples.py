@@ -58,7 +58,7 @@ def codes(analysis: RevisionAnalysis) -> set[str]:
     return {diagnostic.code for diagnostic in analysis.diagnostics}
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(4)
 @pytest.mark.some(30)
 @pytest.mark.parametrize("code", RULES)
 def test_examples(code: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:

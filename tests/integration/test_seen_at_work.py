@@ -4,6 +4,7 @@ import pytest
 
 from adapter.bootstrap.verify import VerificationRequest
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
+from domain.migration.analysis.rules import unknown_share
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
 from tests.history import History
@@ -82,12 +83,12 @@ cursor.execute("UPDATE people SET note = lower(note) WHERE kind = %s", ("editor 
 
 @pytest.mark.parametrize("upgrade", [BOUND, *(pytest.param(each, marks=pytest.mark.long) for each in (CORE, DRIVER))])
 def test_an_update_finds_rows(server: Server, history: History, upgrade: str) -> None:
-    """The rows of an UPDATE are made and written; a note says that, and what its downgrade does not give back."""
+    """The rows of an UPDATE are made and written; how many production has of them is not known, as a warning says."""
     found = judged(server, history, upgrade)
 
     assert 0 < rows_of(found)["public.people"] < 100
-    assert [severity for severity, _ in said(found)] == [Severity.NOTE]
-    assert "matched only rows that were made for it" in said(found)[0][1]
+    assert said(found) == []
+    assert unknown_share.CODE in {diagnostic.code for diagnostic in found.diagnostics}
     assert found.trace.undone
 
 

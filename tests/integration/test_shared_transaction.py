@@ -54,6 +54,7 @@ def add(history: History, *upgrades: str) -> None:
         history.add(f"r{number}", f"r{number - 1}" if number > 1 else None, upgrade, DOWN.get(upgrade, "pass"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("options", "connect", "remedy"),
     [
@@ -127,6 +128,7 @@ def test_locks_pile_up_over_revisions_and_new_tables_are_nobodys(server: Server,
     assert not any(one.code == CODE for analysis in whole.values() for one in analysis.diagnostics)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("connect", "said"), [("connect", False), ("begin", True)], ids=["own", "begun outside"])
 def test_code_with_a_block_says_what_env_py_has_to_change_first(
     server: Server, history: History, connect: str, said: bool

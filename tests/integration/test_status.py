@@ -67,7 +67,7 @@ def test_drift_and_invalid_index(migrated_url: str) -> None:
     assert "\x1b[" not in text.stdout  # colors reach terminals only
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -79,7 +79,7 @@ def test_without_a_target_a_warning(server: Server, history: History) -> None:
     history.add("r1", None, VISITS)
     history.add("r2", "r1", TO_ZONE, BACK)
     found = judged(server, history)
-    loss, rewrite = (one for one in found.diagnostics if one.code == "depends-on-time-zone")
+    rewrite, loss = (one for one in found.diagnostics if one.code == "depends-on-time-zone")
 
     assert found.verdict == "safe"
     assert rewrite.statement == 1

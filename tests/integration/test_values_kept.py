@@ -29,7 +29,7 @@ def codes(server: Server, history: History, upgrade: str) -> dict[str, RevisionA
     return {one.code: found for one in found.diagnostics}
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("upgrade", "lost"),
     [(FILLED, False), (ONTO, False), (EMPTY, True), (RENAMED_EMPTY, True)],

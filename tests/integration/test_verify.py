@@ -54,6 +54,7 @@ def declare(history: History, revision: str, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + f"\n\n{text}\n", encoding="utf-8")
 
 
+@pytest.mark.long
 def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     """Exact, lossy and refusing downgrades are told apart by catalog and rows, and what is not declared fails."""
     drop = ('op.drop_column("people", "age")', 'op.add_column("people", sa.Column("age", sa.Integer()))')
@@ -117,6 +118,7 @@ def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> N
     assert verify("r3", only="round-trip").failed
 
 
+@pytest.mark.long
 def test_an_upgrade_that_refuses_the_rows(verify: Verify, history: History) -> None:
     """One that fails on rows has failed, though it could go on; one that runs without rows only is not proved."""
     history.add("r1", None, PEOPLE, DROP)

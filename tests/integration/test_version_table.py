@@ -50,7 +50,7 @@ def verify(sandbox_url: str, history: History) -> Verify:
     return run
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("options", "before"),
     [

@@ -1,6 +1,7 @@
 """Every revision goes up, down and up again, on a database with rows in it."""
 
 import psycopg
+import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
@@ -41,6 +42,7 @@ SEEDS = {
 }
 
 
+@pytest.mark.few(1)
 def test_stairway(empty_url: str) -> None:
     """Each downgrade gives back the catalog and the rows before its upgrade, and a second upgrade those after it."""
     config = alembic_config(empty_url)

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from adapter.bootstrap.analyze import render_analysis
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from domain.errors import DomainError
 from domain.migration.diagnostic import Severity
-from domain.migration.errors import MigrationError
 from tests.conftest import SERVERS
 from tests.history import History
 from tests.integration.analyze.projects import INDEX, PEOPLE, Analyze, plain_project
@@ -34,7 +34,7 @@ with op.get_context().autocommit_block():
 """
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "verdict", "said"),
@@ -75,7 +75,7 @@ def test_histories_that_cannot_be_read(analyze: Analyze, history: History) -> No
     with pytest.raises(DomainError, match="there are 2 heads"):
         analyze("head", config=config)
     history.add("r1", "right", PEOPLE)
-    with pytest.raises(MigrationError, match=r"[Cc]ycle"):
+    with pytest.raises(DatabaseConfigurationError, match=r"[Cc]ycle"):
         analyze("heads", config=config)
 
 

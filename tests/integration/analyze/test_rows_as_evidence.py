@@ -63,6 +63,7 @@ op.execute("ALTER DOMAIN age ADD CONSTRAINT few CHECK (VALUE < 150) NOT VALID")
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("validate", "read"),

@@ -37,7 +37,7 @@ def _majors(case: Case) -> list[str]:
     return [name for name in SERVERS if name == "external" or case.since <= int(name) <= case.until]
 
 
-@pytest.mark.few(44)
+@pytest.mark.few(16)
 @pytest.mark.some(100)
 @pytest.mark.one_major
 @pytest.mark.parametrize(
