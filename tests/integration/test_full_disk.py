@@ -104,6 +104,7 @@ def _first_start(major: int, root: Path, whose: str) -> str:
     return ""
 
 
+@pytest.mark.some(6)
 @pytest.mark.few(2)
 @pytest.mark.parametrize("megabytes", [1, 12, 20, 30, 34, 36, 38, 39, 40, 41, 42, 43, 44, 46, 50, 54, 60, 66])
 @pytest.mark.parametrize("whose", ["development", "sandbox"])

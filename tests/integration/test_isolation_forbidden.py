@@ -83,6 +83,7 @@ def _listen(address: str) -> socket.socket:
     return listening
 
 
+@pytest.mark.some(8)
 @pytest.mark.few(1)
 @pytest.mark.parametrize("account", accounts(), ids=lambda account: account.name)
 @pytest.mark.parametrize("code", ["EPERM", "ENOSYS"])

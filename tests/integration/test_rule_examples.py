@@ -59,7 +59,7 @@ def codes(analysis: RevisionAnalysis) -> set[str]:
 
 
 @pytest.mark.few(4)
-@pytest.mark.some(30)
+@pytest.mark.some(20)
 @pytest.mark.parametrize("code", RULES)
 def test_examples(code: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:
     """The rule speaks of its bad example with its severity, and not of its good one, which is safe."""

@@ -120,6 +120,7 @@ AT_THE_START = {"settings of the server", "a standby", "the configuration"}
 CASES = [(attack, attack in AT_THE_START) for attack in ATTACKS] + [("who may connect", True), ("no login", True)]
 
 
+@pytest.mark.some(12)
 @pytest.mark.few(5)
 @pytest.mark.parametrize(("attack", "restarted"), CASES)
 def test_the_next_sandbox_works_after(place: Place, attack: str, restarted: bool) -> None:

@@ -38,7 +38,7 @@ def _majors(case: Case) -> list[str]:
 
 
 @pytest.mark.few(16)
-@pytest.mark.some(100)
+@pytest.mark.some(60)
 @pytest.mark.one_major
 @pytest.mark.parametrize(
     ("case", "server"),
