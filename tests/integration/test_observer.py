@@ -38,3 +38,10 @@ def test_what_was_there_before_is_seen(empty_url: str, statement: psycopg.Connec
     seen = _seen(empty_url, statement, "REINDEX INDEX i")
 
     assert {("t", "ShareLock"), ("i", "AccessExclusiveLock")} <= seen
+
+
+def test_a_dead_index_is_nobodys_to_wait_for(empty_url: str, statement: psycopg.Connection) -> None:
+    """DROP INDEX CONCURRENTLY locks the index whole at its end, when no session uses it any more."""
+    statement.execute("UPDATE pg_index SET indislive = false WHERE indexrelid = 'i'::regclass")
+
+    assert _seen(empty_url, statement, "DROP INDEX i") == {("t", "AccessExclusiveLock")}

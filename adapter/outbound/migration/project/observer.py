@@ -18,11 +18,13 @@ ORDER BY nspname, relname
 """  # noqa: S608 - a constant
 
 # Locks on relations that are not committed yet are left out, because nobody can wait for these: a rebuilt index is
-# locked in full until it is committed and swapped in.
+# locked in full until it is committed and swapped in. So are those on an index that a concurrent drop has made dead: no
+# session uses it any more when it is locked in full, for a moment, to be removed.
 _LOCKS = """
 SELECT c.oid::bigint, l.mode FROM pg_class c
 JOIN pg_locks l ON l.relation = c.oid AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 WHERE l.pid = %s AND l.locktype = 'relation' AND c.oid::bigint >= 16384
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.oid AND NOT i.indislive)
 """
 
 
