@@ -38,7 +38,7 @@ class ReadStatus:
             database=state.database,
             postgres=state.postgres,
             current=state.current,
-            heads=history.heads,
+            heads=tuple(sorted(history.heads)),
             unknown=unknown,
             pending=tuple(PendingRevision(entry.revision, entry.message) for entry in pending),
             extension=state.extension,

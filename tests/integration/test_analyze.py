@@ -224,7 +224,7 @@ def test_bad_input(sandbox_url: str, mixed: History, tmp_path: Path) -> None:
         assert "hint: " in result.stderr
     (mixed.folder / "r9.py").write_text("this is no Python", encoding="utf-8")
     broken = analyze(sandbox_url, "r1", "-c", ini)
-    assert broken.returncode == 3
+    assert broken.returncode == 2
     assert "r9.py" in broken.stderr
     assert "Traceback" not in broken.stderr
 

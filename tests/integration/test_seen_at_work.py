@@ -200,8 +200,5 @@ def test_one_statement_that_refuses_its_rows_does_not_hide_another(server: Serve
     update = "op.execute(\"UPDATE people SET note = lower(note) WHERE kind = 'a kind of its own'\")"
     found = judged(server, history, f"{REFUSED}\n{update}")
 
-    assert sorted((severity.value, "duplicate key" in message) for severity, message in said(found)) == [
-        ("note", False),
-        ("warning", True),
-    ]
+    assert [(severity.value, "duplicate key" in message) for severity, message in said(found)] == [("warning", True)]
     assert 0 < rows_of(found)["public.people"] < 100
