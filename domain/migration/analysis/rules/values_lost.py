@@ -4,8 +4,8 @@ The old code still finds the table and the column, but no values in them. The ca
 DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, and a new column or table that takes
 the name of a renamed one. A downgrade that refuses is honest about it, but does not bring the values back. A table that
 is replaced by a copy of its rows loses the writes between the copy and the drop, unless a lock or a trigger prevents
-that; where the old table is only renamed, it has them still, and this is a warning. The safe way is to keep the old values
-beside the new ones until nobody needs them:
+that. Where the old table is only renamed, these writes are still in it, and this is a warning. The safe way is to keep
+the old values beside the new ones until nobody needs them:
 
     op.add_column("users", sa.Column("name_new", sa.Text()))
     # Next revisions: fill it in batches, let the code use it, drop the old one last.
