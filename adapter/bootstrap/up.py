@@ -53,7 +53,7 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
         return explained(named_database(config, request.url, "migrate up"), partial(_in_this_process, request.url))
 
     from adapter.outbound.migration.project.agent_process import AgentProcess
-    from adapter.outbound.migration.project.upgrade import handed_on, write_to_stderr
+    from adapter.outbound.migration.target.upgrade import handed_on, write_to_stderr
 
     python = interpreter(request.python)
     # The agent starts first, because it imports the project's libraries while we import ours.
@@ -77,8 +77,8 @@ def _upgrade(
     request: UpgradeRequest, config: "Path", process: "AgentProcess", database: "DatabaseURL"
 ) -> "DatabaseStatus":
     from adapter.outbound.migration.project.settings import read_project_settings
-    from adapter.outbound.migration.project.upgrade import upgrade_job
     from adapter.outbound.migration.target.state import DatabaseTarget
+    from adapter.outbound.migration.target.upgrade import upgrade_job
     from adapter.outbound.migration.target.upgrader import AgentUpgrader
     from application.migration.upgrade import Upgrade
 

@@ -136,6 +136,7 @@ def test_every_way_past_the_trace(
     assert changed_unseen.CODE in {item.code for item in analysis.diagnostics}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "upgrade",
     [

@@ -51,6 +51,7 @@ def _errors(server: Server, history: History, statements: dict[str, str]) -> dic
     }
 
 
+@pytest.mark.long
 def test_a_word_in_a_comment_changes_nothing(server: Server, history: History) -> None:
     """Every statement that blocks a table is unsafe, though its text speaks of CONCURRENTLY."""
     errors = _errors(server, history, _BLOCKING)

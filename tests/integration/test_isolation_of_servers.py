@@ -84,6 +84,7 @@ def fitting(one: User, lender: Victim) -> str:
     return _url(lender, ROLE, ROLE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "names"),
     [

@@ -41,6 +41,7 @@ def test_concurrent_operations_are_seen(server: Server) -> None:
     assert facts[SCANS] == "orders"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("operation", "said"),
     [

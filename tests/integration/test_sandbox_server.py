@@ -121,7 +121,7 @@ CASES = [(attack, attack in AT_THE_START) for attack in ATTACKS] + [("who may co
 
 
 @pytest.mark.some(12)
-@pytest.mark.few(5)
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("attack", "restarted"), CASES)
 def test_the_next_sandbox_works_after(place: Place, attack: str, restarted: bool) -> None:
     """Whatever a revision did to the server, and though its process was killed, the next sandbox works."""

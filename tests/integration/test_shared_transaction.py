@@ -115,6 +115,7 @@ def test_each_with_its_own(server: Server, history: History) -> None:
     assert judged(server, history, "r1:r3", SEPARATE)["r3"].verdict == "safe"
 
 
+@pytest.mark.long
 def test_locks_pile_up_over_revisions_and_new_tables_are_nobodys(server: Server, history: History) -> None:
     """Locks on a second table are warned of; from the base on, all tables are the transaction's own."""
     add(history, TABLES, ADD, COLUMN)

@@ -69,6 +69,7 @@ def _up(config: Path, *more: str, **environment: str) -> subprocess.CompletedPro
     return run("adapter.inbound.cli.migrate", "up", "-c", str(config), *more, **environment)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("env", [_SYNC, _ASYNC], ids=["sync", "async"])
 def test_to_the_head(shop: History, empty_url: str, env: str) -> None:
     """Revisions run on the database that is named; log lines go to stderr, and the status to stdout."""
@@ -110,6 +111,7 @@ def test_a_wrong_url(shop: History) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("upgrade", "message", "hint"),
     [

@@ -93,7 +93,7 @@ def test_values_that_may_be_merged_prove_nothing(server: Server, history: Histor
     assert (warning.severity.value, "if there are any" in warning.message) == ("warning", True)
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("name", MERGED)
 def test_merged_values_are_a_loss(server: Server, history: History, name: str) -> None:
     """Where the upgrade itself names several values and makes one of them, a row is not as before."""
@@ -104,7 +104,7 @@ def test_merged_values_are_a_loss(server: Server, history: History, name: str) -
     assert proof.analysis.verdict == "unsafe"
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("name", KEPT)
 def test_a_value_that_no_row_can_have_is_no_loss(server: Server, history: History, name: str) -> None:
     """Where a constraint forbids the value before the upgrade, or the old values are kept, the round trip is exact."""

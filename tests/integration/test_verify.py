@@ -97,6 +97,7 @@ def test_what_a_downgrade_gives_back(verify: Verify, history: History) -> None:
     assert codes(found["broken"]) == {"downgrade-fails"}
 
 
+@pytest.mark.long
 def test_what_cannot_be_run_is_not_judged(verify: Verify, history: History) -> None:
     """What stands on a revision that fails is neither proved nor failed, is counted, and the command fails."""
     history.add("r1", None, PEOPLE, DROP)
@@ -281,6 +282,7 @@ def test_kills(verify: Verify, history: History) -> None:
     assert any("in the middle of CREATE INDEX CONCURRENTLY" in one.message for one in found["stumbles"].diagnostics)
 
 
+@pytest.mark.long
 def test_batches_that_are_killed_go_on(verify: Verify, history: History) -> None:
     """A backfill that selects what is left survives a kill after each batch, whatever its clock says."""
     history.add("r1", None, PEOPLE + '\nop.execute("ALTER TABLE people ADD touched timestamptz")', DROP)

@@ -178,6 +178,7 @@ def test_what_comes_behind_a_statement_that_fails_on_rows_is_judged(analyze: Ana
 RAISES = """DO $$ BEGIN IF EXISTS (SELECT FROM people {}) THEN RAISE EXCEPTION 'mend them first'; END IF; END $$"""
 
 
+@pytest.mark.long
 @pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(

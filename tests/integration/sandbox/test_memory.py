@@ -100,6 +100,7 @@ def test_sandboxes_side_by_side_share_the_memory(tmp_path: Path, in_memory: Path
     assert list(in_memory.iterdir()) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("trouble", ["no room", "none wanted", "somebody else's"])
 def test_without_memory_the_disk_is_used(
     tmp_path: Path, in_memory: Path, monkeypatch: pytest.MonkeyPatch, trouble: str

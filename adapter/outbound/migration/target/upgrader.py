@@ -8,9 +8,9 @@ import psycopg
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentResult
-from adapter.outbound.migration.project.upgrade import run_upgrade, write_to_stderr
-from adapter.outbound.migration.project.upgrade_errors import needs_traceback, upgrade_error
 from adapter.outbound.migration.target.applied import read_applied
+from adapter.outbound.migration.target.upgrade import run_upgrade, write_to_stderr
+from adapter.outbound.migration.target.upgrade_errors import needs_traceback, upgrade_error
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.migrated_project import MigratedProject
