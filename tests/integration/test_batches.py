@@ -112,6 +112,7 @@ def test_whole_tables_are_not(server: Server, history: History, upgrade: str) ->
     assert "unbatched-write" in found.reasons, found.trace.upgrade
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("upgrade", "said"),

@@ -40,6 +40,7 @@ def _proof(server: Server, example: Example, folder: Path) -> RevisionProof:
     return proof
 
 
+@pytest.mark.some(7)
 @pytest.mark.few(1)
 @pytest.mark.parametrize("code", CHECKS)
 def test_examples(code: str, server: Server, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ names = {"revision": "r2", "direction": "upgrade"}
 REWRITE = "op.execute('ALTER TABLE a ALTER COLUMN x TYPE bigint')"
 
 
-@pytest.mark.some(20)
+@pytest.mark.some(12)
 @pytest.mark.few(2)
 @pytest.mark.parametrize(
     "body",

@@ -43,6 +43,7 @@ INTERRUPT, TERMINATE, HANG_UP = (
 )
 
 
+@pytest.mark.some(4)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "sandbox", "ended"),
@@ -115,6 +116,7 @@ def test_in_the_middle(
         embedded.stop(server.major, folder, force=True)
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) -> None:

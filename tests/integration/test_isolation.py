@@ -180,6 +180,7 @@ def _are_sentences(report: dict[str, Any], outcomes: list[Outcome]) -> None:
         assert revision["revision"] not in refused or len(codes & {"upgrade-fails", "not-in-sandbox"}) == 1, revision
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize("run", QUICK, indirect=True)
 def test_core_of_revisions(run: tuple[Attacker, str]) -> None:

@@ -137,7 +137,7 @@ def test_other_databases_are_not_reached_through_the_sandbox(one: User, lender: 
 
 
 @pytest.mark.long
-@pytest.mark.some(4)
+@pytest.mark.some(1)
 @pytest.mark.parametrize("name", [*ON_ITS_OWN_ROLE, *ON_ITS_OWN_DATABASE])
 def test_what_a_role_does_to_itself(one: User, lender: Victim, fitting: str, name: str) -> None:
     """A revision that spoils its own role or home is told so, and the next command works or says what to do."""
@@ -167,7 +167,7 @@ def _attacks() -> Iterator[Any]:
 
 
 @pytest.mark.long
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("major", "account", "name"), list(_attacks()))
 def test_the_next_project_finds_the_server_whole(
     spoiled_sandbox: Path, major: int, account: Account, name: str

@@ -111,6 +111,7 @@ def _mislead(sandbox: Path, victim: Victim) -> None:
     place.symlink_to(victim.sockets / f".s.PGSQL.{victim.port}")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.long
 def test_another_servers_socket_is_not_taken_for_the_sandbox(victim: Victim, history: History, tmp_path: Path) -> None:
     """Where a revision has put production's socket in the place of the sandbox's, nothing is changed in production."""

@@ -278,6 +278,7 @@ def test_code_reaches_the_database_as_it_is(base: Base, text: str) -> None:
     assert driver.execute("SELECT obj_description('people'::regclass)").fetchone() == (text,)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.long
 def test_forgotten_downgrades(verify: Callable[[str], VerificationReport], history: History) -> None:
     """Each is found as silent, and is exact with the code that was derived."""

@@ -303,7 +303,7 @@ def test_an_index_made_anew_in_a_revision_that_fails(prove: Prove) -> None:
     assert [one.fix for one in proof.analysis.diagnostics if one.code == "blocking-index-build"] == [None]
 
 
-@pytest.mark.some(16)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("code", sorted(RULES.keys() - UNDECIDED))
 def test_the_proposed_code_passes(code: str, prove: Prove) -> None:
     """What a rule says to write instead of its bad example is safe, survives every kill, and is exact."""

@@ -155,6 +155,7 @@ def test_no_command_shows_a_password(place: Path, command: str, url: str) -> Non
     search(place, command, url)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.long
 @given(command=st.sampled_from(COMMANDS), url=urls())
 @_many

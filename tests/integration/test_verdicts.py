@@ -47,7 +47,7 @@ def expected(server: Server, value: Any) -> Any:
     return value.get(str(server.major), value) if isinstance(value, dict) else value
 
 
-@pytest.mark.some(50)
+@pytest.mark.some(35)
 @pytest.mark.few(8)
 @pytest.mark.parametrize("name", [case_of(name) for name in CASES])
 def test_verdict(name: str, server: Server, trials: SandboxTrials) -> None:

@@ -46,6 +46,7 @@ def test_random_pairs(hold: Callable[[tuple[Models, Models]], None], pair: tuple
     hold(pair)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.long
 @pytest.mark.one_major
 @settings(_SETTINGS, max_examples=100)

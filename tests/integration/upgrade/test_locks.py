@@ -63,6 +63,7 @@ def test_upgrades_at_once_all_end_well(empty_url: str, number: int) -> None:
     assert current(empty_url) == HEAD
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_killed_upgrades_heal(empty_url: str, migrated_url: str, kills: int) -> None:

@@ -163,6 +163,7 @@ def test_urls(url: str) -> None:
     assert not leaked(printed(url))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.long
 @given(url=urls())
 @settings(max_examples=5_000, derandomize=True, database=None, deadline=None)
