@@ -30,6 +30,8 @@ _HINTS = {
     "55006": "Another session uses it: end that session first.",
     "55P04": "A new value of an enum can be used after it is committed: add it in a revision of its own.",
 }
+# The detail of these names a key or an object; the detail of others shows whole rows.
+DETAILED = frozenset({"23503", "23505", "23P01", "2BP01", "42804"})
 OTHER = "Correct the revision, or the rows that it meets, then run this again."
 
 

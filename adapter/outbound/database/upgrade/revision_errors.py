@@ -11,10 +11,8 @@ from adapter.outbound.database.upgrade.new_files import MOST_LETTERS, SHORTER
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import server_message, sqlstate
-from adapter.outbound.postgres.revision_hints import OTHER, hint_for
+from adapter.outbound.postgres.revision_hints import DETAILED, OTHER, hint_for
 
-# The detail of these names a key or an object; the detail of others shows whole rows.
-_DETAILED = {"23503", "23505", "23P01", "2BP01", "42804"}
 _OF_FOREIGN_KEYS = "ATAddForeignKeyConstraint"  # the server's function, which is the same in every message language
 _OTHER_TYPE = (
     "A foreign key needs columns of comparable types: change the type of one of them first, in the models too."
@@ -54,7 +52,7 @@ def _reason(error: BaseException, state: str) -> str:
         return f"the import failed ({error})."
     if not state:
         return f"{type(error).__name__}: {server_message(error).removesuffix('.')}."
-    detail = _field(error, "detail") if state in _DETAILED else ""
+    detail = _field(error, "detail") if state in DETAILED else ""
     return f"{server_message(error)}.{f' {detail.splitlines()[0]}' if detail else ''}"
 
 

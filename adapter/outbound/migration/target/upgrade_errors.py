@@ -5,12 +5,11 @@ from pathlib import Path
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun
 from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.explain import explain
-from adapter.outbound.postgres.revision_hints import OTHER, hint_for
+from adapter.outbound.postgres.revision_hints import DETAILED, OTHER, hint_for
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.one_line import in_one_line
 
 _MOST_LETTERS = 500  # of a message
-_DETAILED = {"23503", "23505", "23P01", "2BP01", "42804"}  # the detail of others shows whole rows
 # What a name of an error of Alembic means.
 _HISTORY = "alembic history shows the revisions, and alembic current where the database is."
 _ALEMBIC = (
@@ -90,7 +89,7 @@ def _of_revision(run: AgentRun, url: DatabaseURL, current: tuple[str, ...] | Non
         return DatabaseError(f"{subject}. {explained.message}{_place_of_database(current)}", explained.hint)
     primary, _, detail = error.message.strip().partition("\n")
     name = "" if state else f"{error.type}: "
-    more = f" {_line(detail)}" if detail and state in _DETAILED else ""
+    more = f" {_line(detail)}" if detail and state in DETAILED else ""
     return DatabaseError(
         f"{subject}: {name}{_line(primary)}.{more}{_place_of_database(current)}",
         hint_for(state, run.revision) or OTHER,

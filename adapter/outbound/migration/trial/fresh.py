@@ -9,6 +9,8 @@ from adapter.outbound.migration.trial.databases import RevisionDatabases
 from domain.migration.history import HistoryEntry
 from domain.migration.trace import RevisionTrace
 
+_DUPLICATE = "23505"
+
 
 def fails_fresh(databases: RevisionDatabases, entry: HistoryEntry, trace: RevisionTrace) -> str:
     """Return the error of a revision on a database that has only what the earlier revisions made; empty without one.
@@ -25,6 +27,3 @@ def fails_fresh(databases: RevisionDatabases, entry: HistoryEntry, trace: Revisi
             error = database.run(Command.UPGRADE, entry.revision).error
         return described(error) if error is not None and error.sqlstate == _DUPLICATE else ""
     return ""
-
-
-_DUPLICATE = "23505"
