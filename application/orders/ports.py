@@ -17,4 +17,4 @@ class Orders(Protocol):
 
     @abstractmethod
     async def add_many(self, orders: Sequence[Order]) -> Collection[uuid.UUID]:
-        """Store orders and their lines. Skip orders whose number exists. Return the ids of the stored orders."""
+        """Store orders and their lines. Skip orders whose id or number exists. Return the ids of the stored orders."""

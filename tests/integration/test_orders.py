@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -102,3 +103,16 @@ def test_import_is_repeatable_and_consistent(migrated_url: str) -> None:
     assert act(migrated_url, imports) == (0, 0)
     assert stocks(migrated_url) == {"Cup": 600}
     assert rows(migrated_url, "SELECT count(*), min(created_at) FROM orders") == [(200, moment)]
+
+
+def test_import_skips_what_is_stored_under_either_key(migrated_url: str) -> None:
+    """A customer or an order is skipped whichever of its keys is stored, so that imports at once meet no key error."""
+    ana, cup = User.register("ana@example.org", "Ana"), Product.add("Cup", Decimal(3), 10)
+    line = OrderLine(cup.id, "Cup", 2, cup.price)
+    order = Order(uuid.uuid4(), "H-1", ana.id, dt.datetime(2020, 1, 1, tzinfo=dt.UTC), (line,))
+    others = replace(ana, email="ana@example.com"), replace(order, number="H-2")
+    act(migrated_url, lambda backend: backend.import_history.catalog([cup]))
+
+    assert act(migrated_url, lambda backend: backend.import_history([ana], [order])) == (1, 1)
+    assert act(migrated_url, lambda backend: backend.import_history([others[0]], [others[1]])) == (0, 0)
+    assert stocks(migrated_url) == {"Cup": 8}

@@ -50,11 +50,8 @@ class DocumentRepository(Documents):
         """Store documents and their passages, skip texts that are stored already, and return the new ids."""
         # Inserting in the order of the unique key prevents a deadlock between two processes with the same texts.
         ordered = sorted(documents, key=lambda embedded: embedded.document.content_hash)
-        insert = (
-            insert_or_skip(rows.Document)
-            .on_conflict_do_nothing(index_elements=["content_hash"])
-            .returning(rows.Document.id)
-        )
+        # No key is named: of two writers of the same rows, the second one may meet the first at either key.
+        insert = insert_or_skip(rows.Document).on_conflict_do_nothing().returning(rows.Document.id)
         values = [to_document_values(embedded.document) for embedded in ordered]
         stored_ids = set((await self.session.execute(insert, values)).scalars())
         await copy_chunks(self.session, [embedded for embedded in ordered if embedded.document.id in stored_ids])

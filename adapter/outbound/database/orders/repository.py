@@ -40,14 +40,13 @@ class OrderRepository(Orders):
         return to_order(row, [(line, name) for line, name in lines])
 
     async def add_many(self, orders: Sequence[Order]) -> Collection[uuid.UUID]:
-        """Store orders and their lines, skip those whose number exists, and return the ids of the stored ones."""
+        """Store orders and their lines, skip those whose id or number exists, and return the ids of the stored ones."""
         if not orders:
             return ()
         # Inserting in the order of the unique key prevents deadlocks between two writers.
         values = [to_order_values(order) for order in sorted(orders, key=lambda order: order.number)]
-        statement = (
-            insert_or_skip(rows.Order).on_conflict_do_nothing(index_elements=["order_number"]).returning(rows.Order.id)
-        )
+        # No key is named: of two writers of the same rows, the second one may meet the first at either key.
+        statement = insert_or_skip(rows.Order).on_conflict_do_nothing().returning(rows.Order.id)
         stored_ids = set((await self.session.execute(statement, values)).scalars())
         lines = [line for order in orders if order.id in stored_ids for line in to_line_values(order)]
         if lines:

@@ -48,9 +48,7 @@ class ProductRepository(Products):
     async def add_many(self, products: Sequence[Product]) -> int:
         """Store products, skip those whose id exists, and return the number of stored ones."""
         values = [to_product_values(product) for product in sorted(products, key=lambda product: product.id)]
-        statement = (
-            insert_or_skip(rows.Product).on_conflict_do_nothing(index_elements=["id"]).returning(rows.Product.id)
-        )
+        statement = insert_or_skip(rows.Product).on_conflict_do_nothing().returning(rows.Product.id)
         return len((await self.session.execute(statement, values)).all())
 
     async def save(self, product: Product) -> None:

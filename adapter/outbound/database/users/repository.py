@@ -41,12 +41,13 @@ class UserRepository(Users):
         return await self.add_many([user]) == 1
 
     async def add_many(self, users: Sequence[User]) -> int:
-        """Store users and their profiles, skip those whose address is taken, and return the number of stored ones."""
+        """Store users and their profiles, skip those whose id or address is taken, and return the number of stored ones."""
         if not users:
             return 0
         # Inserting in the order of the unique key prevents deadlocks between two writers.
         values = [to_user_values(user) for user in sorted(users, key=lambda user: user.email)]
-        statement = insert_or_skip(rows.User).on_conflict_do_nothing(index_elements=["email"]).returning(rows.User.id)
+        # No key is named: of two writers of the same rows, the second one may meet the first at either key.
+        statement = insert_or_skip(rows.User).on_conflict_do_nothing().returning(rows.User.id)
         stored_ids = set((await self.session.execute(statement, values)).scalars())
         profiles = [to_profile_values(user) for user in users if user.id in stored_ids]
         if profiles:
