@@ -50,7 +50,7 @@ def _program(span: str) -> str:
 def copy(tmp_path: Path) -> Path:
     """A copy of the project, as commands write revisions; with texts to take in."""
     ignored = shutil.ignore_patterns(
-        ".git", ".venv", ".postgres", ".hypothesis", ".*_cache", "__pycache__", "tests", "benchmarks", "notes"
+        ".git", ".venv", ".postgres", ".hypothesis", ".*_cache", "tests", "benchmarks", "notes"
     )
     shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
     notes = tmp_path / "copy" / "notes"

@@ -18,7 +18,7 @@ MODEL = "adapter/outbound/database/documents/models/sqlalchemy.py"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project whose models may be changed."""
-    ignored = shutil.ignore_patterns(".venv", ".git", ".postgres", ".*_cache", "__pycache__", "tests")
+    ignored = shutil.ignore_patterns(".venv", ".git", ".postgres", ".*_cache", "tests")
     shutil.copytree(PROJECT_ROOT, tmp_path / "checkout", ignore=ignored)
     return tmp_path / "checkout"
 

@@ -37,7 +37,7 @@ def hint(*command: str, cwd: Path = PROJECT_ROOT, **environment: str) -> str:
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_env_file(tmp_path: Path, command: tuple[str, ...]) -> None:
     """A URL of `.env` is corrected in that file, and no variable is to be unset for it."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks")
+    ignored = shutil.ignore_patterns(".*", "tests", "benchmarks")
     shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
     file = tmp_path / "copy" / ".env"
     file.write_text(f"DATABASE_URL={NOWHERE}\n", encoding="utf-8")
