@@ -61,8 +61,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 built,
                 table,
-                f"The index {name} is built before {written} rows of {table} are written: each of them must find its "
-                "place in it.",
+                f"The index {name} is built before {written} rows of {table} are written, so each of them must be "
+                "inserted into the index one by one, which is slow.",
                 "Write the rows first, and build the index in a later revision.",
                 ConcurrentIndex.of(trace.after, name).expand.fix,
             )

@@ -59,8 +59,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "index", name),
                 str(index["table"]),
-                f"The index {name} of {index['table']} never holds a vector (WHERE {predicate}): no query can use it.",
-                "Leave the condition out, or let it name rows that have vectors.",
+                f"The condition of the index {name} of {index['table']} excludes every vector (WHERE {predicate}), so "
+                "no search can use the index.",
+                "Leave the condition out, or write one that rows with vectors meet.",
                 ConcurrentIndex.of(trace.after, name, definition.partition(" WHERE ")[0]).expand.fix,
             )
 

@@ -41,5 +41,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             index,
             next((table for table in statement.locks if table in trace.tables), None),
             f"{label(trace, index)} fails: {statement.error}.",
-            "Index an expression that casts to a type that fits (halfvec: 4,000; bit: 64,000), or to given dimensions.",
+            "Index an expression that casts the column to a type that allows so many dimensions (halfvec: 4,000; bit: "
+            "64,000), or to a fixed number of dimensions.",
         )

@@ -59,8 +59,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "index", name),
                 str(after["table"]),
-                f"The options of {name} change, but the index stays as it was built.",
-                "Build it again, concurrently.",
+                f"The options of the index {name} change, but they have no effect until the index is built again.",
+                "Rebuild the index concurrently.",
                 OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand.fix,
             )
 

@@ -48,7 +48,7 @@ with op.get_context().autocommit_block():
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report index builds under a blocking lock."""
-    advice = "Build it concurrently, in an autocommit block, with no lock of this revision held meanwhile."
+    advice = "Build the index concurrently, in an autocommit block, where the revision holds no other lock."
     return work_diagnostics(trace, statistics, Cause.INDEX_BUILD, CODE, advice, fix=_fix)
 
 

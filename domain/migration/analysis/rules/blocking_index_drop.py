@@ -56,9 +56,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     SEVERITY,
                     number,
                     table,
-                    f"{label(trace, number)} drops the index {index} and stops reads and writes of {table} "
+                    f"{label(trace, number)} drops the index {index}, while reads and writes of {table} wait "
                     f"{end_of(window)}.",
-                    f"Drop it concurrently, in an autocommit block{_ON_CONFLICT if _is_unique(trace, index) else ''}.",
+                    "Drop the index concurrently, in an autocommit block"
+                    f"{_ON_CONFLICT if _is_unique(trace, index) else ''}.",
                     # Postgres cannot drop the index of a partitioned table concurrently.
                     None
                     if is_partitioned(trace, table)

@@ -38,7 +38,10 @@ _VIEW = re.compile(r'\s*(?P<name>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report materialized views that are filled under a lock that blocks readers."""
-    advice = "Let readers go on: CONCURRENTLY with a unique index, or a new view beside the old one and a rename."
+    advice = (
+        "Refresh the view CONCURRENTLY, which needs a unique index, or fill a new view beside the old one and rename "
+        "both. Then no reader waits."
+    )
     return work_diagnostics(trace, statistics, Cause.VIEW, CODE, advice, fix=_fix)
 
 

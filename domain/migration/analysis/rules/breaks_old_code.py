@@ -71,10 +71,11 @@ def _failing(trace: RevisionTrace, broken: BrokenStatement, *, contract: bool) -
         Severity.WARNING if mild else SEVERITY,
         None,
         broken.statement.table,
-        f"A statement that the code before may send fails now: {broken}.",
-        "Make sure that no deployed code sends it any more."
+        f"A statement that the old code may send fails after the upgrade: {broken}.",
+        "Make sure that no deployed code sends this statement any more."
         if contract
-        else "Do it when no deployed code sends it any more, in a revision whose docstring says `Phase: contract`.",
+        else "Make this change when no deployed code sends the statement any more, in a revision whose docstring says "
+        "`Phase: contract`.",
     )
 
 
@@ -84,8 +85,8 @@ def _prepared(broken: BrokenStatement) -> Diagnostic:
         Severity.NOTE,
         None,
         broken.statement.table,
-        f"Where it was prepared before, a statement fails now: {broken}.",
-        "Drivers that prepare again go on; others must reconnect after the upgrade.",
+        f"A statement that a session prepared before the upgrade fails after it: {broken}.",
+        "Most drivers prepare it again and go on. Sessions of other drivers must reconnect after the upgrade.",
     )
 
 

@@ -29,13 +29,13 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     for unreported in trace.unreported:
         changes.setdefault(unreported.table, []).append(unreported.change)
     for table, sentences in changes.items():
-        others = f", and {len(sentences) - 1} more changes of it" if len(sentences) > 1 else ""
+        others = f", and {len(sentences) - 1} more changes" if len(sentences) > 1 else ""
         yield Diagnostic(
             CODE,
             SEVERITY,
             None,
             table,
-            f"{table} was changed without being seen: {sentences[0]}{others}, by none of the statements that were "
-            "traced. What it locked is not known.",
-            "Execute all of it through op, or on the connection of op.get_bind().",
+            f"{table} has changed, but none of the traced statements did it: {sentences[0]}{others}. The locks of that "
+            "change are not known.",
+            "Execute every statement through op, or on the connection of op.get_bind().",
         )

@@ -65,7 +65,10 @@ with op.get_context().autocommit_block():
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report constraints that scan a table, or build an index, under a blocking lock."""
-    advice = "Add it without checking the rows that exist, commit, and check them without a lock that others feel."
+    advice = (
+        "Add the constraint without a check of the existing rows, commit, and validate it afterwards: NOT VALID and "
+        "VALIDATE CONSTRAINT, or an index that is built concurrently and that the constraint adopts."
+    )
     return work_diagnostics(trace, statistics, Cause.CONSTRAINT, CODE, advice, fix=_fix)
 
 
