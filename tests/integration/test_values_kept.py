@@ -45,7 +45,7 @@ def test_a_dropped_table_is_no_view(server: Server, history: History) -> None:
     found = codes(server, history, 'op.drop_table("v")')["drop-or-rename-in-use"]
     said = [one.message for one in found.diagnostics if one.code == "drop-or-rename-in-use"]
 
-    assert said == ["The table public.v is gone: statements of the code that ran before and name it fail."]
+    assert said == ["The table public.v is gone, so statements of the old code that name it fail."]
 
 
 def test_rows_of_a_partition_are_there(server: Server, history: History) -> None:

@@ -166,7 +166,7 @@ def test_what_moved_is_not_gone(verify: Verify, history: History) -> None:
     found = by_revision(verify("r1:heads"))
 
     errors = {
-        name: [(one.code, one.message.partition(":")[0]) for one in found[name].analysis.diagnostics if one.unsafe]
+        name: [(one.code, one.message.partition(", so")[0]) for one in found[name].analysis.diagnostics if one.unsafe]
         for name in ("table", "type", "schema")
     }
     assert errors == {

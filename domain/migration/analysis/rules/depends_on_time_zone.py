@@ -39,8 +39,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             None,
             None,
-            f"The sandbox does not take the target's {name} = {value!r}, so this was judged without it.",
-            "Try the revision on a copy of the target, on its own server.",
+            f"The sandbox cannot set {name} = {value!r} as the target does, so the revision was judged without it.",
+            "Try the revision on a copy of the database, on the target's own server.",
         )
     for name, sentence in trace.lost_in_other_zone.items():
         yield Diagnostic(
@@ -48,8 +48,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             None,
             name if name in trace.tables else split(name)[0],
-            f"The downgrade does not bring every value back: {sentence}.",
-            "Set the zone in the upgrade and in the downgrade, if the stored values are in UTC.",
+            f"The downgrade does not restore every value: {sentence}.",
+            "If the stored values are in UTC, set the TimeZone to UTC in the upgrade and in the downgrade.",
         )
     run = trace.other_zone
     if run is None:
@@ -62,9 +62,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 index,
                 tables[0] if tables else None,
-                f"{label(trace, index)} {difference}. Which of these the target is, nobody said.",
-                "Name the target with --target-url or --stats. Where the stored values are in UTC, set the zone before "
-                "the change; elsewhere add a new column, fill it in batches, and swap the two.",
+                f"{label(trace, index)} {difference}. The TimeZone of the target is not known.",
+                "Name the target with --target-url or --stats. If the stored values are in UTC, set the TimeZone to "
+                "UTC before the change. Otherwise add a new column, fill it in batches, and switch over.",
                 _ZONE + "# then the change",
             )
 
@@ -83,7 +83,7 @@ def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:
         tables = sorted(({*statement_in_zone.rewritten} - {*statement_in_other.rewritten}) & trace.tables.keys())
         if tables:
             return (
-                f"writes {listed(tables)} anew under ACCESS EXCLUSIVE where the session's TimeZone is {zone}, and only "
+                f"rewrites {listed(tables)} under ACCESS EXCLUSIVE where the session's TimeZone is {zone}, and only "
                 f"changes the catalog where it is {other_zone}"
             )
     return ""

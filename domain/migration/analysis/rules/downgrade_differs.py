@@ -58,6 +58,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         SEVERITY,
         None,
         None,
-        f"After the downgrade the schema is not the one before: {'; '.join(sentences[:_SHOWN])}{omitted}.",
-        "Give back in the downgrade everything that the upgrade changed, or declare what stays in lossy_downgrade.",
+        f"The schema after the downgrade is not the one before the upgrade: {'; '.join(sentences[:_SHOWN])}{omitted}.",
+        "Undo in the downgrade everything that the upgrade changed, or declare in lossy_downgrade what stays.",
     )

@@ -43,5 +43,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         None,
         None,
         f"The downgrade fails{where}: {error or 'it gives no message'}",
-        "Mend it, or let it refuse: raise NotImplementedError with a message that says what to do instead.",
+        "Correct it, or let it refuse: raise NotImplementedError with a message that says what to do instead.",
     )

@@ -68,9 +68,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "view", name),
                 name,
-                f"The table {name} is a view now that Postgres cannot write through as before: INSERT, UPDATE or "
-                "DELETE of the code that ran before fail.",
-                "Let the view show one table, without joins and groups, or give it INSTEAD OF triggers.",
+                f"The table {name} becomes a view through which Postgres cannot write, so an INSERT, UPDATE or DELETE "
+                "of the old code fails.",
+                "Let the view show one table, without joins or groups, or give it INSTEAD OF triggers.",
             )
 
 
@@ -108,10 +108,11 @@ def _changed(trace: RevisionTrace, kind: str, name: str, change: str, fix: str |
         Severity.WARNING if contract else SEVERITY,
         statement_of(trace, kind, name),
         table,
-        f"{change}: statements of the code that ran before and name it fail.",
+        f"{change}, so statements of the old code that name it fail.",
         "Make sure that no deployed code uses it any more."
         if contract
-        else "Do it when no deployed code uses it any more, in a revision whose docstring says `Phase: contract`.",
+        else "Make this change when no deployed code uses it any more, in a revision whose docstring says `Phase: "
+        "contract`.",
         fix,
     )
 

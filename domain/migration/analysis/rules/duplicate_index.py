@@ -49,8 +49,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     SEVERITY,
                     statement_of(trace, "index", name),
                     str(table),
-                    f"The index {name} of {table} does nothing that {existing} does not do.",
-                    "Leave it out, or drop the other one in a later revision.",
+                    f"The index {name} of {table} duplicates {existing}: every write maintains both, and no query "
+                    "needs the second.",
+                    "Leave the new index out, or drop the old one in a later revision.",
                 )
                 break
 

@@ -33,8 +33,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         rows = trace.tables[table].rows
         if reason is not None and rows < BIG_ROWS and is_big(trace, statistics, table):
             message = (
-                f"{table} had few rows in the sandbox, so little is known of more: {reason}."
+                f"{table} had few rows in the sandbox, so the effect on more rows is not known: {reason}."
                 if rows
-                else f"{table} was empty in the sandbox, so nothing is known of its rows: {reason}."
+                else f"{table} was empty in the sandbox, so the effect on its rows is not known: {reason}."
             )
-            yield Diagnostic(CODE, SEVERITY, None, table, message, "Give it rows: --rows-from FILE.sql.")
+            yield Diagnostic(CODE, SEVERITY, None, table, message, "Provide rows for it: --rows-from FILE.sql.")

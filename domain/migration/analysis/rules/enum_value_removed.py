@@ -47,14 +47,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 if new
                 else "is gone"
                 if name in removed_types
-                else f"has no longer {', '.join(map(repr, lost))}"
+                else f"loses {', '.join(map(repr, lost))}"
             )
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 statement_of(trace, "type", name),
                 name,
-                f"The enum {name} {change}: statements of the code that ran before and write it fail.",
+                f"The enum {name} {change}, so statements of the old code that use it fail.",
                 "Leave the value in the type, and stop using it.",
             )
 

@@ -53,7 +53,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             index,
             None,
-            f"{label(trace, index)} uses a value of an enum in the transaction that adds it: {statement.error}",
+            f"{label(trace, index)} uses an enum value in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
             lines(*OwnTransactions(additions).expand.upgrade, execute(statement.sql)) if additions else None,
         )

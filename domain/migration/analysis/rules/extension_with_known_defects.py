@@ -67,7 +67,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             SEVERITY,
             position,
             str(attributes(trace.after, "index", hnsw_indexes[0])["table"]),
-            f"{', '.join(hnsw_indexes)} is built with pgvector {version}: {'; '.join(defects)}.",
+            f"{', '.join(hnsw_indexes)} is built with pgvector {version}, which has known defects: "
+            f"{'; '.join(defects)}.",
             "Install pgvector 0.8.4 or newer first, and update the extension in an earlier revision.",
             revised(
                 lines("# In an earlier revision of its own:", execute("ALTER EXTENSION vector UPDATE")),

@@ -37,6 +37,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             index,
             None,
-            f"{label(trace, index)} is not permitted to the role of the revision: {statement.error}",
-            "Let an administrator create the extension beforehand, and keep IF NOT EXISTS in the revision.",
+            f"{label(trace, index)} needs a permission that the role of the revision does not have: {statement.error}",
+            "Let an administrator create the extension before the upgrade, and keep IF NOT EXISTS in the revision.",
         )

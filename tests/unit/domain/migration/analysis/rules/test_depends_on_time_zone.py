@@ -30,10 +30,10 @@ def test_a_statement_that_does_the_same_in_both_zones() -> None:
 def test_a_rewrite_in_one_zone_only() -> None:
     """It is told in which; of a statement that is another one there, nothing is."""
     (message,) = zones(ALTER, REWRITE)
-    assert "writes public.users anew under ACCESS EXCLUSIVE where the session's TimeZone is Europe/Berlin" in message
+    assert "rewrites public.users under ACCESS EXCLUSIVE where the session's TimeZone is Europe/Berlin" in message
     assert "only changes the catalog where it is UTC" in message
     (message,) = zones(REWRITE, ALTER)
-    assert "anew under ACCESS EXCLUSIVE where the session's TimeZone is UTC" in message
+    assert "under ACCESS EXCLUSIVE where the session's TimeZone is UTC" in message
     assert zones(ALTER, replace(REWRITE, sql="ALTER TABLE other")) == []
     assert zones(ALTER, replace(ALTER, rewritten=("public.new",))) == []
 

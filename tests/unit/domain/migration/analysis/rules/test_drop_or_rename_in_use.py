@@ -96,7 +96,7 @@ def test_function_with_another_signature() -> None:
 def in_use(trace: RevisionTrace) -> list[tuple[str | None, str]]:
     """What is gone, with the table that each is about."""
     found = [one for one in judge(trace, Statistics.unknown(), all_rules()) if one.code == "drop-or-rename-in-use"]
-    return [(one.relation, one.message.partition(":")[0]) for one in found]
+    return [(one.relation, one.message.partition(", so")[0]) for one in found]
 
 
 def test_the_columns_of_a_dropped_table_are_not_said_again() -> None:

@@ -23,7 +23,7 @@ def test_two_equal_indexes_are_said_once() -> None:
     """Of two new ones, of the later name; beside an old one, of the new one, whatever its name is."""
     both = {**BASE, **index("ix_a", USERS), **index("ix_b", USERS)}
     trace = revision(step("SELECT 1"), after=both)
-    assert "The index public.ix_b of public.users does nothing that public.ix_a" in (
+    assert "The index public.ix_b of public.users duplicates public.ix_a" in (
         diagnostic(trace, "duplicate-index").message
     )
     for old, new in (("ix_a", "ix_b"), ("ix_b", "ix_a")):

@@ -23,9 +23,9 @@ def plan(*values: str, name: str = "public.plan") -> Objects:
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (BASE, "The enum public.plan is gone:"),
-        (plan("free"), "The enum public.plan has no longer 'paid':"),
-        (plan("free", "paid", name="shop.plan"), "The enum public.plan is now called shop.plan:"),
+        (BASE, "The enum public.plan is gone,"),
+        (plan("free"), "The enum public.plan loses 'paid',"),
+        (plan("free", "paid", name="shop.plan"), "The enum public.plan is now called shop.plan,"),
     ],
 )
 def test_what_became_of_the_enum(after: Objects, said: str) -> None:
