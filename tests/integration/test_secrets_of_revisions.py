@@ -107,7 +107,7 @@ def test_analysis(place: Path, config: Path) -> None:
     assert "no answer from postgresql://ana:***@h/d" in errors["raises"]
     fixes = "".join(found["fix"] or "" for one in data["revisions"] for found in one["diagnostics"])
     assert "WHERE (name <> 'password=***'::text)" in fixes
-    assert '"public.people.password": "why nobody wants it back"' in fixes
+    assert '"public.people.password": "why nobody needs it"' in fixes
     assert not leaked(own_files(place, config.parent))
 
 

@@ -123,7 +123,7 @@ def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> N
     assert json.trace.refused_rows == "mend them first"
     assert {one.code for one in json.diagnostics} >= {"rows-must-fit"}
     assert nulls.reasons == ("fails-on-existing-rows",)
-    assert "rows that exist: mend them first" in " ".join(one.message for one in nulls.diagnostics)
+    assert "existing rows: mend them first" in " ".join(one.message for one in nulls.diagnostics)
 
 
 BYTES = """

@@ -37,13 +37,13 @@ GOOD = Example(
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report statements that failed because of the values of rows."""
     for index, statement in failures(trace, Failure.ROWS):
-        rest = " It leaves an invalid index behind." if is_concurrent(statement) else ""
+        rest = " It leaves an invalid index." if is_concurrent(statement) else ""
         yield Diagnostic(
             CODE,
             SEVERITY,
             index,
             next((table for table in statement.locks if table in trace.tables), None),
-            f"{label(trace, index)} fails on rows that exist: {statement.error} (SQLSTATE {statement.sqlstate}).{rest}",
+            f"{label(trace, index)} fails on existing rows: {statement.error} (SQLSTATE {statement.sqlstate}).{rest}",
             _ADVICE.get(_state(statement), _MEND),
         )
     if trace.rows_error and all(statement.error is None for statement in trace.upgrade):
@@ -53,7 +53,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             None,
             None,
-            f"The upgrade fails on rows that exist: {message}. It runs without any, which is what is judged here.",
+            f"The upgrade fails on existing rows: {message}. Only a run without rows was judged.",
             _MEND,
         )
 
@@ -62,10 +62,10 @@ def _state(statement: StatementTrace) -> str:
     return statement.sqlstate or ""
 
 
-_MEND = "Look for rows that break it, and mend them in an earlier revision."
+_MEND = "Find the rows on which it fails, and correct them in an earlier revision."
 _ADVICE = {
     "23502": "Give the column a server default, or add it nullable, fill it in batches, and set NOT NULL later.",
-    "23503": "Mend the rows that refer to nothing first, or add the foreign key NOT VALID and validate it later.",
+    "23503": "Correct the rows without a referenced row first, or add the key NOT VALID and validate it later.",
     "23505": "Find and merge the duplicates in an earlier revision.",
-    "23514": "Mend the rows first, or add the constraint NOT VALID and validate it later.",
+    "23514": "Correct the rows first, or add the constraint NOT VALID and validate it later.",
 }

@@ -39,7 +39,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         SEVERITY,
         None,
         None,
-        f"On a new database, which has only rows of earlier revisions, the upgrade fails: {sequences} gives out "
-        f"a key that an earlier revision has used. The server said: {trace.fails_fresh}",
-        "Move the sequence behind the rows before the INSERT.",
+        f"The upgrade fails on a new database, which has only the rows of earlier revisions: {sequences} gives out "
+        f"a key that an earlier revision has used. The server reports: {trace.fails_fresh}",
+        "Set the sequence to the highest key before the INSERT.",
     )

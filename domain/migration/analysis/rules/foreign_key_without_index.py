@@ -52,9 +52,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             statement_of(trace, "constraint", name),
             table,
-            f"The foreign key {name} has no index on ({', '.join(columns)}): each delete of a row it refers to reads "
-            f"all of {table}.",
-            "Build an index whose first columns are those of the key.",
+            f"The foreign key {name} has no index on ({', '.join(columns)}), so each DELETE of a referenced row scans "
+            f"the whole of {table}.",
+            "Build an index whose first columns are the columns of the foreign key.",
             _fix(trace, table, tuple(columns)),
         )
 

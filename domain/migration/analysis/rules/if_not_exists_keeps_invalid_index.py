@@ -61,7 +61,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             number,
             None,
-            f"{label(trace, number)} would keep an invalid {name} that an earlier attempt left.",
+            f"{label(trace, number)} skips the build if an earlier attempt has left an invalid index {name}.",
             "Drop the index concurrently if it exists, then build it.",
             OwnTransactions((statement.sql,)).expand.fix,
         )

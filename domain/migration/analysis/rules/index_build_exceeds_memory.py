@@ -74,10 +74,10 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             fitting = (memory or _DEFAULT) // size
             table_statistics = statistics.get(table)
             if table_statistics is None and not is_set:
-                capacity = f"holds some {fitting:,} rows of it"
+                capacity = f"holds about {fitting:,} rows"
                 yield _diagnostic(trace, number, table, index, Severity.NOTE, capacity, size, None)
             elif table_statistics is not None and table_statistics.rows > fitting:
-                capacity = f"holds some {fitting:,} of its {table_statistics.rows:,} rows"
+                capacity = f"holds about {fitting:,} of its {table_statistics.rows:,} rows"
                 yield _diagnostic(trace, number, table, index, SEVERITY, capacity, size, table_statistics.rows * size)
 
 
@@ -97,9 +97,9 @@ def _diagnostic(
         severity,
         number,
         table,
-        f"The graph of {index} takes some {size:,} bytes a row of {table} while it is built; maintenance_work_mem "
-        f"{capacity}, and the rest takes several times as long.",
-        "Give the build enough memory, where the server has it.",
+        f"While {index} is built, its graph takes about {size:,} bytes for each row of {table}. maintenance_work_mem "
+        f"{capacity}, and each further row takes several times as long.",
+        "Raise maintenance_work_mem for the build, if the server has enough memory.",
         _fix(trace.upgrade[number], setting),
     )
 

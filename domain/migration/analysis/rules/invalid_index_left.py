@@ -66,9 +66,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement,
                 table,
-                f"The index {index} of {table} is invalid after the upgrade: not every partition has its part of it.",
-                "Build an index on each partition concurrently, and attach it, in this revision: with the last one the "
-                "whole becomes valid.",
+                f"The index {index} of {table} is invalid after the upgrade: a partition has no index attached to it.",
+                "Build an index on each partition concurrently, and attach each of them, in this revision. The index "
+                "of the table becomes valid with the last one.",
                 _by_partition(trace, index),
             )
         else:
@@ -77,8 +77,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement,
                 table,
-                f"The index {index} of {table} is invalid after the upgrade: writes maintain it, no query uses it.",
-                "Drop it concurrently, and build it again.",
+                f"The index {index} of {table} is invalid after the upgrade: writes maintain it, but no query uses it.",
+                "Drop the index concurrently, and build it again.",
                 _rebuilt(trace, index, statement),
             )
 

@@ -56,8 +56,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                 SEVERITY,
                 statement,
                 table,
-                f"The IVFFlat index {name} is built when {table} has no vectors: its lists mean nothing.",
-                "Build it after the rows are there, or use HNSW.",
+                f"The IVFFlat index {name} is built while {table} has no vectors, so searches will miss most rows.",
+                "Build the index after the rows are written, or use HNSW.",
                 ConcurrentIndex(name, table, definition).expand.code
                 if table in trace.tables
                 else lines(execute(definition)),

@@ -53,9 +53,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         SEVERITY,
         min(waits),
         tables[0],
-        f"The locks on {listed(tables)} are waited for without a lock_timeout: behind one long query, everybody "
-        "else waits, too.",
-        "Set a lock_timeout of a few seconds, and try again when it strikes.",
+        f"The upgrade waits for its locks on {listed(tables)} without a lock_timeout. While it waits for one long "
+        "query, all later queries wait, too.",
+        "Set a lock_timeout of a few seconds, and run the upgrade again if it times out.",
         _fix(trace.upgrade[min(waits)]),
     )
 

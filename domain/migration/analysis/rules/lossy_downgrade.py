@@ -52,7 +52,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 Severity.WARNING,
                 None,
                 table,
-                f"The upgrade takes away {loss}; the downgrade refuses, so only a backup brings the values back.",
+                f"The upgrade deletes {loss}, and the downgrade refuses, so only a backup can restore the values.",
                 "Take a backup before the upgrade.",
             )
         elif trace.downgrade_error is None:
@@ -61,8 +61,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 None,
                 table,
-                f"The values of {loss} are lost: the downgrade does not bring them back.",
-                "Keep them until nobody can want them back, or let the downgrade refuse with a message.",
+                f"The values of {loss} are lost: the downgrade does not restore them.",
+                "Keep the values until nobody needs them any more, or let the downgrade refuse with a message.",
                 downgrade(f"raise NotImplementedError({quoted(f'{loss}: restore the backup')})"),
             )
 
@@ -78,11 +78,11 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             Severity.WARNING if _is_overwritten(trace, table, change) or change.subject in trace.merged else SEVERITY,
             None,
             table,
-            f"After the downgrade it is not as before the upgrade: {change}."
+            f"The downgrade does not restore what the upgrade changed: {change}."
             + (f" {MERGED[0].upper()}{MERGED[1:]}." if change.subject in trace.merged else ""),
-            "Keep the values until nobody can want them back, let the downgrade refuse with a message, or declare the "
+            "Keep the values until nobody needs them any more, let the downgrade refuse with a message, or declare the "
             "loss.",
-            f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody wants it back"}}\n',
+            f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody needs it"}}\n',
             trace.lossy_downgrade.get(change.subject) or None,
         )
 

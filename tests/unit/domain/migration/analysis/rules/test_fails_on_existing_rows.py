@@ -20,21 +20,21 @@ def test_each_state_has_its_advice() -> None:
     said = diagnostic(failed("23505", locks={"public.new": SHARE, USERS: SHARE}), "fails-on-existing-rows")
     assert (said.relation, said.help) == (USERS, "Find and merge the duplicates in an earlier revision.")
     other = diagnostic(failed("22001"), "fails-on-existing-rows")
-    assert other.help == "Look for rows that break it, and mend them in an earlier revision."
-    assert "It leaves an invalid index behind." not in other.message
+    assert other.help == "Find the rows on which it fails, and correct them in an earlier revision."
+    assert "It leaves an invalid index." not in other.message
 
 
 def test_a_concurrent_build_leaves_an_invalid_index() -> None:
     """That is said as well."""
     trace = failed("23505", sql="CREATE UNIQUE INDEX CONCURRENTLY uq", transaction=None)
-    assert diagnostic(trace, "fails-on-existing-rows").message.endswith("It leaves an invalid index behind.")
+    assert diagnostic(trace, "fails-on-existing-rows").message.endswith("It leaves an invalid index.")
 
 
 def test_an_upgrade_that_runs_without_rows_only() -> None:
     """What is judged then is the trace without rows; where a statement failed there, that is the reason."""
     trace = revision(step("SELECT 1"), rows_error="bad value.\nDETAIL: x")
     assert diagnostic(trace, "fails-on-existing-rows").message == (
-        "The upgrade fails on rows that exist: bad value. It runs without any, which is what is judged here."
+        "The upgrade fails on existing rows: bad value. Only a run without rows was judged."
     )
     both = replace(failed("22001"), rows_error="bad value")
     assert diagnostic(both, "fails-on-existing-rows").statement == 0

@@ -53,7 +53,7 @@ def test_the_graph_that_just_fits() -> None:
     build = step("CREATE INDEX CONCURRENTLY ix", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
     trace = revision(build, after=AFTER)
     known = diagnostic(trace, "index-build-exceeds-memory", at(1_000_000))
-    fitting = int(str(re.search(r"some ([\d,]+) of its", known.message)[1]).replace(",", ""))  # type: ignore[index]
+    fitting = int(str(re.search(r"about ([\d,]+) of its", known.message)[1]).replace(",", ""))  # type: ignore[index]
     assert codes(trace, at(fitting)) == {}
     assert codes(trace, at(fitting + 1)) == {"index-build-exceeds-memory": "warning"}
 
@@ -95,5 +95,5 @@ def test_links_of_the_graph_take_room() -> None:
     for options in ("", " WITH (m='16')", " WITH (m='32')"):
         after = {**AFTER, **index("ix", USERS, f"hnsw (embedding vector_l2_ops){options}")}
         message = diagnostic(revision(build, after=after), "index-build-exceeds-memory").message
-        sizes.append(int(message.partition("takes some ")[2].partition(" bytes")[0].replace(",", "")))
+        sizes.append(int(message.partition("takes about ")[2].partition(" bytes")[0].replace(",", "")))
     assert sizes[0] == sizes[1] < sizes[2]

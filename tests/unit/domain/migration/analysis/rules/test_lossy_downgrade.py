@@ -129,7 +129,7 @@ def test_what_the_rows_have_lost_is_said_instead_of_what_statements_show() -> No
     gone = DataChange(f"{USERS}.name", DataChangeKind.COLUMN_GONE)
     said = diagnostic(measured(gone), "lossy-downgrade")
     assert (said.severity, said.relation) == (Severity.ERROR, USERS)
-    assert said.fix == f'lossy_downgrade = {{"{USERS}.name": "why nobody wants it back"}}\n'
+    assert said.fix == f'lossy_downgrade = {{"{USERS}.name": "why nobody needs it"}}\n'
     whole = diagnostic(measured(DataChange(USERS, DataChangeKind.ROWS_GONE, 3)), "lossy-downgrade")
     assert whole.relation == USERS
     assert "lossy-downgrade" not in codes(revision(DROP_NAME, undone=DataDifference()))
