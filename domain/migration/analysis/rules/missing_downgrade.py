@@ -35,7 +35,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     """Report an empty downgrade of an upgrade that changed the schema or rows."""
     if trace.downgrade != () or trace.downgrade_error is not None:
         return
-    advice = "Undo what the upgrade did, or raise NotImplementedError with a message that says why that cannot be."
+    advice = "Undo what the upgrade did, or raise NotImplementedError with a message that says why that is impossible."
     if (
         trace.before is not None
         and trace.restored is not None

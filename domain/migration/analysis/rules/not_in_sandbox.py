@@ -26,6 +26,7 @@ _DROP = 'op.execute("DROP SUBSCRIPTION feed")'
 BAD = Example(USERS, f'op.execute("{_SUBSCRIPTION} WITH (create_slot = false)")', _DROP)
 GOOD = Example(USERS, f'op.execute("{_SUBSCRIPTION} WITH (connect = false, slot_name = NONE)")', _DROP)
 
+_TRY = "Try the revision on a copy of the database, and then write into it:"
 _SUBSCRIBES = re.compile(r"\bSUBSCRIPTION\b", re.IGNORECASE)
 
 
@@ -38,7 +39,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             index,
             None,
-            f"{label(trace, index)} was not judged: {reason}. The server said: {statement.error}",
+            f"{label(trace, index)} was not judged: {reason}. The server reports: {statement.error}",
             advice,
         )
 
@@ -47,20 +48,20 @@ def _explained(statement: StatementTrace) -> tuple[str, str]:
     """Return why the sandbox refused a statement, and what to do about it."""
     state = statement.sqlstate or ""
     if state.startswith("08") and _SUBSCRIBES.search(statement.sql):
-        return "a subscription cannot connect from the sandbox", "Make it WITH (connect = false) and start it later."
+        return "a subscription cannot connect from the sandbox", "Create it WITH (connect = false), and start it later."
     if state.startswith("08"):
-        return "the database wanted to connect to another server", f"Try it on a copy, and say so: {_accepted()}."
+        return "it connects to another server", f"{_TRY} {_accepted()}."
     if state == "42501":
         return (
             "its role may do nothing beyond the sandbox's own databases",
-            "Leave out --sandbox-url: on the embedded sandbox a revision is a superuser.",
+            "Leave out --sandbox-url: in the embedded sandbox, a revision runs as a superuser.",
         )
     if state == "0A000":
         return (
-            "settings of the whole server are not a database's",
-            "Set it for the database or the role: ALTER DATABASE … SET.",
+            "it changes a setting of the whole server, which is not part of a database",
+            "Change the setting for the database or the role: ALTER DATABASE … SET.",
         )
-    return "a foreign table has no rows in the sandbox", f"Try it on a copy, and say so: {_accepted()}."
+    return "a foreign table has no rows in the sandbox", f"{_TRY} {_accepted()}."
 
 
 def _accepted() -> str:

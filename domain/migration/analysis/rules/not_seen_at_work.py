@@ -66,14 +66,14 @@ def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagn
     tables = _written_tables(trace, statement) if writes else _read_tables(trace, statement)
     if not any(trace.tables[table].rows for table in tables):
         return
-    what = "what it does to rows of yours" if writes else "what the revision does with rows of yours"
+    what = "its effect on your rows" if writes else "what the revision does with your rows"
     refused = trace.refused_matches.get(statement.sql, "").partition("\n")[0].rstrip(".")
-    tried = f" On rows made to match, the upgrade was not judged: {refused}." if refused else ""
+    tried = f" On rows that were made to match, the upgrade could not be judged: {refused}." if refused else ""
     yield _warning(
         trace,
         index,
         tables,
-        f"matched no row of the sandbox, so it was not seen at work: {what} is not known.{tried}",
+        f"matched no row of the sandbox, so {what} is not known.{tried}",
     )
 
 
@@ -86,21 +86,20 @@ def _unseen_within(trace: RevisionTrace, index: int) -> Iterator[Diagnostic]:
             trace,
             index,
             idle,
-            f"was to write rows of {listed(idle)} and found none in the sandbox, so it was not seen at work there: "
-            "what it does to rows of yours is not known.",
+            f"was to write rows of {listed(idle)} but matched none in the sandbox, so its effect on your rows is not "
+            "known.",
         )
     elif read_tables := read_within(trace, statement):
         yield _warning(
             trace,
             index,
             read_tables,
-            f"read {listed(read_tables)} in the sandbox and wrote nothing, so it was not seen at work: what it does "
-            "with rows of yours is not known.",
+            f"read {listed(read_tables)} in the sandbox and wrote nothing, so its effect on your rows is not known.",
         )
 
 
 def _warning(trace: RevisionTrace, index: int, tables: list[str], message: str) -> Diagnostic:
-    advice = "Give it rows that it matches: --rows-from FILE.sql."
+    advice = "Provide rows that it matches: --rows-from FILE.sql."
     return Diagnostic(CODE, SEVERITY, index, next(iter(tables)), f"{label(trace, index)} {message}", advice)
 
 
@@ -111,9 +110,9 @@ def _matched_made_rows(trace: RevisionTrace, index: int) -> Diagnostic:
         Severity.NOTE,
         index,
         next((table for table in statement.rows if table in trace.tables), None),
-        f"{label(trace, index)} matched only rows that were made for it, so how many rows of yours it writes is not "
-        "known.",
-        "Give it rows of yours: --rows-from FILE.sql.",
+        f"{label(trace, index)} matched only rows that were made for it, so the number of your rows that it writes "
+        "is not known.",
+        "Provide rows of your own: --rows-from FILE.sql.",
     )
 
 

@@ -52,7 +52,7 @@ with op.get_context().autocommit_block():
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report validations that run under the lock of an earlier statement."""
-    advice = "Validate after the transaction that added the constraint has committed: in another revision, or here."
+    advice = "Commit before the validation: validate in an autocommit block, or in the next revision."
     return work_diagnostics(trace, statistics, Cause.VALIDATION, CODE, advice, fix=_fix)
 
 

@@ -49,7 +49,7 @@ op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (10000)
 """,
     'op.execute("DROP TABLE events_2")',
 )
-_ADVICE = "Create the table by itself, with a CHECK constraint of the partition's bounds, and ATTACH it."
+_ADVICE = "Create a separate table, with a CHECK constraint that proves the partition's bounds, and ATTACH it."
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
@@ -72,7 +72,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     Severity.WARNING,
                     statement,
                     parent,
-                    f"{label(trace, statement)} stops reads and writes of {parent} {end_of(window)}.",
+                    f"{label(trace, statement)} adds a partition, while reads and writes of {parent} wait "
+                    f"{end_of(window)}.",
                     _ADVICE,
                     AttachedPartition(table, parent, str(partition["partition_bound"])).expand.fix,
                 )

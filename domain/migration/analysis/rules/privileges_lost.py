@@ -39,6 +39,7 @@ GOOD = Example(_SETUP, f"{_DROP}op.execute({_NEW!r}){_GRANT}", f"{_DROP}op.execu
 
 _DATABASE = ("database privileges", "other than the default")
 _OF_NEW_DATABASE = ("=Tc/",)
+_LATER = "Revoke them when no deployed code needs them any more, in a revision whose docstring says `Phase: contract`."
 _APART = frozenset({"default privileges", _DATABASE[0]})
 
 
@@ -112,16 +113,14 @@ def _diagnostic(
 ) -> Diagnostic:
     kind, name = key
     what = str(attributes(trace.after, kind, name).get("kind") or kind)
-    cause = "the upgrade makes it anew, without these grants" if anew else "the upgrade revokes that"
+    cause = "the upgrade creates it again without these grants" if anew else "the upgrade revokes them"
     return Diagnostic(
         CODE,
         SEVERITY if anew and not contract else Severity.WARNING,
         statement_of(trace, kind, name),
         name if kind in {"table", "view"} else None,
-        f"{_in_words(lost)} on the {what} {name}: {cause}. Code that signs in as such a role is refused.",
-        "Grant it again in the same transaction."
-        if anew
-        else "Do it when no deployed code needs it any more, in a revision whose docstring says `Phase: contract`.",
+        f"{_in_words(lost)} on the {what} {name}: {cause}. Code that connects as such a role is refused.",
+        "Grant the privileges again in the same transaction." if anew else _LATER,
         _fix(trace, key) if anew else None,
     )
 
@@ -136,9 +135,9 @@ def _of_database(trace: RevisionTrace) -> Iterator[Diagnostic]:
             Severity.WARNING,
             None,
             None,
-            f"{_in_words(lost)} on the database: the upgrade revokes that. Code that signs in as such a role is "
+            f"{_in_words(lost)} on the database: the upgrade revokes them. Code that connects as such a role is "
             "refused.",
-            "Do it when no deployed code needs it any more, in a revision whose docstring says `Phase: contract`.",
+            _LATER,
         )
 
 

@@ -114,10 +114,10 @@ def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnost
         SEVERITY,
         statement_of(trace, kind, old),
         table,
-        f"The {kind} {old} is dropped and {new}, which is like it, comes empty: if that is its new name, all its "
-        "values are thrown away.",
-        f"If it is a new name, keep the values: add {bare(new)}, copy them in batches, drop {bare(old)} last; "
-        f"or rename, where no code runs meanwhile: {_rename(kind, old, new)}.",
+        f"The {kind} {old} is dropped, and the similar {new} is added empty. If this is meant as a rename, all values "
+        "are lost.",
+        f"To rename it, add {bare(new)}, copy the values in batches, and drop {bare(old)} last. If no code runs during "
+        f"the upgrade, a rename keeps the values: {_rename(kind, old, new)}.",
         _expand(trace, old, new) if kind == "column" else None,
     )
 

@@ -59,9 +59,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "table", table),
                 table,
-                f"Row security is on for {table} now, and no policy allows {', '.join(refused).upper()}: {whom} "
-                "find no row, or are refused.",
-                "Make the policies first; look with the role of the application, not with the owner's.",
+                f"Row security is enabled for {table}, and no policy allows {', '.join(refused).upper()}: {whom} "
+                "find no rows, or are refused.",
+                "Create the policies first. Test with the role of the application, not as the owner.",
                 _fix(table, forced=bool(after.get("force_row_security"))),
             )
         elif conditions := _conditions(trace, table):
@@ -70,10 +70,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 statement_of(trace, "table", table),
                 table,
-                f"Row security is on for {table} now: roles other than its owner find only rows with "
-                f"{' or '.join(conditions)}, and the code before may not have arranged for that.",
-                "Let the deployed code set what the policies check before row security is on; look with the role of "
-                "the application, not with the owner's.",
+                f"Row security is enabled for {table}: roles other than its owner find only rows with "
+                f"{' or '.join(conditions)}, and the old code may not set what this checks.",
+                "Deploy code that sets what the policies check before you enable row security. Test with the role of "
+                "the application, not as the owner.",
             )
 
 

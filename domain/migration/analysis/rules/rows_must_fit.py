@@ -45,6 +45,6 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             None,
             None,
-            f"The upgrade fails on made-up rows ({message}); what is said here is about rows made to fit.",
-            "Look whether all your rows fit before you run it: try it on a copy, or count those that do not.",
+            f"The upgrade fails on some made-up rows ({message}). This report is about a run on rows that fit.",
+            "Check that all your rows fit before the upgrade: try it on a copy, or count the rows that do not.",
         )

@@ -12,9 +12,9 @@ from tests.unit.domain.migration.traces import revision, step
     ("sqlstate", "sql", "error", "said"),
     [
         ("08006", "CREATE SUBSCRIPTION s", "could not connect", "a subscription cannot connect from the sandbox"),
-        ("08001", "SELECT dblink_connect('')", "could not connect", "wanted to connect to another server"),
+        ("08001", "SELECT dblink_connect('')", "could not connect", "connects to another server"),
         ("42501", "CREATE ROLE app", "permission denied to create role", "its role may do nothing beyond"),
-        ("0A000", "ALTER SYSTEM RESET ALL", "ALTER SYSTEM is not allowed", "settings of the whole server"),
+        ("0A000", "ALTER SYSTEM RESET ALL", "ALTER SYSTEM is not allowed", "a setting of the whole server"),
         (
             "55000",
             "CREATE SUBSCRIPTION s",

@@ -84,10 +84,10 @@ def test_a_revision_that_refuses_such_rows_itself() -> None:
     assert unseen(LOOK, refused_matches=refused, source="def f():\n    int('x')\n") == [(0, USERS)]
     update = {UPDATE.sql: "no such rows, please (a1.py, line 2)"}
     trace = revision(UPDATE, refused_matches=update, source="def f():\n    raise ValueError\n")
-    assert "On rows made to match, the upgrade was not judged: no such rows, please" in (
+    assert "On rows that were made to match, the upgrade could not be judged: no such rows, please" in (
         diagnostic(trace, "not-seen-at-work").message
     )
-    assert "On rows made to match" not in diagnostic(revision(UPDATE), "not-seen-at-work").message
+    assert "On rows that were made to match" not in diagnostic(revision(UPDATE), "not-seen-at-work").message
 
 
 def test_rows_that_were_made_for_a_statement_are_a_note() -> None:
@@ -105,7 +105,9 @@ def test_rows_that_were_made_for_a_statement_are_a_note() -> None:
 def test_what_statements_within_did_not_find() -> None:
     """A function that was to write and did not, or that only read."""
     call = step("SELECT f()", locks=IDLE, used_within=(USERS,))
-    assert "was to write rows of public.users and found none" in diagnostic(revision(call), "not-seen-at-work").message
+    assert (
+        "was to write rows of public.users but matched none" in diagnostic(revision(call), "not-seen-at-work").message
+    )
     read = step("SELECT f()", used_within=(USERS,))
     assert "read public.users in the sandbox and wrote nothing" in (
         diagnostic(revision(read), "not-seen-at-work").message

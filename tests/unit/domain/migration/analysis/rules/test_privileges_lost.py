@@ -41,7 +41,7 @@ def test_a_view_made_anew_lacks_its_grants() -> None:
     before, after = granted("view", VIEW, "app=r/shop"), granted("view", VIEW)
     (diagnostic,) = lost(before, after, DROP)
     assert diagnostic.severity is Severity.ERROR
-    assert "app loses SELECT on the view public.names: the upgrade makes it anew" in diagnostic.message
+    assert "app loses SELECT on the view public.names: the upgrade creates it again" in diagnostic.message
     assert diagnostic.fix == 'op.execute("GRANT SELECT ON TABLE public.names TO app")\n'
     assert diagnostic.relation == VIEW
     assert said(before, after, DROP, docstring=CONTRACT) == [(Severity.WARNING, True)]
