@@ -162,7 +162,10 @@ def _wrote(rows: RowCounts) -> bool:
     return rows.total > 0
 
 
-OWN_REVISION = "Give it a revision of its own if what comes before cannot run twice: the block commits that."
+OWN_REVISION = (
+    "The autocommit block commits the statements before it. If these cannot run twice, put this code into a revision "
+    "of its own."
+)
 """Advice for code with an autocommit block behind other changes."""
 
 
@@ -174,10 +177,10 @@ def _unused(reasons: dict[str, str], codes: set[str]) -> Iterator[Diagnostic]:
     for code, reason in sorted(reasons.items()):
         if not reason:
             message = f'safety_assured["{code}"] gives no reason, so nothing is suppressed.'
-            advice = "Write why this is safe here: whoever reads the revision next year will want to know."
+            advice = "Write the reason why this is safe, for whoever reads the revision next year."
         elif code not in codes:
-            message = f'safety_assured["{code}"] suppresses nothing: no rule says that of this revision.'
-            advice = "Remove it, lest it hide something later."
+            message = f'safety_assured["{code}"] suppresses nothing: no rule reports this code for the revision.'
+            advice = "Remove it: it could hide a problem later."
         else:
             continue
         yield Diagnostic(UNUSED_SUPPRESSION, Severity.WARNING, None, None, message, advice)

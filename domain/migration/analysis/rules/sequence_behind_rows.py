@@ -42,9 +42,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             next(writers, None),
             sequence.table,
-            f"The upgrade writes {sequence.column} up to {sequence.largest} into {sequence.table}, and "
-            f"{sequence.sequence} still counts to {sequence.following}: the application's next INSERT fails with a "
+            f"The upgrade inserts rows with {sequence.column} up to {sequence.largest} into {sequence.table}, but the "
+            f"next number of {sequence.sequence} is {sequence.following}, so an INSERT of the application fails with a "
             "duplicate key.",
-            f"Leave {sequence.column} to the sequence, or move it behind the rows.",
+            f"Let the sequence set {sequence.column}, or set the sequence to the highest key.",
             execute(f"SELECT setval('{quoted}', (SELECT max({sequence.column}) FROM {sequence.table}))"),  # noqa: S608 - a text
         )

@@ -58,7 +58,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 index,
                 None,
-                f"{label(trace, index)} does nothing: outside a transaction {match.group(1)} stays as it was.",
+                f"{label(trace, index)} does nothing outside a transaction: {match.group(1)} keeps its value.",
                 "Use SET, and RESET afterwards.",
                 _fix(trace, index, setting),
             )

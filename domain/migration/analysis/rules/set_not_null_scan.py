@@ -52,7 +52,7 @@ op.drop_constraint("ck_users_email_not_null", "users")
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report scans for NULLs under a blocking lock."""
-    advice = "Prove it first by a CHECK constraint that is validated without blocking; SET NOT NULL then reads nothing."
+    advice = "First add a CHECK (… IS NOT NULL) NOT VALID and validate it: SET NOT NULL then skips the scan."
     return work_diagnostics(trace, statistics, Cause.NOT_NULL, CODE, advice, fix=_fix)
 
 

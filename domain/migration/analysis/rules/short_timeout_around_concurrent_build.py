@@ -61,8 +61,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 index,
                 next((table for table in statement.locks if table in trace.tables), None),
                 f"{label(trace, index)} runs under lock_timeout {statement.lock_timeout}: any older transaction of the "
-                "database that lasts longer kills it and leaves an invalid index.",
-                "Give it a lock_timeout of its own: 0, or minutes.",
+                "database that lasts longer cancels the build, which leaves an invalid index.",
+                "Set lock_timeout to 0 or to minutes for the build.",
                 OwnTransactions((statement.sql,), ("lock_timeout = 0",)).expand.fix,
             )
 

@@ -66,7 +66,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             work.table,
             f"{label(trace, work.statement)} {verb} {rows} of {work.table} in one transaction; other writers of these "
             f"rows wait {until}.",
-            "Write them in batches, each in a transaction of its own.",
+            "Write the rows in batches, each in a transaction of its own.",
             _fix(trace, work),
         )
 

@@ -47,7 +47,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     SEVERITY,
                     statement_of(trace, "column", column),
                     table,
-                    f"{column} has no dimensions any more, but {index} still takes {before[1]} only: rows of any other "
-                    "number fail, and so does REINDEX and the restore of a dump.",
+                    f"{column} loses its dimensions, but its index {index} still accepts only {before[1]}: an INSERT "
+                    "of any other number fails, and so do REINDEX and the restore of a dump.",
                     "Keep the dimensions, and give each embedding model a column of its own.",
                 )

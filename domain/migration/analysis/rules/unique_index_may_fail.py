@@ -58,9 +58,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             statement,
             table,
-            f"The index {name} of {table} is unique, and nothing kept its values apart so far: its build fails where "
-            f"two rows are equal{leaves}.",
-            f"Look first: {_question(table, entry, keys)}",
+            f"The index {name} of {table} is unique, but nothing has prevented duplicates so far. If two rows are "
+            f"equal, its build fails{leaves}.",
+            f"Look for duplicates first: {_question(table, entry, keys)}",
         )
 
 

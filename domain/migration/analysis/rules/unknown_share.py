@@ -53,7 +53,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             SEVERITY,
             index,
             table,
-            f"{label(trace, index)} writes rows of {table} by a condition, in one transaction: how many of yours meet "
-            "it is not known here, and writers of these wait until it has ended.",
-            "Where they are many, write them in batches, each in a transaction of its own.",
+            f"{label(trace, index)} writes all rows of {table} that meet a condition, in one transaction. How many of "
+            "your rows meet it is not known here. Other writers of these rows wait until the transaction ends.",
+            "If they are many, write them in batches, each in a transaction of its own.",
         )

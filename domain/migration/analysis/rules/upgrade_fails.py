@@ -46,9 +46,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 SEVERITY,
                 index,
                 None,
-                f"{label(trace, index)} did not end in the time that a statement has here: {statement.error}.",
+                f"{label(trace, index)} ran longer than a statement may run in the sandbox: {statement.error}.",
                 "A loop in it may never end, or it waits for a lock that another session of the revision holds. "
-                "Where it only needs more time, give it that with --statement-timeout.",
+                "If it only needs more time, raise the limit with --statement-timeout.",
             )
             continue
         yield Diagnostic(
@@ -57,9 +57,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             index,
             None,
             f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
-            "Put it in an autocommit block."
+            "Execute it in an autocommit block."
             if _needs_autocommit(statement)
-            else "Mend the revision before anybody runs it.",
+            else "Correct the revision before anybody runs it.",
             OwnTransactions((statement.sql,)).expand.fix if _needs_autocommit(statement) else None,
         )
     if trace.error:
@@ -69,7 +69,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             None,
             f"The upgrade fails: {trace.error}",
-            "Mend the revision before anybody runs it.",
+            "Correct the revision before anybody runs it.",
         )
 
 

@@ -62,10 +62,10 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             Severity.WARNING if contract else SEVERITY,
             statement if statement is not None else statement_of(trace, kind, name),
             table,
-            f"The upgrade throws away the values of the {kind} {name}, which is there afterwards and empty.",
-            "Take a backup of them."
+            f"The upgrade deletes the values of the {kind} {name}, which exists afterwards but is empty.",
+            "Take a backup of the values before the upgrade."
             if contract
-            else "Keep them beside the new ones until nobody wants them, or say `Phase: contract` in the docstring.",
+            else "Keep them beside the new ones until nobody needs them, or declare `Phase: contract`.",
             _fix(trace, name) if kind == "column" else None,
         )
     yield from _unguarded_copies(trace, statistics)
@@ -153,8 +153,8 @@ def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[
                     table,
                     f"{label(trace, gone)} {'renames' if dropped is None else 'drops'} the table that "
                     f"{label(trace, index)} has copied: what others write to {table} in between is lost.",
-                    "Let ALTER TABLE change the table where it is; else let a trigger write both until the names are "
-                    "exchanged.",
+                    "Change the table in place with ALTER TABLE, or let a trigger write both tables until the names "
+                    "are exchanged.",
                 )
                 break
 

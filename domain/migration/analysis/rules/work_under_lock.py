@@ -34,5 +34,5 @@ GOOD = Example(
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report work under blocking locks that no other rule explains."""
-    advice = "Look for a form of it that does not hold the lock while it reads, or announce a maintenance window."
+    advice = "Look for a form of the statement that scans without the lock, or announce a maintenance window."
     return work_diagnostics(trace, statistics, Cause.OTHER, CODE, advice)

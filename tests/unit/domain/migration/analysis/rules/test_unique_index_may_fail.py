@@ -27,9 +27,9 @@ def test_unique_index_may_fail() -> None:
     build = step("CREATE UNIQUE INDEX CONCURRENTLY uq", None, indexes_built=("public.uq",), lock_timeout="0")
     unique = index("uq", USERS, "btree (email)", unique=True)
     found = diagnostic(revision(build, after={**BASE, **unique}), "unique-index-may-fail")
-    assert found.message.endswith("its build fails where two rows are equal, and leaves an invalid index.")
+    assert found.message.endswith("If two rows are equal, its build fails, and leaves an invalid index.")
     assert found.help == (
-        "Look first: SELECT email, count(*) FROM public.users WHERE email IS NOT NULL"
+        "Look for duplicates first: SELECT email, count(*) FROM public.users WHERE email IS NOT NULL"
         " GROUP BY email HAVING count(*) > 1"
     )
     keys = "(COALESCE(name, (email || '),')), email DESC NULLS LAST) WITH (fillfactor='90')"
@@ -65,7 +65,9 @@ def test_only_a_new_valid_unique_index_that_was_built_can_fail() -> None:
 
 def test_a_build_that_lets_others_work_leaves_an_invalid_index() -> None:
     """One under a lock leaves nothing."""
-    assert diagnostic(revision(MAKE, after={**BASE, **UNIQUE}), "unique-index-may-fail").message.endswith("are equal.")
+    assert diagnostic(revision(MAKE, after={**BASE, **UNIQUE}), "unique-index-may-fail").message.endswith(
+        "its build fails."
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,8 @@ def test_the_question_leaves_out_what_the_index_does() -> None:
     partial = index("uq", USERS, "btree (email)", unique=True, predicate="(id > 3)", nulls_not_distinct=True)
     asked = diagnostic(revision(MAKE, after={**BASE, **partial}), "unique-index-may-fail").help
     assert asked == (
-        "Look first: SELECT email, count(*) FROM public.users WHERE (id > 3) GROUP BY email HAVING count(*) > 1"
+        "Look for duplicates first: SELECT email, count(*) FROM public.users WHERE (id > 3)"
+        " GROUP BY email HAVING count(*) > 1"
     )
     every = index("uq", USERS, "btree (email)", unique=True, nulls_not_distinct=True)
     asked = diagnostic(revision(MAKE, after={**BASE, **every}), "unique-index-may-fail").help

@@ -18,7 +18,7 @@ def failed(**more: Any) -> RevisionTrace:
 
 def test_a_statement_that_was_canceled_did_not_end_in_time() -> None:
     """Any other error is said as such."""
-    assert "did not end in the time" in diagnostic(failed(sqlstate="57014"), "upgrade-fails").message
+    assert "ran longer than a statement may run" in diagnostic(failed(sqlstate="57014"), "upgrade-fails").message
     assert "fails: it failed (SQLSTATE 42P07)" in diagnostic(failed(sqlstate="42P07"), "upgrade-fails").message
 
 
@@ -33,7 +33,7 @@ def test_a_statement_that_was_canceled_did_not_end_in_time() -> None:
 def test_what_must_run_outside_a_transaction_gets_a_block(facts: dict[str, Any], outside: bool) -> None:
     """Other failures have no code that mends them."""
     said = diagnostic(failed(**facts), "upgrade-fails")
-    assert (said.help == "Put it in an autocommit block.") is outside
+    assert (said.help == "Execute it in an autocommit block.") is outside
     assert (said.fix is not None) is outside
 
 
