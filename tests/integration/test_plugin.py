@@ -127,7 +127,7 @@ def test_what_is_wrong_is_said(project: Path, history: History) -> None:
     assert "table public.people is unexpected, with " in printed
     lines = printed.splitlines()
     title = next(number for number, line in enumerate(lines) if re.fullmatch(r"_+ test_round_trip _+", line))
-    worst = "After the downgrade it is not as before: public.people.name: all"  # rows before a column
+    worst = "The downgrade does not restore what was there before: public.people.name: all"  # rows before a column
     assert lines[title + 1].startswith(f"right: {worst}"), printed
     assert "Traceback" not in printed
 

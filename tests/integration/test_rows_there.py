@@ -76,7 +76,7 @@ def test_rows_that_were_there(
     if kind is None:
         (error,) = [one for one in proof.diagnostics if one.code == "undeclared-loss"]
         assert "1 of" in error.message
-        assert "are there already" in error.message
+        assert "exist already" in error.message
         assert error.fix is not None
         assert "lossy_downgrade" in error.fix
 

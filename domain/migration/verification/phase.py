@@ -16,4 +16,4 @@ def is_contract(proof: "RevisionProof") -> bool:
 
 def tried(broken: BrokenStatement) -> str:
     """Return a sentence about a statement that fails after the upgrade."""
-    return f"A statement that {'was recorded' if broken.statement.recorded else 'ran before'} fails: {broken}."
+    return f"A statement that {'was recorded' if broken.statement.recorded else 'ran before'} fails now: {broken}."

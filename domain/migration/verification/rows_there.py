@@ -5,7 +5,7 @@ from domain.migration.digest import DataDigest
 from domain.migration.snapshot import names_of
 from domain.migration.trace import RevisionTrace
 
-CAUSE = "where the rows that the upgrade inserts are there already, it leaves them, and the downgrade takes them away"
+CAUSE = "if rows that the upgrade inserts exist already, it keeps them, but the downgrade deletes them"
 
 
 def inserted_into(trace: RevisionTrace) -> list[str]:

@@ -21,11 +21,11 @@ def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
 def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
     for table in sorted(_valueless_tables(trace)):
         if any(_may_write(statement, table) for statement in trace.upgrade):
-            yield table, f"{table} may be written, and had no row in the sandbox{_reason(trace, table)}"
+            yield table, f"{table} may be written, but had no row in the sandbox{_reason(trace, table)}"
     for table in sorted(trace.unchanged):
         counts = (item for statement in trace.upgrade for item in statement.rows.items())
         if any(rows.updated and top(trace, name) == table for name, rows in counts):
-            yield table, f"rows of {table} were written, and no value became another in the sandbox"
+            yield table, f"rows of {table} were written, but no value changed in the sandbox"
     for table, reason in trace.unread.items():
         if is_dropped(trace, "table", table) or any(_writes(statement, table) for statement in trace.upgrade):
             yield table, f"rows of {table} could not be read ({reason})"
@@ -38,13 +38,13 @@ def _of_columns(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
         reason = _reason(trace, table)
         if is_dropped(trace, "table", table):
             if table in valueless_tables:
-                yield table, f"{table} goes, and had no row or no value in the sandbox{reason}"
+                yield table, f"{table} is dropped, but had no row or no value in the sandbox{reason}"
         elif is_dropped(trace, "column", column):
-            yield column, f"{column} goes, and had no value in the sandbox{reason}"
+            yield column, f"{column} is dropped, but had no value in the sandbox{reason}"
         elif attributes(trace.after, "column", column).get("type") not in {None, _type(trace, column)}:
-            yield column, f"{column} gets another type, and had no value in the sandbox{reason}"
+            yield column, f"{column} gets another type, but had no value in the sandbox{reason}"
         elif any(_updates(statement, table, column) for statement in trace.upgrade):
-            yield column, f"{column} may be written, and had no value in the sandbox{reason}"
+            yield column, f"{column} may be written, but had no value in the sandbox{reason}"
 
 
 def _of_defaults(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
@@ -52,7 +52,7 @@ def _of_defaults(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
     for column, unmade in trace.unmade_edges.items():
         goes = is_dropped(trace, "column", column) or is_dropped(trace, "table", split(column)[0])
         if unmade.startswith(ONLY_DEFAULT) and goes:
-            yield column, f"{column} goes, and had no value but its default in the sandbox"
+            yield column, f"{column} is dropped, but had no value other than its default in the sandbox"
 
 
 def _may_write(statement: StatementTrace, table: str) -> bool:

@@ -183,4 +183,4 @@ def test_a_loss_fails_with_its_revision_first() -> None:
     failure = ready(FakeDatabases(), FakeTrials({"r1": replace(trace, undone=gone)})).round_trip("r1")
 
     assert isinstance(failure, NotUndone)
-    assert render(failure).startswith(f"r1: After the downgrade it is not as before: {USERS}.name")
+    assert render(failure).startswith(f"r1: The downgrade does not restore what was there before: {USERS}.name")

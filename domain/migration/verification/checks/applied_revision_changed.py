@@ -32,9 +32,9 @@ def changed_since(
             SEVERITY,
             None,
             None,
-            f"Revision {revision} is applied, but its file has changed since it was proved: it was"
-            f" {', '.join(sorted(proved[revision]))}, it is {files[revision]}.",
-            "Take the old file from version control, and write what is new as a revision of its own.",
+            f"Revision {revision} is applied, but its file has changed since it was proved: its SHA-256"
+            f" was {', '.join(sorted(proved[revision]))} and is {files[revision]}.",
+            "Restore the old file from version control, and put the change into a new revision.",
         )
         for revision in applied
         if revision in proved and revision in files and files[revision] not in proved[revision]

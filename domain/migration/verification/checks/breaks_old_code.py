@@ -32,10 +32,10 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
         if not broken.when_prepared:
             strict = not (is_contract(proof) or _is_tightened(proof.analysis.trace, broken))
             advice = (
-                "Make sure that no deployed code sends it any more."
+                "Make sure that no deployed code sends this statement any more."
                 if is_contract(proof)
-                else "Do it when no deployed code uses it any more, in a revision whose docstring says "
-                "`Phase: contract`."
+                else "Make this change when no deployed code sends the statement any more, in a revision whose "
+                "docstring says `Phase: contract`."
             )
             severity = SEVERITY if strict else Severity.WARNING
             yield Diagnostic(CODE, severity, None, broken.statement.table, tried(broken), advice)

@@ -36,8 +36,8 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     for broken in proof.old_code.broken if proof.old_code is not None else ():
         if broken.when_prepared:
             advice = (
-                "Make sure that no deployed code sends it any more."
+                "Make sure that no deployed code sends this statement any more."
                 if is_contract(proof)
-                else "Sessions that prepared it must reconnect, or the statement be sent again; most drivers do so."
+                else "Most drivers prepare the statement again and go on. Sessions of other drivers must reconnect."
             )
             yield Diagnostic(CODE, SEVERITY, None, broken.statement.table, tried(broken), advice)

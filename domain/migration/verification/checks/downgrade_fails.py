@@ -25,13 +25,13 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     trip = proof.trip
     if trip is None or trip.failure is None:
         return
-    difference = f". After the downgrade it is not as before: {left(trip)}." if trip.schema else ""
+    difference = f". The schema after it is not the one before the upgrade: {left(trip)}." if trip.schema else ""
     yield Diagnostic(
         CODE,
         SEVERITY,
         None,
         None,
-        f"The way back fails: {trip.failure}{difference}",
-        "Mend the downgrade, or let it refuse with a message and declare that.",
+        f"The downgrade, or the upgrade after it, fails: {trip.failure}{difference}",
+        "Correct the downgrade, or let it refuse with a message and declare the revision irreversible.",
         accepting(trip, trip.losses) if trip.schema else whole_downgrade(trip.repair),
     )

@@ -44,5 +44,5 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     blocking = {rule.code for rule in all_rules() if rule.blocks}
     for diagnostic in analysis.diagnostics:
         if diagnostic.unsafe and diagnostic.code in blocking:
-            message = f"Declared `Phase: expand`, but it blocks: {diagnostic.message}"
+            message = f"The revision declares `Phase: expand`, but it blocks other sessions: {diagnostic.message}"
             yield Diagnostic(CODE, SEVERITY, None, diagnostic.relation, message, diagnostic.help)

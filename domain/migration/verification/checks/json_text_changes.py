@@ -40,8 +40,8 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
         types = [str(attributes(catalog, "column", name).get("type")) for catalog in (before, trace.after, restored)]
         if types == ["json", "jsonb", "json"]:
             message = (
-                f"{name} was json, becomes jsonb and is json again: its documents keep what they say, and lose their "
-                "blanks and the order of their keys."
+                f"{name} becomes jsonb, and json again in the downgrade: its documents keep their values, but lose "
+                "their blanks and the order of their keys."
             )
-            advice = "Nothing, unless somebody compares or signs their text."
+            advice = "Nothing is to be done, unless somebody compares or signs the text of the documents."
             yield Diagnostic(CODE, SEVERITY, None, name, message, advice)

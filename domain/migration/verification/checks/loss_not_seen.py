@@ -46,7 +46,7 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
             SEVERITY,
             None,
             name,
-            f"Whether the downgrade gives it back was not seen: {trip.unseen[name]}.",
-            "Give the sandbox rows with values there (--rows-from FILE.sql), or declare why the loss is accepted.",
+            f"Whether the downgrade restores the values is not known: {trip.unseen[name]}.",
+            "Provide rows that have values there (--rows-from FILE.sql), or declare why the loss is accepted.",
             acceptance([name]),
         )

@@ -20,5 +20,5 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     """Report why the revision was not run."""
     trace = proof.analysis.trace
     if trace.not_run:
-        advice = "Mend what it stands on; the rest is proved then."
+        advice = "Correct that first, and verify again."
         yield Diagnostic(CODE, SEVERITY, None, None, f"Not judged: {trace.not_run}", advice)

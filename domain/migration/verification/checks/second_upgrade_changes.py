@@ -20,6 +20,6 @@ SEVERITY = Severity.ERROR
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     """Report the changes of a second upgrade."""
     if proof.repetition is not None and proof.repetition.twice:
-        message = f"Upgrading a second time changes something: {'; '.join(proof.repetition.twice)}."
+        message = f"A second `alembic upgrade` changes something: {'; '.join(proof.repetition.twice)}."
         advice = "Let env.py change nothing when there is no revision to run."
         yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

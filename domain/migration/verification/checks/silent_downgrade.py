@@ -37,7 +37,7 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
         SEVERITY,
         None,
         None,
-        f"The downgrade does nothing, and leaves another schema: {left(trip)}.",
+        f"The downgrade does nothing, so the schema is not the one before the upgrade: {left(trip)}.",
         "Undo what the upgrade did, or raise an error with a message and declare the revision irreversible.",
         whole_downgrade(trip.repair),
     )

@@ -46,7 +46,7 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
         SEVERITY,
         None,
         None,
-        f"The downgrade refuses ({refusal}), and the revision does not declare it.",
-        "Declare it, so that whoever deploys this knows beforehand.",
+        f"The downgrade refuses ({refusal}), and the revision does not declare that.",
+        "Declare it, so that whoever deploys the revision knows beforehand.",
         f"irreversible = {quoted(_PLACE.sub('', refusal))}",
     )

@@ -53,7 +53,7 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
             Severity.WARNING if stays else SEVERITY,
             None,
             name,
-            f"After the downgrade it is not as before: {sentence}{cause(trip, name)}.",
-            one_way.ADVICE if stays else "Give it back in the downgrade, or declare why the loss is accepted.",
+            f"The downgrade does not restore what was there before: {sentence}{cause(trip, name)}.",
+            one_way.ADVICE if stays else "Restore it in the downgrade, or declare why the loss is accepted.",
             one_way.declaration([name]) if stays else fix,
         )

@@ -41,10 +41,12 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
     for name in sorted(declaration.lossy_downgrade.keys() - losses_of(trip).keys() - trip.unseen.keys()):
         yield _unused(name, "nothing of it is lost")
     if declaration.irreversible is not None:
-        message = "irreversible is declared, but the downgrade goes through."
-        yield Diagnostic(CODE, SEVERITY, None, None, message, "Remove it, or let the downgrade refuse with a message.")
+        message = "irreversible is declared, but the downgrade succeeds."
+        yield Diagnostic(
+            CODE, SEVERITY, None, None, message, "Remove the declaration, or let the downgrade refuse with a message."
+        )
 
 
 def _unused(name: str, why: str) -> Diagnostic:
     message = f'lossy_downgrade["{name}"] declares a loss that does not happen: {why}.'
-    return Diagnostic(CODE, SEVERITY, None, name, message, "Remove it, lest it hide a loss later.")
+    return Diagnostic(CODE, SEVERITY, None, name, message, "Remove the declaration: it could hide a loss later.")

@@ -50,6 +50,6 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     trip = went_through(proof.trip)
     sentences = [*trip.schema_again.sentences(), *map(str, trip.data_again.losses)] if trip is not None else []
     if sentences:
-        message = f"After the downgrade, the upgrade leads elsewhere than the first time: {'; '.join(sentences)}."
-        advice = "Let the downgrade leave nothing behind that the upgrade meets again."
+        message = f"The second upgrade, after the downgrade, has another result than the first: {'; '.join(sentences)}."
+        advice = "Let the downgrade remove all that the upgrade created, and restore all that it changed."
         yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

@@ -27,5 +27,5 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     if any(diagnostic.code == not_in_sandbox.CODE for diagnostic in proof.analysis.diagnostics):
         return  # that rule reports the failure
     failed = next((statement.error for statement in trace.upgrade if statement.error), trace.error)
-    advice = "Mend it; migrate analyze -v shows the statement."
+    advice = "Correct the revision; migrate analyze -v shows the statement."
     yield Diagnostic(CODE, SEVERITY, None, None, f"The upgrade fails: {failed}", advice)

@@ -29,6 +29,6 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     trip = went_through(proof.trip)
     if trip is None or trip.not_again is None or not trip.one_way:
         return
-    message = f"After the downgrade, the upgrade fails on what has stayed: {trip.not_again}"
-    advice = "Let it find what is there already: ADD VALUE IF NOT EXISTS."
+    message = f"The second upgrade fails on what the downgrade has left: {trip.not_again}"
+    advice = "Let the upgrade accept what exists already: ADD VALUE IF NOT EXISTS."
     yield Diagnostic(CODE, SEVERITY, None, None, message, advice)

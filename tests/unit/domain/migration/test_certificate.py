@@ -54,7 +54,10 @@ def test_an_undeclared_loss_fails_with_the_line_to_write() -> None:
     found = judge(trip, Declaration())
     assert codes(found) == [("undeclared-loss", Severity.ERROR)] * 2
     assert found[0].relation == NICKNAME
-    assert found[1].message == "After the downgrade it is not as before: index public.ix_users_name is missing."
+    assert (
+        found[1].message
+        == "The downgrade does not restore what was there before: index public.ix_users_name is missing."
+    )
     assert found[1].fix == (
         'lossy_downgrade = {"public.users.nickname": "why this is accepted", '
         '"public.ix_users_name": "why this is accepted"}'
@@ -197,7 +200,7 @@ def test_an_applied_revision_whose_file_changed_is_an_error_that_names_both() ->
     (found,) = changed_since([EXACT], {EXACT.revision: "00", "b": "11"}, ["b", EXACT.revision])
     assert found.code == "applied-revision-changed"
     assert EXACT.sha256 in found.message
-    assert "it is 00" in found.message
+    assert "and is 00." in found.message
     assert changed_since([EXACT], {EXACT.revision: EXACT.sha256}, [EXACT.revision]) == ()
     assert changed_since([EXACT], {EXACT.revision: "00"}, []) == ()
 

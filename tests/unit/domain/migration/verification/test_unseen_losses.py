@@ -25,7 +25,7 @@ WRITE = step("UPDATE users SET name = email", 1, LockMode.ROW_EXCLUSIVE)
 
 def test_a_table_without_values_that_may_be_written() -> None:
     """By a lock for writes, a rewrite, a statement within a block, or the text of one of several statements."""
-    sentence = f"{USERS} may be written, and had no row in the sandbox"
+    sentence = f"{USERS} may be written, but had no row in the sandbox"
     for statement in (
         WRITE,
         step("ALTER TABLE users", rewritten=(USERS,)),
@@ -53,7 +53,7 @@ def test_a_column_with_values_makes_its_table_one_that_was_seen() -> None:
 def test_rows_that_were_written_and_stayed_as_they_were() -> None:
     """Where an UPDATE gave each row the value that it had, what it does to others is not known."""
     wrote = step("UPDATE users SET name = name", rows=updated())
-    sentence = {USERS: f"rows of {USERS} were written, and no value became another in the sandbox"}
+    sentence = {USERS: f"rows of {USERS} were written, but no value changed in the sandbox"}
     assert losses_not_seen(revision(wrote, unchanged=frozenset({USERS}))) == sentence
     assert losses_not_seen(revision(wrote, unchanged=frozenset({ORDERS}))) == {}
     insert = step("INSERT INTO users", rows={USERS: RowCounts(inserted=5)})
@@ -71,9 +71,9 @@ def test_rows_that_could_not_be_read() -> None:
 @pytest.mark.parametrize(
     ("statement", "after", "said"),
     [
-        (step("DROP", dropped=changed("table column", NAME)), BASE, "goes, and had no value in the sandbox"),
-        (step("ALTER"), {**BASE, **column(NAME, "integer")}, "gets another type, and had no value in the sandbox"),
-        (step("UPDATE users SET Name = ''", rows=updated(5)), BASE, "may be written, and had no value in the sandbox"),
+        (step("DROP", dropped=changed("table column", NAME)), BASE, "is dropped, but had no value in the sandbox"),
+        (step("ALTER"), {**BASE, **column(NAME, "integer")}, "gets another type, but had no value in the sandbox"),
+        (step("UPDATE users SET Name = ''", rows=updated(5)), BASE, "may be written, but had no value in the sandbox"),
         (step("UPDATE users SET names = ''", rows=updated(5)), BASE, None),
         (step("INSERT INTO users (name)", rows={USERS: RowCounts(inserted=5)}), BASE, None),
         (step("UPDATE orders SET name = ''", rows={ORDERS: RowCounts(updated=5)}), BASE, None),
@@ -90,7 +90,7 @@ def test_a_column_without_values(statement: StatementTrace, after: Objects, said
 def test_a_dropped_table_is_said_where_no_column_had_a_value() -> None:
     """Not one for each column, and with the reason why it has no rows."""
     drop = step("DROP TABLE users", dropped=changed("table", USERS))
-    sentence = f"{USERS} goes, and had no row or no value in the sandbox"
+    sentence = f"{USERS} is dropped, but had no row or no value in the sandbox"
     assert losses_not_seen(revision(drop, valueless=EVERY)) == {USERS: sentence}
     assert losses_not_seen(revision(drop, valueless=frozenset({NAME}))) == {}
     why = revision(drop, valueless=EVERY, unfilled={USERS: "no room"})
