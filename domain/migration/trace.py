@@ -247,6 +247,6 @@ class RevisionTrace:
 
 
 MERGED = (
-    "the downgrade also changes rows that had the new value before the upgrade, if there are any: it cannot tell them "
-    "from those that the upgrade changed"
+    "the downgrade also changes rows that had the new value before the upgrade, if there are any, because it cannot "
+    "tell them from those that the upgrade changed"
 )

@@ -140,7 +140,9 @@ def test_code_with_a_block_says_what_env_py_has_to_change_first(
     (build,) = (one.fix or "" for one in found.diagnostics if one.code == "blocking-index-build")
 
     assert "autocommit_block()" in build
-    assert build.startswith("# First, for autocommit_block() cannot commit otherwise. In env.py, line 6: hand") is said
+    assert (
+        build.startswith("# First, because autocommit_block() cannot commit otherwise. In env.py, line 6: hand") is said
+    )
 
 
 ENUM = "op.execute(\"CREATE TYPE mood AS ENUM ('glad')\")\nop.execute('CREATE TABLE people (id int, m mood, t text)')"

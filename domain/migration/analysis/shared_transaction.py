@@ -60,7 +60,7 @@ def with_needs(
     shared = ask()
     if shared is None or not shared.begun_outside:
         return list(analyses)
-    need = f"# First, for autocommit_block() cannot commit otherwise. {shared.remedy}\n"
+    need = f"# First, because autocommit_block() cannot commit otherwise. {shared.remedy}\n"
     return [
         replace(
             analysis,
@@ -127,8 +127,8 @@ def judge_together(
 def _failure_diagnostic(failure: JointFailure, shared: SharedTransaction) -> Diagnostic:
     reason = failure.error.partition("\n")[0].rstrip(".")
     text = (
-        f"It fails behind the revisions before it, as all of them run in one transaction: {reason}. When they were "
-        "committed, it runs."
+        f"The revision fails in one transaction with the revisions before it: {reason}. It succeeds after they have "
+        "committed."
     )
     return Diagnostic(FAILS, Severity.ERROR, None, None, text, shared.remedy)
 
@@ -191,7 +191,7 @@ def _lock_diagnostics(
     who = "reads and writes" if any(lock.window.blocks_reads for lock in held_locks) else "writes"
     because = (
         f"{who} of {tables} wait since revision {first.revision} ({first.window.mode.sql}): all of these revisions run "
-        "in one transaction, and its locks are held until the last one is done"
+        "in one transaction, which holds its locks until the last revision is done"
     )
     has_work = False
     for work in analysis.works:

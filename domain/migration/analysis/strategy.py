@@ -83,10 +83,10 @@ def _migration(
             if strategies.get(code) is strategy:
                 return strategy, f"{strategy.value}: {error.message}"
     if errors:
-        return MigrationStrategy.DIRECT, f"direct, once this is mended: {next(iter(errors.values())).message}"
+        return MigrationStrategy.DIRECT, f"direct, once this is corrected: {next(iter(errors.values())).message}"
     locked = listed(list(trace.locks))
     if locked:
-        return MigrationStrategy.DIRECT, f"direct: the locks on {locked} stop nobody for long."
+        return MigrationStrategy.DIRECT, f"direct: the locks on {locked} block nobody for long."
     return MigrationStrategy.DIRECT, "direct: no table that existed before is locked."
 
 
@@ -129,12 +129,12 @@ def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic], stays: list[s
     if refuses(trace):
         return RollbackStrategy.BACKUP, f"the downgrade refuses: {trace.downgrade_error or trace.irreversible}"
     if lossy_downgrade.CODE in errors:
-        return RollbackStrategy.BACKUP, f"values do not come back: {errors[lossy_downgrade.CODE].message}"
+        return RollbackStrategy.BACKUP, f"values are lost: {errors[lossy_downgrade.CODE].message}"
     for code in (downgrade_fails.CODE, missing_downgrade.CODE, downgrade_differs.CODE):
         if code in errors:
             return RollbackStrategy.REPAIR_DOWNGRADE, errors[code].message
     if trace.downgrade is None:
-        return RollbackStrategy.BACKUP, "the downgrade was not run, as the upgrade failed."
+        return RollbackStrategy.BACKUP, "the downgrade was not run, because the upgrade failed."
     if stays:
-        return RollbackStrategy.DOWNGRADE, f"the downgrade runs, and leaves {listed(stays)} as it is."
-    return RollbackStrategy.DOWNGRADE, "the downgrade gives the schema back."
+        return RollbackStrategy.DOWNGRADE, f"the downgrade succeeds, but cannot undo the change of {listed(stays)}."
+    return RollbackStrategy.DOWNGRADE, "the downgrade restores the schema."

@@ -15,8 +15,8 @@ from domain.migration.snapshot import AttributeChange, ObjectKey, SchemaDifferen
 from domain.migration.trace import RevisionTrace
 
 ADVICE = (
-    "Postgres has no statement that undoes it. Declare it, so that whoever deploys this knows beforehand, or make the "
-    "object anew in the downgrade."
+    "Postgres has no statement that undoes this. Declare it, so that whoever deploys the revision knows beforehand, or "
+    "create the object again in the downgrade."
 )
 
 
@@ -42,7 +42,7 @@ def staying(code: str, trace: RevisionTrace, stays: SchemaDifference) -> Iterato
             Severity.WARNING,
             None,
             name,
-            f"It stays after the downgrade: {sentence}.",
+            f"The downgrade cannot undo this change: {sentence}.",
             ADVICE,
             declaration([name]),
             trace.lossy_downgrade.get(name) or None,

@@ -199,8 +199,8 @@ def test_a_reindex_is_a_build_of_the_indexes_that_were_there() -> None:
 def test_what_stays_after_the_downgrade_is_said_of_the_way_back() -> None:
     """Of a warning of the rules about it; any other warning has nothing to do with the way back."""
     for code, said in (
-        ("downgrade-differs", "the downgrade runs, and leaves mood as it is."),
-        ("table-rewrite", "the downgrade gives the schema back."),
+        ("downgrade-differs", "the downgrade succeeds, but cannot undo the change of mood."),
+        ("table-rewrite", "the downgrade restores the schema."),
     ):
         stays = Diagnostic(code, Severity.WARNING, None, "mood", "x", "y")
         assert choose(revision(step("SELECT 1")), (stays,), {}).why[2] == said

@@ -110,7 +110,7 @@ def test_what_env_py_has_to_leave_to_alembic() -> None:
         build = step("CREATE INDEX ix ON users (email)", 1, LockMode.SHARE, indexes_built=("public.ix",))
         blocking = analyze(revision(build, after={**BASE, **index("ix", USERS)}))
         (analysis,) = with_needs([blocking], answer)
-        return any("# First, for autocommit_block()" in str(one.fix) for one in analysis.diagnostics)
+        return any("# First, because autocommit_block()" in str(one.fix) for one in analysis.diagnostics)
 
     assert ask(SharedTransaction("env.py", 7, begun_outside=True))
     assert not ask(SharedTransaction("env.py", 7))
