@@ -7,11 +7,13 @@ from domain.migration.analysis.rule import Example, Page, Rule
 _HEAD = """\
 # The rules
 
-What `migrate analyze` says of a revision, and what to write instead. `migrate rules --output docs/rules.md` writes this
-page; `migrate rules CODE` shows one rule in the terminal. Each bad example is found and each good one is safe on a real
-server: `tests/integration/test_rule_examples.py` runs them.
+This page lists what `migrate analyze` and `migrate verify` report, why it matters, and what to write instead.
+`migrate rules CODE` shows one rule in the terminal. A test runs the examples on a real server: the rule reports each
+bad revision and accepts each good one (`tests/integration/test_rule_examples.py`). The page is written by
+`migrate rules --output docs/rules.md`.
 
-An **error** makes a revision unsafe. A **warning** or a **note** does not. A revision accepts one by its code:
+An **error** makes a revision unsafe. A **warning** or a **note** does not. To accept a diagnostic, name its code in the
+revision, with a reason:
 
 ```python
 safety_assured = {"blocking-index-build": "the table has 200 rows"}
@@ -23,9 +25,9 @@ safety_assured = {"blocking-index-build": "the table has 200 rows"}
 
 
 _CHECKS = """\
-# What `migrate verify` says besides
+# The checks of `migrate verify`
 
-A check holds what was seen in the sandbox against what a revision declares of itself. An **error** keeps it from its
+A check compares what happened in the sandbox with what the revision declares. A revision with an **error** gets no
 certificate. `tests/integration/test_check_examples.py` runs the examples.
 
 | check | severity | in short |

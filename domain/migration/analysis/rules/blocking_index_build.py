@@ -1,4 +1,4 @@
-"""An index is built while writes of the table, or anything of another table, wait.
+"""An index is built while writes of its table wait, or while another table is locked.
 
 CREATE INDEX holds a SHARE lock on its table until the transaction ends. Every INSERT, UPDATE and DELETE waits for the
 whole build. REINDEX holds ACCESS EXCLUSIVE on the index as well, so reads that use it wait, too. The safe way is to

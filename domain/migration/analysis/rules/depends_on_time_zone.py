@@ -1,4 +1,4 @@
-"""What a revision does to a table, or gives back of it, depends on the session's TimeZone.
+"""The effect of the upgrade or of the downgrade depends on the session's TimeZone.
 
 A change between `timestamp` and `timestamptz` is a change of the catalog only if the session's TimeZone is UTC. In any
 other zone Postgres rewrites the whole table under ACCESS EXCLUSIVE, and reads and writes wait (manual, "Release Notes",

@@ -2,7 +2,7 @@
 
 A downgrade that creates a dropped column or table again brings it back empty. A downgrade that drops or empties what
 the upgrade did not create destroys values itself. The rollback reports success, and the old code finds its data gone.
-The safe way is to keep the values until nobody can want them back, or to let the downgrade refuse:
+The safe way is to keep the values until nobody needs them any more, or to let the downgrade refuse:
 
     def downgrade() -> None:
         raise NotImplementedError("users.name was dropped with its values; restore the backup")

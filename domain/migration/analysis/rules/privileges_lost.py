@@ -1,6 +1,6 @@
-"""A role that is not the owner has privileges on an object before the upgrade, and no longer after it.
+"""A role that is not the owner loses privileges on an object.
 
-The old code still runs while a deployment goes on. Where it signs in as that role, its statements are refused with
+The old code still runs while a deployment goes on. If it connects as that role, its statements are refused with
 "permission denied". A view, function or table that is dropped and created again under its name starts without the
 grants of the old one; the owner, who often tests the revision, notices nothing. The safe way is to grant again in the
 same transaction, or to replace the object in place, which keeps its grants:

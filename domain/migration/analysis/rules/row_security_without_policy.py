@@ -1,7 +1,7 @@
 """Row security is enabled for a table, and no policy allows what roles could do before.
 
 A role that neither owns the table nor bypasses row security then reads no rows, and its INSERTs are refused. With a
-policy that checks something, it finds only the rows that pass, and the code before does not know what the policy
+policy that checks something, it finds only the rows that pass, and the old code does not know what the policy
 checks, such as a setting of the session. The owner notices nothing, and the owner often tests the revision. With FORCE,
 the owner is restricted, too. The safe way is to create the policies first, and to enable row security when the code
 sets what the policies check:

@@ -1,7 +1,7 @@
-"""One transaction writes the rows of a big table that meet a condition, and how many do is only known at the target.
+"""One transaction writes all rows of a big table that meet a condition, and the sandbox cannot know how many do.
 
 The rows of the sandbox are made up, so their share says nothing. Each written row stays locked until the transaction
-ends, and other writers of the row wait. Where nearly all rows meet the condition, this is an update of the whole table.
+ends, and other writers of the row wait. If nearly all rows meet the condition, this is an update of the whole table.
 The safe way is to work in batches that commit:
 
     with op.get_context().autocommit_block():

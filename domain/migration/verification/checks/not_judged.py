@@ -1,6 +1,6 @@
 """A revision could not be run, so nothing is known about it.
 
-An earlier revision fails, or env.py does. The safe way is to correct that first, and to verify again.
+An earlier revision fails, or env.py fails. The safe way is to correct that first, and to verify again.
 """
 
 from collections.abc import Iterator
