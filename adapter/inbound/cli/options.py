@@ -8,47 +8,56 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 Config: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", "-c", help="alembic.ini or pyproject.toml of the project.")
+    Path | None, typer.Option("--config", "-c", help="The project's alembic.ini or pyproject.toml.")
 ]
-Name: TypeAlias = Annotated[str, typer.Option("--name", "-n", help="Section of that file.")]
-Major: TypeAlias = Annotated[int | None, typer.Option("--pg", metavar="16|18", help="Major version of the sandbox.")]
+Name: TypeAlias = Annotated[str, typer.Option("--name", "-n", help="The section of that file that has the settings.")]
+Major: TypeAlias = Annotated[
+    int | None, typer.Option("--pg", metavar="16|18", help="Major version of Postgres in the sandbox.")
+]
 SandboxURL: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="A server for the sandbox; databases are created there and dropped again. "
-        "Its role may do nothing else there: another is refused, with the statements that make one."
+        help="A server for the sandbox, in place of the embedded one. Databases are created there and dropped again. "
+        "The role may have no other rights there; the error message shows the statements that create such a role."
     ),
 ]
-Rows: TypeAlias = Annotated[int, typer.Option(help="Rows that each table is filled with.", min=0)]
+Rows: TypeAlias = Annotated[int, typer.Option(help="Number of rows to put into each table.", min=0)]
 RowsFrom: TypeAlias = Annotated[
-    Path | None, typer.Option(help="SQL that inserts realistic rows, before the other rows are generated.")
+    Path | None, typer.Option(help="SQL file that inserts rows of your own before the other rows are generated.")
 ]
 SetUp: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FILE.sql|MODULE:FUNCTION", help="What creates the objects that the first revision expects."),
+    typer.Option(
+        metavar="FILE.sql|MODULE:FUNCTION",
+        help="SQL file or Python function that creates what the first revision expects.",
+    ),
 ]
 Env: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME[=VALUE]", help="A variable for env.py; without a value, the sandbox's address."),
+    typer.Option(
+        metavar="NAME[=VALUE]", help="Environment variable for env.py. Without a value it gets the URL of the sandbox."
+    ),
 ]
-X: TypeAlias = Annotated[list[str] | None, typer.Option("-x", metavar="NAME=VALUE", help="As alembic -x.")]
+X: TypeAlias = Annotated[
+    list[str] | None, typer.Option("-x", metavar="NAME=VALUE", help="Argument for env.py, as with alembic -x.")
+]
 Python: TypeAlias = Annotated[
-    Path | None, typer.Option(help="The Python of the project, when it has an environment of its own.")
+    Path | None, typer.Option(help="The project's Python, if the project has its own virtual environment.")
 ]
-StatementTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds that one statement may take.", min=1)]
+StatementTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds after which a statement is cancelled.", min=1)]
 NoIsolation: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--no-isolation",
-        help="Do not ask the kernel to keep the project's process and the sandbox's server from other databases. "
-        "What it keeps out of reach on which system: docs/isolation.md.",
+        help="Run even where the kernel cannot keep the project away from other databases. "
+        "docs/isolation.md lists what is guaranteed on which system.",
     ),
 ]
 AllowNetwork: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-network",
-        help="Let the project's process use the network: a revision or env.py can then reach a real database.",
+        help="Let the project use the network. A revision or env.py can then reach a real database.",
     ),
 ]
 Jobs: TypeAlias = Annotated[
@@ -57,8 +66,8 @@ Jobs: TypeAlias = Annotated[
         "--jobs",
         "-j",
         min=1,
-        help="Sandboxes that share a long range, each a server of its own. "
-        "Default: one for each processor, at most four; one with --sandbox-url.",
+        help="Number of sandboxes, each with its own server, that share the revisions. "
+        "Default: one for each processor, at most four; with --sandbox-url one.",
     ),
 ]
 

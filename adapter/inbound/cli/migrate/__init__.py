@@ -7,10 +7,10 @@ from adapter.inbound.cli.errors import run
 if TYPE_CHECKING:
     import typer
 
-HELP = """Evolve a Postgres + pgvector database: what Alembic leaves out.
+HELP = """Analyze, prove and run Alembic migrations on Postgres + pgvector.
 
 The database is DATABASE_URL (environment or .env), or an embedded Postgres that starts by itself.
-Schema changes themselves are plain Alembic: alembic upgrade head.
+Plain Alembic still changes the schema: alembic upgrade head.
 """
 
 

@@ -51,27 +51,35 @@ def analyze(
         typer.Argument(
             metavar="[RANGE|FILE]...",
             callback=checked_range,
-            help="Revisions, as from:to with from excluded, as one revision, or as files of revisions. "
-            "Default: what the target has not applied; without a target, the last one.",
+            help="A range from:to (from itself is excluded), a revision, or files of revisions. "
+            "Default: the revisions that the target has not applied; without a target, the newest one.",
         ),
     ] = None,
     target_url: Annotated[
-        str | None, typer.Option(help="The database to be migrated: its sizes decide what is long. It is only read.")
+        str | None,
+        typer.Option(
+            help="The database to be migrated. The sizes of its tables decide what takes long. It is only read."
+        ),
     ] = None,
-    stats: Annotated[Path | None, typer.Option(help="The same from a file that migrate stats wrote.")] = None,
+    stats: Annotated[
+        Path | None, typer.Option(help="A file that migrate stats wrote, in place of --target-url.")
+    ] = None,
     observed: Annotated[
-        Path | None, typer.Option(help="The log of an upgrade there: how long it took, beside what was predicted.")
+        Path | None,
+        typer.Option(help="The log of an upgrade of the target, to compare its durations with the estimates."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 on diagnostics of this severity or worse.")] = (
         FailOn.ERROR
     ),
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Statements, notes, corrected revisions.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show statements, notes and corrected revisions, too.")
+    ] = False,
 ) -> None:
-    """Run revisions on a throw-away Postgres and report locks, rewrites and scans, as Postgres reported them.
+    """Run revisions on a throw-away Postgres, and report the locks, rewrites and scans that Postgres reported.
 
-    The project's database is not touched: the kernel refuses its env.py and its revisions every other connection
-    than those to the sandbox. See docs/isolation.md.
+    The project's own database is not touched. The kernel lets env.py and the revisions connect to the sandbox and to
+    nothing else; see docs/isolation.md.
     """
     from adapter.bootstrap.analyze import TargetRequest, analysis_fails, analyze_revisions, render_analysis
 

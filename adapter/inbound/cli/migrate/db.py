@@ -16,7 +16,7 @@ import typer
 app = typer.Typer(
     name="db",
     no_args_is_help=True,
-    help="The project's embedded Postgres. It starts when needed and stops when nobody uses it.",
+    help="Start, stop and open the project's embedded Postgres, which starts when it is needed.",
 )
 
 Major = Annotated[
@@ -46,12 +46,15 @@ class Format(StrEnum):
 
 @app.command(epilog="Example: psql $(migrate db url)")
 def url(
-    database: Annotated[str, typer.Option(help="Name of the database; created when missing.")] = "hexalembic",
+    database: Annotated[
+        str, typer.Option(help="Name of the database, which is created if it does not exist.")
+    ] = "hexalembic",
     pg: Major = None,
 ) -> None:
-    """Start the server and print its URL, and nothing else.
+    """Start the server, and print nothing but its URL.
 
-    It waits some seconds (HEXALEMBIC_POSTGRES_LINGER, default 5) for a client, and runs as long as one is connected.
+    The server waits some seconds for a client (HEXALEMBIC_POSTGRES_LINGER, default 5), and runs as long as a client is
+    connected.
     """
     embedded = _embedded()
     server = embedded.start(pg)
@@ -61,7 +64,7 @@ def url(
 
 @app.command(epilog="Example: migrate db start --pg 16")
 def start(pg: Major = None) -> None:
-    """Start the server and let it run, used or not, until `migrate db stop`."""
+    """Start the server, and keep it running until `migrate db stop`, even if nobody uses it."""
     server = _embedded().start(pg, keep=True)
     typer.echo(f"Postgres {server.major} runs until `migrate db stop`: {server.url()}")
 
@@ -69,18 +72,18 @@ def start(pg: Major = None) -> None:
 @app.command(epilog="Example: migrate db stop --force")
 def stop(
     pg: Major = None,
-    force: Annotated[bool, typer.Option("--force", help="Also when it is in use: disconnect everybody.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Stop it even if it is in use: disconnect everybody.")] = False,
 ) -> None:
-    """Stop the server; its data stay."""
+    """Stop the server, and keep its data."""
     typer.echo("stopped" if _embedded().stop(pg, force=force) else "it was not running")
 
 
 @app.command(epilog="Example: migrate db status --format json")
 def status(
     pg: Major = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
-    """Say whether the server runs, who uses it, and where its data are; start nothing."""
+    """Show whether the server runs, who uses it, and where its data is. Start nothing."""
     server_status = _embedded().status(pg)
     facts = asdict(server_status) | {"url": server_status.server.url()}
     facts |= {name: facts["server"][name] for name in ("major", "data_directory")}
@@ -105,10 +108,12 @@ def status(
 )
 def psql(
     context: typer.Context,
-    database: Annotated[str, typer.Option(help="Name of the database; created when missing.")] = "hexalembic",
+    database: Annotated[
+        str, typer.Option(help="Name of the database, which is created if it does not exist.")
+    ] = "hexalembic",
     pg: Major = None,
 ) -> None:
-    """Open psql on the embedded server; further arguments are psql's."""
+    """Open psql on the embedded server. Further arguments are passed to psql."""
     embedded = _embedded()
     server = embedded.start(pg)
     embedded.ensure_database(server, database)
@@ -126,8 +131,8 @@ def _psql_environment() -> dict[str, str]:
 @app.command(epilog="Example: migrate db reset --yes")
 def reset(
     pg: Major = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also when it is in use: disconnect everybody.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Stop it even if it is in use: disconnect everybody.")] = False,
 ) -> None:
     """Stop the server and delete all its data."""
     embedded = _embedded()

@@ -13,15 +13,15 @@ app = typer.Typer()
 @app.command("catalogue", hidden=True)  # the former name, until the next release
 @app.command(epilog="Examples: migrate locks --check · migrate locks --pg 18 --output locks.md")
 def locks(
-    output: Annotated[Path, typer.Option(help="The page.")] = Path("docs/locks.md"),
+    output: Annotated[Path, typer.Option(help="The page to write or to check.")] = Path("docs/locks.md"),
     pg: options.Major = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit with 1 when the page and Postgres disagree.")
+        bool, typer.Option("--check", help="Write nothing. Exit with 1 if the page and Postgres disagree.")
     ] = False,
 ) -> None:
-    """Write down what Postgres does in some 200 operations: locks, rewrites, scans, index builds, as it reports them.
+    """Write a page of the locks, rewrites, scans and index builds that Postgres reports for some 200 operations.
 
-    Each available major version of the embedded Postgres is measured; where they differ, the page shows both.
+    Each available major version of the embedded Postgres is measured. Where they differ, the page shows both.
     """
     from adapter.bootstrap.lock_catalog import check_lock_catalog, measure_lock_catalog, write_lock_catalog
 

@@ -10,12 +10,12 @@ app = typer.Typer()
 
 @app.command("new-service", epilog="Examples: migrate new-service ../bookshop · migrate new-service . --name bookshop")
 def new_service(
-    folder: Annotated[Path, typer.Argument(help="Folder of the service; it must be new or empty.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of the service. It must be new or empty.")],
     name: Annotated[
-        str | None, typer.Option(help="Name of the service and of its command; by default that of the folder.")
+        str | None, typer.Option(help="Name of the service and of its command. Default: the name of the folder.")
     ] = None,
 ) -> None:
-    """Write a new service into a folder: this project without its shop and its history, with one model."""
+    """Write a new service into a folder: this project with one model, and without its shop and its revisions."""
     from adapter.bootstrap.new_service import write_service
 
     service_name = write_service(folder, name)

@@ -14,21 +14,23 @@ app = typer.Typer()
 )
 def record(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND ARGS…", help="The command to run and record.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File of the statements.")] = Path("statements.json"),
-    append: Annotated[bool, typer.Option("--append", help="Add to the statements that the file has.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write the statements into.")] = Path(
+        "statements.json"
+    ),
+    append: Annotated[bool, typer.Option("--append", help="Keep the statements that the file has already.")] = False,
     values: Annotated[
         bool,
         typer.Option(
             "--values/--no-values",
-            help="An example of each statement's values, which may be personal data; without, NULL stands for each.",
+            help="Whether to record an example of each statement's values, which may be personal data, or NULLs.",
         ),
     ] = True,
 ) -> None:
     """Run a command and write down the statements that it sends through SQLAlchemy to Postgres.
 
-    All its Python processes are listened to. Each statement is kept once; queries of catalogs, settings and schema
-    changes are left out. What the text of a statement says itself is kept, with --no-values as well. The file is
-    written also when the command fails or is interrupted; its exit code is passed on.
+    The statements of all its Python processes are recorded, each of them once. Queries of catalogs, settings and
+    schema changes are left out. Values that stand in the text of a statement are kept even with --no-values. The file
+    is written even if the command fails or is interrupted. The exit code is that of the command.
     """
     from adapter.bootstrap.record import record_statements
 

@@ -26,11 +26,13 @@ EXAMPLES = (
 
 @app.command(epilog=EXAMPLES)
 def rules(
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule or check, as reports name it.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
-    output: Annotated[Path | None, typer.Option(help="Write the page of all rules into this file.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="The code of a rule or check, as reports show it.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    output: Annotated[Path | None, typer.Option(help="Write the page of all rules and checks into this file.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit with 1 when that page is out of date.")
+        bool, typer.Option("--check", help="Write nothing. Exit with 1 if that file is out of date.")
     ] = False,
 ) -> None:
     """Show what a rule of analyze or a check of verify means, why it matters, and what to write instead."""

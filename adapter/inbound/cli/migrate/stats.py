@@ -21,11 +21,11 @@ class Format(StrEnum):
 @app.command(epilog="Example: migrate stats --format json > stats.json && migrate analyze --stats stats.json")
 def stats(
     target_url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
-    """Show rows, sizes and traffic of the tables, biggest first; as JSON for `migrate analyze --stats`.
+    """Show rows, sizes and traffic of the tables, biggest first, or write them as JSON for `migrate analyze --stats`.
 
-    Nothing is written there, and a role that may only connect is enough.
+    The database is only read. A role that may connect is enough.
     """
     from adapter.bootstrap.target import read_target_statistics
 

@@ -33,15 +33,18 @@ EXAMPLES = (
 @options.takes_project(rows=0)
 def status(
     project: "ProjectRequest",
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 when something is pending, invalid or different.")
+        bool,
+        typer.Option(
+            "--check", help="Exit with 1 if a revision is pending, an index is invalid, or the models differ."
+        ),
     ] = False,
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
 ) -> None:
-    """Show current revision, head, what is pending, pgvector, invalid indexes and drift.
+    """Show the current revision, the head, pending revisions, pgvector, invalid indexes and drift.
 
-    The database is only read. Revisions and models of another project run in a sandbox, to be compared with it.
+    The database is only read. The revisions and models of another project are run in a sandbox to compare them with it.
     """
     from adapter.bootstrap.status import project_status
 

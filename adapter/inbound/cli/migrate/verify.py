@@ -41,32 +41,34 @@ def verify(
     revisions: Annotated[
         str,
         typer.Argument(
-            metavar="[RANGE]", callback=checked_range, help="Revisions, as from:to with from excluded, or one revision."
+            metavar="[RANGE]", callback=checked_range, help="A range from:to (from itself is excluded), or a revision."
         ),
     ] = "base:heads",
-    only: Annotated[str, typer.Option(metavar="PROOFS", help="Which proofs: round-trip, repeat, compat.")] = (
-        "round-trip,repeat,compat"
-    ),
+    only: Annotated[
+        str, typer.Option(metavar="PROOFS", help="Only these proofs, of round-trip, repeat and compat.")
+    ] = ("round-trip,repeat,compat"),
     statements: Annotated[
-        Path | None, typer.Option(help="Statements of the application, from migrate record, that old code sends too.")
+        Path | None, typer.Option(help="A file of migrate record, whose statements are tried as old code, too.")
     ] = None,
     certificates: Annotated[
-        Path | None, typer.Option(help="File of the proofs. Default: certificates.json beside env.py.")
+        Path | None, typer.Option(help="The file to write the proofs into. Default: certificates.json beside env.py.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Re-verify revisions whose certificate is still valid.")
+        bool, typer.Option("--again", help="Prove all revisions again, also those whose certificate is valid.")
     ] = False,
     target_url: Annotated[
-        str | None, typer.Option(help="A database: what it has applied must be what was proved. It is only read.")
+        str | None,
+        typer.Option(help="A database. Fail if a revision has changed since it was proved and applied there."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="All that was proved, and what new code meets.")
+        bool,
+        typer.Option("--verbose", "-v", help="Show everything that was proved, and errors that new code may meet."),
     ] = False,
 ) -> None:
     """Run revisions up, down and up again in a sandbox, kill them at every statement, and try old code on them.
 
-    What was proved is written down, so that only changed revisions are proved again.
+    The proofs are written into a file, so that only new and changed revisions are proved the next time.
     """
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
