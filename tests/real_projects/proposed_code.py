@@ -15,7 +15,7 @@ from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import DOWNGRADE, quoted
+from domain.migration.op_code import DOWNGRADE, execute, in_autocommit
 from domain.migration.snapshot import compare
 from domain.migration.trace import StatementTrace
 from domain.migration.verification.proof import RevisionProof, round_trip
@@ -150,10 +150,7 @@ def _is_new(statement: StatementTrace) -> bool:
 
 
 def _executed(statement: StatementTrace) -> str:
-    call = f"op.get_bind().exec_driver_sql({quoted(statement.sql)})"
-    if statement.cannot_run_in_transaction:
-        return f"with op.get_context().autocommit_block():\n    {call}"
-    return call
+    return in_autocommit(execute(statement.sql)) if statement.cannot_run_in_transaction else execute(statement.sql)
 
 
 def find(databases: RevisionDatabases, wanted: str | Iterable[str]) -> Iterator[Finding]:

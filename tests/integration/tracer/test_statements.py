@@ -41,6 +41,17 @@ def test_what_bypasses_sqlalchemy_is_traced(env: str, history: History, empty_ur
         assert by_text["COPY things"].transaction == by_text["CREATE INDEX ix"].transaction
 
 
+@pytest.mark.parametrize("env", ["psycopg", "asyncpg"])
+def test_percent_signs_are_those_of_the_server(env: str, history: History, empty_url: str) -> None:
+    """A percent sign that SQLAlchemy doubles for its driver is reported once, and such a statement is explained."""
+    history.add("first", None, 'op.execute("CREATE TABLE things (id int, v text)")')
+    history.add("next", "first", "op.execute(\"UPDATE things SET v = '50%' WHERE v LIKE 'x%' OR v = '100%%'\")")
+    config = history.plain_ini() if env == "psycopg" else history.ini()
+    (update,) = run_of(run_agent(job(config, empty_url)), "next").statements
+
+    assert update.sql == "UPDATE things SET v = '50%' WHERE v LIKE 'x%' OR v = '100%%'"
+
+
 def test_a_loop_over_rows_is_counted(history: History, empty_url: str) -> None:
     """Statements of a loop add up to what it did, whether each was looked at or only counted."""
     history.add(

@@ -53,8 +53,9 @@ def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
         results: list[Any] = []
         connection = connection_of(self)
         is_single = original.__name__ == "execute"  # executemany returns no rows
+        text = _text(statement, self)
         driver_statement = (
-            DriverStatement(self, lambda on, text: original(on, text, *args, **named)) if is_single else None
+            DriverStatement(self, text, lambda on, text: original(on, text, *args, **named)) if is_single else None
         )
         # The asynchronous connections of psycopg2, which aiopg uses, return before the statement has been executed.
         # The tracer cannot send its queries between.
@@ -62,7 +63,7 @@ def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
             _TRACERS
             and not getattr(connection, "async_", 0)
             and _TRACERS[-1].take_from_driver(
-                _text(statement, self),
+                text,
                 connection,
                 lambda: results.append(original(self, statement, *args, **named)),
                 driver_statement,

@@ -27,16 +27,18 @@ _UNKNOWN = -1  # the row count of drivers that do not know it
 class DriverStatement:
     """A statement on a driver's cursor, which can be explained after it was executed."""
 
-    def __init__(self, cursor: Any, execute_on: Callable[[Any, str], Any]) -> None:
+    def __init__(self, cursor: Any, text: str, execute_on: Callable[[Any, str], Any]) -> None:
         """Create a statement.
 
         Args:
             cursor: The cursor that executes the statement.
+            text: The statement as the driver takes it, where percent signs may be doubled.
             execute_on: Executes a text on a cursor, with the parameters of the statement.
         """
         self._cursor = cursor
+        self._text = text
         self._execute_on = execute_on
-        self._plans: dict[str, Any] = {}  # by the statement's text
+        self._plans: list[Any] = []  # the plan, once it is known
 
     def plan(self, session: Session, sql: str, *, wrote: bool) -> Any:
         """Return the plan of a statement that found no rows; None when it found some, or when that is not known.
@@ -51,7 +53,7 @@ class DriverStatement:
         rows = getattr(self._cursor, "rowcount", _UNKNOWN)
         if rows not in {0, _UNKNOWN}:
             return None
-        plan = self._explained(session, sql)
+        plan = self._explained(session)
         return plan if plan is not None and (rows == 0 or _writes(plan)) else None
 
     def plan_of_update(self, session: Session, sql: str) -> Any:
@@ -63,7 +65,7 @@ class DriverStatement:
         """
         if _MAY_UPDATE.match(sql) is None or FURTHER.search(sql):
             return None
-        plan = self._explained(session, sql)
+        plan = self._explained(session)
         return plan if plan is not None and _writes(plan) else None
 
     def hides_tables(self, session: Session, sql: str) -> bool:
@@ -77,21 +79,21 @@ class DriverStatement:
         """
         if runs_others(sql):
             return True
-        plan = self._explained(session, sql) if _RUNS_OTHERS.match(sql) else None
+        plan = self._explained(session) if _RUNS_OTHERS.match(sql) else None
         return plan is not None and not _reads(plan)
 
-    def _explained(self, session: Session, sql: str) -> Any:
-        if sql not in self._plans:
-            self._plans[sql] = self._explain(session, sql)
-        return self._plans[sql]
+    def _explained(self, session: Session) -> Any:
+        if not self._plans:
+            self._plans.append(self._explain(session))
+        return self._plans[0]
 
-    def _explain(self, session: Session, sql: str) -> Any:
+    def _explain(self, session: Session) -> Any:
         session.run(f"SAVEPOINT {_SAVEPOINT}")
         plan = None
         with suppress(Exception):  # the server cannot explain the statement
             cursor = session.connection.cursor()
             try:
-                self._execute_on(cursor, _EXPLAIN + sql)
+                self._execute_on(cursor, _EXPLAIN + self._text)
                 row = cursor.fetchone()
             finally:
                 cursor.close()
