@@ -206,9 +206,10 @@ class Trial:
         trials, files = SandboxTrials(pasted, keeps_before=True), ListedRevisionFiles(pasted)
         wrong = {}
         for number, finding in enumerate(findings):
-            own = [_problem(trials, files, name, finding) for name in names[number] if not name.endswith("place")]
-            if own and all(own):
-                wrong[number] = "\n".join(own)
+            own = [name for name in names[number] if not name.endswith("place")]
+            problems = _until_one_passes(_problem(trials, files, name, finding) for name in own)
+            if problems:
+                wrong[number] = "\n".join(problems)
             elif names[number] and names[number][-1].endswith("place"):
                 problem = _problem_in_place(trials, names[number][-1], finding)
                 wrong |= {number: problem} if problem else {}
@@ -224,6 +225,16 @@ class Trial:
         config = self.folder / "pasted.ini"
         config.write_text(text.replace("[alembic]\n", lines, 1), encoding="utf-8")
         return config
+
+
+def _until_one_passes(problems: Iterable[str]) -> list[str]:
+    """Return the problems of revisions of which one has to pass; none as soon as one does."""
+    known = []
+    for problem in problems:
+        if not problem:
+            return []
+        known.append(problem)
+    return known
 
 
 def _write(folder: Path, name: str, finding: Finding) -> Iterator[str]:
