@@ -60,11 +60,16 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                     f"{end_of(window)}.",
                     "Drop the index concurrently, in an autocommit block"
                     f"{_ON_CONFLICT if _is_unique(trace, index) else ''}.",
-                    # Postgres cannot drop the index of a partitioned table concurrently.
                     None
-                    if is_partitioned(trace, table)
+                    if _is_of_partitions(trace, index)
                     else ConcurrentIndex.of(trace.before, index).expand.undone().fix,
                 )
+
+
+def _is_of_partitions(trace: RevisionTrace, index: str) -> bool:
+    """Return whether Postgres cannot drop an index concurrently: that of a partitioned table, or a part of that."""
+    entry = attributes(trace.before, "index", index)
+    return entry.get("parent") is not None or is_partitioned(trace, str(entry.get("table")))
 
 
 def _is_unique(trace: RevisionTrace, index: str) -> bool:

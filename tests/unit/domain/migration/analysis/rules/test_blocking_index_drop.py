@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, IX, LIGHT, diagnostic
-from tests.unit.domain.migration.traces import BASE, USERS, changed, codes, revision, step
+from tests.unit.domain.migration.traces import BASE, USERS, changed, codes, index, revision, step
 
 
 def test_blocking_index_drop() -> None:
@@ -16,3 +16,10 @@ def test_blocking_index_drop() -> None:
     )
     concurrent = replace(drop, sql="DROP INDEX CONCURRENTLY ix", transaction=None, locks={USERS: LIGHT})
     assert codes(revision(concurrent, before=IX, after=BASE)) == {}
+
+
+def test_a_part_of_the_index_of_a_partitioned_table() -> None:
+    """There is no code for it: Postgres drops it with the whole only, and refuses to do that concurrently."""
+    part = {**BASE, **index("ix", USERS, parent="public.ix_whole")}
+    drop = step("DROP INDEX ix_whole", 1, EXCLUSIVE, dropped=changed("index", "public.ix"))
+    assert diagnostic(revision(drop, before=part, after=BASE), "blocking-index-drop").fix is None
