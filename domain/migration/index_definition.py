@@ -16,7 +16,12 @@ def after_using(definition: str) -> str:
 
 def key_columns(definition: str) -> list[str]:
     """Return the key columns and expressions of an index, without collation, operator class and order."""
-    return [_leading(key) for key in _keys(_TOKEN.findall(after_using(definition)))]
+    return first_list(after_using(definition))
+
+
+def first_list(text: str) -> list[str]:
+    """Return the columns and expressions in the first parentheses of a text, such as the definition of a key."""
+    return [_leading(key) for key in _keys(_TOKEN.findall(text))]
 
 
 def _keys(words: list[str]) -> Iterator[list[str]]:

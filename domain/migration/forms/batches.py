@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
+from domain.migration.names import bare, split
 from domain.migration.op_code import in_autocommit, quoted, sql_text
 
 _TOKEN = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[\w$]+|\s+|.""", re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _HEAD = re.compile(
-    rf"\s*(?:UPDATE\s+(?:ONLY\s+)?{_NAME}(?:\.{_NAME})?\s+SET\s|DELETE\s+FROM\s+(?:ONLY\s+)?{_NAME}(?:\.{_NAME})?\s*(?:WHERE\b|;?\s*$))",
+    rf"\s*(?:UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?(?P<table>{_NAME}(?:\.{_NAME})?)\s*(?:\b(?P<set>SET\s)|\bWHERE\b|$)",
     re.IGNORECASE,
 )
 # With these clauses, another condition cannot simply be appended to the text.
 _OTHER_CLAUSES = {"FROM", "USING", "RETURNING", "CURRENT", "WITH"}
 # Texts with backslashes, dollar quotes, parameters or comments are not parsed here.
-_OPAQUE = re.compile(r"\\|\$|%\(|--|/\*")
+_OPAQUE = re.compile(r"\\|\$|%\(|%s(?!\w)|--|/\*")
 SIZE = 500
 
 
@@ -22,7 +24,9 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
     """Return an UPDATE or DELETE as a loop over the key; None if the statement has no such form.
 
     A batch may run twice, if the upgrade is killed before it is recorded. An UPDATE that reads the columns that it sets
-    would then compute other values, so it has no such form.
+    would then compute other values, so it has no such form. Neither has a statement that queries its own table, whose
+    rows the batches before have changed, nor one that writes the table through another one, such as a DELETE that
+    cascades.
 
     Args:
         sql: Text of the statement.
@@ -32,7 +36,12 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
     text = sql.strip().rstrip(";").rstrip()
     words = list(_top(text))
     upper = [word.upper() for word, _, _ in words]
-    if _HEAD.match(text) is None or _OPAQUE.search(text) or _OTHER_CLAUSES & {*upper[2:]}:
+    head = _HEAD.match(text)
+    if head is None or _OPAQUE.search(text) or _OTHER_CLAUSES & {*upper[2:]}:
+        return None
+    if (upper[0] == "UPDATE") is (head["set"] is None):
+        return None
+    if _folded(head["table"]) != bare(table) or _queries(text[head.end("table") :], bare(table)):
         return None
     where = next((place for place, word in enumerate(upper) if word == "WHERE"), None)
     end = len(text) if where is None else words[where][1]
@@ -81,6 +90,20 @@ def _top(text: str) -> Iterator[tuple[str, int, int]]:
         if depth == 0 and (word[0].isalnum() or word[0] == "_"):
             yield word, match.start(), match.end()
         depth += (word == "(") - (word == ")")
+
+
+def _folded(name: str) -> str:
+    """Return the last part of a name as Postgres reads it: in lower case without quotes."""
+    own = split(name)[1]
+    return bare(own) if own.startswith('"') else own.lower()
+
+
+def _queries(text: str, table: str) -> bool:
+    """Return whether a text reads a table in a query of its own."""
+    words = [word for word in _TOKEN.findall(text) if not word.isspace()]
+    sources = (words[place + 1 :] for place, word in enumerate(words) if word.upper() in {"FROM", "JOIN", "ONLY", ","})
+    names = ((rest[2:3] if rest[1:2] == ["."] else rest[:1]) for rest in sources)
+    return any(_folded(name) == table for name in chain.from_iterable(names))
 
 
 def _feeds_itself(assignments: str) -> bool:

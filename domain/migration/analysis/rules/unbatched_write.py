@@ -25,7 +25,9 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.batches import in_batches
+from domain.migration.index_definition import first_list
 from domain.migration.names import split
+from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -75,9 +77,22 @@ def _fix(trace: RevisionTrace, work: Work) -> str | None:
     """Return a loop over the primary key; None where the key has several columns or the statement has no batch form."""
     if work.kind is WorkKind.LOCK:
         return None
+    sql = trace.upgrade[work.statement].sql
+    # A statement may write a partition through its parent.
+    forms = (in_batches(sql, table, key) for table in _with_parents(trace, work.table) for key in _keys(trace, table))
+    return next((form for form in forms if form is not None), None)
+
+
+def _with_parents(trace: RevisionTrace, table: str) -> Iterator[str]:
+    yield table
+    for parent in texts(attributes(trace.before, "table", table).get("parents")):
+        yield from _with_parents(trace, parent)
+
+
+def _keys(trace: RevisionTrace, table: str) -> Iterator[str]:
+    """Return the column of the primary key of a table, if it is one column."""
     for name in names_of(trace.before, "constraint"):
         constraint = attributes(trace.before, "constraint", name)
-        key = str(constraint.get("definition", "")).removeprefix("PRIMARY KEY (").removesuffix(")")
-        if split(name)[0] == work.table and constraint.get("type") == "primary key" and "," not in key:
-            return in_batches(trace.upgrade[work.statement].sql, work.table, key)
-    return None
+        if split(name)[0] == table and constraint.get("type") == "primary key":
+            columns = first_list(str(constraint["definition"]))
+            yield from columns if len(columns) == 1 else ()

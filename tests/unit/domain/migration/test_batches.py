@@ -21,6 +21,8 @@ KEY = "id IN (SELECT id FROM public.users WHERE id >= :first ORDER BY id LIMIT 5
                 rf"WHERE (active IS NULL OR note = ' \:c') AND {KEY}"
             ),
         ),
+        ('DELETE FROM PUBLIC."users"', f'DELETE FROM PUBLIC."users" WHERE {KEY}'),
+        ("DELETE FROM Users\nWHERE id > 3", f"DELETE FROM Users WHERE (id > 3) AND {KEY}"),
         (
             "UPDATE users SET n = (SELECT max(x) FROM other WHERE other.id = users.id)",
             f"UPDATE users SET n = (SELECT max(x) FROM other WHERE other.id = users.id) WHERE {KEY}",
@@ -47,6 +49,12 @@ def test_a_batch(sql: str, expected: str) -> None:
         "WITH x AS (SELECT 1) UPDATE users SET a = 1",
         "UPDATE users SET a = %(a)s",
         "TRUNCATE users",
+        "UPDATE users",
+        "UPDATE users SET a = %s",
+        "DELETE FROM users WHERE (SELECT count(*) FROM users x WHERE x.name = users.name) > 1",
+        "DELETE FROM users WHERE id NOT IN (SELECT max(o.id) FROM other o JOIN public.users USING (id))",
+        "DELETE FROM teams",
+        'DELETE FROM "Users"',
     ],
 )
 def test_no_batch(sql: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.migration.index_definition import after_using, key_columns
+from domain.migration.index_definition import after_using, first_list, key_columns
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,8 @@ def test_no_keys() -> None:
     """A text that is no definition has no keys."""
     assert key_columns("") == []
     assert key_columns("CREATE INDEX i ON t") == []
+
+
+def test_columns_of_a_key() -> None:
+    """The columns of a foreign key are those before REFERENCES."""
+    assert first_list('FOREIGN KEY ("the, key", b) REFERENCES public."t("(x, y)') == ['"the, key"', "b"]

@@ -17,6 +17,7 @@ from tests.unit.domain.migration.traces import (
     constraint,
     revision,
     step,
+    table,
     updated,
     without,
 )
@@ -103,3 +104,23 @@ def test_until_when_others_wait() -> None:
     locked = diagnostic(revision(lock), "unbatched-write")
     assert "locks most rows" in locked.message
     assert locked.fix is None
+
+
+def test_the_batches_of_a_partitioned_table_go_over_all_of_it() -> None:
+    """A partition is written through its parent, whose key is that of the batches."""
+    key = constraint("public.events.events_pkey", "primary key", 'PRIMARY KEY ("Id") INCLUDE (note)')
+    before = {
+        **BASE,
+        **table("public.events", kind="partitioned table"),
+        **key,
+        **table(USERS, parents=("public.events",)),
+    }
+    write = step("UPDATE events SET name = 'a'", rows=updated())
+    fix = diagnostic(revision(write, before=before), "unbatched-write").fix
+    assert 'FROM public.events WHERE \\"Id\\" >= :first' in str(fix)
+
+
+def test_rows_that_a_cascade_deletes_have_no_batches_of_their_own() -> None:
+    """The statement names another table, over whose key it would have to go."""
+    write = step("DELETE FROM teams", rows={USERS: RowCounts(deleted=2000)})
+    assert diagnostic(revision(write), "unbatched-write").fix is None
