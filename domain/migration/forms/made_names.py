@@ -1,7 +1,8 @@
 """Names of the objects that forms make, within the longest name of Postgres."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain, count
 
 from domain.migration.names import bare, split
 
@@ -25,9 +26,24 @@ def plain_name(*parts: str, suffix: str) -> str:
 
 def index_name(table: str, columns: Sequence[str]) -> str:
     """Return the qualified name `ix_TABLE_COLUMNS` of an index."""
-    name = f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
-    own = _cut(name).replace('"', '""')
-    return f"{split(table)[0]}." + (own if _PLAIN.fullmatch(own) else f'"{own}"')
+    return f"{split(table)[0]}.{_quoted(_cut(_index_words(table, columns)))}"
+
+
+def free_index_name(table: str, columns: Sequence[str], taken: Collection[str]) -> str:
+    """Return the qualified name of an index; a number follows where a relation has the name already."""
+    usual, words = index_name(table, columns), _index_words(table, columns)
+    numbered = (f"{split(table)[0]}.{_quoted(_cut(words, len(end)) + end)}" for end in map("_{}".format, count(2)))
+    return next(name for name in chain([usual], numbered) if name not in taken)
+
+
+def _index_words(table: str, columns: Sequence[str]) -> str:
+    return f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+
+
+def _quoted(name: str) -> str:
+    """Return a name in quotes, if SQL needs them."""
+    escaped = name.replace('"', '""')
+    return name if _PLAIN.fullmatch(name) else f'"{escaped}"'
 
 
 def _cut(name: str, reserved: int = 0) -> str:

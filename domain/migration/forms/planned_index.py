@@ -5,7 +5,7 @@ from typing import Self
 
 from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.forms.form import Form, Step
-from domain.migration.forms.made_names import index_name
+from domain.migration.forms.made_names import free_index_name, index_name
 from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import in_autocommit, quoted
 from domain.migration.repair.definitions import texts
@@ -20,20 +20,24 @@ class PlannedIndex(Form):
         table: Qualified name of the table.
         columns: Its columns, quoted where SQL needs that.
         partitions: The same index on each partition; None for a table that is not partitioned.
+        other_name: Its qualified name, if another relation has the usual one.
     """
 
     table: str
     columns: tuple[str, ...]
     partitions: tuple["PlannedIndex", ...] | None = None
+    other_name: str | None = None
 
     @classmethod
     def of(cls, snapshot: SchemaSnapshot, table: str, columns: tuple[str, ...]) -> Self:
-        """Return an index on a table of a schema."""
+        """Return an index on a table of a schema, under a name that is free there."""
+        taken = {name for kind in ("index", "table", "view", "sequence") for name in names_of(snapshot, kind)}
+        name = free_index_name(table, columns, taken)
         if attributes(snapshot, "table", table).get("kind") != "partitioned table":
-            return cls(table, columns)
+            return cls(table, columns, other_name=name)
         tables = sorted(names_of(snapshot, "table"))
-        partitions = [name for name in tables if table in texts(attributes(snapshot, "table", name).get("parents"))]
-        return cls(table, columns, tuple(cls.of(snapshot, name, columns) for name in partitions))
+        partitions = [part for part in tables if table in texts(attributes(snapshot, "table", part).get("parents"))]
+        return cls(table, columns, tuple(cls.of(snapshot, part, columns) for part in partitions), name)
 
     @property
     def expand(self) -> Step:
@@ -50,18 +54,22 @@ class PlannedIndex(Form):
         return self._created("")
 
     @property
+    def name(self) -> str:
+        """Its qualified name."""
+        return self.other_name or index_name(self.table, self.columns)
+
+    @property
     def _place(self) -> str:
-        name, table = bare(index_name(self.table, self.columns)), bare(self.table)
-        return f"{quoted(name)}, {quoted(table)}{schema_argument(self.table)}"
+        return f"{quoted(bare(self.name))}, {quoted(bare(self.table))}{schema_argument(self.table)}"
 
     def _created(self, options: str) -> str:
-        name, table = bare(index_name(self.table, self.columns)), bare(self.table)
+        name, table = bare(self.name), bare(self.table)
         listed = ", ".join(quoted(bare(column)) for column in self.columns)
         return f"op.create_index({quoted(name)}, {quoted(table)}, [{listed}]{schema_argument(self.table)}{options})"
 
 
 def _by_partition(index: PlannedIndex) -> ConcurrentIndex:
-    name, only = index_name(index.table, index.columns), "ONLY " * (index.partitions is not None)
+    name, only = index.name, "ONLY " * (index.partitions is not None)
     columns = ", ".join(index.columns)
     return ConcurrentIndex(
         name,

@@ -9,7 +9,6 @@ in use:
         op.create_index("ix_orders_user_id", "orders", ["user_id"], postgresql_concurrently=True)
 """
 
-import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.changes import added, removed, statement_of
@@ -18,6 +17,7 @@ from domain.migration.analysis.rule import ORDERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.form import Step
 from domain.migration.forms.planned_index import PlannedIndex
+from domain.migration.index_definition import after_using, first_list, key_columns
 from domain.migration.names import split
 from domain.migration.op_code import lines
 from domain.migration.snapshot import attributes, names_of
@@ -30,8 +30,6 @@ _KEY = 'op.create_foreign_key("fk_orders_user_id", "orders", "users", ["user_id"
 _DROP = 'op.drop_constraint("fk_orders_user_id", "orders")'
 BAD = Example(ORDERS + "DROP INDEX ix_orders_user_id;", _KEY, _DROP)
 GOOD = Example(ORDERS, _KEY, _DROP)
-_COLUMNS = re.compile(r"FOREIGN KEY \(([^)]*)\)")
-_INDEXED = re.compile(r"USING btree \((.*?)\)")
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
@@ -41,10 +39,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if split(name)[0] in moved:
             continue
         constraint = attributes(trace.after, "constraint", name)
-        match = _COLUMNS.search(str(constraint.get("definition")))
-        if constraint.get("type") != "foreign key" or constraint.get("inherited") or not match:
+        if constraint.get("type") != "foreign key" or constraint.get("inherited"):
             continue
-        table, columns = split(name)[0], [column.strip() for column in match.group(1).split(",")]
+        table, columns = split(name)[0], first_list(str(constraint["definition"]))
         if _indexed(trace, table, columns):
             continue
         yield Diagnostic(
@@ -59,26 +56,31 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         )
 
 
-def _fix(trace: RevisionTrace, table: str, columns: tuple[str, ...]) -> str:
+def _fix(trace: RevisionTrace, table: str, columns: tuple[str, ...]) -> str | None:
     """Return operations that build the index before the foreign key is added, because the autocommit block commits.
 
     The index on a new column comes in the next revision, and the index on a new table needs no concurrent build.
     """
-    if table not in trace.tables or trace.after is None:
-        return lines(PlannedIndex(table, columns).on_new_table)
+    if trace.after is None:
+        return None
+    index = PlannedIndex.of(trace.after, table, columns)
+    if table not in trace.tables:
+        return lines(index.on_new_table)
     new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
     place = "# In the next revision:" if new else "# Before the foreign key:"
     kept_undo = () if new else ("...  # what is there now, then:",)
-    index = PlannedIndex.of(trace.after, table, columns).expand
-    return Step((place, *index.upgrade), (*kept_undo, *index.downgrade)).fix
+    build = index.expand
+    return Step((place, *build.upgrade), (*kept_undo, *build.downgrade)).fix
 
 
 def _indexed(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
     for index in names_of(trace.after, "index"):
         entry = attributes(trace.after, "index", index)
-        match = _INDEXED.search(str(entry["definition"]))
-        if entry["table"] == table and entry.get("predicate") is None and match:
-            first_columns = [column.split()[0] for column in match.group(1).split(", ")][: len(columns)]
-            if set(first_columns) == set(columns):
-                return True
+        if (
+            entry["table"] == table
+            and entry.get("predicate") is None
+            and after_using(str(entry["definition"])).startswith("btree ")
+            and {*key_columns(str(entry["definition"]))[: len(columns)]} == {*columns}
+        ):
+            return True
     return False

@@ -58,6 +58,23 @@ def test_a_key_of_two_columns_needs_both_in_any_order() -> None:
         assert ("foreign-key-without-index" not in codes(revision(step("ADD fk"), after=after))) is enough
 
 
+def test_an_index_on_a_column_whose_name_has_a_space() -> None:
+    """It is one for the key, whatever the name looks like."""
+    key = constraint(f"{ORDERS}.fk", "foreign key", 'FOREIGN KEY ("the, user") REFERENCES public.users(id)')
+    after = {**BASE, **column(f'{ORDERS}."the, user"'), **key}
+    assert "foreign-key-without-index" in codes(revision(step("ADD fk"), after=after))
+    after |= index("ix", ORDERS, 'btree ("the, user" DESC)')
+    assert "foreign-key-without-index" not in codes(revision(step("ADD fk"), after=after))
+
+
+def test_the_name_of_another_index_is_not_taken() -> None:
+    """A partial index is none for the key, and stays: the code that would drop it has another name."""
+    partial = index("ix_orders_user_id", ORDERS, "btree (user_id)", predicate="(id IS NULL)")
+    fix = diagnostic(revision(step("ADD fk"), after={**BASE, **KEY, **partial}), "foreign-key-without-index").fix
+    assert 'op.create_index("ix_orders_user_id_2", "orders", ["user_id"]' in str(fix)
+    assert '"ix_orders_user_id"' not in str(fix)
+
+
 def test_other_constraints_need_no_index() -> None:
     """A CHECK refers to nobody."""
     check = constraint(f"{ORDERS}.ck", "check", "CHECK ((note = 'FOREIGN KEY (user_id)'::text))")
