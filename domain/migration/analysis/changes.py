@@ -3,7 +3,8 @@
 import re
 
 from domain.migration.names import bare, split
-from domain.migration.snapshot import Value, attributes, names_of
+from domain.migration.repair.definitions import texts
+from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
 from domain.migration.trace import ChangedObject, RevisionTrace
 
 
@@ -53,6 +54,24 @@ def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
             return index
     pattern = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
     return next((index for index, statement in enumerate(trace.upgrade) if pattern.search(statement.sql)), None)
+
+
+def topmost(snapshot: SchemaSnapshot | None, table: str) -> str:
+    """Return the partitioned table that a table is a part of, whose columns only it can change; else the table."""
+    entry = attributes(snapshot, "table", table)
+    parents = texts(entry.get("parents")) if entry.get("partition_bound") is not None else []
+    return topmost(snapshot, parents[0]) if parents else table
+
+
+def is_inherited(snapshot: SchemaSnapshot | None, column: str) -> bool:
+    """Return whether a table has a column from another one only, of which it is a partition or which it inherits."""
+    return attributes(snapshot, "column", column).get("local") is False
+
+
+def named_in(trace: RevisionTrace, statement: int, columns: list[str]) -> list[str]:
+    """Return the columns that a statement of the upgrade names; all of them if it names none."""
+    patterns = {name: re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)") for name in columns}
+    return [name for name in columns if patterns[name].search(trace.upgrade[statement].sql)] or columns
 
 
 def is_optional(trace: RevisionTrace, column: str) -> bool:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.analysis.changes import added, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import added, is_inherited, removed, renamed_by, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
@@ -52,7 +52,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     missing_objects += [
         ("column", name)
         for name in removed(trace, "column")
-        if split(name)[0] not in containers or split(name)[0] in reachable
+        if (split(name)[0] not in containers or split(name)[0] in reachable) and not is_inherited(trace.before, name)
     ]
     missing_objects += [("function", name) for name in removed(trace, "function") if _is_callable(trace, name)]
     missing_objects += [("sequence", name) for name in removed(trace, "sequence") if _is_free(trace, name)]

@@ -15,7 +15,7 @@ If no code runs during the upgrade, a rename keeps the values:
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from domain.migration.analysis.changes import added, kept, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import added, is_inherited, kept, removed, renamed_by, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -62,7 +62,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 
 
 def _similar_columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, str]]:
-    dropped_columns = [name for name in removed(trace, "column") if split(name)[0] == table]
+    dropped_columns = [
+        name for name in removed(trace, "column") if split(name)[0] == table and not is_inherited(trace.before, name)
+    ]
     added_columns = [name for name in added(trace, "column") if split(name)[0] == table]
     if not (dropped_columns and added_columns) or _is_written(trace, table):
         return

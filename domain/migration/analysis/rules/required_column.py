@@ -10,7 +10,14 @@ the old code sends. The safe way is to keep a default until all deployed code wr
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.changes import added, is_optional, kept, refuses_what_it_needed, statement_of
+from domain.migration.analysis.changes import (
+    added,
+    is_inherited,
+    is_optional,
+    kept,
+    refuses_what_it_needed,
+    statement_of,
+)
 from domain.migration.analysis.impact import is_live
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -55,6 +62,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     ]
     columns += [(name, _REFUSES) for name in kept(trace, "column") if refuses_what_it_needed(trace, name)]
     for name, change in columns:
+        if is_inherited(trace.after, name):
+            continue  # it is reported of the table that it is inherited from
         table = split(name)[0]
         if is_live(trace, table, last) and change == _REFUSES:
             yield Diagnostic(

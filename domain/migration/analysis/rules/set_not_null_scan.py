@@ -15,7 +15,7 @@ validate the constraint first:
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import kept
+from domain.migration.analysis.changes import kept, named_in, topmost
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -57,9 +57,9 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    table = item.work.table
+    table = topmost(trace.after, item.work.table)
     columns = [
-        split(name)[1]
+        name
         for name in kept(trace, "column")
         if split(name)[0] == table
         and attributes(trace.after, "column", name)["not_null"]
@@ -67,4 +67,5 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     ]
     if not columns:
         return None
-    return together(NotNull(table, column).at_once for column in columns).fix
+    named = named_in(trace, item.work.statement, columns)
+    return together(NotNull(table, split(name)[1]).at_once for name in named).fix

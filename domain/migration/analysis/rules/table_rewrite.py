@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, kept
+from domain.migration.analysis.changes import added, kept, topmost
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -80,7 +80,7 @@ def _description_of_new(trace: RevisionTrace, column: str) -> str:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    table = item.work.table
+    table = topmost(trace.after, item.work.table)
     new_columns = [name for name in _columns(added(trace, "column"), table) if _fillable(trace, name)]
     changed_columns = [
         name

@@ -17,7 +17,7 @@ warning.
 import re
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.changes import added, kept, renamed_by, statement_of
+from domain.migration.analysis.changes import added, is_inherited, kept, renamed_by, statement_of
 from domain.migration.analysis.impact import is_big, truncated
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
@@ -66,7 +66,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             "Take a backup of the values before the upgrade."
             if contract
             else "Keep them beside the new ones until nobody needs them, or declare `Phase: contract`.",
-            _fix(trace, name) if kind == "column" else None,
+            _fix(trace, name) if kind == "column" and not is_inherited(trace.before, name) else None,
         )
     yield from _unguarded_copies(trace, statistics)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import vector_type_changes
+from domain.migration.analysis.changes import topmost, vector_type_changes
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
@@ -57,7 +57,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    changed = vector_type_changes(trace, item.work.table)
+    changed = vector_type_changes(trace, topmost(trace.after, item.work.table))
     if not changed:
         return None
     pairs = ((Column.of(trace.before, name), Column.of(trace.after, name)) for name in changed)

@@ -174,3 +174,15 @@ def test_functions_of_triggers_are_called_by_nobody() -> None:
     ):
         after: Objects = {**BASE, ("function", name): {"definition": f"CREATE FUNCTION {definition}"}}
         assert ("drop-or-rename-in-use" in codes(revision(step("DROP"), before=before, after=after))) is wrong
+
+
+def test_a_column_of_partitions_is_reported_once() -> None:
+    """Of the partitioned table: there is no code that would give one of its partitions a column."""
+    before = {**BASE, **column(f"{ORDERS}.name"), **column(f"{USERS}.name", local=False)}
+    after = {
+        **without(before, f"{ORDERS}.name", f"{USERS}.name"),
+        **column(f"{ORDERS}.full_name"),
+        **column(f"{USERS}.full_name", local=False),
+    }
+    rename = step("ALTER TABLE orders RENAME COLUMN name TO full_name", 1, EXCLUSIVE)
+    assert diagnostic(revision(rename, before=before, after=after), "drop-or-rename-in-use").relation == ORDERS

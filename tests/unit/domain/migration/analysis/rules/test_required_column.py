@@ -110,3 +110,15 @@ def test_inserts_that_still_ran_show_that_something_gives_the_value() -> None:
         compatibility=Compatibility(3, inserted=frozenset({USERS})),
     )
     assert codes(lost) == {"required-column": "error"}
+
+
+def test_a_column_of_partitions_is_reported_once() -> None:
+    """Of the partitioned table, which alone can have another column."""
+    before = {**BASE, **table(ORDERS, kind="partitioned table"), **table(USERS, parents=(ORDERS,))}
+    after = {
+        **before,
+        **column(f"{ORDERS}.plan", not_null=True),
+        **column(PLAN, not_null=True, local=False),
+    }
+    add = step("ALTER TABLE orders ADD COLUMN plan text", 1, EXCLUSIVE)
+    assert diagnostic(revision(add, before=before, after=after), "required-column").relation == ORDERS

@@ -48,3 +48,29 @@ def test_only_columns_that_became_not_null_are_proved() -> None:
     assert fix.count(" SET NOT NULL") == 1
     assert "orders" not in fix
     assert diagnostic(revision(alter, before=before, after=before), "set-not-null-scan").fix is None
+
+
+def test_the_code_is_for_the_column_of_the_statement() -> None:
+    """What another statement makes NOT NULL has code of its own."""
+    after = {**BASE, **column(f"{USERS}.email", not_null=True), **column(f"{USERS}.name", not_null=True)}
+    alter = step("ALTER TABLE users ALTER COLUMN email SET NOT NULL", 1, EXCLUSIVE, scanned={USERS: 2000})
+    other = step("ALTER TABLE users ALTER COLUMN name SET NOT NULL", 1, EXCLUSIVE)
+    fix = str(diagnostic(revision(alter, other, after=after), "set-not-null-scan").fix)
+    assert "email" in fix
+    assert "name" not in fix
+
+
+def test_the_code_is_for_the_whole_of_a_partitioned_table() -> None:
+    """A partition is what is read; its parent is what the statement is about."""
+    events, bound = "public.events", "FOR VALUES FROM (1) TO (2)"
+    parts = {**BASE, **table(events, "email", kind="partitioned table")}
+    parts |= table(USERS, "email", parents=(events,), partition_bound=bound)
+    after = {
+        **parts,
+        **column(f"{events}.email", not_null=True),
+        **column(f"{USERS}.email", not_null=True, local=False),
+    }
+    alter = step("ALTER TABLE events ALTER COLUMN email SET NOT NULL", 1, EXCLUSIVE, scanned={USERS: 2000})
+    fix = str(diagnostic(revision(alter, before=parts, after=after), "set-not-null-scan").fix)
+    assert "ALTER TABLE public.events ALTER COLUMN email SET NOT NULL" in fix
+    assert "public.users" not in fix

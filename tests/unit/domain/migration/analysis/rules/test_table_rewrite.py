@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, changed, codes, column, revision, step
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    codes,
+    column,
+    revision,
+    step,
+    table,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +75,13 @@ def test_the_code_is_for_the_columns_of_the_statement() -> None:
     fix = diagnostic(revision(rewrite, after={**BASE, **token, **label}), "table-rewrite").fix
     assert "ADD COLUMN token" in str(fix)
     assert "label" not in str(fix)
+
+
+def test_the_code_for_a_partition_is_about_the_whole() -> None:
+    """No column can be added to a partition alone."""
+    parts = {**BASE, **table("public.events", "name", kind="partitioned table")}
+    parts |= table(USERS, "name", parents=("public.events",), partition_bound="DEFAULT")
+    after = {**parts, **column("public.events.name", "int"), **column(f"{USERS}.name", "int", local=False)}
+    rewrite = step("ALTER TABLE events ALTER name TYPE int", 1, EXCLUSIVE, rewritten=(USERS,))
+    fix = diagnostic(revision(rewrite, before=parts, after=after), "table-rewrite").fix
+    assert str(fix).startswith('op.execute("ALTER TABLE public.events ADD COLUMN name_new int")')
