@@ -5,19 +5,9 @@ TABLE), and `ALTER EXTENSION … UPDATE` (manual, section "Extension Updates"). 
 the type, the constraint or the extension, which takes locks of its own. The old code usually runs with what stays.
 """
 
-from collections.abc import Iterable, Iterator
-
-from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
-from domain.migration.op_code import quoted
 from domain.migration.repair.definitions import Attributes, texts
 from domain.migration.snapshot import AttributeChange, ObjectKey, SchemaDifference, SchemaSnapshot
-from domain.migration.trace import RevisionTrace
-
-ADVICE = (
-    "Postgres has no statement that undoes this. Declare it, so that whoever deploys the revision knows beforehand, or "
-    "create the object again in the downgrade."
-)
 
 
 def one_way(difference: SchemaDifference, before: SchemaSnapshot, restored: SchemaSnapshot) -> SchemaDifference:
@@ -32,27 +22,6 @@ def one_way(difference: SchemaDifference, before: SchemaSnapshot, restored: Sche
         missing=tuple(key for key in difference.missing if _is_validated_not_null(key, before, restored)),
         changed=tuple(change for change in difference.changed if _goes_one_way(change, before, restored)),
     )
-
-
-def staying(code: str, trace: RevisionTrace, stays: SchemaDifference) -> Iterator[Diagnostic]:
-    """Return a warning for each change that stays after the downgrade, suppressed if the revision declares it."""
-    for name, sentence in stays.by_name():
-        yield Diagnostic(
-            code,
-            Severity.WARNING,
-            None,
-            name,
-            f"The downgrade cannot undo this change: {sentence}.",
-            ADVICE,
-            declaration([name]),
-            trace.lossy_downgrade.get(name) or None,
-        )
-
-
-def declaration(names: Iterable[str]) -> str:
-    """Return the line of a revision that declares which changes stay."""
-    reasons = ", ".join(f"{quoted(name)}: {quoted('Postgres cannot undo it')}" for name in dict.fromkeys(names))
-    return f"lossy_downgrade = {{{reasons}}}\n"
 
 
 def _goes_one_way(change: AttributeChange, before: SchemaSnapshot, restored: SchemaSnapshot) -> bool:

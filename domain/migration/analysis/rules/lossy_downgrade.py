@@ -22,6 +22,7 @@ from domain.migration.op_code import downgrade, quoted
 from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import MERGED, ChangedObject, RevisionTrace, RowCounts, StatementTrace
+from domain.migration.verification.declarations import proposal
 
 CODE = "lossy-downgrade"
 SEVERITY = Severity.ERROR
@@ -82,7 +83,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
             + (f" {MERGED[0].upper()}{MERGED[1:]}." if change.subject in trace.merged else ""),
             "Keep the values until nobody needs them any more, let the downgrade refuse with a message, or declare the "
             "loss.",
-            f'lossy_downgrade = {{{quoted(change.subject)}: "why nobody needs it"}}\n',
+            proposal(trace),
             trace.lossy_downgrade.get(change.subject) or None,
         )
 

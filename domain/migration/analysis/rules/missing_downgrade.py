@@ -19,7 +19,8 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import compare
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
-from domain.migration.verification.one_way import one_way, staying
+from domain.migration.verification.declarations import staying
+from domain.migration.verification.one_way import one_way
 
 CODE = "missing-downgrade"
 SEVERITY = Severity.ERROR

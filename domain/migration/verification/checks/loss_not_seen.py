@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification.round_trip import Declaration
-from domain.migration.verification.wording import acceptance, losses_of, went_through
+from domain.migration.verification.wording import losses_of, proposal, went_through
 
 if TYPE_CHECKING:
     from domain.migration.verification.proof import RevisionProof
@@ -48,5 +48,5 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
             name,
             f"Whether the downgrade restores the values is not known: {trip.unseen[name]}.",
             "Provide rows that have values there (--rows-from FILE.sql), or declare why the loss is accepted.",
-            acceptance([name]),
+            proposal(trip, declaration.lossy_downgrade),
         )

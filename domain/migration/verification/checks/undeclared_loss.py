@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.verification import one_way
+from domain.migration.verification.declarations import ADVICE
 from domain.migration.verification.round_trip import Declaration
-from domain.migration.verification.wording import accepting, cause, losses_of, went_through
+from domain.migration.verification.wording import cause, losses_of, proposal, staying, went_through
 
 if TYPE_CHECKING:
     from domain.migration.verification.proof import RevisionProof
@@ -44,8 +44,7 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
     if trip is None:
         return
     undeclared = {name: text for name, text in losses_of(trip).items() if name not in declaration.lossy_downgrade}
-    staying_names = {name for name, _ in trip.one_way.by_name()} - {name for name, _ in trip.rest.by_name()}
-    fix = accepting(trip, undeclared)
+    staying_names, fix = staying(trip), proposal(trip, declaration.lossy_downgrade)
     for name, sentence in undeclared.items():
         stays = name in staying_names
         yield Diagnostic(
@@ -54,6 +53,6 @@ def check(proof: "RevisionProof", declaration: Declaration) -> Iterator[Diagnost
             None,
             name,
             f"The downgrade does not restore what was there before: {sentence}{cause(trip, name)}.",
-            one_way.ADVICE if stays else "Restore it in the downgrade, or declare why the loss is accepted.",
-            one_way.declaration([name]) if stays else fix,
+            ADVICE if stays else "Restore it in the downgrade, or declare why the loss is accepted.",
+            fix,
         )

@@ -10,7 +10,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
 from domain.migration.trace import RevisionTrace
-from domain.migration.verification.one_way import staying
+from domain.migration.verification.declarations import staying
 from domain.migration.verification.proof import Again, RevisionProof, round_trip
 from domain.migration.verification.round_trip import Reversibility, RoundTrip
 from domain.migration.verification.rows_there import CAUSE

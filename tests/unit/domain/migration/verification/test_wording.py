@@ -4,9 +4,17 @@ from dataclasses import replace
 
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.repair.derivation import Repair
-from domain.migration.snapshot import SchemaDifference
+from domain.migration.snapshot import AttributeChange, SchemaDifference
 from domain.migration.verification.round_trip import RoundTrip
-from domain.migration.verification.wording import accepting, cause, left, losses_of, went_through, whole_downgrade
+from domain.migration.verification.wording import (
+    accepting,
+    cause,
+    left,
+    losses_of,
+    proposal,
+    went_through,
+    whole_downgrade,
+)
 from tests.unit.domain.migration.traces import USERS
 
 GONE = DataChange(f"{USERS}.name", DataChangeKind.VALUES_GONE, 3)
@@ -38,6 +46,22 @@ def test_what_the_forgotten_code_gives_back_need_not_be_accepted() -> None:
     names = [f"{USERS}.name", "public.new", "public.new.name", "public.ix"]
     assert accepting(trip, names).endswith(LINE)
     assert accepting(trip, ["public.new"]) == Repair(("op.a()",)).downgrade(whole=False)
+
+
+def test_one_declaration_holds_all_that_is_lost() -> None:
+    """What is lost, what was not seen, what stays, and what the revision declares already stand in one dictionary."""
+    stays = SchemaDifference(changed=(AttributeChange(("type", "public.mood"), "values", ("a",), ("a", "b")),))
+    trip = RoundTrip(
+        statements=1, data=DataDifference((GONE,)), schema=stays, one_way=stays, unseen={"public.rare": "not seen"}
+    )
+    declared = {"public.old": "nobody reads it"}
+    assert proposal(trip, declared) == (
+        'lossy_downgrade = {"public.old": "nobody reads it", '
+        f'"{USERS}.name": "why this is accepted", "public.mood": "Postgres cannot undo it", '
+        '"public.rare": "why this is accepted"}'
+    )
+    seen = replace(trip, data=DataDifference(), schema=SchemaDifference(), one_way=SchemaDifference())
+    assert proposal(seen, {}) == 'lossy_downgrade = {"public.rare": "why this is accepted"}'
 
 
 def test_where_a_difference_came_from() -> None:

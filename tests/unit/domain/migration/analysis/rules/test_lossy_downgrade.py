@@ -135,6 +135,19 @@ def test_what_the_rows_have_lost_is_said_instead_of_what_statements_show() -> No
     assert "lossy-downgrade" not in codes(revision(DROP_NAME, undone=DataDifference()))
 
 
+def test_all_losses_are_proposed_as_one_declaration() -> None:
+    """A second line of the same name would replace the first; what the revision declares already stays in it."""
+    changes = (
+        DataChange(f"{USERS}.name", DataChangeKind.COLUMN_GONE),
+        DataChange(f"{USERS}.note", DataChangeKind.COLUMN_GONE),
+    )
+    trace = replace(measured(changes[0], lossy_downgrade={f"{USERS}.old": "kept"}), undone=DataDifference(changes))
+    diagnostics = judge(trace, Statistics.unknown(), all_rules())
+    fixes = {item.fix for item in diagnostics if item.code == "lossy-downgrade"}
+    reasons = f'"{USERS}.old": "kept", "{USERS}.name": "why nobody wants it back"'
+    assert fixes == {f'lossy_downgrade = {{{reasons}, "{USERS}.note": "why nobody wants it back"}}\n'}
+
+
 def test_a_declared_loss_is_suppressed() -> None:
     """With its reason; an empty one is none."""
     for reason, suppressed in (("nobody wants it", "nobody wants it"), ("", None)):
