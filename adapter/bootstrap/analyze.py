@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
-from adapter.bootstrap.target import applied_heads, load_statistics, read_target_statistics
+from adapter.bootstrap.target import applied_heads, target_statistics
 
 if TYPE_CHECKING:
     import threading
@@ -53,13 +53,8 @@ def analyze_revisions(
     """
     from adapter.outbound.migration.project.settings import read_project_settings
     from domain.migration.analysis.observed import observed_seconds
-    from domain.migration.statistics import Statistics
 
-    statistics = Statistics.unknown()
-    if target.statistics:
-        statistics = load_statistics(target.statistics)
-    elif target.url:
-        statistics = read_target_statistics(target.url)
+    statistics = target_statistics(target.url, target.statistics)
     if statistics.target is not None:
         request = replace(request, settings=statistics.target.settings)
     observed = observed_seconds(_read(target.observed)) if target.observed else {}

@@ -68,6 +68,24 @@ def read_target_statistics(url: str | None = None) -> "Statistics":
     return _read_database(url, read_statistics)
 
 
+def target_statistics(url: str | None, file: "Path | None") -> "Statistics":
+    """Return the statistics of a target, from a file of `migrate stats` or from the database; else unknown ones.
+
+    Args:
+        url: The URL of the database; None for none.
+        file: The file, which is preferred; None for none.
+
+    Raises:
+        StatisticsError: The file cannot be read, or contains something else.
+        DatabaseError: The database cannot be read.
+    """
+    from domain.migration.statistics import Statistics
+
+    if file is not None:
+        return load_statistics(file)
+    return read_target_statistics(url) if url else Statistics.unknown()
+
+
 def load_statistics(path: "Path") -> "Statistics":
     """Read the file that `migrate stats --format json` wrote.
 

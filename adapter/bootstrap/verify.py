@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
-from adapter.bootstrap.target import applied_heads
+from adapter.bootstrap.target import applied_heads, target_statistics
 
 if TYPE_CHECKING:
     import threading
@@ -24,8 +24,10 @@ class VerificationRequest:
         wanted: The range of revisions.
         only: The names of proofs, separated by commas.
         certificates: The file of certificates; None for the one beside env.py.
-        target: The URL of a database whose applied revisions are compared with the certificates; None for none.
+        target: The URL of a database whose applied revisions are compared with the certificates, and whose settings
+            the revisions run under; None for none.
         again: Re-verify revisions whose certificate is still valid.
+        statistics: The file that `migrate stats` wrote of such a database, for its settings; None for none.
     """
 
     wanted: str
@@ -33,6 +35,7 @@ class VerificationRequest:
     certificates: "Path | None" = None
     target: str | None = None
     again: bool = False
+    statistics: "Path | None" = None
 
 
 def verify_revisions(
@@ -48,7 +51,7 @@ def verify_revisions(
     Raises:
         DatabaseError: The sandbox or the target is not available, or the configuration file is missing.
         DatabaseConfigurationError: A name of a proof is unknown.
-        MigrationError: The history, the range or the certificates cannot be read.
+        MigrationError: The history, the range, the certificates or the statistics cannot be read.
     """
     from pathlib import Path
 
@@ -65,6 +68,9 @@ def verify_revisions(
     for name in names:
         if name not in known:
             raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
+    target = target_statistics(verification.target, verification.statistics).target
+    if target is not None:
+        request = replace(request, settings=target.settings)
     with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
         file = verification.certificates
         if file is None:

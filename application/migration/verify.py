@@ -18,6 +18,8 @@ from domain.migration.verification.infinity import with_infinity
 from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
 from domain.migration.verification.verdict import certify, judge_proof
 
+_SETTINGS = "settings "  # begins the name of the target's settings among the proofs of a certificate
+
 
 @dataclass(frozen=True)
 class VerificationReport:
@@ -90,13 +92,15 @@ class VerifyRevisions:
         names = {proof.value for proof in proofs}
         if conditions.statements and Proof.COMPATIBILITY in proofs:
             names.add(f"statements {conditions.statements}")
+        if conditions.settings:
+            names.add(f"{_SETTINGS}{conditions.settings}")
         valid = tuple(
             certificate
             for certificate in stored
             if not again
             and certificate.postgres == conditions.postgres
             and certificate.revision not in stale
-            and names <= {*certificate.proofs}
+            and _proves(certificate, names, usual=conditions.usual)
             and certificate.revision in {entry.revision for entry in entries}
         )
         unproved = [entry for entry in entries if entry.revision not in {certificate.revision for certificate in valid}]
@@ -131,6 +135,17 @@ class VerifyRevisions:
 
         results = in_lanes(self.trials, () if climbed else self.others, unproved, proved)
         return VerificationReport(self.trials.versions().postgres, tuple(results), valid, changed)
+
+
+def _proves(certificate: Certificate, names: Collection[str], *, usual: bool) -> bool:
+    """Return whether a certificate has proofs, under the settings among their names.
+
+    A certificate without settings, where nothing depends on an unknown TimeZone, holds under the usual ones, too.
+    """
+    wanted_settings = {name for name in names if name.startswith(_SETTINGS)}
+    settings = {name for name in certificate.proofs if name.startswith(_SETTINGS)}
+    is_valid_there = settings == wanted_settings or (usual and not settings)
+    return is_valid_there and {*names} - wanted_settings <= {*certificate.proofs}
 
 
 def _prove(trial: Trial, proofs: Collection[Proof]) -> RevisionProof:

@@ -1,18 +1,23 @@
 """Settings of the target: a revision is judged under them; where none are known, what depends on them is said."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from adapter.bootstrap.analyze import TargetRequest
+from adapter.bootstrap.target import read_target_statistics
+from adapter.bootstrap.verify import VerificationRequest
 from adapter.outbound.migration.sandbox.session_settings import accepted
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
+from domain.migration.verification.round_trip import Reversibility
 from tests.conftest import Server
 from tests.history import History
-from tests.use_cases import analyzed
+from tests.use_cases import analyzed, verified
 
 pytestmark = pytest.mark.one_major
 
@@ -72,6 +77,37 @@ def test_the_target_decides(
     assert found.verdict == ("safe" if zone == "UTC" else "unsafe")
     # the hour that comes twice in October is not given back
     assert said(found) == (set() if zone == "UTC" else {"table-rewrite", "lossy-downgrade"})
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "UTC"])
+@pytest.mark.parametrize("is_file", [pytest.param(True, marks=pytest.mark.long), False])
+def test_the_target_decides_what_is_exact(
+    server: Server,
+    history: History,
+    target: psycopg.Connection[tuple[object, ...]],
+    tmp_path: Path,
+    zone: str,
+    is_file: bool,
+) -> None:
+    """A timestamptz gives the timestamps back in UTC only, and a proof holds for the settings it was made under."""
+    target.execute(sql.SQL("ALTER DATABASE hexalembic_empty SET TimeZone = {}").format(sql.Literal(zone)))
+    url = server.url("hexalembic_empty")
+    history.add("r1", None, VISITS)
+    history.add("r2", "r1", TO_ZONE, BACK)
+    file = tmp_path / "stats.json"
+    file.write_text(read_target_statistics(url).to_json(), encoding="utf-8")
+    source: dict[str, Any] = {"statistics": file} if is_file else {"target": url}
+    asked = VerificationRequest("r2", "round-trip", tmp_path / "certificates.json", **source)
+    config = history.plain_ini()
+    first, second = (verified(server, config, asked, rows=200) for _ in range(2))
+    without_target = verified(server, config, replace(asked, target=None, statistics=None), rows=200)
+    (trip,) = (proof.trip for proof in first.proofs)
+
+    assert trip is not None
+    assert trip.reversibility is (Reversibility.EXACT if zone == "UTC" else Reversibility.LOSSY)
+    assert first.failed == (zone != "UTC")
+    assert len(second.certified) == (zone == "UTC")
+    assert without_target.certified == ()  # nobody knows the zone
 
 
 def test_without_a_target_a_warning(server: Server, history: History) -> None:

@@ -105,7 +105,7 @@ _COMPLAINT = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EXAMPLE = "user:password@"  # as our own hints write it
-_REASON = '"why nobody wants it back"'  # the reason that we propose for any column, whatever its name
+_REASON = '"why nobody needs it"'  # the reason that we propose for any column, whatever its name
 
 
 def redact(value: Data, unread: Iterable[str] = ()) -> Data:

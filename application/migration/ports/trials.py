@@ -35,12 +35,16 @@ class Conditions:
         rows: Number of rows in each table.
         seed: Seed of the made-up rows.
         statements: Hash of the recorded statements that are tried; empty if there are none.
+        settings: Hash of the target's settings that sessions have; empty if no target was named.
+        usual: Whether these settings are Postgres' own defaults, so that what holds without a target holds there.
     """
 
     postgres: int
     rows: int
     seed: int
     statements: str = ""
+    settings: str = ""
+    usual: bool = True
 
 
 class Trial(Protocol):

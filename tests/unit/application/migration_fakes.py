@@ -80,6 +80,8 @@ class FakeTrials(Trials, RevisionFiles):
     repetition: Repetition = field(default_factory=lambda: Repetition((), 2, ()))
     edges: Mapping[str, str] = field(default_factory=dict)
     statements: str = ""
+    settings: str = ""
+    usual: bool = True
     asked: list[str] = field(default_factory=list)
     begun: list[FakeTrial] = field(default_factory=list)
 
@@ -115,7 +117,7 @@ class FakeTrials(Trials, RevisionFiles):
 
     def conditions(self) -> Conditions:
         """Of a server."""
-        return Conditions(18, 200, 1, self.statements)
+        return Conditions(18, 200, 1, self.statements, self.settings, self.usual)
 
     def sha256(self, entry: HistoryEntry) -> str:
         """The id, where no other was given."""

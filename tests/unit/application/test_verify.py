@@ -141,6 +141,23 @@ def test_fewer_proofs_than_a_certificate_has_are_good_enough() -> None:
     assert trials.asked == []
 
 
+def test_a_proof_holds_under_the_settings_that_it_was_made_under() -> None:
+    """One without a target also holds under the usual settings; one of a target holds for no other."""
+    _, plain = verify(FakeTrials({"r1": EXACT}))
+    _, madrid = verify(FakeTrials({"r1": EXACT}, settings="aa", usual=False))
+    assert madrid.kept[0].proofs == ("compat", "repeat", "round-trip", "settings aa")
+    for stored, settings, usual, valid in (
+        (plain, "bb", True, True),
+        (plain, "aa", False, False),
+        (madrid, "aa", False, True),
+        (madrid, "bb", True, False),
+        (madrid, "", True, False),
+    ):
+        kept = FakeCertificates(stored.kept)
+        report, _ = verify(FakeTrials({"r1": EXACT}, settings=settings, usual=usual), kept)
+        assert bool(report.certified) is valid, (settings, usual)
+
+
 def test_recorded_statements_are_part_of_what_was_proved() -> None:
     """Others than at the time are tried anew, where statements are tried at all."""
     _, kept = verify(FakeTrials({"r1": EXACT}, statements="aa"))

@@ -58,8 +58,12 @@ def verify(
     ] = False,
     target_url: Annotated[
         str | None,
-        typer.Option(help="A database. Fail if a revision has changed since it was proved and applied there."),
+        typer.Option(
+            help="The database to be migrated, which is only read. Revisions run under its settings. Fail if a revision "
+            "has changed since it was proved and applied there."
+        ),
     ] = None,
+    stats: Annotated[Path | None, typer.Option(help="Take the settings from a file that migrate stats wrote.")] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     verbose: Annotated[
         bool,
@@ -72,7 +76,9 @@ def verify(
     """
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
-    verification = VerificationRequest(revisions, only, certificates, target_url, again=again)
+    if target_url and stats:
+        raise typer.BadParameter("use --target-url or --stats, not both")
+    verification = VerificationRequest(revisions, only, certificates, target_url, again=again, statistics=stats)
     with Progress() as progress:
         report = verify_revisions(replace(project, statements=statements), verification, progress)
     color = sys.stdout.isatty() and form is Format.TEXT

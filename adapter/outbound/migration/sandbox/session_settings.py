@@ -10,8 +10,27 @@ from adapter.outbound.postgres import direct
 PLAIN = {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "standard_conforming_strings": "on"}
 """Settings of sessions when no target was named: Postgres' own defaults, and not those of the machine."""
 
+_USUAL = {
+    **PLAIN,
+    "timezone_abbreviations": "Default",
+    "backslash_quote": "safe_encoding",
+    "default_text_search_config": "pg_catalog.english",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "xmlbinary": "base64",
+    "xmloption": "content",
+    "default_transaction_isolation": "read committed",
+}
+
 OTHER_ZONES = ("Europe/Madrid", "UTC")
 """Zones for a second run; at least one of them differs from the zone of the first run."""
+
+
+def are_usual(settings: Mapping[str, str]) -> bool:
+    """Return whether settings of a target are those of sessions when no target was named."""
+    return all(_USUAL.get(name) == value for name, value in settings.items())
 
 
 class SessionSettings(NamedTuple):

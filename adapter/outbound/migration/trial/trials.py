@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.rows import ROWS_SEED
+from adapter.outbound.migration.sandbox.session_settings import are_usual
 from adapter.outbound.migration.trial import joint_run
 from adapter.outbound.migration.trial.climb import climb
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
@@ -79,9 +80,16 @@ class SandboxTrials(Trials):
     def conditions(self) -> Conditions:
         """Return the settings that the results depend on."""
         project = self._databases.project
-        text = to_json(project.statements).encode()
-        statements = hashlib.sha256(text).hexdigest()[:12] if project.statements else ""
-        return Conditions(self._databases.sandbox.server_version // 10_000, project.rows, ROWS_SEED, statements)
+        statements = _hash(to_json(project.statements)) if project.statements else ""
+        settings = _hash(repr(sorted(project.settings.items()))) if project.settings else ""
+        return Conditions(
+            self._databases.sandbox.server_version // 10_000,
+            project.rows,
+            ROWS_SEED,
+            statements,
+            settings,
+            are_usual(project.settings),
+        )
 
     @contextmanager
     def begin(self, entry: HistoryEntry, *, goes_on: bool = True) -> Iterator[SandboxTrial]:
@@ -153,3 +161,7 @@ class SandboxTrials(Trials):
                 left.database.drop()
             else:
                 self._databases.keep(left.database, left.revision)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -144,8 +144,8 @@ def test_all_losses_are_proposed_as_one_declaration() -> None:
     trace = replace(measured(changes[0], lossy_downgrade={f"{USERS}.old": "kept"}), undone=DataDifference(changes))
     diagnostics = judge(trace, Statistics.unknown(), all_rules())
     fixes = {item.fix for item in diagnostics if item.code == "lossy-downgrade"}
-    reasons = f'"{USERS}.old": "kept", "{USERS}.name": "why nobody wants it back"'
-    assert fixes == {f'lossy_downgrade = {{{reasons}, "{USERS}.note": "why nobody wants it back"}}\n'}
+    reasons = f'"{USERS}.old": "kept", "{USERS}.name": "why nobody needs it"'
+    assert fixes == {f'lossy_downgrade = {{{reasons}, "{USERS}.note": "why nobody needs it"}}\n'}
 
 
 def test_a_declared_loss_is_suppressed() -> None:
