@@ -12,6 +12,7 @@ from types import MappingProxyType
 from domain.migration.data_difference import DataChange, DataChangeKind, DataDifference
 
 __all__ = [
+    "LARGE_OBJECTS",
     "ColumnDigest",
     "DataChange",
     "DataChangeKind",
@@ -21,6 +22,10 @@ __all__ = [
     "compare",
     "unchanged",
 ]
+
+
+LARGE_OBJECTS = "pg_catalog.pg_largeobject"
+"""Name of the large objects among the tables of a digest, which has it only if there are any."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,10 @@ def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:
     unread = expected.unread.keys() | actual.unread.keys()
     tables_before = {name: table for name, table in expected.tables.items() if name not in unread}
     tables_after = {name: table for name, table in actual.tables.items() if name not in unread}
+    if LARGE_OBJECTS in tables_before.keys() ^ tables_after.keys():  # the catalog is there without any of them
+        columns = dict.fromkeys((tables_before | tables_after)[LARGE_OBJECTS].columns, ColumnDigest(0, 0))
+        for tables in (tables_before, tables_after):
+            tables.setdefault(LARGE_OBJECTS, TableDigest(0, columns, 0))
     renamed = _renamed_tables(tables_before, tables_after)
     changes = [DataChange(old, DataChangeKind.TABLE_RENAMED, other=new) for old, new in renamed.items()]
     for name, before in tables_before.items():

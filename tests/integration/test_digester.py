@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -219,6 +220,30 @@ def test_the_difference_says_what_became_of_the_values(
     connection.rollback()
     # Counters do not follow a transaction back; the values do.
     assert digest(connection).tables == before.tables
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("SELECT lo_unlink(41)", "pg_catalog.pg_largeobject: at least 1 of 2 rows gone"),
+        ("SELECT lo_unlink(41), lo_unlink(42)", "pg_catalog.pg_largeobject: all 2 rows gone"),
+        ("SELECT lo_put(41, 1, 'x')", "pg_catalog.pg_largeobject.data: values changed"),
+        ("SELECT lo_from_bytea(43, 'a')", "pg_catalog.pg_largeobject: at least 1 row more"),
+        ("GRANT SELECT ON LARGE OBJECT 41 TO PUBLIC", "pg_catalog.pg_largeobject.privileges: values changed"),
+    ],
+)
+def test_large_objects_are_read(connection: Connection, change: LiteralString, sentence: str) -> None:
+    """One that goes, comes, or has other bytes or privileges is a difference; one that comes back is none."""
+    none = digest(connection)
+    connection.execute("SELECT lo_from_bytea(41, 'abc'), lo_from_bytea(42, '')")
+    some = digest(connection)
+    connection.execute(change)
+
+    assert list(compare(some, digest(connection)).sentences()) == [sentence]
+    assert list(compare(none, some).sentences()) == ["pg_catalog.pg_largeobject: 2 rows more"]
+    connection.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+    connection.execute("SELECT lo_from_bytea(41, 'abc'), lo_from_bytea(42, '')")
+    assert not compare(some, digest(connection))
 
 
 def test_a_key_that_comes_twice_is_lost_in_jsonb(connection: Connection) -> None:

@@ -7,7 +7,7 @@ One sequential scan reads each table, without a sort, and only a few numbers per
 all of their digits.
 
 Not digested: generated columns, which follow from other columns; foreign tables, alone and as partitions; temporary
-tables, tables of extensions, materialized views, and large objects.
+tables, tables of extensions, and materialized views. Large objects are digested as the table `LARGE_OBJECTS`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -27,7 +27,7 @@ from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from adapter.outbound.postgres.explain import costs_more
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
-from domain.migration.digest import ColumnDigest, DataDigest, TableDigest
+from domain.migration.digest import LARGE_OBJECTS, ColumnDigest, DataDigest, TableDigest
 
 
 def digest(
@@ -64,6 +64,8 @@ def digest(
         free = frozenset(name for name, _, is_free in sequences if is_free)
         unread: dict[str, str] = {}
         digests = dict(_digests(cursor, selected_tables, unread))
+        if tables is None:
+            digests |= _large_objects(cursor, unread)
         if tables is not None:
             return DataDigest(digests, unread=unread)
         read_tables = {name: table for name, table in selected_tables.items() if name not in unread}
@@ -231,6 +233,12 @@ _NUMBERED = """
        AND has_sequence_privilege(s.seqrelid, 'USAGE, SELECT')
 """
 
+_LARGE_OBJECTS = """
+    SELECT count(*), sum(hashint8extended(o.number, 0)),
+           sum(hashtextextended(md5(lo_get(o.oid)), o.number)),
+           sum(hashtextextended(concat_ws(' ', o.lomowner::regrole, o.lomacl), o.number))
+      FROM (SELECT *, oid::bigint AS number FROM pg_largeobject_metadata) AS o
+"""
 _AT_ONCE = 50  # tables per round trip
 _MODULUS = 2**64
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
@@ -294,6 +302,24 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str,
             key = _wrapped(overall) if table.key else None
             digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
     return digests
+
+
+def _large_objects(cursor: psycopg.Cursor[Any], unread: dict[str, str]) -> dict[str, TableDigest]:
+    """Return the digest of the large objects: their numbers are the key, their bytes and privileges the columns."""
+    try:
+        with cursor.connection.transaction():
+            row = cursor.execute(_LARGE_OBJECTS).fetchone()
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+        unread[LARGE_OBJECTS] = error.diag.message_primary or str(error)
+        return {}
+    rows, key, *columns = row or (0, None, None, None)
+    if not rows:
+        return {}
+    names = ("data", "privileges")
+    digests = {name: ColumnDigest(rows, _wrapped(total)) for name, total in zip(names, columns, strict=True)}
+    return {LARGE_OBJECTS: TableDigest(rows, digests, _wrapped(key))}
 
 
 def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozenset[str]:

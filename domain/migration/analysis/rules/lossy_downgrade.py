@@ -16,7 +16,7 @@ from domain.migration.analysis.moves import without_moves
 from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.digest import DataChange, DataChangeKind, DataDifference
+from domain.migration.digest import LARGE_OBJECTS, DataChange, DataChangeKind, DataDifference
 from domain.migration.names import bare, split
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.snapshot import ObjectKey, attributes, names_of
@@ -71,7 +71,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnostic]:
     """Report the values that differ after the upgrade and the downgrade."""
     for change in undone.losses:
-        table = change.subject if ("table", change.subject) in _objects(trace) else split(change.subject)[0]
+        is_table = ("table", change.subject) in _objects(trace) or change.subject == LARGE_OBJECTS
+        table = change.subject if is_table else split(change.subject)[0]
         if change.subject in trace.stamped:
             continue
         yield Diagnostic(
