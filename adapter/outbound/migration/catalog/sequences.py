@@ -1,6 +1,6 @@
 """Finds keys that a revision wrote explicitly and that are beyond the current value of the column's sequence."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -32,11 +32,21 @@ SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), format('%I
  ORDER BY 1, 2
 """
 _NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::bigint"
+_OLDEST = "SELECT (pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::bigint"
 
 
 def next_transaction(session: psycopg.Connection[Any]) -> int:
     """Return the id of the next transaction; rows that are written from now on have no lower `xmin`."""
-    row = session.execute(_NEXT).fetchone()
+    return _number(session, _NEXT)
+
+
+def oldest_transaction(session: psycopg.Connection[Any]) -> int:
+    """Return the lowest id of a transaction that has not ended; what is not visible yet has no lower `xmin`."""
+    return _number(session, _OLDEST)
+
+
+def _number(session: psycopg.Connection[Any], query: LiteralString) -> int:
+    row = session.execute(query).fetchone()
     assert row is not None  # noqa: S101 - one row always
     return int(row[0])
 

@@ -1,4 +1,4 @@
-"""Generates the statements that a table permits: INSERTs, upserts, UPDATEs and a DELETE, with the values of one row."""
+"""Generates the statements that a table permits, with the values of one row."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
+from adapter.outbound.migration.traffic.statement_runs import Candidate
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.compatibility import ApplicationStatement
 
@@ -73,12 +74,43 @@ def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
         )
 
 
-def key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
+def candidates_for(
+    relation: Relation, row: Mapping[str, str | None] | None, *, each_column: bool
+) -> Iterator[Candidate]:
+    """Return the statements that a table or a view permits.
+
+    Args:
+        relation: The table or the view.
+        row: A row of the table, as text; None without one, or for a view.
+        each_column: Whether there is an UPDATE of each column; otherwise there is one of all columns.
+    """
+    if not relation.columns:
+        return
+    names = [column["name"] for column in relation.columns]
+    query = sql.SQL("SELECT {} FROM {} LIMIT 1").format(listed(names), relation.identifier)
+    yield Candidate(_statement_of(relation, query))
+    if not relation.is_table or row is None:
+        return
+    key = _key_of(relation, row)
+    row_of_key = _equal({column: row[column] for column in key})
+    deletion = sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, row_of_key).as_string()
+    exists = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(relation.identifier, row_of_key).as_string()
+    # only the table itself has the rows that it counts
+    is_counted = not relation.is_partitioned
+    for statement, columns in _inserts(relation, row):
+        yield Candidate(statement, deletion, tuple(columns), "SELECT true" if is_counted else "")
+    for statement in _changes(relation, row, key, each_column=each_column):
+        yield Candidate(statement, row_exists=exists if is_counted else "")
+    for statement in _upserts(relation):
+        yield Candidate(statement, is_planned=True)
+
+
+def _key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
     """Return the columns that identify the row: the primary key, or else all columns that are not NULL."""
     return relation.key or tuple(name for name, value in row.items() if value is not None)
 
 
-def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
+def _inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
     """Return INSERTs, each with the columns that it sets: one with all columns, and one that leaves out defaults.
 
     The latter leaves out all that may be NULL as well, unless the table needs no value at all.
@@ -90,10 +122,10 @@ def inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple
         places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
         values = sql.SQL("({}) VALUES ({})").format(listed(names), places) if names else sql.SQL("DEFAULT VALUES")
         query = sql.SQL("INSERT INTO {} {}").format(relation.identifier, values)
-        yield statement_of(relation, query, [row[name] for name in names]), names
+        yield _statement_of(relation, query, [row[name] for name in names]), names
 
 
-def upserts(relation: Relation) -> Iterator[ApplicationStatement]:
+def _upserts(relation: Relation) -> Iterator[ApplicationStatement]:
     """Return an INSERT with ON CONFLICT for each unique key; its values are NULL, because it is planned only."""
     writable = [column["name"] for column in relation.columns if column["given"]]
     for key in relation.unique:
@@ -104,10 +136,10 @@ def upserts(relation: Relation) -> Iterator[ApplicationStatement]:
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT {}{} DO NOTHING").format(
             relation.identifier, listed(names), places, target, where
         )
-        yield statement_of(relation, query, [None] * len(names))
+        yield _statement_of(relation, query, [None] * len(names))
 
 
-def changes(
+def _changes(
     relation: Relation, row: Mapping[str, str | None], key: tuple[str, ...], *, each_column: bool
 ) -> Iterator[ApplicationStatement]:
     """Return an UPDATE of each column, or one of all columns, and a DELETE."""
@@ -121,13 +153,13 @@ def changes(
         query = sql.SQL("UPDATE {} SET {} WHERE {}").format(
             relation.identifier, settings, _condition(key, len(names) + 1)
         )
-        yield statement_of(relation, query, [*(row[name] for name in names), *values])
-    yield statement_of(
+        yield _statement_of(relation, query, [*(row[name] for name in names), *values])
+    yield _statement_of(
         relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
     )
 
 
-def statement_of(relation: Relation, query: sql.Composed, values: Iterable[str | None] = ()) -> ApplicationStatement:
+def _statement_of(relation: Relation, query: sql.Composed, values: Iterable[str | None] = ()) -> ApplicationStatement:
     """Return a statement with the composed SQL and its values."""
     return ApplicationStatement(query.as_string(), relation.table, tuple(values))
 
@@ -139,7 +171,7 @@ def _condition(key: Iterable[str], first: int) -> sql.Composed:
     return sql.SQL(" AND ").join(parts)
 
 
-def equal(values: Mapping[str, str | None]) -> sql.Composed:
+def _equal(values: Mapping[str, str | None]) -> sql.Composed:
     """Return the condition that columns equal the values."""
     parts = (sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items())
     return sql.SQL(" AND ").join(parts)

@@ -20,15 +20,16 @@ SELECT setval(oid::oid::regclass, last, called) FROM unnest(%s::int8[], %s::int8
 @contextmanager
 def unmoved_sequences(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """Restore the sequences that moved in the meantime; do nothing if the session was terminated."""
-    positions_before = _positions(connection)
+    positions_before = positions(connection)
     yield
     with suppress(psycopg.OperationalError):
-        moved = {oid for oid, _, _ in _positions(connection) - positions_before}
+        moved = {oid for oid, _, _ in positions(connection) - positions_before}
         previous_positions = [position for position in positions_before if position[0] in moved]
         if previous_positions:
             connection.execute(_RESTORE, tuple(map(list, zip(*previous_positions, strict=True))))
 
 
-def _positions(connection: psycopg.Connection[Any]) -> set[tuple[int, int, bool]]:
+def positions(connection: psycopg.Connection[Any]) -> set[tuple[int, int, bool]]:
+    """Return the OID of each sequence that can be read, its last value, and whether that has been given out."""
     queries = [str(query) for (query,) in connection.execute(_ALL).fetchall()]
     return set(connection.execute(" UNION ALL ".join(queries).encode()).fetchall()) if queries else set()

@@ -14,6 +14,7 @@ from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.project.version_table import version_tables
+from adapter.outbound.migration.traffic.application_statements import OldCode
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.postgres import direct
 from application.migration.ports.project_databases import ProjectDatabase
@@ -45,6 +46,7 @@ class Database(ProjectDatabase):
         unfilled: The reason, by table, for each table that got fewer rows than requested.
         columns: The columns that it had when it was filled last, as `schema.table.column`; None before the first time.
         young: How many fillings ago each of the columns that are newer than the rows appeared, from 1.
+        old_code: The statements that ran on it, or on the one that it is a copy of; None before the first time.
     """
 
     url: str
@@ -53,6 +55,7 @@ class Database(ProjectDatabase):
     unfilled: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     young: Mapping[str, int] = field(default_factory=dict)
+    old_code: OldCode | None = field(default=None, repr=False)
     _session: Session | None = field(default=None, init=False, repr=False)
 
     def session(self) -> Session:

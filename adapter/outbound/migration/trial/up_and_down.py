@@ -110,7 +110,10 @@ class UpAndDown:
         entry, recorded_statements = self.entry, self.databases.project.statements
         state = read_server_state(upgraded.session())
         start = read_clock(upgraded.session())
-        with ApplicationStatements(upgraded.url, recorded_statements, each_column=self._each_column) as application:
+        with ApplicationStatements(
+            upgraded.url, recorded_statements, each_column=self._each_column, known=upgraded.old_code
+        ) as application:
+            upgraded.old_code = application.known
             result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
             statements = result.run_of(entry.revision, "upgrade").statements
             if result.error is None:

@@ -1,0 +1,199 @@
+"""What the server says of the versions of relations, which shows what has changed between two moments.
+
+Each row of a catalog, and each row of a table, has the transaction that wrote it: `xmin`. A row that is deleted lowers
+the number of rows.
+
+Source: the Postgres manual, chapter "System Catalogs", and section "System Columns".
+"""
+# ruff: noqa: S608 - constants, and names that the server quoted
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+
+from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.migration.catalog.sequences import oldest_transaction
+from adapter.outbound.migration.traffic.unmoved_sequences import positions
+from adapter.outbound.postgres.explain import costs_more
+
+# Catalogs on which any statement may depend, without what belongs to single relations. A new row counts, too: another
+# function or operator may be preferred.
+_SHARED = (
+    *("aggregate", "am", "amop", "amproc", "auth_members", "cast", "collation", "conversion", "db_role_setting"),
+    *("default_acl", "event_trigger", "extension", "foreign_data_wrapper", "foreign_server", "language", "namespace"),
+    *("opclass", "operator", "opfamily", "proc", "publication", "publication_rel", "range", "transform"),
+    *("ts_config", "ts_config_map", "ts_dict", "ts_parser", "ts_template"),
+)
+_PUBLISHED_SCHEMAS_SINCE = 150_000
+_ROLES = "SELECT 'roles', count(*), sum(pg_catalog.hashtextextended(r::text, 0))::text FROM pg_catalog.pg_roles r"
+_SETTINGS = """
+SELECT 'settings', count(*), sum(pg_catalog.hashtextextended(s.name || '=' || s.setting, 0))::text
+  FROM pg_catalog.pg_settings s WHERE s.source NOT IN ('client', 'session')
+"""
+
+# Types that are not rows of a table. A type that is new belongs to no column that was there.
+_TYPES = """
+SELECT t.oid::int8, concat_ws(' ', t.xmin, (SELECT string_agg(concat_ws(' ', e.oid, e.xmin), ',' ORDER BY e.oid)
+                                              FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid),
+                                          (SELECT string_agg(concat_ws(' ', k.oid, k.xmin), ',' ORDER BY k.oid)
+                                              FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid),
+                                          (SELECT string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum)
+                                              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c
+                                                ON c.oid = a.attrelid AND c.relkind = 'c'
+                                             WHERE a.attrelid = t.typrelid))
+  FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class r ON r.oid = t.typrelid
+ WHERE t.oid >= 16384 AND t.typcategory <> 'A' AND (t.typtype <> 'c' OR r.relkind = 'c')
+"""
+
+# The catalogs that describe a relation: name, the number that tells its rows apart, the relations that a row is about.
+_PARTS = (
+    ("pg_attribute", "attnum", ("attrelid",)),
+    ("pg_attrdef", "oid", ("adrelid",)),
+    ("pg_constraint", "oid", ("conrelid", "confrelid")),
+    ("pg_index", "indexrelid", ("indrelid",)),
+    ("pg_inherits", "inhrelid", ("inhrelid", "inhparent")),
+    ("pg_trigger", "oid", ("tgrelid",)),
+    ("pg_rewrite", "oid", ("ev_class",)),
+    ("pg_policy", "oid", ("polrelid",)),
+    ("pg_sequence", "seqrelid", ("seqrelid",)),
+    ("pg_partitioned_table", "partrelid", ("partrelid",)),
+    ("pg_foreign_table", "ftrelid", ("ftrelid",)),
+)
+_HASH = "pg_catalog.hashint8extended(t.{number}::int8, 16 * t.xmin::text::int8 + {place})"
+_RELATIONS = f"""
+WITH relation AS MATERIALIZED (
+    SELECT c.oid, c.xmin, c.relkind, coalesce(i.indrelid, c.oid) AS owner,
+           format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+     WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'i', 'I')
+), part (relation, version) AS (
+    SELECT t.owner, {_HASH.format(number="oid", place=15)} FROM relation t
+    UNION ALL
+    {
+    " UNION ALL ".join(
+        f"SELECT t.{relation}, {_HASH.format(number=number, place=place)} FROM pg_catalog.{catalog} t"
+        f" WHERE t.{relation} >= 16384"
+        for place, (catalog, number, relations) in enumerate(_PARTS)
+        for relation in relations
+    )
+}
+), version AS MATERIALIZED (SELECT relation, sum(version)::text AS version FROM part GROUP BY relation)
+SELECT r.oid::int8, r.name, r.relkind::text, v.version
+  FROM relation r JOIN version v ON v.relation = r.oid WHERE r.relkind NOT IN ('i', 'I')
+"""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation at some moment.
+
+    Attributes:
+        name: The qualified name, quoted for SQL.
+        kind: As in `pg_class.relkind`.
+        version: Changes with every change of its description, and of a sequence's number.
+        rows: The number of its own rows; None where they are not counted.
+        written: How many of these were written since the earlier moment.
+    """
+
+    name: str
+    kind: str
+    version: str
+    rows: int | None = None
+    written: int = 0
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of all that statements depend on, at some moment.
+
+    Attributes:
+        following: No transaction that ended before the moment has this number or a later one.
+        shared: Changes with what any statement may depend on, such as functions and settings.
+        types: By OID, what changes with a type that is not that of a table's rows.
+        relations: The relations, by OID.
+    """
+
+    following: int
+    shared: tuple[tuple[Any, ...], ...]
+    types: Mapping[int, str]
+    relations: Mapping[int, Relation]
+
+    def changed(self, later: "Versions") -> set[int] | None:
+        """Return the relations that have changed up to a later moment, or appeared; None where any may have.
+
+        Args:
+            later: The versions of that moment, which were read since this one.
+        """
+        if self.shared != later.shared or any(later.types.get(oid) != version for oid, version in self.types.items()):
+            return None
+        return {
+            oid
+            for oid in self.relations.keys() | later.relations.keys()
+            if oid not in self.relations
+            or oid not in later.relations
+            or not _same(self.relations[oid], later.relations[oid])
+        }
+
+
+def _same(before: Relation, after: Relation) -> bool:
+    if (before.name, before.kind, before.version) != (after.name, after.kind, after.version):
+        return False
+    # the rows of a partitioned table are those of its partitions, a view has none
+    return before.kind in {"p", "v", "S"} or (
+        before.rows is not None and after.rows == before.rows and not after.written
+    )
+
+
+def read_versions(connection: psycopg.Connection[Any], since: Versions | None = None) -> Versions:
+    """Return the versions of all that statements in a database depend on.
+
+    Args:
+        connection: A connection in autocommit mode.
+        since: The versions of an earlier moment, to count the rows that were written since then.
+    """
+    following = oldest_transaction(connection)
+    shared = connection.execute(_shared_versions(connection.info.server_version)).fetchall()
+    types = {oid: str(version) for oid, version in connection.execute(_TYPES.encode()).fetchall()}
+    sequences = {oid: (last, called) for oid, last, called in positions(connection)}
+    relations = {
+        oid: Relation(name, kind, f"{version} {sequences.get(oid, '')}")
+        for oid, name, kind, version in connection.execute(_RELATIONS.encode()).fetchall()
+    }
+    mixed = mixed_tables(connection)
+    counted = {oid: relation for oid, relation in relations.items() if relation.kind == "r" and oid not in mixed}
+    for oid, rows, written in _rows(connection, counted, following if since is None else since.following):
+        relations[oid] = replace(relations[oid], rows=rows, written=written)
+    return Versions(following, tuple(sorted(shared)), types, relations)
+
+
+def _shared_versions(server_version: int) -> bytes:
+    catalogs = (*_SHARED, "publication_namespace") if server_version >= _PUBLISHED_SCHEMAS_SINCE else _SHARED
+    queries = (
+        f"SELECT '{name}', count(*), sum(pg_catalog.hashtextextended(t.xmin::text || t.ctid::text, 0))::text"
+        f" FROM pg_catalog.pg_{name} t"
+        for name in catalogs
+    )
+    return " UNION ALL ".join([*queries, _ROLES, _SETTINGS]).encode()
+
+
+def _rows(
+    connection: psycopg.Connection[Any], tables: Mapping[int, Relation], first: int
+) -> list[tuple[int, int, int]]:
+    """Return for each table its number of rows, and how many were written by a transaction from a number on.
+
+    The list is empty where a table cannot be read.
+    """
+    oldest = f"(SELECT pg_catalog.age('{first}'::xid))"
+    counts = [
+        f"SELECT {oid}, count(*), count(*) FILTER (WHERE pg_catalog.age(xmin) <= {oldest}) FROM ONLY {table.name}"
+        for oid, table in tables.items()
+    ]
+    try:
+        return connection.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+        return []
