@@ -12,10 +12,9 @@ tables, tables of extensions, and materialized views. Large objects are digested
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -23,11 +22,24 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
+from adapter.outbound.migration.catalog.digested_tables import NOT_EXCLUDED, Table, read_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
+from adapter.outbound.migration.catalog.sequences import oldest_transaction
 from adapter.outbound.postgres.explain import costs_more
-from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.digest import LARGE_OBJECTS, ColumnDigest, DataDigest, TableDigest
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """The digests of tables at some moment, which hold as long as the server says that no row was written.
+
+    Attributes:
+        following: No transaction that ended before the moment has this number or a later one.
+        tables: The tables with their digests, by name.
+    """
+
+    following: int = 0
+    tables: Mapping[str, tuple[Table, TableDigest]] = field(default_factory=dict)
 
 
 def digest(
@@ -56,90 +68,51 @@ def digest(
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
+    return digest_again(connection, KnownRows(), tables, exclude_tables=exclude_tables)[0]
+
+
+def digest_again(
+    connection: psycopg.Connection[Any],
+    known: KnownRows,
+    tables: Collection[str] | None = None,
+    *,
+    exclude_tables: Collection[str] = ("alembic_version",),
+) -> tuple[DataDigest, KnownRows]:
+    """Digest the rows of the connected database as `digest` does, but read only the tables that have changed.
+
+    A table has not changed when it has the same file and description, as many rows, and none that was written since.
+
+    Args:
+        connection: As for `digest`.
+        known: Digests of the same database at an earlier moment, or of one that it was copied from since.
+        tables: As for `digest`.
+        exclude_tables: As for `digest`.
+
+    Returns:
+        The digest, and what is known now.
+    """
     with _reading(connection) as cursor:
-        selected_tables = _tables(cursor, tables, exclude_tables)
+        following = oldest_transaction(cursor)
+        selected_tables = read_tables(cursor, tables, exclude_tables)
         cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
         sequences = cursor.fetchall()
         counters = {name: last_value for name, last_value, _ in sequences}
         free = frozenset(name for name, _, is_free in sequences if is_free)
         unread: dict[str, str] = {}
-        digests = dict(_digests(cursor, selected_tables, unread))
+        same = _unchanged(cursor, selected_tables, known)
+        changed_tables = {name: table for name, table in selected_tables.items() if name not in same}
+        new = dict(_digests(cursor, changed_tables, unread))
+        digests = {name: (same | new)[name] for name in selected_tables if name not in unread}
+        now_known = KnownRows(
+            following,
+            {name: (selected_tables[name], item) for name, item in digests.items()},
+        )
         if tables is None:
             digests |= _large_objects(cursor, unread)
         if tables is not None:
-            return DataDigest(digests, unread=unread)
-        read_tables = {name: table for name, table in selected_tables.items() if name not in unread}
-        return DataDigest(digests, counters, unread, _behind(cursor, read_tables), free)
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table.
-
-    Attributes:
-        name: The name, quoted for SQL.
-        type: The name of its type; for a domain, the type under all domains.
-        not_null: Whether every row has a value.
-        in_key: Whether it is part of the primary key.
-    """
-
-    name: str
-    type: str
-    not_null: bool
-    in_key: bool
-
-    @property
-    def text(self) -> str:
-        """Return the expression for the text form of a value; equal values have equal texts across similar types."""
-        # A nondeterministic collation would give equal hashes to different texts.
-        return f'({_TEXT_FORMS.get(self.type, "t.{}::text").format(self.name)}) COLLATE "C"'
-
-    def hash(self, seed: str) -> str:
-        """Return the expression for the hash of a value; the hash of NULL is NULL."""
-        return f"hashtextextended({self.text}, {seed})"
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A table with its stored columns; `name` is qualified and quoted, `local` replaces it where parts are foreign."""
-
-    name: str
-    partitioned: bool
-    columns: tuple[_Column, ...]
-    local: str = ""
-
-    @property
-    def key(self) -> tuple[_Column, ...]:
-        """Return the columns of the primary key, sorted by name, so that reordered columns do not matter."""
-        return tuple(sorted((column for column in self.columns if column.in_key), key=lambda column: column.name))
-
-    @property
-    def source(self) -> str:
-        """Return the FROM item: all local partitions of a partitioned table, but no inheritance children of a table."""
-        if self.partitioned and self.local:
-            return f"{self.local} AS t"
-        return f"{'' if self.partitioned else 'ONLY '}{self.name} AS t"
-
-    @property
-    def seed(self) -> str:
-        """Return the expression for a row's identity: its primary key as a number; 0 without a primary key."""
-        seed = "0"
-        for position, column in enumerate(self.key):
-            if column.type not in _INTEGERS:
-                seed = column.hash(seed)
-            elif position:
-                seed = f"hashint8extended(t.{column.name}::bigint, {seed})"
-            else:
-                seed = f"t.{column.name}::bigint"
-        return seed
-
-    @property
-    def whole(self) -> str:
-        """Return the expression for a row's hash, which does not depend on the order of columns."""
-        columns = sorted(self.columns, key=lambda column: column.name)
-        record = f"ROW({', '.join(column.text for column in columns)})"
-        # A record's hash is linear in the hashes of its fields, so without a second hash, sums miss swapped values.
-        return f"hashint8extended(hash_record_extended({record}, 0), 0)"
+            return DataDigest(digests, unread=unread), now_known
+        readable_tables = {name: table for name, table in selected_tables.items() if name not in unread}
+        return DataDigest(digests, counters, unread, _behind(cursor, readable_tables), free), now_known
 
 
 @contextmanager
@@ -156,39 +129,6 @@ def _reading(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[Any
 # With row_security off, a policy that would hide rows raises an error instead of a digest of fewer rows.
 _SETTINGS = f"{READING_SETTINGS}, set_config('row_security', 'off', true)"
 
-_EXCLUDED = f"""
-           {IN_USER_SCHEMA}
-       AND c.relname <> ALL (%(exclude)s::text[])
-       AND n.nspname || '.' || c.relname <> ALL (%(exclude)s::text[])
-       AND NOT EXISTS (SELECT FROM pg_depend AS d
-                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-"""
-
-# The type under a domain decides the text form of a value. A table without columns yields one row of NULLs.
-_TABLES = f"""
-    WITH RECURSIVE below AS (
-        SELECT oid AS domain, typbasetype AS type FROM pg_type WHERE typtype = 'd'
-        UNION ALL
-        SELECT b.domain, d.typbasetype FROM below AS b JOIN pg_type AS d ON d.oid = b.type AND d.typtype = 'd'
-    ), base AS (
-        SELECT b.domain, b.type FROM below AS b JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
-    )
-    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
-           c.relkind = 'p',
-           c.oid::int8,
-           quote_ident(a.attname),
-           format_type(coalesce(b.type, a.atttypid), NULL),
-           a.attnotnull,
-           coalesce(a.attnum = ANY (i.indkey), false)
-      FROM pg_class AS c
-      JOIN pg_namespace AS n ON n.oid = c.relnamespace
-      LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-      LEFT JOIN base AS b ON b.domain = a.atttypid
-      LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
-     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_EXCLUDED}
-     ORDER BY name, a.attnum
-"""  # noqa: S608 - constants of this file
-
 # The last column says that no column draws from an ascending sequence: only its counter says which numbers were given.
 _COUNTERS = f"""
     SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -203,7 +143,7 @@ _COUNTERS = f"""
       FROM pg_sequence AS s
       JOIN pg_class AS c ON c.oid = s.seqrelid
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {_EXCLUDED}
+     WHERE has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') AND {NOT_EXCLUDED}
 """  # noqa: S608 - constants of this file
 
 # Ascending sequences, with the column that they belong to, or whose default draws from them.
@@ -241,36 +181,36 @@ _LARGE_OBJECTS = """
 """
 _AT_ONCE = 50  # tables per round trip
 _MODULUS = 2**64
-_INTEGERS = frozenset({"smallint", "integer", "bigint"})
-_TEXT_FORMS = {
-    # Trailing zeros follow from the scale of the column and are not part of the value.
-    "numeric": "trim_scale(t.{}::numeric)::text",
-    # A real that is widened to double precision keeps its value, but its text changes.
-    "real": "t.{}::double precision::text",
-    # Whitespace and the order of keys are not part of a document. A duplicate key is, but jsonb would drop it.
-    "json": (
-        "CASE WHEN t.{0}::text IS JSON WITH UNIQUE KEYS AND pg_input_is_valid(t.{0}::text, 'jsonb')"
-        " THEN t.{0}::jsonb::text ELSE t.{0}::text END"
-    ),
-}
 
 
-def _tables(
-    cursor: psycopg.Cursor[Any], names: Collection[str] | None, exclude: Collection[str]
-) -> Mapping[str, _Table]:
-    cursor.execute(_TABLES, {"exclude": list(exclude)})
-    described = cursor.fetchall()
-    mixed = mixed_tables(cursor.connection)
-    tables = {}
-    for (name, partitioned, oid), rows in groupby(described, key=itemgetter(0, 1, 2)):
-        if names is None or name in names:
-            columns = tuple(_Column(*column) for _, _, _, *column in rows if column[0] is not None)
-            tables[name] = _Table(name, partitioned, columns, mixed[oid].source if oid in mixed else "")
-    return tables
+def _unchanged(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], known: KnownRows) -> dict[str, TableDigest]:
+    """Return the known digests of the tables that have not changed since."""
+    candidates = {
+        name: known.tables[name][1]
+        for name, table in tables.items()
+        if table.is_known_by_file and name in known.tables and known.tables[name][0] == table
+    }
+    age = f"(SELECT age('{known.following}'::xid))"
+    queries = [
+        f"SELECT {sql.Literal(name).as_string()}, count(*), count(*) FILTER (WHERE age(t.xmin) <= {age})"  # noqa: S608
+        f" FROM {tables[name].source}"
+        for name in candidates
+    ]
+    if not queries:
+        return {}
+    try:
+        with cursor.connection.transaction():
+            cursor.execute(" UNION ALL ".join(queries).encode())
+            counts = cursor.fetchall()
+    except psycopg.Error as error:
+        if costs_more(error):
+            raise
+        return {}
+    return {name: candidates[name] for name, rows, written in counts if rows == candidates[name].rows and not written}
 
 
 def _digests(
-    cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table], unread: dict[str, str]
+    cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], unread: dict[str, str]
 ) -> Iterator[tuple[str, TableDigest]]:
     """Read tables in batches of one round trip; where a batch fails, read its tables one by one."""
     remaining = iter(tables.values())
@@ -289,7 +229,7 @@ def _digests(
                     unread[table.name] = table_error.diag.message_primary or str(table_error)
 
 
-def _batch(cursor: psycopg.Cursor[Any], tables: list[_Table]) -> list[tuple[str, TableDigest]]:
+def _batch(cursor: psycopg.Cursor[Any], tables: list[Table]) -> list[tuple[str, TableDigest]]:
     digests = []
     with cursor.connection.transaction():
         cursor.execute("; ".join(map(_digest_query, tables)).encode())
@@ -322,7 +262,7 @@ def _large_objects(cursor: psycopg.Cursor[Any], unread: dict[str, str]) -> dict[
     return {LARGE_OBJECTS: TableDigest(rows, digests, _wrapped(key))}
 
 
-def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozenset[str]:
+def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table]) -> frozenset[str]:
     """Return the sequences whose next number is not above the maximum of their column."""
     cursor.execute(_NUMBERED)
     queries = [
@@ -336,7 +276,7 @@ def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, _Table]) -> frozen
     )
 
 
-def _digest_query(table: _Table) -> str:
+def _digest_query(table: Table) -> str:
     """Return the query that counts rows and sums the hashes of keys or rows, then counts and sums each column."""
     seed = table.seed
     overall = f"hashint8extended({seed}, 0)" if table.key else table.whole

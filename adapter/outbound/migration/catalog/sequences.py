@@ -40,12 +40,12 @@ def next_transaction(session: psycopg.Connection[Any]) -> int:
     return _number(session, _NEXT)
 
 
-def oldest_transaction(session: psycopg.Connection[Any]) -> int:
+def oldest_transaction(session: psycopg.Connection[Any] | psycopg.Cursor[Any]) -> int:
     """Return the lowest id of a transaction that has not ended; what is not visible yet has no lower `xmin`."""
     return _number(session, _OLDEST)
 
 
-def _number(session: psycopg.Connection[Any], query: LiteralString) -> int:
+def _number(session: psycopg.Connection[Any] | psycopg.Cursor[Any], query: LiteralString) -> int:
     row = session.execute(query).fetchone()
     assert row is not None  # noqa: S101 - one row always
     return int(row[0])

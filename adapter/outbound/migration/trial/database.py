@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import psycopg
 
-from adapter.outbound.migration.catalog.digester import digest
+from adapter.outbound.migration.catalog.digester import KnownRows, digest_again
 from adapter.outbound.migration.catalog.foreign_tables import restrict
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.project.environment_errors import described
@@ -46,6 +46,7 @@ class Database(ProjectDatabase):
         unfilled: The reason, by table, for each table that got fewer rows than requested.
         columns: The columns that it had when it was filled last, as `schema.table.column`; None before the first time.
         young: How many fillings ago each of the columns that are newer than the rows appeared, from 1.
+        known_rows: The rows when they were digested last, or those of the database that it is a copy of.
         old_code: The statements that ran on it, or on the one that it is a copy of; None before the first time.
     """
 
@@ -55,6 +56,7 @@ class Database(ProjectDatabase):
     unfilled: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     young: Mapping[str, int] = field(default_factory=dict)
+    known_rows: KnownRows = field(default_factory=KnownRows, repr=False)
     old_code: OldCode | None = field(default=None, repr=False)
     _session: Session | None = field(default=None, init=False, repr=False)
 
@@ -85,7 +87,8 @@ class Database(ProjectDatabase):
     def digest(self) -> DataDigest:
         """Return a digest of the rows, without the version tables."""
         session = self.session()
-        return digest(session, exclude_tables=version_tables(session))
+        rows, self.known_rows = digest_again(session, self.known_rows, exclude_tables=version_tables(session))
+        return rows
 
     def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:
         """Run a job of the agent on the database; see `Jobs.run`."""
