@@ -25,7 +25,7 @@ class Users(Protocol):
 
     @abstractmethod
     async def add_many(self, users: Sequence[User]) -> int:
-        """Store users and their profiles. Skip users whose id or address is taken. Return the number of stored users."""
+        """Store users and their profiles. Skip users whose id or address is taken. Return how many were stored."""
 
     @abstractmethod
     async def save(self, user: User) -> None:

@@ -59,8 +59,8 @@ def verify(
     target_url: Annotated[
         str | None,
         typer.Option(
-            help="The database to be migrated, which is only read. Revisions run under its settings. Fail if a revision "
-            "has changed since it was proved and applied there."
+            help="The database to be migrated, which is only read. Revisions run under its settings. Fail if a "
+            "revision has changed since it was proved and applied there."
         ),
     ] = None,
     stats: Annotated[Path | None, typer.Option(help="Take the settings from a file that migrate stats wrote.")] = None,

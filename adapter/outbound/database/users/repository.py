@@ -41,7 +41,7 @@ class UserRepository(Users):
         return await self.add_many([user]) == 1
 
     async def add_many(self, users: Sequence[User]) -> int:
-        """Store users and their profiles, skip those whose id or address is taken, and return the number of stored ones."""
+        """Store users and their profiles, skip those whose id or address is taken, and return how many were stored."""
         if not users:
             return 0
         # Inserting in the order of the unique key prevents deadlocks between two writers.
