@@ -13,6 +13,17 @@ def split(name: str) -> tuple[str, str]:
     return ".".join(parts[:-1]), parts[-1] if parts else name
 
 
+def parts(name: str) -> list[str]:
+    """Return all parts of a qualified name, with their quotes."""
+    return _PART.findall(name)
+
+
+def folded(name: str) -> str:
+    """Return the last part of a name in SQL as Postgres reads it: in lower case if it has no quotes."""
+    own = split(name)[1]
+    return bare(own) if own.startswith('"') else own.lower()
+
+
 def bare(name: str) -> str:
     """Return the last part of a qualified name without its quotes, as Alembic operations expect it."""
     own = split(name)[1]

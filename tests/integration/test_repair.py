@@ -149,6 +149,23 @@ FORGOTTEN = {
     "renamed_table": 'ALTER TABLE "Pets" RENAME TO animals; ALTER TABLE animals RENAME COLUMN name TO title; '
                      'ALTER INDEX "Pets_pkey" RENAME TO animals_pkey',
     "renamed_constraint": "ALTER TABLE people RENAME CONSTRAINT people_email TO email_once",
+    "renamed_to_a_keyword": 'ALTER TABLE people RENAME COLUMN name TO "position"; '
+                            'ALTER TABLE "Pets" RENAME CONSTRAINT pets_owner TO "of_people"; '
+                            'ALTER TABLE "events" RENAME COLUMN "id" TO Number',
+    "renamed_to_another_name_that_is_there": "ALTER TABLE people RENAME COLUMN name TO events; "
+                                             "ALTER INDEX ix_events RENAME TO iy",
+    "renamed_materialized_view": "ALTER MATERIALIZED VIEW names RENAME TO all_names",
+    "renamed_constraint_of_a_domain": "ALTER DOMAIN age RENAME CONSTRAINT age_check TO positive",
+    "renamed_attribute": "ALTER TYPE place RENAME ATTRIBUTE zip TO code",
+    "renamed_value_in_a_default": "ALTER TYPE mood RENAME VALUE 'glad' TO 'happy'",
+    "moved_table": "CREATE SCHEMA shop; ALTER TABLE people SET SCHEMA shop; ALTER TABLE empty SET SCHEMA shop; "
+                   "ALTER TABLE events SET SCHEMA shop",
+    "moved_others": "CREATE SCHEMA shop; ALTER TYPE mood SET SCHEMA shop; ALTER DOMAIN age SET SCHEMA shop; "
+                    "ALTER MATERIALIZED VIEW names SET SCHEMA shop; ALTER SEQUENCE tickets SET SCHEMA shop",
+    "type_of_partitions": "ALTER TABLE events ALTER id TYPE bigint, ALTER id SET NOT NULL",
+    "type_of_a_generated_column": "ALTER TABLE people ALTER twice TYPE bigint",
+    "new_attribute": "ALTER TYPE place ADD ATTRIBUTE street text",
+    "dropped_attribute": "ALTER TYPE place DROP ATTRIBUTE zip",
     "schema": "CREATE SCHEMA shop; CREATE TABLE shop.things (id integer PRIMARY KEY); "
               'CREATE COLLATION shop.c FROM "C"',
     "privileges": 'REVOKE INSERT ON people FROM PUBLIC; GRANT SELECT (name) ON "Pets" TO PUBLIC; '

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from domain.migration.names import bare, split
+from domain.migration.names import bare, folded
 from domain.migration.op_code import in_autocommit, quoted, sql_text
 
 _TOKEN = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|[\w$]+|\s+|.""", re.DOTALL)
@@ -41,7 +41,7 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
         return None
     if (upper[0] == "UPDATE") is (head["set"] is None):
         return None
-    if _folded(head["table"]) != bare(table) or _queries(text[head.end("table") :], bare(table)):
+    if folded(head["table"]) != bare(table) or _queries(text[head.end("table") :], bare(table)):
         return None
     where = next((place for place, word in enumerate(upper) if word == "WHERE"), None)
     end = len(text) if where is None else words[where][1]
@@ -92,18 +92,12 @@ def _top(text: str) -> Iterator[tuple[str, int, int]]:
         depth += (word == "(") - (word == ")")
 
 
-def _folded(name: str) -> str:
-    """Return the last part of a name as Postgres reads it: in lower case without quotes."""
-    own = split(name)[1]
-    return bare(own) if own.startswith('"') else own.lower()
-
-
 def _queries(text: str, table: str) -> bool:
     """Return whether a text reads a table in a query of its own."""
     words = [word for word in _TOKEN.findall(text) if not word.isspace()]
     sources = (words[place + 1 :] for place, word in enumerate(words) if word.upper() in {"FROM", "JOIN", "ONLY", ","})
     names = ((rest[2:3] if rest[1:2] == ["."] else rest[:1]) for rest in sources)
-    return any(_folded(name) == table for name in chain.from_iterable(names))
+    return any(folded(name) == table for name in chain.from_iterable(names))
 
 
 def _feeds_itself(assignments: str) -> bool:

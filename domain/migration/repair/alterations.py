@@ -110,13 +110,7 @@ def _alter_type(state: RepairState, name: str, changed: set[str]) -> Altered:
 
 
 def _alter_values(state: RepairState, name: str, expected: list[str], actual: list[str]) -> Altered:
-    """Return statements that rename or add values of an enum. Postgres has no statement that removes a value."""
-    if len(expected) == len(actual):
-        pairs = [(old, new) for old, new in zip(expected, actual, strict=True) if old != new]
-        if not {old for old, _ in pairs} & {*actual}:
-            for old, new in pairs:
-                yield f"ALTER TYPE {name} RENAME VALUE {literal(new)} TO {literal(old)}", {"values"}
-            return
+    """Return statements that add values of an enum. Postgres has no statement that removes a value."""
     added = [value for value in actual if value not in expected]
     if added or [value for value in expected if value in actual] != actual:
         description = ", ".join(map(literal, added)) or "the order of the values"

@@ -212,7 +212,10 @@ def columns_of(table: str, snapshot: SchemaSnapshot) -> list[str]:
 
 
 def _column(name: str, _attributes: Attributes, snapshot: SchemaSnapshot) -> list[str]:
-    add = f"ALTER TABLE {split(name)[0]} ADD COLUMN {column_definition(name, snapshot)}"
+    container = split(name)[0]
+    if ("type", container) in snapshot.objects:
+        return [f"ALTER TYPE {container} ADD ATTRIBUTE {column_definition(name, snapshot)}"]
+    add = f"ALTER TABLE {container} ADD COLUMN {column_definition(name, snapshot)}"
     return [add, *column_settings(name, snapshot)]
 
 

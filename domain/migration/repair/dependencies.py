@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
 from domain.migration.names import split
-from domain.migration.repair.definitions import Attributes
+from domain.migration.repair.definitions import Attributes, texts
 from domain.migration.snapshot import ObjectKey, SchemaSnapshot
 
 _OF_TABLES = frozenset({"column", "constraint", "policy", "trigger", "rule"})
@@ -63,6 +63,56 @@ def ordered(names: Iterable[str], kind: str, snapshot: SchemaSnapshot) -> list[s
                 name: [dependency for dependency in dependencies if not {name, dependency} <= circle]
                 for name, dependencies in graph.items()
             }
+
+
+def within_other(key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot, *, dropping: bool) -> bool:
+    """Return whether an object is created or dropped along with another one of the keys.
+
+    Args:
+        key: The object.
+        keys: Objects that are created or dropped.
+        snapshot: The actual schema when objects are dropped, the expected one when they are created.
+        dropping: Whether they are dropped.
+    """
+    kind, name = key
+    attributes = snapshot.objects[key]
+    outer = split(name)[0]
+    within = False
+    match kind:
+        case "column":
+            parents = snapshot.objects.get(("table", outer), {}).get("parents")
+            inherited = attributes.get("local") is False and bool(parents)
+            within = inherited or any((container, outer) in keys for container in ("table", "view", "type"))
+        case "constraint" | "trigger":
+            inherited = attributes.get("inherited") is True and attributes.get("local") is not True
+            within = inherited or (dropping and any((container, outer) in keys for container in ("table", "type")))
+        case "index":
+            table = attributes["table"]
+            dropped = dropping and any((container, table) in keys for container in ("table", "view"))
+            within = dropped or attributes.get("constraint") is not None or attributes.get("parent") is not None
+        case "policy" | "rule":
+            within = dropping and ("table", outer) in keys
+        case "statistics":
+            within = dropping and ("table", attributes["table"]) in keys
+        case "sequence":
+            column = str(attributes.get("owned_by") or "")
+            dropped = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
+            within = dropped or attributes.get("of_identity") is True
+        case "function":
+            # The constructors of a range type are created and dropped with it.
+            definition = str(attributes["definition"])
+            within = " LANGUAGE internal\n" in definition and "range_constructor" in definition
+        case "table":
+            within = dropping and any(("table", parent) in keys for parent in texts(attributes.get("parents")))
+    return within
+
+
+def generation(key: ObjectKey, snapshot: SchemaSnapshot) -> int:
+    """Return how many tables a column is inherited through; 0 for another object."""
+    kind, (table, own) = key[0], split(key[1])
+    parents = texts(snapshot.objects.get(("table", table), {}).get("parents")) if kind == "column" else ()
+    above = (("column", f"{parent}.{own}") for parent in parents)
+    return max((1 + generation(column, snapshot) for column in above if column in snapshot.objects), default=0)
 
 
 def _rank(kind: str, attributes: Attributes, name: str) -> tuple[int, str]:

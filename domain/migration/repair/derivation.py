@@ -15,9 +15,27 @@ from domain.migration.op_code import execute, quoted
 from domain.migration.repair import definitions
 from domain.migration.repair.alterations import ALTERATIONS
 from domain.migration.repair.definitions import Attributes, texts
-from domain.migration.repair.dependencies import USES_COLUMNS, is_key, mentions, ordered, text_of, uses_column
+from domain.migration.repair.dependencies import (
+    USES_COLUMNS,
+    generation,
+    is_key,
+    mentions,
+    ordered,
+    text_of,
+    uses_column,
+    within_other,
+)
 from domain.migration.repair.privileges import privileges
-from domain.migration.repair.renames import NAME, Rename, said_as, undo_rename, with_rename_undone
+from domain.migration.repair.renames import (
+    NAME,
+    Rename,
+    as_in,
+    moved_along,
+    renamed_values,
+    said_as,
+    undo_rename,
+    with_rename_undone,
+)
 from domain.migration.repair.state import REMADE, RepairState
 from domain.migration.repair.statements import comment_statement, drop_statement
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
@@ -113,9 +131,9 @@ class _Deriver(RepairState):
         self.difference: SchemaDifference = compare(self.expected, self.actual, ignore={"position"})
 
     def undo(self, renames: Iterable[Rename]) -> None:
-        """Undo renames, the last one first, in the statements and in the actual schema."""
+        """Undo renames, the last one first, and those of enum values, in the statements and in the actual schema."""
         undone: list[Rename] = []
-        for rename in reversed([*renames]):
+        for rename in reversed(as_in((self.expected, self.actual), renames)):
             names = {name for kind, name in self.actual.objects if kind == rename.kind}
             if (
                 rename.new in names
@@ -123,11 +141,17 @@ class _Deriver(RepairState):
                 and (rename.kind, rename.new) not in self.expected.objects
             ):
                 self.phases[_Phase.RENAME].append(undo_rename(rename))
-                undone.append(rename)
-                self.actual = with_rename_undone(self.actual, rename)
-        if undone:
+                for renamed in (*moved_along(self.actual, rename), rename):
+                    undone.append(renamed)
+                    self.actual = with_rename_undone(self.actual, renamed)
+        values = renamed_values(self.expected, self.actual)
+        for name, old, new in values:
+            self.phases[_Phase.RENAME].append(
+                execute(f"ALTER TYPE {name} RENAME VALUE {definitions.literal(new)} TO {definitions.literal(old)}")
+            )
+        if undone or values:
             self.done = True
-            self.actual = said_as(self.expected, self.actual, undone)
+            self.actual = said_as(self.expected, self.actual, undone, values)
             self.difference = compare(self.expected, self.actual, ignore={"position"})
 
     def repair(self) -> Repair:
@@ -137,17 +161,19 @@ class _Deriver(RepairState):
         remade = self._remade()
         dropped = {*self.difference.unexpected} | remade
         created = {*self.difference.missing} | remade
-        self._drop({key for key in dropped if not self._within_other(key, dropped, self.actual)}, remade)
-        self._create({key for key in created if not self._within_other(key, created, self.expected)})
+        self._drop({key for key in dropped if not within_other(key, dropped, self.actual, dropping=True)}, remade)
+        self._create({key for key in created if not within_other(key, created, self.expected, dropping=False)})
         with_constraint = self._indexes_of_constraints(created)
         for _, name in with_constraint:
             settings = definitions.index_of_constraint(name, self.expected.objects["index", name])
             self.phases[_Phase.PARTS] += map(execute, settings)
         for key in sorted({*created, *with_constraint}):
             self._finish(key)
-        for key, attributes in self.changed.items():
+        for key in sorted(
+            self.changed, key=lambda key: generation(key, self.expected)
+        ):  # of tables that inherit, the parents first
             if key not in remade and key not in with_constraint:
-                self._alter(key, attributes - _FOLLOWS)
+                self._alter(key, self.changed[key] - _FOLLOWS - self._altered_with_parent(key))
         steps = tuple(step for phase in _Phase for step in self.phases[phase])
         return Repair(steps, tuple(dict.fromkeys(self.unresolved)), self.refusal)
 
@@ -220,46 +246,6 @@ class _Deriver(RepairState):
     def _computed(self, column: str) -> bool:
         return self.actual.objects["column", column].get("generated") is not None
 
-    def _within_other(self, key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot) -> bool:
-        """Return whether an object is created or dropped along with another one of the keys.
-
-        Args:
-            key: The object.
-            keys: Objects that are created or dropped.
-            snapshot: The actual schema when objects are dropped, the expected one when they are created.
-        """
-        kind, name = key
-        attributes = snapshot.objects[key]
-        outer, dropping = split(name)[0], snapshot is self.actual
-        within = False
-        match kind:
-            case "column":
-                parents = snapshot.objects.get(("table", outer), {}).get("parents")
-                inherited = attributes.get("local") is False and bool(parents)
-                within = inherited or any((container, outer) in keys for container in ("table", "view", "type"))
-            case "constraint" | "trigger":
-                inherited = attributes.get("inherited") is True and attributes.get("local") is not True
-                within = inherited or (dropping and any((container, outer) in keys for container in ("table", "type")))
-            case "index":
-                table = attributes["table"]
-                dropped = dropping and any((container, table) in keys for container in ("table", "view"))
-                within = dropped or attributes.get("constraint") is not None or attributes.get("parent") is not None
-            case "policy" | "rule":
-                within = dropping and ("table", outer) in keys
-            case "statistics":
-                within = dropping and ("table", attributes["table"]) in keys
-            case "sequence":
-                column = str(attributes.get("owned_by") or "")
-                dropped = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
-                within = dropped or attributes.get("of_identity") is True
-            case "function":
-                # The constructors of a range type are created and dropped with it.
-                definition = str(attributes["definition"])
-                within = " LANGUAGE internal\n" in definition and "range_constructor" in definition
-            case "table":
-                within = dropping and any(("table", parent) in keys for parent in texts(attributes.get("parents")))
-        return within
-
     # -- dropping
 
     def _drop(self, keys: set[ObjectKey], remade: set[ObjectKey]) -> None:
@@ -272,8 +258,11 @@ class _Deriver(RepairState):
                 attributes = self.actual.objects[kind, name]
                 late = place >= _LATE_DROP and (kind, name) not in remade
                 step = drop_statement(kind, name, attributes)
-                if kind == "constraint" and ("type", split(name)[0]) in self.actual.objects:
-                    step = execute(f"ALTER DOMAIN {split(name)[0]} DROP CONSTRAINT {split(name)[1]}")
+                container, own = split(name)
+                if kind == "constraint" and ("type", container) in self.actual.objects:
+                    step = execute(f"ALTER DOMAIN {container} DROP CONSTRAINT {own}")
+                if kind == "column" and ("type", container) in self.actual.objects:
+                    step = execute(f"ALTER TYPE {container} DROP ATTRIBUTE {own}")
                 self.phases[_Phase.DROP_BASE if late else _Phase.DROP].append(step)
         for kind, name in sorted(keys):
             if kind not in _DROPPED:
@@ -364,6 +353,13 @@ class _Deriver(RepairState):
             self.unresolved.append(
                 f"the {words} of {kind} {name}, which was {_in_words(self.expected.objects[key], attribute)}"
             )
+
+    def _altered_with_parent(self, key: ObjectKey) -> set[str]:
+        """Return the attributes of a column that Postgres alters along with that of the parent, and only so."""
+        inherited = all(state.objects[key].get("local") is False for state in (self.expected, self.actual))
+        if not (inherited and self.changed[key] & {"type", "collation"} and generation(key, self.expected)):
+            return set()
+        return {"type", "collation", "storage"}
 
     def _alter_settings(self, key: ObjectKey, rest: set[str]) -> None:
         kind, name = key

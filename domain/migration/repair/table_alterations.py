@@ -73,7 +73,9 @@ def alter_column(state: RepairState, name: str, changed: set[str]) -> Altered:
         if actual.get("default") is not None:
             yield f"{alter} DROP DEFAULT", set()
         collation = f" COLLATE {expected['collation']}" if expected.get("collation") else ""
-        yield f"{alter} TYPE {expected['type']}{collation} USING {own}::{expected['type']}", {"type", "collation"}
+        # The values of a generated column are computed anew.
+        using = "" if expected.get("generated") else f" USING {own}::{expected['type']}"
+        yield f"{alter} TYPE {expected['type']}{collation}{using}", {"type", "collation"}
     if "default" in changed or (retyped and expected.get("default") is not None):
         default = expected.get("default")
         if default is not None or not retyped:

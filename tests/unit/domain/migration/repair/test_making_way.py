@@ -118,7 +118,7 @@ def test_a_generated_column_of_another_type_is_altered() -> None:
     """It does not depend on itself."""
     expected = {**sized("integer"), **column(SIZE, "integer", generated="stored", expression="length('size')")}
     actual = {**sized("bigint"), **column(SIZE, "bigint", generated="stored", expression="length('size')")}
-    assert statements(expected, actual) == [ALTER_SIZE]
+    assert statements(expected, actual) == [ALTER_SIZE.partition(" USING ")[0]]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,19 @@ def test_what_is_no_rename_is_not_read() -> None:
         ),
         (Rename("index", "public.ix", "public.iy"), 'op.execute("ALTER INDEX public.iy RENAME TO ix")'),
         (Rename("type", "public.a", "public.b"), 'op.execute("ALTER TYPE public.b RENAME TO a")'),
+        (
+            Rename("view", "public.a", "public.b", "MATERIALIZED VIEW"),
+            'op.execute("ALTER MATERIALIZED VIEW public.b RENAME TO a")',
+        ),
+        (
+            Rename("constraint", "public.age.a", "public.age.b", "DOMAIN"),
+            'op.execute("ALTER DOMAIN public.age RENAME CONSTRAINT b TO a")',
+        ),
+        (
+            Rename("column", "public.place.a", "public.place.b", "TYPE"),
+            'op.execute("ALTER TYPE public.place RENAME ATTRIBUTE b TO a")',
+        ),
+        (Rename("table", PEOPLE, "shop.people"), 'op.execute("ALTER TABLE shop.people SET SCHEMA public")'),
     ],
 )
 def test_undo(rename: Rename, call: str) -> None:

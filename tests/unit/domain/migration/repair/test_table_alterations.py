@@ -1,5 +1,7 @@
 """Tables, columns and constraints that differ are altered, and only where they differ."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from domain.migration.snapshot import Value
@@ -291,3 +293,29 @@ def test_equal_tables_need_nothing_of_each_other() -> None:
 def test_what_two_columns_have_alike_is_not_said(attributes: dict[str, Value]) -> None:
     """Only their statistics differ."""
     assert column_between({**attributes, "statistics": 500}, attributes) == [f"{ALTER} SET STATISTICS 500"]
+
+
+def test_columns_of_partitions_are_altered_with_their_table() -> None:
+    """Postgres refuses another type for a partition alone; NOT NULL may stay there, and goes after the whole."""
+
+    def whole(kind: str, *, not_null: bool) -> dict[tuple[str, str], Mapping[str, Value]]:
+        own = column(f"{PETS}.email", kind, not_null=not_null, local=False)
+        return {
+            **table(PETS, parents=(PEOPLE,), partition_bound="DEFAULT"),
+            **own,
+            **table(PEOPLE, kind="partitioned table"),
+            **column(EMAIL, kind, not_null=not_null),
+        }
+
+    assert statements(whole("text", not_null=False), whole("bigint", not_null=True)) == [
+        f"{ALTER} TYPE text USING email::text",
+        f"{ALTER} DROP NOT NULL",
+        f"{ALTER.replace(PEOPLE, PETS)} DROP NOT NULL",
+    ]
+
+
+def test_attributes_of_a_composite_type() -> None:
+    """They come and go by ALTER TYPE."""
+    place, zip_code = composite("public.place"), column("public.place.zip", "integer")
+    assert statements({**place, **zip_code}, place) == ["ALTER TYPE public.place ADD ATTRIBUTE zip integer"]
+    assert statements(place, {**place, **zip_code}) == ["ALTER TYPE public.place DROP ATTRIBUTE zip"]

@@ -6,7 +6,9 @@ from domain.migration.snapshot import SchemaSnapshot
 from tests.unit.domain.migration.repair.catalogs import (
     PEOPLE,
     column,
+    enum,
     index,
+    sequence,
     statements,
     steps,
     table,
@@ -70,3 +72,50 @@ def test_an_object_of_another_kind_is_no_rename() -> None:
     """A view of the new name is not the table that was renamed."""
     expected = table(PEOPLE, "id")
     assert statements(expected, view("public.folk", "SELECT 1"), FOLK)[0] == "DROP VIEW public.folk"
+
+
+def test_names_in_statements_are_those_of_the_catalog() -> None:
+    """Postgres quotes other words than SQLAlchemy does, and reads what has no quotes in lower case."""
+    for new in ("Position", '"position"'):
+        rename = Rename("column", 'public."people".EMAIL', f"{PEOPLE}.{new}")
+        assert steps(PEOPLE_TABLE, table(PEOPLE, "id", '"position"'), rename) == [
+            'op.alter_column("people", "position", new_column_name="email")'
+        ]
+
+
+def test_a_moved_table_is_moved_back() -> None:
+    """With its rows, its indexes and its sequences; the definitions that name it follow."""
+    expected = {
+        **PEOPLE_TABLE,
+        **index("public.ix"),
+        **sequence("public.people_id_seq", owned_by=f"{PEOPLE}.id"),
+        **view("public.grown", "SELECT id FROM public.people"),
+    }
+    actual = {
+        **table("shop.people", "id", "email"),
+        **index("shop.ix", "shop.people"),
+        **sequence("shop.people_id_seq", owned_by="shop.people.id"),
+        **view("public.grown", "SELECT id FROM shop.people"),
+    }
+    assert steps(expected, actual, Rename("table", PEOPLE, "shop.people")) == [
+        'op.execute("ALTER TABLE shop.people SET SCHEMA public")'
+    ]
+
+
+def test_a_new_name_that_another_object_has() -> None:
+    """What names both objects is as it was; the other object's name is not taken for the new one."""
+    expected = {**PEOPLE_TABLE, **table("public.title"), **view("public.v", "SELECT email FROM people, title")}
+    actual = {
+        **table(PEOPLE, "id", "title"),
+        **table("public.title"),
+        **view("public.v", "SELECT title FROM people, title"),
+    }
+    assert len(steps(expected, actual, TITLE)) == 1
+
+
+def test_a_renamed_value_of_an_enum_gets_its_name_back_first() -> None:
+    """Defaults follow it, alone or in an array."""
+    mood, sad, happy = "public.mood", "'glad'::public.mood", "'happy'::public.mood"
+    expected = {**table(), **enum(mood, "glad", "sad"), **column(EMAIL, mood, default=sad)}
+    actual = {**table(), **enum(mood, "happy", "sad"), **column(EMAIL, mood, default=happy)}
+    assert statements(expected, actual) == ["ALTER TYPE public.mood RENAME VALUE 'happy' TO 'glad'"]
