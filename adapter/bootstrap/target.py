@@ -31,13 +31,11 @@ def named_database(config: "Path", url: str | None, command: str) -> "DatabaseUR
     from adapter.outbound.database.settings import database_url
     from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
-    if not is_this_project(config):
-        url = url or os.environ.get("DATABASE_URL")
-        if not url:
-            raise DatabaseConfigurationError(
-                "no database is named, and the one that env.py of another project connects to is not known here",
-                f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
-            )
+    if not is_this_project(config) and not (url or os.environ.get("DATABASE_URL", "").strip()):
+        raise DatabaseConfigurationError(
+            "no database is named, and the one that env.py of another project connects to is not known here",
+            f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
+        )
     return database_url(url)
 
 

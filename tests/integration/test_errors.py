@@ -74,6 +74,31 @@ def test_wrong_password(server: Server, empty_url: str) -> None:
     assert "wr0ng" not in said
 
 
+@pytest.mark.parametrize(
+    ("role", "message", "remedy"),
+    [
+        ("CONNECTION LIMIT 0 LOGIN", "has no free connection", 'ALTER ROLE "kept_out" CONNECTION LIMIT -1;'),
+        ("NOLOGIN", "refused the login", 'ALTER ROLE "kept_out" LOGIN;'),
+    ],
+)
+def test_role_that_may_not_connect(server: Server, empty_url: str, role: str, message: str, remedy: str) -> None:
+    """A role without LOGIN, or with no connection left, gets the statement that admits it, from both commands."""
+    url = empty_url.replace(f"://{server.user}", "://kept_out")
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE kept_out {role} PASSWORD 'right'".encode())
+        try:
+            texts = [
+                fails("alembic", "current", url=url),
+                fails("adapter.inbound.cli.migrate", "status", url=url, exit_code=3),
+            ]
+        finally:
+            connection.execute("DROP ROLE kept_out")
+
+    for text in texts:
+        assert message in text
+        assert remedy in text
+
+
 def test_pgvector_not_on_the_server(server: Server, empty_url: str) -> None:
     """A server without pgvector is told from a role without permission, and the package is named."""
     if server.major < 18:

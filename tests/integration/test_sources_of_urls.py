@@ -34,17 +34,38 @@ def hint(*command: str, cwd: Path = PROJECT_ROOT, **environment: str) -> str:
     return how.strip()
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_env_file(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """A URL of `.env` is corrected in that file, and no variable is to be unset for it."""
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """Return the path of the `.env` of a copy of this project."""
     ignored = shutil.ignore_patterns(".*", "tests", "benchmarks")
     shutil.copytree(PROJECT_ROOT, tmp_path / "copy", ignore=ignored)
-    file = tmp_path / "copy" / ".env"
-    file.write_text(f"DATABASE_URL={NOWHERE}\n", encoding="utf-8")
-    how = hint(*command, cwd=tmp_path / "copy", PYTHONPATH=str(tmp_path / "copy"))
+    return tmp_path / "copy" / ".env"
 
-    assert f"correct DATABASE_URL (set in {file}); take the line out to use the embedded Postgres" in how
-    assert "unset" not in how
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_env_file(env_file: Path, command: tuple[str, ...]) -> None:
+    """A URL of `.env` is corrected in that file, and no variable is to be unset for it."""
+    for line, advice in (
+        (f"DATABASE_URL={NOWHERE}", "correct DATABASE_URL (set in {}); take the line out to use the embedded Postgres"),
+        (f"DATABASE_URL='\"{NOWHERE}'", "Take it out of DATABASE_URL (set in {}), and"),
+        ("DATABASE_URL=host=db", "Write it in DATABASE_URL (set in {}) as postgresql://"),
+    ):
+        env_file.write_text(f"{line}\n", encoding="utf-8")
+        how = hint(*command, cwd=env_file.parent, PYTHONPATH=str(env_file.parent), DATABASE_URL=" ")
+
+        assert advice.format(env_file) in how
+        assert "unset" not in how
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_env_file_that_cannot_be_read(env_file: Path, command: tuple[str, ...]) -> None:
+    """A `.env` in another encoding, or without a = behind the name, is refused: no other database is used instead."""
+    for text, advice in (
+        (f"DATABASE_URL={NOWHERE}\r\n".encode("utf-16"), "Save it as UTF-8"),
+        (f"A=1\nDATABASE_URL: {NOWHERE}\n".encode(), "Write DATABASE_URL=postgresql://"),
+    ):
+        env_file.write_bytes(text)
+        assert advice in hint(*command, cwd=env_file.parent, PYTHONPATH=str(env_file.parent))
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)

@@ -150,6 +150,7 @@ def _explain_database(
     values = {
         "where": str(url) if url is not None else "the database",
         "name": (url.database if url is not None else "") or "the database",
+        "role": (url.user if url is not None else "") or "the role",
         "message": server_message(error),
         "source": url.source if url is not None else "DATABASE_URL",
         "correct": url.correction if url is not None else "correct DATABASE_URL",
@@ -204,12 +205,30 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         'An administrator runs: ALTER DATABASE "{name}" ALLOW_CONNECTIONS true; or {correct}.',
     ),
     (
+        ("28000",),
+        "not permitted to log in",
+        "The server refused the login at {where} ({message}).",
+        'An administrator runs: ALTER ROLE "{role}" LOGIN; or {correct}.',
+    ),
+    (
         ("28P01", "28000"),
         "",
         "The server refused the login at {where} ({message}).",
-        "Correct user and password in {source}, percent-encoding % : / ? # @, or the server's pg_hba.conf.",
+        "Correct user and password in {source}, percent-encoding % : / ? # @; at the server: pg_hba.conf, VALID UNTIL.",
     ),
     (("57P03",), "", "The server at {where} is not ready ({message}).", "Wait a moment and try again."),
+    (
+        ("53300",),
+        "for role",
+        "The server at {where} has no free connection ({message}).",
+        'Close connections of this role, or raise its limit: ALTER ROLE "{role}" CONNECTION LIMIT -1;',
+    ),
+    (
+        ("53300",),
+        "for database",
+        "The server at {where} has no free connection ({message}).",
+        'Close connections to this database, or raise its limit: ALTER DATABASE "{name}" CONNECTION LIMIT -1;',
+    ),
     (
         ("53300",),
         "",

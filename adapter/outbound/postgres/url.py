@@ -14,12 +14,15 @@ from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import HIDDEN, is_secret
 
 EMBEDDED = "the embedded Postgres (migrate db status)"  # the source if there is no URL
+_SOURCE = "DATABASE_URL"
+_OTHERWISE = "unset DATABASE_URL to use the embedded Postgres"
 _SCHEMES = ("postgres", "postgresql")
 _DRIVERS = ("", "psycopg", "psycopg_async", "psycopg2", "asyncpg")
 # Only these may be named in a message; any other text there may be a part of a password.
 _OTHER_KINDS = {"mysql", "mariadb", "sqlite", "oracle", "mssql", "cockroachdb", "redshift", "jdbc:postgresql"}
 _OTHER_DRIVERS = {"pg8000", "psycopg2cffi", "pygresql", "pypostgresql", "aiopg"}
 _FORM = "postgresql://user:password@host:5432/database"
+_INSIDE = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _LAST_PORT = 65535
 _PARAMETER_LIST = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*|")
@@ -136,15 +139,17 @@ class DatabaseURL:
 
     libpq: str = field(repr=False)
     asyncpg_options: dict[str, Any] = field(default_factory=dict, repr=False)
-    source: str = field(default="DATABASE_URL", repr=False, compare=False)
-    otherwise: str = field(default="unset DATABASE_URL to use the embedded Postgres", repr=False, compare=False)
+    source: str = field(default=_SOURCE, repr=False, compare=False)
+    otherwise: str = field(default=_OTHERWISE, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, url: str) -> "DatabaseURL":
+    def parse(cls, url: str, *, source: str = _SOURCE, otherwise: str = _OTHERWISE) -> "DatabaseURL":
         """Read a URL in any of the usual spellings.
 
         Args:
             url: `postgres://…` or `postgresql://…`, with or without `+psycopg`, `+psycopg2` or `+asyncpg`.
+            source: Where the URL is set, in the words of a hint.
+            otherwise: The alternative to correcting the URL, in the words of a hint.
 
         Raises:
             DatabaseConfigurationError: The URL is of another kind of database, or cannot be read.
@@ -153,32 +158,39 @@ class DatabaseURL:
         scheme, separator, _ = text.partition("://")
         kind, _, driver = scheme.partition("+")
         if not separator:
-            raise DatabaseConfigurationError("The database URL has no scheme.", f"Write it as {_FORM}.")
+            raise DatabaseConfigurationError(
+                "The database URL has no scheme.", f"Write it in {source} as {_FORM}; or {otherwise}."
+            )
         if kind not in _SCHEMES:
+            if kind not in _OTHER_KINDS and _INSIDE.search(text):
+                raise DatabaseConfigurationError(
+                    "The database URL has something before postgresql://, such as a quotation mark or a name.",
+                    f"Take it out of {source}, and what belongs to it at the end.",
+                )
             description = f"for {kind!r}" if kind in _OTHER_KINDS else "not one of Postgres"
             raise DatabaseConfigurationError(
                 f"The database URL is {description}, and this project needs Postgres with pgvector.",
-                "Set DATABASE_URL to postgresql://…, or unset it to use the embedded Postgres.",
+                f"Write postgresql://… in {source}, or {otherwise}.",
             )
         if driver not in _DRIVERS:
             description = f"the driver {driver!r}" if driver in _OTHER_DRIVERS else "a driver"
             raise DatabaseConfigurationError(
                 f"The database URL names {description}, which is not installed here.",
-                "Leave the driver out (postgresql://…): asyncpg and psycopg are chosen where each is needed.",
+                f"Leave the driver out of {source}, as in postgresql://…: asyncpg or psycopg is chosen where needed.",
             )
         problem = _problem(text)
         if problem:
             hint = (
-                "Correct it or take it out of the URL; settings of the session go into options=-c%20NAME=VALUE."
+                f"Correct it in {source} or take it out of the URL; session settings go into options=-c%20NAME=VALUE."
                 if problem.startswith("its parameter")
-                else f"Write it as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
+                else f"Write it in {source} as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
             )
             raise DatabaseConfigurationError(f"The database URL cannot be read: {problem}.", hint)
         parts = urlsplit(text)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        parameters, asyncpg_options = _sort_parameters(query)
+        parameters, asyncpg_options = _sort_parameters(query, source)
         query_text = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parameters.items())
-        return cls(_join(parts.netloc, parts.path, query_text), asyncpg_options)
+        return cls(_join(parts.netloc, parts.path, query_text), asyncpg_options, source, otherwise)
 
     @property
     def asyncpg_url(self) -> str:
@@ -202,6 +214,11 @@ class DatabaseURL:
     def correction(self) -> str:
         """How to correct the URL, in the words of a hint."""
         return f"look at {self.source}" if self.source == EMBEDDED else f"correct {self.source}"
+
+    @property
+    def user(self) -> str:
+        """The name of the role; empty if the URL does not name it."""
+        return self.parameter("user") or unquote(urlsplit(self.libpq).username or "")
 
     @property
     def database(self) -> str:
@@ -233,7 +250,7 @@ def _join(netloc: str, path: str, query: str) -> str:
     return f"postgresql://{netloc}{path}{'?' if query else ''}{query}"
 
 
-def _sort_parameters(query: list[tuple[str, str]]) -> tuple[dict[str, str], dict[str, Any]]:
+def _sort_parameters(query: list[tuple[str, str]], source: str) -> tuple[dict[str, str], dict[str, Any]]:
     libpq: dict[str, str] = {}
     asyncpg: dict[str, Any] = {}
     hosts = [value for name, value in query if name == "host"]
@@ -243,7 +260,7 @@ def _sort_parameters(query: list[tuple[str, str]]) -> tuple[dict[str, str], dict
                 asyncpg[name] = _ONLY_ASYNCPG[name](value)
             except ValueError:
                 raise DatabaseConfigurationError(
-                    f"The database URL's parameter {name} is not a number.", f"Write for example {name}=0."
+                    f"The database URL's parameter {name} is not a number.", f"Write for example {name}=0 in {source}."
                 ) from None
         elif name == "ssl":
             libpq["sslmode"] = _SSL_VALUES.get(value.lower(), value)

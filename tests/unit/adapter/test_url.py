@@ -77,6 +77,16 @@ def test_what_is_refused(given: str, message: str) -> None:
     assert "u:p" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ['"{}"', "'{}'", "DATABASE_URL={}", "export DATABASE_URL={}", "psql '{}'"])
+def test_something_before_the_url(given: str) -> None:
+    """A URL with quotation marks, or with the name of its variable, is called that, and its source is named."""
+    with pytest.raises(DatabaseConfigurationError, match="something before postgresql://") as caught:
+        DatabaseURL.parse(given.format("postgresql://u:s3cret@h/d"), source="the file x")
+
+    assert "Take it out of the file x" in caught.value.hint
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "printed"),
     [
@@ -133,4 +143,4 @@ def test_parameters_that_nobody_here_knows(parameter: str, said: str) -> None:
     """A parameter of another tool is named, with what takes it out; a name that could be a secret is only counted."""
     with pytest.raises(DatabaseConfigurationError, match=said) as caught:
         DatabaseURL.parse(f"postgresql://u:p@db.example.com/shop?{parameter}")
-    assert caught.value.hint.startswith("Correct it or take it out of the URL")
+    assert caught.value.hint.startswith("Correct it in DATABASE_URL or take it out of the URL")

@@ -74,7 +74,7 @@ class ServerSandbox(Sandbox):
     _options: ClassVar[str] = ""  # of the sandbox's own session, as the server's command line has them
 
     def __init__(self, url: str) -> None:
-        self.url = DatabaseURL.parse(url)
+        self.url = DatabaseURL.parse(url, source="--sandbox-url", otherwise="leave it out for a server of this command")
         self._pid = os.getpid()
         self._owner = new_owner()
         self._databases: set[str] = set()
