@@ -46,9 +46,18 @@ def _failure(statement: StatementTrace, *, of_rows: bool) -> Failure:
 _UNREACHABLE = frozenset({"08001", "08006"})
 
 
-# Errors of what only the sandbox refuses: settings of the server, privileges of the role, foreign tables.
+# What the server says of an extension without files, and of a function that the sandbox's own files have only in name.
+_NOT_INSTALLED = r'extension ".*" is not available|function \w+ of pgcrypto is not available'
+
+
+def is_not_installed(sqlstate: str | None, message: str) -> bool:
+    """Return whether an error means that the server lacks an extension, so that another server may have it."""
+    return sqlstate == "0A000" and re.match(_NOT_INSTALLED, message) is not None
+
+
+# Errors of what only the sandbox refuses: settings of the server, extensions, privileges of the role, foreign tables.
 _REFUSED = {
-    "0A000": "ALTER SYSTEM is not allowed",
+    "0A000": rf"ALTER SYSTEM is not allowed|{_NOT_INSTALLED}",
     "42501": "permission denied to |must be superuser",
     "55000": "access to non-system foreign table is restricted|foreign-data wrapper .* has no handler",
 }

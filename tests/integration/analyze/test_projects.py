@@ -163,3 +163,15 @@ def test_a_table_that_stays_empty_is_said(analyze: Analyze, history: History) ->
 
     assert "empty-in-sandbox" in {one.code for one in found.diagnostics}
     assert found.trace.unfilled["public.odd"]
+
+
+def test_an_extension_that_the_server_lacks_is_no_fault_of_the_revision(analyze: Analyze, history: History) -> None:
+    """The revision that creates it was not judged, nor those after it, and both name the option that helps."""
+    history.add("r1", None, 'op.execute("CREATE EXTENSION nowhere")')
+    history.add("r2", "r1", PEOPLE, 'op.drop_table("people")')
+    report = analyze("base:heads", config=plain_project(history))
+
+    assert report.revisions[0].reasons == ("not-in-sandbox",)
+    assert "--sandbox-url" in report.revisions[0].diagnostics[0].help
+    assert report.revisions[1].verdict == "not judged"
+    assert "--sandbox-url" in report.revisions[1].trace.not_run

@@ -12,6 +12,7 @@ import psycopg
 from adapter.outbound.isolation.gate import Gate
 from adapter.outbound.isolation.socket_files import peer
 from adapter.outbound.migration.catalog.foreign_tables import KIND, SETTING
+from adapter.outbound.migration.sandbox.extensions import extension_settings, write_extensions
 from adapter.outbound.migration.sandbox.memory import drop_tablespace, memory_tablespace, recreate_folders
 from adapter.outbound.migration.sandbox.names import PREFIX
 from adapter.outbound.migration.sandbox.places import cache_directory
@@ -73,8 +74,10 @@ class EmbeddedSandbox(ServerSandbox):
 
     def _open(self, major: int | None, data_folder: Path, *, walled: bool) -> None:
         recreate_folders(data_folder)
-        self._server = embedded.start(major, data_folder, settings=_settings(major), throw_away=True, walled=walled)
+        settings = _settings(major, data_folder)
+        self._server = embedded.start(major, data_folder, settings=settings, throw_away=True, walled=walled)
         try:
+            write_extensions(data_folder)
             super().__init__(self._server.url("postgres"))
             if self._is_alone():
                 for template in drop_roles(self._connection):
@@ -162,10 +165,11 @@ class EmbeddedSandbox(ServerSandbox):
             drop_tablespace(self._connection, self._is_alone)
 
 
-def _settings(major: int | None) -> dict[str, str]:
-    """Return the settings of a server of a major version."""
+def _settings(major: int | None, data_folder: Path) -> dict[str, str]:
+    """Return the settings of a server of a major version, with its data directory in a folder."""
     version = embedded.DEFAULT_MAJOR
     with suppress(ValueError):  # the start of the server refuses a value that is no number
         version = major or int(os.environ.get("HEXALEMBIC_POSTGRES_VERSION") or version)
     later_settings = [settings for since, settings in _SETTINGS_SINCE.items() if version >= since]
-    return _SETTINGS | {name: value for settings in later_settings for name, value in settings.items()}
+    later = {name: value for settings in later_settings for name, value in settings.items()}
+    return _SETTINGS | later | extension_settings(data_folder, version)

@@ -8,6 +8,7 @@ from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
 from adapter.outbound.migration.trial.project_history import ProjectHistory
 from adapter.outbound.migration.trial.set_up import set_up
+from domain.migration.analysis.failures import is_not_installed
 
 
 class BareDatabase:
@@ -54,5 +55,7 @@ class BareDatabase:
         if result.error is not None:
             failed = result.runs[-1].revision if result.runs else revision
             reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
+            if is_not_installed(result.error.sqlstate, result.error.message):
+                reason += "; name a server that has it: --sandbox-url"
             self._maker.jobs.broken[failed] = reason
             raise CannotBuildError(reason)

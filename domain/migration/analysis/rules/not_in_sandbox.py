@@ -2,8 +2,9 @@
 
 The sandbox opens no connections to the outside: a subscription, dblink and foreign tables reach no other server. The
 settings of its server are shared by all projects. A role that a URL names may act in the sandbox's own databases only.
-The statements after the refused one did not run, so their locks are not known. For a subscription, the safe way is to
-create it without a connection, and to start it later:
+The embedded Postgres 18 has the extensions of Postgres itself and pgvector, the embedded Postgres 16 has pgvector only.
+For any other, name a server that has it: `--sandbox-url`. The statements after the refused one did not run, so their
+locks are not known. For a subscription, the safe way is to create it without a connection, and to start it later:
 
     op.execute("CREATE SUBSCRIPTION feed CONNECTION '…' PUBLICATION p WITH (connect = false)")
 """
@@ -11,7 +12,7 @@ create it without a connection, and to start it later:
 import re
 from collections.abc import Iterator
 
-from domain.migration.analysis.failures import Failure, failures
+from domain.migration.analysis.failures import Failure, failures, is_not_installed
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -56,6 +57,8 @@ def _explained(statement: StatementTrace) -> tuple[str, str]:
             "its role may do nothing beyond the sandbox's own databases",
             "Leave out --sandbox-url: in the embedded sandbox, a revision runs as a superuser.",
         )
+    if is_not_installed(state, statement.error or ""):
+        return "the sandbox's server does not have the extension", "Name a server that has it: --sandbox-url."
     if state == "0A000":
         return (
             "it changes a setting of the whole server, which is not part of a database",

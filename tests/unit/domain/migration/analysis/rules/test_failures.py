@@ -21,6 +21,8 @@ from tests.unit.domain.migration.traces import codes, revision, step
         ("08001", "SELECT dblink_connect('')", "could not establish connection", "not-in-sandbox"),
         ("08003", "ALTER TABLE users", "connection was closed in the middle of operation", "upgrade-fails"),
         ("0A000", "ALTER SYSTEM RESET ALL", "ALTER SYSTEM is not allowed in this environment", "not-in-sandbox"),
+        ("0A000", "CREATE EXTENSION postgis", 'extension "postgis" is not available', "not-in-sandbox"),
+        ("0A000", "SELECT encrypt('', '', '')", "function encrypt of pgcrypto is not available", "not-in-sandbox"),
         ("0A000", "CREATE INDEX", "access method does not support it", "upgrade-fails"),
         ("42501", "CREATE ROLE app", "permission denied to create role", "not-in-sandbox"),
         ("42501", "ALTER TABLE users", "must be owner of table users", "upgrade-fails"),

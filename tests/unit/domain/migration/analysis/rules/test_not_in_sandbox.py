@@ -16,6 +16,12 @@ from tests.unit.domain.migration.traces import revision, step
         ("42501", "CREATE ROLE app", "permission denied to create role", "its role may do nothing beyond"),
         ("0A000", "ALTER SYSTEM RESET ALL", "ALTER SYSTEM is not allowed", "a setting of the whole server"),
         (
+            "0A000",
+            "CREATE EXTENSION postgis",
+            'extension "postgis" is not available',
+            "the sandbox's server does not have the extension",
+        ),
+        (
             "55000",
             "CREATE SUBSCRIPTION s",
             "access to non-system foreign table is restricted",
