@@ -40,8 +40,8 @@ def _proof(server: Server, example: Example, folder: Path) -> RevisionProof:
     return proof
 
 
+@pytest.mark.long
 @pytest.mark.some(7)
-@pytest.mark.few(1)
 @pytest.mark.parametrize("code", CHECKS)
 def test_examples(code: str, server: Server, tmp_path: Path) -> None:
     """The check speaks of its bad example with its severity, and not of its good one."""

@@ -43,7 +43,7 @@ INTERRUPT, TERMINATE, HANG_UP = (
 )
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "sandbox", "ended"),

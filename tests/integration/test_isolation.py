@@ -24,7 +24,7 @@ from tests.integration.isolation.victim import Victim, running_victim
 from tests.real_projects.environments import environment
 
 REQUIREMENTS = Path(__file__).parent / "isolation" / "requirements.txt"
-# Ways of every kind, for the quick suite; all of them take minutes.
+# Ways of every kind, for a quick look; all of them take minutes.
 CORE = {
     "psycopg_connect",
     "psycopg_pq",
@@ -180,8 +180,8 @@ def _are_sentences(report: dict[str, Any], outcomes: list[Outcome]) -> None:
         assert revision["revision"] not in refused or len(codes & {"upgrade-fails", "not-in-sandbox"}) == 1, revision
 
 
-@pytest.mark.some(1)
 @pytest.mark.long
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("run", QUICK, indirect=True)
 def test_core_of_revisions(run: tuple[Attacker, str]) -> None:
     """Ways of every kind that a revision may go end in the sandbox or in a sentence."""
@@ -233,7 +233,7 @@ def test_core_of_env(run: tuple[Attacker, str]) -> None:
     _attack_by_env(*run, [way for way in env_ways() if way.name in CORE_ENV], OVER[:1])
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("run", QUICK[:1], indirect=True)
 @pytest.mark.parametrize("way", ["env_asks_secret_store", "env_creator_psycopg2"])
 def test_what_env_wanted_is_said(run: tuple[Attacker, str], way: str) -> None:

@@ -48,6 +48,7 @@ def _verified(server: Server, history: History, column: str) -> VerificationRepo
     return verified(server, config, asked, rows=ROWS)
 
 
+@pytest.mark.long
 @pytest.mark.one_major
 def test_a_type_that_is_not_given_back_is_a_loss(server: Server, history: History) -> None:
     """A key that becomes a column of text and a key again is not exact: 3 comes back as "3", and null not at all."""

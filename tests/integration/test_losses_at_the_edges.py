@@ -83,6 +83,7 @@ def test_json_that_was_jsonb_is_the_same_in_another_text(server: Server, history
     ]
 
 
+@pytest.mark.long
 def test_values_that_do_not_fit_are_said_beside_the_proof(server: Server, history: History, project: Path) -> None:
     """A bigint that becomes an integer fails on values over 2^31; the proof on rows that fit says so."""
     history.add("a", None, 'op.execute("CREATE TABLE big (id int PRIMARY KEY, v bigint)")')

@@ -71,6 +71,7 @@ def _verified(
     return report, dict(zip(steps, kinds, strict=True))
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize("only", ["round-trip", "round-trip,repeat"])
 def test_a_loss_that_no_row_could_show_is_not_exact(server: Server, history: History, only: str) -> None:
@@ -87,6 +88,7 @@ def test_a_loss_that_no_row_could_show_is_not_exact(server: Server, history: His
     assert all(one["not_seen"] for one in json.loads(verification_json.render(report))["revisions"])
 
 
+@pytest.mark.long
 def test_what_loses_nothing_stays_exact(server: Server, history: History) -> None:
     """New columns, indexes and names are exact on tables and columns without a value, too."""
     _, found = _verified(server, history, KEPT, "round-trip")
@@ -94,6 +96,7 @@ def test_what_loses_nothing_stays_exact(server: Server, history: History) -> Non
     assert found == dict.fromkeys(KEPT, Reversibility.EXACT)
 
 
+@pytest.mark.long
 def test_an_accepted_loss_is_lossy(server: Server, history: History, tmp_path: Path) -> None:
     """A revision that declares such a loss gets its certificate, and no word that the declaration is not needed."""
     up, down = LOSSES["column of NULLs"]

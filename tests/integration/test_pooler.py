@@ -92,6 +92,7 @@ def test_four_upgrades_at_once_are_refused(server: Server, empty_url: str) -> No
         assert_untouched(empty_url)
 
 
+@pytest.mark.long
 def test_every_command_that_writes_is_refused(server: Server, empty_url: str) -> None:
     """Upgrade, downgrade, stamp and `migrate up` are refused; the last one with the code for configuration."""
     with pgbouncer(server, "transaction") as url:

@@ -123,6 +123,7 @@ def test_what_ends_the_command_leaves_databases_to_the_sandbox(
     assert sandbox_databases(server) == set()
 
 
+@pytest.mark.long
 def test_a_trial_ends_its_databases(opened: Opened, server: Server) -> None:
     """Of a trial only the database remains that the next one starts on."""
     with opened() as databases:

@@ -53,6 +53,7 @@ def _verified(server: Server, history: History, up: str, down: str, only: str) -
     return proof
 
 
+@pytest.mark.long
 @pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("steps", "kind"),

@@ -58,7 +58,7 @@ def codes(analysis: RevisionAnalysis) -> set[str]:
     return {diagnostic.code for diagnostic in analysis.diagnostics}
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.some(20)
 @pytest.mark.parametrize("code", RULES)
 def test_examples(code: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ MORE = {
 }
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(1)
 @pytest.mark.parametrize("name", MORE)
 def test_other_forms_pass(name: str, prove: Prove) -> None:
     """So does what is proposed for partitions, serial columns, keys and renamed tables."""

@@ -96,6 +96,7 @@ def guest(stock: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     return replace(stock, user="hexalembic_sandbox", password=PASSWORD).url("hexalembic_sandbox")
 
 
+@pytest.mark.long
 def test_the_printed_statements_suffice(stock: Server, guest: str, history: History) -> None:
     """The role that they make is taken, pgvector is there, and no database is left: no template either."""
     before = databases(stock)

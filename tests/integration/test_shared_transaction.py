@@ -78,6 +78,7 @@ def test_a_scan_under_the_lock_of_the_revision_before(
     assert remedy in said.help
 
 
+@pytest.mark.long
 def test_work_under_the_lock_of_a_view(server: Server, history: History) -> None:
     """Readers of a view that an earlier revision replaced wait for a later scan; a later lock alone is not reported."""
     history.add("r1", None, f'{TABLES}\nop.execute("CREATE VIEW adults AS SELECT * FROM people")')

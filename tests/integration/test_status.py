@@ -89,7 +89,7 @@ def test_drift_that_autogenerate_has_no_operation_for(migrated_url: str, change:
     assert all("hexalembic" not in line for line in found["drift"])
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("may_create", [False, True])
 def test_drift_seen_by_another_role(migrated_url: str, may_create: bool) -> None:
     """A role that may not create a schema compares as well, and whose the objects are is no drift for any role."""

@@ -151,6 +151,7 @@ def test_catalogs_of_two_versions_are_not_compared(shop: Path, empty_url: str, s
     assert "catalogs of two versions differ" in status["drift_unknown"]
 
 
+@pytest.mark.long
 def test_only_what_is_pending_is_analyzed(shop: Path, empty_url: str) -> None:
     """What `migrate analyze --target-url` takes for pending, the project's own version table says."""
     _alembic(shop, empty_url, "upgrade", "r1")

@@ -196,6 +196,7 @@ def test_one_file_that_cannot_be_measured(server: Server, empty_url: str) -> Non
     assert server.name
 
 
+@pytest.mark.long
 def test_extensions_that_cannot_be_read(server: Server, migrated_url: str, tmp_path: Path) -> None:
     """The control file of somebody else's extension that is damaged costs what the server offers, not the report."""
     if server.major < 18:

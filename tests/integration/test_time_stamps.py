@@ -31,7 +31,7 @@ op.execute("ALTER TABLE notes ENABLE TRIGGER stamp")
 """
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("upgrade", "downgrade", "lost"),
     [

@@ -79,7 +79,7 @@ def proved(server: Server, history: History, upgrade: str, downgrade: str) -> Re
     return proof
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("name", MERGED_PERHAPS)
 def test_values_that_may_be_merged_prove_nothing(server: Server, history: History, name: str) -> None:
     """If a row had the new value before, it is not as before; whether one had, only the target knows."""

@@ -25,6 +25,7 @@ CONVERSIONS = {
 WITHOUT_ZONE = ("ALTER TABLE {} ALTER place TYPE varchar", "ALTER TABLE {} ALTER place TYPE text")
 
 
+@pytest.mark.some(1)
 @pytest.mark.long
 @pytest.mark.parametrize("only", ["round-trip", pytest.param("round-trip,repeat", marks=pytest.mark.long)])
 def test_what_another_zone_loses_is_no_exact_downgrade(server: Server, history: History, only: str) -> None:

@@ -34,8 +34,8 @@ with op.get_context().autocommit_block():
 """
 
 
+@pytest.mark.long
 @pytest.mark.some(3)
-@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "verdict", "said"),

@@ -92,6 +92,7 @@ def test_variables_and_arguments_reach_env_py(analyze: Analyze, history: History
     assert found.verdict == "safe", found.trace.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_old_history_is_run_and_not_judged(analyze: Analyze, history: History) -> None:
     """Revisions up to `start_after` are counted, not judged; the rest is."""

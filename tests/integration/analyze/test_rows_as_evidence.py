@@ -63,7 +63,7 @@ op.execute("ALTER DOMAIN age ADD CONSTRAINT few CHECK (VALUE < 150) NOT VALID")
 """
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("validate", "read"),
@@ -104,6 +104,7 @@ op.execute("ALTER TABLE orders VALIDATE CONSTRAINT fk")
     assert [str(loss) for loss in analysis.trace.undone.losses] == ["public.settings.value: values changed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_a_check_of_json_is_no_evidence(analyze: Analyze, history: History) -> None:
     """A revision that refuses the JSON that was made up is judged on rows without; that of NULLs fails on rows."""
@@ -179,7 +180,6 @@ RAISES = """DO $$ BEGIN IF EXISTS (SELECT FROM people {}) THEN RAISE EXCEPTION '
 
 
 @pytest.mark.long
-@pytest.mark.few(1)
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize(
     ("body", "code"),

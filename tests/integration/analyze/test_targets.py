@@ -30,6 +30,7 @@ def target(empty_url: str) -> psycopg.Connection[Any]:
     return connection
 
 
+@pytest.mark.long
 def test_the_target_decides_what_is_big(
     analyze: Analyze, history: History, target: psycopg.Connection[Any], empty_url: str
 ) -> None:

@@ -22,7 +22,7 @@ pipes = [int(number) for number in os.listdir("/proc/self/fd") if int(number) > 
 """
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "body"),
     [
