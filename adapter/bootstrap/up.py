@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapter.outbound.migration.project.agent_process import AgentProcess
-    from adapter.outbound.migration.project.results import AgentResult
     from adapter.outbound.postgres.url import DatabaseURL
-    from application.migration.ports.migrated_project import MigratedProject
     from domain.migration.status import DatabaseStatus
+
+_COMPARISON = "adapter.outbound.database.this_project:compared"  # named, and not imported: the agent has the models
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,10 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
         DatabaseError: The database cannot be reached, a revision failed, or no database is named.
         DatabaseConfigurationError: The interpreter is missing, or env.py cannot run.
     """
-    config = configuration(request.config)
-    if is_this_project(config) and not (request.python or request.environment or request.x_arguments):
-        return explained(named_database(config, request.url, "migrate up"), partial(_in_this_process, request.url))
-
     from adapter.outbound.migration.project.agent_process import AgentProcess
-    from adapter.outbound.migration.target.upgrade import handed_on, write_to_stderr
+    from adapter.outbound.migration.target.output import handed_on, write_to_stderr
 
+    config = configuration(request.config)
     python = interpreter(request.python)
     # The agent starts first, because it imports the project's libraries while we import ours.
     with (
@@ -63,14 +60,6 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
     ):
         url = named_database(config, request.url, "migrate up")
         return explained(url, partial(_upgrade, request, config, process))
-
-
-def _in_this_process(url: str | None, database: "DatabaseURL") -> "DatabaseStatus":
-    from adapter.outbound.database.runner import InThisProcess
-    from adapter.outbound.migration.target.state import DatabaseTarget
-    from application.migration.upgrade import Upgrade
-
-    return Upgrade(InThisProcess(database, url), DatabaseTarget(database))()
 
 
 def _upgrade(
@@ -93,16 +82,6 @@ def _upgrade(
         name=request.name,
         environment={name: value for name, _, value in variables},
         x_arguments=request.x_arguments,
+        comparison=_COMPARISON if is_this_project(config) else "",
     )
-    upgrader = AgentUpgrader(process, job, database, partial(_project, config, database))
-    return Upgrade(upgrader, DatabaseTarget(database))()
-
-
-def _project(config: "Path", database: "DatabaseURL", result: "AgentResult") -> "MigratedProject":
-    if is_this_project(config):
-        from adapter.outbound.database.this_project import ThisProject
-
-        return ThisProject(database)
-    from adapter.outbound.migration.target.upgrader import UpgradedProject
-
-    return UpgradedProject(result)
+    return Upgrade(AgentUpgrader(process, job, database), DatabaseTarget(database))()

@@ -135,13 +135,21 @@ def test_no_server() -> None:
 
 
 def test_up(empty_url: str) -> None:
-    """`migrate up` is `alembic upgrade head`, log lines included, and shows what came of it."""
+    """`migrate up` is `alembic upgrade head`, log lines included, and shows what came of it, drift included."""
     result = run("adapter.inbound.cli.migrate", "up", url=empty_url)
 
     assert result.returncode == 0, result.stderr
     assert "Running upgrade d8e3572ba96f -> 05f9c1d63e84" in result.stderr
     assert "(head)" in result.stdout
+    assert "drift     none: models and database agree" in result.stdout
     assert "Try next:" in result.stdout
+
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("ALTER TABLE users ADD COLUMN nickname text")
+    result = run("adapter.inbound.cli.migrate", "up", url=empty_url)
+
+    assert (result.returncode, "Running upgrade" in result.stderr) == (0, False)
+    assert "remove column users.nickname" in result.stdout
 
 
 def test_up_without_a_server() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _SIGNAL_NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+_OBJECTS = 50_000  # new ones between two garbage collections: imports leave no garbage, and each would look for some
 _received: list[signal.Signals] = []  # the signal that ends this process; empty before
 
 
@@ -30,6 +31,7 @@ def run(build: "Callable[[], typer.Typer]") -> None:
         build: Imports the command line and returns it.
     """
     _handle_signals()
+    gc.set_threshold(_OBJECTS)
     try:
         build()()
     except SystemExit as end:

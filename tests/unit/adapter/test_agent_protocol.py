@@ -48,6 +48,7 @@ JOB = Job(
     goes_on=False,
     steps=[],
     target={},
+    comparison="",
     is_named=True,
     token=TOKEN,
     events=3,

@@ -44,6 +44,7 @@ def target(**parameters: str) -> Target:
                 "query": "SELECT 1",
                 "identity": "1",
             },
+            comparison="",
             is_named=True,
             token="",
             events=3,

@@ -3,6 +3,7 @@
 from adapter.outbound.migration.project.agent.protocol import (
     Begin,
     Command,
+    Compared,
     Done,
     End,
     Error,
@@ -25,7 +26,7 @@ from adapter.outbound.migration.project.jobs import AgentJob
 
 _AnyTime = Wanted | Error | VersionTable | Models
 # An env.py may upgrade several schemas at a time, so that their functions do not follow each other.
-_OfUpgrade = Begin | End | Failed | Revision | Problem | Session | Done
+_OfUpgrade = Begin | End | Failed | Revision | Problem | Session | Compared | Done
 
 
 class EventOrder:

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapter.outbound.migration.project.agent.protocol import (
     Begin,
+    Compared,
     Done,
     End,
     Error,
@@ -37,6 +38,7 @@ from adapter.outbound.migration.project.results import AgentError, AgentResult, 
 from adapter.outbound.migration.project.statements import statement_trace, unseen_only
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.one_line import in_one_line
+from domain.migration.status import Drift
 from domain.migration.trace import StatementTrace, fold
 from domain.wording import readable
 
@@ -213,6 +215,10 @@ class EventReader:
                 )
             case Models():
                 self._add_facts(models=event.found, only_there=tuple((kind, name) for kind, name in event.only_there))
+            case Compared():
+                differences = None if event.differences is None else tuple(event.differences)
+                drift = Drift(differences, unread=tuple(event.unread))
+                self._add_facts(drift=drift, needs_pgvector=event.needs_pgvector)
             case Session():
                 self.sessions += (event.pid,)
             case Wanted():

@@ -29,6 +29,7 @@ class AgentJob:
         goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
         settings: Default settings of the project's sessions, by name, as sessions at the target have them.
         target: For `Command.UP`: the ways to the real database, as `Job.target`.
+        comparison: For `Command.UP`: what compares the models with the database, as `Job.comparison`.
         is_named: Whether the user has named `config`, so that commands in hints name it, too.
         steps: For `Command.STAIRS`: pairs of a revision and a direction.
         kill_after: Number of traced statements after which the project's process is killed, as by `kill -9`; 0 for
@@ -52,6 +53,7 @@ class AgentJob:
     goes_on: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    comparison: str = ""
     is_named: bool = True
     steps: tuple[tuple[str, Direction], ...] = ()
 
@@ -84,6 +86,7 @@ def encoded(job: AgentJob, to: Connection, token: str, events: int, answers: int
             goes_on=job.goes_on,
             steps=list(job.steps),
             target=dict(job.target),
+            comparison=job.comparison,
             is_named=job.is_named,
             token=token,
             events=events,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from adapter.outbound.migration.project.agent.protocol import FailureKind, OneTransaction
 from domain.migration.history import HistoryEntry
+from domain.migration.status import Drift
 from domain.migration.trace import StatementTrace
 
 
@@ -114,6 +115,8 @@ class AgentResult:
         configured_at: File and line of the call that configures Alembic, for the same command; None when not known.
         models: Whether env.py has models, for `Command.MODELS` and `Command.ONLY_THERE`.
         only_there: Kind and name of each object that the database has and the models do not, for the latter.
+        drift: What differs between models and database, for `Command.UP`; None when that was not asked.
+        needs_pgvector: Whether a model has a column of pgvector's types, as far as that was asked.
         addresses: Hosts and ports in the network that the project tried to reach.
         variables: Environment variables that the project's own files read and that are not set.
         has_network: Whether the network was in the project's reach.
@@ -131,6 +134,8 @@ class AgentResult:
     configured_at: tuple[str, int] | None = None
     models: bool = False
     only_there: tuple[tuple[str, str], ...] = ()
+    drift: Drift | None = None
+    needs_pgvector: bool = False
     has_network: bool = False
 
     def run_of(self, revision: str, direction: str) -> AgentRun:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from adapter.outbound.migration.project.agent.protocol import Statement
-from adapter.outbound.migration.rows.compared import updates_by_values
-from adapter.outbound.migration.rows.sought import looks_for_rows
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
@@ -55,6 +53,8 @@ def _objects(pairs: Iterable[tuple[str, str]]) -> tuple[ChangedObject, ...]:
 
 def _plan_of_search(plan: Any) -> str:
     """Return a plan as JSON when it looks for rows of a table; empty when it does not."""
+    from adapter.outbound.migration.rows.sought import looks_for_rows  # an upgrade of a real database has no plan
+
     try:
         return json.dumps(plan) if plan and looks_for_rows(plan) else ""
     except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
@@ -63,6 +63,8 @@ def _plan_of_search(plan: Any) -> str:
 
 def _plan_of_update(plan: Any) -> tuple[str, ...]:
     """Return a plan as JSON when it changes the rows of a table that pass some condition; nothing when it does not."""
+    from adapter.outbound.migration.rows.compared import updates_by_values  # as above
+
     try:
         return (json.dumps(plan),) if plan and updates_by_values(plan) else ()
     except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format

@@ -1,17 +1,12 @@
 """Upgrades a real database: `alembic upgrade` in the project's own Python, led to the database that is named.
 
-The agent does it as it runs revisions in the sandbox, without a wall, a trace or a time limit. Everything that the
-project prints is handed on while it runs.
+The agent does it as it runs revisions in the sandbox, without a wall, a trace or a time limit.
 """
 
 import os
-import re
 import secrets
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +18,6 @@ from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
 from adapter.outbound.migration.project.results import AgentResult
-from adapter.outbound.postgres.redaction import redact
 from adapter.outbound.postgres.url import DatabaseURL
 
 # No other database has both; not every role on every server may read the second.
@@ -37,8 +31,6 @@ SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
 """
 _NO_LIMIT = 10 * 365 * 86_400.0  # seconds
 _GRACE = 10.0  # seconds in which an interrupted run may roll back and close its sessions
-_LAST_OUTPUT = 2.0  # seconds to wait for output of processes that the project has left behind
-_LINE_END = re.compile(rb"(?<=[\r\n])")
 
 
 def upgrade_job(
@@ -49,6 +41,7 @@ def upgrade_job(
     name: str = "alembic",
     environment: dict[str, str] | None = None,
     x_arguments: tuple[str, ...] = (),
+    comparison: str = "",
 ) -> AgentJob:
     """Return the job that upgrades a database to the head.
 
@@ -59,6 +52,7 @@ def upgrade_job(
         name: The section of that file.
         environment: Variables of env.py; see `AgentJob.environment`.
         x_arguments: The arguments of `alembic -x`.
+        comparison: What compares the models with the database, as `Job.comparison`; empty for nothing.
 
     Raises:
         psycopg.Error: The database cannot be reached.
@@ -85,6 +79,7 @@ def upgrade_job(
                 if variable and keyword in parameters
             },
         },
+        comparison=comparison,
         is_named=is_named,
     )
 
@@ -112,41 +107,6 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> Agent
         if not reader.done:
             _end_sessions(url, reader.sessions)
     return reader.result("")
-
-
-@contextmanager
-def handed_on(write: Callable[[str], object]) -> Iterator[int]:
-    """Yield a file descriptor for output, and hand each line that is written there on, without passwords.
-
-    Args:
-        write: Receives the lines with their ends; called in another thread.
-    """
-    reading, writing = os.pipe()
-    thread = threading.Thread(target=_hand_on, args=(reading, write), daemon=True)
-    thread.start()
-    try:
-        yield writing
-    finally:
-        os.close(writing)
-        thread.join(_LAST_OUTPUT)
-
-
-def write_to_stderr(text: str) -> None:
-    """Write a text to stderr at once; where nobody reads it any more, it is lost."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
-
-def _hand_on(reading: int, write: Callable[[str], object]) -> None:
-    unfinished = b""
-    with os.fdopen(reading, "rb", buffering=0) as output:
-        while chunk := output.read(1 << 16):
-            *lines, unfinished = _LINE_END.split(unfinished + chunk)
-            for line in lines:
-                write(redact(line.decode(errors="replace")))
-    if unfinished:
-        write(redact(unfinished.decode(errors="replace")) + "\n")
 
 
 def _identity(url: DatabaseURL) -> tuple[str, str]:

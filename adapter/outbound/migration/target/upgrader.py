@@ -1,6 +1,5 @@
 """Upgrades a real database through the agent in the project's own Python."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -9,7 +8,8 @@ from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.target.applied import read_applied
-from adapter.outbound.migration.target.upgrade import run_upgrade, write_to_stderr
+from adapter.outbound.migration.target.output import write_to_stderr
+from adapter.outbound.migration.target.upgrade import run_upgrade
 from adapter.outbound.migration.target.upgrade_errors import needs_traceback, upgrade_error
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.url import DatabaseURL
@@ -30,13 +30,11 @@ class AgentUpgrader(Upgrader):
         process: The agent; it has had no other job.
         job: The upgrade, from `upgrade_job`.
         url: The database.
-        project: Returns the project for the status, from the result of the upgrade.
     """
 
     process: AgentProcess
     job: AgentJob
     url: DatabaseURL
-    project: Callable[[AgentResult], MigratedProject]
 
     def upgrade(self) -> MigratedProject:
         """Bring the database to the head.
@@ -51,7 +49,7 @@ class AgentUpgrader(Upgrader):
             error = upgrade_error(result, self.url, self._current(result.version_tables))
             if error is not None:
                 raise error
-        return self.project(result)
+        return UpgradedProject(result)
 
     def _current(self, version_tables: tuple[str, ...]) -> tuple[str, ...] | None:
         if not version_tables:  # env.py has not come so far
@@ -81,10 +79,10 @@ class UpgradedProject(MigratedProject):
         return self.result.version_tables
 
     def needs_pgvector(self) -> bool:
-        """Return False: nobody has looked at the models."""
-        return False
+        """Return whether a model has a column of pgvector's types; False where nobody has looked at the models."""
+        return self.result.needs_pgvector
 
     def drift(self, target: Target, state: TargetState) -> Drift:
-        """Return that nothing was compared: after a deployment, nobody waits for a sandbox."""
+        """Return what the project itself found; others are not compared, because nobody waits for a sandbox then."""
         del target, state
-        return Drift(None, _NOT_COMPARED)
+        return self.result.drift or Drift(None, _NOT_COMPARED)

@@ -264,6 +264,14 @@ def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> No
     RevisionStep.__init__ = init  # type: ignore[method-assign]
 
 
+def function_of(name: str) -> Callable[..., Any]:
+    """Return a function of the project, written as `module:function`."""
+    module, _, path = name.partition(":")
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    function: Callable[..., Any] = operator.attrgetter(path)(importlib.import_module(module))
+    return function
+
+
 def set_up(name: str, sandbox: Sandbox) -> None:
     """Call a function of the project, with an engine, with a connection, or without an argument.
 
@@ -276,9 +284,7 @@ def set_up(name: str, sandbox: Sandbox) -> None:
     """
     from sqlalchemy import create_engine, pool
 
-    module, _, path = name.partition(":")
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    function = operator.attrgetter(path)(importlib.import_module(module))
+    function = function_of(name)
     engine = create_engine(sandbox.url(_scheme()), poolclass=pool.NullPool)
     parameters = [
         parameter

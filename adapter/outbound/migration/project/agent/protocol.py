@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
-VERSION = 2  # to be raised by every change of a job, an event or an answer
+VERSION = 3  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
@@ -41,7 +41,7 @@ class Command:
     MODELS: Final = "models"  # create the models
     ONLY_THERE: Final = "only_there"  # report what the database has and the models do not
     CHECK: Final = "check"  # compare the models, as `alembic check`
-    UP: Final = "up"  # upgrade a real database, then report the history
+    UP: Final = "up"  # upgrade a real database, then report the history and what the models have otherwise
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Job:
         target: For `Command.UP`: how libpq (`libpq`) and asyncpg (`asyncpg`) connect to the real database, the
             `variables` of libpq's programs for it, and the result (`identity`) that a `query` has there and nowhere
             else; empty for all other commands.
+        comparison: For `Command.UP`: a `module:function` of the project, which returns the attributes of `Compared`, by
+            name, for the URL of a database at the heads; empty for none.
         is_named: Whether the user has named `config`, as hints of env.py do then.
         token: The text that each line of the agent begins with.
         events: File descriptor that the agent writes events to.
@@ -89,6 +91,7 @@ class Job:
     goes_on: bool
     steps: list[tuple[str, Direction]]
     target: dict[str, Any]
+    comparison: str
     is_named: bool
     token: str
     events: int
@@ -311,9 +314,24 @@ class Models:
     only_there: list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What differs between the models and a database at the heads, for `Command.UP`.
+
+    Attributes:
+        differences: A sentence for each difference; None when they could not be read.
+        unread: What could not be read, a sentence each.
+        needs_pgvector: Whether a model has a column of pgvector's types.
+    """
+
+    differences: list[str] | None
+    unread: list[str]
+    needs_pgvector: bool
+
+
 Question = Union[Started, Observe, Observed, Stepped]  # noqa: UP007 - Python 3.9
 Report = Union[  # noqa: UP007
-    Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, Session, VersionTable, Models
+    Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, Session, VersionTable, Models, Compared
 ]
 Event = Union[Question, Report, Exited]  # noqa: UP007
 EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}

@@ -7,9 +7,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .project import configured, list_revisions, script_of, watch_revisions
+from .project import configured, function_of, list_revisions, script_of, watch_revisions
 from .proof import Proof, value_of
-from .protocol import Session, VersionTable
+from .protocol import Compared, Session, VersionTable
 from .redirect import redirect_drivers
 from .target import Target
 
@@ -24,7 +24,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalo
 
 
 def upgrade(job: Job, channel: Channel) -> None:
-    """Run the pending revisions, and report the history afterwards."""
+    """Run the pending revisions, and report the history afterwards, and how the models differ where the job asks it."""
     _behave_as_a_command()
     os.chdir(job.cwd)
     target = Target()
@@ -38,6 +38,8 @@ def upgrade(job: Job, channel: Channel) -> None:
     script = script_of(config)
     _run_env(config, script, job.revision, channel, proof)
     list_revisions(script, channel)
+    if job.comparison:
+        channel.send(Compared(**function_of(job.comparison)(target.url())))
 
 
 def _behave_as_a_command() -> None:

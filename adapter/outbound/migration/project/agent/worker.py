@@ -213,6 +213,7 @@ def main() -> None:
     for library in _LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(library)
+    gc.freeze()  # a collection in a job would go through all of it, and copy its pages
     worker = Worker()
     for line in iter(sys.stdin.readline, ""):
         job = decode_job(line)
