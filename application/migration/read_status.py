@@ -48,4 +48,5 @@ class ReadStatus:
             drift=drift.differences,
             drift_unknown=drift.reason,
             unread=state.unread + drift.unread,
+            has_models=drift.has_models,
         )

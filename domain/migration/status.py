@@ -52,11 +52,13 @@ class Drift:
         differences: What differs, a sentence each; None where it is not known.
         reason: Why it is not known; empty where it is.
         unread: What could not be read of it, a sentence each.
+        has_models: Whether the project has models; without, the database is beside its revisions only.
     """
 
     differences: tuple[str, ...] | None
     reason: str = ""
     unread: tuple[str, ...] = ()
+    has_models: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class DatabaseStatus:
             when the two cannot be compared.
         drift_unknown: Why the drift is not known, where it is not because the database is behind; else empty.
         unread: What could not be read, a sentence each.
+        has_models: Whether there are models in that comparison; without, the database is beside the revisions only.
     """
 
     database: str
@@ -93,6 +96,7 @@ class DatabaseStatus:
     drift: tuple[str, ...] | None = field(default=None)
     drift_unknown: str = ""
     unread: tuple[str, ...] = ()
+    has_models: bool = True
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -110,7 +114,11 @@ class DatabaseStatus:
         if self.invalid_indexes:
             problems.append(f"invalid: REINDEX INDEX CONCURRENTLY {self.invalid_indexes[0]}")
         if self.drift:
-            problems.append("models and database differ: alembic revision --autogenerate")
+            problems.append(
+                "models and database differ: alembic revision --autogenerate"
+                if self.has_models
+                else 'revisions and database differ: alembic revision -m "..."'
+            )
         if self.extension is None and self.extension_needed and not self.pending and not self.unread:
             problems.append("pgvector is missing: CREATE EXTENSION vector")
         problems += [f"not read: {subject}" for subject in self.unread]

@@ -92,6 +92,20 @@ def test_behind_and_at_head(shop: Path, empty_url: str) -> None:
 
 
 @pytest.mark.long
+def test_without_models(shop: Path, empty_url: str) -> None:
+    """A project without models is compared by its revisions only, and the status says so."""
+    env = shop.parent / "shop" / "env.py"
+    env.write_text(_ENV.format(more="").replace("target_metadata=metadata, ", ""))
+    _alembic(shop, empty_url, "upgrade", "head")
+    result = run("adapter.inbound.cli.migrate", "status", "-c", str(shop), "--url", empty_url)
+
+    assert result.returncode == 0, result.stderr
+    assert "drift     none: revisions and database agree" in result.stdout
+    assert "there are no models to compare" in result.stdout
+    assert "models and database agree" not in result.stdout
+
+
+@pytest.mark.long
 def test_drift(shop: Path, empty_url: str) -> None:
     """What somebody changed by hand, and what a model has and no revision made, are told apart."""
     _alembic(shop, empty_url, "upgrade", "head")

@@ -107,7 +107,10 @@ def _extension(state: "DatabaseStatus") -> str:
     return state.extension + (f" ({state.extension_available} is on the server)" if is_newer_available else "")
 
 
-def _drift(found: "DatabaseStatus") -> str:
-    if found.drift is None:
-        return found.drift_unknown or "known when the database is at head"
-    return f"\n{'':10}".join(found.drift) or "none: models and database agree"
+def _drift(state: "DatabaseStatus") -> str:
+    if state.drift is None:
+        return state.drift_unknown or "known when the database is at head"
+    if state.has_models:
+        return f"\n{'':10}".join(state.drift) or "none: models and database agree"
+    compared = state.drift or ("none: revisions and database agree",)
+    return f"\n{'':10}".join((*compared, "there are no models to compare: env.py has no target_metadata"))

@@ -51,7 +51,8 @@ class SandboxProject(MigratedProject):
             return Drift(None, f"not compared: {error.message}")
         difference = drift_from_revisions(expected, target.schema(self.version_tables()))
         in_database = (f"database: {sentence}" for sentence in difference.sentences())
-        return Drift((*in_database, *(f"models: {sentence}" for sentence in models)))
+        in_models = (f"models: {sentence}" for sentence in models or ())
+        return Drift((*in_database, *in_models), has_models=models is not None)
 
     def _schema_at_heads(self) -> SchemaSnapshot:
         try:
@@ -60,8 +61,9 @@ class SandboxProject(MigratedProject):
         except CannotBuildError as error:
             raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
 
-    def _model_drift(self) -> tuple[str, ...]:
+    def _model_drift(self) -> tuple[str, ...] | None:
+        """Return what the models have otherwise than the revisions; None without models."""
         models = compare_models(self.databases)
         if models.error:
             raise MigrationError(f"the models cannot be made ({models.error})", "alembic check compares them, too")
-        return tuple(models.difference.sentences()) if models.difference else ()
+        return None if models.difference is None else tuple(models.difference.sentences())

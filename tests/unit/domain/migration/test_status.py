@@ -23,6 +23,10 @@ PENDING = (PendingRevision("b2", "add plan"),)
         ),
         (replace(FINE, invalid_indexes=("public.ix", "public.iy")), ("invalid: REINDEX INDEX CONCURRENTLY public.ix",)),
         (replace(FINE, drift=("x",)), ("models and database differ: alembic revision --autogenerate",)),
+        (
+            replace(FINE, drift=("x",), has_models=False),
+            ('revisions and database differ: alembic revision -m "..."',),
+        ),
         (replace(FINE, drift=()), ()),
         (replace(FINE, extension=None), ("pgvector is missing: CREATE EXTENSION vector",)),
         (replace(FINE, extension=None, extension_needed=False), ()),
