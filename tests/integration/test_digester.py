@@ -258,6 +258,11 @@ TEXTS = (
     "ALTER TYPE shop.address DROP ATTRIBUTE city",
     "ALTER TABLE shop.logs RENAME TO entries",
     "ALTER TABLE shop.users DROP name; ALTER TABLE shop.users ADD name text DEFAULT 'x'",
+    "ALTER TABLE shop.lines DROP note; ALTER TABLE shop.lines ADD note text",
+    (
+        "ALTER TABLE shop.logs RENAME kind TO other; ALTER TABLE shop.logs RENAME message TO kind;"
+        "ALTER TABLE shop.logs RENAME other TO message"
+    ),
     "CREATE TABLE copy AS TABLE shop.logs; TRUNCATE shop.logs; INSERT INTO shop.logs TABLE copy; DROP TABLE copy",
     "SAVEPOINT a; DELETE FROM shop.logs; ROLLBACK TO a; UPDATE shop.users SET name = 'x' WHERE id = 1",
 )

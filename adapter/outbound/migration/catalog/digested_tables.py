@@ -22,6 +22,7 @@ class Column:
         not_null: Whether every row has a value.
         in_key: Whether it is part of the primary key.
         version: Changes when values of the type may get another text form; None where nothing says so.
+        number: Its number; a column that is dropped and added again has another one.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Column:
     not_null: bool
     in_key: bool
     version: str | None
+    number: int
 
     @property
     def text(self) -> str:
@@ -135,7 +137,8 @@ _TABLES = f"""
                     (SELECT x.extname || ' ' || x.extversion FROM pg_depend AS d
                        JOIN pg_extension AS x ON x.oid = d.refobjid
                       WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
-           END
+           END,
+           a.attnum::int
       FROM pg_class AS c
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
