@@ -9,7 +9,9 @@ from adapter.outbound.migration.traffic import application_statements
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.traffic.reach import reaching
 from adapter.outbound.migration.traffic.versions import read_versions
+from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.compatibility import Compatibility
+from tests.conftest import Server
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -158,10 +160,28 @@ def test_old_code_breaks_as_it_would_if_all_of_it_ran(
         assert some == again == everything, change
 
 
+def test_new_code_breaks_on_the_schema_before_as_if_all_of_it_ran(server: Server, empty_url: str) -> None:
+    """Statements that fit the changed schema fail on a copy without the change just as they do when all are tried."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute(SCHEMA.encode())
+    with ApplicationStatements(empty_url) as code:
+        known = code.known
+    database = DatabaseURL.parse(empty_url).database
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        for change in (*BREAKS, "ALTER TABLE alone ADD more int", "UPDATE pets SET owner = 1", "DELETE FROM toys"):
+            admin.execute(f"CREATE DATABASE {database}_copy TEMPLATE {database}".encode())
+            url = server.url(f"{database}_copy")
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(change.encode())
+            with ApplicationStatements(url, known=known) as some, ApplicationStatements(url) as everything:
+                assert some.try_on(empty_url) == everything.try_on(empty_url), change
+            admin.execute(f"DROP DATABASE {database}_copy WITH (FORCE)".encode())
+
+
 def results(
     url: str, connection: psycopg.Connection[object], change: str, known: application_statements.OldCode | None
 ) -> tuple[Compatibility, application_statements.OldCode]:
-    """Return what breaks by a change, and the statements; the database is made anew, so that all are alike."""
+    """Return what breaks by a change, and the statements; the schema is made anew, so that all are alike."""
     connection.execute(b"DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     connection.execute(SCHEMA.encode())
     with ApplicationStatements(url, known=known) as code:

@@ -92,6 +92,8 @@ class ApplicationStatements:
         foreign_keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
         self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
         usable = known if known is not None and known.each_column == each_column else None
+        self._earlier = None if usable is None else usable.versions
+        self._concerned_since: Collection[str] | None = None  # relations that reach a change since then; None for all
         self.known = self._generated(each_column=each_column, known=usable)
         generated = [candidate for candidates in self.known.statements.values() for candidate in candidates]
         self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
@@ -118,7 +120,8 @@ class ApplicationStatements:
     def try_again(self) -> Compatibility:
         """Run the statements on the changed schema, both newly prepared and as prepared before the change."""
         with _connect(self._url) as fresh:
-            candidates = self._concerned(fresh)
+            before = self.known.versions
+            candidates = self._numbered(_concerned(fresh, before, read_versions(fresh, before)))
             inserts = {number: item for number, item in candidates.items() if item.columns is not None}
             with unmoved_sequences(fresh) if candidates else nullcontext():
                 current_errors = run(fresh, candidates)
@@ -140,18 +143,25 @@ class ApplicationStatements:
         return self._compatibility(broken)
 
     def try_on(self, url: str) -> Compatibility:
-        """Run the statements on another database, such as those of the next release on the current schema."""
+        """Run the statements on another database, such as those of the next release on the current schema.
+
+        Where this database and the other one were the same when the known statements ran, a statement that reaches no
+        change in either of them runs there as it does here.
+        """
         with _connect(url) as connection:
-            errors = _errors(connection, dict(enumerate(self._candidates)))
+            here, names = self._concerned_since, None
+            if self._earlier is not None and here is not None:
+                there = _concerned(connection, self._earlier, read_versions(connection, self._earlier))
+                names = None if there is None else {*here, *there}
+            errors = _errors(connection, self._numbered(names))
         return self._compatibility(self._broken_statement(number, error) for number, error in errors.items())
 
     def _compatibility(self, broken: Iterable[BrokenStatement | None]) -> Compatibility:
         inserted = frozenset(item.statement.table for item in self._candidates if item.columns is not None)
         return Compatibility(len(self._candidates), tuple(filter(None, broken)), self.untried, inserted)
 
-    def _concerned(self, changed: psycopg.Connection[Any]) -> dict[int, Candidate]:
-        """Return the statements that may do something else on the changed schema, by number."""
-        names = _concerned(changed, self.known.versions, read_versions(changed, self.known.versions))
+    def _numbered(self, names: Collection[str] | None) -> dict[int, Candidate]:
+        """Return the statements on some relations, and the recorded ones, by number; all for None."""
         return {
             number: candidate
             for number, candidate in enumerate(self._candidates)
@@ -180,7 +190,9 @@ class ApplicationStatements:
     def _generated(self, *, each_column: bool, known: OldCode | None) -> OldCode:
         """Return the generated statements that run; only those are made and run that may differ from the known ones."""
         versions = read_versions(self._connection, known.versions if known is not None else None)
-        concerned = _concerned(self._connection, known.versions, versions) if known is not None else None
+        if known is not None:
+            self._concerned_since = _concerned(self._connection, known.versions, versions)
+        concerned = self._concerned_since
         relations = list(read_relations(self._connection))
         new = [relation for relation in relations if concerned is None or relation.table in concerned]
         rows = sample_rows(self._connection, [relation for relation in new if relation.is_table])

@@ -21,14 +21,20 @@ from adapter.outbound.postgres.explain import costs_more
 # Catalogs on which any statement may depend, without what belongs to single relations. A new row counts, too: another
 # function or operator may be preferred.
 _SHARED = (
-    *("aggregate", "am", "amop", "amproc", "auth_members", "cast", "collation", "conversion", "db_role_setting"),
+    *("aggregate", "am", "amop", "amproc", "auth_members", "cast", "collation", "conversion"),
     *("default_acl", "event_trigger", "extension", "foreign_data_wrapper", "foreign_server", "language", "namespace"),
     *("opclass", "operator", "opfamily", "proc", "publication", "publication_rel", "range", "transform"),
     *("ts_config", "ts_config_map", "ts_dict", "ts_parser", "ts_template"),
 )
 _PUBLISHED_SCHEMAS_SINCE = 150_000
 _ROLES = "SELECT 'roles', count(*), sum(pg_catalog.hashtextextended(r::text, 0))::text FROM pg_catalog.pg_roles r"
+# A copy of a database has settings of its own, in other rows.
 _SETTINGS = """
+SELECT 'settings of roles', count(*),
+       sum(pg_catalog.hashtextextended(concat(r.setrole, ' ', r.setdatabase <> 0, ' ', r.setconfig), 0))::text
+  FROM pg_catalog.pg_db_role_setting r
+ WHERE r.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+ UNION ALL
 SELECT 'settings', count(*), sum(pg_catalog.hashtextextended(s.name || '=' || s.setting, 0))::text
   FROM pg_catalog.pg_settings s WHERE s.source NOT IN ('client', 'session')
 """

@@ -60,7 +60,7 @@ class SandboxTrial(Trial):
     def new_code(self) -> Compatibility:
         """Run statements that fit the schema after the upgrade on the schema before it."""
         before, after = self._both
-        with ApplicationStatements(after.url, self._databases.project.statements) as application:
+        with ApplicationStatements(after.url, self._databases.project.statements, known=after.old_code) as application:
             return application.try_on(before.url)
 
     @property
