@@ -8,7 +8,12 @@ from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.described import describe
-from adapter.outbound.migration.trial.unreported import ServerState, read_server_state, unreported_changes
+from adapter.outbound.migration.trial.unreported import (
+    ServerState,
+    read_changed_state,
+    read_server_state,
+    unreported_changes,
+)
 from adapter.outbound.migration.trial.zones import depends_on_zone
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
@@ -106,7 +111,7 @@ class _Climber:
         self._states.append(self._read_state())
         match self._states:
             case [_, _]:
-                upgraded = self._read_server_state(self._server_state)
+                upgraded = read_changed_state(self._database.session(), self._server_state)
                 self._upgrades[self._flight[self.done].revision] = self._server_state, upgraded
             case [before, after, restored]:
                 # now, because the next upgrade takes columns away
@@ -136,8 +141,8 @@ class _Climber:
                 self._server_state = self._read_server_state()
         return True
 
-    def _read_server_state(self, since: ServerState | None = None) -> ServerState:
-        return read_server_state(self._database.session(), since)
+    def _read_server_state(self) -> ServerState:
+        return read_server_state(self._database.session(), self._states[0][1].tables)
 
     def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
         return self._database.snapshot(), self._database.digest()

@@ -1,6 +1,7 @@
 """The sizes of the tables that exist before a revision."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -9,7 +10,10 @@ from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.explain import costs_more
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
+from domain.migration.digest import TableDigest
 from domain.migration.trace import TableFacts
+
+_NOTHING: Mapping[str, TableDigest] = MappingProxyType({})
 
 # Tables that may be in use when a revision runs. Partitions are included; partitioned tables have no rows of their own.
 _TABLES = f"""
@@ -22,15 +26,24 @@ _TABLES = f"""
 """  # noqa: S608 - a constant
 
 
-def read_table_facts(session: psycopg.Connection[Any]) -> Mapping[str, TableFacts]:
-    """Return the number of rows and the size in bytes of each table, by its qualified name."""
+def read_table_facts(
+    session: psycopg.Connection[Any], digests: Mapping[str, TableDigest] = _NOTHING
+) -> Mapping[str, TableFacts]:
+    """Return the number of rows and the size in bytes of each table, by its qualified name.
+
+    Args:
+        session: A session in the database.
+        digests: The digests of tables whose rows are not counted once more, by qualified name.
+    """
     tables = session.execute(_TABLES).fetchall()
     mixed = mixed_tables(session)
+    known_rows = {oid: digests[name].rows for name, oid, *_ in tables if name in digests}
     counts = [
         f"SELECT {oid}, count(*) FROM {mixed[oid].source if oid in mixed else only + name} r"  # noqa: S608
         for name, oid, _, only in tables
+        if oid not in known_rows
     ]
-    rows = _count_rows(session, counts)
+    rows = known_rows | _count_rows(session, counts)
     return {name: TableFacts(rows.get(oid, 0), size) for name, oid, size, _ in tables}
 
 

@@ -6,8 +6,8 @@ versions of rows.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import psycopg
@@ -16,6 +16,7 @@ from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.sequences import next_transaction
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
+from domain.migration.digest import TableDigest
 from domain.migration.trace import StatementTrace, UnreportedChange
 
 # Kinds and names as the agent reports them. `sub` is the number of a column, `file` that of a relation's file.
@@ -98,25 +99,59 @@ class ServerState:
         return tuple(sorted(name for name, last in self.sequences.items() if after.sequences.get(name, last) != last))
 
 
-def read_server_state(session: psycopg.Connection[Any], since: "ServerState | None" = None) -> ServerState:
+def read_server_state(session: psycopg.Connection[Any], digests: Mapping[str, TableDigest]) -> ServerState:
     """Return what the server says of the tables of a database.
 
     Args:
         session: An autocommit session in it.
-        since: An earlier state, to count the rows that were written since then.
+        digests: The digests of its tables, whose rows are not counted once more, by qualified name.
     """
+    state = _read_objects(session)
+    # a partitioned table has no file and no rows of its own
+    known = {
+        oid: _Rows(digests[item.name].rows, 0)
+        for oid, item in _counted(session, state).items()
+        if item.file and item.name in digests
+    }
+    return replace(state, rows={**_count(session, state, state.following, without=known), **known})
+
+
+def read_changed_state(session: psycopg.Connection[Any], since: ServerState) -> ServerState:
+    """Return what the server says of the tables of a database, with the rows that were written since an earlier state.
+
+    Args:
+        session: An autocommit session in it.
+        since: The earlier state.
+    """
+    state = _read_objects(session)
+    return replace(state, rows=_count(session, state, since.following))
+
+
+def _read_objects(session: psycopg.Connection[Any]) -> ServerState:
     following = next_transaction(session)
     objects = {(catalog, oid, sub): _Object(*rest) for catalog, oid, sub, *rest in session.execute(_OBJECTS.encode())}
-    first = following if since is None else since.following
+    sequences = {str(name): last for name, last in session.execute(_SEQUENCES.encode())}
+    return ServerState(following, objects, {}, sequences)
+
+
+def _counted(session: psycopg.Connection[Any], state: ServerState) -> dict[int, _Object]:
+    """Return the tables whose own rows are counted, by OID."""
     mixed = mixed_tables(session)
+    return {oid: item for (_, oid, _), item in state.objects.items() if item.kind == "table" and oid not in mixed}
+
+
+def _count(
+    session: psycopg.Connection[Any], state: ServerState, first: int, without: Container[int] = ()
+) -> dict[int, _Rows]:
+    """Return the rows of each table, and how many of them a transaction with this number or a later one wrote."""
+    oldest = f"(SELECT pg_catalog.age('{first}'::xid))"
     counts = [
-        f"SELECT {key[1]}, count(*), count(*) FILTER (WHERE xmin::text::bigint >= {first}) FROM ONLY {item.name}"  # noqa: S608
-        for key, item in objects.items()
-        if item.kind == "table" and key[1] not in mixed
+        f"SELECT {oid}, count(*), count(*) FILTER (WHERE pg_catalog.age(xmin) <= {oldest}) FROM ONLY {item.name}"  # noqa: S608
+        for oid, item in _counted(session, state).items()
+        if oid not in without
     ]
     rows = session.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
-    sequences = {str(name): last for name, last in session.execute(_SEQUENCES.encode())}
-    return ServerState(following, objects, {oid: _Rows(*numbers) for oid, *numbers in rows}, sequences)
+    return {oid: _Rows(*numbers) for oid, *numbers in rows}
 
 
 def unreported_changes(

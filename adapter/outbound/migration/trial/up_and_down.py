@@ -17,7 +17,11 @@ from adapter.outbound.migration.trial.described import describe
 from adapter.outbound.migration.trial.refused_rows import refused_rows
 from adapter.outbound.migration.trial.table_facts import read_table_facts
 from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
-from adapter.outbound.migration.trial.unreported import read_server_state, unreported_changes
+from adapter.outbound.migration.trial.unreported import (
+    read_changed_state,
+    read_server_state,
+    unreported_changes,
+)
 from domain.migration.digest import DataDigest, compare, unchanged
 from domain.migration.history import HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
@@ -86,10 +90,10 @@ class UpAndDown:
             keeps: Upgrade a copy, so that the state before remains; None for `self.keeps`.
         """
         copies = self._copies if copies is None else copies
-        tables = read_table_facts(base.session())
         before = schema or base.snapshot()
         self._remember_pgvector(before)
         rows = base.digest()
+        tables = read_table_facts(base.session(), rows.tables)
         common: dict[str, Any] = {
             "tables": tables,
             "before": before,
@@ -98,7 +102,9 @@ class UpAndDown:
             "valueless": rows.valueless,
         }
         upgraded = self._database_to_upgrade(base, keeps=self.keeps if keeps is None else keeps)
-        return self._upgrade(upgraded, rows, common, copies=copies)
+        outcome = self._upgrade(upgraded, rows, common, copies=copies)
+        base.old_code = upgraded.old_code
+        return outcome
 
     def _database_to_upgrade(self, base: Database, *, keeps: bool) -> Database:
         if keeps:
@@ -108,7 +114,7 @@ class UpAndDown:
 
     def _upgrade(self, upgraded: Database, rows: DataDigest, common: dict[str, Any], *, copies: bool) -> Outcome:
         entry, recorded_statements = self.entry, self.databases.project.statements
-        state = read_server_state(upgraded.session())
+        state = read_server_state(upgraded.session(), rows.tables)
         start = read_clock(upgraded.session())
         with ApplicationStatements(
             upgraded.url, recorded_statements, each_column=self._each_column, known=upgraded.old_code
@@ -117,7 +123,7 @@ class UpAndDown:
             result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
             statements = result.run_of(entry.revision, "upgrade").statements
             if result.error is None:
-                state_after = read_server_state(upgraded.session(), state)
+                state_after = read_changed_state(upgraded.session(), state)
                 common["unreported"] = unreported_changes(state, state_after, statements)
                 common["drawn"] = state.drawn(state_after)
                 compatibility = application.try_again()
