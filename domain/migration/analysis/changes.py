@@ -68,6 +68,15 @@ def is_inherited(snapshot: SchemaSnapshot | None, column: str) -> bool:
     return attributes(snapshot, "column", column).get("local") is False
 
 
+def has_checked_type(snapshot: SchemaSnapshot | None, column: str) -> bool:
+    """Return whether a column has a domain with constraints: a table that gets such a column is rewritten for it."""
+    domain = str(attributes(snapshot, "column", column).get("type"))
+    entry = attributes(snapshot, "type", domain)
+    if entry.get("kind") != "domain":
+        return False
+    return bool(entry.get("not_null")) or any(split(name)[0] == domain for name in names_of(snapshot, "constraint"))
+
+
 def named_in(trace: RevisionTrace, statement: int, columns: list[str]) -> list[str]:
     """Return the columns that a statement of the upgrade names; all of them if it names none."""
     patterns = {name: re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)") for name in columns}

@@ -24,7 +24,7 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, constraints_on, statement_of
+from domain.migration.analysis.changes import added, constraints_on, has_checked_type, statement_of
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -116,7 +116,8 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
     table, definition = split(column)[0], attributes(trace.after, "column", column)
     statement = statement_of(trace, "column", column)
     rewritten = statement is not None and table in trace.upgrade[statement].rewritten
-    if rewritten and (definition.get("generated") or definition.get("identity")):
+    of_no_way = definition.get("generated") or definition.get("identity") or has_checked_type(trace.after, column)
+    if rewritten and of_no_way:
         return None
     if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
         return FilledColumn.of(trace.after, column, added(trace, "sequence"), if_missing=True).expand

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.changes import (
     added,
+    has_checked_type,
     is_inherited,
     is_optional,
     kept,
@@ -91,8 +92,13 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             )
 
 
-def _announced(trace: RevisionTrace, column: str) -> str:
-    """Return operations that add the column nullable or with a default, and what to take out of the revision."""
+def _announced(trace: RevisionTrace, column: str) -> str | None:
+    """Return operations that add the column nullable or with a default, and what to take out of the revision.
+
+    None stands for a column that rewrites the table in any case.
+    """
+    if has_checked_type(trace.after, column):
+        return None
     fix = FilledColumn(Column.of(trace.after, column)).announced.fix
     table, own = (re.escape(bare(name)) for name in split(column))
     pattern = re.compile(rf"(?<!\w){table}(?!\w).*(?<!\w){own}\W+SET\s+NOT\s+NULL", re.DOTALL | re.IGNORECASE)

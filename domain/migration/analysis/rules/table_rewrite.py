@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, kept, topmost
+from domain.migration.analysis.changes import added, has_checked_type, kept, topmost
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -86,6 +86,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         name
         for name in _columns(kept(trace, "column"), table)
         if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
+        and not has_checked_type(trace.after, name)
     ]
     # another statement may add or change columns of the table as well, and has code of its own
     step = trace.upgrade[item.work.statement]
@@ -102,7 +103,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:
     entry = attributes(trace.after, "column", column)
-    return not entry.get("identity") and not entry.get("generated")
+    return not (entry.get("identity") or entry.get("generated") or has_checked_type(trace.after, column))
 
 
 def _columns(names: list[str], table: str) -> list[str]:

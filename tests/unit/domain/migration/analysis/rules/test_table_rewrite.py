@@ -13,6 +13,7 @@ from tests.unit.domain.migration.traces import (
     changed,
     codes,
     column,
+    constraint,
     revision,
     step,
     table,
@@ -85,3 +86,13 @@ def test_the_code_for_a_partition_is_about_the_whole() -> None:
     rewrite = step("ALTER TABLE events ALTER name TYPE int", 1, EXCLUSIVE, rewritten=(USERS,))
     fix = diagnostic(revision(rewrite, before=parts, after=after), "table-rewrite").fix
     assert str(fix).startswith('op.execute("ALTER TABLE public.events ADD COLUMN name_new int")')
+
+
+def test_no_code_for_a_domain_with_constraints() -> None:
+    """Postgres writes the table anew for such a column even when it is added empty."""
+    email: Objects = {("type", "public.email"): {"kind": "domain", "base_type": "text", "not_null": False}}
+    rewrite = step("ALTER TABLE users …", 1, EXCLUSIVE, rewritten=(USERS,))
+    after = {**BASE, **email, **column(f"{USERS}.mail", "public.email")}
+    assert diagnostic(revision(rewrite, after=after), "table-rewrite").fix is not None
+    after |= constraint("public.email.ck", "check", "CHECK ((VALUE <> ''::text))")
+    assert diagnostic(revision(rewrite, after=after), "table-rewrite").fix is None
