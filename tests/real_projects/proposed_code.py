@@ -272,7 +272,7 @@ def _write_into_source(folder: Path, name: str, finding: Finding) -> str:
         )
     if finding.downgrade:
         source = re.sub(r"^def downgrade\(", "def _downgrade_before(", source, flags=re.MULTILINE)
-        body = finding.downgrade.replace("...  # what is there now, then:", "_downgrade_before()")
+        body = re.sub(r"\.\.\.  # .*", "_downgrade_before()", finding.downgrade)
         source += f"\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n\n{DOWNGRADE}\n{body}\n"
     source += f"\n\n{finding.declarations}\n"
     (folder / f"{name}.py").write_text(source, encoding="utf-8")

@@ -17,6 +17,7 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
+from domain.migration.op_code import revised
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, ZoneRun
 
@@ -65,8 +66,14 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"{label(trace, index)} {difference}. The TimeZone of the target is not known.",
                 "Name the target with --target-url or --stats. If the stored values are in UTC, set the TimeZone to "
                 "UTC before the change. Otherwise add a new column, fill it in batches, and switch over.",
-                _ZONE + "# then the change",
+                _fix(trace),
             )
+
+
+def _fix(trace: RevisionTrace) -> str:
+    """Return operations that set the zone before the change, and before what gives it back."""
+    change = f"{_ZONE}# then the change"
+    return revised(change, _ZONE + "...  # then what is there now") if trace.downgrade else change
 
 
 def _difference(trace: RevisionTrace, statement: int, run: ZoneRun) -> str:

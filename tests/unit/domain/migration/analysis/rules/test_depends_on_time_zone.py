@@ -50,3 +50,12 @@ def test_a_zone_that_the_sandbox_does_not_take() -> None:
     """It is said, and nothing else is."""
     trace = revision(ALTER, refused_settings={"TimeZone": "Mars"})
     assert "TimeZone = 'Mars'" in diagnostic(trace, "depends-on-time-zone").message
+
+
+def test_the_zone_is_set_in_both_directions() -> None:
+    """A downgrade in another zone than the upgrade would give back other times."""
+    trace = revision(ALTER, other_zone=ZoneRun("UTC", "Europe/Berlin", (REWRITE,)))
+    assert diagnostic(trace, "depends-on-time-zone").fix == (
+        "op.execute(\"SET LOCAL TimeZone = 'UTC'\")\n# then the change\n\n"
+        "def downgrade() -> None:\n    op.execute(\"SET LOCAL TimeZone = 'UTC'\")\n    ...  # then what is there now\n"
+    )
