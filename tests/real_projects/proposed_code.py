@@ -259,7 +259,8 @@ def _write(folder: Path, name: str, finding: Finding) -> Iterator[str]:
         yield own
     in_place = finding.in_place()
     if in_place is not None:
-        _revision(folder, f"{name}place", parent, in_place, "    pass")
+        # with its downgrade, as rows that fit a revision are made by way of that
+        _revision(folder, f"{name}place", parent, in_place, undone or "    pass")
         yield f"{name}place"
 
 
