@@ -1,12 +1,13 @@
 """`alembic upgrade head --sql`: a script for whoever may not run Python against the database."""
 
 import subprocess
+import sys
 
 import pytest
 
 from adapter.outbound.postgres import embedded
 from tests.catalogs import EMPTY, assert_equal, catalog
-from tests.support import run
+from tests.support import PROJECT_ROOT, process_environment, run
 
 pytestmark = pytest.mark.one_major
 
@@ -56,3 +57,25 @@ def test_offline_script_has_the_timeouts() -> None:
 def test_offline_asks_no_database() -> None:
     """The script comes without a server, even when the URL points nowhere."""
     assert run("alembic", "upgrade", "head", "--sql", url="postgresql://nowhere.invalid/x").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "exit_code", "says"), [("/dev/full", 255, "The disk of this command is full"), ("| head -n 1", 1, "")]
+)
+def test_script_that_cannot_be_written(output: str, exit_code: int, says: str) -> None:
+    """A script without an end is an error on stderr, not a traceback; with nobody to read it, no word is said."""
+    script = f"{sys.executable} -m alembic upgrade head --sql {output if '|' in output else '> ' + output}"
+    result = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", script],
+        cwd=PROJECT_ROOT,
+        env=process_environment("postgresql://127.0.0.1:1/nowhere"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("INFO")]
+
+    assert result.returncode == exit_code, result.stderr
+    assert len(lines) == (2 if says else 0), lines
+    assert says in result.stderr

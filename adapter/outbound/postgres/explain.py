@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
+from adapter.outbound.postgres.configuration_errors import describe_configuration
 from adapter.outbound.postgres.connecting import reason_of_asyncpg
 from adapter.outbound.postgres.encryption import describe_encryption
 from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
@@ -125,9 +126,11 @@ def explain(
     if type(error).__name__ == "CommandError":  # Alembic's class; importing it would slow down every command
         message, _, hint = str(error).partition(HINT)
         explained = explain(error.__cause__) if isinstance(error.__cause__, DatabaseError) else None
-        return explained or DatabaseError(
+        return (explained or describe_configuration("CommandError", message)) or DatabaseError(
             message, hint or "See alembic --help and the README of the migrations directory."
         )
+    if configuration_error := describe_configuration(type(error).__name__, str(error)):
+        return configuration_error
     if disk_error := next((full_disk for link in _chain(error) if (full_disk := describe_os_error(link))), None):
         return disk_error
     if isinstance(error, ModuleNotFoundError) and error.name in {"asyncpg", "psycopg", "greenlet"}:

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.database.upgrade.new_files import refuse_long_id, writes_file_only
-from adapter.outbound.database.upgrade.offline import ScriptWriter
+from adapter.outbound.database.upgrade.offline import ScriptWriter, script_written
 from adapter.outbound.database.upgrade.online import run_online
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.postgres.errors import DatabaseError
@@ -26,17 +26,21 @@ target_metadata = load_metadata()
 
 def run_migrations_offline(options: MigrationOptions) -> None:
     """Write the SQL of the migrations without a database."""
-    context.configure(
-        dialect_name="postgresql",
-        target_metadata=target_metadata,
-        literal_binds=True,
-        # Other paramstyles double percent signs.
-        dialect_opts={"paramstyle": "named"},
-        transaction_per_migration=True,
-        output_buffer=cast(TextIO, ScriptWriter(config.output_buffer or sys.stdout, options)),
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+    stream = config.output_buffer or sys.stdout
+    with script_written(stream):
+        script = ScriptWriter(stream, options)
+        context.configure(
+            dialect_name="postgresql",
+            target_metadata=target_metadata,
+            literal_binds=True,
+            # Other paramstyles double percent signs.
+            dialect_opts={"paramstyle": "named"},
+            transaction_per_migration=True,
+            output_buffer=cast(TextIO, script),
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        script.flush()
 
 
 try:

@@ -1,9 +1,42 @@
 """The script of `alembic upgrade head --sql`, with the timeouts of an online upgrade."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.database.upgrade.session import APPLICATION_NAME, is_concurrent_build
+from adapter.outbound.postgres.full_disk import describe_os_error
+
+_FAILED = 255  # Alembic's exit code
+
+
+@contextmanager
+def script_written(stream: TextIO) -> Iterator[None]:
+    """End a command whose script cannot be written: with two lines on a full disk, in silence where nobody reads it.
+
+    Args:
+        stream: Where the script goes.
+
+    Raises:
+        OSError: The stream is not the standard output, so that a caller handles the error.
+        SystemExit: The script has no end.
+    """
+    try:
+        yield
+    except OSError as error:
+        explained = describe_os_error(error)
+        is_unread = isinstance(error, BrokenPipeError)  # `head` has what it wanted
+        if stream is not sys.stdout or not (explained or is_unread):
+            raise
+        # Alembic prints errors on the standard output, and Python flushes what is left for it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if is_unread:
+            sys.exit(1)
+        sys.stderr.write(f"FAILED: {explained}\n")
+        sys.exit(_FAILED)
 
 
 class ScriptWriter:

@@ -6,6 +6,7 @@ from pathlib import Path
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentError, AgentResult
+from adapter.outbound.postgres.configuration_errors import describe_configuration
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
 
@@ -69,7 +70,9 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
         return DatabaseConfigurationError(
             f"{where}: the file cannot be loaded ({error.type}: {message}).", "Correct that line of the file."
         )
-    return DatabaseConfigurationError(described(error), "Mend the history; alembic history shows the same.")
+    return describe_configuration(error.type or "", message) or DatabaseConfigurationError(
+        described(error), "Mend the history; alembic history shows the same."
+    )
 
 
 _SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
