@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from adapter.outbound.migration.trial.certificate_file import CertificateFile
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.full_disk import describe_os_error
+from domain.migration.verification.round_trip import CertificateError
 from tests.conftest import Server
 from tests.history import History
 
@@ -133,3 +135,12 @@ def test_a_file_of_our_own(small: Small) -> None:
     )
     assert [path.name for path in folder.iterdir()] == ["ballast"]
     assert describe_error(caught.value) == (3, described.message, described.hint)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a folder where not even root may write")
+def test_a_file_that_may_not_be_written() -> None:
+    """Where certificates may not be written, as in a read-only checkout, the option for another file is named."""
+    with pytest.raises(CertificateError, match=r"^/sys/certificates.json cannot be written") as caught:
+        CertificateFile(Path("/sys/certificates.json")).write([])
+
+    assert "--certificates FILE" in caught.value.hint

@@ -1,5 +1,6 @@
 """The certificates, in a JSON file beside the revisions."""
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from application.migration.ports.certificates import CertificateStore
 from domain.migration.verification.certificate import Certificate, from_json, to_json
 from domain.migration.verification.round_trip import CertificateError
+
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class CertificateFile(CertificateStore):
@@ -37,7 +40,8 @@ class CertificateFile(CertificateStore):
         """Write certificates in place of those in the file; a concurrent reader sees the old file or the new one.
 
         Raises:
-            OSError: The file cannot be written.
+            CertificateError: This user may not write the file.
+            OSError: It cannot be written for another reason, such as a full disk.
         """
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
@@ -46,6 +50,11 @@ class CertificateFile(CertificateStore):
         except OSError as error:
             error.filename = error.filename or str(draft)  # the error of a full disk names no file
             draft.unlink(missing_ok=True)
+            if error.errno in _FORBIDDEN:
+                raise CertificateError(
+                    f"{self._path} cannot be written ({error.strerror}), so that what was proved is not kept",
+                    "name a file elsewhere: --certificates FILE",
+                ) from error
             raise
 
 
