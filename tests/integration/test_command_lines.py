@@ -1,6 +1,7 @@
 """What every command line answers before it looks for a database or a project."""
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -90,3 +91,35 @@ def test_locale_that_is_not_installed(command: tuple[str, ...]) -> None:
     result = run(*command, LC_ALL="xx_XX.UTF-8")
 
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "last_line"), [("", 130, "interrupted"), ("n\n", 1, "nothing was deleted")]
+)
+def test_question_before_a_reset(answer: str, exit_code: int, last_line: str, tmp_path: Path) -> None:
+    """`migrate db reset` deletes nothing without a yes; Ctrl-C at its question ends it as everywhere."""
+    (tmp_path / "18").mkdir()
+    keyboard, terminal = os.openpty()
+    with (
+        os.fdopen(keyboard, "wb", buffering=0) as keys,
+        subprocess.Popen(
+            [sys.executable, "-m", "adapter.inbound.cli.migrate", "db", "reset"],
+            env=process_environment(HEXALEMBIC_POSTGRES_DIR=str(tmp_path), HEXALEMBIC_POSTGRES_VERSION="18"),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        os.close(terminal)
+        assert process.stdout is not None
+        question = f"Delete all data in {tmp_path / '18'}? [y/N]: "
+        assert process.stdout.read(len(question)) == question.encode()
+        if answer:
+            keys.write(answer.encode())
+        else:
+            process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1].decode()
+
+    assert process.returncode == exit_code, said
+    assert said.splitlines()[-1] == last_line
+    assert (tmp_path / "18").is_dir()

@@ -28,12 +28,19 @@ _FAULTS = {
     "57P02": "The server stopped at once, or one of its processes crashed,",
     "57P03": "The server is starting or stopping",
     "57P04": "The database was dropped",
-    "57P05": "The server ended the session, which was idle for longer than idle_session_timeout",
-    "57014": "The server cancelled the statement: somebody asked for it, or it ran longer than statement_timeout",
+    "57P05": "The server ended the session, which was idle for longer than idle_session_timeout,",
+    "57014": "The server cancelled the statement: somebody asked for it, or it ran longer than statement_timeout,",
     "25P03": "The server ended the session, which was idle in a transaction for longer than "
-    "idle_in_transaction_session_timeout",
-    "25P04": "The server ended the session, whose transaction was longer than transaction_timeout",
+    "idle_in_transaction_session_timeout,",
+    "25P04": "The server ended the session, whose transaction was longer than transaction_timeout,",
 }
+_TIMEOUTS = {
+    "57P05": "idle_session_timeout",
+    "57014": "statement_timeout",
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+}
+_CANCELLED, _IN_TIME = "statement_timeout", "statement timeout"  # somebody may have asked for it: the message says it
 _LOST = "The connection to the server was lost"
 
 
@@ -95,6 +102,15 @@ def fault_of(error: BaseException) -> tuple[str, str] | None:
         if is_lost or is_invalidated or (state or "").startswith("08"):
             return _LOST, server_message(link)
     return None
+
+
+def remedy_of_fault(error: BaseException) -> str:
+    """Return how to raise the timeout of the server that ended a session or a statement; empty for other faults."""
+    for link in _chain(error):
+        name = _TIMEOUTS.get(_own_state(link) or "")
+        if name is not None and (name != _CANCELLED or _IN_TIME in server_message(link)):
+            return f"Raise {name} (options=-c%20{name}%3D10min in the URL, or ALTER ROLE … SET)"
+    return ""
 
 
 def _classes(error: BaseException | None) -> set[str]:
@@ -187,8 +203,12 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
             "Start the server or {correct}; {otherwise}.".format(**values),
         )
     fault = fault_of(error)
-    hint = "What was not committed has been rolled back: run the command again once that is fixed."
-    return DatabaseError(f"{fault[0]} ({fault[1]}).", hint) if fault else None
+    if fault is None:
+        return None
+    remedy = remedy_of_fault(error)
+    again = f"{remedy}, then run the command again" if remedy else "run the command again once that is fixed"
+    hint = f"What was not committed has been rolled back: {again}."
+    return DatabaseError(f"{fault[0].removesuffix(',')} ({fault[1]}).", hint)
 
 
 _DIRECT = "Name the server itself in DATABASE_URL, or set pool_mode = session."

@@ -181,7 +181,7 @@ class DatabaseURL:
         problem = _problem(text)
         if problem:
             hint = (
-                f"Correct it in {source} or take it out of the URL; session settings go into options=-c%20NAME=VALUE."
+                f"Correct it in {source} or take it out of the URL; session settings go into options=-c%20NAME%3DVALUE."
                 if problem.startswith("its parameter")
                 else f"Write it in {source} as {_FORM}; percent-encode % : / ? # @ in the password (% is %25)."
             )

@@ -144,3 +144,13 @@ def test_parameters_that_nobody_here_knows(parameter: str, said: str) -> None:
     with pytest.raises(DatabaseConfigurationError, match=said) as caught:
         DatabaseURL.parse(f"postgresql://u:p@db.example.com/shop?{parameter}")
     assert caught.value.hint.startswith("Correct it in DATABASE_URL or take it out of the URL")
+
+
+def test_settings_of_the_session() -> None:
+    """The parameter that hints name for settings of the session is one that a URL may have."""
+    with pytest.raises(DatabaseConfigurationError) as caught:
+        DatabaseURL.parse("postgresql://h/d?pool_size=5")
+    parameter = caught.value.hint.split()[-1].rstrip(".")
+
+    assert parameter == "options=-c%20NAME%3DVALUE"
+    assert DatabaseURL.parse(f"postgresql://h/d?{parameter}").parameter("options") == "-c NAME=VALUE"

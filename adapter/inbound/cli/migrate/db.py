@@ -141,5 +141,16 @@ def reset(
         if not sys.stdin.isatty():
             typer.echo("there is no terminal to ask on\n  hint: add --yes to delete the data", err=True)
             raise typer.Exit(2)
-        typer.confirm(f"Delete all data in {directory}?", abort=True)
+        if not _confirmed(f"Delete all data in {directory}?"):
+            typer.echo("nothing was deleted", err=True)
+            raise typer.Exit(1)
     typer.echo(f"deleted {directory}" if embedded.reset(pg, force=force) else f"nothing to delete in {directory}")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask a question, and return whether the answer is yes; Ctrl-C ends the command as everywhere, Ctrl-D is a no."""
+    try:
+        return input(f"{question} [y/N]: ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        typer.echo()
+        return False

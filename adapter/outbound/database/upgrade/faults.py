@@ -10,7 +10,14 @@ from adapter.outbound.database.upgrade.call import call_options
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.explain import explain, fault_of, is_about_extension, server_message, sqlstate
+from adapter.outbound.postgres.explain import (
+    explain,
+    fault_of,
+    is_about_extension,
+    remedy_of_fault,
+    server_message,
+    sqlstate,
+)
 from adapter.outbound.postgres.privileges import NO_PRIVILEGE, NO_SCHEMA
 from adapter.outbound.postgres.read_only import READ_ONLY
 
@@ -63,8 +70,10 @@ def explain_fault(
         return None
     where = f" in {_name(progress)}" if progress.step is not None else ""
     state = _read_state(migration, connections)
-    sentences = [f"{fault[0]}{where} ({fault[1]}).", _place(state), _fate(progress, state)]
-    hint = f"Once that is fixed, continue with: {_command(migration, progress)}"
+    cause = f"{fault[0]}{where}" if where else fault[0].removesuffix(",")
+    sentences = [f"{cause} ({fault[1]}).", _place(state), _fate(progress, state)]
+    remedy = remedy_of_fault(error)
+    hint = f"{f'{remedy}, then' if remedy else 'Once that is fixed,'} continue with: {_command(migration, progress)}"
     if isinstance(state, _State) and state.invalid and progress.commits_itself:
         hint = f"{hint} (unless the revision does so itself, before that: DROP INDEX CONCURRENTLY {state.invalid[0]};)"
     return DatabaseError(" ".join(filter(None, sentences)), hint)
