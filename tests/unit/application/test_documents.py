@@ -94,6 +94,7 @@ def test_search_for_nothing_is_refused() -> None:
     for limit in (0, 101):
         with pytest.raises(InvalidValueError):
             search(FakeDocuments(), "cups", limit=limit)
+    assert search(FakeDocuments(), "cups", limit=100) == []
 
 
 def test_deleted_documents_are_not_found() -> None:

@@ -30,6 +30,13 @@ def test_document_without_title_is_refused() -> None:
         Document.take_in(" ", "file.md", "text")
 
 
+def test_the_longest_title_is_accepted() -> None:
+    """A title has 1 to 300 characters."""
+    assert len(Document.take_in("T" * 300, "file.md", "text").title) == 300
+    with pytest.raises(InvalidValueError, match="title"):
+        Document.take_in("T" * 301, "file.md", "text")
+
+
 def test_tags_are_a_set() -> None:
     """Labels are trimmed, sorted, and there once."""
     assert Document.take_in("T", "s", "text", ["b", " a", "b", ""]).tags == ("a", "b")

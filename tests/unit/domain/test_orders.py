@@ -44,6 +44,13 @@ def test_absurd_total_is_refused() -> None:
         Order.place(uuid.uuid4(), [line(1000, "99999999.99")], NOW)
 
 
+def test_the_largest_order_is_accepted() -> None:
+    """A quantity and a total may be as large as their columns hold."""
+    assert line(2**31 - 1, "0.01").quantity == 2**31 - 1
+    lines = [line(100, "99999999.99"), line(1, "0.99")]
+    assert Order.place(uuid.uuid4(), lines, NOW).total == Decimal("9999999999.99")
+
+
 def test_order_number_is_readable_and_unique() -> None:
     """Numbers begin with the day, avoid letters that are misread, and do not repeat."""
     numbers = {new_order_number(NOW) for _ in range(10_000)}

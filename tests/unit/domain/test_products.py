@@ -38,6 +38,12 @@ def test_invalid_stock_is_refused(stock: int) -> None:
         Product.add("Cup", Decimal(1), stock)
 
 
+def test_the_largest_values_are_accepted() -> None:
+    """Name, price and stock may be as large as their columns hold."""
+    product = Product.add("x" * 200, Decimal("99999999.99"), 2**31 - 1)
+    assert (len(product.name), str(product.price), product.stock) == (200, "99999999.99", 2**31 - 1)
+
+
 def test_soft_delete_and_restore() -> None:
     """Deleting twice and restoring the living are refused."""
     product = Product.add("Cup", Decimal(1))

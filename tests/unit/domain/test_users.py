@@ -50,6 +50,19 @@ def test_invalid_avatar_is_refused() -> None:
         Profile(avatar_url="file:///etc/passwd")
 
 
+def test_the_longest_values_are_accepted() -> None:
+    """Address, name, age and picture may be as long as their columns hold, and no longer."""
+    email = f"{'a' * 243}@example.org"
+    user = User.register(email, "x" * 100, 150)
+    assert (len(user.email), len(user.name), user.age) == (255, 100, 150)
+    picture = f"https://{'p' * 492}"
+    assert Profile(avatar_url=picture).avatar_url == picture
+    with pytest.raises(InvalidValueError, match="email"):
+        User.register(f"a{email}", "Ana")
+    with pytest.raises(InvalidValueError, match="avatar_url"):
+        Profile(avatar_url=f"{picture}p")
+
+
 def test_entity_refuses_an_address_that_is_not_normalized() -> None:
     """No user exists with an address under which they would not be found."""
     user = User.register("ana@example.org", "Ana")

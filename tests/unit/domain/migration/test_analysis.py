@@ -204,3 +204,12 @@ def test_what_stays_after_the_downgrade_is_said_of_the_way_back() -> None:
     ):
         stays = Diagnostic(code, Severity.WARNING, None, "mood", "x", "y")
         assert choose(revision(step("SELECT 1")), (stays,), {}).why[2] == said
+
+
+def test_a_diagnostic_points_at_the_line_of_its_statement() -> None:
+    """One about the whole revision, or about a statement whose line is not known, points at the first line."""
+    analysis = analyze(revision(step("SELECT 1", line=7), step("SELECT 2")))
+    about_first, about_second, about_all = (
+        Diagnostic("x", Severity.ERROR, statement, None, "It fails.", "Correct it.") for statement in (0, 1, None)
+    )
+    assert [analysis.line_of(diagnostic) for diagnostic in (about_first, about_second, about_all)] == [7, 1, 1]

@@ -228,3 +228,16 @@ def test_times_that_do_not_grow_may_still_grow() -> None:
     low, high = only(calibrated((SCAN, lambda _: 3.0)))
     assert low < 0.003
     assert high > 1_000_000 * 0.003 / 16_000
+
+
+def test_growth_is_evident_only_if_each_larger_run_takes_longer() -> None:
+    """Two runs that took equally long, or one that took no time, count as measured."""
+    tenth = step("UPDATE users", rows=updated(200))
+
+    def grows(*milliseconds: float) -> bool:
+        durations = dict(zip(SIZES, milliseconds, strict=True))
+        return only(calibrated((tenth, durations.__getitem__)))[1] > 1
+
+    assert grows(20.0, 40.0, 80.0, 160.0)
+    assert not grows(20.0, 80.0, 80.0, 160.0)
+    assert not grows(0.0, 1.0, 2.0, 3.0)

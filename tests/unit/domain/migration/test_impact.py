@@ -13,13 +13,14 @@ from domain.migration.analysis.impact import (
     truncated,
     unbatched_writes,
     work_of,
+    work_on_views,
 )
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, SmallerRun, StatementTrace, TableFacts, fold
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, index, revision, step, table, updated
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, index, revision, step, table, updated
 
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
 SMALL = Statistics({USERS: TableStatistics(rows=999)})
@@ -257,3 +258,21 @@ def test_a_lock_on_a_sequence_keeps_rows_from_its_table() -> None:
     locked = revision(step("ALTER TABLE", 1, EXCLUSIVE), step("a", locks={"public.ids": mode}), read, before=before)
     assert [one.relation for one in blocked_work(locked, Statistics.unknown())[0].windows] == [USERS]
     assert blocked_work(revision(step("a", locks={"public.ids": mode}), before=before), Statistics.unknown()) == ()
+
+
+def test_an_index_of_a_materialized_view_is_work_on_the_view() -> None:
+    """The build of an index of a table that only reads the view is a scan of the view."""
+    view: Objects = {("view", "public.totals"): {"kind": "materialized view", "populated": True}}
+    before = {**BASE, **view}
+    after = {**before, **index("ix_totals", "public.totals"), **index("ix_users", USERS)}
+    build = step("CREATE INDEX ix_totals ON totals (email)", indexes_built=("public.ix_totals",))
+    other = step("CREATE INDEX ix_users ON users (f(email))", indexes_built=("public.ix_users",))
+    reading = replace(other, scanned={"public.totals": 10})
+    works = [
+        (work.table, work.kind, work.indexes)
+        for work in work_on_views(revision(build, reading, before=before, after=after))
+    ]
+    assert works == [
+        ("public.totals", WorkKind.INDEX, ("public.ix_totals",)),
+        ("public.totals", WorkKind.SCAN, ()),
+    ]

@@ -3,6 +3,7 @@
 import pytest
 
 from domain.migration.snapshot import AttributeChange, SchemaDifference, SchemaSnapshot, Value
+from tests.unit.domain.migration.traces import BASE, table
 
 
 def test_a_difference_is_its_sentences() -> None:
@@ -62,3 +63,10 @@ def test_the_canonical_json_has_no_blanks() -> None:
     assert snapshot.to_json() == '{"table":{"public.t":{"kind":"table","parents":["a"]}}}'
     assert '"kind": "table"' in snapshot.to_json(indent=2)
     assert SchemaSnapshot.from_json(snapshot.to_json(indent=2)) == snapshot
+
+
+def test_foreign_tables_are_told_from_tables() -> None:
+    """Their rows are on another server, so they are neither filled nor compared."""
+    objects = {**table("public.near", "id"), **table("public.far", "id", kind="foreign table")}
+    assert SchemaSnapshot(objects).foreign_tables == {"public.far"}
+    assert SchemaSnapshot(BASE).foreign_tables == frozenset()

@@ -47,6 +47,13 @@ def test_a_file_by_hand_needs_rows_only() -> None:
     assert Statistics.from_json(text) == Statistics({"public.users": TableStatistics(5)})
 
 
+def test_zero_is_a_value_like_any_other() -> None:
+    """A table without rows, scans and writes, and statistics that were reset just now."""
+    target = Target("shop", "18.6", datetime(2026, 1, 2, tzinfo=UTC), 0.0, 0, 0)
+    idle = Statistics({"public.users": TableStatistics(0, 0, 0, 0.0, 0.0, 0)}, target)
+    assert Statistics.from_json(idle.to_json()) == idle
+
+
 def spoiled(**changes: Any) -> str:
     """A file with other members."""
     return json.dumps(json.loads(FULL.to_json()) | changes)

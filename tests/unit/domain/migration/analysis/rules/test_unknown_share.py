@@ -30,6 +30,8 @@ def test_rows_that_are_named_one_by_one() -> None:
     """A condition on keys, a list of values, a batch, and rows behind a foreign key are not reported."""
     for sql, rows in (
         ("UPDATE users SET name = 'x' WHERE id IN (1, 2, 3)", 3),
+        ("UPDATE users SET name = email WHERE id IN (1, 2, 3)", 3),
+        ("UPDATE users SET name = email WHERE id = 1", 1),
         ("UPDATE users SET name = 'x' WHERE id = ANY(%(ids)s)", 50),
         ("UPDATE users SET name = 'x' WHERE id IN (SELECT id FROM users LIMIT 50)", 50),
         ("DELETE FROM orders WHERE id = 1", 20),
