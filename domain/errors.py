@@ -54,7 +54,7 @@ class AlreadyDeletedError(DomainError):
     """
 
     def __init__(self, kind: str, key: object) -> None:
-        super().__init__(f"{kind} {key} is already deleted", "restore it first, if it was to live again")
+        super().__init__(f"{kind} {key} is already deleted", "restore it first if you want to delete it again")
         self.kind = kind
         self.key = key
 

@@ -13,7 +13,7 @@ class EmptyDocumentError(DomainError):
     """
 
     def __init__(self, source: str) -> None:
-        super().__init__(f"{source} holds no text", "take in a text with at least one word")
+        super().__init__(f"{source} contains no text", "take in a text with at least one word")
         self.source = source
 
 
@@ -21,7 +21,7 @@ class EmptyQueryError(DomainError):
     """A search query without words."""
 
     def __init__(self) -> None:
-        super().__init__("the search has no words", "say in a few words what you look for")
+        super().__init__("the search has no words", "write a few words to search for")
 
 
 class DimensionMismatchError(DomainError):
@@ -35,7 +35,7 @@ class DimensionMismatchError(DomainError):
 
     def __init__(self, model: str, dimensions: int, expected: int) -> None:
         super().__init__(
-            f"{model} makes vectors of {dimensions} dimensions, the database holds {expected}",
+            f"{model} makes vectors of {dimensions} dimensions, the column has {expected}",
             "choose another model with EMBEDDER, or migrate the column to the dimensions of this one first",
         )
         self.model = model
@@ -54,7 +54,7 @@ class ForeignEmbeddingsError(DomainError):
     def __init__(self, model: str, stored: Sequence[str]) -> None:
         super().__init__(
             f"nothing was embedded with {model}, only with {', '.join(stored)}",
-            "search with the model that the texts were taken in with (EMBEDDER)",
+            "search with the model that embedded the texts (EMBEDDER)",
         )
         self.model = model
         self.stored = tuple(stored)

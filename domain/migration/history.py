@@ -107,7 +107,7 @@ class History:
             if revision not in self._by_id:
                 raise HistoryError(
                     f"the database is at {revision}, which this history does not have",
-                    "take the code that it was migrated with, or name a range",
+                    "use the code that migrated it, or name a range",
                 )
         applied_revisions = self.ancestors(heads)
         return tuple(entry for entry in self.entries if entry.revision not in applied_revisions)
@@ -151,7 +151,7 @@ class History:
         matching = tuple(entry for entry in self.entries if entry.path == name)
         if not matching and PurePath(name).name != "__init__.py":
             raise HistoryError(
-                f"{name} is no revision of this project", "name files of its versions folder, or its project with -c"
+                f"{name} is not a revision of this project", "name files of its versions folder, or its project with -c"
             )
         return matching
 
@@ -164,7 +164,8 @@ class History:
             return matching[0]
         if matching:
             raise HistoryError(
-                f"{name} is the beginning of {len(matching)} revisions: {', '.join(matching[:4])}", "write more of it"
+                f"{name} is the beginning of {len(matching)} revisions: {', '.join(matching[:4])}",
+                "write more letters of it",
             )
         raise HistoryError(f"there is no revision {name}", "list them with: alembic history")
 
@@ -176,7 +177,7 @@ class History:
 
     def _down(self, revisions: Sequence[str], start: str) -> tuple[str, ...]:
         if not revisions:
-            raise HistoryError(f"there are not so many revisions before {start}", "use base")
+            raise HistoryError(f"there are not that many revisions before {start}", "use base")
         return tuple(dict.fromkeys(parent for revision in revisions for parent in self._by_id[revision].down_revision))
 
     def _up(self, revisions: Sequence[str], start: str) -> tuple[str, ...]:
@@ -186,5 +187,5 @@ class History:
             if (set(entry.down_revision) & set(revisions)) or (not revisions and not entry.down_revision)
         )
         if not followers:
-            raise HistoryError(f"there are not so many revisions after {start}", "use head")
+            raise HistoryError(f"there are not that many revisions after {start}", "use head")
         return followers

@@ -82,7 +82,7 @@ def test_files_that_are_no_revisions(sandbox_url: str, three: History, tmp_path:
         result = analyze(sandbox_url, tmp_path / name, "-c", ini)
 
         assert result.returncode == 2
-        assert f"{name} is no revision of this project" in result.stderr
+        assert f"{name} is not a revision of this project" in result.stderr
         assert "hint: " in result.stderr
 
 

@@ -121,7 +121,7 @@ def test_model_of_other_dimensions_is_refused(migrated_url: str, tmp_path: Path)
     (tmp_path / "cups.md").write_text("Espresso cups are small.")
     result = backend(migrated_url, "ingest", str(tmp_path), EMBEDDER="minilm")
     assert result.returncode == 1
-    assert "384 dimensions, the database holds 256" in result.stderr
+    assert "384 dimensions, the column has 256" in result.stderr
     assert rows(migrated_url, "SELECT count(*) FROM documents") == [(0,)]
 
 

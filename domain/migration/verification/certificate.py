@@ -103,7 +103,7 @@ def from_json(text: str) -> tuple[Certificate, ...]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CertificateError(
             f"the certificates cannot be read: {type(error).__name__}: {error}",
-            "take the file from version control, or remove it; migrate verify writes it again",
+            "restore the file from version control, or remove it; migrate verify writes it again",
         ) from error
     return tuple(sorted(certificates, key=_key))
 

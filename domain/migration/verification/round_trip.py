@@ -57,7 +57,7 @@ class Declaration:
         if irreversible is not None and not is_text(irreversible):
             raise CertificateError(
                 f"irreversible of revision {revision} is not a reason",
-                'write irreversible = "why there is no way back"',
+                'write irreversible = "why it cannot be undone"',
             )
         return cls(dict(reasons), irreversible if isinstance(irreversible, str) else None)
 

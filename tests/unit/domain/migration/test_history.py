@@ -60,8 +60,8 @@ def test_head(text: str, expected: list[str]) -> None:
         (LINE, "zz", "there is no revision zz"),
         (LINE, "a1:zz", "there is no revision zz"),
         (LINE, "b3:a1", "b3 comes after a1"),
-        (LINE, "head-9", "not so many revisions before head"),
-        (LINE, "head+1", "not so many revisions after head"),
+        (LINE, "head-9", "not that many revisions before head"),
+        (LINE, "head+1", "not that many revisions after head"),
     ],
 )
 def test_what_is_refused(history: History, text: str, message: str) -> None:
@@ -83,7 +83,7 @@ def test_several_names_and_files() -> None:
 
     assert [entry.revision for entry in history.choose(["/v/b2.py", "base:a1", "b2"])] == ["a1", "b2"]
     assert history.choose(["/v/__init__.py"]) == ()
-    with pytest.raises(HistoryError, match=r"other\.py is no revision of this project"):
+    with pytest.raises(HistoryError, match=r"other\.py is not a revision of this project"):
         history.choose(["/v/other.py"])
 
 
