@@ -74,7 +74,7 @@ BROKEN = {
     "syntax": ("def upgrade(:", "line 3: Python cannot read the file (invalid syntax)", "Correct the line"),
     "import": ("import no_such_package", "line 3: the import failed (No module named", "Install the package"),
     "value": ("x = 1 / 0", "line 3: the file cannot be loaded (ZeroDivisionError: division by zero)", "Correct"),
-    "parent": ("down_revision = 'gone'", "follows revision gone, which no file is", "Bring back the file"),
+    "parent": ("down_revision = 'gone'", "follows revision gone, which has no file", "Restore the file"),
 }
 
 

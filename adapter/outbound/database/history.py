@@ -46,8 +46,8 @@ def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | N
         parents = revision._versioned_down_revisions  # noqa: SLF001 - the public attribute is a name, a tuple or None
         if missing := next((parent for parent in parents if parent not in revision_ids), None):
             return DatabaseConfigurationError(
-                f"{_shown(revision.path)} follows revision {missing}, which no file is.",
-                f"Bring back the file of revision {missing}, or name in {Path(revision.path).name} as down_revision "
+                f"{_shown(revision.path)} follows revision {missing}, which has no file.",
+                f"Restore the file of revision {missing}, or name in {Path(revision.path).name} as down_revision "
                 f"the revision that came before.",
             )
     return None

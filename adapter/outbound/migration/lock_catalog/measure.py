@@ -72,7 +72,7 @@ def measure(sandbox: Sandbox, operations: Sequence[Operation]) -> dict[Operation
         sandbox.drop(database)
     if result.error is not None:
         at = operations[len(result.runs) - 1].name if result.runs else "env.py"
-        raise MigrationError(f"'{at}' cannot be prepared: {result.error.message}", "mend its setup")
+        raise MigrationError(f"'{at}' cannot be prepared: {result.error.message}", "correct its setup")
     runs = {run.revision: run for run in result.runs}
     return {operation: _measurement(operation, runs[_revision(number)]) for number, operation in enumerate(operations)}
 

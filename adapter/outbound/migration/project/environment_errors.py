@@ -62,8 +62,8 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
         )
     if missing := _MISSING_PARENT.search(message):
         return DatabaseConfigurationError(
-            f"Revision {missing['revision']} follows revision {missing['parent']}, which no file is.",
-            f"Bring back the file of revision {missing['parent']}, or name as down_revision of {missing['revision']} "
+            f"Revision {missing['revision']} follows revision {missing['parent']}, which has no file.",
+            f"Restore the file of revision {missing['parent']}, or name as down_revision of {missing['revision']} "
             "the revision that came before.",
         )
     if error.kind == "exception" and error.path and error.type != "CommandError":
@@ -71,7 +71,7 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
             f"{where}: the file cannot be loaded ({error.type}: {message}).", "Correct that line of the file."
         )
     return describe_configuration(error.type or "", message) or DatabaseConfigurationError(
-        described(error), "Mend the history; alembic history shows the same."
+        described(error), "Correct the history; alembic history shows the same error."
     )
 
 

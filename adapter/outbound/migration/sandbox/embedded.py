@@ -119,7 +119,7 @@ class EmbeddedSandbox(ServerSandbox):
 
     def _stranger(self) -> DatabaseError:
         return DatabaseError(
-            f"What answers in {self._server.socket_directory} is not the sandbox's server; nothing was done there.",
+            f"The server in {self._server.socket_directory} is not the sandbox's server; nothing was done there.",
             "Find out who put another server's socket there; migrate db reset creates the folder again.",
         )
 

@@ -59,7 +59,7 @@ class SandboxProject(MigratedProject):
             with self.databases.at(self.databases.history().heads) as database:
                 return database.snapshot()
         except CannotBuildError as error:
-            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
+            raise MigrationError(str(error), "correct the revision; migrate analyze shows its statements") from error
 
     def _model_drift(self) -> tuple[str, ...] | None:
         """Return what the models have otherwise than the revisions; None without models."""

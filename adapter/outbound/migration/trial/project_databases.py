@@ -38,7 +38,7 @@ class SandboxProjectDatabases(ProjectDatabases):
         try:
             return source.at(self.history().resolve(revision))
         except CannotBuildError as error:
-            raise MigrationError(str(error), "mend the revision; migrate analyze shows its statements") from error
+            raise MigrationError(str(error), "correct the revision; migrate analyze shows its statements") from error
 
     def compare_models(self) -> ModelComparison:
         """Return the comparison of the models with a database at the heads."""

@@ -30,12 +30,12 @@ def set_up(maker: DatabaseMaker, setup: str | Path | None) -> Database:
         if result.error is not None:
             raise MigrationError(
                 f"--setup {setup} failed: {described(result.error)}",
-                "name a function of the project that takes nothing, an engine, or a connection",
+                "name a function of the project that takes no argument, an engine, or a connection",
             )
     # objects that env.py creates itself, such as a schema for the version table, must not count for a revision
     result = database.run(Command.ENV)
     if result.error is not None:
-        raise MigrationError(described(result.error), "mend env.py; alembic current shows the same")
+        raise MigrationError(described(result.error), "correct env.py; alembic current shows the same error")
     with database.connect() as connection:
         mark_version_tables(connection, result.version_tables)
     return database
@@ -57,5 +57,5 @@ def execute_file(connection: psycopg.Connection[tuple[object, ...]], path: Path,
     except psycopg.Error as error:
         message = error.diag.message_primary or str(error).partition("\n")[0]
         raise MigrationError(
-            f"{option} {path.name} failed: {message}", "mend the file; psql -f runs it alone"
+            f"{option} {path.name} failed: {message}", "correct the file; psql -f runs it alone"
         ) from error
