@@ -9,22 +9,25 @@ from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogRow
 _HEAD = """\
 # The lock catalog
 
-What Postgres does in {count} operations, measured on Postgres {majors} by the tracer of `migrate analyze`, which runs
-each one and reads what the server says of it. `migrate locks` writes this page; `migrate locks --check` fails
-when the page and the server disagree.
+This page shows what Postgres does in {count} operations, measured on Postgres {majors}.
+The tracer of `migrate analyze` runs each operation and reads from the server which locks it takes and what it
+rewrites and scans. `migrate locks` writes this page. `migrate locks --check` fails if the page and the server
+disagree.
 
-- **lock on its table**: the strongest mode of the table that the operation is about: `orders`, in most of them.
-- **other locks**: on other relations that were there before, but for ACCESS SHARE, and for indexes whose table is
-  locked no less. Of what runs outside a transaction, locks on indexes are left out: it holds them for moments.
-- **stops**: what waits until the transaction ends; of the table itself where no other is named. An index that is locked
-  so stops every query of its table, since planning looks at all indexes.
-- **rewrites**: tables and indexes that are rewritten, **scans**: tables that are read from end to end, **builds
-  index**: what it takes grows with the table.
-- **in a transaction**: whether it can run in one; with Alembic, what cannot goes into an `autocommit_block()`.
+- **lock on its table**: the strongest lock mode on the table that the operation changes, which is mostly `orders`.
+- **other locks**: locks on other relations that existed before. ACCESS SHARE is left out, and so are locks on an
+  index that are no stronger than the lock on its table. For operations that run outside a transaction, locks on
+  indexes are left out, because they last only for moments.
+- **stops**: what waits until the transaction ends, on the table itself if no other table is named. A locked index
+  stops every query of its table, because the planner looks at all indexes.
+- **rewrites**: tables and indexes that are rewritten. **scans**: tables that are read from end to end. **builds
+  index**: indexes that are built. All of these take longer the larger the table is.
+- **in a transaction**: whether the operation can run in a transaction. With Alembic, put an operation that cannot
+  into an `autocommit_block()`.
 
-Where the major versions differ, each has a line. Locks alone are no danger when they last an instant, but all others
-queue behind one that waits: set a `lock_timeout`. The tables have 1,000 rows; `orders` belongs to `users`, `events` has
-the partition `january`, `chunks` has embeddings.
+Where the major versions differ, each of them has a line. A lock that lasts only an instant does no harm by itself.
+But while it waits for a running query, all later queries of the table wait, too: set a `lock_timeout`. The tables
+have 1,000 rows. `orders` refers to `users`, `events` has the partition `january`, and `chunks` has embeddings.
 """
 _ROW = re.compile(r"\*\*(?P<name>.+?)\*\*(?P<code>(?:<br>`[^`]+`)*)(?:<br>(?P<note>.+))?")
 _MAJOR = re.compile(r"(\d+): (.*)")
