@@ -98,7 +98,13 @@ def refuses_what_it_needed(trace: RevisionTrace, column: str) -> bool:
 def made_constraints(trace: RevisionTrace) -> list[str]:
     """Return the constraints that the upgrade added, including those that replace one of the same name."""
     if "made constraints" not in trace.memo:
-        replaced = [name for name in kept(trace, "constraint") if _is_another(trace, "constraint", name)]
+        created = {changed for statement in trace.upgrade for changed in statement.created}
+        replaced = [
+            name
+            for name in kept(trace, "constraint")
+            if _is_another(trace, "constraint", name)
+            or ChangedObject("table constraint", "{1} on {0}".format(*split(name))) in created
+        ]
         trace.memo["made constraints"] = sorted([*added(trace, "constraint"), *replaced])
     constraints: list[str] = trace.memo["made constraints"]
     return constraints

@@ -3,13 +3,14 @@
 import pytest
 
 from domain.migration.analysis.changes import (
+    constraint_of,
     constraints_on,
     renamed_by,
     statement_of,
     vector_dimensions,
     vector_type_changes,
 )
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, column, constraint, revision, step
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, column, constraint, index, revision, step
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,16 @@ def test_the_statement_that_renames() -> None:
     assert renamed_by(trace, f"{USERS}.title", f"{USERS}.name") is None
     assert renamed_by(trace, f"{USERS}.ame", f"{USERS}.title") is None
     assert renamed_by(revision(step("SELECT name TO title")), f"{USERS}.name", f"{USERS}.title") is None
+
+
+def test_a_constraint_that_is_made_anew_counts() -> None:
+    """Also where its definition is the same in the end, as that of a key over a column that takes an old name."""
+    schema = {
+        **BASE,
+        **constraint(f"{USERS}.users_pkey", "primary key", "PRIMARY KEY (id)"),
+        **index("users_pkey", USERS, "btree (id)", constraint="users_pkey"),
+    }
+    drop = step("ALTER TABLE users DROP CONSTRAINT users_pkey")
+    add = step("ALTER TABLE users ADD PRIMARY KEY (key)", created=changed("table constraint", f"users_pkey on {USERS}"))
+    assert constraint_of(revision(drop, add, before=schema, after=schema), "public.users_pkey") is not None
+    assert constraint_of(revision(drop, before=schema, after=schema), "public.users_pkey") is None
