@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, has_checked_type, kept, topmost
+from domain.migration.analysis.changes import added, has_checked_type, kept, renamed_by, topmost
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -51,21 +51,42 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
     """Report rewrites, with the column that causes each."""
     advice = "Add a new nullable column, fill it in batches, and switch over in a later revision."
     for diagnostic in work_diagnostics(trace, statistics, Cause.REWRITE, CODE, advice, fix=_fix):
-        reasons = _reasons(trace, str(diagnostic.relation))
+        reasons = _own_reasons(trace, diagnostic) or _reasons(trace, str(diagnostic.relation))
         because = f" The reason: {'; '.join(reasons)}." if reasons else ""
         yield replace(diagnostic, message=diagnostic.message + because)
 
 
+def _own_reasons(trace: RevisionTrace, diagnostic: Diagnostic) -> list[str]:
+    """Return what the statement itself does to columns that rewrites their table; empty if that is not known."""
+    table, step = str(diagnostic.relation), trace.upgrade[diagnostic.statement or 0]
+    created = _columns([changed.name for changed in step.created if changed.kind == "table column"], table)
+    later_names = [*_columns(kept(trace, "column"), table), *_columns(added(trace, "column"), table)]
+    reasons = _changes_of(trace, [changed.name for changed in step.altered if changed.name in later_names])
+    for name in created:
+        # a later statement may give it another name, even that of a column that is dropped
+        later = next((later for later in later_names if renamed_by(trace, name, later) is not None), name)
+        if later in later_names:
+            reasons.append(f"the new column {bare(name)} {_description_of_new(trace, later)}")
+    return reasons
+
+
 def _reasons(trace: RevisionTrace, table: str) -> list[str]:
+    """Return what the upgrade does to the columns of a table that may rewrite it."""
+    new_columns = _columns(added(trace, "column"), table)
+    return _changes_of(trace, _columns(kept(trace, "column"), table)) + [
+        f"the new column {bare(name)} {_description_of_new(trace, name)}" for name in new_columns
+    ]
+
+
+def _changes_of(trace: RevisionTrace, columns: list[str]) -> list[str]:
     reasons: list[str] = []
-    for name in _columns(kept(trace, "column"), table):
+    for name in columns:
         before, after = attributes(trace.before, "column", name), attributes(trace.after, "column", name)
-        if before["type"] != after["type"]:
+        if before and before["type"] != after["type"]:
             reasons.append(f"{bare(name)} goes from {before['type']} to {after['type']}")
         elif before.get("expression") != after.get("expression"):
             reasons.append(f"the expression of {bare(name)} changes")
-    new_columns = _columns(added(trace, "column"), table)
-    return reasons + [f"the new column {bare(name)} {_description_of_new(trace, name)}" for name in new_columns]
+    return reasons
 
 
 def _description_of_new(trace: RevisionTrace, column: str) -> str:

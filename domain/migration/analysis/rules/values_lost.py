@@ -62,7 +62,8 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             Severity.WARNING if contract else SEVERITY,
             statement if statement is not None else statement_of(trace, kind, name),
             table,
-            f"The upgrade deletes the values of the {kind} {name}, which exists afterwards but is empty.",
+            f"The upgrade deletes the values of the {kind} {name}, which exists afterwards but "
+            f"{'has other values' if attributes(trace.after, kind, name).get('not_null') else 'is empty'}.",
             "Take a backup of the values before the upgrade."
             if contract
             else "Keep them beside the new ones until nobody needs them, or declare `Phase: contract`.",

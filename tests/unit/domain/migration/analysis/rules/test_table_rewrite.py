@@ -96,3 +96,26 @@ def test_no_code_for_a_domain_with_constraints() -> None:
     assert diagnostic(revision(rewrite, after=after), "table-rewrite").fix is not None
     after |= constraint("public.email.ck", "check", "CHECK ((VALUE <> ''::text))")
     assert diagnostic(revision(rewrite, after=after), "table-rewrite").fix is None
+
+
+def test_the_reason_is_what_the_statement_does() -> None:
+    """What others do to the columns of the table is none, not even to the column whose name the new one takes."""
+    add = step(
+        "ALTER TABLE users ADD COLUMN key uuid DEFAULT gen_random_uuid()",
+        1,
+        EXCLUSIVE,
+        rewritten=(USERS,),
+        created=changed("table column", f"{USERS}.key"),
+    )
+    drop = step("ALTER TABLE users DROP COLUMN id", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.id"))
+    rename = step("ALTER TABLE users RENAME key TO id", 1, EXCLUSIVE)
+    label = step("ALTER TABLE users ADD COLUMN label text", 1, EXCLUSIVE)
+    after = {
+        **BASE,
+        **column(f"{USERS}.id", "uuid", default="gen_random_uuid()", not_null=True),
+        **column(f"{USERS}.label"),
+    }
+    said = diagnostic(revision(add, drop, rename, label, after=after), "table-rewrite").message
+    assert said.partition("The reason: ")[2] == (
+        "the new column key has the default gen_random_uuid(), which Postgres evaluates for each row."
+    )

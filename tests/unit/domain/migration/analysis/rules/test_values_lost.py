@@ -197,3 +197,13 @@ def test_a_rename_in_another_table_is_none_of_this_one() -> None:
     """A new column of the orders is not where the values of the users are."""
     swap = step("ALTER TABLE orders RENAME name TO name_old", 1)
     assert "values-lost" not in codes(revision(swap, after={**BASE, **column(f"{ORDERS}.name_old")}))
+
+
+def test_a_column_that_cannot_be_empty_has_other_values() -> None:
+    """A key that is replaced by another one is there afterwards, with other values than before."""
+    drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
+    rename = step("ALTER TABLE users RENAME key TO name", 1)
+    full = {**BASE, **column(f"{USERS}.name", "uuid", not_null=True)}
+    assert diagnostic(revision(drop, rename), "values-lost").message.endswith("is there afterwards and empty.")
+    message = diagnostic(revision(drop, rename, after=full), "values-lost").message
+    assert message.endswith("which is there afterwards with other values.")
