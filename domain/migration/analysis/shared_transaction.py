@@ -7,11 +7,12 @@ created do not count, because nobody else sees them.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from domain.migration.analysis.lock_windows import LockWindow, last_statements
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.rule import UNUSED_SUPPRESSION
-from domain.migration.analysis.wording import label, listed
+from domain.migration.analysis.wording import activity, label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.trace import RevisionTrace
 
@@ -40,7 +41,8 @@ class SharedTransaction:
         if self.begun_outside:
             return (
                 f"In {place}: hand context.configure a connection without a transaction (engine.connect(), not "
-                "engine.begin()), and add transaction_per_migration=True."
+                "engine.begin(); connection.commit() after statements of env.py itself), and "
+                "transaction_per_migration=True."
             )
         return f"In {place}: add transaction_per_migration=True to context.configure(…)."
 
@@ -193,14 +195,15 @@ def _lock_diagnostics(
         f"{who} of {tables} wait since revision {first.revision} ({first.window.mode.sql}): all of these revisions run "
         "in one transaction, which holds its locks until the last revision is done"
     )
-    has_work = False
-    for work in analysis.works:
-        if work.table in visible_tables and _in_shared_transaction(trace, work.statement):
-            has_work = True
-            work_text = f"{label(trace, work.statement)} {work.kind.value} {work.table}"
-            yield Diagnostic(
-                CODE, Severity.ERROR, work.statement, work.table, f"{work_text}, while {because}.", shared.remedy
-            )
+    works = [
+        work
+        for work in analysis.works
+        if work.table in visible_tables and _in_shared_transaction(trace, work.statement)
+    ]
+    for statement, group in groupby(works, key=lambda work: work.statement):
+        own_works = list(group)
+        text = f"{label(trace, statement)} {activity(own_works)}, while {because}."
+        yield Diagnostic(CODE, Severity.ERROR, statement, own_works[0].table, text, shared.remedy)
     further_locks = [
         window
         for window in analysis.windows
@@ -209,7 +212,7 @@ def _lock_diagnostics(
         and window.table not in {lock.window.table for lock in held_locks}
         and _in_shared_transaction(trace, window.from_statement)
     ]
-    if further_locks and not has_work and any(lock.window.kind == "table" for lock in held_locks):
+    if further_locks and not works and any(lock.window.kind == "table" for lock in held_locks):
         names = listed(list(dict.fromkeys(window.table for window in further_locks)))
         statement = further_locks[0].from_statement
         text = f"{label(trace, statement)} locks {names} as well, while {because}."

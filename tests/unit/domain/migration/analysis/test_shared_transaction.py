@@ -142,3 +142,18 @@ def test_a_table_that_the_transaction_has_made_is_nobodys() -> None:
     assert together(lock, work) == [False, True]
     ended = revision(*made.upgrade, step("VACUUM users", None))
     assert together(ended, lock, work) == [False, False, True]
+
+
+def test_work_on_two_tables_is_said_once() -> None:
+    """A foreign key reads both of its tables in one statement, and is one cause."""
+    lock = revision(step("ALTER TABLE users ADD COLUMN x int", 1, LockMode.ACCESS_EXCLUSIVE))
+    both = revision(step("ALTER TABLE orders ADD FOREIGN KEY", 2, scanned={USERS: 2000, ORDERS: 2000}))
+    judged = judge_together([analyze(lock), analyze(both)], SHARED)
+    (said,) = (diagnostic for diagnostic in judged[1].diagnostics if diagnostic.code == HELD)
+    assert "public.users" in said.message
+    assert "public.orders" in said.message
+
+
+def test_the_remedy_names_statements_of_env_py() -> None:
+    """A statement before context.configure begins a transaction, too, on a connection that is otherwise right."""
+    assert "connection.commit() after statements of env.py" in SharedTransaction("env.py", 7, begun_outside=True).remedy
