@@ -118,8 +118,19 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     if not (new_columns or changed_columns):
         return None
     forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in new_columns]
-    forms += [ChangedType(Column.of(trace.before, name), Column.of(trace.after, name)) for name in changed_columns]
+    forms += [
+        ChangedType(
+            Column.of(trace.before, name), Column.of(trace.after, name), converted=not _is_replaced(trace, name)
+        )
+        for name in changed_columns
+    ]
     return together(form.announced for form in forms).fix
+
+
+def _is_replaced(trace: RevisionTrace, column: str) -> bool:
+    """Return whether a column that the upgrade adds takes the name of an old one."""
+    new = [changed.name for step in trace.upgrade for changed in step.created if changed.kind == "table column"]
+    return any(renamed_by(trace, name, column) is not None for name in _columns(new, split(column)[0]))
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:
