@@ -199,3 +199,29 @@ def test_whatever_the_rows_are_is_said_only_where_it_is_so(
     (found,) = analyze("r2", config=plain_project(history)).revisions
 
     assert found.reasons == tuple(sorted(("blocking-index-build", code)))
+
+
+def test_rows_without_a_parent_are_no_fault_of_a_backfill_by_join(analyze: Analyze, history: History) -> None:
+    """A made-up child that refers to nothing gets no value; where all refer to a parent, the revision succeeds."""
+    history.add(
+        "r1",
+        None,
+        'op.execute("CREATE TABLE teams (code text PRIMARY KEY, number int NOT NULL)")\n'
+        'op.execute("CREATE TABLE members (id serial PRIMARY KEY, team text REFERENCES teams, boss int)")\n'
+        'op.execute("ALTER TABLE members ADD FOREIGN KEY (boss) REFERENCES members")',
+    )
+    history.add(
+        "r2",
+        "r1",
+        'op.execute("ALTER TABLE members ADD COLUMN team_number int")\n'
+        'op.execute("UPDATE members SET team_number = number FROM teams WHERE code = team")\n'
+        'op.execute("ALTER TABLE members ALTER team_number SET NOT NULL")',
+        'raise RuntimeError("no way back")',
+    )
+    history.add("r3", "r2", 'op.execute("ALTER TABLE members ADD COLUMN must int NOT NULL")', "pass")
+    filled, never = analyze("r1:r3", config=plain_project(history)).revisions
+    codes = {one.code for one in filled.diagnostics}
+
+    assert {"rows-must-fit", "set-not-null-scan"} <= codes
+    assert "fails-on-existing-rows" not in codes
+    assert "fails-on-existing-rows" in never.reasons

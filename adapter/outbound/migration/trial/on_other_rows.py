@@ -114,6 +114,7 @@ def _databases_with_other_rows(run: UpAndDown, failed: Outcome) -> Iterator[Data
     if unreadable_type or is_of_statement:
         makers.append(partial(other_rows.fitting, databases, entry))
         makers.append(partial(other_rows.with_usual_rows, databases, entry))
+        makers.append(partial(other_rows.with_parents, databases, entry))
     makers.append(partial(other_rows.without_documents, databases, entry))
     if failed.exception_type not in BELIEVED and not is_of_statement:
         makers.append(partial(other_rows.without_rows, databases, entry))

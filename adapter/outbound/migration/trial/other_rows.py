@@ -34,6 +34,26 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {IN_USER_SCHEMA}
     AND a.atttypid IN ('json'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype)
 ORDER BY c.oid, a.attnum
 """  # noqa: S608 - a constant
+# Statements that let rows refer to a parent, and that delete the rows that still do not. A table that refers to itself
+# is left alone, because its first rows can have no parent.
+_REFERRING = f"""
+SELECT format('UPDATE %s SET (%s) = (SELECT %s FROM %s AS parent LIMIT 1) WHERE %s', child, own, keys, parent, lacks),
+    format('DELETE FROM %1$s WHERE (%2$s) AND EXISTS (SELECT FROM %1$s WHERE NOT (%2$s))', child, lacks)
+FROM (
+    SELECT o.oid, o.conrelid::pg_catalog.regclass::text AS child, o.confrelid::pg_catalog.regclass::text AS parent,
+        string_agg(quote_ident(a.attname), ', ' ORDER BY place) AS own,
+        string_agg('parent.' || quote_ident(b.attname), ', ' ORDER BY place) AS keys,
+        string_agg(quote_ident(a.attname) || ' IS NULL', ' OR ') AS lacks
+    FROM pg_catalog.pg_constraint o
+    JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN ROWS FROM (unnest(o.conkey), unnest(o.confkey)) WITH ORDINALITY AS pair (own, other, place)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = pair.own
+    JOIN pg_catalog.pg_attribute b ON b.attrelid = o.confrelid AND b.attnum = pair.other
+    WHERE o.contype = 'f' AND o.conparentid = 0 AND o.conrelid <> o.confrelid AND {IN_USER_SCHEMA}
+    GROUP BY o.oid, o.conrelid, o.confrelid HAVING NOT bool_and(a.attnotnull)
+) AS keys ORDER BY oid
+"""  # noqa: S608 - a constant
 
 
 def fitting(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
@@ -132,3 +152,33 @@ def with_usual_rows(databases: RevisionDatabases, entry: HistoryEntry) -> Databa
     filling = fill(database.session(), databases.project.rows, edges=False)
     database.unfilled = {problem.table: problem.reason for problem in filling.problems}
     return database
+
+
+def with_parents(databases: RevisionDatabases, entry: HistoryEntry) -> Database:
+    """Create a database at a revision's parents, with usual rows of which each refers to a parent.
+
+    Raises:
+        CannotBuildError: No foreign key lets rows refer to nothing, a table would be empty, or the database cannot be
+            created.
+    """
+    database = with_usual_rows(databases, entry)
+    with database.being_built():
+        changes = database.session().execute(_REFERRING).fetchall()
+        if not changes:
+            raise CannotBuildError("every row has its parents")
+        filled = _filled_tables(database)
+        for statement in (statement for statements in changes for statement in statements):
+            with suppress(psycopg.Error):  # a unique key refuses the parent, or other rows refer to the row
+                database.session().execute(str(statement).encode())
+        if _filled_tables(database) != filled:  # a revision that fails on any row would succeed without rows
+            raise CannotBuildError("a table would be empty")
+    return database
+
+
+def _filled_tables(database: Database) -> list[str]:
+    """Return the tables that have rows."""
+    session = database.session()
+    tables = [f"{schema}.{name}" for schema, name in session.execute(_TABLE_NAMES).fetchall()]
+    return [
+        table for table in tables if session.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone() is not None
+    ]
