@@ -7,7 +7,6 @@ created do not count, because nobody else sees them.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from domain.migration.analysis.lock_windows import LockWindow, last_statements
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
@@ -200,10 +199,13 @@ def _lock_diagnostics(
         for work in analysis.works
         if work.table in visible_tables and _in_shared_transaction(trace, work.statement)
     ]
-    for statement, group in groupby(works, key=lambda work: work.statement):
-        own_works = list(group)
-        text = f"{label(trace, statement)} {activity(own_works)}, while {because}."
-        yield Diagnostic(CODE, Severity.ERROR, statement, own_works[0].table, text, shared.remedy)
+    if works:
+        statement = works[0].statement
+        others = len({work.statement for work in works}) - 1
+        more = "" if not others else f", and {others} further statement{'s work' if others > 1 else ' works'} as well"
+        first_works = [work for work in works if work.statement == statement]
+        text = f"{label(trace, statement)} {activity(first_works)}{more}, while {because}."
+        yield Diagnostic(CODE, Severity.ERROR, statement, first_works[0].table, text, shared.remedy)
     further_locks = [
         window
         for window in analysis.windows

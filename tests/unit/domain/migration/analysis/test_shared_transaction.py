@@ -144,14 +144,16 @@ def test_a_table_that_the_transaction_has_made_is_nobodys() -> None:
     assert together(ended, lock, work) == [False, False, True]
 
 
-def test_work_on_two_tables_is_said_once() -> None:
-    """A foreign key reads both of its tables in one statement, and is one cause."""
+def test_one_cause_is_said_once() -> None:
+    """A foreign key reads both of its tables, and a later statement works as well: env.py is the cause of all of it."""
     lock = revision(step("ALTER TABLE users ADD COLUMN x int", 1, LockMode.ACCESS_EXCLUSIVE))
-    both = revision(step("ALTER TABLE orders ADD FOREIGN KEY", 2, scanned={USERS: 2000, ORDERS: 2000}))
-    judged = judge_together([analyze(lock), analyze(both)], SHARED)
+    key = step("ALTER TABLE orders ADD FOREIGN KEY", 2, scanned={USERS: 2000, ORDERS: 2000})
+    check = step("ALTER TABLE orders VALIDATE", 2, scanned={ORDERS: 2000})
+    judged = judge_together([analyze(lock), analyze(revision(key, check))], SHARED)
     (said,) = (diagnostic for diagnostic in judged[1].diagnostics if diagnostic.code == HELD)
-    assert "public.users" in said.message
-    assert "public.orders" in said.message
+    assert said.statement == 0
+    assert "reads every row of public.orders and reads every row of public.users" in said.message
+    assert ", and 1 further statement works as well, while" in said.message
 
 
 def test_the_remedy_names_statements_of_env_py() -> None:
