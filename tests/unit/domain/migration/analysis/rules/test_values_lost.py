@@ -206,4 +206,4 @@ def test_a_column_that_cannot_be_empty_has_other_values() -> None:
     full = {**BASE, **column(f"{USERS}.name", "uuid", not_null=True)}
     assert diagnostic(revision(drop, rename), "values-lost").message.endswith("is there afterwards and empty.")
     message = diagnostic(revision(drop, rename, after=full), "values-lost").message
-    assert message.endswith("which is there afterwards with other values.")
+    assert message.endswith("which exists afterwards but has other values.")
