@@ -152,3 +152,26 @@ def test_what_follows_a_revision_that_cannot_run_is_not_judged(analyze: Analyze,
     )
     assert lines[-1].startswith("::notice title=migrate analyze::1 of 3 unsafe, 2 not judged")
     assert analyze("r4", config=config).fails_on(Severity.ERROR)
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_a_history_that_runs_only_at_one_go(analyze: Analyze, history: History) -> None:
+    """A second table with an enum fails where the first one is there, not in one upgrade from the base.
+
+    What follows it is judged, wherever the range begins.
+    """
+    moody = 'op.create_table("{}", sa.Column("id", sa.Integer), sa.Column("mood", sa.Enum("sad", "glad", name="mood")))'
+    history.add("r1", None, f"{moody.format('days')}\n{PEOPLE}", "pass")
+    for number in range(2, 9):
+        body = moody.format("nights") if number == 5 else "pass"
+        history.add(f"r{number}", f"r{number - 1}", body, "pass")
+    history.add("r9", "r8", INDEX, 'op.drop_index("ix_people_name")')
+    config = plain_project(history)
+
+    verdicts = [analysis.verdict for analysis in analyze("base:heads", config=config).revisions]
+
+    assert verdicts[4] == "unsafe"
+    assert verdicts[5:] == ["safe", "safe", "safe", "unsafe"]
+    for number in (6, 7, 9):
+        (alone,) = analyze(f"r{number}", config=config).revisions
+        assert alone.verdict == verdicts[number - 1]

@@ -1,6 +1,7 @@
 """The database without generated rows, which moves along the history."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapter.outbound.migration.project.agent.protocol import Command
@@ -9,6 +10,12 @@ from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.project_history import ProjectHistory
 from adapter.outbound.migration.trial.set_up import set_up
 from domain.migration.analysis.failures import is_not_installed
+
+
+@dataclass(frozen=True)
+class _Failure:
+    revision: str
+    reason: str
 
 
 class BareDatabase:
@@ -40,22 +47,33 @@ class BareDatabase:
         if self._database is not None and not self._database.applied <= applied:
             self._database.drop()
             self._database = None
-        database = self._database or set_up(self._maker, self._setup)
+        start = self._database or set_up(self._maker, self._setup)
         self._database = None  # a failure below leaves no database to reuse
-        with database.being_built():
-            for revision in parents:
-                if revision not in database.applied:
-                    self._upgrade(database, revision)
+        is_new = not start.applied
+        failure = self._upgrade(start, parents)
+        database = start
+        if failure is not None and not is_new:
+            # some histories run only at one go: there SQLAlchemy knows which enums earlier revisions have created
+            database = set_up(self._maker, self._setup)
+            failure = self._upgrade(database, parents)
+        if failure is not None:
+            self._maker.jobs.broken[failure.revision] = failure.reason
+            raise CannotBuildError(failure.reason)
         database.applied = applied
         self._database = database
         return database
 
-    def _upgrade(self, database: Database, revision: str) -> None:
-        result = database.run(Command.UPGRADE, revision)
-        if result.error is not None:
-            failed = result.runs[-1].revision if result.runs else revision
-            reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
-            if is_not_installed(result.error.sqlstate, result.error.message):
-                reason += "; name a server that has it: --sandbox-url"
-            self._maker.jobs.broken[failed] = reason
-            raise CannotBuildError(reason)
+    def _upgrade(self, database: Database, parents: Iterable[str]) -> _Failure | None:
+        """Upgrade a database to some revisions; drop it and return the failure when one of them fails."""
+        for revision in parents:
+            if revision in database.applied:
+                continue
+            result = database.run(Command.UPGRADE, revision)
+            if result.error is not None:
+                database.drop()
+                failed = result.runs[-1].revision if result.runs else revision
+                reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
+                if is_not_installed(result.error.sqlstate, result.error.message):
+                    reason += "; name a server that has it: --sandbox-url"
+                return _Failure(failed, reason)
+        return None
