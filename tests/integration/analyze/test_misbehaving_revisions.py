@@ -175,3 +175,21 @@ def test_a_history_that_runs_only_at_one_go(analyze: Analyze, history: History) 
     for number in (6, 7, 9):
         (alone,) = analyze(f"r{number}", config=config).revisions
         assert alone.verdict == verdicts[number - 1]
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_what_follows_a_revision_that_does_not_end_on_rows_is_judged(analyze: Analyze, history: History) -> None:
+    """A loop that takes longer than a revision may take is run without rows where later revisions need it done."""
+    slow = """
+import time
+for row in op.get_bind().execute(sa.text("SELECT id FROM people")).all():
+    time.sleep(1)
+"""
+    history.add("r1", None, PEOPLE, "pass")
+    history.add("r2", "r1", slow, "pass")
+    history.add("r3", "r2", INDEX, 'op.drop_index("ix_people_name")')
+    report = analyze("r1:heads", config=plain_project(history), statement_timeout=1)
+
+    slow_one, following = report.revisions
+    assert "did not end within 20 s" in str(slow_one.diagnostics)
+    assert following.reasons == ("blocking-index-build",)

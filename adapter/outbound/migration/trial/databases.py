@@ -151,8 +151,12 @@ class RevisionDatabases:
     def _upgraded(self, database: Database, revision: str) -> Database:
         """Upgrade a database to the next revision and fill up its tables.
 
-        When the revision fails on these rows, a new database at the revision is created instead, with rows made there.
+        When the revision fails on these rows, or does not end, a new database at the revision is created instead, with
+        rows made there.
         """
+        if revision in self.maker.jobs.endless:
+            database.drop()
+            return self.at([revision], at_once=True)
         try:
             with database.being_built():
                 database.run_or_fail("upgrade", revision)
@@ -212,9 +216,11 @@ class RevisionDatabases:
             applied: These revisions and all their ancestors.
 
         Raises:
-            CannotBuildError: One of the revisions fails, possibly on these rows.
+            CannotBuildError: One of the revisions fails, possibly on these rows, or did not end on rows.
         """
         already_applied = self._history.ancestors(earlier)
+        if self.maker.jobs.endless & (applied - already_applied):
+            raise CannotBuildError("a revision did not end on generated rows")
         database = self.bare(earlier).copy(*(applied - already_applied))
         self.rows.fill(database)
         with database.being_built():
