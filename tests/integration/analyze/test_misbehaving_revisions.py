@@ -193,3 +193,22 @@ for row in op.get_bind().execute(sa.text("SELECT id FROM people")).all():
     slow_one, following = report.revisions
     assert "did not end within 20 s" in str(slow_one.diagnostics)
     assert following.reasons == ("blocking-index-build",)
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_what_fails_because_an_earlier_statement_failed_on_rows_is_no_error(analyze: Analyze, history: History) -> None:
+    """A required column fails on rows; that its index then finds no column is not said as well."""
+    history.add("r1", None, PEOPLE, "pass")
+    history.add(
+        "r2",
+        "r1",
+        'op.add_column("people", sa.Column("area", sa.Text(), nullable=False))\n'
+        'op.execute("ALTER TABLE people ADD COLUMN note text")\n'
+        'op.create_index("ix_people_area", "people", ["area"])',
+        'op.drop_column("people", "note")\nop.drop_column("people", "area")',
+    )
+    (analysis,) = analyze("r2", config=plain_project(history)).revisions
+
+    assert "fails-on-existing-rows" in analysis.reasons
+    assert "upgrade-fails" not in analysis.reasons
+    assert len(analysis.trace.upgrade) == 2

@@ -82,7 +82,8 @@ def _trace_without_rows(run: UpAndDown, states: TrialDatabases) -> RevisionTrace
 def _continued_after_errors(run: UpAndDown, failed: RevisionTrace) -> RevisionTrace:
     """Run a revision that fails on rows once more, and continue after each failing statement.
 
-    The trace then also has the statements behind the first error.
+    The trace then also has the statements behind the first error, but for the one that stops the upgrade because it
+    needs what was rolled back.
     """
     if all(statement.transaction is None for statement in failed.upgrade if statement.error):
         return failed
@@ -90,9 +91,17 @@ def _continued_after_errors(run: UpAndDown, failed: RevisionTrace) -> RevisionTr
         result = base.run(Command.UPGRADE, run.entry.revision, trace=True, goes_on=True)
         statements = result.run_of(run.entry.revision, "upgrade").statements
         after = base.snapshot() if result.error is None else None
+    if after is None and _runs_without_rows(run):
+        statements = statements[:-1]
     if len(statements) <= len(failed.upgrade):
         return failed
     return replace(failed, upgrade=statements, after=after, went_on=True)
+
+
+def _runs_without_rows(run: UpAndDown) -> bool:
+    with suppress(CannotBuildError), other_rows.without_rows(run.databases, run.entry) as base:
+        return base.run(Command.UPGRADE, run.entry.revision).error is None
+    return False
 
 
 def _databases_with_other_rows(run: UpAndDown, failed: Outcome) -> Iterator[Database]:
