@@ -122,9 +122,10 @@ def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -
 
     Returns:
         Diagnostics in the order of the statements, those about the whole revision last. A suppressed diagnostic has
-        the reason of its suppression.
+        the reason of its suppression. What holds for many statements with one text, as in a loop over rows, is said of
+        the first of them.
     """
-    diagnostics = [diagnostic for rule in rules for diagnostic in rule.check(trace, statistics)]
+    diagnostics = _once_a_text(trace, [diagnostic for rule in rules for diagnostic in rule.check(trace, statistics)])
     reasons = {code: reason.strip() for code, reason in trace.safety_assured.items()}
     judged = [
         replace(diagnostic, suppressed_reason=reasons[diagnostic.code]) if reasons.get(diagnostic.code) else diagnostic
@@ -139,6 +140,35 @@ def judge(trace: RevisionTrace, statistics: Statistics, rules: Iterable[Rule]) -
             key=lambda diagnostic: (_position(diagnostic), severities.index(diagnostic.severity), diagnostic.code),
         )
     )
+
+
+def _once_a_text(trace: RevisionTrace, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    groups: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for diagnostic in diagnostics:
+        index = diagnostic.statement
+        text = None if index is None else trace.upgrade[index].sql
+        key = (
+            diagnostic.code,
+            diagnostic.severity,
+            diagnostic.relation,
+            text,
+            diagnostic.message if text is None else "",
+        )
+        groups.setdefault(key, []).append(diagnostic)
+    return [diagnostic for group in groups.values() for diagnostic in _said_of_the_first(group)]
+
+
+def _said_of_the_first(group: list[Diagnostic]) -> Iterator[Diagnostic]:
+    first = group[0]
+    later = {diagnostic.statement for diagnostic in group} - {first.statement}
+    for diagnostic in group:
+        if diagnostic.statement != first.statement:
+            continue
+        if later:
+            statements = "a later statement" if len(later) == 1 else f"{len(later):,} later statements"
+            yield replace(diagnostic, message=f"{diagnostic.message} The same holds for {statements} with this text.")
+        else:
+            yield diagnostic
 
 
 def _with_place(trace: RevisionTrace, diagnostic: Diagnostic) -> Diagnostic:
