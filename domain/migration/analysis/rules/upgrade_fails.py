@@ -9,6 +9,7 @@ belong in an autocommit block:
         op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)
 """
 
+import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.failures import Failure, failures
@@ -57,9 +58,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             index,
             None,
             f"{label(trace, index)} fails: {statement.error} (SQLSTATE {statement.sqlstate}).",
-            "Execute it in an autocommit block."
-            if _needs_autocommit(statement)
-            else "Correct the revision before anybody runs it.",
+            _advice(statement),
             OwnTransactions((statement.sql,)).expand.fix if _needs_autocommit(statement) else None,
         )
     if trace.error:
@@ -69,11 +68,38 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             None,
             f"The upgrade fails: {trace.error}",
-            "Correct the revision before anybody runs it.",
+            _CORRECT,
         )
 
 
+_CORRECT = "Correct the revision before anybody runs it."
 _CANCELED = "57014"  # by statement_timeout
+
+
+# Extensions whose types, operator classes and functions histories use without creating them.
+_EXTENSION_OF = {
+    **dict.fromkeys(
+        ("vector", "halfvec", "sparsevec", "vector_cosine_ops", "vector_l2_ops", "vector_ip_ops"), "vector"
+    ),
+    **dict.fromkeys(("gin_trgm_ops", "gist_trgm_ops", "similarity"), "pg_trgm"),
+    **dict.fromkeys(("uuid_generate_v4", "uuid_generate_v1", "uuid_generate_v1mc"), '"uuid-ossp"'),
+    **dict.fromkeys(("digest", "crypt", "gen_salt", "pgp_sym_encrypt"), "pgcrypto"),
+    **{name: name for name in ("citext", "hstore", "ltree")},
+}
+_MISSING = re.compile(r'(?:type|operator class|function) "?([a-z]\w*)"?(?:\(.*\))? does not exist')
+
+
+def _advice(statement: StatementTrace) -> str:
+    if _needs_autocommit(statement):
+        return "Execute it in an autocommit block."
+    missing = _MISSING.match(statement.error or "")
+    extension = _EXTENSION_OF.get(missing.group(1)) if missing else None
+    if extension is None:
+        return _CORRECT
+    return (
+        f"Execute CREATE EXTENSION IF NOT EXISTS {extension} before it. Where the database has the extension before "
+        "the first revision, create it in a file and name that with --setup."
+    )
 
 
 def _needs_autocommit(statement: StatementTrace) -> bool:

@@ -41,3 +41,21 @@ def test_an_error_of_python_is_reported() -> None:
     """It is the trace's own error, which there is none of where a failed statement is the reason."""
     python = replace(revision(step("SELECT 1"), downgrade=None), error="NameError: x", after=None, restored=None)
     assert diagnostic(python, "upgrade-fails").message == "The upgrade fails: NameError: x"
+
+
+@pytest.mark.parametrize(
+    ("error", "extension"),
+    [
+        ('type "vector" does not exist', "vector"),
+        ('operator class "gin_trgm_ops" does not exist for access method "gin"', "pg_trgm"),
+        ("function uuid_generate_v4() does not exist", '"uuid-ossp"'),
+        ('type "mood" does not exist', ""),
+        ('column "vector" does not exist', ""),
+    ],
+)
+def test_what_an_extension_has_leads_to_the_extension(error: str, extension: str) -> None:
+    """A history may rely on a database that has it: the advice names the statement and `--setup`."""
+    trace = replace(revision(step("CREATE TABLE t ()", error=error, sqlstate="42704")), after=None, restored=None)
+    advice = diagnostic(trace, "upgrade-fails").help
+    assert (f"CREATE EXTENSION IF NOT EXISTS {extension} before it" in advice) is bool(extension)
+    assert ("--setup" in advice) is bool(extension)
