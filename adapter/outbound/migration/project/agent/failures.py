@@ -100,7 +100,9 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 def message_of(error: BaseException) -> str:
     """Return the server's message, without the statement that SQLAlchemy and libpq append."""
-    for cause in (error, getattr(error, "orig", None), error.__cause__):
+    original = getattr(error, "orig", None)
+    # what SQLAlchemy raises for asyncpg has no message: the error of asyncpg itself is its cause
+    for cause in (error, original, getattr(original, "__cause__", None), error.__cause__):
         diagnostics = getattr(cause, "diag", None) or cause
         primary = getattr(diagnostics, "message_primary", None) or (
             getattr(diagnostics, "message", None) if getattr(diagnostics, "sqlstate", None) else None
