@@ -212,3 +212,24 @@ def test_what_fails_because_an_earlier_statement_failed_on_rows_is_no_error(anal
     assert "fails-on-existing-rows" in analysis.reasons
     assert "upgrade-fails" not in analysis.reasons
     assert len(analysis.trace.upgrade) == 2
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_code_that_fails_at_the_edges_of_texts_is_judged_on_other_rows(analyze: Analyze, history: History) -> None:
+    """A text with braces breaks `format`: without such texts the loop is seen at work, and the warning says why."""
+    history.add("r1", None, PEOPLE, "pass")
+    history.add(
+        "r2",
+        "r1",
+        'for number, name in op.get_bind().execute(sa.text("SELECT id, name FROM people")).all():\n'
+        "    op.get_bind().execute(\n"
+        '        sa.text("UPDATE people SET name = :name WHERE id = :id"),\n'
+        '        {"name": (name or "").format(area="north"), "id": number},\n'
+        "    )",
+    )
+    (analysis,) = analyze("r2", config=plain_project(history)).revisions
+
+    warnings = {diagnostic.code for diagnostic in analysis.diagnostics if diagnostic.severity is Severity.WARNING}
+    assert "unbatched-write" in analysis.reasons
+    assert "rows-must-fit" in warnings
+    assert "empty-in-sandbox" not in warnings

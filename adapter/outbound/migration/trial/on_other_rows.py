@@ -109,7 +109,8 @@ def _databases_with_other_rows(run: UpAndDown, failed: Outcome) -> Iterator[Data
 
     When Python code of the revision rejects the rows, databases without JSON and bytes are still tried: only the
     application knows what these contain. An exception that is neither raised by an author nor a mistake in the code
-    (see `BELIEVED`) also leads to a try without rows.
+    (see `BELIEVED`) also leads to a try without values at the edges of their types, such as a text with braces that
+    `format` takes for a name, and to one without rows.
 
     Yields:
         A database at the revision's parents.
@@ -117,15 +118,17 @@ def _databases_with_other_rows(run: UpAndDown, failed: Outcome) -> Iterator[Data
     databases, entry = run.databases, run.entry
     unreadable_type = unreadable(failed.trace.refused_rows)
     is_of_statement = any(statement.error for statement in failed.trace.upgrade)
+    may_be_of_rows = failed.exception_type not in BELIEVED and not is_of_statement
     makers: list[Callable[[], Database]] = []
     if unreadable_type:
         makers.append(partial(databases.at, entry.parents, unreadable_type))
     if unreadable_type or is_of_statement:
         makers.append(partial(other_rows.fitting, databases, entry))
+    if unreadable_type or is_of_statement or may_be_of_rows:
         makers.append(partial(other_rows.with_usual_rows, databases, entry))
         makers.append(partial(other_rows.with_parents, databases, entry))
     makers.append(partial(other_rows.without_documents, databases, entry))
-    if failed.exception_type not in BELIEVED and not is_of_statement:
+    if may_be_of_rows:
         makers.append(partial(other_rows.without_rows, databases, entry))
     for make in makers:
         with suppress(CannotBuildError):
