@@ -205,13 +205,31 @@ def test_variables_and_arguments(shop: History, empty_url: str) -> None:
 
 @pytest.mark.long
 def test_two_heads(shop: History, empty_url: str) -> None:
-    """Alembic's own refusal has a hint."""
+    """The same sentence and code as those of analyze, by any env.py, before anything runs."""
     shop.add("r3", "r1", "pass")
-    result = _up(_ini(shop, _SYNC), "--url", empty_url)
+    for config in (_ini(shop, _SYNC), shop.ini()):
+        result = _up(config, "--url", empty_url)
 
-    assert result.returncode == 3
-    assert "error: Multiple head revisions" in result.stderr
-    assert "alembic merge" in result.stderr
+        assert result.returncode == 2
+        assert "error: there are 2 heads: r2, r3\nhint: Join them: " in result.stderr
+        assert "alembic merge" in result.stderr
+        assert "Running upgrade" not in result.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["base", "heads"])
+def test_an_id_that_is_a_place(shop: History, empty_url: str, name: str) -> None:
+    """An id by which Alembic means something else is refused in two lines, by any env.py and command."""
+    shop.add(name, "r2", "pass")
+    config = _ini(shop, _SYNC)
+    results = [_up(path, "--url", empty_url) for path in (config, shop.ini())]
+    results.append(run("adapter.inbound.cli.migrate", "analyze", "-c", str(config)))
+
+    for result in results:
+        assert result.returncode == 2
+        assert f"The id of the revision in {name}.py is {name!r}, which Alembic takes for a place" in result.stderr
+        assert "hint: Give the revision another id" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 @pytest.mark.few(2)

@@ -1,32 +1,38 @@
 """Loads the revisions of a migrations directory, and names a file that cannot be loaded."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
+_PLACES = ("base", "head", "heads")  # of the history, as Alembic calls them
+
 
 def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
     """Return the heads of a history after loading all of its files.
 
     Raises:
-        DatabaseConfigurationError: A file cannot be loaded, or names a parent that no file has.
+        DatabaseConfigurationError: A file cannot be loaded, names a parent that no file has, or has an id by which
+            Alembic means a place in the history.
         alembic.util.CommandError: Alembic itself reports an error of the history.
     """
     from alembic.util import CommandError
 
     try:
-        return tuple(script.get_heads())
+        heads = tuple(script.get_heads())
     except CommandError:
         raise
     except KeyError as error:
         raise (_missing_parent(script) or _unloadable(error)) from error
     except Exception as error:
         raise _unloadable(error) from error
+    _refuse_names_of_places(script)
+    return heads
 
 
 def is_known(script: "ScriptDirectory", revision: str) -> bool:
@@ -37,6 +43,18 @@ def is_known(script: "ScriptDirectory", revision: str) -> bool:
         return script.get_revision(revision) is not None
     except CommandError:
         return False
+
+
+def _refuse_names_of_places(script: "ScriptDirectory") -> None:
+    scripts: Mapping[Any, Any] = script.revision_map._revision_map  # noqa: SLF001 - Alembic itself looks for the places
+    for name in _PLACES:
+        revision = scripts.get(name)
+        if revision is not None and revision.revision == name:
+            raise DatabaseConfigurationError(
+                f"The id of the revision in {Path(revision.path).name} is {name!r}, which Alembic takes for a place in "
+                "the history.",
+                "Give the revision another id, in its file and in the next one's down_revision.",
+            )
 
 
 def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | None:

@@ -7,7 +7,7 @@ from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentError, AgentResult
 from adapter.outbound.postgres.configuration_errors import describe_configuration
-from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
 
 _RUNS_ENV = {Command.ENV, Command.UPGRADE, Command.DOWNGRADE, Command.UNDO, Command.STAIRS}
@@ -48,6 +48,8 @@ def has_environment_failed(job: AgentJob, result: AgentResult) -> bool:
 
 def history_error(error: AgentError) -> DatabaseConfigurationError:
     """Return the error of a history that cannot be read, with the file and the line."""
+    if HINT in error.message:
+        return DatabaseConfigurationError(*error.message.split(HINT, 1))
     where = f"{Path(error.path).name}, line {error.line}" if error.path and error.line else "A revision"
     message = error.message.strip().partition("\n")[0]
     if error.type in _SYNTAX_ERRORS:

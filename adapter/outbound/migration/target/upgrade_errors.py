@@ -10,15 +10,9 @@ from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.one_line import in_one_line
 
 _MOST_LETTERS = 500  # of a message
-# What a name of an error of Alembic means.
 _HISTORY = "alembic history shows the revisions, and alembic current where the database is."
-_ALEMBIC = (
-    ("Multiple head revisions", 'Join them: alembic merge -m "merge" heads'),
-    (
-        "Can't locate revision",
-        "The database is ahead: deploy the code that has this revision.",
-    ),
-)
+_UNKNOWN = "Can't locate revision"
+_AHEAD = "The database is ahead: deploy the code that has this revision."
 
 
 def upgrade_error(result: AgentResult, url: DatabaseURL, current: tuple[str, ...] | None) -> DatabaseError | None:
@@ -40,7 +34,7 @@ def upgrade_error(result: AgentResult, url: DatabaseURL, current: tuple[str, ...
             f"The upgrade ended too early: {error.message}.{_place_of_database(current)}",
             "See what it has printed above; then run this again.",
         )
-    if error.type == "CommandError":
+    if error.type == "CommandError" or error.kind == "history":
         return _of_alembic(error)
     if failed is not None:
         return _of_revision(failed, url, current)
@@ -73,8 +67,8 @@ def _led_elsewhere(error: AgentError, url: DatabaseURL) -> DatabaseError:
 
 def _of_alembic(error: AgentError) -> DatabaseError:
     message, _, hint = error.message.partition(HINT)
-    advice = next((advice for words, advice in _ALEMBIC if words in message), _HISTORY)
-    configuration = error.exit_code == DatabaseConfigurationError.exit_code
+    advice = _AHEAD if _UNKNOWN in message else _HISTORY
+    configuration = error.kind == "history" or error.exit_code == DatabaseConfigurationError.exit_code
     return (DatabaseConfigurationError if configuration else DatabaseError)(
         message if hint else _line(message), hint or advice
     )

@@ -22,6 +22,10 @@ class ElsewhereError(Exception):
     """An error that refuses a connection which does not lead to the sandbox."""
 
 
+class HistoryError(Exception):
+    """An error that refuses a history; behind its first line stands a hint."""
+
+
 _OURS = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs 10 ms
 _LIBRARY = ("<", os.path.dirname(os.__file__) + os.sep, _OURS)  # noqa: PTH120
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -29,6 +33,7 @@ _KINDS: dict[type[BaseException], FailureKind] = {
     SystemExit: "exit",
     RefusedError: "refused",
     ElsewhereError: "elsewhere",
+    HistoryError: "history",
 }
 
 

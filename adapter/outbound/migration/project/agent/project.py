@@ -16,7 +16,7 @@ import warnings
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from .failures import failure, is_of_project
+from .failures import HistoryError, failure, is_of_project
 from .protocol import Begin, Command, End, Failed, Problem, Revision, Stepped, VersionTable
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .tracing import Tracer
 
 
+_PLACES = frozenset({"base", "head", "heads"})  # of the history, as Alembic calls them
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 _CONNINFO = re.compile(r"(\s*\w+\s*=\s*('(?:[^'\\]|\\.)*'|\S+))+\s*")
 _QUALIFIED_NAME = """
@@ -102,6 +103,7 @@ def list_revisions(script: Any, channel: Channel) -> None:
     with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
         try:
+            refuse_names_of_places(script)
             revisions = list(script.walk_revisions())
             heads = script.get_heads()
         finally:  # Alembic warns of a missing parent, and then fails with a KeyError
@@ -125,6 +127,22 @@ def list_revisions(script: Any, channel: Channel) -> None:
                 irreversible=getattr(revision.module, "irreversible", None),
             )
         )
+
+
+def refuse_names_of_places(script: Any) -> None:
+    """Raise an error where the id of a revision is a word by which Alembic means a place in the history.
+
+    Raises:
+        HistoryError: It is.
+    """
+    scripts: dict[Any, Any] = script.revision_map._revision_map  # noqa: SLF001 - Alembic itself looks for the places
+    for name in _PLACES & scripts.keys():
+        if scripts[name].revision == name:
+            raise HistoryError(
+                f"The id of the revision in {os.path.basename(scripts[name].path)} is {name!r},"  # noqa: PTH119
+                " which Alembic takes for a place in the history."
+                "\n  hint: Give the revision another id, in its file and in the next one's down_revision."
+            )
 
 
 def _as_list(value: Any) -> list[str]:

@@ -19,7 +19,8 @@ VERSION = 3  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
-# revisions or has some twice; used the network, which it cannot reach; connected to another server than the sandbox.
+# revisions, has some twice, or has ids or heads that cannot be run; used the network, which it cannot reach; connected
+# to another server than the sandbox.
 FailureKind = Literal["exception", "exit", "refused", "history", "network", "elsewhere"]
 # Whose transaction all revisions would run in: env.py's own, Alembic's, or nobody's.
 OneTransaction = Literal["external", "default", ""]

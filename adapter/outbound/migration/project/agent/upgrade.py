@@ -7,7 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .project import configured, function_of, list_revisions, script_of, watch_revisions
+from .failures import HistoryError
+from .project import configured, function_of, list_revisions, refuse_names_of_places, script_of, watch_revisions
 from .proof import Proof, value_of
 from .protocol import Compared, Session, VersionTable
 from .redirect import redirect_drivers
@@ -81,6 +82,7 @@ def _run_env(config: Any, script: Any, target: str, channel: Channel, proof: Pro
 
         def configure(*args: Any, **named: Any) -> None:
             original(*args, **named)
+            _refuse_history(script, target)  # env.py has set up by now what the files of revisions import
             connection: Any = environment.get_context().connection
             if connection is None:  # env.py only writes SQL
                 return
@@ -91,6 +93,20 @@ def _run_env(config: Any, script: Any, target: str, channel: Channel, proof: Pro
 
         environment.configure = configure  # type: ignore[method-assign]
         script.run_env()
+
+
+def _refuse_history(script: Any, target: str) -> None:
+    """Raise an error where a target means several revisions.
+
+    Raises:
+        HistoryError: It does.
+    """
+    refuse_names_of_places(script)
+    heads = sorted(script.get_heads())
+    if target == "head" and len(heads) > 1:
+        raise HistoryError(
+            f'there are {len(heads)} heads: {", ".join(heads)}\n  hint: Join them: alembic merge -m "merge" heads'
+        )
 
 
 def _announced_pid(connection: Any) -> Any:
