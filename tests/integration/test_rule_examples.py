@@ -31,8 +31,9 @@ def sandbox(server: Server) -> Iterator[ServerSandbox]:
 
 
 @pytest.fixture(scope="module")
-def agent() -> Iterator[Agent]:
-    """One agent for all examples."""
+def agent(sandbox: ServerSandbox) -> Iterator[Agent]:
+    """One agent for all examples on a server."""
+    del sandbox  # the agent reaches one server only
     with Agent() as started:
         yield started
 
