@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from adapter.bootstrap.server import embedded
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from adapter.outbound.migration.project.agent_process import AgentProcess
-    from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from adapter.outbound.migration.trial.project import Project
     from application.migration.lanes import Opener
@@ -66,9 +65,6 @@ class ProjectRequest:
     settings: "Mapping[str, str]" = field(default_factory=dict)
 
 
-_MOST_LANES = 4
-
-
 Read = TypeVar("Read")
 
 
@@ -77,8 +73,6 @@ def lanes(
 ) -> "list[Opener[Read]]":
     """Return a function for each further lane that opens its worker.
 
-    Each lane needs a server of its own. On one server they share the WAL and would distort each other's measurements.
-
     Args:
         request: The project and the sandbox.
         open_worker: Opens the worker of a lane, by the number of the lane and the event that stops it.
@@ -86,40 +80,9 @@ def lanes(
     Raises:
         DatabaseConfigurationError: Several jobs are requested on one server.
     """
-    import os
-    from functools import partial
+    from adapter.outbound.migration.sandbox.lanes import lane_count
 
-    default = 1 if request.sandbox_url else min(_MOST_LANES, os.cpu_count() or 1)
-    jobs = default if request.jobs is None else request.jobs
-    if request.sandbox_url and jobs > 1:
-        from adapter.outbound.postgres.errors import DatabaseConfigurationError
-
-        raise DatabaseConfigurationError(
-            "parallel jobs on one server would distort each other's measurements", "leave out --jobs or --sandbox-url"
-        )
-    return [partial(open_worker, lane) for lane in range(1, jobs)]
-
-
-@contextmanager
-def _naming_sandbox(sandbox: "ServerSandbox") -> "Iterator[None]":
-    """Turn a full disk or a missing answer of the sandbox's server into an error that names the sandbox."""
-    import psycopg
-
-    from adapter.outbound.postgres.errors import DatabaseError
-    from adapter.outbound.postgres.full_disk import FullDiskError
-
-    try:
-        yield
-    except psycopg.errors.DiskFull as error:
-        raise sandbox.full_disk(error.diag.message_primary or str(error)) from error
-    except psycopg.errors.ConnectionTimeout as error:
-        raise DatabaseError(
-            f"the sandbox's server does not answer any more ({error})",
-            "run the command again: an embedded server that does not answer for a minute is made anew",
-        ) from error
-    except FullDiskError as error:
-        # The sandbox itself has raised it, or a revision has received it from the server.
-        raise (error if error.message.startswith("The disk of") else sandbox.full_disk(error.message)) from error
+    return [partial(open_worker, lane) for lane in range(1, lane_count(request.jobs, request.sandbox_url))]
 
 
 @contextmanager
@@ -137,20 +100,15 @@ def revision_databases(
         DatabaseError: The sandbox is not available.
         DatabaseConfigurationError: The interpreter or a file is missing, or the system cannot isolate the project.
     """
-    import sys
-
-    from adapter.outbound.isolation import wall
     from adapter.outbound.isolation.processes import unreadable
     from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.project.configuration import interpreter
+    from adapter.outbound.migration.project.isolation import require_wall, warn_of_gap
     from adapter.outbound.migration.sandbox.places import cache_directory
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
     python = interpreter(request.python)
-    if request.isolated and not wall.is_available():
-        raise DatabaseConfigurationError(
-            f"this system ({sys.platform}) has no means to keep revisions away from real databases",
-            "go on without, on a machine from which no real database can be reached: --no-isolation",
-        )
+    if request.isolated:
+        require_wall()
     folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
     relay = None
     if request.sandbox_url:
@@ -168,6 +126,7 @@ def revision_databases(
         from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
         from adapter.outbound.migration.sandbox.guest import GuestSandbox
         from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+        from adapter.outbound.migration.sandbox.server_errors import naming
         from adapter.outbound.migration.trial.databases import RevisionDatabases
         from adapter.outbound.postgres.direct import with_sign_in
 
@@ -178,64 +137,34 @@ def revision_databases(
         else:
             sandbox = (ServerSandbox if request.any_role else GuestSandbox)(with_sign_in(request.sandbox_url))
         if not lane:
-            _warn_of_gap(process)
+            warn_of_gap(process.gate)
         with (
             sandbox,
             Agent(process, relay=relay) as agent,
             closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
-            _naming_sandbox(sandbox),
+            naming(sandbox),
         ):
             if isinstance(sandbox, EmbeddedSandbox) and process.gate is not None:
                 sandbox.let_in(process.gate)
             yield databases
 
 
-def _warn_of_gap(process: "AgentProcess") -> None:
-    """Say on stderr where this system keeps no socket of another server out of reach."""
-    import sys
-
-    if process.gate is not None and not process.gate.holds(seconds=10):
-        sys.stderr.write(
-            "warning: this system lets no process decide on the connections of another, and hides no sockets from this"
-            " user: a revision or env.py can reach the Unix sockets of other Postgres servers on this machine"
-            " (docs/isolation.md)\n"
-        )
-
-
 def _project(request: ProjectRequest) -> "Project":
-    from pathlib import Path
-
-    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.project.settings import read_project_settings, set_up, sql_file, variables
     from adapter.outbound.migration.traffic.recorder import read_statements
     from adapter.outbound.migration.trial.project import Project
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
 
     config = configuration(request.config)
-    settings = read_project_settings(config)
-
-    def file(name: "Path | str", folder: Path, option: str) -> Path:
-        path = folder / name
-        if not path.is_file():
-            raise DatabaseConfigurationError(f"there is no file {shown(name)}", f"name a file of SQL with {option}")
-        return path.resolve()
-
-    setup: str | Path | None = request.setup or settings.setup or None
-    if setup and ":" not in str(setup):
-        setup = file(setup, Path() if request.setup else config.parent, "--setup")
-    rows_from = request.rows_from or settings.rows_from or None
-    if rows_from:
-        rows_from = file(rows_from, Path() if request.rows_from else config.parent, "--rows-from")
-    statements = request.statements or (config.parent / settings.statements if settings.statements else None)
-    variables = (variable.partition("=") for variable in (*settings.env, *request.environment))
+    settings, folder = read_project_settings(config), config.parent
+    statements = request.statements or (folder / settings.statements if settings.statements else None)
     return Project(
         config=config,
         name=request.name,
         statement_timeout=request.statement_timeout,
-        environment={name: value for name, _, value in variables},
+        environment=variables((*settings.env, *request.environment)),
         x_arguments=request.x_arguments,
-        setup=setup,
-        rows_from=rows_from,
+        setup=set_up(request.setup, settings.setup, folder),
+        rows_from=sql_file(request.rows_from, settings.rows_from, folder, "--rows-from"),
         rows=request.rows,
         statements=read_statements(statements) if statements else (),
         settings=request.settings,
@@ -248,25 +177,10 @@ def configuration(config: "Path | None") -> "Path":
     Raises:
         DatabaseConfigurationError: There is no such file.
     """
-    from pathlib import Path
-
     from adapter.outbound.database.settings import PROJECT_ROOT
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
+    from adapter.outbound.migration.project.configuration import configuration_file
 
-    if config is None:
-        local_file = Path("alembic.ini")
-        if local_file.is_file():
-            return local_file.resolve()
-        if Path.cwd().is_relative_to(PROJECT_ROOT):
-            return PROJECT_ROOT / "alembic.ini"
-        raise DatabaseConfigurationError(
-            f"there is no alembic.ini in {shown(Path.cwd())}",
-            f"name the project's with -c; that of Hexalembic is {PROJECT_ROOT / 'alembic.ini'}",
-        )
-    if not config.is_file():
-        raise DatabaseConfigurationError(f"there is no file {shown(config)}", "name the project's alembic.ini with -c")
-    return config.resolve()
+    return configuration_file(config, PROJECT_ROOT)
 
 
 def is_this_project(config: "Path") -> bool:
@@ -274,21 +188,3 @@ def is_this_project(config: "Path") -> bool:
     from adapter.outbound.database.settings import PROJECT_ROOT
 
     return config == PROJECT_ROOT / "alembic.ini"
-
-
-def interpreter(python: "Path | None") -> str:
-    """Return the path of the project's Python: the given one, or this one.
-
-    Raises:
-        DatabaseConfigurationError: There is no such program.
-    """
-    import shutil
-    import sys
-
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
-
-    path = str(python or sys.executable)
-    if shutil.which(path) is None:
-        raise DatabaseConfigurationError(f"there is no Python {shown(path)}", "name the project's own with --python")
-    return path

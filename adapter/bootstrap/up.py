@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.bootstrap.project import configuration, interpreter, is_this_project
+from adapter.bootstrap.project import configuration, is_this_project
 from adapter.bootstrap.target import explained, named_database
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
         DatabaseConfigurationError: The interpreter is missing, or env.py cannot run.
     """
     from adapter.outbound.migration.project.agent_process import AgentProcess
+    from adapter.outbound.migration.project.configuration import interpreter
     from adapter.outbound.migration.target.output import handed_on, write_to_stderr
 
     config = configuration(request.config)
@@ -65,22 +66,19 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
 def _upgrade(
     request: UpgradeRequest, config: "Path", process: "AgentProcess", database: "DatabaseURL"
 ) -> "DatabaseStatus":
-    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.project.settings import read_project_settings, variables
     from adapter.outbound.migration.target.state import DatabaseTarget
     from adapter.outbound.migration.target.upgrade import upgrade_job
     from adapter.outbound.migration.target.upgrader import AgentUpgrader
     from application.migration.upgrade import Upgrade
 
     named = ("DATABASE_URL",) if request.url else ()
-    variables = [
-        variable.partition("=") for variable in (*named, *read_project_settings(config).env, *request.environment)
-    ]
     job = upgrade_job(
         config,
         database,
         is_named=request.config is not None,
         name=request.name,
-        environment={name: value for name, _, value in variables},
+        environment=variables((*named, *read_project_settings(config).env, *request.environment)),
         x_arguments=request.x_arguments,
         comparison=_COMPARISON if is_this_project(config) else "",
     )

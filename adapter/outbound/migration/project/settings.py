@@ -11,12 +11,14 @@ They are in the section `[hexalembic]` of `alembic.ini`, or in the table `[tool.
 
 import configparser
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapter.outbound.postgres.configuration_errors import describe_configuration
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.redaction import shown
 
 _KEYS = ("start_after", "setup", "rows_from", "statements", "env")
 
@@ -62,6 +64,46 @@ def read_project_settings(config: Path) -> ProjectSettings:
     variables = env if isinstance(env, list | tuple) else str(env).replace("\n", ",").split(",")
     texts = {key: str(values.get(key, "")).strip() for key in _KEYS if key != "env"}
     return ProjectSettings(**texts, env=tuple(variable.strip() for variable in variables if variable.strip()))
+
+
+def variables(texts: Iterable[str]) -> dict[str, str]:
+    """Return variables for env.py by name; one that is written without `=VALUE` is empty."""
+    pairs = (text.partition("=") for text in texts)
+    return {name: value for name, _, value in pairs}
+
+
+def sql_file(requested: Path | None, setting: str, folder: Path, option: str) -> Path | None:
+    """Return the absolute path of a file of SQL; None where neither the user nor the project names one.
+
+    Args:
+        requested: What the user names, relative to the current folder; it wins.
+        setting: What the project's settings name, relative to the folder of its configuration.
+        folder: That folder.
+        option: The option that names such a file, for the hint.
+
+    Raises:
+        DatabaseConfigurationError: There is no such file.
+    """
+    if requested is None and not setting:
+        return None
+    path = folder / setting if requested is None else requested
+    if not path.is_file():
+        raise DatabaseConfigurationError(
+            f"there is no file {shown(requested or setting)}", f"name a file of SQL with {option}"
+        )
+    return path.resolve()
+
+
+def set_up(requested: str | None, setting: str, folder: Path) -> str | Path | None:
+    """Return what creates the objects before the first revision: a `module:function`, or a file as `sql_file` has it.
+
+    Raises:
+        DatabaseConfigurationError: There is no such file.
+    """
+    function = requested or setting
+    if ":" in function:
+        return function
+    return sql_file(Path(requested) if requested else None, setting, folder, "--setup")
 
 
 def _ini(path: Path) -> dict[str, Any]:
