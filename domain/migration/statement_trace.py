@@ -77,6 +77,10 @@ class StatementTrace:
             `MOST_COMPARED`; empty for other statements.
         used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
             a script has them; empty for other statements.
+        waited_ms: Time before it, in milliseconds, in which the process of the revision did nothing. A busy machine is
+            no part of it.
+        slept_ms: Time, in milliseconds, in which the server slept for it.
+        catalogs: System catalogs that it wrote as tables, such as `pg_constraint`.
     """
 
     sql: str
@@ -106,6 +110,9 @@ class StatementTrace:
     sought: str = ""
     compared: tuple[str, ...] = ()
     used_within: tuple[str, ...] = ()
+    waited_ms: float = 0.0
+    slept_ms: float = 0.0
+    catalogs: tuple[str, ...] = ()
 
 
 MOST_COMPARED = 20

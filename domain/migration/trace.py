@@ -90,7 +90,7 @@ class UnreportedChange:
     """A change of a table that the server shows after the upgrade, and that no traced statement made.
 
     Attributes:
-        table: Qualified name of the table.
+        table: Qualified name of the table; empty where it is not known which tables changed.
         change: The change, as a sentence without its full stop.
     """
 
@@ -162,6 +162,8 @@ class RevisionTrace:
         compatibility: Statements of the old code on the new schema; None if the upgrade failed.
         sequences_behind: Sequences that were not advanced beyond keys that the upgrade wrote.
         unreported: Changes of existing tables that no statement made.
+        waited_ms: Time, in milliseconds, in which the process of the upgrade did nothing behind the last statement,
+            while its transaction was open.
         drawn: Sequences that existed before and of which the upgrade drew numbers.
         fails_fresh: Error of the upgrade on a database that has only what the earlier revisions made; empty if it
             succeeds there or was not tried.
@@ -208,6 +210,7 @@ class RevisionTrace:
     undone: DataDifference | None = None
     sequences_behind: tuple[SequenceBehind, ...] = ()
     unreported: tuple[UnreportedChange, ...] = ()
+    waited_ms: float = 0.0
     drawn: tuple[str, ...] = ()
     fails_fresh: str = ""
     other_zone: ZoneRun | None = None

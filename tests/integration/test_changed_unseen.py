@@ -136,6 +136,37 @@ def test_every_way_past_the_trace(
     assert changed_unseen.CODE in {item.code for item in analysis.diagnostics}
 
 
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        by_libpq("LOCK TABLE users") + "\nop.execute('UPDATE notes SET n = 1 WHERE id = 1')",
+        "op.execute('UPDATE notes SET n = 1 WHERE id = 1')\n" + by_libpq("LOCK TABLE users"),
+        by_libpq("LOCK TABLE users"),
+        without_trace("LOCK TABLE users IN SHARE MODE"),
+        "op.execute('SAVEPOINT s')\n" + by_libpq("LOCK TABLE users") + "\nop.execute('SELECT 1')",
+    ],
+)
+def test_a_lock_that_no_statement_took(upgrade: str, sandbox: ServerSandbox, agent: Agent, tmp_path: Path) -> None:
+    """A lock leaves no trace in rows or files; that it is held shows, whatever was executed before or after it."""
+    analysis = judged(upgrade, sandbox, agent, tmp_path / "a")
+
+    assert [item.table for item in analysis.trace.unreported] == ["public.users"]
+    assert analysis.verdict == "unsafe"
+
+
+@pytest.mark.parametrize("way", [in_another_process, in_a_fork])
+def test_a_session_that_no_driver_began(
+    way: Callable[[str], str], sandbox: ServerSandbox, agent: Agent, tmp_path: Path
+) -> None:
+    """What another program does is not known: not the locks that it gives back, nor rows that others write as well."""
+    lock = judged(way("LOCK TABLE users"), sandbox, agent, tmp_path / "a")
+    update = way("UPDATE users SET note = 'x' WHERE id = 1")
+    write = judged(f"op.execute('UPDATE users SET n = n; COMMIT')\n{update}", sandbox, agent, tmp_path / "b")
+
+    assert changed_unseen.CODE in lock.reasons
+    assert changed_unseen.CODE in write.reasons
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize(
     "upgrade",
@@ -174,6 +205,19 @@ with op.get_context().autocommit_block():
     op.execute("VACUUM (FULL) users")
 with op.get_bind().engine.begin() as other:
     other.execute(sa.text("UPDATE notes SET note = 3"))
+""",
+        """
+import psycopg
+with psycopg.connect("") as connection:
+    connection.execute("SELECT count(*) FROM users")
+with op.get_context().autocommit_block():
+    op.execute("REINDEX TABLE CONCURRENTLY users")
+op.execute("LOCK TABLE users")
+op.execute("SAVEPOINT s")
+op.execute("LOCK TABLE notes")
+op.execute("ROLLBACK TO SAVEPOINT s")
+op.execute("LOCK TABLE old")
+op.execute("RELEASE SAVEPOINT s")
 """,
     ],
 )

@@ -14,6 +14,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Observe,
     Observed,
     Problem,
+    Rest,
     Revision,
     Session,
     Started,
@@ -75,7 +76,7 @@ class EventOrder:
             case Begin():
                 fits = self._run is None
                 self._run = (event.revision, event.direction)
-            case Statement():
+            case Statement() | Rest():
                 fits = self._run == (event.revision, event.direction) and not self._observed
             case Observe() | Observed():
                 fits = self._run is not None and self._observed == isinstance(event, Observed)

@@ -1,5 +1,6 @@
 """Reads the reports of the agent, line by line."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Observe,
     Observed,
     Problem,
+    Rest,
     Revision,
     Session,
     Started,
@@ -35,8 +37,10 @@ from adapter.outbound.migration.project.event_shapes import has_shape
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.observer import Observer
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun, ListedRevision
+from adapter.outbound.migration.project.sleep_watch import SleepWatch
 from adapter.outbound.migration.project.statements import statement_trace, unseen_only
 from adapter.outbound.postgres.redaction import redact, without_quotes
+from domain.migration.locks import LockMode
 from domain.migration.one_line import in_one_line
 from domain.migration.status import Drift
 from domain.migration.trace import StatementTrace, fold
@@ -88,6 +92,8 @@ class EventReader:
         self._has_secret = False  # whether the last statement has one
         self._observer: Observer | None = None
         self._observations = 0
+        self._watch = SleepWatch(job.connection)
+        self._own_sessions = 0  # that were begun in the database while a function runs
 
     @property
     def exited(self) -> bool:
@@ -97,7 +103,7 @@ class EventReader:
     def read(self) -> None:
         """Read all of it, up to the end of the job's process, or to the first line that is not the agent's."""
         while self._exit_code is None and not self.forged:
-            seconds = _POLL if self._observer else max(0.0, self.deadline - time.monotonic())
+            seconds = _POLL if self._observer else max(0.0, min(self._seconds(), self.deadline - time.monotonic()))
             data = self._process.read(seconds)
             if time.monotonic() >= self.deadline:
                 self._timed_out = True
@@ -114,9 +120,18 @@ class EventReader:
             if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token.encode()):
                 self.forged = True
 
+    def _seconds(self) -> float:
+        """Return how long to wait for the next event before a look at the server."""
+        return self._watch.seconds if self._is_traced() else math.inf
+
+    def _is_traced(self) -> bool:
+        return self._job.trace and bool(self._runs) and not self._runs[-1].finished
+
     def _look(self) -> None:
         """Look at the locks of an observed statement, and kill the job in the midst of it when the job wants that."""
         if self._observer is None:
+            if self._is_traced():
+                self._watch.look()
             return
         hold = self._observations == self._job.kill_during
         self._observer.look(hold=hold)
@@ -128,6 +143,7 @@ class EventReader:
 
     def close(self) -> None:
         """End the sessions that observe a statement."""
+        self._watch.close()
         if self._observer:
             self._observer.close()
             self._observer = None
@@ -180,10 +196,18 @@ class EventReader:
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         match event:
             case Statement():
-                self._statements.append(statement_trace(event))
+                self._statements.append(replace(statement_trace(event), slept_ms=self._watch.take()))
                 self._has_secret = self._statements[-1].sql != event.sql
+            case Rest():
+                self._runs[-1] = replace(
+                    self._runs[-1],
+                    unseen_locks={name: LockMode.parse(mode) for name, mode in event.locks.items()},
+                    unseen_sessions=max(0, event.sessions - self._own_sessions - self._watch.sessions),
+                    waited_ms=event.waited_ms,
+                )
             case Begin():
                 self._finish_run(None, finished=False)
+                self._own_sessions = self._watch.sessions = 0
                 self._runs.append(AgentRun(event.revision, event.direction))
             case End():
                 self._finish_run(None, finished=True)
@@ -196,6 +220,7 @@ class EventReader:
             case Observe():
                 self._observations += 1
                 self._observer = Observer.start(self._job.connection, event.pid, event.sql)
+                self._own_sessions += self._observer.sessions if self._observer else 0
                 self._answer(None)
             case Observed():
                 locks = self._observer.seen() if self._observer else []

@@ -41,6 +41,7 @@ class Observer:
 
     Attributes:
         is_under_way: Whether the statement has waited for a writer, so that its first phase is over.
+        sessions: Number of its sessions, those that have ended included.
     """
 
     def __init__(self, connection: Connection, pid: int, sql: str) -> None:
@@ -48,6 +49,7 @@ class Observer:
         self._locks: dict[tuple[int, str], None] = {}
         self._connection = connection
         self._watching_session = connection.connect()
+        self.sessions = 1
         self._blockers: dict[int, psycopg.Connection[Any]] = {}
         self._writers: set[int] = set()
         self.is_under_way = False
@@ -67,6 +69,7 @@ class Observer:
         if not tables:
             return
         blocker = self._connection.connect(autocommit=False)
+        self.sessions += 1
         try:
             blocker.execute(f"SET LOCAL lock_timeout = '{_BLOCKER_TIMEOUT}'")
             blocker.execute(f"LOCK TABLE ONLY {', ONLY '.join(tables)} IN {mode} MODE".encode())

@@ -7,6 +7,7 @@ from typing import Literal
 
 from adapter.outbound.migration.project.agent.protocol import FailureKind, OneTransaction
 from domain.migration.history import HistoryEntry
+from domain.migration.locks import LockMode
 from domain.migration.status import Drift
 from domain.migration.trace import StatementTrace
 
@@ -90,6 +91,9 @@ class AgentRun:
         statements: The statements that it executed, with loops folded; empty without tracing.
         error: The error that ended it early; None when there was none.
         finished: Whether the function ended, with or without an error; False when its process was stopped before.
+        unseen_locks: Locks in its transactions that none of its statements has taken, by table.
+        unseen_sessions: Number of sessions in the database that were begun past the drivers.
+        waited_ms: Time, in milliseconds, in which its process did nothing behind the last statement, in a transaction.
     """
 
     revision: str
@@ -97,6 +101,9 @@ class AgentRun:
     statements: tuple[StatementTrace, ...] = ()
     error: AgentError | None = None
     finished: bool = False
+    unseen_locks: Mapping[str, LockMode] = field(default_factory=dict)
+    unseen_sessions: int = 0
+    waited_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -154,4 +161,10 @@ def _joined(run: AgentRun, again: AgentRun) -> AgentRun:
         statement if statement.transaction is None else replace(statement, transaction=statement.transaction + last)
         for statement in again.statements
     )
-    return replace(again, statements=run.statements + statements)
+    return replace(
+        again,
+        statements=run.statements + statements,
+        unseen_locks={**run.unseen_locks, **again.unseen_locks},
+        unseen_sessions=run.unseen_sessions + again.unseen_sessions,
+        waited_ms=max(run.waited_ms, again.waited_ms),
+    )

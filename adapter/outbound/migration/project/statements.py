@@ -44,6 +44,8 @@ def statement_trace(report: Statement) -> StatementTrace:
         sought=_plan_of_search(report.plan),
         compared=_plan_of_update(report.plan or report.plan_of_update),
         used_within=tuple(report.used_within),
+        waited_ms=report.waited_ms,
+        catalogs=tuple(report.catalogs),
     )
 
 

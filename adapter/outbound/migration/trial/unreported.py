@@ -6,7 +6,7 @@ versions of rows.
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.sequences import next_transaction
+from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.digest import TableDigest
@@ -152,6 +153,16 @@ def _count(
     ]
     rows = session.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
     return {oid: _Rows(*numbers) for oid, *numbers in rows}
+
+
+def unseen_work(run: AgentRun, tables: Collection[str]) -> Iterator[UnreportedChange]:
+    """Return what a function did past its statements: locks on tables that existed before, and sessions of others."""
+    for table, mode in run.unseen_locks.items():
+        if table in tables:
+            yield UnreportedChange(table, f"table {table} was locked ({mode.sql})")
+    if run.unseen_sessions:
+        number = "a session" if run.unseen_sessions == 1 else f"{run.unseen_sessions} sessions"
+        yield UnreportedChange("", f"{number} of another program worked in the database")
 
 
 def unreported_changes(

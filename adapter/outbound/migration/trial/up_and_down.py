@@ -21,6 +21,7 @@ from adapter.outbound.migration.trial.unreported import (
     read_changed_state,
     read_server_state,
     unreported_changes,
+    unseen_work,
 )
 from domain.migration.digest import DataDigest, compare, unchanged
 from domain.migration.history import HistoryEntry
@@ -121,10 +122,15 @@ class UpAndDown:
         ) as application:
             upgraded.old_code = application.known
             result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
-            statements = result.run_of(entry.revision, "upgrade").statements
+            agent_run = result.run_of(entry.revision, "upgrade")
+            statements = agent_run.statements
             if result.error is None:
                 state_after = read_changed_state(upgraded.session(), state)
-                common["unreported"] = unreported_changes(state, state_after, statements)
+                common["unreported"] = (
+                    *unreported_changes(state, state_after, statements),
+                    *unseen_work(agent_run, common["tables"]),
+                )
+                common["waited_ms"] = agent_run.waited_ms
                 common["drawn"] = state.drawn(state_after)
                 compatibility = application.try_again()
         if result.error is not None:

@@ -49,6 +49,39 @@ def new_locks(known: dict[int, str], before: list[Any], after: list[Any]) -> dic
     }
 
 
+def undone_locks(
+    known: dict[int, str],
+    scanned: Mapping[str, int],
+    before: list[Any] | None,
+    after: list[Any] | None,
+    *,
+    is_undone: bool,
+) -> dict[str, str]:
+    """Return the strongest mode on tables that a statement has changed and left as they were.
+
+    A block with an EXCEPTION clause is a savepoint, where what was done is rolled back and locks are given back, but
+    counters stay. A scan without a lock was there, and as the catalog was written, it may have been that of a rewrite.
+
+    Args:
+        known: Names of relations by OID.
+        scanned: Number of rows that the statement read in scans, by table.
+        before: OID and mode of each lock before the statement.
+        after: OID and mode of each lock after it.
+        is_undone: Whether the catalog is as before, although it was written.
+    """
+    earlier, later = ({known.get(oid) for oid, _ in locks or []} for locks in (before, after))
+    return {
+        table: STRONGEST_MODE
+        for table in scanned
+        if table in known.values() and (table not in later or (is_undone and table in earlier))
+    }
+
+
+def is_strong(mode: str) -> bool:
+    """Return whether a lock mode is stronger than those of queries and of writes of rows."""
+    return _STRENGTH.get(mode, 0) > _STRENGTH["RowExclusiveLock"]
+
+
 def _strongest_modes(locks: list[Any]) -> dict[int, str]:
     modes: dict[int, str] = {}
     for oid, mode in locks:

@@ -9,7 +9,17 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import message_of, sqlstate_of
-from .figures import STRONGEST_MODE, LockedRows, local_number, most_written, new_locks, row_figures, used_tables
+from .figures import (
+    STRONGEST_MODE,
+    LockedRows,
+    is_strong,
+    local_number,
+    most_written,
+    new_locks,
+    row_figures,
+    undone_locks,
+    used_tables,
+)
 from .loop import Loop
 from .plans import runs_others
 from .protocol import Observe, Observed
@@ -50,6 +60,8 @@ class Meter:
         self._last_probe: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
         self._locked_rows = LockedRows()
+        # The locks that are known of the current transaction of each server process.
+        self._known_locks: dict[int, tuple[str | None, set[tuple[int, str]]]] = {}
 
     def begin(self) -> None:
         """Begin with the statements of another function."""
@@ -68,6 +80,46 @@ class Meter:
     def assume(self, session: Session, probe: dict[str, Any]) -> None:
         """Let a probe be that before the next statement of a connection."""
         self._last_probe = (session.connection, probe)
+
+    def know(self, probe: dict[str, Any]) -> None:
+        """Record the locks of a transaction, so that what it has later besides them is seen."""
+        self._known_locks[probe["pid"]] = probe["transaction"], {(oid, mode) for oid, mode in probe["locks"] or []}
+
+    def unseen_locks(self, run: Run, session: Session) -> dict[str, str]:
+        """Return the strongest mode by table, of locks that no statement has taken, in a transaction that is open."""
+        probe = session.probe()
+        self.known_catalog(run, session, probe["pid"])
+        self._without_unseen(run, probe)
+        return run.unseen_locks
+
+    def _probe_before(
+        self, run: Run, session: Session, last_probe: tuple[Any, dict[str, Any]] | None, *, ours: bool
+    ) -> dict[str, Any] | None:
+        """Return the probe before a statement: the last one, or a new one without locks that were not seen before.
+
+        Returns:
+            The probe; None when the transaction has failed already, as the statement will say.
+        """
+        if last_probe is not None and last_probe[0] is session.connection and not ours:
+            return last_probe[1]
+        with suppress(Exception):
+            probe = session.probe()
+            self.known_catalog(run, session, probe["pid"])
+            return probe if ours else self._without_unseen(run, probe)
+        return None
+
+    def _without_unseen(self, run: Run, probe: dict[str, Any]) -> dict[str, Any]:
+        """Return a probe without the locks that were taken since the last known one, and note these of the run.
+
+        A statement that was not traced has taken them; they count for the next one that is.
+        """
+        transaction, known_locks = self._known_locks.get(probe["pid"], (None, set()))
+        if transaction != probe["transaction"]:
+            known_locks = set()
+        locks = [lock for lock in probe["locks"] or [] if tuple(lock) in known_locks]
+        unseen = new_locks(run.before or {}, locks, probe["locks"] or [])
+        run.unseen_locks = {**run.unseen_locks, **{table: mode for table, mode in unseen.items() if is_strong(mode)}}
+        return {**probe, "locks": locks}
 
     def end_loop(self, run: Run) -> None:
         """Report the statements that were only counted in a loop, with their total figures."""
@@ -128,12 +180,7 @@ class Meter:
             refused: SQLSTATEs of errors that are raised without a report.
         """
         last_probe, self._last_probe = self._last_probe, None
-        try:
-            before = (
-                last_probe[1] if last_probe and last_probe[0] is session.connection and not ours else session.probe()
-            )
-        except Exception:  # noqa: BLE001 - the transaction had failed already, as the statement will say
-            before = None
+        before = self._probe_before(run, session, last_probe, ours=ours)
         if before is None:
             with self._timed(report):
                 yield
@@ -164,6 +211,11 @@ class Meter:
         report.locks = new_locks(run.before or {}, before["locks"] or [], locks)
         self._compare(run, report, known, later)
         report.scanned, report.rows = self._rows_between(run, before, after)
+        report.catalogs = sorted({*(after["catalogs"] or ())} - {*(before["catalogs"] or ())})
+        if known is not later:
+            is_undone = not (report.created or report.altered or report.dropped or report.rewritten)
+            report.locks |= undone_locks(run.before or {}, report.scanned, before["locks"], locks, is_undone=is_undone)
+        self.know(after)
         if after["xid"] and self._catalog is not None:
             after = self._locked_rows.count(session, report, after, self._catalog.names, self._catalog.tables)
         self._explain(session, report, changed=known is not later)

@@ -269,7 +269,8 @@ def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> No
             proof.of(op.get_context().connection)
             channel.send(Begin(revision_id, direction))
             try:
-                with tracer.running(revision_id, direction, revision.path) if tracer else nullcontext():
+                bind = op.get_context().connection
+                with tracer.running(revision_id, direction, revision.path, bind) if tracer else nullcontext():
                     result = function(*args, **named)
             except BaseException as error:
                 channel.send(Failed(**vars(failure(error, revision.path)), revision=revision_id, direction=direction))

@@ -235,6 +235,8 @@ class Statement:
         plan: The plan of a statement that found no rows, as EXPLAIN writes it; None for no plan.
         plan_of_update: The plan of a statement that changed rows; None for no plan.
         used_within: Tables that statements within it used.
+        waited_ms: Milliseconds before it in which the process neither worked nor waited for a processor.
+        catalogs: System catalogs that it wrote as tables.
     """
 
     revision: str
@@ -264,6 +266,27 @@ class Statement:
     plan: Any = None
     plan_of_update: Any = None
     used_within: list[str] = field(default_factory=list)
+    waited_ms: float = 0.0
+    catalogs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a function has done besides the statements that were reported, sent before its end.
+
+    Attributes:
+        revision: ID of the revision.
+        direction: Which of its functions has run.
+        locks: The strongest lock mode by table, of locks in its transactions that no reported statement has taken.
+        sessions: Number of sessions that were begun in the database meanwhile, without those of the drivers here.
+        waited_ms: As in `Statement`, behind the last statement, while its transaction is open.
+    """
+
+    revision: str
+    direction: Direction
+    locks: dict[str, str]
+    sessions: int
+    waited_ms: float
 
 
 @dataclass(frozen=True)
@@ -332,7 +355,20 @@ class Compared:
 
 Question = Union[Started, Observe, Observed, Stepped]  # noqa: UP007 - Python 3.9
 Report = Union[  # noqa: UP007
-    Done, Wanted, Error, Problem, Revision, Begin, End, Failed, Statement, Session, VersionTable, Models, Compared
+    Done,
+    Wanted,
+    Error,
+    Problem,
+    Revision,
+    Begin,
+    End,
+    Failed,
+    Statement,
+    Rest,
+    Session,
+    VersionTable,
+    Models,
+    Compared,
 ]
 Event = Union[Question, Report, Exited]  # noqa: UP007
 EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}

@@ -65,6 +65,7 @@ class Sandbox:
         identity_query: A query whose result tells the database from any other.
         identity: Its result there.
         is_traced: Whether the cursors of psycopg2 are replaced by those that can be traced.
+        opened: How often the drivers were asked to connect.
     """
 
     is_traced = True
@@ -73,6 +74,7 @@ class Sandbox:
     def __init__(self) -> None:
         self.defaults: dict[str, str] = {}
         self.settings: dict[str, str] = {}
+        self.opened = 0
 
     def point_at(self, job: Job) -> None:
         """Set the address and the settings to those of a job."""
@@ -194,6 +196,7 @@ def redirect_drivers(sandbox: Sandbox) -> None:
 
         @functools.wraps(original_connect)
         def connect_psycopg2(*args: Any, **named: Any) -> Any:
+            sandbox.opened += 1
             traced = {"cursor_factory": traced_cursor} if sandbox.is_traced else {}
             return original_connect(**{**traced, **sandbox.libpq(args[:1], named, "dbname")})
 
@@ -205,6 +208,7 @@ def redirect_drivers(sandbox: Sandbox) -> None:
 
         @functools.wraps(original_asyncpg_connect)
         async def connect_asyncpg(*dsn: Any, **named: Any) -> Any:
+            sandbox.opened += 1
             return await original_asyncpg_connect(**sandbox.asyncpg({**({"dsn": dsn[0]} if dsn else {}), **named}))
 
         module.connect = asyncpg.connect = connect_asyncpg
@@ -216,6 +220,7 @@ def redirect_drivers(sandbox: Sandbox) -> None:
         def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
             named.update(zip(inspect.signature(original_init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
             named.pop("self", None)
+            sandbox.opened += 1
             if "startup_params" in inspect.signature(original_init).parameters:  # older versions have no such parameter
                 named["startup_params"] = sandbox.session(named.get("startup_params"))
             original_init(self, **sandbox.pg8000(named))
@@ -228,6 +233,7 @@ def _redirect_psycopg(connection_class: Any, sandbox: Sandbox) -> None:
 
     @functools.wraps(original)
     def connect(cls: Any, conninfo: str = "", **named: Any) -> Any:
+        sandbox.opened += 1
         return original(cls, **sandbox.libpq((conninfo,), named, "dbname"))
 
     redirected: Any = connect

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .origin import line_of, operation
+from .pauses import Pauses
 from .protocol import Statement
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Run:
         path: Real path of the revision's file.
         before: Name by OID of each relation that existed before its first statement; None before that statement.
         transactions: Number, from 1, of each of its transactions, by the transaction's name on the server.
+        pauses: The time in which nothing was done between its statements.
+        unseen_locks: The strongest mode by relation, of locks that none of its statements has taken.
     """
 
     def __init__(self, revision: str, direction: Direction, path: str) -> None:
@@ -29,6 +32,8 @@ class Run:
         self.path = os.path.realpath(path)
         self.before: dict[int, str] | None = None
         self.transactions: dict[str, int] = {}
+        self.pauses = Pauses()
+        self.unseen_locks: dict[str, str] = {}
 
     def transaction(self, name: str) -> int:
         """Return the number of a transaction within this run, from 1."""

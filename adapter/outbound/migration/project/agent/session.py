@@ -8,7 +8,8 @@ from typing import Any
 
 from .catalog import CATALOG_CHANGES, WHOLE_CATALOG, Catalog
 
-# The locks and the counters of the transaction, in one round trip.
+# The locks and the counters of the transaction, in one round trip. DDL gives its locks on the indexes of a catalog back
+# at once; a statement that writes the catalog as a table keeps them, as do the functions of large objects (2613, 2995).
 _PROBE = """
 WITH locks AS MATERIALIZED (
     SELECT locktype, relation, database, mode, granted, virtualtransaction
@@ -29,6 +30,9 @@ SELECT pg_catalog.json_build_object(
         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())),
     'counters', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(oid, scans, read, inserted, updated, deleted))
         FROM counters WHERE oid >= 16384 AND scans + read + inserted + updated + deleted > 0),
+    'catalogs', (SELECT pg_catalog.json_agg(DISTINCT i.indrelid::pg_catalog.regclass::text) FROM locks
+        JOIN pg_catalog.pg_index i ON i.indexrelid = locks.relation WHERE locktype = 'relation' AND granted
+        AND relation::bigint < 16384 AND mode = 'RowExclusiveLock' AND i.indrelid::bigint NOT IN (2613, 2995)),
     'xid', (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint,
     'catalog', (SELECT pg_catalog.sum(inserted + updated + deleted) FROM counters WHERE oid < 16384)
 )::text
@@ -36,6 +40,12 @@ SELECT pg_catalog.json_build_object(
 PROBE_TRANSACTION = _PROBE.format("pg_stat_get_xact_")
 PROBE_TOTAL = _PROBE.format("pg_stat_get_")
 
+_FRESH_STATISTICS = "SELECT pg_catalog.pg_stat_clear_snapshot()::text"
+# Through JSON, because old versions have no such column.
+_SESSIONS = """
+SELECT coalesce((pg_catalog.to_jsonb(d) ->> 'sessions')::bigint, 0) FROM pg_catalog.pg_stat_database d
+WHERE d.datname = pg_catalog.current_database()
+"""
 _TRANSACTION = """
 SELECT pg_catalog.max(virtualtransaction) FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()
 """
@@ -107,6 +117,15 @@ class Session:
         catalog = Catalog.read(json.loads(self.value(WHOLE_CATALOG)))
         assert catalog is not None  # noqa: S101 - nothing was compared
         return catalog
+
+    def begun_sessions(self) -> int:
+        """Return how many sessions the database has had; a transaction that this begins is rolled back."""
+        is_idle = not self.autocommit and self.is_idle()
+        self.value(_FRESH_STATISTICS)
+        sessions = int(self.value(_SESSIONS))
+        if is_idle:
+            self.rollback()
+        return sessions
 
     def in_block(self) -> bool:
         """Return whether the author opened a transaction in spite of autocommit.

@@ -9,6 +9,7 @@ from .failures import sqlstate_of
 from .measuring import Meter
 from .origin import is_of_revision
 from .plans import FURTHER
+from .protocol import Rest
 from .run import Run
 from .session import Session
 from .transactions import END, SAVEPOINT, SET_TRANSACTION, TRANSACTION_COMMAND
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .plans import DriverStatement
     from .protocol import Direction, Statement
+    from .redirect import Sandbox
 
 
 _NO_TRANSACTION = {"25001", "2D000"}  # cannot run inside a transaction block; cannot commit in it
@@ -30,7 +32,9 @@ _ROW_ERROR_SAVEPOINT = "hexalembic_goes_on"
 class Tracer:
     """An executor of a revision's statements that probes the transaction before and after each of them."""
 
-    def __init__(self, channel: Channel, kill_after: int = 0, *, goes_on: bool = False) -> None:
+    def __init__(self, channel: Channel, sandbox: Sandbox, kill_after: int = 0, *, goes_on: bool = False) -> None:
+        self._channel = channel
+        self._sandbox = sandbox
         self._meter = Meter(channel, kill_after)
         self._goes_on = goes_on
         self._run: Run | None = None
@@ -49,22 +53,53 @@ class Tracer:
             self._meter.forget_catalog()
 
     @contextmanager
-    def running(self, revision: str, direction: Direction, path: str) -> Iterator[None]:
+    def running(self, revision: str, direction: Direction, path: str, bind: Any) -> Iterator[None]:
         """Trace the statements of an upgrade or downgrade function, which runs inside the block.
 
         Args:
             revision: ID of its revision.
             direction: Which of its functions it is.
             path: Path of the revision's file.
+            bind: SQLAlchemy's connection that the function is run with.
         """
-        self._run = Run(revision, direction, path)
+        connection = bind.connection
+        session = Session(getattr(connection, "dbapi_connection", None) or connection)
         self._is_ended = False
         self._meter.begin()
+        before = self._begun_elsewhere(session)
+        with suppress(Exception):  # likewise
+            if not session.autocommit and not session.is_idle():
+                self._meter.know(session.probe())
+        self._run = run = Run(revision, direction, path)
         try:
             yield
+            run.pauses.end()
+            self.transaction_ended()
+            self._report_rest(run, session, before)
         finally:
             self.transaction_ended()
             self._run = None
+            run.pauses.close()
+
+    def _begun_elsewhere(self, session: Session) -> int | None:
+        """Return how many sessions the database has had, without those of this process; None if it does not say."""
+        with suppress(Exception):  # the transaction has failed, as the first statement will say
+            return session.begun_sessions() - self._sandbox.opened
+        return None
+
+    def _report_rest(self, run: Run, session: Session, before: int | None) -> None:
+        """Report what a function has done that none of its statements shows."""
+        was_tracing, self._is_tracing = self._is_tracing, True
+        waited, locks, sessions = 0.0, run.unseen_locks, 0
+        with suppress(Exception):  # it has closed the connection, or its transaction has failed
+            if not session.autocommit and not session.is_idle():
+                waited = run.pauses.take()
+                locks = self._meter.unseen_locks(run, session)
+            after = self._begun_elsewhere(session)
+            sessions = 0 if before is None or after is None else max(0, after - before)
+        self._is_tracing = was_tracing
+        if waited or locks or sessions:
+            self._channel.send(Rest(run.revision, run.direction, locks, sessions, waited))
 
     def take(
         self, statement: str, context: Any, execute: Callable[[], None], driver_statement: DriverStatement
@@ -89,11 +124,13 @@ class Tracer:
         connection = context.root_connection.connection
         session = Session(getattr(connection, "dbapi_connection", None) or connection.connection)
         self._is_tracing, self._meter.statement = True, driver_statement
+        run.pauses.end()
         try:
             report = run.report_of(statement)
             self._trace(run, session, report, execute, streamed=bool(getattr(context, "_is_server_side", False)))
         finally:
             self._is_tracing, self._meter.statement = False, None
+            run.pauses.begin()
         return True
 
     def take_from_driver(
@@ -118,10 +155,12 @@ class Tracer:
             self.transaction_ended(undone=True)
             return False
         self._is_tracing, self._meter.statement = True, driver_statement
+        run.pauses.end()
         try:
             self._trace(run, Session(connection), run.report_of(statement), execute, streamed=False)
         finally:
             self._is_tracing, self._meter.statement = False, None
+            run.pauses.begin()
         return True
 
     @contextmanager
@@ -147,6 +186,7 @@ class Tracer:
             self._meter.count_only(run, session, report, execute)
             return
         self._meter.end_loop(run)
+        report.waited_ms = run.pauses.take()
         sets_transaction = SET_TRANSACTION.match(sql)
         is_outside = session.autocommit and TRANSACTION_COMMAND.match(sql) and not session.in_block()
         if is_outside and FURTHER.search(sql):

@@ -129,7 +129,7 @@ class Worker:
         if job.command == Command.SET_UP:
             set_up(job.revision, self._sandbox)
             return
-        watch_revisions(channel, _tracer_of(job, channel), self._proof)
+        watch_revisions(channel, _tracer_of(job, channel, self._sandbox), self._proof)
         script = self._script or script_of(config)
         if job.command == Command.UNDO:
             undo(config, script, job.revision)
@@ -143,11 +143,11 @@ class Worker:
             run_env(config, script, *_steps_and_target(job, script, channel))
 
 
-def _tracer_of(job: Job, channel: Channel) -> Tracer | None:
+def _tracer_of(job: Job, channel: Channel, sandbox: Sandbox) -> Tracer | None:
     """Return the tracer that gets the statements of this process; None when the job traces none."""
     if not job.trace:
         return None
-    tracer = Tracer(channel, job.kill_after, goes_on=job.goes_on)
+    tracer = Tracer(channel, sandbox, job.kill_after, goes_on=job.goes_on)
     listen(tracer)
     trace_drivers(tracer)
     return tracer
