@@ -16,6 +16,7 @@ __all__ = [
     "MERGED",
     "CalibrationRun",
     "ChangedObject",
+    "Contradiction",
     "RevisionTrace",
     "RowCounts",
     "SequenceBehind",
@@ -99,6 +100,19 @@ class UnreportedChange:
 
 
 @dataclass(frozen=True)
+class Contradiction:
+    """Something that the catalog calls valid and that rows break after the upgrade.
+
+    Attributes:
+        table: Qualified name of the table.
+        sentence: What is broken, as a sentence without its full stop.
+    """
+
+    table: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ZoneRun:
     """Another run of the upgrade and the downgrade, in sessions with another TimeZone.
 
@@ -164,6 +178,7 @@ class RevisionTrace:
         unreported: Changes of existing tables that no statement made.
         waited_ms: Time, in milliseconds, in which the process of the upgrade did nothing behind the last statement,
             while its transaction was open.
+        contradictions: What the catalog calls valid after the upgrade, and rows break.
         drawn: Sequences that existed before and of which the upgrade drew numbers.
         fails_fresh: Error of the upgrade on a database that has only what the earlier revisions made; empty if it
             succeeds there or was not tried.
@@ -211,6 +226,7 @@ class RevisionTrace:
     sequences_behind: tuple[SequenceBehind, ...] = ()
     unreported: tuple[UnreportedChange, ...] = ()
     waited_ms: float = 0.0
+    contradictions: tuple[Contradiction, ...] = ()
     drawn: tuple[str, ...] = ()
     fails_fresh: str = ""
     other_zone: ZoneRun | None = None

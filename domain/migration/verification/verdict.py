@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from domain.migration.analysis.rules import not_in_sandbox, not_seen_at_work, rows_must_fit
+from domain.migration.analysis.rules import (
+    catalog_written,
+    changed_unseen,
+    not_in_sandbox,
+    not_seen_at_work,
+    rows_contradict_catalog,
+    rows_must_fit,
+)
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.checks import (
@@ -34,10 +41,20 @@ def _of_analysis(proof: RevisionProof) -> Iterator[Diagnostic]:
     if trace.not_run:
         return
     for diagnostic in proof.analysis.diagnostics:
-        if trace.after is not None and diagnostic.code in {not_seen_at_work.CODE, rows_must_fit.CODE}:
+        if trace.after is not None and diagnostic.code in _OF_PROOFS:
             yield diagnostic
         if trace.after is None and diagnostic.code == not_in_sandbox.CODE:
             yield replace(diagnostic, severity=Severity.ERROR, statement=None, relation=None, fix=None)
+
+
+# What was not seen, and what the catalog says wrongly, is not proved.
+_OF_PROOFS = {
+    catalog_written.CODE,
+    changed_unseen.CODE,
+    not_seen_at_work.CODE,
+    rows_contradict_catalog.CODE,
+    rows_must_fit.CODE,
+}
 
 
 def worst(proofs: Iterable[RevisionProof]) -> tuple[RevisionProof, Diagnostic] | None:

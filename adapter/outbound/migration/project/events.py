@@ -20,6 +20,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Observe,
     Observed,
     Problem,
+    Question,
     Rest,
     Revision,
     Session,
@@ -195,6 +196,8 @@ class EventReader:
 
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         match event:
+            case Observe() | Observed() | Stepped() | Started():
+                self._answer(self._answer_to(event))
             case Statement():
                 self._statements.append(replace(statement_trace(event), slept_ms=self._watch.take()))
                 self._has_secret = self._statements[-1].sql != event.sql
@@ -217,17 +220,6 @@ class EventReader:
                 self._add_facts(revisions=(*self._facts.revisions, _listed_revision(event)))
             case Problem():
                 self._add_facts(problems=(*self._facts.problems, _reported_error(event)))
-            case Observe():
-                self._observations += 1
-                self._observer = Observer.start(self._job.connection, event.pid, event.sql)
-                self._own_sessions += self._observer.sessions if self._observer else 0
-                self._answer(None)
-            case Observed():
-                locks = self._observer.seen() if self._observer else []
-                self.close()
-                self._answer(locks)
-            case Stepped():
-                self._answer(self._stepped(event.revision, event.direction))
             case Error():
                 # a connection to another server is the cause of every error after it
                 if self._error is None or self._error.kind != "elsewhere":
@@ -248,14 +240,27 @@ class EventReader:
                 self.sessions += (event.pid,)
             case Wanted():
                 self._add_facts(addresses=tuple(event.addresses), variables=tuple(event.variables))
-            case Started():
-                self.forged = not self._process.adopt_job(event.pid)
-                self._answer(None)
             case Exited():
                 self._exit_code = event.code
                 self.forged = self._process.has_job
             case Done():
                 self.done = True
+
+    def _answer_to(self, question: Question) -> Any:
+        match question:
+            case Observe():
+                self._observations += 1
+                self._observer = Observer.start(self._job.connection, question.pid, question.sql)
+                self._own_sessions += self._observer.sessions if self._observer else 0
+            case Observed():
+                locks = self._observer.seen() if self._observer else []
+                self.close()
+                return locks
+            case Stepped():
+                return self._stepped(question.revision, question.direction)
+            case Started():
+                self.forged = not self._process.adopt_job(question.pid)
+        return None
 
     def _add_facts(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)

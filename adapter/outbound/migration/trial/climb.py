@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from adapter.outbound.migration.catalog.contradictions import read_contradictions
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
@@ -13,6 +14,7 @@ from adapter.outbound.migration.trial.unreported import (
     read_changed_state,
     read_server_state,
     unreported_changes,
+    unseen_work,
 )
 from adapter.outbound.migration.trial.zones import depends_on_zone
 from domain.migration import digest as data
@@ -99,13 +101,16 @@ class _Climber:
             and not any(found_nothing(statement) or statement.compared for statement in statements[revision])
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
+            and not any(statement.catalogs for statement in statements[revision])
             and not self._unreported(revision, result.runs)
         }
 
     def _unreported(self, revision: str, runs: Iterable[AgentRun]) -> tuple[UnreportedChange, ...]:
         """Return what the upgrade of a revision changed that none of its statements did."""
         upgrade = next(run for run in runs if (run.revision, run.direction) == (revision, "upgrade"))
-        return unreported_changes(*self._upgrades[revision], upgrade.statements)
+        states = self._upgrades[revision]
+        tables = {item.name for item in states[0].objects.values() if item.kind == "table"}
+        return (*unreported_changes(*states, upgrade.statements), *unseen_work(upgrade, tables))
 
     def _check_step(self, *_: str) -> bool:
         self._states.append(self._read_state())
@@ -113,6 +118,9 @@ class _Climber:
             case [_, _]:
                 upgraded = read_changed_state(self._database.session(), self._server_state)
                 self._upgrades[self._flight[self.done].revision] = self._server_state, upgraded
+                changed_tables = self._server_state.changed_tables(upgraded)
+                # what contradicts the catalog is traced on its own, where it is said
+                return not read_contradictions(self._database.session(), self._server_state.following, changed_tables)
             case [before, after, restored]:
                 # now, because the next upgrade takes columns away
                 self._unmade_edges = self._databases.rows.unmade_edges(

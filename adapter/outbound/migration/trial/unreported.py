@@ -99,6 +99,10 @@ class ServerState:
         """Return the sequences of which numbers were drawn up to a later state."""
         return tuple(sorted(name for name, last in self.sequences.items() if after.sequences.get(name, last) != last))
 
+    def changed_tables(self, after: "ServerState") -> set[int]:
+        """Return the OIDs of the tables of which rows were written or deleted up to a later state."""
+        return {oid for oid, rows in after.rows.items() if rows.written or rows.all < self.rows.get(oid, rows).all}
+
 
 def read_server_state(session: psycopg.Connection[Any], digests: Mapping[str, TableDigest]) -> ServerState:
     """Return what the server says of the tables of a database.

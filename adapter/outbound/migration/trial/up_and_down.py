@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from adapter.outbound.migration.catalog.contradictions import read_contradictions
 from adapter.outbound.migration.catalog.sequences import sequences_behind
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
@@ -131,6 +132,9 @@ class UpAndDown:
                     *unseen_work(agent_run, common["tables"]),
                 )
                 common["waited_ms"] = agent_run.waited_ms
+                common["contradictions"] = read_contradictions(
+                    upgraded.session(), state.following, state.changed_tables(state_after)
+                )
                 common["drawn"] = state.drawn(state_after)
                 compatibility = application.try_again()
         if result.error is not None:
