@@ -9,7 +9,7 @@ to create a separate table with such a constraint, and to attach it:
     op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (1000) TO (2000)")
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import added, statement_of
@@ -19,7 +19,7 @@ from domain.migration.analysis.rule import Example
 from domain.migration.analysis.wording import end_of, label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.attached_partition import AttachedPartition
-from domain.migration.snapshot import attributes
+from domain.migration.snapshot import Value, attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -75,5 +75,11 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     f"{label(trace, statement)} adds a partition, while reads and writes of {parent} wait "
                     f"{end_of(window)}.",
                     _ADVICE,
-                    AttachedPartition(table, parent, str(partition["partition_bound"])).expand.fix,
+                    _fix(partition, table, parent),
                 )
+
+
+def _fix(partition: Mapping[str, Value], table: str, parent: str) -> str:
+    key = partition.get("partition_key")
+    bound = str(partition["partition_bound"])
+    return AttachedPartition(table, parent, bound, None if key is None else str(key)).expand.fix

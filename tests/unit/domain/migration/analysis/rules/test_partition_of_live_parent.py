@@ -35,3 +35,6 @@ def test_the_code_for_a_partition() -> None:
     fix = str(diagnostic(revision(create, after=after), "partition-of-live-parent").fix)
     assert "CREATE TABLE public.part (LIKE public.users INCLUDING ALL EXCLUDING IDENTITY)" in fix
     assert "ALTER TABLE public.users ATTACH PARTITION public.part DEFAULT" in fix
+    again = {**BASE, **table("public.part", parents=(USERS,), partition_bound="DEFAULT", partition_key="LIST (kind)")}
+    fix = str(diagnostic(revision(create, after=again), "partition-of-live-parent").fix)
+    assert "INCLUDING ALL EXCLUDING IDENTITY) PARTITION BY LIST (kind)" in fix
