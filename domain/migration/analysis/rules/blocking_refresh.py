@@ -18,7 +18,7 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.refreshed_view import RefreshedView
 from domain.migration.index_definition import key_columns
-from domain.migration.names import bare
+from domain.migration.names import bare, folded, split
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -60,9 +60,15 @@ def _has_key(trace: RevisionTrace, view: str) -> bool:
     """Return whether a view has the index that CONCURRENTLY requires: unique, over all rows, on columns only."""
     indexes = (attributes(trace.before, "index", name) for name in names_of(trace.before, "index"))
     return any(
-        bare(str(index["table"])) == bare(view)
+        _is_called(str(index["table"]), view)
         and index.get("unique")
         and index.get("predicate") is None
         and not any("(" in key for key in key_columns(str(index["definition"])))
         for index in indexes
     )
+
+
+def _is_called(table: str, name: str) -> bool:
+    """Return whether a name in SQL, with or without a schema, may be that of a table or view."""
+    schema = split(name)[0]
+    return folded(name) == bare(table) and (not schema or folded(schema) == bare(split(table)[0]))

@@ -7,7 +7,7 @@ import pytest
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import Value
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, USERS, Objects, codes, revision, step
+from tests.unit.domain.migration.traces import BASE, USERS, Objects, codes, index, revision, step
 
 
 def test_blocking_refresh() -> None:
@@ -53,4 +53,18 @@ def test_the_key_that_a_concurrent_refresh_wants(attributes: dict[str, Value], c
     view: Objects = {("view", "public.totals"): {"kind": "materialized view", "populated": True}}
     refresh = step("REFRESH MATERIALIZED VIEW totals", locks={"public.totals": EXCLUSIVE}, scanned={USERS: 2000})
     fix = diagnostic(revision(refresh, before={**BASE, **view, **key}), "blocking-refresh").fix
+    assert (fix is not None) is concurrent
+
+
+@pytest.mark.parametrize(
+    ("name", "concurrent"), [("public.totals", True), ('"public".Totals', True), ("shop.totals", False)]
+)
+def test_the_key_of_a_view_of_the_same_name(name: str, *, concurrent: bool) -> None:
+    """Another schema may have one without a key."""
+    key = index("key", "public.totals", "btree (name)", unique=True)
+    views: Objects = {
+        ("view", f"{schema}.totals"): {"kind": "materialized view", "populated": True} for schema in ("public", "shop")
+    }
+    refresh = step(f"REFRESH MATERIALIZED VIEW {name}", locks={"public.totals": EXCLUSIVE}, scanned={USERS: 2000})
+    fix = diagnostic(revision(refresh, before={**BASE, **views, **key}), "blocking-refresh").fix
     assert (fix is not None) is concurrent
