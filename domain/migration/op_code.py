@@ -7,6 +7,9 @@ import re
 _PARAMETER = re.compile(r"(?<![:\w\\])(:[\w$]+)(?![:\w$])")
 _ESCAPED = re.compile(r"\\(?=:\w*(?![:\w]))")
 
+# What drivers put in the place of a parameter.
+_PLACEHOLDER = re.compile(r"%\(\w+\)s|%s(?!\w)|\$\d")
+
 # Postgres shows `x IN ('a', 'b')` in this form if x is a varchar. When it parses the form again, it moves the cast to
 # the elements, and the definition changes. A cast to the array's own type in between prevents that (parse_expr.c,
 # transformTypeCast).
@@ -40,6 +43,11 @@ def execute(sql: str) -> str:
     if len(parts) <= 1:
         return f"op.execute({sql_text(sql)})"
     return "\n".join(["op.execute(", *(f"    {quoted(part)}" for part in parts), ")"])
+
+
+def executed_again(sql: str) -> str:
+    """Return an operation for a statement of a revision; one whose parameters nobody knows stays as it is there."""
+    return "...  # the statement as it is" if _PLACEHOLDER.search(sql) else execute(sql)
 
 
 def _escaped(sql: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from domain.migration.forms.made_names import with_suffix
 from domain.migration.names import split
-from domain.migration.op_code import execute
+from domain.migration.op_code import execute, executed_again
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _BUILD = re.compile(
@@ -24,7 +24,7 @@ _ADDITION = re.compile(
 def rerunnable(sql: str) -> tuple[str, ...]:
     """Return the operations of a statement, preceded by those that drop what an interrupted concurrent build leaves.
 
-    A column or a value of an enum is added only if it does not exist.
+    A column or a value of an enum is added only if it does not exist. A statement with parameters is left to a person.
     """
     build = _BUILD.match(sql)
     if build:
@@ -36,7 +36,7 @@ def rerunnable(sql: str) -> tuple[str, ...]:
     if reindex:
         drops = (drop_index(with_suffix(reindex["name"], suffix)) for suffix in ("_ccnew", "_ccold"))
         return *drops, execute(sql)
-    return (execute(_ADDITION.sub(r"\1IF NOT EXISTS ", sql, count=1)),)
+    return (executed_again(_ADDITION.sub(r"\1IF NOT EXISTS ", sql, count=1)),)
 
 
 def drop_index(name: str) -> str:

@@ -16,7 +16,7 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
-from domain.migration.op_code import execute, lines
+from domain.migration.op_code import executed_again, lines
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -55,5 +55,5 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             None,
             f"{label(trace, index)} uses an enum value in the transaction that adds it: {statement.error}",
             "Add the value in an autocommit block, or in a revision of its own.",
-            lines(*OwnTransactions(additions).expand.upgrade, execute(statement.sql)) if additions else None,
+            lines(*OwnTransactions(additions).expand.upgrade, executed_again(statement.sql)) if additions else None,
         )

@@ -75,3 +75,10 @@ def test_made_names_fit() -> None:
     assert with_suffix("public.IX", "_ccnew") == 'public."ix_ccnew"'
     assert with_suffix('"a""b"', "_new") == '"a""b_new"'
     assert with_suffix("x" * 63, "_new") == '"' + "x" * 59 + '_new"'
+
+
+@pytest.mark.parametrize("place", ["%(kind)s", "%s", "$1"])
+def test_a_statement_with_parameters_is_left_as_it_is(place: str) -> None:
+    """Their values are not in its text."""
+    assert rerunnable(f"INSERT INTO kinds VALUES ({place})") == ("...  # the statement as it is",)
+    assert rerunnable("UPDATE kinds SET share = '%some%'") == ("op.execute(\"UPDATE kinds SET share = '%some%'\")",)
