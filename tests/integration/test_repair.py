@@ -154,6 +154,8 @@ FORGOTTEN = {
                             'ALTER TABLE "events" RENAME COLUMN "id" TO Number',
     "renamed_to_another_name_that_is_there": "ALTER TABLE people RENAME COLUMN name TO events; "
                                              "ALTER INDEX ix_events RENAME TO iy",
+    "another_table_of_the_name": "ALTER TABLE people RENAME TO folk; "
+                                 "CREATE TABLE people (LIKE folk INCLUDING ALL); DROP VIEW older, grown",
     "renamed_materialized_view": "ALTER MATERIALIZED VIEW names RENAME TO all_names",
     "renamed_constraint_of_a_domain": "ALTER DOMAIN age RENAME CONSTRAINT age_check TO positive",
     "renamed_attribute": "ALTER TYPE place RENAME ATTRIBUTE zip TO code",

@@ -35,6 +35,7 @@ from domain.migration.repair.renames import (
     said_as,
     undo_rename,
     with_rename_undone,
+    without_table,
 )
 from domain.migration.repair.state import REMADE, RepairState
 from domain.migration.repair.statements import comment_statement, drop_statement
@@ -135,15 +136,14 @@ class _Deriver(RepairState):
         undone: list[Rename] = []
         for rename in reversed(as_in((self.expected, self.actual), renames)):
             names = {name for kind, name in self.actual.objects if kind == rename.kind}
-            if (
-                rename.new in names
-                and rename.old not in names
-                and (rename.kind, rename.new) not in self.expected.objects
-            ):
-                self.phases[_Phase.RENAME].append(undo_rename(rename))
-                for renamed in (*moved_along(self.actual, rename), rename):
-                    undone.append(renamed)
-                    self.actual = with_rename_undone(self.actual, renamed)
+            if rename.new not in names or (rename.kind, rename.new) in self.expected.objects:
+                continue
+            if rename.old in names and not self._makes_way(rename):
+                continue
+            self.phases[_Phase.RENAME].append(undo_rename(rename))
+            for renamed in (*moved_along(self.actual, rename), rename):
+                undone.append(renamed)
+                self.actual = with_rename_undone(self.actual, renamed)
         values = renamed_values(self.expected, self.actual)
         for name, old, new in values:
             self.phases[_Phase.RENAME].append(
@@ -153,6 +153,21 @@ class _Deriver(RepairState):
             self.done = True
             self.actual = said_as(self.expected, self.actual, undone, values)
             self.difference = compare(self.expected, self.actual, ignore={"position"})
+
+    def _makes_way(self, rename: Rename) -> bool:
+        """Drop the table that has the former name of a renamed one; return whether the name is free then."""
+        if rename.kind != "table":
+            return False
+        rest = without_table(self.actual, rename.old)
+        if any(mentions(text_of(entry), rename.old) for entry in rest.objects.values()):
+            self.refusal = (
+                f"{rename.new} has the rows of {rename.old}, and others use what is called so now: restore it"
+            )
+            return False
+        step = drop_statement("table", rename.old, self.actual.objects["table", rename.old])
+        self.phases[_Phase.RENAME].append(step)
+        self.actual = rest
+        return True
 
     def repair(self) -> Repair:
         """Return the repair with the statements of all phases."""

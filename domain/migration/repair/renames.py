@@ -148,6 +148,20 @@ def moved_along(snapshot: SchemaSnapshot, rename: Rename) -> list[Rename]:
     return [Rename(kind, f"{place}.{split(name)[1]}", name) for kind, name in names]
 
 
+def without_table(snapshot: SchemaSnapshot, table: str) -> SchemaSnapshot:
+    """Return a schema without a table and what is dropped along with it."""
+    inside = f"{table}."
+    return SchemaSnapshot(
+        {
+            (kind, name): attributes
+            for (kind, name), attributes in snapshot.objects.items()
+            if not f"{name}.".startswith(inside)
+            and attributes.get("table") != table
+            and not str(attributes.get("owned_by")).startswith(inside)
+        }
+    )
+
+
 def renamed_values(expected: SchemaSnapshot, actual: SchemaSnapshot) -> list[tuple[str, str, str]]:
     """Return each value of an enum that was renamed: the type, its former text and the present one."""
     found: list[tuple[str, str, str]] = []

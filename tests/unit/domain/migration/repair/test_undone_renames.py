@@ -8,6 +8,7 @@ from tests.unit.domain.migration.repair.catalogs import (
     column,
     enum,
     index,
+    repair,
     sequence,
     statements,
     steps,
@@ -119,3 +120,11 @@ def test_a_renamed_value_of_an_enum_gets_its_name_back_first() -> None:
     expected = {**table(), **enum(mood, "glad", "sad"), **column(EMAIL, mood, default=sad)}
     actual = {**table(), **enum(mood, "happy", "sad"), **column(EMAIL, mood, default=happy)}
     assert statements(expected, actual) == ["ALTER TYPE public.mood RENAME VALUE 'happy' TO 'glad'"]
+
+
+def test_a_table_that_took_the_name_of_a_renamed_one_makes_way() -> None:
+    """The renamed one has the rows."""
+    actual = {**PEOPLE_TABLE, **index("public.ix"), **table("public.folk", "id", "email")}
+    assert steps(PEOPLE_TABLE, actual, FOLK) == ['op.drop_table("people")', 'op.rename_table("folk", "people")']
+    used = {**actual, **view("public.v", "SELECT id FROM public.people")}
+    assert "public.folk has the rows of public.people" in str(repair(PEOPLE_TABLE, used, FOLK).refusal)
