@@ -99,3 +99,19 @@ def test_libpq_says_no_more_than_asyncpg(server: Server) -> None:
     what, how = said(server.url().replace("://postgres@", "://no_such_role@"), 3)
     assert "The server refused the login at" in what
     assert "Correct user and password in the URL of this call" in how
+
+
+def test_authorities_of_the_system(server: Server, tmp_path: Path) -> None:
+    """`sslrootcert=system` trusts the system's authorities with both drivers, and no other one."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authorities.pem"))
+    with encrypting(server, authority) as port:
+        url = f"postgresql://postgres@localhost:{port}/postgres?sslmode=verify-full&sslrootcert=system"
+        trusted = [
+            run(*command, url=url, SSL_CERT_FILE=str(tmp_path / "authorities.pem"))
+            for command in (("alembic", "current"), ("adapter.inbound.cli.migrate", "status"))
+        ]
+        what, _ = said(url, 3)
+
+    assert [result.returncode for result in trusted] == [0, 0], trusted
+    assert "is not trusted" in what

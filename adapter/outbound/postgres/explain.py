@@ -179,7 +179,7 @@ def _explain_database(
     if url is not None and (encryption_error := describe_encryption(_chain(error), state, values["message"], url)):
         return encryption_error
     if state == READ_ONLY:
-        return describe_read_only(ask or partial(_ask, url), values["where"], values["message"])
+        return describe_read_only(ask or partial(_ask, url), f" at {url}" if url is not None else "", values["message"])
     if state == NO_PRIVILEGE and not is_about_extension(error):
         statement = next((text for one in _chain(error) if (text := getattr(one, "statement", None))), "")
         return describe_lacking(ask or partial(_ask, url), values["message"], str(statement), reads=reads)

@@ -28,7 +28,7 @@ def describe_read_only(rows: Callable[[str], list[Any]], where: str, message: st
 
     Args:
         rows: Runs a query over a connection like the refused one, and returns its rows.
-        where: The address of the database without a password.
+        where: The address of the database without a password, behind " at "; empty if it is not known.
         message: The server's message.
     """
     try:
@@ -37,17 +37,17 @@ def describe_read_only(rows: Callable[[str], list[Any]], where: str, message: st
         standby, by_setting, source, role, database = False, False, "", "", ""
     if standby:
         return DatabaseError(
-            f"The server at {where} is a standby, which only reads ({message}).",
+            f"The server{where} is a standby, which only reads ({message}).",
             "Use the URL of the primary; a URL with several hosts finds it with target_session_attrs=read-write.",
         )
     if by_setting:
         mend = _MEND.get(source, "SET default_transaction_read_only = off;").format(role=role, database=database)
         return DatabaseError(
-            f"A setting makes transactions at {where} read only: default_transaction_read_only is on, by {source} "
+            f"A setting makes transactions{where} read only: default_transaction_read_only is on, by {source} "
             f"({message}).",
             f"Use a role that may write, or: {mend}",
         )
     return DatabaseError(
-        f"The transaction at {where} was begun as read only ({message}).",
+        f"The transaction{where} was begun as read only ({message}).",
         "Find what set that: a connection that was handed over, or SET TRANSACTION READ ONLY in the revision.",
     )

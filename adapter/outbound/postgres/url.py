@@ -82,6 +82,7 @@ _ONLY_LIBPQ = frozenset(
         "tcp_user_timeout",
     }
 )
+_OF_CONTEXT = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 # All known parameters. Any other name may be a part of a password.
 _PARAMETERS = (
     _ONLY_ASYNCPG.keys()
@@ -205,6 +206,9 @@ class DatabaseURL:
         options = dict(self.asyncpg_options)
         if "connect_timeout" in query:
             options.setdefault("timeout", float(query["connect_timeout"]))
+        if query.get("sslrootcert") == "system":  # the authorities of the system, and the host name; a file for asyncpg
+            options["ssl"] = _system_context(query.get("sslcert"), query.get("sslkey"))
+            query = {name: value for name, value in query.items() if name not in _OF_CONTEXT}
         asyncpg_query = "&".join(
             f"{name}={quote(value, safe='')}" for name, value in query.items() if name not in _ONLY_LIBPQ
         )
@@ -243,6 +247,16 @@ class DatabaseURL:
         query = [item.partition("=") for item in parts.query.split("&") if item]
         printable_query = "&".join(f"{key}={HIDDEN if is_secret(key) else value}" for key, _, value in query)
         return _join(f"{name}{f':{HIDDEN}' if colon else ''}{at}{hosts}", parts.path, printable_query)
+
+
+def _system_context(certificate: str | None, key: str | None) -> Any:
+    """Return an SSL context that trusts the system's authorities, with the client's certificate if there is one."""
+    import ssl
+
+    context = ssl.create_default_context()
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 def _join(netloc: str, path: str, query: str) -> str:
