@@ -242,13 +242,13 @@ _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (("57P03",), "", "The server at {where} is not ready ({message}).", "Wait a moment and try again."),
     (
         ("53300",),
-        "for role",
+        'for role "',
         "The server at {where} has no free connection ({message}).",
         'Close connections of this role, or raise its limit: ALTER ROLE "{role}" CONNECTION LIMIT -1;',
     ),
     (
         ("53300",),
-        "for database",
+        'for database "',
         "The server at {where} has no free connection ({message}).",
         'Close connections to this database, or raise its limit: ALTER DATABASE "{name}" CONNECTION LIMIT -1;',
     ),

@@ -205,9 +205,11 @@ def test_an_embedded_sandbox_keeps_its_templates(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:
-    """An address where nothing answers gives one error of ours."""
-    with pytest.raises(DatabaseError, match="refused"):
+    """An address where nothing answers is called that, with the option that names it; the server is not gone."""
+    with pytest.raises(DatabaseError, match="No Postgres server answers") as caught:
         ServerSandbox("postgresql://nobody@127.0.0.1:1/postgres")
+
+    assert "correct --sandbox-url" in caught.value.hint
 
 
 def test_the_key_depends_on_contents_only(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ class EmbeddedSandbox(ServerSandbox):
             self._abandon()
             raise
 
+    def _first_connection(self) -> psycopg.Connection[Any]:
+        return self._connect()
+
     def _connect(self) -> psycopg.Connection[Any]:
         """Open a session, and make sure of the server before anything is changed on it.
 

@@ -32,7 +32,7 @@ from adapter.outbound.migration.sandbox.server_roles import ServerRoles
 from adapter.outbound.migration.sandbox.template_comments import key_in, new_comment, note_in, template_comments
 from adapter.outbound.postgres import direct
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.explain import fault_of
+from adapter.outbound.postgres.explain import explain, fault_of
 from adapter.outbound.postgres.full_disk import describe_full_disk
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.sandbox import Sandbox
@@ -81,7 +81,7 @@ class ServerSandbox(Sandbox):
         self._source = "template0"  # name of the database that one without a template is copied from
         self._tablespace: str | None = None  # of new databases; None for the server's default, the disk
         self._roles: ServerRoles | None = None
-        self._connection = self._connect()
+        self._connection = self._first_connection()
         self._server_version = self._connection.info.server_version
         self._check()
         self._known = {name for name, _ in self._others()}
@@ -289,6 +289,13 @@ class ServerSandbox(Sandbox):
     def __exit__(self, *exception: object) -> None:
         """Close the sandbox."""
         self.close()
+
+    def _first_connection(self) -> psycopg.Connection[Any]:
+        """Open the first session: a server that does not let it in is not gone, its address or its login is wrong."""
+        try:
+            return self._connect()
+        except GoneError as error:
+            raise explain(error.__cause__ or error, self.url) or error from error
 
     def _connect(self) -> psycopg.Connection[Any]:
         try:
