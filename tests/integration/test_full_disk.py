@@ -88,6 +88,7 @@ def test_the_first_start(server: Server, small: Small) -> None:
         rf"{folder}/sandbox \(initdb could not write all of its files, some 40 MB\)",
         caught.value.message,
     )
+    assert "free space there, or choose another folder" in caught.value.hint
     assert list((folder / "sandbox").glob("*.new-*")) == []
 
 

@@ -1,5 +1,6 @@
 """A hint names where the URL came from: the environment, `.env`, the call, or the embedded Postgres."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -121,3 +122,23 @@ def test_embedded_of_another_user(command: tuple[str, ...]) -> None:
     assert result.returncode == (255 if command[0] == "alembic" else 2), said
     assert "/usr belongs to user root: another one cannot use its Postgres (Permission denied: " in said
     assert "hint: run this as root, or choose a directory of your own with HEXALEMBIC_POSTGRES_DIR" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
+def test_status_of_another_users_server() -> None:
+    """Whoever may not read a data directory is told that, and not that its server does not run."""
+    with folder_for_everybody("hx") as root:
+        (root / "18").mkdir(mode=0o700)
+        result = subprocess.run(
+            [sys.executable, "-m", "adapter.inbound.cli.migrate", "db", "status", "--pg", "18"],
+            cwd=PROJECT_ROOT,
+            env=process_environment("", HEXALEMBIC_POSTGRES_DIR=str(root), PYTHONDONTWRITEBYTECODE="1"),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            **accounts()[-1].starts(),
+        )
+
+    assert result.returncode == 2, result.stdout
+    assert f"{root} belongs to user root: another one cannot use its Postgres" in result.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 from adapter.outbound.postgres.errors import DatabaseError
 
 DISK_FULL = "53100"  # SQLSTATE: disk_full
+IS_FULL = "is full"  # in each message of `describe_full_disk`
 _WAL_SEGMENT = 16 * 2**20  # bytes of one file, which Postgres deletes again when it cannot write all of it
 
 
@@ -35,7 +36,7 @@ def describe_full_disk(whose: str, folder: Path | None, message: str, hint: str)
         hint: The hint of the error.
     """
     where = f": {_free(folder)}" if folder is not None and folder.exists() else ""
-    return FullDiskError(f"The disk of {whose} is full{where} ({message}).", hint)
+    return FullDiskError(f"The disk of {whose} {IS_FULL}{where} ({message}).", hint)
 
 
 def describe_os_error(error: BaseException) -> FullDiskError | None:

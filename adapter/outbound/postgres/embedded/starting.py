@@ -21,8 +21,12 @@ from adapter.outbound.postgres.embedded.place import (
 from adapter.outbound.postgres.embedded.processes import postmaster
 from adapter.outbound.postgres.embedded.protocol import TOO_MANY, RefusedError, answers, create_database
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
+from adapter.outbound.postgres.full_disk import IS_FULL
 from adapter.outbound.postgres.redaction import shown
 
+_MORE_ROOM = (
+    "free space there, or choose another folder with HEXALEMBIC_POSTGRES_DIR (a sandbox: HEXALEMBIC_SANDBOX_DIR)"
+)
 # The configuration files of a throw-away server, which are written anew at each start.
 _CONFIGURATION = {"postgresql.auto.conf": "", "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""}
 
@@ -54,7 +58,8 @@ def serve(place: Place, settings: Mapping[str, str], deadline: float, *, walled:
                 failures += 1
                 if answer or failures > 2:  # noqa: PLR2004 - the supervisor may have been killed, so two more tries
                     raise UnusableServerError(
-                        f"Postgres {place.major} did not start: {answer or log_tail(place)}", f"see {place.file('log')}"
+                        f"Postgres {place.major} did not start: {answer or log_tail(place)}",
+                        _MORE_ROOM if IS_FULL in answer else f"see {place.file('log')}",
                     )
         if answers(place):
             try:

@@ -36,13 +36,19 @@ class ServerStatus:
 
 
 def status(major: int | None = None, root: Path | None = None) -> ServerStatus:
-    """Read the status of a server without starting it, taking its lease or creating a file."""
+    """Read the status of a server without starting it, taking its lease or creating a file.
+
+    Raises:
+        DatabaseConfigurationError: The directory belongs to another user, who alone sees whether its server runs.
+    """
     place = find_place(major, root, installed=False)
     with explained(place):
         return _read_status(place)
 
 
 def _read_status(place: Place) -> ServerStatus:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place.data):
+        pass  # whoever may not read it would take the server for one that does not run
     running = answers(place)
     version = None
     clients = 0
