@@ -249,10 +249,15 @@ def _count(objects: int) -> str:
 
 
 def _first_different_line(expected: str, actual: str) -> tuple[int, str | None, str | None]:
-    """Return the number (from 1) and both versions of the first line that differs; None for a text that has ended."""
-    lines = enumerate(zip_longest(expected.splitlines(), actual.splitlines()), start=1)
+    """Return the number (from 1) and both versions of the first line that differs; None for a text that has ended.
+
+    A line that differs in more than its indentation says more than one before it that is only shifted.
+    """
+    pairs = enumerate(zip_longest(expected.splitlines(), actual.splitlines()), start=1)
+    lines = [(number, *pair) for number, pair in pairs if pair[0] != pair[1]]
+    others = [line for line in lines if (line[1] or "").strip() != (line[2] or "").strip()]
     # Texts that differ only in their line endings have no such line.
-    return next(((number, *pair) for number, pair in lines if pair[0] != pair[1]), (1, expected, actual))
+    return next(iter((*others, *lines)), (1, expected, actual))
 
 
 def _in_words(value: Value) -> str:

@@ -30,10 +30,12 @@ def test_a_difference_is_its_sentences() -> None:
         ("", 3, "is 3, expected empty"),
         ("a\nb", "a\nc", "differs from line 2: c, expected b"),
         ("a\nb", "a", "differs from line 2: absent, expected b"),
+        ("a\nb\nc", " a\n b\n d", "differs from line 3:  d, expected c"),
+        ("a\nb", "a\n b", "differs from line 2:  b, expected b"),
     ],
 )
 def test_values_in_words(expected: Value, actual: Value, said: str) -> None:
-    """What is absent or empty says so; of a text of several lines the first that differs is shown."""
+    """What is absent or empty says so; of a text of several lines one that differs is shown, in more than blanks."""
     change = AttributeChange(("index", "public.ix"), "options", expected, actual)
     assert str(change).removeprefix("index public.ix: options ") == said
 
