@@ -187,9 +187,11 @@ def _lock_diagnostics(
     analysis: RevisionAnalysis, held_locks: list[_HeldLock], visible_tables: frozenset[str], shared: SharedTransaction
 ) -> Iterator[Diagnostic]:
     trace = analysis.trace
-    tables = listed(list(dict.fromkeys(lock.window.table for lock in held_locks)))
-    first = held_locks[0]
-    who = "reads and writes" if any(lock.window.blocks_reads for lock in held_locks) else "writes"
+    # those that block most: of a lock that blocks writes only it would not be true that reads wait
+    heaviest = [lock for lock in held_locks if lock.window.blocks_reads] or held_locks
+    tables = listed(list(dict.fromkeys(lock.window.table for lock in heaviest)))
+    first = heaviest[0]
+    who = "reads and writes" if first.window.blocks_reads else "writes"
     because = (
         f"{who} of {tables} wait since revision {first.revision} ({first.window.mode.sql}): all of these revisions run "
         "in one transaction, which holds its locks until the last revision is done"

@@ -159,3 +159,13 @@ def test_one_cause_is_said_once() -> None:
 def test_the_remedy_names_statements_of_env_py() -> None:
     """A statement before context.configure begins a transaction, too, on a connection that is otherwise right."""
     assert "connection.commit() after statements of env.py" in SharedTransaction("env.py", 7, begun_outside=True).remedy
+
+
+def test_the_lock_that_blocks_most_is_named() -> None:
+    """Of one that blocks writes only, and an exclusive one on another table, reads wait for the second."""
+    light = revision(step("CREATE TABLE pets (owner int REFERENCES users)", 1, LockMode.SHARE_ROW_EXCLUSIVE))
+    exclusive = step("ALTER TABLE orders", 2, locks={ORDERS: LockMode.ACCESS_EXCLUSIVE})
+    heavy = replace(revision(exclusive), revision="heavy")
+    judged = judge_together([analyze(light), analyze(heavy), analyze(READS)], SHARED)
+    (said,) = (diagnostic for diagnostic in judged[2].diagnostics if diagnostic.code == HELD)
+    assert "while reads and writes of public.orders wait since revision heavy (ACCESS EXCLUSIVE)" in said.message
