@@ -58,6 +58,23 @@ def test_many_checks_and_keys_leave_no_table_empty(database: psycopg.Connection[
     assert value(database, "SELECT count(*) FROM c WHERE f0 IS NOT NULL") > 0
 
 
+def test_a_key_that_refers_to_each_parent_once_may_refer_to_none(database: psycopg.Connection[Any]) -> None:
+    """Where each kind wants another parent, the foreign keys are NULL in turn, although they are unique."""
+    database.execute("""
+        CREATE TABLE disputes (id uuid PRIMARY KEY);
+        CREATE TABLE reviews (id uuid PRIMARY KEY);
+        CREATE TABLE cases (
+            id uuid PRIMARY KEY, kind varchar(32) NOT NULL,
+            dispute uuid REFERENCES disputes, review uuid REFERENCES reviews,
+            CHECK ((kind = 'dispute') = (dispute IS NOT NULL)), CHECK ((kind = 'review') = (review IS NOT NULL))
+        );
+        CREATE UNIQUE INDEX ON cases (dispute);
+        CREATE UNIQUE INDEX ON cases (review)
+    """)
+    assert fill(database, ROWS).problems == ()
+    assert value(database, "SELECT count(*) FROM cases") > ROWS / 2
+
+
 def test_sequences_know_of_the_rows(database: psycopg.Connection[Any], empty_url: str) -> None:
     """Owned, in a default without OWNED BY, or in nobody's catalog: the next number is free, and stays the next one."""
     database.execute("""

@@ -162,7 +162,7 @@ def _all_options(
     """Return the possible values of each column; with `absent`, an optional foreign key may also be NULL."""
     table = plan.table
     neighbors = {neighbor for check in settled if numbers & set(check.columns) for neighbor in check.columns}
-    optional = {number for key in table.foreign_keys if not key.whole for number in key.columns} - table.distinct
+    optional = {number for key in table.foreign_keys if not key.whole for number in key.columns}
     options: dict[int, list[Values | str]] = {}
     free = [n for n in sorted(numbers) if n not in plan.fixed and not table.columns[n].generated]
     wishes = [Wish(table.columns[n], own_checks(session.schema, table, table.columns[n]), most=_EACH) for n in free]
