@@ -28,12 +28,14 @@ class AnalysisReport:
         pgvector: Version of pgvector in the sandbox; None if it was not created.
         revisions: Analyses of the revisions in the range, in the order in which they run.
         unjudged: Number of revisions in the range that are too old to be judged.
+        is_history_empty: Whether Alembic finds no revision at all.
     """
 
     postgres: str
     pgvector: str | None
     revisions: tuple[RevisionAnalysis, ...]
     unjudged: int = 0
+    is_history_empty: bool = False
 
     def fails_on(self, severity: Severity) -> bool:
         """Return whether there is an unsuppressed diagnostic of this severity or a worse one.
@@ -108,7 +110,11 @@ class AnalyzeRevisions:
         analyses = with_needs(analyses, shared_transaction)
         postgres = self.trials.versions().postgres
         return AnalysisReport(
-            postgres, next(iter(pgvector_versions), None), tuple(analyses), len(selected) - len(entries)
+            postgres,
+            next(iter(pgvector_versions), None),
+            tuple(analyses),
+            unjudged=len(selected) - len(entries),
+            is_history_empty=not history.entries,
         )
 
 

@@ -233,3 +233,14 @@ def test_code_that_fails_at_the_edges_of_texts_is_judged_on_other_rows(analyze: 
     assert "unbatched-write" in analysis.reasons
     assert "rows-must-fit" in warnings
     assert "empty-in-sandbox" not in warnings
+
+
+@pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+def test_a_history_that_only_env_py_names_is_empty(analyze: Analyze, history: History) -> None:
+    """Alembic reads its configuration before it runs env.py: the report does not take that for a safe range."""
+    config = plain_project(history, env="from alembic import context\ncontext.script.version_locations = []\n")
+
+    report = analyze("base:heads", config=config)
+
+    assert report.is_history_empty
+    assert "no revision in this history" in render_analysis(report, "text", None, verbose=False, color=False)

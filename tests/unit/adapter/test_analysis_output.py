@@ -75,6 +75,16 @@ def test_a_column_of_passwords_hides_nothing_else(width: int) -> None:
     assert all(word in words for word in ("rewrites", "123.4", "567.8", "'hashed,", "PASSWORDNULL"))
 
 
+def test_an_empty_history_is_not_an_empty_range() -> None:
+    """Who named the wrong folder sees that Alembic finds nothing there."""
+    nothing = AnalysisReport("18.6", None, ())
+
+    assert "no revision in this range" in analysis_text.render(nothing, color=False, width=200)
+    assert "no revision in this history" in analysis_text.render(
+        replace(nothing, is_history_empty=True), color=False, width=200
+    )
+
+
 def test_unpadded() -> None:
     """Blanks before the code that ends a color are padding, too."""
     assert unpadded("a  \n\x1b[1mb  \x1b[0m\n  c\n") == "a\n\x1b[1mb\x1b[0m\n  c"

@@ -14,7 +14,7 @@ def verdict_of(report: AnalysisReport) -> str:
         verdict = f"{unsafe} of {count} unsafe, {not_judged} not judged" if unsafe else f"{not_judged} not judged"
         verdict += f", {safe} safe" if safe and not unsafe else ""
     if not count:
-        verdict = "no revision in this range"
+        verdict = _EMPTY if report.is_history_empty else "no revision in this range"
     if report.unjudged:
         verdict += f", {report.unjudged} up to start_after not judged"
     extension = f", pgvector {report.pgvector}" if report.pgvector else ""
@@ -24,3 +24,9 @@ def verdict_of(report: AnalysisReport) -> str:
 def not_judged_in(report: AnalysisReport) -> int:
     """Return the number of revisions that could not be run."""
     return sum(bool(analysis.trace.not_run) for analysis in report.revisions)
+
+
+_EMPTY = (
+    "no revision in this history: Alembic finds none in version_locations of its configuration, and what env.py sets "
+    "while it runs is not read"
+)
