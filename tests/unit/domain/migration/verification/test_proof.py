@@ -9,7 +9,7 @@ from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, TableFacts
 from domain.migration.verification.declarations import staying
 from domain.migration.verification.proof import Again, RevisionProof, round_trip
 from domain.migration.verification.round_trip import Reversibility, RoundTrip
@@ -162,3 +162,11 @@ def test_what_stays_can_be_declared() -> None:
         difference = compare(SchemaSnapshot(before), SchemaSnapshot(after))
         (stays,) = staying("downgrade-differs", trace, difference)
         assert stays.suppressed_reason == suppressed
+
+
+def test_an_exact_round_trip_without_rows_proves_nothing() -> None:
+    """A revision that refused the made-up rows is proved if other rows were there, and not on empty tables."""
+    refused = replace(UNDONE, refused_rows="no JSON")
+    empty = replace(refused, tables={USERS: TableFacts(0, 0)})
+    for trace, not_seen in ((UNDONE, False), (refused, False), (empty, True)):
+        assert RevisionProof(analyze(trace, rules=()), trip=trip(trace)).not_seen is not_seen
