@@ -82,8 +82,12 @@ class Compatibility:
 
         An INSERT that lacks only the key of its ON CONFLICT does not count.
         """
-        broken = (one for one in self.broken if one.statement.table == table and one.sqlstate != _NO_SUCH_KEY)
-        return {one.statement.sql.split(maxsplit=1)[0].upper() for one in broken}
+        statements = (
+            broken.statement
+            for broken in self.broken
+            if broken.statement.table == table and broken.sqlstate != _NO_SUCH_KEY
+        )
+        return {statement.sql.split(maxsplit=1)[0].upper() for statement in statements}
 
 
 def breaks(broken: BrokenStatement, constraint: str = "") -> bool:

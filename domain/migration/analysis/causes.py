@@ -63,13 +63,13 @@ def work_diagnostics(
     items = [item for item in blocked_work(trace, statistics) if cause_of(trace, item.work) is cause]
     for statement, group in groupby(items, key=lambda item: item.work.statement):
         blocked = list(group)
-        what = activity([item.work for item in blocked])
+        work_text = activity([item.work for item in blocked])
         yield Diagnostic(
             code=code,
             severity=Severity.ERROR,
             statement=statement,
             relation=blocked[0].work.table,
-            message=f"{label(trace, statement)} {what}, while {waiting(blocked[0].windows, statement)}.",
+            message=f"{label(trace, statement)} {work_text}, while {waiting(blocked[0].windows, statement)}.",
             help=advice,
             fix=fix(trace, blocked[0]) if fix else None,
         )

@@ -117,9 +117,9 @@ class Relay:
         """Return why a session is refused; None when it is allowed, or when it only cancels a statement."""
         if startup[4:8] == _CANCEL:
             return None
-        asked = _fields(startup)
-        role = asked.get("user", "")
-        database = asked.get("database") or role
+        parameters = _fields(startup)
+        role = parameters.get("user", "")
+        database = parameters.get("database") or role
         roles = [role for name, role in (self._led_to, self._kept) if name and name == database]
         if not roles:
             return f"only the sandbox's own database can be reached, not {database}"

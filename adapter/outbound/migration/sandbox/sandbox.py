@@ -360,8 +360,8 @@ class ServerSandbox(Sandbox):
                 self._connection.execute(query, (name,))
             prepared = "SELECT gid FROM pg_prepared_xacts WHERE database = %s"
             for (transaction,) in self._connection.execute(prepared, (name,)).fetchall():
-                with direct.connect(self.url.with_database(name).libpq, autocommit=True) as there:
-                    there.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
+                with direct.connect(self.url.with_database(name).libpq, autocommit=True) as session:
+                    session.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))
 
     def _disconnect(self, name: str) -> None:
         """Terminate the sessions of a database, and wait until they have ended."""

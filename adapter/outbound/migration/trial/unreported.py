@@ -210,10 +210,12 @@ def _writes(
             continue
         counts = [statement.rows[name] for statement in statements if name in statement.rows]
         unreported = after.rows[oid].written - sum(count.inserted + count.updated for count in counts)
-        gone = before.rows[oid].all - after.rows[oid].all + sum(count.inserted - count.deleted for count in counts)
+        deleted_rows = (
+            before.rows[oid].all - after.rows[oid].all + sum(count.inserted - count.deleted for count in counts)
+        )
         if unreported > 0:
             yield UnreportedChange(name, f"rows of table {name} were written")
-        elif gone > 0 and name not in taken_names:
+        elif deleted_rows > 0 and name not in taken_names:
             yield UnreportedChange(name, f"rows of table {name} were deleted")
 
 

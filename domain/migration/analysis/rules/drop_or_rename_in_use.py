@@ -96,8 +96,8 @@ def _is_read_only(trace: RevisionTrace, view: str) -> bool:
 
 def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
     new = _new_name(trace, kind, name)
-    what = f"is now called {new}" if new else "is gone"
-    return _changed(trace, kind, name, f"The {kind} {name} {what}", _fix(trace, kind, name, new))
+    change = f"is now called {new}" if new else "is gone"
+    return _changed(trace, kind, name, f"The {kind} {name} {change}", _fix(trace, kind, name, new))
 
 
 def _changed(trace: RevisionTrace, kind: str, name: str, change: str, fix: str | None) -> Diagnostic:

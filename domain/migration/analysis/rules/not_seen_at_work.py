@@ -66,14 +66,14 @@ def _unseen(trace: RevisionTrace, index: int, *, writes: bool) -> Iterator[Diagn
     tables = _written_tables(trace, statement) if writes else _read_tables(trace, statement)
     if not any(trace.tables[table].rows for table in tables):
         return
-    what = "its effect on your rows" if writes else "what the revision does with your rows"
+    unknown = "its effect on your rows" if writes else "what the revision does with your rows"
     refused = trace.refused_matches.get(statement.sql, "").partition("\n")[0].rstrip(".")
     tried = f" On rows that were made to match, the upgrade could not be judged: {refused}." if refused else ""
     yield _warning(
         trace,
         index,
         tables,
-        f"matched no row of the sandbox, so {what} is not known.{tried}",
+        f"matched no row of the sandbox, so {unknown} is not known.{tried}",
     )
 
 

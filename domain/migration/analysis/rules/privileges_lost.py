@@ -94,13 +94,13 @@ def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
     names = {name, split(name)[0]} if kind == "column" else {_without_arguments(name)}
     # another function of this name may be created beside it
     overloads = kind in {"function", "aggregate"}
-    made = any(
+    is_created = any(
         _without_arguments(changed.name) in names
         for statement in trace.upgrade
         for changed in (*statement.dropped, *(() if overloads else statement.created))
     )
     siblings = (old for old in names_of(trace.before, kind) if old != name and split(old)[0] == split(name)[0])
-    return made or any(renamed_by(trace, old, name) is not None for old in siblings)
+    return is_created or any(renamed_by(trace, old, name) is not None for old in siblings)
 
 
 def _without_arguments(name: str) -> str:
@@ -112,14 +112,14 @@ def _diagnostic(
     trace: RevisionTrace, key: ObjectKey, lost: dict[str, list[str]], *, anew: bool, contract: bool
 ) -> Diagnostic:
     kind, name = key
-    what = str(attributes(trace.after, kind, name).get("kind") or kind)
+    object_kind = str(attributes(trace.after, kind, name).get("kind") or kind)
     cause = "the upgrade creates it again without these grants" if anew else "the upgrade revokes them"
     return Diagnostic(
         CODE,
         SEVERITY if anew and not contract else Severity.WARNING,
         statement_of(trace, kind, name),
         name if kind in {"table", "view"} else None,
-        f"{_in_words(lost)} on the {what} {name}: {cause}. Code that connects as such a role is refused.",
+        f"{_in_words(lost)} on the {object_kind} {name}: {cause}. Code that connects as such a role is refused.",
         "Grant the privileges again in the same transaction." if anew else _LATER,
         _fix(trace, key) if anew else None,
     )

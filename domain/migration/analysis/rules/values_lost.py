@@ -139,20 +139,20 @@ def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[
     """Report tables that were copied while others could write them, and replaced by the copy."""
     for table in kept(trace, "table"):
         dropped = _dropped_by(trace, "table", table)
-        gone = _renamed_away(trace, table) if dropped is None else dropped
+        removal = _renamed_away(trace, table) if dropped is None else dropped
         rows = trace.tables[table].rows if table in trace.tables else 0
-        if gone is None or not rows or not is_big(trace, statistics, table) or _mirrored(trace, table, gone):
+        if removal is None or not rows or not is_big(trace, statistics, table) or _mirrored(trace, table, removal):
             continue
         locks = [window for window in lock_windows(trace) if window.table == table and window.blocks_writes]
-        for index, statement in enumerate(trace.upgrade[:gone]):
-            copies = statement.scanned.get(table, 0) >= rows / 2 and _fills_new(trace, table, index, gone)
-            if copies and not any(window.covers(index) and window.covers(gone) for window in locks):
+        for index, statement in enumerate(trace.upgrade[:removal]):
+            copies = statement.scanned.get(table, 0) >= rows / 2 and _fills_new(trace, table, index, removal)
+            if copies and not any(window.covers(index) and window.covers(removal) for window in locks):
                 yield Diagnostic(
                     CODE,
                     Severity.WARNING if dropped is None else SEVERITY,  # the renamed table has them still
-                    gone,
+                    removal,
                     table,
-                    f"{label(trace, gone)} {'renames' if dropped is None else 'drops'} the table that "
+                    f"{label(trace, removal)} {'renames' if dropped is None else 'drops'} the table that "
                     f"{label(trace, index)} has copied: what others write to {table} in between is lost.",
                     "Change the table in place with ALTER TABLE, or let a trigger write both tables until the names "
                     "are exchanged.",
@@ -166,11 +166,11 @@ def _renamed_away(trace: RevisionTrace, table: str) -> int | None:
     return next((statement for statement in renames if statement is not None), None)
 
 
-def _fills_new(trace: RevisionTrace, table: str, index: int, gone: int) -> bool:
+def _fills_new(trace: RevisionTrace, table: str, index: int, removal: int) -> bool:
     """Return whether a statement fills a new table, or those after it fill the one that takes the table's name."""
     if any(name not in trace.tables and counts.inserted for name, counts in trace.upgrade[index].rows.items()):
         return True
-    later = {name for traced in trace.upgrade[index:gone] for name, counts in traced.rows.items() if counts.inserted}
+    later = {name for traced in trace.upgrade[index:removal] for name, counts in traced.rows.items() if counts.inserted}
     return any(renamed_by(trace, name, table) is not None for name in later - trace.tables.keys())
 
 
