@@ -15,7 +15,7 @@ from domain.migration.analysis.impact import (
     work_of,
     work_on_views,
 )
-from domain.migration.analysis.lock_windows import lock_windows
+from domain.migration.analysis.lock_windows import lock_windows, other_windows
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
@@ -276,3 +276,20 @@ def test_an_index_of_a_materialized_view_is_work_on_the_view() -> None:
         ("public.totals", WorkKind.INDEX, ("public.ix_totals",)),
         ("public.totals", WorkKind.SCAN, ()),
     ]
+
+
+def test_a_lock_on_a_sequence_counts_unless_its_table_is_locked_against_writes() -> None:
+    """INSERTs wait for the next number; if they wait for the table anyway, that changes nothing."""
+    sequence = "public.users_id_seq"
+    before: Objects = {**BASE, ("sequence", sequence): {"owned_by": f"{USERS}.id"}}
+    reset = step("ALTER SEQUENCE users_id_seq RESTART", locks={sequence: LockMode.SHARE_ROW_EXCLUSIVE})
+
+    def sequences(*earlier: StatementTrace) -> list[tuple[str, str]]:
+        windows = other_windows(revision(*earlier, reset, before=before))
+        return [(window.relation, window.table) for window in windows]
+
+    assert sequences() == [(sequence, USERS)]
+    assert sequences(step("LOCK", 1, EXCLUSIVE)) == []
+    assert sequences(step("LOCK", 1, LockMode.ROW_SHARE)) == [(sequence, USERS)]
+    assert sequences(step("LOCK", 2, EXCLUSIVE)) == [(sequence, USERS)]
+    assert sequences(step("LOCK", 1, locks={ORDERS: EXCLUSIVE})) == [(sequence, USERS)]

@@ -40,6 +40,16 @@ def test_values_in_words(expected: Value, actual: Value, said: str) -> None:
     assert str(change).removeprefix("index public.ix: options ") == said
 
 
+def test_what_is_in_a_missing_table_is_counted() -> None:
+    """Its columns have no sentences of their own; what is in a table that stays has."""
+    lost = (("table", "public.t"), ("column", "public.t.a"), ("index", "public.t_a"), ("column", "public.u.b"))
+    assert sorted(SchemaDifference(missing=lost).sentences()) == [
+        "column public.u.b is missing",
+        "index public.t_a is missing",
+        "table public.t is missing, with 1 object in it",
+    ]
+
+
 def test_the_worst_comes_first() -> None:
     """What holds rows before what makes them quick, and that before a word on them."""
     difference = SchemaDifference(
