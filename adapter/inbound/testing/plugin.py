@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 _READY = Path(__file__).with_name("ready.py")
 _OPTIONS = {
-    "hexalembic_tests": ("linelist", "Ready tests of the migrations to run: all, or names."),
+    "hexalembic_tests": ("linelist", "Ready tests of the migrations to run: all, or their names."),
     "hexalembic_config": ("string", "alembic.ini or pyproject.toml of the migrations. Default: alembic.ini."),
-    "hexalembic_rows": ("string", "Rows that each table gets where rows are needed. Default: 100."),
+    "hexalembic_rows": ("string", "Number of rows to put into each table. Default: 100."),
     "hexalembic_postgres": ("string", "Major version of the embedded Postgres."),
-    "hexalembic_no_isolation": ("bool", "Go on where the kernel cannot keep revisions away from other databases."),
+    "hexalembic_no_isolation": ("bool", "Run even where the kernel cannot keep revisions away from other databases."),
 }
 
 

@@ -14,7 +14,7 @@ def name_the_actor(
         str | None,
         typer.Option(
             envvar="BACKEND_ACTOR",
-            help="Who acts, for the audit trail; by default the user of the operating system.",
+            help="Name for the audit trail. Default: the user of the operating system.",
             show_default=False,
         ),
     ] = None,

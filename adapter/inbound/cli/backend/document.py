@@ -8,7 +8,7 @@ import typer
 from adapter.inbound.cli.backend._session import perform
 
 DocumentId = Annotated[
-    uuid.UUID, typer.Argument(help="Id of the document, as `backend search --format json` gives it.")
+    uuid.UUID, typer.Argument(help="Id of the document, as `backend search --format json` shows it.")
 ]
 
 

@@ -22,9 +22,9 @@ def command(
     context: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Files, or folders whose text and Markdown files are meant.", exists=True, readable=True),
+        typer.Argument(help="Files, or folders with text and Markdown files.", exists=True, readable=True),
     ],
-    tag: Annotated[list[str] | None, typer.Option(help="Label for all of them; may be repeated.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A label for all of these documents. May be repeated.")] = None,
 ) -> None:
     """Take in texts: split, embed and store them. What is stored already stays as it is.
 

@@ -32,10 +32,12 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print the
 @app.command()
 def place(
     context: typer.Context,
-    user: Annotated[str, typer.Option(help="Address of the user who orders.")],
+    user: Annotated[str, typer.Option(help="Email address of the user who orders.")],
     item: Annotated[
         list[str],
-        typer.Option(metavar="PRODUCT:QUANTITY", help="What: id or exact name, and pieces; may be repeated."),
+        typer.Option(
+            metavar="PRODUCT:QUANTITY", help="A product (id or exact name) and the number of pieces. May be repeated."
+        ),
     ],
     form: FormatOption = Format.TEXT,
 ) -> None:

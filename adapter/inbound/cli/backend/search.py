@@ -19,11 +19,12 @@ _SNIPPET_LENGTH = 220
 @app.command("search")
 def command(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    query: Annotated[str, typer.Argument(help="The words to search for.")],
     tag: Annotated[
-        list[str] | None, typer.Option(help="Only documents with this label; given again, with all of them.")
+        list[str] | None,
+        typer.Option(help="Only documents with this label. Repeat the option to require several labels."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Most results to show, up to 100.")] = 5,
+    limit: Annotated[int, typer.Option(help="The highest number of results, at most 100.")] = 5,
     form: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TEXT,
 ) -> None:
     """Find passages by meaning, the best first.

@@ -6,7 +6,7 @@ import typer
 
 from adapter.inbound.cli.backend._session import perform
 
-Email = Annotated[str, typer.Argument(help="Address of the user.")]
+Email = Annotated[str, typer.Argument(help="Email address of the user.")]
 
 
 app = typer.Typer(name="user", help="Users: register, delete, restore.", no_args_is_help=True)
