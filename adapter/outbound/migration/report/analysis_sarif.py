@@ -49,24 +49,24 @@ _BESIDES = [
     sarif.described(
         LOCKS_OF_EARLIER,
         Severity.ERROR,
-        "A revision works, or takes a lock, under the locks of revisions before it.",
-        "env.py runs all pending revisions in one transaction, so that the locks of each are held until the last one "
-        "is done: what is short by itself then makes others wait for as long as all of them take. The safe way is "
+        "A revision works, or takes a lock, while the locks of earlier revisions are still held.",
+        "env.py runs all pending revisions in one transaction, which holds the locks of each until the last one is "
+        "done. Other sessions then wait as long as all revisions take. The safe way is "
         "transaction_per_migration=True in context.configure(), in env.py.",
     ),
     sarif.described(
         FAILS,
         Severity.ERROR,
-        "A revision that runs alone fails in one transaction with those before it.",
-        "env.py runs all pending revisions in one transaction, and Postgres refuses there what it takes after a "
-        "COMMIT, such as the use of a new label of an enum. The safe way is transaction_per_migration=True in "
-        "context.configure(), in env.py.",
+        "A revision succeeds alone, but fails in one transaction with earlier revisions.",
+        "env.py runs all pending revisions in one transaction, and Postgres refuses some statements there "
+        "that succeed after a COMMIT, such as the use of a new enum value. The safe way is "
+        "transaction_per_migration=True in context.configure(), in env.py.",
     ),
     sarif.described(
         UNUSED_SUPPRESSION,
         Severity.WARNING,
-        "A suppression in a revision suppresses nothing, or gives no reason.",
-        "safety_assured names a code that no rule says of this revision, or gives no reason for it. The safe way is to "
-        "remove it, or to write the reason: what is not needed today may hide something tomorrow.",
+        "A suppression in a revision suppresses nothing, or has no reason.",
+        "safety_assured names a code that no rule reports for the revision, or gives no reason for it. A suppression "
+        "that is not needed today may hide a problem tomorrow. The safe way is to remove it, or to write the reason.",
     ),
 ]

@@ -12,9 +12,7 @@ def render(report: VerificationReport) -> str:
     """Return a report with a test case per revision, and one for the history as a whole where it has diagnostics."""
     suite = ET.Element("testsuite", name="migrate verify")
     if report.diagnostics:
-        case = ET.SubElement(
-            suite, "testcase", classname="history", name="applied revisions are those that were proved"
-        )
+        case = ET.SubElement(suite, "testcase", classname="history", name="the applied revisions are the proved ones")
         for diagnostic in report.diagnostics:
             ET.SubElement(case, "failure", message=redact(diagnostic.message)).text = redact(diagnostic.help)
     for certificate in report.certified:
@@ -37,7 +35,7 @@ def _case(suite: ET.Element, proof: RevisionProof) -> None:
     if proof.not_judged:
         ET.SubElement(case, "skipped", message=redact(f"not judged: {trace.not_run}"))
     if proof.not_seen:
-        ET.SubElement(case, "skipped", message="not proved: a statement found no row of the sandbox")
+        ET.SubElement(case, "skipped", message="not proved: a statement matched no row of the sandbox")
     errors = [diagnostic for diagnostic in proof.diagnostics if diagnostic.severity is Severity.ERROR]
     if errors:
         parts = [f"{diagnostic.code}: {diagnostic.message}\n{diagnostic.help}" for diagnostic in errors]
