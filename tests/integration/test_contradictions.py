@@ -40,6 +40,7 @@ BROKEN = {
     ),
     "function": ((LOW.format("upper"),), LOW.format("lower")),
     "check": ((FITS.format("$1 IS NULL"),), FITS.format("true")),
+    "left_off": (("ALTER TABLE orders DISABLE TRIGGER ALL",), "ALTER TABLE orders ENABLE TRIGGER ALL"),
 }
 KEPT = {
     "rows": (("INSERT INTO users VALUES (-7, 'x')", ORPHAN), GONE + "; DELETE FROM users WHERE id = -7"),

@@ -38,6 +38,14 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(
  WHERE o.contype = 'f' AND o.convalidated AND o.conparentid = 0 AND {IN_USER_SCHEMA}
    AND coalesce(pg_catalog.to_jsonb(o) ->> 'conperiod', 'false') = 'false'
 """  # noqa: S608 - a constant
+# Triggers that keep constraints, and that a revision has switched off.
+_SWITCHED_OFF = f"""
+SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(o.conname)
+  FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_constraint o ON o.oid = g.tgconstraint
+  JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE g.tgisinternal AND g.tgenabled IN ('D', 'R') AND g.xmin::text::bigint >= %s AND {IN_USER_SCHEMA}
+ ORDER BY 1, 2
+"""  # noqa: S608 - a constant
 _REPLACED = f"""
 SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                 WHERE p.xmin::text::bigint >= %s AND {IN_USER_SCHEMA})
@@ -89,6 +97,8 @@ def read_contradictions(
     """
     keys = session.execute(_FOREIGN_KEYS.encode()).fetchall() if written else []
     found = [*_broken(session, [key[:3] for key in keys if key[3] or not {key[4], key[5]}.isdisjoint(written)])]
+    for table, name in session.execute(_SWITCHED_OFF.replace("%s", str(since)).encode()).fetchall():
+        found.append(Contradiction(table, f"the triggers on {table} that keep {name} are switched off"))
     row = session.execute(_REPLACED, (since,)).fetchone()
     if row is not None and row[0]:
         found += _broken(session, session.execute(_OF_FUNCTIONS.encode()).fetchall())

@@ -71,8 +71,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnostic]:
     """Report the values that differ after the upgrade and the downgrade."""
     for change in undone.losses:
-        is_table = ("table", change.subject) in _objects(trace) or change.subject == LARGE_OBJECTS
-        table = change.subject if is_table else split(change.subject)[0]
+        keys = {("table", change.subject), ("sequence", change.subject)}
+        is_whole = change.subject == LARGE_OBJECTS or not keys.isdisjoint(_objects(trace))
+        table = change.subject if is_whole else split(change.subject)[0]
         if change.subject in trace.stamped:
             continue
         yield Diagnostic(

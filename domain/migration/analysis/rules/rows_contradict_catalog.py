@@ -1,4 +1,4 @@
-"""The rows break what the catalog calls valid after the upgrade.
+"""The rows break what the catalog calls valid after the upgrade, or nothing keeps them from it any more.
 
 Foreign keys are kept by triggers: while these are disabled, or while session_replication_role is replica, rows are not
 checked, nor later. CHECK constraints, generated columns and indexes follow the functions that they use: with another
