@@ -275,8 +275,6 @@ class Rest:
     """What a function has done besides the statements that were reported, sent before its end.
 
     Attributes:
-        revision: ID of the revision.
-        direction: Which of its functions has run.
         locks: The strongest lock mode by table, of locks in its transactions that no reported statement has taken.
         sessions: Number of sessions that were begun in the database meanwhile, without those of the drivers here.
         waited_ms: As in `Statement`, behind the last statement, while its transaction is open.
