@@ -24,6 +24,11 @@ def writes_what_it_finds(statement: StatementTrace) -> bool:
     return not changes_schema(statement) and _FINDS.match(without_comments(statement.sql)) is not None
 
 
+def ran_without_rows(trace: RevisionTrace) -> bool:
+    """Return whether no table had made-up rows, because the revision refuses all that could be made."""
+    return bool(trace.refused_rows and trace.tables) and trace.tables.keys() <= trace.unfilled.keys()
+
+
 def found_nothing(statement: StatementTrace) -> bool:
     """Return whether a statement, or a statement within it, may have looked for rows and found none."""
     if statement.error is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.impact import is_big
 from domain.migration.analysis.rule import Example
+from domain.migration.analysis.unseen import ran_without_rows
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.statistics import BIG_ROWS, Statistics
 from domain.migration.trace import RevisionTrace
@@ -27,7 +28,12 @@ GOOD = Example("CREATE TABLE odd (id int NOT NULL, CHECK (id > 5 AND id < 9))", 
 
 
 def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report tables that the upgrade locked and that the sandbox could not fill, unless they are small anyway."""
+    """Report tables that the upgrade locked and that the sandbox could not fill, unless they are small anyway.
+
+    Where no table has rows because the revision refuses them, `rows-must-fit` says so once.
+    """
+    if ran_without_rows(trace):
+        return
     for table in trace.locks:
         reason = trace.unfilled.get(table)
         rows = trace.tables[table].rows

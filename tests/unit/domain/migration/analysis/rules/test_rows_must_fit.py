@@ -1,0 +1,28 @@
+"""The rule `rows-must-fit`: what it says of the rows that a revision was judged on."""
+
+import pytest
+
+from domain.migration.trace import TableFacts
+from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
+from tests.unit.domain.migration.traces import ORDERS, USERS, codes, revision, step
+
+_REFUSED = "the revision fails on made-up rows"
+
+
+@pytest.mark.parametrize(
+    ("unfilled", "message"),
+    [
+        ({}, "about rows made to fit"),
+        ({USERS: _REFUSED}, "about rows made to fit"),
+        ({USERS: _REFUSED, ORDERS: _REFUSED}, "ran on empty tables"),
+    ],
+)
+def test_a_revision_that_refuses_rows(unfilled: dict[str, str], message: str) -> None:
+    """On empty tables it was not judged at all on rows, and one warning says that."""
+    facts = {USERS: TableFacts(0, 0), ORDERS: TableFacts(0, 0)}
+    trace = revision(step("ALTER", 1, EXCLUSIVE), tables=facts, unfilled=unfilled, refused_rows="Expecting value")
+    warning = diagnostic(trace, "rows-must-fit")
+
+    assert message in warning.message
+    assert ("--rows-from" in warning.help) is (len(unfilled) == len(facts))
+    assert ("empty-in-sandbox" in codes(trace)) is (len(unfilled) == 1)
