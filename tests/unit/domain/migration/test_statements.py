@@ -1,10 +1,12 @@
 """Which recorded statements are kept, what they are about, and how their file reads."""
 
+import json
+
 import pytest
 
 from adapter.outbound.migration.traffic.recording.sitecustomize import numbered, written
 from domain.migration.compatibility import ApplicationStatement
-from domain.migration.statements import distinct, from_json, is_of_application, table_of, to_json
+from domain.migration.statements import StatementsError, distinct, from_json, is_of_application, table_of, to_json
 
 
 def statement(sql: str, *parameters: str | None) -> ApplicationStatement:
@@ -105,3 +107,12 @@ def test_parameters_of_drivers(sql: str, given: object, expected: tuple[str, lis
 def test_values(value: object, text: str | None) -> None:
     """Values are written as Postgres reads them."""
     assert written(value) == text
+
+
+@pytest.mark.parametrize("change", [{"sql": 1}, {"table": None}, {"parameters": "a"}, {"parameters": [1]}])
+def test_a_file_with_a_wrong_value_is_refused(change: dict[str, object]) -> None:
+    """A text and a table are texts, and parameters are a list of texts or null."""
+    file = json.loads(to_json([statement("SELECT a FROM users WHERE b = $1", "x")]))
+    file["statements"][0] |= change
+    with pytest.raises(StatementsError, match="cannot be read"):
+        from_json(json.dumps(file))
