@@ -142,3 +142,4 @@ def test_status_of_another_users_server() -> None:
 
     assert result.returncode == 2, result.stdout
     assert f"{root} belongs to user root: another one cannot use its Postgres" in result.stderr
+    assert "(for a sandbox: HEXALEMBIC_SANDBOX_DIR, --sandbox-url)" in result.stderr

@@ -122,8 +122,8 @@ def find_place(major: int | None, root: Path | None, *, installed: bool = True) 
 def unusable(place: Place, error: OSError) -> DatabaseConfigurationError:
     """Return an error that explains why the directory cannot be used, with its owner if that is the reason."""
     alternative = (
-        "choose a directory of your own with HEXALEMBIC_POSTGRES_DIR (a sandbox: HEXALEMBIC_SANDBOX_DIR), "
-        "or a server with DATABASE_URL"
+        "choose a directory of your own with HEXALEMBIC_POSTGRES_DIR, or a server with DATABASE_URL "
+        "(for a sandbox: HEXALEMBIC_SANDBOX_DIR, --sandbox-url)"
     )
     owner = None
     with suppress(OSError, KeyError):
