@@ -19,9 +19,10 @@ from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.form import together
 from domain.migration.forms.validated_constraint import ValidatedConstraint
 from domain.migration.names import bare, split
-from domain.migration.op_code import execute, in_autocommit, lines
+from domain.migration.op_code import execute, in_autocommit
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -60,9 +61,17 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     text = trace.upgrade[item.work.statement].sql
     if "not valid" in text.lower():
         return None
-    forms = [
-        ValidatedConstraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"])).at_once.code
+    names = [
+        name
         for name in constraints_on(trace, item.work.table, item.work.statement)
         if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", text)
     ]
-    return lines(*forms) if forms else in_autocommit(execute(text))
+    steps = [
+        ValidatedConstraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"])).at_once
+        for name in names
+    ]
+    if not steps:
+        return in_autocommit(execute(text))
+    # The downgrade that is there restores a constraint of the same name.
+    replaces = any(attributes(trace.before, "constraint", name) for name in names)
+    return together(steps).code if replaces else together(steps).fix

@@ -24,7 +24,11 @@ def test_the_code_for_a_validation() -> None:
     validate = step("ALTER TABLE users VALIDATE CONSTRAINT ck_email", 1, None, scanned={USERS: 2000})
     fix = str(diagnostic(revision(add, validate, after=after), "not-valid-and-validate-together").fix)
     assert "VALIDATE CONSTRAINT ck_email" in fix
+    assert 'def downgrade() -> None:\n    op.drop_constraint("ck_email", "users")' in fix
     assert "other" not in fix
+    replaced = {**BASE, **constraint(f"{USERS}.ck_email", "check", "CHECK (false)")}
+    fix = str(diagnostic(revision(add, validate, before=replaced, after=after), "not-valid-and-validate-together").fix)
+    assert "def downgrade" not in fix
     unknown = replace(validate, sql="ALTER TABLE users VALIDATE CONSTRAINT old")
     fix = str(diagnostic(revision(add, unknown, after=after), "not-valid-and-validate-together").fix)
     assert "VALIDATE CONSTRAINT old" in fix
