@@ -1,0 +1,109 @@
+"""Code that is proposed for unusual tables passes: names with capitals and words of SQL, schemas, keys, partitions."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapter.outbound.migration.project.client import Agent
+from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+from adapter.outbound.migration.trial.databases import RevisionDatabases
+from adapter.outbound.migration.trial.project import Project
+from domain.migration.op_code import execute
+from tests.conftest import Server
+from tests.history import History
+from tests.real_projects.proposed_code import Trial, find
+
+pytestmark = [pytest.mark.one_major, pytest.mark.long]
+
+ROWS = 1200
+TABLES = """
+CREATE SCHEMA "Shop"
+CREATE TYPE "Shop"."Mood" AS ENUM ('ok', 'it''s')
+CREATE DOMAIN "Shop"."Amount" AS numeric CHECK (VALUE >= 0)
+CREATE TABLE "Shop"."User" (id uuid PRIMARY KEY, "Name" text, mood "Shop"."Mood", tags text[] NOT NULL DEFAULT '{}')
+CREATE TABLE "Shop"."order" ("User" uuid, "select" int, note varchar(50), buyer uuid, PRIMARY KEY ("User", "select"))
+CREATE TABLE without_key (a int, b text, "User" uuid)
+CREATE TABLE "Shop".events (id bigint PRIMARY KEY, note text, "User" uuid) PARTITION BY RANGE (id)
+CREATE TABLE "Shop"."Events 1" PARTITION OF "Shop".events FOR VALUES FROM (0) TO (100000)
+CREATE TABLE "Shop"."Events 2" PARTITION OF "Shop".events FOR VALUES FROM (100000) TO (200000)
+CREATE TABLE computed (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 2) STORED)
+CREATE TABLE "Text key" ("the key" text PRIMARY KEY, "Val" int, "table" text)
+CREATE INDEX "IX note" ON "Shop"."order" (note)
+CREATE INDEX ix_order_buyer ON "Shop"."order" (buyer) WHERE note IS NULL
+""".strip().splitlines()
+# Upgrades and what undoes them; of those without, what `migrate verify` proposes for it is tried.
+REVISIONS = {
+    "index": (
+        'CREATE UNIQUE INDEX "Ix" ON "Shop"."User" (lower("Name"), id) WHERE mood = \'it\'\'s\'',
+        'DROP INDEX "Shop"."Ix"',
+    ),
+    "index_of_partitions": ('CREATE INDEX "Ix" ON "Shop".events ("User")', 'DROP INDEX "Shop"."Ix"'),
+    "dropped_index": ('DROP INDEX "Shop"."IX note"', 'CREATE INDEX "IX note" ON "Shop"."order" (note)'),
+    "check": (
+        'ALTER TABLE "Shop"."User" ADD CONSTRAINT "Ck" CHECK ("Name" <> \'50% :a\')',
+        'ALTER TABLE "Shop"."User" DROP CONSTRAINT "Ck"',
+    ),
+    "unique": (
+        'ALTER TABLE "Text key" ADD CONSTRAINT "Uq" UNIQUE ("the key", "Val") INCLUDE ("table") DEFERRABLE',
+        'ALTER TABLE "Text key" DROP CONSTRAINT "Uq"',
+    ),
+    "foreign_key": (
+        'ALTER TABLE "Shop"."order" ADD CONSTRAINT "Fk" FOREIGN KEY (buyer) REFERENCES "Shop"."User"',
+        'ALTER TABLE "Shop"."order" DROP CONSTRAINT "Fk"',
+    ),
+    "foreign_key_of_partitions": (
+        'ALTER TABLE "Shop".events ADD CONSTRAINT "Fk" FOREIGN KEY ("User") REFERENCES "Shop"."User"',
+        'ALTER TABLE "Shop".events DROP CONSTRAINT "Fk"',
+    ),
+    "not_null": (
+        'ALTER TABLE "Shop"."User" ALTER "Name" SET NOT NULL',
+        'ALTER TABLE "Shop"."User" ALTER "Name" DROP NOT NULL',
+    ),
+    "type": (
+        'ALTER TABLE "Shop"."order" ALTER "select" TYPE bigint',
+        'ALTER TABLE "Shop"."order" ALTER "select" TYPE int',
+    ),
+    "type_of_partitions": (
+        'ALTER TABLE "Shop".events ALTER note TYPE varchar(2000)',
+        'ALTER TABLE "Shop".events ALTER note TYPE text',
+    ),
+    "random_defaults": (
+        'ALTER TABLE without_key ADD t uuid NOT NULL DEFAULT gen_random_uuid(), ADD "order" serial',
+        'ALTER TABLE without_key DROP t, DROP "order"',
+    ),
+    "identity": (
+        'ALTER TABLE "Shop"."order" ALTER "select" ADD GENERATED ALWAYS AS IDENTITY',
+        'ALTER TABLE "Shop"."order" ALTER "select" DROP IDENTITY',
+    ),
+    "update": ('UPDATE "Text key" SET "table" = \'50% :a\'', "SELECT 1"),
+    "update_of_partitions": ("UPDATE \"Shop\".events SET note = '50%'", "SELECT 1"),
+    "renamed_column": (
+        'ALTER TABLE "Shop"."User" RENAME tags TO "Tags"',
+        'ALTER TABLE "Shop"."User" RENAME "Tags" TO tags',
+    ),
+    "renamed_table": ('ALTER TABLE computed RENAME TO "Computed"', 'ALTER TABLE "Computed" RENAME TO computed'),
+    "no_downgrade": ('ALTER TABLE "Shop"."order" RENAME note TO "position"', ""),
+    "no_downgrade_of_a_move": ('ALTER TABLE "Text key" SET SCHEMA "Shop"', ""),
+    "no_downgrade_of_partitions": ('ALTER TABLE "Shop".events ALTER note TYPE varchar', ""),
+    "no_downgrade_of_a_value": ("ALTER TYPE \"Shop\".\"Mood\" RENAME VALUE 'ok' TO 'fine'", ""),
+}
+_OF_THE_ROWS = {"lock-without-timeout", "lossy-downgrade", "undeclared-loss"}
+
+
+@pytest.mark.some(3)
+@pytest.mark.parametrize("name", REVISIONS)
+def test_proposed_code_passes(name: str, server: Server, tmp_path: Path) -> None:
+    """It is safe, reaches the same end after every kill, and is undone exactly."""
+    (tmp_path / "history").mkdir()
+    history = History(tmp_path / "history")
+    history.add("tables", None, "\n".join(map(execute, TABLES)))
+    upgrade, downgrade = REVISIONS[name]
+    history.add(name, "tables", execute(upgrade), execute(downgrade) if downgrade else "pass")
+    project = Project(history.plain_ini(), setup=None, rows=ROWS)
+    with ServerSandbox(server.url()) as sandbox, Agent(python=sys.executable) as agent:
+        databases = RevisionDatabases(project, sandbox, agent)
+        findings = [finding for finding in find(databases, [name]) if finding.diagnostic.code not in _OF_THE_ROWS]
+        assert findings
+        databases.history()
+        assert Trial(databases, tmp_path).problems(findings) == {}
