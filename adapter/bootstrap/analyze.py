@@ -52,12 +52,13 @@ def analyze_revisions(
         MigrationError: The history or the range cannot be read.
     """
     from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.target.files import read_log
     from domain.migration.analysis.observed import observed_seconds
 
     statistics = target_statistics(target.url, target.statistics)
     if statistics.target is not None:
         request = replace(request, settings=statistics.target.settings)
-    observed = observed_seconds(_read(target.observed)) if target.observed else {}
+    observed = observed_seconds(read_log(target.observed)) if target.observed else {}
     names = _absolute([revisions] if isinstance(revisions, str) else revisions or ())
     start_after = read_project_settings(configuration(request.config)).start_after
     with revision_databases(request) as databases:
@@ -91,16 +92,6 @@ def _absolute(revisions: "Sequence[str]") -> list[str]:
     from pathlib import Path
 
     return [str(Path(name).resolve()) if name.endswith(".py") else name for name in revisions]
-
-
-def _read(path: "Path") -> str:
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
-
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DatabaseConfigurationError(f"{shown(path)} cannot be read: {error.strerror}", "name a log file") from None
 
 
 def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", *, verbose: bool, color: bool) -> str:

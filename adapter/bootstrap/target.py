@@ -25,18 +25,11 @@ def named_database(config: "Path", url: str | None, command: str) -> "DatabaseUR
         DatabaseConfigurationError: The URL cannot be used, or no database of another project is named.
         DatabaseError: The embedded server does not start.
     """
-    import os
-
     from adapter.bootstrap.project import is_this_project
     from adapter.outbound.database.settings import database_url
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
+    from adapter.outbound.migration.target.named import named_url
 
-    if not is_this_project(config) and not (url or os.environ.get("DATABASE_URL", "").strip()):
-        raise DatabaseConfigurationError(
-            "no database is named, and the one that env.py of another project connects to is not known here",
-            f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
-        )
-    return database_url(url)
+    return database_url(url if is_this_project(config) else named_url(url, command))
 
 
 def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
@@ -77,30 +70,12 @@ def target_statistics(url: str | None, file: "Path | None") -> "Statistics":
         StatisticsError: The file cannot be read, or contains something else.
         DatabaseError: The database cannot be read.
     """
+    from adapter.outbound.migration.target.files import read_statistics_file
     from domain.migration.statistics import Statistics
 
     if file is not None:
-        return load_statistics(file)
+        return read_statistics_file(file)
     return read_target_statistics(url) if url else Statistics.unknown()
-
-
-def load_statistics(path: "Path") -> "Statistics":
-    """Read the file that `migrate stats --format json` wrote.
-
-    Raises:
-        StatisticsError: The file cannot be read, or contains something else.
-    """
-    from domain.migration.errors import StatisticsError
-    from domain.migration.statistics import Statistics
-
-    try:
-        return Statistics.from_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise StatisticsError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise StatisticsError(f"{path} is not UTF-8") from None
-    except StatisticsError as error:
-        raise StatisticsError(f"{path}: {error.message}", error.hint) from None
 
 
 def applied_heads(url: str, version_tables: "Collection[str]") -> tuple[str, ...]:

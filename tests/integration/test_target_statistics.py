@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from adapter.bootstrap.errors import describe_error
-from adapter.bootstrap.target import load_statistics
 from adapter.outbound.migration.target import statistics as target_statistics
+from adapter.outbound.migration.target.files import read_statistics_file
 from adapter.outbound.migration.target.statistics import read_statistics
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
@@ -244,7 +244,7 @@ def test_a_catalog_that_is_locked(owner: psycopg.Connection[Any], empty_url: str
 
 
 def test_the_command(owner: psycopg.Connection[Any], reader_url: str, tmp_path: Path) -> None:
-    """As text it is a table, biggest first; as JSON it is the file that `load_statistics` reads."""
+    """As text it is a table, biggest first; as JSON it is the file that `read_statistics_file` reads."""
     assert owner.info.dbname == "hexalembic_empty"
     text = run("adapter.inbound.cli.migrate", "stats", "--target-url", reader_url)
     assert text.returncode == 0, text.stderr
@@ -259,7 +259,7 @@ def test_the_command(owner: psycopg.Connection[Any], reader_url: str, tmp_path: 
     assert json.loads(written.stdout)["schema"] == "hexalembic.statistics/1"
     path = tmp_path / "stats.json"
     path.write_text(written.stdout, encoding="utf-8")
-    loaded = load_statistics(path)
+    loaded = read_statistics_file(path)
     assert loaded["public.parts"].rows == 5000
     assert loaded.target is not None
     assert loaded.target.extensions["vector"].available is not None
@@ -293,7 +293,7 @@ def test_a_file_that_is_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StatisticsError) as caught:
-        load_statistics(path)
+        read_statistics_file(path)
 
     assert caught.value.message.startswith(str(path))
     assert "migrate stats --format json" in caught.value.hint

@@ -12,9 +12,9 @@ _REFUSED = "the revision fails on made-up rows"
 @pytest.mark.parametrize(
     ("unfilled", "message"),
     [
-        ({}, "about rows made to fit"),
-        ({USERS: _REFUSED}, "about rows made to fit"),
-        ({USERS: _REFUSED, ORDERS: _REFUSED}, "ran on empty tables"),
+        ({}, "a run on rows that fit"),
+        ({USERS: _REFUSED}, "a run on rows that fit"),
+        ({USERS: _REFUSED, ORDERS: _REFUSED}, "a run on empty tables"),
     ],
 )
 def test_a_revision_that_refuses_rows(unfilled: dict[str, str], message: str) -> None:

@@ -1,0 +1,24 @@
+"""The database that a user names for another project."""
+
+import os
+
+from adapter.outbound.postgres.errors import DatabaseConfigurationError
+
+
+def named_url(url: str | None, command: str) -> str:
+    """Return the URL of the database: that of the call, or `DATABASE_URL`.
+
+    Args:
+        url: The URL of the call; None for none.
+        command: The command, for the hint.
+
+    Raises:
+        DatabaseConfigurationError: There is neither.
+    """
+    named = url or os.environ.get("DATABASE_URL", "").strip()
+    if not named:
+        raise DatabaseConfigurationError(
+            "no database is named, and the one that env.py of another project connects to is not known here",
+            f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
+        )
+    return named
