@@ -16,6 +16,7 @@ from sqlalchemy import Column, Computed, DefaultClause, Table
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -27,7 +28,7 @@ def setup(plugin: Plugin) -> None:
     """Register the comparators: for defaults before Alembic's own, for the rest after them."""
     plugin.add_autogenerate_comparator(compare_default, "column", "server_default", priority=DispatchPriority.FIRST)
     plugin.add_autogenerate_comparator(compare_type, "column", "type", priority=DispatchPriority.LAST)
-    plugin.add_autogenerate_comparator(compare_computed, "table", "computed", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "computed", compare_computed)
 
 
 def compare_default(
@@ -84,16 +85,9 @@ def compare_type(
 
 
 def compare_computed(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+    context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table
+) -> None:
     """Change generation expressions in place if the server supports it."""
-    if database_table is None or model_table is None:
-        return PriorityDispatchResult.CONTINUE
     preparer = context.migration_context.dialect.identifier_preparer
     for column in model_table.columns:
         forms = _forms(context, model_table, column.name) if isinstance(column.server_default, Computed) else None
@@ -103,7 +97,6 @@ def compare_computed(
         alter = f"ALTER TABLE {preparer.format_table(model_table)} ALTER COLUMN {preparer.quote(column.name)}"
         statements = [f"{alter} SET EXPRESSION AS ({form.expression})" for form in reversed(forms)]
         table_ops.ops.append(SQLChange("modify_computed", f"{model_table.name}.{column.name}", *statements))
-    return PriorityDispatchResult.CONTINUE
 
 
 def _forms(context: AutogenContext, table: Table, name: str) -> tuple[ColumnForm, ColumnForm] | None:

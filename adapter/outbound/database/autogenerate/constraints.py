@@ -10,7 +10,6 @@ from typing import Any
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import ModifyTableOps
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
 
@@ -18,6 +17,7 @@ from adapter.outbound.database.autogenerate.catalog_forms import KeyForm, key_of
 from adapter.outbound.database.autogenerate.in_lists import written_as_in
 from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, named
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -33,20 +33,11 @@ _TYPES = {
 
 def setup(plugin: Plugin) -> None:
     """Register the comparator, to run after Alembic's own."""
-    plugin.add_autogenerate_comparator(compare, "table", "constraints", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "constraints", compare)
 
 
-def compare(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table) -> None:
     """Drop and add each constraint whose definition differs."""
-    if database_table is None or model_table is None:
-        return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
     table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
     table_ops.ops += _renamed_primary_key(context, pair, table)
@@ -77,7 +68,6 @@ def compare(
             table_ops.ops.append(change)
         if after is not None:
             table_ops.ops.append(SQLChange(f"add_{type_}", name, f"{add} {after}", drop))
-    return PriorityDispatchResult.CONTINUE
 
 
 def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -> list[SQLChange]:

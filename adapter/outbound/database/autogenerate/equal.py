@@ -17,36 +17,26 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, Index, MetaData, Table
 from sqlalchemy.sql.elements import conv
 
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 
 def setup(plugin: Plugin) -> None:
     """Register the step, to run after Alembic's comparators and before ours."""
-    plugin.add_autogenerate_comparator(take_back, "table", "equal", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "equal", take_back)
 
 
-def take_back(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def take_back(context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table) -> None:
     """Remove Alembic's operations on indexes and constraints that are equal in the catalog."""
-    if database_table is None or model_table is None:
-        return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
     if pair.model is None:
-        return PriorityDispatchResult.CONTINUE
+        return
     is_needed = _needed(context, pair)
     table_ops.ops[:] = [operation for operation in table_ops.ops if is_needed(operation)]
-    return PriorityDispatchResult.CONTINUE
 
 
 def final_name(context: AutogenContext, item: Constraint | Index) -> str:

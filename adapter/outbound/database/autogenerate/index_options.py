@@ -9,32 +9,25 @@ import logging
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateIndexOp, DropIndexOp, ModifyTableOps
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Index, Table
 
 from adapter.outbound.database.autogenerate.operations import named
 from adapter.outbound.database.autogenerate.server_forms import table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
 
 def setup(plugin: Plugin) -> None:
     """Register the comparator, to run after Alembic's own."""
-    plugin.add_autogenerate_comparator(compare, "table", "index_options", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "index_options", compare)
 
 
-def compare(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def compare(context: AutogenContext, table_ops: ModifyTableOps, database_table: Table, model_table: Table) -> None:
     """Drop and create each index that differs, or that a failed concurrent build left invalid."""
-    if database_table is None or model_table is None or not model_table.indexes:
-        return PriorityDispatchResult.CONTINUE
+    if not model_table.indexes:
+        return
     pair = table_pair(context, model_table)
     handled_names = named(table_ops.ops)
     reflected = {str(index.name): index for index in database_table.indexes}
@@ -52,7 +45,6 @@ def compare(
         if reasons and _included(context, index, name, reflected[name]):
             log.info("Detected changed index %r on %r: %s", name, model_table.name, "; ".join(reasons))
             table_ops.ops += [DropIndexOp.from_index(reflected[name]), CreateIndexOp.from_index(index)]
-    return PriorityDispatchResult.CONTINUE
 
 
 def _included(context: AutogenContext, index: Index, name: str, reflected: Index) -> bool:

@@ -12,32 +12,23 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import ForeignKeyConstraint, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import KeyForm, key_of_model
 from adapter.outbound.database.autogenerate.equal import final_name
 from adapter.outbound.database.autogenerate.server_forms import table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
 
 def setup(plugin: Plugin) -> None:
     """Register the comparator, to run after Alembic's own."""
-    plugin.add_autogenerate_comparator(compare, "table", "keys", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "keys", compare)
 
 
-def compare(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def compare(context: AutogenContext, table_ops: ModifyTableOps, database_table: Table, model_table: Table) -> None:
     """Replace Alembic's operations on foreign keys by those that follow from the catalog."""
-    if database_table is None or model_table is None or context.dialect is None:
-        return PriorityDispatchResult.CONTINUE
     default_schema = str(context.dialect.default_schema_name)
     present = table_pair(context, model_table).database.keys
     reflected = {str(key.name): key for key in database_table.foreign_key_constraints}
@@ -63,7 +54,6 @@ def compare(
         AddConstraintOp.from_constraint(key) for key in unnamed if key_of_model(key, default_schema) not in forms
     ]
     table_ops.ops[:] = [operation for operation in table_ops.ops if not _is_about_keys(operation)] + changes
-    return PriorityDispatchResult.CONTINUE
 
 
 def _is_about_keys(operation: MigrateOperation) -> bool:

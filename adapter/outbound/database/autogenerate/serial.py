@@ -5,35 +5,26 @@ import logging
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrateOperation, ModifyTableOps
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import table_pair
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
 
 def setup(plugin: Plugin) -> None:
     """Register the comparator, to run after Alembic's own, when dropped columns are known."""
-    plugin.add_autogenerate_comparator(compare, "table", "serial", priority=DispatchPriority.LAST)
+    add_comparison(plugin, "serial", compare)
 
 
-def compare(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table) -> None:
     """Create, change or drop the sequences of columns so that they equal those of `create_all`."""
-    if database_table is None or model_table is None:
-        return PriorityDispatchResult.CONTINUE
     pair = table_pair(context, model_table)
     if pair.model is None:
-        return PriorityDispatchResult.CONTINUE
+        return
     preparer = context.migration_context.dialect.identifier_preparer
     table = preparer.format_table(model_table)
     before: list[MigrateOperation] = []
@@ -58,7 +49,6 @@ def compare(
     for change in [*before, *after]:
         log.info("Detected changed sequence: %s", getattr(change, "upgrade_sql", ""))
     table_ops.ops[:] = [*before, *table_ops.ops, *after]
-    return PriorityDispatchResult.CONTINUE
 
 
 def _steps(

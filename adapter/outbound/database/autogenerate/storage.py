@@ -5,10 +5,11 @@ import logging
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import ModifyTableOps
 from alembic.runtime.plugins import Plugin
-from alembic.util import PriorityDispatchResult
+from alembic.util import DispatchPriority
 from sqlalchemy import Table, text
 
 from adapter.outbound.database.autogenerate.operations import SQLChange
+from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -20,20 +21,13 @@ SELECT relpersistence = 'u' AS unlogged, coalesce(reloptions, '{}') AS options
 
 def setup(plugin: Plugin) -> None:
     """Register the comparator."""
-    plugin.add_autogenerate_comparator(compare, "table", "storage")
+    add_comparison(plugin, "storage", compare, DispatchPriority.MEDIUM)
 
 
-def compare(
-    context: AutogenContext,
-    table_ops: ModifyTableOps,
-    _schema: str | None,
-    _name: str,
-    database_table: Table | None,
-    model_table: Table | None,
-) -> PriorityDispatchResult:
+def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table) -> None:
     """Set the parameters that the model names; the administrator decides about all others."""
-    if database_table is None or model_table is None or context.connection is None:
-        return PriorityDispatchResult.CONTINUE
+    if context.connection is None:
+        return
     table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
     row = context.connection.execute(text(_QUERY), {"name": table}).one()
     database_options = dict(option.split("=", 1) for option in row.options)
@@ -51,7 +45,6 @@ def compare(
         table_ops.ops.append(
             SQLChange("modify_storage", model_table.name, *(f"ALTER TABLE {table} SET {word}" for word in words))
         )
-    return PriorityDispatchResult.CONTINUE
 
 
 def _literal(value: object) -> str:
