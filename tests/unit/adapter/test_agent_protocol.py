@@ -14,7 +14,6 @@ from adapter.outbound.migration.project.agent.protocol import (
     Done,
     Error,
     Event,
-    Job,
     ProtocolError,
     Revision,
     Started,
@@ -27,33 +26,13 @@ from adapter.outbound.migration.project.agent.protocol import (
     encode_job,
 )
 from adapter.outbound.migration.project.event_shapes import has_shape
+from tests.jobs import agent_job
 
 PROJECT = Path(room.__file__).parent
 AGENT = PROJECT / "agent"
 TOKEN = "5e" * 16
 STATEMENT = Statement("r1", "upgrade", "SELECT 1")
-JOB = Job(
-    config="/alembic.ini",
-    name="alembic",
-    address={"host": "/tmp", "port": 5432, "user": "postgres", "password": None, "dbname": "sandbox"},  # noqa: S108
-    cwd="/",
-    command=Command.UPGRADE,
-    revision="head",
-    trace=True,
-    environment={},
-    x_arguments=[],
-    statement_timeout_ms=0,
-    kill_after=0,
-    settings={},
-    goes_on=False,
-    steps=[],
-    target={},
-    comparison="",
-    is_named=True,
-    token=TOKEN,
-    events=3,
-    answers=4,
-)
+JOB = agent_job()
 
 
 def command_names() -> set[str]:

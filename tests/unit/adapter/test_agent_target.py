@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from adapter.outbound.migration.project.agent.failures import RefusedError
-from adapter.outbound.migration.project.agent.protocol import Command, Job
+from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.agent.target import Target
+from tests.jobs import agent_job
 
 _LIBPQ = {
     "host": "db1,db2",
@@ -22,21 +23,10 @@ def target(**parameters: str) -> Target:
     """Return a target with further parameters in its URL."""
     made = Target()
     made.point_at(
-        Job(
-            config="/alembic.ini",
-            name="alembic",
+        agent_job(
             address={"host": "db1", "port": 5432, "user": "ana", "password": "s", "dbname": "shop"},
-            cwd="/",
             command=Command.UP,
-            revision="head",
             trace=False,
-            environment={},
-            x_arguments=[],
-            statement_timeout_ms=0,
-            kill_after=0,
-            settings={},
-            goes_on=False,
-            steps=[],
             target={
                 "libpq": {**_LIBPQ, **parameters},
                 "asyncpg": {"dsn": "postgresql://ana:s@db1:5432,db2:5433/shop?sslmode=verify-full", "timeout": 3.0},
@@ -44,11 +34,6 @@ def target(**parameters: str) -> Target:
                 "query": "SELECT 1",
                 "identity": "1",
             },
-            comparison="",
-            is_named=True,
-            token="",
-            events=3,
-            answers=4,
         )
     )
     return made
