@@ -253,7 +253,8 @@ def _concerned(connection: psycopg.Connection[Any], before: Versions, after: Ver
     changed = before.changed(after)
     if changed is None:
         return None
-    concerned = reaching(connection, changed, opaque=bool(changed) or before.types != after.types)
+    seen_by_keys = before.changed_for_keys(after)
+    concerned = reaching(connection, changed, seen_by_keys, opaque=bool(changed) or before.types != after.types)
     return {
         versions.relations[oid].name for versions in (before, after) for oid in concerned & versions.relations.keys()
     }

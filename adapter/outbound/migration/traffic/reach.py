@@ -111,23 +111,26 @@ class _Links:
     family: Collection[tuple[int, int]]
 
 
-def reaching(connection: psycopg.Connection[Any], changed: Collection[int], *, opaque: bool) -> set[int]:
+def reaching(
+    connection: psycopg.Connection[Any], changed: Collection[int], seen_by_keys: Collection[int], *, opaque: bool
+) -> set[int]:
     """Return the relations of whose statements some reach a changed one, by OID.
 
     Args:
         connection: A connection to the database, behind the change.
         changed: The relations that have changed, by OID.
+        seen_by_keys: Those of them of which a foreign key on another one sees the change.
         opaque: Whether anything at all has changed, so that code of the user's may do something else.
     """
     if not changed and not opaque:
         return set()
     links = _links(connection)
-    seen = {*changed, *(oid for (oid,) in connection.execute(_POLICIES))}
+    policies = {oid for (oid,) in connection.execute(_POLICIES)}
     unknown = _opaque(connection)
-    family = _backwards(seen, links.family)
-    beside = {start for start, end in links.beside if end in family}
-    readers = _backwards(seen | unknown, [*links.views, *links.family])
-    return readers | _backwards(family | beside | unknown, [*links.actions, *links.family])
+    seen = _backwards({*seen_by_keys, *policies}, links.family)
+    beside = {start for start, end in links.beside if end in seen}
+    readers = _backwards({*changed, *policies, *unknown}, [*links.views, *links.family])
+    return readers | _backwards(readers | beside, [*links.actions, *links.family])
 
 
 def _links(connection: psycopg.Connection[Any]) -> _Links:

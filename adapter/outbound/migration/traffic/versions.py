@@ -86,9 +86,26 @@ WITH relation AS MATERIALIZED (
         for relation in relations
     )
 }
-), version AS MATERIALIZED (SELECT relation, sum(version)::text AS version FROM part GROUP BY relation)
-SELECT r.oid::int8, r.name, r.relkind::text, v.version
-  FROM relation r JOIN version v ON v.relation = r.oid WHERE r.relkind NOT IN ('i', 'I')
+), version AS MATERIALIZED (SELECT relation, sum(version)::text AS version FROM part GROUP BY relation
+), key_column AS MATERIALIZED (
+    SELECT k.conrelid AS relation, number FROM pg_catalog.pg_constraint k, unnest(k.conkey) number WHERE k.contype = 'f'
+    UNION
+    SELECT k.confrelid, number FROM pg_catalog.pg_constraint k, unnest(k.confkey) number WHERE k.contype = 'f'
+), seen_part (relation, version) AS (
+    SELECT t.attrelid, {_HASH.format(number="attnum", place=0)} FROM pg_catalog.pg_attribute t
+      JOIN key_column k ON k.relation = t.attrelid AND k.number = t.attnum
+    UNION ALL
+    SELECT t.indrelid, {_HASH.format(number="indexrelid", place=1)} FROM pg_catalog.pg_index t
+     WHERE t.indisunique AND t.indrelid >= 16384
+    UNION ALL
+    SELECT t.inhrelid, {_HASH.format(number="inhparent", place=2)} FROM pg_catalog.pg_inherits t
+    UNION ALL
+    SELECT t.inhparent, {_HASH.format(number="inhrelid", place=3)} FROM pg_catalog.pg_inherits t
+), seen AS MATERIALIZED (SELECT relation, sum(version)::text AS version FROM seen_part GROUP BY relation)
+SELECT r.oid::int8, r.name, r.relkind::text, v.version,
+       concat_ws(' ', c.relfilenode, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, s.version)
+  FROM relation r JOIN version v ON v.relation = r.oid JOIN pg_catalog.pg_class c ON c.oid = r.oid
+  LEFT JOIN seen s ON s.relation = r.oid WHERE r.relkind NOT IN ('i', 'I')
 """
 
 
@@ -100,6 +117,7 @@ class Relation:
         name: The qualified name, quoted for SQL.
         kind: As in `pg_class.relkind`.
         version: Changes with every change of its description, and of a sequence's number.
+        seen: Changes with what a foreign key sees of its description, from the other side.
         rows: The number of its own rows; None where they are not counted.
         written: How many of these were written since the earlier moment.
     """
@@ -107,6 +125,7 @@ class Relation:
     name: str
     kind: str
     version: str
+    seen: str
     rows: int | None = None
     written: int = 0
 
@@ -143,10 +162,25 @@ class Versions:
             or not _same(self.relations[oid], later.relations[oid])
         }
 
+    def changed_for_keys(self, later: "Versions") -> set[int]:
+        """Return the relations of which foreign keys see a change up to a later moment, or which appeared."""
+        return {
+            oid
+            for oid in self.relations.keys() | later.relations.keys()
+            if oid not in self.relations
+            or oid not in later.relations
+            or self.relations[oid].seen != later.relations[oid].seen
+            or not _same_rows(self.relations[oid], later.relations[oid])
+        }
+
 
 def _same(before: Relation, after: Relation) -> bool:
     if (before.name, before.kind, before.version) != (after.name, after.kind, after.version):
         return False
+    return _same_rows(before, after)
+
+
+def _same_rows(before: Relation, after: Relation) -> bool:
     # the rows of a partitioned table are those of its partitions, a view has none
     return before.kind in {"p", "v", "S"} or (
         before.rows is not None and after.rows == before.rows and not after.written
@@ -165,8 +199,8 @@ def read_versions(connection: psycopg.Connection[Any], since: Versions | None = 
     types = {oid: str(version) for oid, version in connection.execute(_TYPES.encode()).fetchall()}
     sequences = {oid: (last, called) for oid, last, called in positions(connection)}
     relations = {
-        oid: Relation(name, kind, f"{version} {sequences.get(oid, '')}")
-        for oid, name, kind, version in connection.execute(_RELATIONS.encode()).fetchall()
+        oid: Relation(name, kind, f"{version} {sequences.get(oid, '')}", f"{seen} {sequences.get(oid, '')}")
+        for oid, name, kind, version, seen in connection.execute(_RELATIONS.encode()).fetchall()
     }
     mixed = mixed_tables(connection)
     counted = {oid: relation for oid, relation in relations.items() if relation.kind == "r" and oid not in mixed}
