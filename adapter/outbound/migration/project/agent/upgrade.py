@@ -83,16 +83,27 @@ def _run_env(config: Any, script: Any, target: str, channel: Channel, proof: Pro
         def configure(*args: Any, **named: Any) -> None:
             original(*args, **named)
             _refuse_history(script, target)  # env.py has set up by now what the files of revisions import
-            connection: Any = environment.get_context().connection
-            if connection is None:  # env.py only writes SQL
-                return
-            pid = value_of(connection.connection, "SELECT pg_catalog.pg_backend_pid()")
-            proof.of(connection)
-            if pid == str(_announced_pid(connection.connection)):  # a pooler announces other numbers
-                channel.send(Session(int(pid)))
+            context = environment.get_context()
+            if context.connection is not None:  # env.py only writes SQL otherwise
+                _prove_before_revisions(context, channel, proof)
 
         environment.configure = configure  # type: ignore[method-assign]
         script.run_env()
+
+
+def _prove_before_revisions(context: Any, channel: Channel, proof: Proof) -> None:
+    """Prove a connection right before revisions run on it: env.py may refuse it first, as one through a pooler."""
+    run_migrations = context.run_migrations
+
+    def prove_and_run(**named: Any) -> None:
+        connection = context.connection
+        pid = value_of(connection.connection, "SELECT pg_catalog.pg_backend_pid()")
+        proof.of(connection)
+        if pid == str(_announced_pid(connection.connection)):  # a pooler announces other numbers
+            channel.send(Session(int(pid)))
+        run_migrations(**named)
+
+    context.run_migrations = prove_and_run
 
 
 def _refuse_history(script: Any, target: str) -> None:
