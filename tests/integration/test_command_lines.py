@@ -116,8 +116,10 @@ def test_question_before_a_reset(answer: str, exit_code: int, last_line: str, tm
         assert process.stdout.read(len(question)) == question.encode()
         if answer:
             keys.write(answer.encode())
-        else:
+        while not answer and process.poll() is None:  # a signal that comes before it reads the terminal is not seen
             process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
         said = process.communicate(timeout=60)[1].decode()
 
     assert process.returncode == exit_code, said
