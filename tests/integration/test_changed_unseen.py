@@ -136,6 +136,7 @@ def test_every_way_past_the_trace(
     assert changed_unseen.CODE in {item.code for item in analysis.diagnostics}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "upgrade",
     [
@@ -154,6 +155,7 @@ def test_a_lock_that_no_statement_took(upgrade: str, sandbox: ServerSandbox, age
     assert analysis.verdict == "unsafe"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", [in_another_process, in_a_fork])
 def test_a_session_that_no_driver_began(
     way: Callable[[str], str], sandbox: ServerSandbox, agent: Agent, tmp_path: Path

@@ -59,6 +59,7 @@ def _write(history: History) -> None:
         history.add(name, "first", "\n".join(f"op.execute({sql!r})" for sql in upgrade), f"op.execute({downgrade!r})")
 
 
+@pytest.mark.long
 def test_rows_that_contradict_the_catalog(server: Server, history: History) -> None:
     """Foreign keys, CHECK constraints, generated columns and indexes are looked at again, and nothing else is said."""
     _write(history)

@@ -152,6 +152,7 @@ BREAKS = (
 )
 
 
+@pytest.mark.long
 def test_old_code_breaks_as_it_would_if_all_of_it_ran(
     connection: psycopg.Connection[object], empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_old_code_breaks_as_it_would_if_all_of_it_ran(
         assert some == again == everything, change
 
 
+@pytest.mark.long
 def test_new_code_breaks_on_the_schema_before_as_if_all_of_it_ran(server: Server, empty_url: str) -> None:
     """Statements that fit the changed schema fail on a copy without the change just as they do when all are tried."""
     with psycopg.connect(empty_url, autocommit=True) as connection:

@@ -261,6 +261,7 @@ def test_usual_storage_is_that_of_the_server(base: Base) -> None:
     assert {name: usual_storage(name, SchemaSnapshot({})) for name in storages} == storages
 
 
+@pytest.mark.few(30)
 @pytest.mark.parametrize("name", FORGOTTEN)
 def test_each_kind(base: Base, name: str) -> None:
     """What is derived from the two catalogs leads from the one to the other."""

@@ -30,6 +30,7 @@ BLOCKS = {
 }
 
 
+@pytest.mark.long
 def test_what_a_block_rolls_back_was_done(server: Server, history: History) -> None:
     """Its counters stay although its locks, files and rows are as before; queries and quick changes are no error."""
     tables = "CREATE TABLE users (id int PRIMARY KEY, n int); CREATE TABLE pets (id int PRIMARY KEY)"

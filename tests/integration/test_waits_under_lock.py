@@ -37,6 +37,7 @@ REVISIONS = {
 }
 
 
+@pytest.mark.long
 def test_waiting_under_a_lock(server: Server, history: History) -> None:
     """It is found wherever it stands, on the client and on the server, and a busy processor is no wait."""
     history.add("first", None, "op.execute('CREATE TABLE users (id bigserial PRIMARY KEY)')")

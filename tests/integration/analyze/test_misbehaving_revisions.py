@@ -80,6 +80,7 @@ def test_histories_that_cannot_be_read(analyze: Analyze, history: History) -> No
         analyze("heads", config=config)
 
 
+@pytest.mark.long
 def test_a_table_that_cannot_be_read_costs_itself(analyze: Analyze, history: History) -> None:
     """A value that has no text stops no report: its table is named with the reason, all else is measured."""
     history.add(
@@ -154,6 +155,7 @@ def test_what_follows_a_revision_that_cannot_run_is_not_judged(analyze: Analyze,
     assert analyze("r4", config=config).fails_on(Severity.ERROR)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_a_history_that_runs_only_at_one_go(analyze: Analyze, history: History) -> None:
     """A second table with an enum fails where the first one is there, not in one upgrade from the base.
@@ -177,6 +179,7 @@ def test_a_history_that_runs_only_at_one_go(analyze: Analyze, history: History) 
         assert alone.verdict == verdicts[number - 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_what_follows_a_revision_that_does_not_end_on_rows_is_judged(analyze: Analyze, history: History) -> None:
     """A loop that takes longer than a revision may take is run without rows where later revisions need it done."""
@@ -195,6 +198,7 @@ for row in op.get_bind().execute(sa.text("SELECT id FROM people")).all():
     assert following.reasons == ("blocking-index-build",)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_what_fails_because_an_earlier_statement_failed_on_rows_is_no_error(analyze: Analyze, history: History) -> None:
     """A required column fails on rows; that its index then finds no column is not said as well."""

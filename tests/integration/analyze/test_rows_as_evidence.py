@@ -201,6 +201,7 @@ def test_whatever_the_rows_are_is_said_only_where_it_is_so(
     assert found.reasons == tuple(sorted(("blocking-index-build", code)))
 
 
+@pytest.mark.long
 def test_rows_without_a_parent_are_no_fault_of_a_backfill_by_join(analyze: Analyze, history: History) -> None:
     """A made-up child that refers to nothing gets no value; where all refer to a parent, the revision succeeds."""
     history.add(

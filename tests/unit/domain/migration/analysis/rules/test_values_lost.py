@@ -204,6 +204,6 @@ def test_a_column_that_cannot_be_empty_has_other_values() -> None:
     drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
     rename = step("ALTER TABLE users RENAME key TO name", 1)
     full = {**BASE, **column(f"{USERS}.name", "uuid", not_null=True)}
-    assert diagnostic(revision(drop, rename), "values-lost").message.endswith("is there afterwards and empty.")
+    assert diagnostic(revision(drop, rename), "values-lost").message.endswith("exists afterwards but is empty.")
     message = diagnostic(revision(drop, rename, after=full), "values-lost").message
     assert message.endswith("which exists afterwards but has other values.")
