@@ -27,7 +27,7 @@ def configuration_file(config: Path | None, own: Path) -> Path:
         if Path.cwd().is_relative_to(own):
             return own / _FILE
         raise DatabaseConfigurationError(
-            f"there is no {_FILE} in {shown(Path.cwd())}",
+            f"there is no alembic.ini in {shown(Path.cwd())}",
             f"name the project's with -c; that of Hexalembic is {own / _FILE}",
         )
     if not config.is_file():
