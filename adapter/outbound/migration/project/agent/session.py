@@ -68,7 +68,10 @@ class Session:
         status = getattr(info, "transaction_status", None)
         if status is not None:
             return int(status) == 0
+        # SQLAlchemy around asyncpg before and since 2.1, and pg8000
         is_in_transaction = getattr(self.connection, "_started", getattr(self.connection, "_in_transaction", None))
+        if is_in_transaction is None:
+            return getattr(self.connection, "_transaction", self) is None
         return is_in_transaction is False
 
     def rollback(self) -> None:
