@@ -73,6 +73,7 @@ def test_no_revision_among_the_files(sandbox_url: str, three: History, form: str
     assert "r3" not in result.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_files_that_are_no_revisions(sandbox_url: str, three: History, tmp_path: Path) -> None:
     """A file of another place, and one that is not there, are two lines and exit code 2."""

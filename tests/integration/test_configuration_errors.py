@@ -18,6 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["status", "analyze"])
 def test_alembic_ini(checkout: Path, command: str) -> None:
     """Each fault of the file is named with its cure."""

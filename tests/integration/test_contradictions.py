@@ -92,6 +92,7 @@ def test_they_are_not_proved(server: Server, history: History, only: str) -> Non
     assert failed == {*BROKEN}
 
 
+@pytest.mark.long
 def test_catalogs_written_by_hand(server: Server, history: History) -> None:
     """A catalog that is written as a table is an error; one that DDL or a large object writes is none."""
     history.add("first", None, f"op.execute({TABLES!r})")

@@ -101,6 +101,7 @@ def test_libpq_says_no_more_than_asyncpg(server: Server) -> None:
     assert "Correct user and password in the URL of this call" in how
 
 
+@pytest.mark.long
 def test_authorities_of_the_system(server: Server, tmp_path: Path) -> None:
     """`sslrootcert=system` trusts the system's authorities with both drivers, and no other one."""
     authority = trustme.CA()

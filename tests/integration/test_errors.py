@@ -74,6 +74,7 @@ def test_wrong_password(server: Server, empty_url: str) -> None:
     assert "wr0ng" not in said
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("role", "message", "remedy"),
     [

@@ -112,6 +112,7 @@ def test_ended_by_an_administrator(
     assert_no_lock(empty_url)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("setting", "body", "cause"),
     [

@@ -107,6 +107,7 @@ def connection(empty_url: str) -> Iterator[psycopg.Connection[object]]:
         yield connection
 
 
+@pytest.mark.few(1)
 def test_what_reaches_a_change(connection: psycopg.Connection[object]) -> None:
     """Each kind of change is noticed, and so is what reaches it: no more, and no less."""
     for change, expected in CHANGES.items():

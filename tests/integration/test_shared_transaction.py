@@ -110,6 +110,7 @@ def test_transactions_of_their_own_hold_nothing(server: Server, history: History
     }
 
 
+@pytest.mark.long
 def test_each_with_its_own(server: Server, history: History) -> None:
     """Where env.py gives each revision a transaction, the range is judged as its parts are."""
     add(history, TABLES, ADD, VALIDATE)

@@ -43,6 +43,7 @@ def env_file(tmp_path: Path) -> Path:
     return tmp_path / "copy" / ".env"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_env_file(env_file: Path, command: tuple[str, ...]) -> None:
     """A URL of `.env` is corrected in that file, and no variable is to be unset for it."""
@@ -58,6 +59,7 @@ def test_env_file(env_file: Path, command: tuple[str, ...]) -> None:
         assert "unset" not in how
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_env_file_that_cannot_be_read(env_file: Path, command: tuple[str, ...]) -> None:
     """A `.env` in another encoding, or without a = behind the name, is refused: no other database is used instead."""
@@ -69,6 +71,7 @@ def test_env_file_that_cannot_be_read(env_file: Path, command: tuple[str, ...]) 
         assert advice in hint(*command, cwd=env_file.parent, PYTHONPATH=str(env_file.parent))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_environment_and_call(command: tuple[str, ...]) -> None:
     """A variable is corrected where it is set, and an option where it is given."""

@@ -48,7 +48,7 @@ def expected(server: Server, value: Any) -> Any:
 
 
 @pytest.mark.some(35)
-@pytest.mark.few(5)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", [case_of(name) for name in CASES])
 def test_verdict(name: str, server: Server, trials: SandboxTrials) -> None:
     """Verdict, reasons and locks are those of the corpus, and every corrected revision is Python."""

@@ -73,6 +73,7 @@ def test_a_transaction_that_env_py_leaves_open(verify: Verify) -> None:
         verify("transaction_per_migration=True", "connection.execute(text('SELECT pg_advisory_lock(42)'))")
 
 
+@pytest.mark.long
 def test_autocommit_in_a_transaction_of_env_py(verify: Verify) -> None:
     """Where env.py's own transaction holds all revisions, one that commits by itself fails with that reason."""
     report = verify("transaction_per_migration=True", connect="begin()", before="connection.execute(text('SELECT 1'))")

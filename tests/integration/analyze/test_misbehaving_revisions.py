@@ -218,6 +218,7 @@ def test_what_fails_because_an_earlier_statement_failed_on_rows_is_no_error(anal
     assert len(analysis.trace.upgrade) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
 def test_code_that_fails_at_the_edges_of_texts_is_judged_on_other_rows(analyze: Analyze, history: History) -> None:
     """A text with braces breaks `format`: without such texts the loop is seen at work, and the warning says why."""

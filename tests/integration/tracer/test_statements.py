@@ -166,7 +166,7 @@ WRAPPED = {
 }
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", WRAPPED)
 def test_a_statement_is_traced_however_it_is_wrapped(kind: str, history: History, empty_url: str) -> None:
     """A rewrite is seen beside settings in one text, behind comments, in a DO block and in a function."""
