@@ -9,21 +9,17 @@ import pytest
 
 import adapter.outbound.migration.project as room
 from adapter.outbound.migration.project.agent import protocol
+from adapter.outbound.migration.project.agent.lines import ProtocolError, decode, decode_job, encode, encode_job
 from adapter.outbound.migration.project.agent.protocol import (
     Command,
     Done,
     Error,
     Event,
-    ProtocolError,
     Revision,
     Started,
     Statement,
     Stepped,
     VersionTable,
-    decode,
-    decode_job,
-    encode,
-    encode_job,
 )
 from adapter.outbound.migration.project.event_shapes import has_shape
 from tests.jobs import agent_job

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from adapter.outbound.migration.project.agent.lines import decode, encode_answer
 from adapter.outbound.migration.project.agent.protocol import (
     Begin,
     Compared,
@@ -29,8 +30,6 @@ from adapter.outbound.migration.project.agent.protocol import (
     Stepped,
     VersionTable,
     Wanted,
-    decode,
-    encode_answer,
 )
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.event_order import EventOrder

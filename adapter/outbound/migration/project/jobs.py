@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapter.outbound.migration.project.agent.protocol import Direction, Job, encode_job
+from adapter.outbound.migration.project.agent.lines import encode_job
+from adapter.outbound.migration.project.agent.protocol import Direction, Job
 from adapter.outbound.migration.project.connection import Connection
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from .protocol import decode_answer, encode
+from .lines import decode_answer, encode
 
 if TYPE_CHECKING:
     from .protocol import Event, Question

@@ -16,6 +16,7 @@ from .channel import Channel
 from .drivers import trace_drivers
 from .engine_events import listen
 from .failures import culprit
+from .lines import decode_job
 from .models import create_models, report_only_there
 from .project import (
     climb,
@@ -29,7 +30,7 @@ from .project import (
     watch_revisions,
 )
 from .proof import Proof
-from .protocol import Command, Done, Error, Exited, Started, Wanted, decode_job
+from .protocol import Command, Done, Error, Exited, Started, Wanted
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
 from .upgrade import upgrade
