@@ -6,6 +6,7 @@ works with every version of Postgres.
 """
 
 import io
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,6 +117,8 @@ def compared(url: str) -> dict[str, Any]:
     Returns:
         The attributes of `Compared` in the agent's protocol, by name.
     """
+    # env.py has set up logging by now, and the comparison begins as an upgrade does
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     project = ThisProject(DatabaseURL.parse(url))
     drift = project.drift(None, None)
     return {
