@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.migration.catalog.written_rows import written_since
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import Contradiction
 
@@ -39,17 +40,17 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(
    AND coalesce(pg_catalog.to_jsonb(o) ->> 'conperiod', 'false') = 'false'
 """  # noqa: S608 - a constant
 # Triggers that keep constraints, and that a revision has switched off.
-_SWITCHED_OFF = f"""
+_SWITCHED_OFF = """
 SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(o.conname)
   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_constraint o ON o.oid = g.tgconstraint
   JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE g.tgisinternal AND g.tgenabled IN ('D', 'R') AND g.xmin::text::bigint >= %s AND {IN_USER_SCHEMA}
+ WHERE g.tgisinternal AND g.tgenabled IN ('D', 'R') AND {written} AND {in_user_schema}
  ORDER BY 1, 2
-"""  # noqa: S608 - a constant
-_REPLACED = f"""
+"""
+_REPLACED = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                WHERE p.xmin::text::bigint >= %s AND {IN_USER_SCHEMA})
-"""  # noqa: S608 - a constant
+                WHERE {written} AND {in_user_schema})
+"""
 # Functions call others, so the constraints and columns of all functions count, not only those of the replaced one.
 _OF_FUNCTIONS = f"""
 WITH used AS MATERIALIZED (
@@ -78,9 +79,9 @@ SELECT pg_catalog.format('%I.%I', tn.nspname, t.relname), pg_catalog.format('%I.
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
  WHERE m.amname = 'btree' AND i.indisvalid AND {IN_USER_SCHEMA} AND EXISTS (
        SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
-         JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
+         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
-          AND d.refclassid = 'pg_catalog.pg_proc'::regclass AND {IN_USER_SCHEMA.replace("n.nspname", "pn.nspname")})
+          AND d.refclassid = 'pg_catalog.pg_proc'::regclass AND {IN_USER_SCHEMA})
 """  # noqa: S608 - a constant
 _CORRUPTED = {"XX001", "XX002"}  # data_corrupted and index_corrupted, which is what a missing entry is called
 
@@ -97,9 +98,11 @@ def read_contradictions(
     """
     keys = session.execute(_FOREIGN_KEYS.encode()).fetchall() if written else []
     found = [*_broken(session, [key[:3] for key in keys if key[3] or not {key[4], key[5]}.isdisjoint(written)])]
-    for table, name in session.execute(_SWITCHED_OFF.replace("%s", str(since)).encode()).fetchall():
+    switched_off = _SWITCHED_OFF.format(written=written_since(since, "g"), in_user_schema=IN_USER_SCHEMA)
+    for table, name in session.execute(switched_off.encode()).fetchall():
         found.append(Contradiction(table, f"the triggers on {table} that keep {name} are switched off"))
-    row = session.execute(_REPLACED, (since,)).fetchone()
+    replaced = _REPLACED.format(written=written_since(since, "p"), in_user_schema=IN_USER_SCHEMA)
+    row = session.execute(replaced.encode()).fetchone()
     if row is not None and row[0]:
         found += _broken(session, session.execute(_OF_FUNCTIONS.encode()).fetchall())
         found += _stale_indexes(session)

@@ -24,7 +24,7 @@ from psycopg.rows import tuple_row
 
 from adapter.outbound.migration.catalog.digested_tables import NOT_EXCLUDED, Table, read_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
-from adapter.outbound.migration.catalog.sequences import oldest_transaction
+from adapter.outbound.migration.catalog.written_rows import count_rows, oldest_transaction
 from adapter.outbound.postgres.explain import costs_more
 from domain.migration.digest import LARGE_OBJECTS, ColumnDigest, DataDigest, TableDigest
 
@@ -107,10 +107,9 @@ def digest_again(
             following,
             {name: (selected_tables[name], item) for name, item in digests.items()},
         )
-        if tables is None:
-            digests |= _large_objects(cursor, unread)
         if tables is not None:
             return DataDigest(digests, unread=unread), now_known
+        digests |= _large_objects(cursor, unread)
         readable_tables = {name: table for name, table in selected_tables.items() if name not in unread}
         return DataDigest(digests, counters, unread, _behind(cursor, readable_tables), free), now_known
 
@@ -190,23 +189,14 @@ def _unchanged(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], known: 
         for name, table in tables.items()
         if table.is_known_by_file and name in known.tables and known.tables[name][0] == table
     }
-    age = f"(SELECT age('{known.following}'::xid))"
-    queries = [
-        f"SELECT {sql.Literal(name).as_string()}, count(*), count(*) FILTER (WHERE age(t.xmin) <= {age})"  # noqa: S608
-        f" FROM {tables[name].source}"
-        for name in candidates
-    ]
-    if not queries:
-        return {}
     try:
         with cursor.connection.transaction():
-            cursor.execute(" UNION ALL ".join(queries).encode())
-            counts = cursor.fetchall()
+            counts = count_rows(cursor, {tables[name].oid: tables[name].source for name in candidates}, known.following)
     except psycopg.Error as error:
         if costs_more(error):
             raise
         return {}
-    return {name: candidates[name] for name, rows, written in counts if rows == candidates[name].rows and not written}
+    return {name: item for name, item in candidates.items() if counts[tables[name].oid] == (item.rows, 0)}
 
 
 def _digests(

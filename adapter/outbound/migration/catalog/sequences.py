@@ -1,9 +1,10 @@
 """Finds keys that a revision wrote explicitly and that are beyond the current value of the column's sequence."""
 
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 
+from adapter.outbound.migration.catalog.written_rows import written_since
 from domain.migration.trace import SequenceBehind
 
 # Columns that are unique by themselves and have values from an ascending sequence.
@@ -31,24 +32,6 @@ SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), format('%I
                 WHERE i.indrelid = f.relation AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = f.number)
  ORDER BY 1, 2
 """
-_NEXT = "SELECT (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::bigint"
-_OLDEST = "SELECT (pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::numeric % 4294967296)::bigint"
-
-
-def next_transaction(session: psycopg.Connection[Any]) -> int:
-    """Return the id of the next transaction; rows that are written from now on have no lower `xmin`."""
-    return _number(session, _NEXT)
-
-
-def oldest_transaction(session: psycopg.Connection[Any] | psycopg.Cursor[Any]) -> int:
-    """Return the lowest id of a transaction that has not ended; what is not visible yet has no lower `xmin`."""
-    return _number(session, _OLDEST)
-
-
-def _number(session: psycopg.Connection[Any] | psycopg.Cursor[Any], query: LiteralString) -> int:
-    row = session.execute(query).fetchone()
-    assert row is not None  # noqa: S101 - one row always
-    return int(row[0])
 
 
 def sequences_behind(session: psycopg.Connection[Any], since: int, tables: set[str]) -> tuple[SequenceBehind, ...]:
@@ -57,7 +40,7 @@ def sequences_behind(session: psycopg.Connection[Any], since: int, tables: set[s
     for table, column, sequence, following in session.execute(_COLUMNS).fetchall():
         if table not in tables:
             continue
-        newest = f"SELECT max({column}) FROM {table} WHERE xmin::text::bigint >= {since}"  # noqa: S608 - quoted there
+        newest = f"SELECT max({column}) FROM {table} t WHERE {written_since(since, 't')}"  # noqa: S608 - quoted there
         row = session.execute(newest.encode()).fetchone()
         if row is not None and row[0] is not None and row[0] >= following:
             behind.append(SequenceBehind(table, column, sequence, int(following), int(row[0])))

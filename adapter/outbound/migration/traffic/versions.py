@@ -7,14 +7,14 @@ Source: the Postgres manual, chapter "System Catalogs", and section "System Colu
 """
 # ruff: noqa: S608 - constants, and names that the server quoted
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
-from adapter.outbound.migration.catalog.sequences import oldest_transaction
+from adapter.outbound.migration.catalog.written_rows import count_rows, oldest_transaction
 from adapter.outbound.migration.traffic.unmoved_sequences import positions
 from adapter.outbound.postgres.explain import costs_more
 
@@ -154,23 +154,17 @@ class Versions:
         """
         if self.shared != later.shared or any(later.types.get(oid) != version for oid, version in self.types.items()):
             return None
-        return {
-            oid
-            for oid in self.relations.keys() | later.relations.keys()
-            if oid not in self.relations
-            or oid not in later.relations
-            or not _same(self.relations[oid], later.relations[oid])
-        }
+        return self._differing(later, _same)
 
     def changed_for_keys(self, later: "Versions") -> set[int]:
         """Return the relations of which foreign keys see a change up to a later moment, or which appeared."""
-        return {
-            oid
-            for oid in self.relations.keys() | later.relations.keys()
-            if oid not in self.relations
-            or oid not in later.relations
-            or self.relations[oid].seen != later.relations[oid].seen
-            or not _same_rows(self.relations[oid], later.relations[oid])
+        return self._differing(later, _same_for_keys)
+
+    def _differing(self, later: "Versions", is_same: Callable[[Relation, Relation], bool]) -> set[int]:
+        """Return the relations that only one moment has, or that are not the same at both."""
+        both = self.relations.keys() & later.relations.keys()
+        return (self.relations.keys() ^ later.relations.keys()) | {
+            oid for oid in both if not is_same(self.relations[oid], later.relations[oid])
         }
 
 
@@ -178,6 +172,10 @@ def _same(before: Relation, after: Relation) -> bool:
     if (before.name, before.kind, before.version) != (after.name, after.kind, after.version):
         return False
     return _same_rows(before, after)
+
+
+def _same_for_keys(before: Relation, after: Relation) -> bool:
+    return before.seen == after.seen and _same_rows(before, after)
 
 
 def _same_rows(before: Relation, after: Relation) -> bool:
@@ -204,7 +202,7 @@ def read_versions(connection: psycopg.Connection[Any], since: Versions | None = 
     }
     mixed = mixed_tables(connection)
     counted = {oid: relation for oid, relation in relations.items() if relation.kind == "r" and oid not in mixed}
-    for oid, rows, written in _rows(connection, counted, following if since is None else since.following):
+    for oid, (rows, written) in _rows(connection, counted, following if since is None else since.following).items():
         relations[oid] = replace(relations[oid], rows=rows, written=written)
     return Versions(following, tuple(sorted(shared)), types, relations)
 
@@ -221,19 +219,11 @@ def _shared_versions(server_version: int) -> bytes:
 
 def _rows(
     connection: psycopg.Connection[Any], tables: Mapping[int, Relation], first: int
-) -> list[tuple[int, int, int]]:
-    """Return for each table its number of rows, and how many were written by a transaction from a number on.
-
-    The list is empty where a table cannot be read.
-    """
-    oldest = f"(SELECT pg_catalog.age('{first}'::xid))"
-    counts = [
-        f"SELECT {oid}, count(*), count(*) FILTER (WHERE pg_catalog.age(xmin) <= {oldest}) FROM ONLY {table.name}"
-        for oid, table in tables.items()
-    ]
+) -> Mapping[int, tuple[int, int]]:
+    """Return what `count_rows` returns; nothing where a table cannot be read."""
     try:
-        return connection.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
+        return count_rows(connection, {oid: f"ONLY {table.name} t" for oid, table in tables.items()}, first)
     except psycopg.Error as error:
         if costs_more(error):
             raise
-        return []
+        return {}

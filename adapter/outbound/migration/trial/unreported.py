@@ -6,14 +6,14 @@ versions of rows.
 """
 
 import re
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
-from adapter.outbound.migration.catalog.sequences import next_transaction
+from adapter.outbound.migration.catalog.written_rows import count_rows, next_transaction
 from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
@@ -112,13 +112,13 @@ def read_server_state(session: psycopg.Connection[Any], digests: Mapping[str, Ta
         digests: The digests of its tables, whose rows are not counted once more, by qualified name.
     """
     state = _read_objects(session)
+    tables = _counted(session, state)
     # a partitioned table has no file and no rows of its own
     known = {
-        oid: _Rows(digests[item.name].rows, 0)
-        for oid, item in _counted(session, state).items()
-        if item.file and item.name in digests
+        oid: _Rows(digests[item.name].rows, 0) for oid, item in tables.items() if item.file and item.name in digests
     }
-    return replace(state, rows={**_count(session, state, state.following, without=known), **known})
+    others = {oid: item for oid, item in tables.items() if oid not in known}
+    return replace(state, rows={**_count(session, others, state.following), **known})
 
 
 def read_changed_state(session: psycopg.Connection[Any], since: ServerState) -> ServerState:
@@ -129,7 +129,7 @@ def read_changed_state(session: psycopg.Connection[Any], since: ServerState) -> 
         since: The earlier state.
     """
     state = _read_objects(session)
-    return replace(state, rows=_count(session, state, since.following))
+    return replace(state, rows=_count(session, _counted(session, state), since.following))
 
 
 def _read_objects(session: psycopg.Connection[Any]) -> ServerState:
@@ -145,18 +145,9 @@ def _counted(session: psycopg.Connection[Any], state: ServerState) -> dict[int, 
     return {oid: item for (_, oid, _), item in state.objects.items() if item.kind == "table" and oid not in mixed}
 
 
-def _count(
-    session: psycopg.Connection[Any], state: ServerState, first: int, without: Container[int] = ()
-) -> dict[int, _Rows]:
-    """Return the rows of each table, and how many of them a transaction with this number or a later one wrote."""
-    oldest = f"(SELECT pg_catalog.age('{first}'::xid))"
-    counts = [
-        f"SELECT {oid}, count(*), count(*) FILTER (WHERE pg_catalog.age(xmin) <= {oldest}) FROM ONLY {item.name}"  # noqa: S608
-        for oid, item in _counted(session, state).items()
-        if oid not in without
-    ]
-    rows = session.execute(" UNION ALL ".join(counts).encode()).fetchall() if counts else []
-    return {oid: _Rows(*numbers) for oid, *numbers in rows}
+def _count(session: psycopg.Connection[Any], tables: Mapping[int, _Object], first: int) -> dict[int, _Rows]:
+    counts = count_rows(session, {oid: f"ONLY {item.name} t" for oid, item in tables.items()}, first)
+    return {oid: _Rows(*numbers) for oid, numbers in counts.items()}
 
 
 def unseen_work(run: AgentRun, tables: Collection[str]) -> Iterator[UnreportedChange]:

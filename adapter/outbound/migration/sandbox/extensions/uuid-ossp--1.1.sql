@@ -31,16 +31,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION uuid_generate_v1mc() RETURNS uuid
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
-DECLARE
-    since_1970 bigint := extract(epoch FROM clock_timestamp()) * 10000000; -- tenths of microseconds
-    ticks text := lpad(to_hex(since_1970 + 122192928000000000), 16, '0'); -- since October 15, 1582
-    node text := substr(encode(uuid_send(gen_random_uuid()), 'hex'), 17);
-BEGIN
-    RETURN (substr(ticks, 9) || substr(ticks, 5, 4) || '1' || substr(ticks, 2, 3) || node)::uuid;
-END
-$$;
+CREATE FUNCTION uuid_generate_v1mc() RETURNS uuid -- the node is random in version 1, too
+LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
+RETURN uuid_generate_v1();
 
 CREATE FUNCTION uuid_generate_v3(namespace uuid, name text) RETURNS uuid
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
