@@ -30,6 +30,11 @@ def bare(name: str) -> str:
     return own[1:-1].replace('""', '"') if own.startswith('"') else own
 
 
+def mention(name: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """Return a pattern that finds the last part of a qualified name in a text, as a word of its own."""
+    return re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)", flags)
+
+
 def suffixed(name: str, suffix: str) -> str:
     """Return the last part of a name with a suffix, within its quotes."""
     own = split(name)[1]

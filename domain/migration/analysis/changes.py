@@ -2,7 +2,7 @@
 
 import re
 
-from domain.migration.names import bare, split
+from domain.migration.names import bare, mention, split
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
 from domain.migration.trace import ChangedObject, RevisionTrace
@@ -52,7 +52,7 @@ def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
     for index, statement in enumerate(trace.upgrade):
         if objects & {*statement.created, *statement.altered, *statement.dropped}:
             return index
-    pattern = re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)")
+    pattern = mention(name)
     return next((index for index, statement in enumerate(trace.upgrade) if pattern.search(statement.sql)), None)
 
 
@@ -79,7 +79,7 @@ def has_checked_type(snapshot: SchemaSnapshot | None, column: str) -> bool:
 
 def named_in(trace: RevisionTrace, statement: int, columns: list[str]) -> list[str]:
     """Return the columns that a statement of the upgrade names; all of them if it names none."""
-    patterns = {name: re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)") for name in columns}
+    patterns = {name: mention(name) for name in columns}
     return [name for name in columns if patterns[name].search(trace.upgrade[statement].sql)] or columns
 
 
@@ -136,7 +136,7 @@ def constraint_of(trace: RevisionTrace, index: str) -> str | None:
 def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str]:
     """Return the constraints of a table that a statement of the upgrade names; else those that no statement names."""
     constraints = [name for name in made_constraints(trace) if split(name)[0] == table]
-    patterns = {name: re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)") for name in constraints}
+    patterns = {name: mention(name) for name in constraints}
     named = [name for name in constraints if patterns[name].search(trace.upgrade[statement].sql)]
     return named or [
         name for name in constraints if not any(patterns[name].search(other.sql) for other in trace.upgrade)
@@ -176,7 +176,7 @@ def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
 def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
     """Return whether the definition of an index names a column."""
     definition = str(attributes(trace.after, "index", index).get("definition", ""))
-    return re.search(rf"(?<!\w){re.escape(bare(column))}(?!\w)", definition.partition(" USING ")[2]) is not None
+    return mention(column).search(definition.partition(" USING ")[2]) is not None
 
 
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')

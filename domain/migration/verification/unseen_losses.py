@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.moves import is_dropped
 from domain.migration.analysis.unseen import is_named, pieces, target, top
 from domain.migration.locks import LockMode
-from domain.migration.names import bare, split
+from domain.migration.names import mention, split
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace, StatementTrace
 
@@ -68,7 +68,7 @@ def _writes(statement: StatementTrace, table: str) -> bool:
 
 def _updates(statement: StatementTrace, table: str, column: str) -> bool:
     rows = statement.rows.get(table)
-    pattern = re.compile(rf"(?<!\w){re.escape(bare(column))}(?!\w)", re.IGNORECASE)
+    pattern = mention(column, re.IGNORECASE)
     return rows is not None and bool(rows.updated) and pattern.search(statement.sql) is not None
 
 

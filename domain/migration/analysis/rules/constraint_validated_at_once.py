@@ -20,7 +20,6 @@ For unique and primary keys, build the index concurrently, and let the constrain
 An exclusion constraint has no such form. Create a new table with the constraint, and move the rows there.
 """
 
-import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
@@ -35,7 +34,7 @@ from domain.migration.forms.key_from_index import KeyFromIndex
 from domain.migration.forms.primary_key import PrimaryKey
 from domain.migration.forms.validated_constraint import ValidatedConstraint
 from domain.migration.index_definition import key_columns
-from domain.migration.names import bare, split
+from domain.migration.names import mention, split
 from domain.migration.op_code import execute
 from domain.migration.repair.definitions import column_definition
 from domain.migration.snapshot import SchemaSnapshot, attributes
@@ -104,7 +103,7 @@ def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str)
         for name in added(trace, "column")
         if trace.after is not None
         and split(name)[0] == table
-        and (name in created or re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", definitions))
+        and (name in created or mention(name).search(definitions))
     ]
 
 

@@ -8,7 +8,6 @@ The safe way is to keep the values until nobody needs them any more, or to let t
         raise NotImplementedError("users.name was dropped with its values; restore the backup")
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.impact import truncated
@@ -17,7 +16,7 @@ from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import LARGE_OBJECTS, DataChange, DataChangeKind, DataDifference
-from domain.migration.names import bare, split
+from domain.migration.names import mention, split
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
@@ -99,7 +98,7 @@ def _is_overwritten(trace: RevisionTrace, table: str, change: DataChange) -> boo
 
     This is not so where the type of the column differs, or where the downgrade writes or rewrites the table itself.
     """
-    pattern = re.compile(rf"(?<!\w){re.escape(bare(change.subject))}(?!\w)")
+    pattern = mention(change.subject)
     types = {attributes(state, "column", change.subject).get("type") for state in (trace.before, trace.after)}
     return (
         change.kind is DataChangeKind.VALUES_CHANGED

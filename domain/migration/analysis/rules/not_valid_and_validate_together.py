@@ -10,7 +10,6 @@ would without NOT VALID. The safe way is to commit in between:
         op.execute("ALTER TABLE users VALIDATE CONSTRAINT ck_users_email")
 """
 
-import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
@@ -21,7 +20,7 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.form import together
 from domain.migration.forms.validated_constraint import ValidatedConstraint
-from domain.migration.names import bare, split
+from domain.migration.names import mention, split
 from domain.migration.op_code import execute, in_autocommit
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
@@ -61,11 +60,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     text = trace.upgrade[item.work.statement].sql
     if "not valid" in text.lower():
         return None
-    names = [
-        name
-        for name in constraints_on(trace, item.work.table, item.work.statement)
-        if re.search(rf"(?<!\w){re.escape(bare(name))}(?!\w)", text)
-    ]
+    names = [name for name in constraints_on(trace, item.work.table, item.work.statement) if mention(name).search(text)]
     steps = [
         ValidatedConstraint(*split(name), str(attributes(trace.after, "constraint", name)["definition"])).at_once
         for name in names
