@@ -30,6 +30,7 @@ LAST = {"ivfflat-on-empty-table"}
 UNDECIDED = {
     "ann-index-too-many-dimensions",
     "breaks-old-code",
+    "catalog-written",
     "changed-unseen",
     "duplicate-index",
     "empty-in-sandbox",
@@ -41,11 +42,13 @@ UNDECIDED = {
     "not-in-sandbox",
     "not-seen-at-work",
     "partition-of-live-parent",
+    "rows-contradict-catalog",
     "rows-must-fit",
     "schema-and-data-together",
     "undeclared-dimension-under-index",
     "unique-index-may-fail",
     "unknown-share",
+    "waits-under-lock",
     "work-under-lock",
 }
 # What no code brings back: said by the revision itself, as `verify` proposes it.
