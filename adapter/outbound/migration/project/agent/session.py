@@ -10,6 +10,7 @@ from .catalog import CATALOG_CHANGES, WHOLE_CATALOG, Catalog
 
 # The locks and the counters of the transaction, in one round trip. DDL gives its locks on the indexes of a catalog back
 # at once; a statement that writes the catalog as a table keeps them, as do the functions of large objects (2613, 2995).
+# Of a catalog's TOAST table DDL keeps them too, therefore only the catalogs themselves (relkind r) are looked at.
 _PROBE = """
 WITH locks AS MATERIALIZED (
     SELECT locktype, relation, database, mode, granted, virtualtransaction
@@ -31,8 +32,10 @@ SELECT pg_catalog.json_build_object(
     'counters', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(oid, scans, read, inserted, updated, deleted))
         FROM counters WHERE oid >= 16384 AND scans + read + inserted + updated + deleted > 0),
     'catalogs', (SELECT pg_catalog.json_agg(DISTINCT i.indrelid::pg_catalog.regclass::text) FROM locks
-        JOIN pg_catalog.pg_index i ON i.indexrelid = locks.relation WHERE locktype = 'relation' AND granted
-        AND relation::bigint < 16384 AND mode = 'RowExclusiveLock' AND i.indrelid::bigint NOT IN (2613, 2995)),
+        JOIN pg_catalog.pg_index i ON i.indexrelid = locks.relation
+        JOIN pg_catalog.pg_class c ON c.oid = i.indrelid AND c.relkind = 'r'
+        WHERE locktype = 'relation' AND granted AND relation::bigint < 16384 AND mode = 'RowExclusiveLock'
+        AND i.indrelid::bigint NOT IN (2613, 2995)),
     'xid', (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint,
     'catalog', (SELECT pg_catalog.sum(inserted + updated + deleted) FROM counters WHERE oid < 16384)
 )::text
