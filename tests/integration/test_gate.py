@@ -8,16 +8,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapter.outbound.isolation import gate, wall
+from tests.integration.isolation.user import Account, accounts
 
 pytestmark = pytest.mark.skipif(not gate.is_available(), reason="this system does not let the kernel ask")
 
-_NOBODY = 65534
-_USERS = [None, _NOBODY] if os.geteuid() == 0 else [None]
+_SELF = accounts()[0]
+_AS_EACH = pytest.mark.parametrize("user", accounts(), ids=lambda user: user.name)
 _REACH = """
 import socket, sys
 def reach(address, kind=socket.SOCK_STREAM, timeout=None):
@@ -49,21 +49,20 @@ def _listen(path: Path | str, kind: int = socket.SOCK_STREAM) -> socket.socket:
     return listening
 
 
-def _behind(folder: Path, code: str, user: int | None = None, *, network: bool = False) -> list[str]:
+def _behind(folder: Path, code: str, user: Account = _SELF, *, network: bool = False) -> list[str]:
     """Run Python behind the wall, from which the sockets that are in one folder may be reached: what it prints."""
     keeper = gate.Gate()
     for path in folder.iterdir():
         if path.is_socket() and not path.is_symlink():
             keeper.let_through(str(path), os.getpid())
     command = wall.launcher(network=network, keep=[str(folder)], tell=keeper.theirs.fileno(), ask=True)
-    other_user: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
     with subprocess.Popen(
         [*command, sys.executable, "-c", _REACH + code],
         stdout=subprocess.PIPE,
         text=True,
         pass_fds=[keeper.theirs.fileno()],
         cwd=folder,
-        **other_user,
+        **user.starts(),
     ) as process:
         keeper.open(process.pid)
         output, _ = process.communicate(timeout=60)
@@ -74,8 +73,8 @@ def _behind(folder: Path, code: str, user: int | None = None, *, network: bool =
     return list(output.splitlines())
 
 
-@pytest.mark.parametrize("user", _USERS)
-def test_only_what_is_kept_is_reached(folder: Path, user: int | None) -> None:
+@_AS_EACH
+def test_only_what_is_kept_is_reached(folder: Path, user: Account) -> None:
     """A socket in the folder is reached, by any of its names; one elsewhere is not, whoever it belongs to."""
     (folder / "kept").mkdir(mode=0o777)
     (folder / "elsewhere").mkdir(mode=0o777)
@@ -235,12 +234,12 @@ def test_a_server_of_a_container_is_not_reached(folder: Path) -> None:
     assert output == ["ConnectionRefusedError"]
 
 
-@pytest.mark.parametrize("user", _USERS)
-def test_its_own_sockets_are_reached(folder: Path, user: int | None) -> None:
+@_AS_EACH
+def test_its_own_sockets_are_reached(folder: Path, user: Account) -> None:
     """What the process and its children listen on is theirs: with a file, without one, from a thread and a child."""
     (folder / "kept").mkdir()
     (folder / "kept").chmod(0o777)
-    name = f"\0hexalembic-{os.getpid()}-{user}"
+    name = f"\0hexalembic-{os.getpid()}-{user.name}"
     output = _behind(
         folder / "kept",
         f"""

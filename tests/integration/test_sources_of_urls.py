@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from adapter.outbound.postgres import embedded
-from tests.integration.isolation.user import accounts, folder_for_everybody
+from tests.integration.isolation.user import accounts, folder_for_everybody, needs_another
 from tests.support import PROJECT_ROOT, process_environment
 
 COMMANDS = {"alembic": ("alembic", "current"), "migrate": ("adapter.inbound.cli.migrate", "status")}
@@ -104,6 +104,7 @@ def test_embedded(closed: Path) -> None:
 OF_ANOTHER = {**COMMANDS, "db status": ("adapter.inbound.cli.migrate", "db", "status")}
 
 
+@needs_another
 @pytest.mark.parametrize("command", OF_ANOTHER.values(), ids=OF_ANOTHER)
 def test_embedded_of_another_user(command: tuple[str, ...]) -> None:
     """A `.postgres` of another user is said to be that, with whose it is; nothing is moved away or given up."""
@@ -127,6 +128,7 @@ def test_embedded_of_another_user(command: tuple[str, ...]) -> None:
     assert "hint: run this as root, or choose a directory of your own with HEXALEMBIC_POSTGRES_DIR" in said
 
 
+@needs_another
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
 def test_status_of_another_users_server() -> None:
     """Whoever may not read a data directory is told that, and not that its server does not run."""

@@ -20,11 +20,13 @@ from adapter.outbound.isolation import seccomp, wall
 from adapter.outbound.isolation.processes import descendants, end_descendants
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
+from tests.integration.isolation.user import Account, accounts
 
 pytestmark = pytest.mark.one_major
 
 MAJORS = [18, 16]
-NOBODY = 65534
+SELF = accounts()[0]
+AS_EACH = pytest.mark.parametrize("user", accounts(), ids=lambda user: user.name)
 FAMILIES = """
 import ctypes, os, socket, sys
 for family in (socket.AF_INET, socket.AF_INET6, socket.AF_PACKET, 40):
@@ -69,17 +71,13 @@ def _around() -> list[str]:
     return [str(number) for number in table.others]
 
 
-def _run(command: list[str], user: int | None = None) -> list[str]:
+def _run(command: list[str], user: Account = SELF) -> list[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    given: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment, **given)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env=environment, **user.starts()
+    )
     assert done.returncode == 0, done.stderr
     return list(done.stdout.splitlines())
-
-
-def _users() -> list[int | None]:
-    """Whom to be: this user, and an ordinary one where this is root."""
-    return [None, NOBODY] if os.geteuid() == 0 else [None]
 
 
 def test_no_family_but_unix_can_be_opened() -> None:
@@ -107,8 +105,8 @@ def other_server() -> Iterator[embedded.EmbeddedServer]:
         embedded.stop(18, Path(folder), force=True)
 
 
-@pytest.mark.parametrize("user", _users())
-def test_sockets_of_other_servers_are_covered(other_server: embedded.EmbeddedServer, user: int | None) -> None:
+@AS_EACH
+def test_sockets_of_other_servers_are_covered(other_server: embedded.EmbeddedServer, user: Account) -> None:
     """A server's Unix socket is refused to what is started behind the wall, unless its folder is to be kept."""
     folder = str(other_server.socket_directory)
     python = [sys.executable, "-c", REACH, f"{folder}/.s.PGSQL.5432"]
@@ -120,8 +118,8 @@ def test_sockets_of_other_servers_are_covered(other_server: embedded.EmbeddedSer
     assert _run([*wall.launcher(network=False, keep=[folder]), *python], user) == ["reached"]
 
 
-@pytest.mark.parametrize("user", _users())
-def test_abstract_sockets_of_others_are_out_of_reach(user: int | None) -> None:
+@AS_EACH
+def test_abstract_sockets_of_others_are_out_of_reach(user: Account) -> None:
     """A socket without a file is refused behind the wall where the kernel can do that, and works among its own."""
     name = f"\0hexalembic-{os.getpid()}"
     python = [sys.executable, "-c", REACH.replace("sys.argv[1]", repr(name))]
@@ -148,8 +146,8 @@ except PermissionError:
 """
 
 
-@pytest.mark.parametrize("user", _users())
-def test_the_memory_of_the_tool_is_out_of_reach(user: int | None) -> None:
+@AS_EACH
+def test_the_memory_of_the_tool_is_out_of_reach(user: Account) -> None:
     """What runs behind the wall cannot write into the memory of the process that is not, as root neither."""
     code = (
         "import subprocess, sys, os\n"
@@ -162,10 +160,9 @@ def test_the_memory_of_the_tool_is_out_of_reach(user: int | None) -> None:
     assert _run([sys.executable, "-c", code, "--", *command], user) == ["refused", "open"]
 
 
-@pytest.mark.parametrize("user", _users())
-def test_the_memory_of_others_is_out_of_reach(user: int | None) -> None:
+@AS_EACH
+def test_the_memory_of_others_is_out_of_reach(user: Account) -> None:
     """What runs behind the wall writes into no process outside, of its own user neither, and moves files as before."""
-    given: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
     code = (
         f"{WRITE}\nimport tempfile\nfrom pathlib import Path\nplace = Path(tempfile.mkdtemp())\n"
         "(place / 'a').mkdir()\n(place / 'b').write_text('moved')\n"
@@ -175,7 +172,7 @@ def test_the_memory_of_others_is_out_of_reach(user: int | None) -> None:
         "import sys\nfrom adapter.outbound.isolation import landlock, seccomp\n"
         "seccomp.refuse(network=True)\nlandlock._leave_memory()\nexec(sys.argv.pop(1))"
     )
-    with subprocess.Popen(["/bin/sleep", "60"], **given) as other:
+    with subprocess.Popen(["/bin/sleep", "60"], **user.starts()) as other:
         for start in ([*wall.launcher(network=False, keep=[]), sys.executable, "-c"], [sys.executable, "-c", older]):
             assert _run([*start, code, str(other.pid)], user) == ["refused", "moved"]
         other.kill()
