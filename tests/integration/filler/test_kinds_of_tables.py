@@ -46,3 +46,18 @@ def test_rows_of_an_inherited_table_are_its_own(empty: psycopg.Connection[Any]) 
 
     counts = empty.execute("SELECT (SELECT count(*) FROM ONLY parents), (SELECT count(*) FROM a_child)").fetchone()
     assert counts == (ROWS, ROWS)
+
+
+def test_a_table_that_cannot_be_analyzed_is_filled(empty: psycopg.Connection[Any]) -> None:
+    """Where Postgres refuses ANALYZE for the function of an index, the table has its rows, and others statistics."""
+    empty.execute("""
+        CREATE FUNCTION low(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT lower($1) $$;
+        CREATE FUNCTION lower_still(text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+            AS $$ BEGIN RETURN low($1); END $$;
+        CREATE TABLE words (id int PRIMARY KEY, word text);
+        CREATE TABLE other (id int PRIMARY KEY, word text);
+        CREATE INDEX ON words (lower_still(word));
+    """)
+    assert fill(empty, ROWS).problems == ()
+    assert count_of(empty, "words") >= ROWS
+    assert value_of(empty, "SELECT reltuples FROM pg_class WHERE relname = 'other'") >= ROWS

@@ -362,12 +362,22 @@ def _grow_parents(session: Session, plan: Plan) -> bool:
 
 
 def _analyze(session: Session) -> None:
-    """Analyze the tables that have new rows."""
+    """Analyze the tables that have new rows, but for those that Postgres cannot analyze.
+
+    Since 17 it does so without the search_path, and the function of an index may need that.
+    """
     names = [
         table.analyzed for table in session.schema.tables.values() if session.added.get(table.name) and table.analyzed
     ]
-    if names:
-        with session.connection.transaction():
-            # generated rows are regular, so a small sample is enough
-            session.connection.execute("SET LOCAL default_statistics_target = 10")
-            session.connection.execute(f"ANALYZE {', '.join(names)}".encode())
+    if not names:
+        return
+    with session.connection.transaction():
+        # generated rows are regular, so a small sample is enough
+        session.connection.execute("SET LOCAL default_statistics_target = 10")
+        try:
+            with session.connection.transaction():
+                session.connection.execute(f"ANALYZE {', '.join(names)}".encode())
+        except psycopg.Error:
+            for name in names:
+                with suppress(psycopg.Error), session.connection.transaction():
+                    session.connection.execute(f"ANALYZE {name}".encode())
