@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from adapter.bootstrap.server import embedded
-
 if TYPE_CHECKING:
     import threading
     from pathlib import Path
@@ -105,6 +103,7 @@ def revision_databases(
     from adapter.outbound.migration.project.configuration import interpreter
     from adapter.outbound.migration.project.isolation import require_wall, warn_of_gap
     from adapter.outbound.migration.sandbox.places import cache_directory
+    from adapter.outbound.postgres.embedded import socket_directory
 
     python = interpreter(request.python)
     if request.isolated:
@@ -115,7 +114,7 @@ def revision_databases(
         from adapter.outbound.migration.sandbox.relay import Relay
 
         relay = Relay()
-    keep = [relay.folder if relay else str(embedded().socket_directory(request.major, folder))]
+    keep = [relay.folder if relay else str(socket_directory(request.major, folder))]
     # The agent starts first, because it imports the project's libraries while we import ours and the server starts.
     with (
         relay or nullcontext(),

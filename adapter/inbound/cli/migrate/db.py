@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import asdict
 from enum import StrEnum
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -30,13 +29,6 @@ _PSQL_VARIABLES = re.compile(
 )
 
 
-def _embedded() -> ModuleType:
-    """Return the module of the embedded Postgres; it is imported late, so that `--help` stays fast."""
-    from adapter.bootstrap.server import embedded
-
-    return embedded()
-
-
 class Format(StrEnum):
     """The output formats of `migrate db status`."""
 
@@ -56,7 +48,8 @@ def url(
     The server waits some seconds for a client (HEXALEMBIC_POSTGRES_LINGER, default 5), and runs as long as a client is
     connected.
     """
-    embedded = _embedded()
+    from adapter.bootstrap import db as embedded
+
     server = embedded.start(pg)
     embedded.ensure_database(server, database)
     typer.echo(server.url(database))
@@ -65,7 +58,9 @@ def url(
 @app.command(epilog="Example: migrate db start --pg 16")
 def start(pg: Major = None) -> None:
     """Start the server, and keep it running until `migrate db stop`, even if nobody uses it."""
-    server = _embedded().start(pg, keep=True)
+    from adapter.bootstrap import db as embedded
+
+    server = embedded.start(pg, keep=True)
     typer.echo(f"Postgres {server.major} runs until `migrate db stop`: {server.url()}")
 
 
@@ -75,7 +70,9 @@ def stop(
     force: Annotated[bool, typer.Option("--force", help="Stop it even if it is in use: disconnect everybody.")] = False,
 ) -> None:
     """Stop the server, and keep its data."""
-    typer.echo("stopped" if _embedded().stop(pg, force=force) else "it was not running")
+    from adapter.bootstrap import db as embedded
+
+    typer.echo("stopped" if embedded.stop(pg, force=force) else "it was not running")
 
 
 @app.command(epilog="Example: migrate db status --format json")
@@ -84,7 +81,9 @@ def status(
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
     """Show whether the server runs, who uses it, and where its data is. Start nothing."""
-    server_status = _embedded().status(pg)
+    from adapter.bootstrap import db as embedded
+
+    server_status = embedded.status(pg)
     facts = asdict(server_status) | {"url": server_status.server.url()}
     facts |= {name: facts["server"][name] for name in ("major", "data_directory")}
     del facts["server"]
@@ -114,7 +113,8 @@ def psql(
     pg: Major = None,
 ) -> None:
     """Open psql on the embedded server. Further arguments are passed to psql."""
-    embedded = _embedded()
+    from adapter.bootstrap import db as embedded
+
     server = embedded.start(pg)
     embedded.ensure_database(server, database)
     command = [str(embedded.binary("psql", server.major)), server.url(database), *context.args]
@@ -135,7 +135,8 @@ def reset(
     force: Annotated[bool, typer.Option("--force", help="Stop it even if it is in use: disconnect everybody.")] = False,
 ) -> None:
     """Stop the server and delete all its data."""
-    embedded = _embedded()
+    from adapter.bootstrap import db as embedded
+
     directory = embedded.status(pg).server.data_directory
     if not yes:
         if not sys.stdin.isatty():
