@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap import version as version_of_product
+from adapter.inbound.cli import version as version_of_product
 from tests.support import PROJECT_ROOT, process_environment, run
 
 

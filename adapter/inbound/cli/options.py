@@ -135,7 +135,7 @@ _PROJECT: dict[str, tuple[Any, Any]] = {
 
 def _print_version(is_requested: bool) -> None:
     if is_requested:
-        from adapter.bootstrap.version import version
+        from adapter.inbound.cli.version import version
 
         typer.echo(version())
         raise typer.Exit

@@ -40,7 +40,7 @@ _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
         (r'^    "(?:application|domain)\.(?:orders|products|users)",\n', ""),
     ),
     ".gitignore": ((r"^# texts.*\n.*\n", ""),),
-    "adapter/bootstrap/version.py": ((r'^_NAME = "hexalembic"', '_NAME = "{{service}}"'),),
+    "adapter/inbound/cli/version.py": ((r'^_NAME = "hexalembic"', '_NAME = "{{service}}"'),),
     "adapter/inbound/cli/backend/__init__.py": (
         (r"The command `backend`", "The command `{{service}}`"),
         (r'^HELP = ".*"', 'HELP = "Notes, on Postgres with pgvector."'),
