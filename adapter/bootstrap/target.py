@@ -1,16 +1,13 @@
 """Wiring of a real database: its sizes, its revisions."""
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adapter.outbound.postgres.url import DatabaseURL
     from domain.migration.statistics import Statistics
-
-
-Read = TypeVar("Read")
 
 
 def named_database(config: "Path", url: str | None, command: str) -> "DatabaseURL":
@@ -32,31 +29,15 @@ def named_database(config: "Path", url: str | None, command: str) -> "DatabaseUR
     return database_url(url if is_this_project(config) else named_url(url, command))
 
 
-def _read_database(url: str | None, read: "Callable[[DatabaseURL], Read]") -> "Read":
-    """Run a function on the database; an error is explained with the URL of the database."""
-    from adapter.outbound.database import settings
-
-    return explained(settings.database_url(url), read)
-
-
-def explained(database: "DatabaseURL", read: "Callable[[DatabaseURL], Read]") -> "Read":
-    """Read something of a database; what goes wrong there is explained with its address."""
-    from adapter.outbound.postgres.explain import explain
-
-    try:
-        return read(database)
-    except Exception as error:
-        explanation = explain(error, database, reads=True)
-        if explanation is None or explanation is error:
-            raise
-        raise explanation from error
-
-
 def read_target_statistics(url: str | None = None) -> "Statistics":
     """Read the sizes and rates of the database's tables; `url` replaces `DATABASE_URL`."""
+    from adapter.outbound.database.settings import database_url
     from adapter.outbound.migration.target.statistics import read_statistics
+    from adapter.outbound.postgres.explain import explaining
 
-    return _read_database(url, read_statistics)
+    database = database_url(url)
+    with explaining(database, reads=True):
+        return read_statistics(database)
 
 
 def target_statistics(url: str | None, file: "Path | None") -> "Statistics":
@@ -80,6 +61,10 @@ def target_statistics(url: str | None, file: "Path | None") -> "Statistics":
 
 def applied_heads(url: str, version_tables: "Collection[str]") -> tuple[str, ...]:
     """Read which revisions a target has; the project knows the tables in which they are written."""
+    from adapter.outbound.database.settings import database_url
     from adapter.outbound.migration.target.applied import read_applied
+    from adapter.outbound.postgres.explain import explaining
 
-    return _read_database(url, lambda database: read_applied(database, version_tables))
+    database = database_url(url)
+    with explaining(database, reads=True):
+        return read_applied(database, version_tables)

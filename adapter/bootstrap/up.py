@@ -1,11 +1,10 @@
 """Wiring of `migrate up`."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import configuration, is_this_project
-from adapter.bootstrap.target import explained, named_database
+from adapter.bootstrap.target import named_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +50,7 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
     from adapter.outbound.migration.project.agent_process import AgentProcess
     from adapter.outbound.migration.project.configuration import interpreter
     from adapter.outbound.migration.target.output import handed_on, write_to_stderr
+    from adapter.outbound.postgres.explain import explaining
 
     config = configuration(request.config)
     python = interpreter(request.python)
@@ -60,7 +60,8 @@ def upgrade(request: UpgradeRequest) -> "DatabaseStatus":
         AgentProcess(python, walled=False, network=True, output=output) as process,
     ):
         url = named_database(config, request.url, "migrate up")
-        return explained(url, partial(_upgrade, request, config, process))
+        with explaining(url, reads=True):
+            return _upgrade(request, config, process, url)
 
 
 def _upgrade(

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
-from adapter.bootstrap.errors import describe_error
 from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
+from adapter.inbound.cli.errors import describe_error
 from adapter.outbound.migration.sandbox import memory
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
 from adapter.outbound.migration.trial.certificate_file import CertificateFile

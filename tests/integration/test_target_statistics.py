@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapter.bootstrap.errors import describe_error
+from adapter.inbound.cli.errors import describe_error
 from adapter.outbound.migration.target import statistics as target_statistics
 from adapter.outbound.migration.target.files import read_statistics_file
 from adapter.outbound.migration.target.statistics import read_statistics

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
+REFUSED = 1
 INTERRUPTED = 130
 _SIGNAL_NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 _OBJECTS = 50_000  # new ones between two garbage collections: imports leave no garbage, and each would look for some
@@ -41,11 +42,9 @@ def run(build: "Callable[[], typer.Typer]") -> None:
     except KeyboardInterrupt:
         sys.exit(_interrupted())
     except Exception as error:  # noqa: BLE001 - every error is shown without passwords
-        from adapter.bootstrap.errors import describe_error, print_traceback
-
         described = describe_error(error, sys.argv[1:])
         if described is None:
-            print_traceback(error, sys.argv[1:])
+            _print_traceback(error)
             sys.exit(1)
         code, message, hint = described
         _write_line("error: ", message)
@@ -53,6 +52,33 @@ def run(build: "Callable[[], typer.Typer]") -> None:
         sys.exit(code)
     finally:
         gc.freeze()  # the last garbage collection of all imports would take a tenth of a second
+
+
+def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[int, str, str] | None:
+    """Return the exit code and the texts for an error that ends a command.
+
+    Args:
+        error: The error.
+        unread: The arguments of the command; those that may contain a secret are not shown.
+
+    Returns:
+        Exit code, message and hint, or None if the error is a defect, which needs its traceback.
+    """
+    from adapter.bootstrap.errors import described, reachable, redact
+    from domain.errors import DomainError
+
+    shown_error = error if isinstance(error, DomainError) else described(error)
+    if shown_error is None:
+        return None
+    code = getattr(shown_error, "exit_code", REFUSED)
+    return code, redact(shown_error.message, unread), reachable(redact(shown_error.hint, unread))
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Write the traceback of a defect to stderr, without passwords."""
+    from adapter.bootstrap.errors import print_traceback
+
+    print_traceback(type(error), error, error.__traceback__, sys.argv[1:])
 
 
 def _handle_signals() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -154,6 +155,37 @@ def explain(
             f"The package {error.name} is not installed.", "Run: pip install -c constraints.txt -e ."
         )
     return _explain_database(error, url, reads, ask)
+
+
+def described(error: BaseException) -> DatabaseError | None:
+    """Return the error that a command shows: as `explain` returns it, or the server's own message.
+
+    Returns:
+        The error, or None if it is a defect, which needs its traceback.
+    """
+    explained = explain(error)
+    if explained is None and sqlstate(error):
+        return DatabaseError(
+            f"the database refused: {server_message(error)}", "compare the schema with the code: alembic check"
+        )
+    return explained
+
+
+@contextmanager
+def explaining(url: DatabaseURL, *, reads: bool = False) -> Iterator[None]:
+    """Raise the explanation of an error of the block in its place.
+
+    Args:
+        url: The URL of the database that the block uses.
+        reads: Whether the block only reads, as for `explain`.
+    """
+    try:
+        yield
+    except Exception as error:
+        explained = explain(error, url, reads=reads)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
 
 
 def is_about_extension(error: BaseException) -> bool:

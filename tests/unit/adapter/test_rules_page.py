@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.errors import describe_error
 from adapter.bootstrap.rules import all_pages, is_current, render_rules, write_rules
+from adapter.inbound.cli.errors import describe_error
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from tests.support import PROJECT_ROOT
 
