@@ -23,13 +23,6 @@ def record_statements(command: "Sequence[str]", output: "Path", *, append: bool,
         DatabaseConfigurationError: The command cannot be started.
         StatementsError: The file cannot be read or written.
     """
-    from adapter.outbound.migration.traffic.recorder import read_statements, record, write_statements
-    from domain.migration.statements import StatementsError, distinct
+    from adapter.outbound.migration.traffic.recorder import record_into
 
-    old_statements = read_statements(output) if append and output.exists() else ()
-    if not output.parent.is_dir():  # reported before the command runs
-        raise StatementsError(f"there is no folder {output.parent}", "make it, or name another file: --output")
-    code, recorded = record(command, values=values)
-    statements = distinct([*old_statements, *recorded])
-    write_statements(output, statements)
-    return code, len(statements)
+    return record_into(output, command, append=append, values=values)

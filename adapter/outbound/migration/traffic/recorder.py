@@ -50,6 +50,31 @@ def record(command: Sequence[str], *, values: bool = True) -> tuple[int, tuple[A
         return code, distinct(_read_recording(Path(folder)))
 
 
+def record_into(path: Path, command: Sequence[str], *, append: bool, values: bool) -> tuple[int, int]:
+    """Run a command, and write the statements that it sends to a file.
+
+    Args:
+        path: The file.
+        command: The program and its arguments.
+        append: Whether the statements in the file are kept.
+        values: Whether the file contains example values of the statements.
+
+    Returns:
+        The command's exit code, and the number of statements in the file.
+
+    Raises:
+        DatabaseConfigurationError: The command cannot be started.
+        StatementsError: The file cannot be read or written.
+    """
+    old_statements = read_statements(path) if append and path.exists() else ()
+    if not path.parent.is_dir():  # reported before the command runs
+        raise StatementsError(f"there is no folder {path.parent}", "make it, or name another file: --output")
+    code, recorded = record(command, values=values)
+    statements = distinct([*old_statements, *recorded])
+    write_statements(path, statements)
+    return code, len(statements)
+
+
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     try:
         child = subprocess.Popen(command, env=environment)
