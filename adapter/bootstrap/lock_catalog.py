@@ -17,19 +17,14 @@ def measure_lock_catalog(major: int | None = None) -> "list[CatalogRow]":
     Raises:
         DatabaseError: A version is not available or does not start.
     """
-    from importlib.util import find_spec
-
     from adapter.outbound.isolation import wall
     from adapter.outbound.migration.lock_catalog.measure import measure, rows
     from adapter.outbound.migration.lock_catalog.operations import OPERATIONS
     from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
-    from adapter.outbound.postgres import embedded
+    from adapter.outbound.postgres.embedded import installed_majors
 
-    majors = (
-        [major] if major else [version for version, (package, _) in embedded.PACKAGES.items() if find_spec(package)]
-    )
     measured = {}
-    for version in majors:
+    for version in [major] if major else installed_majors():
         # The sandbox only runs our own statements, so the wall is optional.
         with EmbeddedSandbox(version, walled=wall.is_available()) as sandbox:
             measured[version] = measure(sandbox, OPERATIONS)
@@ -38,20 +33,15 @@ def measure_lock_catalog(major: int | None = None) -> "list[CatalogRow]":
 
 def write_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> None:
     """Write the page of the lock catalog."""
-    from adapter.outbound.migration.report import lock_catalog_markdown
+    from adapter.outbound.migration.report.lock_catalog_markdown import render
+    from adapter.outbound.migration.report.page import write_page
 
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(lock_catalog_markdown.render(rows), encoding="utf-8")
+    write_page(page, render(rows))
 
 
 def check_lock_catalog(page: "Path", rows: "list[CatalogRow]") -> list[str]:
     """Return the disagreements between the page and a measurement; empty if there are none."""
-    from adapter.outbound.migration.report import lock_catalog_markdown
-    from domain.migration.lock_catalog import differences
+    from adapter.outbound.migration.report.lock_catalog_markdown import disagreements
+    from adapter.outbound.migration.report.page import read_page
 
-    text = page.read_text(encoding="utf-8")
-    old_rows = lock_catalog_markdown.read(text)
-    disagreements = differences(old_rows, rows)
-    if not disagreements and lock_catalog_markdown.render(old_rows) != text:
-        disagreements = ["the page has been changed by hand, or this command writes it differently now"]
-    return disagreements
+    return disagreements(read_page(page), rows)

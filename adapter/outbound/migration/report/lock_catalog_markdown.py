@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogRow
+from domain.migration.lock_catalog import COLUMNS, OPERATION, CatalogRow, differences
 
 _HEAD = """\
 # The lock catalog
@@ -42,6 +42,15 @@ def render(rows: Sequence[CatalogRow]) -> str:
         lines += [_line([_operation(row), *(_cell(row, column) for column in COLUMNS)]) for row in members]
         lines.append("")
     return "\n".join(lines)
+
+
+def disagreements(page: str, rows: Sequence[CatalogRow]) -> list[str]:
+    """Return the disagreements between a page and a measurement; empty if there are none."""
+    rows_of_page = read(page)
+    lines = differences(rows_of_page, rows)
+    if not lines and render(rows_of_page) != page:
+        return ["the page has been changed by hand, or this command writes it differently now"]
+    return lines
 
 
 def read(page: str) -> list[CatalogRow]:

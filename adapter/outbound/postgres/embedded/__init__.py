@@ -31,6 +31,7 @@ from adapter.outbound.postgres.embedded.place import (
     TIMEOUT,
     EmbeddedServer,
     UnusableServerError,
+    installed_majors,
 )
 from adapter.outbound.postgres.embedded.protocol import ensure_database
 from adapter.outbound.postgres.embedded.status import ServerStatus, status
@@ -47,6 +48,7 @@ __all__ = [
     "UnusableServerError",
     "binary",
     "ensure_database",
+    "installed_majors",
     "release",
     "reset",
     "socket_directory",

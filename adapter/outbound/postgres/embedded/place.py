@@ -89,6 +89,11 @@ class Place:
         return EmbeddedServer(self.major, self.data, self.sockets)
 
 
+def installed_majors() -> tuple[int, ...]:
+    """Return the major versions whose package is installed."""
+    return tuple(major for major, (module, _) in PACKAGES.items() if importlib.util.find_spec(module))
+
+
 def find_place(major: int | None, root: Path | None, *, installed: bool = True) -> Place:
     """Return the place of a server from arguments, environment and defaults.
 
