@@ -1,20 +1,24 @@
 """Wiring of `migrate analyze`."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
+from adapter.bootstrap.project import (
+    ProjectRequest,
+    configuration,
+    revision_databases,
+    trial_lanes,
+    under_settings_of,
+)
 from adapter.bootstrap.target import applied_heads, target_statistics
 
 if TYPE_CHECKING:
-    import threading
     from pathlib import Path
 
-    from adapter.outbound.migration.trial.databases import RevisionDatabases
     from application.migration.analyze import AnalysisReport
-    from application.migration.ports.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ def analyze_revisions(
 
     Args:
         request: The project and the sandbox.
-        revisions: A range, several ranges, or files of revisions. If empty, the revisions that the target has not
-            applied, or without a target the last revision.
+        revisions: A range, or several ranges or absolute paths of revision files. If empty, the revisions that the
+            target has not applied, or without a target the last revision.
         target: The source of the sizes of tables.
         progress: Called before each revision.
 
@@ -56,42 +60,24 @@ def analyze_revisions(
     from domain.migration.analysis.observed import observed_seconds
 
     statistics = target_statistics(target.url, target.statistics)
-    if statistics.target is not None:
-        request = replace(request, settings=statistics.target.settings)
+    request = under_settings_of(request, statistics.target)
     observed = observed_seconds(read_log(target.observed)) if target.observed else {}
-    names = _absolute([revisions] if isinstance(revisions, str) else revisions or ())
     start_after = read_project_settings(configuration(request.config)).start_after
+    keeps_before = bool(statistics)
     with revision_databases(request) as databases:
+        # imported while the agent imports the project's libraries, because it is needed later
+        from adapter.outbound.migration.report import analysis_text  # noqa: F401
         from adapter.outbound.migration.trial.trials import SandboxTrials
         from application.migration.analyze import AnalyzeRevisions
 
-        @contextmanager
-        def open_trials(lane: int, stop: "threading.Event") -> "Iterator[Trials]":
-            with (
-                revision_databases(request, lane, stop) as worker_databases,
-                closing(trials_on(worker_databases)) as trials,
-            ):
-                yield trials
-
-        def trials_on(worker_databases: "RevisionDatabases") -> SandboxTrials:
-            return SandboxTrials(worker_databases, keeps_before=bool(statistics))
-
-        # imported while the agent imports the project's libraries, because it is needed later
-        from adapter.outbound.migration.report import analysis_text  # noqa: F401
-
-        with closing(trials_on(databases)) as trials:
+        with closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials:
             history = databases.history()
-            applied = applied_heads(target.url, databases.version_tables()) if target.url and not names else None
-            chosen = history.choose(names or ["head"]) if applied is None else history.pending(applied)
-            run = AnalyzeRevisions(trials, lanes(request, open_trials))
+            if revisions or target.url is None:
+                chosen = history.choose(revisions or "head")
+            else:
+                chosen = history.pending(applied_heads(target.url, databases.version_tables()))
+            run = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=keeps_before))
             return run(chosen, statistics, progress, start_after, observed)
-
-
-def _absolute(revisions: "Sequence[str]") -> list[str]:
-    """Return ranges unchanged, and files of revisions with the absolute path that Alembic has."""
-    from pathlib import Path
-
-    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in revisions]
 
 
 def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", *, verbose: bool, color: bool) -> str:
@@ -104,21 +90,6 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
         verbose: Whether the text contains statements, notes and corrected revisions.
         color: Whether the text is colored.
     """
-    import importlib
+    from adapter.outbound.migration.report import writers
 
-    if form == "text":
-        from adapter.outbound.migration.report import analysis_text
-        from adapter.outbound.migration.report.terminal import terminal_width
-
-        return analysis_text.render(report, verbose=verbose, color=color, width=terminal_width())
-    writer = importlib.import_module(f"adapter.outbound.migration.report.analysis_{form}")
-    arguments = (configuration(config).parent,) if form in {"sarif", "github"} else ()
-    text: str = writer.render(report, *arguments)
-    return text
-
-
-def analysis_fails(report: "AnalysisReport", severity: str) -> bool:
-    """Return whether a report has a diagnostic of a severity (`error` or `warning`) or worse that is not suppressed."""
-    from domain.migration.diagnostic import Severity
-
-    return report.fails_on(Severity(severity))
+    return writers.render_analysis(report, form, partial(configuration, config), verbose=verbose, color=color)

@@ -1,10 +1,10 @@
 """Wiring of a project that runs in a sandbox."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from adapter.outbound.migration.trial.project import Project
     from application.migration.lanes import Opener
+    from application.migration.ports.trials import Trials
+    from domain.migration.statistics import Target
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,6 @@ class ProjectRequest:
     isolated: bool = True
     network: bool = False
     settings: "Mapping[str, str]" = field(default_factory=dict)
-
-
-Read = TypeVar("Read")
-
-
-def lanes(
-    request: ProjectRequest, open_worker: "Callable[[int, threading.Event], AbstractContextManager[Read]]"
-) -> "list[Opener[Read]]":
-    """Return a function for each further lane that opens its worker.
-
-    Args:
-        request: The project and the sandbox.
-        open_worker: Opens the worker of a lane, by the number of the lane and the event that stops it.
-
-    Raises:
-        DatabaseConfigurationError: Several jobs are requested on one server.
-    """
-    from adapter.outbound.migration.sandbox.lanes import lane_count
-
-    return [partial(open_worker, lane) for lane in range(1, lane_count(request.jobs, request.sandbox_url))]
 
 
 @contextmanager
@@ -146,6 +128,40 @@ def revision_databases(
             if isinstance(sandbox, EmbeddedSandbox) and process.gate is not None:
                 sandbox.let_in(process.gate)
             yield databases
+
+
+def trial_lanes(request: ProjectRequest, *, keeps_before: bool) -> "list[Opener[Trials]]":
+    """Return a function for each further lane that opens its trials.
+
+    Args:
+        request: The project and the sandbox.
+        keeps_before: Whether a trial keeps the database before the upgrade.
+
+    Raises:
+        DatabaseConfigurationError: Several jobs are requested on one server.
+    """
+    from adapter.outbound.migration.sandbox.lanes import lane_count
+
+    count = lane_count(request.jobs, request.sandbox_url)
+    return [partial(_trials_of_lane, request, keeps_before, lane) for lane in range(1, count)]
+
+
+@contextmanager
+def _trials_of_lane(
+    request: ProjectRequest, keeps_before: bool, lane: int, stop: "threading.Event"
+) -> "Iterator[Trials]":
+    from adapter.outbound.migration.trial.trials import SandboxTrials
+
+    with (
+        revision_databases(request, lane, stop) as databases,
+        closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials,
+    ):
+        yield trials
+
+
+def under_settings_of(request: ProjectRequest, target: "Target | None") -> ProjectRequest:
+    """Return the request with the settings of sessions at a target; unchanged without a target."""
+    return request if target is None else replace(request, settings=target.settings)
 
 
 def _project(request: ProjectRequest) -> "Project":

@@ -1,18 +1,23 @@
 """Wiring of `migrate verify`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.bootstrap.project import ProjectRequest, configuration, lanes, revision_databases
+from adapter.bootstrap.project import (
+    ProjectRequest,
+    configuration,
+    revision_databases,
+    trial_lanes,
+    under_settings_of,
+)
 from adapter.bootstrap.target import applied_heads, target_statistics
 
 if TYPE_CHECKING:
-    import threading
     from pathlib import Path
 
-    from application.migration.ports.trials import Trials
     from application.migration.verify import VerificationReport
 
 
@@ -50,46 +55,24 @@ def verify_revisions(
 
     Raises:
         DatabaseError: The sandbox or the target is not available, or the configuration file is missing.
-        DatabaseConfigurationError: A name of a proof is unknown.
+        UnknownNameError: A name of a proof is unknown.
         MigrationError: The history, the range, the certificates or the statistics cannot be read.
     """
-    from pathlib import Path
-
-    from adapter.outbound.migration.trial.certificate_file import CertificateFile
+    from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
     from adapter.outbound.migration.trial.trials import SandboxTrials
-    from adapter.outbound.postgres.errors import DatabaseConfigurationError
-    from adapter.outbound.postgres.redaction import shown
     from application.migration.verify import VerifyRevisions
     from domain.migration.verification.proof import Proof
 
-    names = [name.strip() for name in verification.only.split(",") if name.strip()]
-    known = {proof.value: proof for proof in Proof}
-    for name in names:
-        if name not in known:
-            raise DatabaseConfigurationError(f"there is no proof {shown(name)!r}", f"there are {', '.join(known)}")
-    target = target_statistics(verification.target, verification.statistics).target
-    if target is not None:
-        request = replace(request, settings=target.settings)
+    proofs = Proof.listed(verification.only)
+    statistics = target_statistics(verification.target, verification.statistics)
+    request = under_settings_of(request, statistics.target)
     with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
-        file = verification.certificates
-        if file is None:
-            entries = databases.history().entries
-            folder = Path(entries[0].path).parent.parent if entries else databases.project.config.parent
-            file = folder / "certificates.json"
-
-        @contextmanager
-        def open_trials(lane: int, stop: "threading.Event") -> "Iterator[Trials]":
-            with (
-                revision_databases(request, lane, stop) as worker_databases,
-                closing(SandboxTrials(worker_databases, keeps_before=True)) as trials,
-            ):
-                yield trials
-
         applied = applied_heads(verification.target, databases.version_tables()) if verification.target else ()
-        files = ListedRevisionFiles(databases)
-        run = VerifyRevisions(trials, files, CertificateFile(file), lanes(request, open_trials))
-        return run(verification.wanted, [known[name] for name in names], progress, applied, again=verification.again)
+        certificates = CertificateFile(verification.certificates or beside_env(databases))
+        lanes = trial_lanes(request, keeps_before=True)
+        run = VerifyRevisions(trials, ListedRevisionFiles(databases), certificates, lanes)
+        return run(verification.wanted, proofs, progress, applied, again=verification.again)
 
 
 def render_verification(
@@ -104,14 +87,6 @@ def render_verification(
         verbose: Whether the text contains everything that was proved.
         color: Whether the text is colored.
     """
-    import importlib
+    from adapter.outbound.migration.report import writers
 
-    if form == "text":
-        from adapter.outbound.migration.report import verification_text
-        from adapter.outbound.migration.report.terminal import terminal_width
-
-        return verification_text.render(report, verbose=verbose, color=color, width=terminal_width())
-    writer = importlib.import_module(f"adapter.outbound.migration.report.verification_{form}")
-    arguments = (configuration(config),) if form == "sarif" else ()
-    text: str = writer.render(report, *arguments)
-    return text
+    return writers.render_verification(report, form, partial(configuration, config), verbose=verbose, color=color)

@@ -19,6 +19,12 @@ class HistoryError(MigrationError):
     exit_code = 2
 
 
+class UnknownNameError(MigrationError):
+    """A code that no rule or check has, or a proof that there is not."""
+
+    exit_code = 2
+
+
 class StatisticsError(MigrationError):
     """Statistics of a target that cannot be read."""
 

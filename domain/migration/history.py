@@ -80,17 +80,18 @@ class History:
             )
         return chosen
 
-    def choose(self, names: Iterable[str]) -> tuple[HistoryEntry, ...]:
-        """Return the revisions of several names, each once, in the order in which they would run.
+    def choose(self, names: str | Iterable[str]) -> tuple[HistoryEntry, ...]:
+        """Return the revisions of one or several names, each once, in the order in which they would run.
 
         Args:
-            names: Names or ranges as for `select`, or absolute paths of revision files that end with `.py`. As for
-                Alembic, an `__init__.py` is no revision.
+            names: One or several: names or ranges as for `select`, or absolute paths of revision files that end with
+                `.py`. As for Alembic, an `__init__.py` is no revision.
 
         Raises:
             HistoryError: A name is unknown or ambiguous, or a file is no revision of this history.
         """
-        chosen = {entry.revision for name in names for entry in self._named(name)}
+        several = [names] if isinstance(names, str) else names
+        chosen = {entry.revision for name in several for entry in self._named(name)}
         return tuple(entry for entry in self.entries if entry.revision in chosen)
 
     def pending(self, applied: Iterable[str]) -> tuple[HistoryEntry, ...]:

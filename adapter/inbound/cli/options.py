@@ -158,6 +158,16 @@ def before_the_command(context: typer.Context, config: Config = None, version: V
     context.default_map = {name: {"config": str(config)}}
 
 
+def require_one_target(target_url: str | None, stats: Path | None) -> None:
+    """Check that a target is named by its URL or by its statistics.
+
+    Raises:
+        typer.BadParameter: Both are named.
+    """
+    if target_url and stats:
+        raise typer.BadParameter("use --target-url or --stats, not both")
+
+
 def warn_of_open_walls(*, no_isolation: bool, allow_network: bool) -> None:
     """Print a warning on stderr if an option lets the project reach other servers."""
     if no_isolation:

@@ -12,6 +12,7 @@ from domain.migration.analysis.rules import not_seen_at_work
 from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
+from domain.migration.errors import UnknownNameError
 from domain.migration.names import split
 from domain.migration.one_line import in_one_line
 from domain.migration.repair.derivation import Repair, derive
@@ -32,6 +33,20 @@ class Proof(Enum):
     ROUND_TRIP = "round-trip"
     REPEAT = "repeat"
     COMPATIBILITY = "compat"
+
+    @classmethod
+    def listed(cls, names: str) -> tuple["Proof", ...]:
+        """Return the proofs of a list of names, which commas separate.
+
+        Raises:
+            UnknownNameError: There is no proof of a name.
+        """
+        proofs = {proof.value: proof for proof in cls}
+        wanted = [name.strip() for name in names.split(",") if name.strip()]
+        for name in wanted:
+            if name not in proofs:
+                raise UnknownNameError(f"there is no proof {name!r}", f"there are {', '.join(proofs)}")
+        return tuple(proofs[name] for name in wanted)
 
 
 @dataclass(frozen=True)

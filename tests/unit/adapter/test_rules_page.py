@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.rules import all_pages, is_current, render_rules, write_rules
+from adapter.bootstrap.rules import is_current, render_rules, write_rules
 from adapter.inbound.cli.errors import describe_error
-from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from domain.migration.errors import UnknownNameError
+from domain.migration.pages import all_pages
 from tests.support import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "rules.md"
@@ -44,7 +45,7 @@ def test_one_rule_has_its_examples_and_how_to_accept_it() -> None:
 
 def test_a_code_that_there_is_not() -> None:
     """The nearest code is proposed; an address in its place is not shown."""
-    with pytest.raises(DatabaseConfigurationError) as caught:
+    with pytest.raises(UnknownNameError) as caught:
         render_rules("blocking-index-built", "text", color=False)
     described = describe_error(caught.value)
     assert described is not None

@@ -1,6 +1,7 @@
 """`migrate analyze`: report what a revision does, as Postgres itself reports it."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,14 +82,19 @@ def analyze(
     The project's own database is not touched. The kernel lets env.py and the revisions connect to the sandbox and to
     nothing else; see docs/isolation.md.
     """
-    from adapter.bootstrap.analyze import TargetRequest, analysis_fails, analyze_revisions, render_analysis
+    from adapter.bootstrap.analyze import TargetRequest, analyze_revisions, render_analysis
+    from domain.migration.diagnostic import Severity
 
-    if target_url and stats:
-        raise typer.BadParameter("use --target-url or --stats, not both")
+    options.require_one_target(target_url, stats)
     with Progress() as progress:
         target = TargetRequest(target_url, stats, observed)
-        report = analyze_revisions(project, revisions, target, progress)
+        report = analyze_revisions(project, _absolute(revisions or ()), target, progress)
     color = sys.stdout.isatty() and form is Format.TEXT
     typer.echo(render_analysis(report, form.value, project.config, verbose=verbose, color=color))
-    if fail_on is not FailOn.NEVER and analysis_fails(report, fail_on.value):
+    if fail_on is not FailOn.NEVER and report.fails_on(Severity(fail_on.value)):
         raise typer.Exit(1)
+
+
+def _absolute(revisions: Sequence[str]) -> list[str]:
+    """Return ranges unchanged, and files of revisions with the absolute path that Alembic has."""
+    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in revisions]

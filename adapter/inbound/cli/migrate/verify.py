@@ -76,8 +76,7 @@ def verify(
     """
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
-    if target_url and stats:
-        raise typer.BadParameter("use --target-url or --stats, not both")
+    options.require_one_target(target_url, stats)
     verification = VerificationRequest(revisions, only, certificates, target_url, again=again, statistics=stats)
     with Progress() as progress:
         report = verify_revisions(replace(project, statements=statements), verification, progress)

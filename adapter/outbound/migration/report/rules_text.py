@@ -1,6 +1,6 @@
 """Rules and checks for a terminal: one line each, or a single one in full."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -13,21 +13,28 @@ from domain.migration.diagnostic import Severity
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-def render_list(rules: Iterable[Page], *, color: bool = False, width: int = 120) -> str:
-    """Return a line for each rule with its code, severity and title."""
+def render(pages: Sequence[Page], *, color: bool = False, width: int = 120) -> str:
+    """Return a single page in full, or a line for each of several."""
+    render_all = _in_full if len(pages) == 1 else _listed
+    return render_all(pages, color=color, width=width)
+
+
+def _listed(pages: Sequence[Page], *, color: bool, width: int) -> str:
+    """Return a line for each page with its code, severity and title."""
     console, buffer = buffered(width, color=color)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)  # so that a code can be copied
     table.add_column(no_wrap=True)
     table.add_column()
-    for rule in rules:
-        table.add_row(rule.code, Text(rule.severity.value, style=_COLORS[rule.severity]), rule.title)
+    for page in pages:
+        table.add_row(page.code, Text(page.severity.value, style=_COLORS[page.severity]), page.title)
     console.print(table)
     return unpadded(buffer.getvalue())
 
 
-def render_one(rule: Page, *, color: bool = False, width: int = 120) -> str:
-    """Return the documentation of a rule, a bad and a good revision, and how to accept its diagnostics."""
+def _in_full(pages: Sequence[Page], *, color: bool, width: int) -> str:
+    """Return the documentation of a page, a bad and a good revision, and how to accept the diagnostics of a rule."""
+    (rule,) = pages
     console, buffer = buffered(width, color=color)
     console.print(Text.assemble((rule.code, "bold"), "  ", (rule.severity.value, _COLORS[rule.severity])))
     for paragraph in (rule.title, *rule.paragraphs):

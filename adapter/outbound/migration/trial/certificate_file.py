@@ -5,11 +5,19 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from adapter.outbound.migration.trial.databases import RevisionDatabases
 from application.migration.ports.certificates import CertificateStore
 from domain.migration.verification.certificate import Certificate, from_json, to_json
 from domain.migration.verification.round_trip import CertificateError
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def beside_env(databases: RevisionDatabases) -> Path:
+    """Return the path of the file beside env.py; beside the configuration if the project has no revision."""
+    entries = databases.history().entries
+    folder = Path(entries[0].path).parent.parent if entries else databases.project.config.parent
+    return folder / "certificates.json"
 
 
 class CertificateFile(CertificateStore):

@@ -83,6 +83,7 @@ def test_several_names_and_files() -> None:
 
     assert [entry.revision for entry in history.choose(["/v/b2.py", "base:a1", "b2"])] == ["a1", "b2"]
     assert history.choose(["/v/__init__.py"]) == ()
+    assert [entry.revision for entry in history.choose("base:a1")] == ["a1"]
     with pytest.raises(HistoryError, match=r"other\.py is not a revision of this project"):
         history.choose(["/v/other.py"])
 

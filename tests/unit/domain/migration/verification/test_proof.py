@@ -8,10 +8,11 @@ import pytest
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
+from domain.migration.errors import UnknownNameError
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
 from domain.migration.trace import RevisionTrace, TableFacts
 from domain.migration.verification.declarations import staying
-from domain.migration.verification.proof import Again, RevisionProof, round_trip
+from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
 from domain.migration.verification.round_trip import Reversibility, RoundTrip
 from domain.migration.verification.rows_there import CAUSE
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, column, revision, step, table, without
@@ -170,3 +171,12 @@ def test_an_exact_round_trip_without_rows_proves_nothing() -> None:
     empty = replace(refused, tables={USERS: TableFacts(0, 0)})
     for trace, not_seen in ((UNDONE, False), (refused, False), (empty, True)):
         assert RevisionProof(analyze(trace, rules=()), trip=trip(trace)).not_seen is not_seen
+
+
+def test_proofs_are_read_from_a_list() -> None:
+    """Names of proofs are separated by commas, with blanks or without; an unknown one is refused with those known."""
+    assert Proof.listed("round-trip, compat,") == (Proof.ROUND_TRIP, Proof.COMPATIBILITY)
+    assert Proof.listed("") == ()
+    with pytest.raises(UnknownNameError, match="there is no proof 'again'") as caught:
+        Proof.listed("repeat,again")
+    assert caught.value.hint == "there are round-trip, repeat, compat"

@@ -1,0 +1,63 @@
+"""The choice of a report's writer: the module `SUBJECT_FORMAT` of this folder, whose `render` returns the report."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from adapter.outbound.migration.report.terminal import terminal_width
+from application.migration.analyze import AnalysisReport
+from application.migration.verify import VerificationReport
+from domain.migration.analysis.rule import Page
+
+
+def render_analysis(
+    report: AnalysisReport, form: str, config: Callable[[], Path], *, verbose: bool, color: bool
+) -> str:
+    """Return a report in a format: text, json, markdown, sarif or github.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        config: Returns the configuration file of the project, which only some formats need.
+        verbose: Whether the text contains statements, notes and corrected revisions.
+        color: Whether the text is colored.
+    """
+    render = _writer("analysis", form)
+    if form == "text":
+        return render(report, verbose=verbose, color=color, width=terminal_width())
+    return render(report, config().parent) if form in {"sarif", "github"} else render(report)
+
+
+def render_verification(
+    report: VerificationReport, form: str, config: Callable[[], Path], *, verbose: bool, color: bool
+) -> str:
+    """Return a report in a format: text, json, markdown, junit or sarif.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        config: Returns the configuration file of the project, which only some formats need.
+        verbose: Whether the text contains everything that was proved.
+        color: Whether the text is colored.
+    """
+    render = _writer("verification", form)
+    if form == "text":
+        return render(report, verbose=verbose, color=color, width=terminal_width())
+    return render(report, config()) if form == "sarif" else render(report)
+
+
+def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:
+    """Return the pages of rules and checks in a format: text, json or markdown.
+
+    Args:
+        pages: The pages; the text has a single one in full, and a line for each of several.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    render = _writer("rules", form)
+    return render(pages, color=color, width=terminal_width()) if form == "text" else render(pages)
+
+
+def _writer(subject: str, form: str) -> Callable[..., str]:
+    render: Callable[..., str] = import_module(f"{__package__}.{subject}_{form}").render
+    return render
