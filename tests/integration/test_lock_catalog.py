@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.bootstrap.lock_catalog import check_lock_catalog
+from adapter.bootstrap.locks import check_lock_catalog
 from adapter.outbound.migration.lock_catalog.measure import measure, rows
 from adapter.outbound.migration.lock_catalog.operation import TABLES, Operation
 from adapter.outbound.migration.lock_catalog.operations import OPERATIONS

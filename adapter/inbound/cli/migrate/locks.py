@@ -23,7 +23,7 @@ def locks(
 
     Each available major version of the embedded Postgres is measured. Where they differ, the page shows both.
     """
-    from adapter.bootstrap.lock_catalog import check_lock_catalog, measure_lock_catalog, write_lock_catalog
+    from adapter.bootstrap.locks import check_lock_catalog, measure_lock_catalog, write_lock_catalog
 
     if check and not output.is_file():
         raise typer.BadParameter(f"there is no page {output}: write it with migrate locks, without --check")
