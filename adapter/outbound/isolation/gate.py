@@ -189,7 +189,7 @@ class Gate:
                 _connect_to(copied, content)
                 return
             if path.startswith(b"\0"):
-                self._refuse_foreign([found.inode for found in listeners() if found.name == path])
+                self._refuse_foreign([listener.inode for listener in listeners() if listener.name == path])
                 _connect_to(copied, content)
                 return
             self._connect_to_file(copied, os.path.join(folder, os.fsdecode(path.partition(b"\0")[0])))  # noqa: PTH118 - quick
@@ -199,7 +199,7 @@ class Gate:
         # Postgres listens on streams; what goes to the system's log is none.
         if copied.type != socket.SOCK_DGRAM and not any(file.is_same(kept) for kept in self.kept.values()):
             identity = file.identity()
-            self._refuse_foreign([found.inode for found in listeners() if found.file == identity])
+            self._refuse_foreign([listener.inode for listener in listeners() if listener.file == identity])
         copied.connect(file.path)
 
     def _refuse_foreign(self, inodes: list[int]) -> None:

@@ -43,17 +43,17 @@ def write_service(folder: Path, name: str | None, root: Path) -> str:
         ) from error
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as there:
-            made = Path(there, "service")
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as draft_folder:
+            service = Path(draft_folder, "service")
             for path, content, mode in files:
-                file = made / path
+                file = service / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(content, encoding="utf-8")
                 file.chmod(mode)
-            _format(made)
+            _format(service)
             if folder.exists():
                 folder.rmdir()
-            shutil.move(made, folder)
+            shutil.move(service, folder)
     except OSError as error:
         raise DatabaseError(
             f"{shown(str(folder))} cannot be written: {error.strerror}.", "Name a folder where this user may write."

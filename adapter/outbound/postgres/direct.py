@@ -36,7 +36,7 @@ def connect(url: str = "", **parameters: Any) -> psycopg.Connection[Any]:
 def with_sign_in(url: str) -> str:
     """Return a URL with what the environment says of signing in and of encryption, where the URL says nothing of it."""
     try:
-        given = psycopg.conninfo.conninfo_to_dict(url)
+        options = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # whoever uses the URL says what is wrong, without the password in it
         return url
     more = {
@@ -44,7 +44,7 @@ def with_sign_in(url: str) -> str:
         for option in psycopg.pq.Conninfo.get_defaults()
         if option.envvar
         and option.envvar.decode() in os.environ
-        and option.keyword.decode() not in given
+        and option.keyword.decode() not in options
         and _SIGN_IN.fullmatch(option.keyword.decode())
     }
     return f"{url}{'&' if '?' in url else '?'}{urlencode(more, quote_via=quote)}" if more else url

@@ -213,7 +213,7 @@ def _explain_database(
     if state == READ_ONLY:
         return describe_read_only(ask or partial(_ask, url), f" at {url}" if url is not None else "", values["message"])
     if state == NO_PRIVILEGE and not is_about_extension(error):
-        statement = next((text for one in _chain(error) if (text := getattr(one, "statement", None))), "")
+        statement = next((text for link in _chain(error) if (text := getattr(link, "statement", None))), "")
         return describe_lacking(ask or partial(_ask, url), values["message"], str(statement), reads=reads)
     if state == NO_SCHEMA and (closed := describe_closed_schemas(ask or partial(_ask, url), values["message"])):
         return closed

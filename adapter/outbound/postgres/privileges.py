@@ -78,7 +78,7 @@ def missing_on_table(
     )
     for role, database, schema_name, table_name, may_enter, *has in rows(query):
         name = f"{_quoted(schema_name)}.{_quoted(table_name)}"
-        lacking = ", ".join(privilege for privilege, held in zip(wanted, has, strict=True) if not held)
+        lacking = ", ".join(privilege for privilege, granted in zip(wanted, has, strict=True) if not granted)
         grants = [] if may_enter else [f"GRANT USAGE ON SCHEMA {_quoted(schema_name)} TO {role};"]
         grants += [f"GRANT {lacking} ON {name} TO {role};"] if lacking else []
         if grants:
@@ -90,7 +90,9 @@ def _missing_on_schema(rows: Rows, schema: str | None, wanted: Collection[str]) 
     query = _SCHEMA.format(schema=_ON_PATH if schema is None else _literal(schema))
     for role, database, name, *has in rows(query):
         lacking = ", ".join(
-            privilege for privilege, held in zip(_OF_SCHEMAS, has, strict=True) if privilege in wanted and not held
+            privilege
+            for privilege, granted in zip(_OF_SCHEMAS, has, strict=True)
+            if privilege in wanted and not granted
         )
         if lacking:
             return Missing(role, _quoted(name), database, (f"GRANT {lacking} ON SCHEMA {_quoted(name)} TO {role};",))
@@ -133,14 +135,14 @@ def describe_lacking(rows: Rows, message: str, statement: str, *, reads: bool) -
         reads: Whether the command only reads.
     """
     lacks = "This role may not read something" if reads else "This role lacks a privilege"
-    what = f"{lacks} ({message})."
+    refusal = f"{lacks} ({message})."
     try:
         missing = _missing(rows, message, statement, reads=reads)
     except Exception:  # noqa: BLE001 - the refusal is told in any case
         missing = None
     if missing is not None:
-        return DatabaseError(what, f"Its owner runs, in database {missing.database}: {' '.join(missing.grants)}")
-    return DatabaseError(what, "Run as the owner of what is named, or let the owner grant this role what it lacks.")
+        return DatabaseError(refusal, f"Its owner runs, in database {missing.database}: {' '.join(missing.grants)}")
+    return DatabaseError(refusal, "Run as the owner of what is named, or let the owner grant this role what it lacks.")
 
 
 def describe_closed_schemas(rows: Rows, message: str) -> DatabaseError | None:

@@ -32,8 +32,8 @@ from domain.migration.repair.renames import (
     as_in,
     moved_along,
     renamed_values,
-    said_as,
     undo_rename,
+    with_old_names,
     with_rename_undone,
     without_table,
 )
@@ -151,7 +151,7 @@ class _Deriver(RepairState):
             )
         if undone or values:
             self.done = True
-            self.actual = said_as(self.expected, self.actual, undone, values)
+            self.actual = with_old_names(self.expected, self.actual, undone, values)
             self.difference = compare(self.expected, self.actual, ignore={"position"})
 
     def _makes_way(self, rename: Rename) -> bool:

@@ -164,15 +164,15 @@ def without_table(snapshot: SchemaSnapshot, table: str) -> SchemaSnapshot:
 
 def renamed_values(expected: SchemaSnapshot, actual: SchemaSnapshot) -> list[tuple[str, str, str]]:
     """Return each value of an enum that was renamed: the type, its former text and the present one."""
-    found: list[tuple[str, str, str]] = []
+    renamed: list[tuple[str, str, str]] = []
     for kind, name in sorted(expected.objects.keys() & actual.objects.keys()):
         before, after = (texts(state.objects[kind, name].get("values")) for state in (expected, actual))
         if kind != "type" or len(before) != len(after):
             continue
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
         if not {old for old, _ in pairs} & {*after}:
-            found += [(name, old, new) for old, new in pairs]
-    return found
+            renamed += [(name, old, new) for old, new in pairs]
+    return renamed
 
 
 def _index_of(constraint: str) -> str:
@@ -181,7 +181,7 @@ def _index_of(constraint: str) -> str:
     return f"{split(table)[0]}.{own}"
 
 
-def said_as(
+def with_old_names(
     expected: SchemaSnapshot,
     actual: SchemaSnapshot,
     renames: Iterable[Rename],

@@ -15,7 +15,7 @@ def cause(trip: RoundTrip, name: str) -> str:
     return f" ({trip.causes[name]})" if name in trip.causes else ""
 
 
-def left(trip: RoundTrip) -> str:
+def schema_differences(trip: RoundTrip) -> str:
     """Return the differences of the schema after the downgrade, in one line."""
     return "; ".join(f"{sentence}{cause(trip, name)}" for name, sentence in trip.schema.by_name())
 

@@ -9,7 +9,7 @@ from types import FrameType
 
 from alembic import context
 
-_SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+_SIGNAL_NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 
 
 class _EndedError(KeyboardInterrupt):
@@ -45,7 +45,7 @@ def ended_in_order() -> Iterator[None]:
     except KeyboardInterrupt:
         number = received[0] if received else signal.SIGINT
         with suppress(OSError):  # the terminal may have gone
-            sys.stderr.write(f"{_SAID[number]}\n")
+            sys.stderr.write(f"{_SIGNAL_NAMES[number]}\n")
             sys.stderr.flush()
         sys.exit(128 + number)
     finally:

@@ -97,16 +97,18 @@ def read_contradictions(
         written: OIDs of the tables with rows that were written or deleted since.
     """
     keys = session.execute(_FOREIGN_KEYS.encode()).fetchall() if written else []
-    found = [*_broken(session, [key[:3] for key in keys if key[3] or not {key[4], key[5]}.isdisjoint(written)])]
+    contradictions = [
+        *_broken(session, [key[:3] for key in keys if key[3] or not {key[4], key[5]}.isdisjoint(written)])
+    ]
     switched_off = _SWITCHED_OFF.format(written=written_since(since, "g"), in_user_schema=IN_USER_SCHEMA)
     for table, name in session.execute(switched_off.encode()).fetchall():
-        found.append(Contradiction(table, f"the triggers on {table} that keep {name} are switched off"))
+        contradictions.append(Contradiction(table, f"the triggers on {table} that keep {name} are switched off"))
     replaced = _REPLACED.format(written=written_since(since, "p"), in_user_schema=IN_USER_SCHEMA)
     row = session.execute(replaced.encode()).fetchone()
     if row is not None and row[0]:
-        found += _broken(session, session.execute(_OF_FUNCTIONS.encode()).fetchall())
-        found += _stale_indexes(session)
-    return tuple(found)
+        contradictions += _broken(session, session.execute(_OF_FUNCTIONS.encode()).fetchall())
+        contradictions += _stale_indexes(session)
+    return tuple(contradictions)
 
 
 def _broken(session: psycopg.Connection[Any], queries: list[tuple[Any, ...]]) -> Iterator[Contradiction]:

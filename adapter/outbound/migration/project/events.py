@@ -230,7 +230,9 @@ class EventReader:
                     configured_at=(event.path, event.line) if event.path else None,
                 )
             case Models():
-                self._add_facts(models=event.found, only_there=tuple((kind, name) for kind, name in event.only_there))
+                self._add_facts(
+                    models=event.has_models, only_there=tuple((kind, name) for kind, name in event.only_there)
+                )
             case Compared():
                 differences = None if event.differences is None else tuple(event.differences)
                 drift = Drift(differences, unread=tuple(event.unread))

@@ -85,7 +85,7 @@ def _mix(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
 
 
 def _expression_of(plan: Plan, number: int, value: Values | str) -> str:
-    return value if isinstance(value, str) else plan.made(number, value)
+    return value if isinstance(value, str) else plan.typed(number, value)
 
 
 def _diverse(combinations: Sequence[Mapping[int, Values | str]]) -> list[Mapping[int, Values | str]]:

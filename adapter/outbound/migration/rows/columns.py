@@ -197,7 +197,7 @@ def _base_sql(session: Session, column: Column) -> str:
         return session.schema.base(kind.element)[0].sql + "[]"
     if modifier == -1 or session.schema.types[column.type].kind != "d":
         return kind.sql if modifier == -1 else column.type_sql
-    return str(session.one(f"SELECT format_type({kind.oid}, {modifier})"))
+    return str(session.value_of(f"SELECT format_type({kind.oid}, {modifier})"))
 
 
 def _ordered_candidates(

@@ -151,7 +151,7 @@ def _insert_quickly(session: Session, plan: Plan, first: int, last: int, limit: 
             count = session.connection.execute(statement.encode()).rowcount
             if table.foreign_keys:
                 session.connection.execute("SET LOCAL session_replication_role = origin")
-            if not any(session.one(_orphans(session, table, key)) for key in table.foreign_keys):
+            if not any(session.value_of(_orphans(session, table, key)) for key in table.foreign_keys):
                 return count
             raise psycopg.Rollback
     except psycopg.Error:

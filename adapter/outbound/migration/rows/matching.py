@@ -238,7 +238,7 @@ def _add(
         for key in table.foreign_keys:
             _add_parent(session, key, table, checks, rows, young, depth)
     checked_columns = {number for check in checks for number in check.columns}
-    row_count = int(session.one(f"SELECT count(*) FROM {table.source} r"))
+    row_count = int(session.value_of(f"SELECT count(*) FROM {table.source} r"))
     edges = edge_count(rows) if session.edges else 0
     passing = f"SELECT count(*) FROM {table.source} r WHERE {_all(checks)}"
     passing_before, added, plan = int(session.attempt(passing) or 0), 0, None
@@ -261,7 +261,7 @@ def _add(
                 emptied = leave_empty(varied, () if edges_in_young else young, checked_columns)
                 filled = table.columns.keys() - emptied
                 insert_edges(session, varied, row_count + _FAR, edges, only=filled)
-            added = int(session.one(passing)) - passing_before
+            added = int(session.value_of(passing)) - passing_before
             if not added:
                 raise psycopg.Rollback
     except (CannotFillError, psycopg.Error):
@@ -322,7 +322,7 @@ def _change(session: Session, plan: Plan, columns: Collection[int], row_count: i
                 f" WHERE (tableoid, ctid) IN ({row})".encode()
             )
             session.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            changed = int(session.one(passing))
+            changed = int(session.value_of(passing))
             if changed:
                 return changed
             raise psycopg.Rollback

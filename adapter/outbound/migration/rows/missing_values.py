@@ -76,12 +76,12 @@ def columns_with_defaults(
     return constant_columns
 
 
-def give_values(session: Session, table: Table, columns: Collection[int], more: int, young: Collection[str]) -> None:
+def set_values(session: Session, table: Table, columns: Collection[int], more: int, young: Collection[str]) -> None:
     """Add rows with values in some columns, where values exist and the constraints allow more rows."""
     previous_rows = session.rows
     try:
         with session.connection.transaction():
-            row_count = int(session.one(f"SELECT count(*) FROM {table.source} r"))
+            row_count = int(session.value_of(f"SELECT count(*) FROM {table.source} r"))
             session.rows = row_count + more
 
             def planned(wanted: Collection[int]) -> Plan:
@@ -94,7 +94,7 @@ def give_values(session: Session, table: Table, columns: Collection[int], more: 
                 edge_rows = min(edge_count(previous_rows), more)
                 insert(session, plan, row_count, session.rows - edge_rows)
                 insert_edges(session, vary(session, plan, planned), session.rows, edge_rows, columns)
-            session.added[table.name] = int(session.one(f"SELECT count(*) FROM {table.source} r")) - row_count
+            session.added[table.name] = int(session.value_of(f"SELECT count(*) FROM {table.source} r")) - row_count
     except (CannotFillError, psycopg.Error):
         if session.connection.closed:
             raise

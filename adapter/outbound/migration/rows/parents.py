@@ -59,7 +59,7 @@ def _source(
     inner = f"SELECT {distinct} {key_columns} FROM {parent} p WHERE {' AND '.join(conditions)}"
     order = ", ".join(f"k{place}" for place in range(len(columns)))
     limit = max(_PARENTS, session.rows)
-    count = int(session.one(f"SELECT count(*) FROM (SELECT FROM ({inner}) d LIMIT {limit}) c"))
+    count = int(session.value_of(f"SELECT count(*) FROM (SELECT FROM ({inner}) d LIMIT {limit}) c"))
     inner = f"SELECT * FROM ({inner}) d ORDER BY {order} LIMIT {limit}"
     groups = ", ".join(f"k{key.columns.index(number)}" for number in chosen_columns)
     if groups:
@@ -96,7 +96,7 @@ def column_names(session: Session, relation: int, numbers: Iterable[int]) -> lis
     if relation in session.schema.tables:
         return [session.schema.tables[relation].columns[number].quoted for number in numbers]
     query = "SELECT attname FROM pg_attribute WHERE attrelid = {} AND attnum = {}"
-    return [quote(str(session.one(query.format(relation, number)))) for number in numbers]
+    return [quote(str(session.value_of(query.format(relation, number)))) for number in numbers]
 
 
 def _also_in(session: Session, key: ForeignKey, other: ForeignKey, columns: Sequence[str]) -> str:

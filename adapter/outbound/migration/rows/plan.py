@@ -74,7 +74,7 @@ class Session:
     drawn: dict[int, dict[int, str]] | None = None  # by table and column, the sequences that columns draw from
     few: bool = False  # a few rows are enough, so distinct values matter less
 
-    def one(self, query: str) -> Any:
+    def value_of(self, query: str) -> Any:
         """Run a query and return its single value."""
         row = self.connection.execute(query.encode()).fetchone()
         return row[0] if row else None
@@ -83,7 +83,7 @@ class Session:
         """Run a query that may fail and return its value; None when it failed."""
         try:
             with self.connection.transaction():
-                return self.one(query)
+                return self.value_of(query)
         except psycopg.Error:
             return None
 
@@ -111,7 +111,7 @@ class Session:
         try:
             with self.connection.transaction():
                 self.connection.execute(statement.encode())
-                answers = json.loads(self.one("SELECT current_setting('hexalembic.answers')"))
+                answers = json.loads(self.value_of("SELECT current_setting('hexalembic.answers')"))
         except psycopg.Error:
             if self.connection.closed:
                 raise
@@ -121,12 +121,12 @@ class Session:
     def source(self, oid: int) -> str:
         """Return the FROM item for a table or a partition."""
         table = self.schema.tables.get(oid)
-        return table.source if table else str(self.one(f"SELECT {oid}::regclass::text"))
+        return table.source if table else str(self.value_of(f"SELECT {oid}::regclass::text"))
 
     def name(self, oid: int) -> str:
         """Return the qualified name of a table."""
         table = self.schema.tables.get(oid)
-        return table.name if table else str(self.one(f"SELECT {oid}::regclass::text"))
+        return table.name if table else str(self.value_of(f"SELECT {oid}::regclass::text"))
 
 
 @dataclass(frozen=True)
@@ -190,9 +190,9 @@ class Plan:
         """Return the expression of a column, made from `values` where they are passed."""
         if number in self.fixed:
             return self.fixed[number]
-        return self.made(number, values or self.values[number])
+        return self.typed(number, values or self.values[number])
 
-    def made(self, number: int, values: Values) -> str:
+    def typed(self, number: int, values: Values) -> str:
         """Return the expression of a column for the given values, cast to the column's type."""
         column = self.table.columns[number]
         return f"({values.at(self.indexes.get(number, 'g'))})::{column.type_sql}"

@@ -19,7 +19,7 @@ from adapter.outbound.migration.rows.missing_values import (
     MORE,
     columns_with_defaults,
     columns_without_values,
-    give_values,
+    set_values,
 )
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
 from adapter.outbound.migration.rows.planning import make_plan
@@ -112,9 +112,9 @@ def fill(
     with without_handlers(connection):
         _fill_all(session, _needed(schema, only), named_tables)
         for oid, columns in empty.items():
-            give_values(session, schema.tables[oid], columns, max(1, rows // MORE), young)
+            set_values(session, schema.tables[oid], columns, max(1, rows // MORE), young)
         for oid, columns in constant.items():
-            give_values(session, schema.tables[oid], columns, edge_count(rows), young)
+            set_values(session, schema.tables[oid], columns, edge_count(rows), young)
         changed_tables = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed_tables, rows * _MOST_PARENTS)
         _analyze(session)
@@ -251,7 +251,7 @@ def _fill_table(
 
 
 def _count(session: Session, table: Table) -> int:
-    return int(session.one(f"SELECT count(*) FROM (SELECT FROM {table.source} r LIMIT {session.rows}) t"))
+    return int(session.value_of(f"SELECT count(*) FROM (SELECT FROM {table.source} r LIMIT {session.rows}) t"))
 
 
 def _fill_up(

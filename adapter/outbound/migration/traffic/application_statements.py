@@ -201,20 +201,20 @@ class ApplicationStatements:
             for relation in new
             for candidate in candidates_for(relation, rows.get(relation.table), each_column=each_column)
         ]
-        made: dict[str, list[Candidate]] = {relation.table: [] for relation in new}
+        runnable: dict[str, list[Candidate]] = {relation.table: [] for relation in new}
         for candidate in self._runnable(candidates):
-            made[candidate.statement.table].append(candidate)
+            runnable[candidate.statement.table].append(candidate)
         without_row = {
             relation.table for relation in new if relation.is_table and relation.columns and relation.table not in rows
         }
         earlier: Mapping[str, tuple[Candidate, ...]] = known.statements if known is not None else {}
         if known is not None:
-            without_row |= known.untried.keys() - made.keys()
+            without_row |= known.untried.keys() - runnable.keys()
         return OldCode(
             versions,
             each_column,
             {
-                relation.table: tuple(made.get(relation.table, earlier.get(relation.table, ())))
+                relation.table: tuple(runnable.get(relation.table, earlier.get(relation.table, ())))
                 for relation in relations
             },
             {relation.table: _NO_ROW for relation in relations if relation.table in without_row},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from domain.migration.analysis.rules import downgrade_fails
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification.round_trip import Declaration
-from domain.migration.verification.wording import accepting, left, whole_downgrade
+from domain.migration.verification.wording import accepting, schema_differences, whole_downgrade
 
 if TYPE_CHECKING:
     from domain.migration.verification.proof import RevisionProof
@@ -25,7 +25,9 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     trip = proof.trip
     if trip is None or trip.failure is None:
         return
-    difference = f". The schema after it is not the one before the upgrade: {left(trip)}." if trip.schema else ""
+    difference = (
+        f". The schema after it is not the one before the upgrade: {schema_differences(trip)}." if trip.schema else ""
+    )
     yield Diagnostic(
         CODE,
         SEVERITY,

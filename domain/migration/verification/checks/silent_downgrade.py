@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification.round_trip import Declaration
-from domain.migration.verification.wording import left, went_through, whole_downgrade
+from domain.migration.verification.wording import schema_differences, went_through, whole_downgrade
 
 if TYPE_CHECKING:
     from domain.migration.verification.proof import RevisionProof
@@ -37,7 +37,7 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
         SEVERITY,
         None,
         None,
-        f"The downgrade does nothing, so the schema is not the one before the upgrade: {left(trip)}.",
+        f"The downgrade does nothing, so the schema is not the one before the upgrade: {schema_differences(trip)}.",
         "Undo what the upgrade did, or raise an error with a message and declare the revision irreversible.",
         whole_downgrade(trip.repair),
     )

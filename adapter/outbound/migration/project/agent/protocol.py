@@ -328,7 +328,7 @@ class VersionTable:
 class Models:
     """Whether env.py has models, and kind and name of each object that only the database has."""
 
-    found: bool
+    has_models: bool
     only_there: list[tuple[str, str]]
 
 

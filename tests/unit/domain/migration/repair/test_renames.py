@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.migration.repair.renames import Rename, read_renames, said_as, undo_rename, with_rename_undone
+from domain.migration.repair.renames import Rename, read_renames, undo_rename, with_old_names, with_rename_undone
 from domain.migration.snapshot import SchemaSnapshot, compare
 from tests.unit.domain.migration.repair.catalogs import (
     PEOPLE,
@@ -211,7 +211,7 @@ def test_definitions_get_the_old_names_where_that_makes_them_right() -> None:
             ("view", "public.other"): {"definition": "SELECT title"},
         }
     )
-    read = said_as(expected, actual, renames).objects
+    read = with_old_names(expected, actual, renames).objects
     assert read["index", "public.ix"] == expected.objects["index", "public.ix"]
     assert read["view", "public.v"] == actual.objects["view", "public.v"]
     assert read["view", "public.other"] == actual.objects["view", "public.other"]
@@ -231,4 +231,4 @@ def test_a_quoted_name_is_another_name() -> None:
     renames = [Rename("column", f"{PEOPLE}.name", f"{PEOPLE}.title")]
     expected = SchemaSnapshot({("view", "public.v"): {"definition": 'SELECT "name"'}})
     actual = SchemaSnapshot({("view", "public.v"): {"definition": 'SELECT "title"'}})
-    assert said_as(expected, actual, renames) == actual
+    assert with_old_names(expected, actual, renames) == actual

@@ -9,9 +9,9 @@ from domain.migration.verification.round_trip import RoundTrip
 from domain.migration.verification.wording import (
     accepting,
     cause,
-    left,
     losses_of,
     proposal,
+    schema_differences,
     went_through,
     whole_downgrade,
 )
@@ -68,7 +68,7 @@ def test_where_a_difference_came_from() -> None:
     """In parentheses, where it is known."""
     trip = RoundTrip(schema=SchemaDifference(missing=(("index", "public.ix"), ("index", "public.iy"))))
     known = replace(trip, causes={"public.ix": "line 3: DROP INDEX ix"})
-    assert left(known) == "index public.ix is missing (line 3: DROP INDEX ix); index public.iy is missing"
+    assert schema_differences(known) == "index public.ix is missing (line 3: DROP INDEX ix); index public.iy is missing"
     assert cause(trip, "public.ix") == ""
 
 
