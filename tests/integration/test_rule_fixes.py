@@ -32,6 +32,7 @@ UNDECIDED = {
     "breaks-old-code",
     "catalog-written",
     "changed-unseen",
+    "did-nothing",
     "duplicate-index",
     "empty-in-sandbox",
     "enum-value-removed",

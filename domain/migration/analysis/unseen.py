@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from domain.migration.analysis.upgrade_code import Work, work_in
 from domain.migration.locks import LockMode
 from domain.migration.names import split
 from domain.migration.snapshot import attributes, names_of
@@ -74,6 +75,18 @@ def read_within(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     return [table for table in tables if table in trace.tables and trace.tables[table].rows]
 
 
+def work_not_done(trace: RevisionTrace) -> Work | None:
+    """Return a call in the code of an upgrade that had no effect; None if the upgrade worked, or has no such call.
+
+    A call that depends on no condition is only one if not even a statement was executed.
+    """
+    if not all(map(_has_no_effect, trace.upgrade)):
+        return None
+    works = work_in(trace.source)
+    conditional = [work for work in works if work.condition]
+    return next(iter(conditional or ([] if trace.upgrade else works)), None)
+
+
 def is_named(name: str, table: str) -> bool:
     """Return whether a name in an SQL text may be the name of a table.
 
@@ -89,6 +102,13 @@ def is_named(name: str, table: str) -> bool:
 def without_comments(sql: str) -> str:
     """Return an SQL text with a blank for each comment."""
     return _COMMENT.sub(" ", sql)
+
+
+def _has_no_effect(statement: StatementTrace) -> bool:
+    """Return whether a statement had no effect, and is one of those that need none."""
+    effects = changes_schema(statement) or wrote(statement) or statement.catalogs or statement.indexes_built
+    locks = any(mode > LockMode.ACCESS_SHARE for mode in statement.locks.values())
+    return not (effects or locks or statement.error) and _READ.match(without_comments(statement.sql)) is not None
 
 
 def _is_idle(statement: StatementTrace, table: str) -> bool:
@@ -142,6 +162,7 @@ def _follows(trace: RevisionTrace, table: str, referenced: str, rows: RowCounts)
     return False
 
 
+_READ = re.compile(r"[\s(]*(?:SELECT|SHOW|SET|WITH|VALUES|TABLE|EXPLAIN)\b", re.IGNORECASE)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?'
 _TEXT = re.compile(

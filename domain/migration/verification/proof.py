@@ -8,7 +8,7 @@ from domain.migration.analysis.changes import statement_of
 from domain.migration.analysis.moves import without_moves
 from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
-from domain.migration.analysis.rules import not_seen_at_work
+from domain.migration.analysis.rules import did_nothing, not_seen_at_work
 from domain.migration.compatibility import Compatibility
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
@@ -120,14 +120,16 @@ class RevisionProof:
 
     @property
     def not_seen(self) -> bool:
-        """Whether an exact round trip proves nothing, because there were no rows, or a statement found none."""
+        """Whether an exact round trip proves nothing: no rows, or no effect of the upgrade or of a statement."""
         trace = self.analysis.trace
         no_rows = bool(trace.refused_rows) and not any(facts.rows for facts in trace.tables.values())
         idle = any(
-            diagnostic.code in {not_seen_at_work.CODE, loss_not_seen.CODE} and diagnostic.severity is Severity.WARNING
-            for diagnostic in self.diagnostics
+            diagnostic.code in _IDLE and diagnostic.severity is Severity.WARNING for diagnostic in self.diagnostics
         )
         return (idle or no_rows) and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
+
+
+_IDLE = {did_nothing.CODE, loss_not_seen.CODE, not_seen_at_work.CODE}
 
 
 def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:

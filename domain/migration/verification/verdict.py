@@ -6,6 +6,7 @@ from dataclasses import replace
 from domain.migration.analysis.rules import (
     catalog_written,
     changed_unseen,
+    did_nothing,
     not_in_sandbox,
     not_seen_at_work,
     rows_contradict_catalog,
@@ -51,6 +52,7 @@ def _of_analysis(proof: RevisionProof) -> Iterator[Diagnostic]:
 _OF_PROOFS = {
     catalog_written.CODE,
     changed_unseen.CODE,
+    did_nothing.CODE,
     not_seen_at_work.CODE,
     rows_contradict_catalog.CODE,
     rows_must_fit.CODE,

@@ -6,7 +6,7 @@ diagnostics   diagnostics of the history as a whole
 certified     revisions that were not verified again, because their certificate is still valid
 revisions     in the order in which they run, each with
   revision, path, message, phase, failed, not_judged (true when it could not be run)
-  not_seen       true when it seems exact, but a statement found no row, so that there is no certificate
+  not_seen       true when it seems exact, but the upgrade or a statement did nothing, so that there is no certificate
   reversibility  "exact" | "lossy" | "irreversible", or null without a certificate; `losses`: {name: sentence}
   not_read       foreign tables, which the sandbox neither fills nor reads
   unread         {table: reason}: tables whose rows could not be read and were not compared

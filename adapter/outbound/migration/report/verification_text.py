@@ -9,7 +9,7 @@ from rich.text import Text
 
 from adapter.outbound.migration.report.terminal import buffered, print_code, shortened, shown, unpadded
 from application.migration.verify import VerificationReport
-from domain.migration.analysis.rules import not_seen_at_work, rows_must_fit
+from domain.migration.analysis.rules import did_nothing, not_seen_at_work, rows_must_fit
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.verification.checks import loss_not_seen, not_judged, undeclared_loss, upgrade_fails_again
 from domain.migration.verification.proof import RevisionProof
@@ -20,7 +20,15 @@ _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cy
 _OF_PROOFS = frozenset(
     {
         module.CODE
-        for module in (undeclared_loss, upgrade_fails_again, not_judged, rows_must_fit, not_seen_at_work, loss_not_seen)
+        for module in (
+            undeclared_loss,
+            upgrade_fails_again,
+            not_judged,
+            rows_must_fit,
+            did_nothing,
+            not_seen_at_work,
+            loss_not_seen,
+        )
     }
 )
 _MESSAGES = 5  # most messages of one kind that are shown without `verbose`

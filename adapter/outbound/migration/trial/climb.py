@@ -19,7 +19,7 @@ from adapter.outbound.migration.trial.unreported import (
 from adapter.outbound.migration.trial.zones import depends_on_zone
 from domain.migration import digest as data
 from domain.migration import snapshot as schema
-from domain.migration.analysis.unseen import found_nothing
+from domain.migration.analysis.unseen import found_nothing, work_not_done
 from domain.migration.digest import DataDifference, DataDigest
 from domain.migration.history import History, HistoryEntry
 from domain.migration.names import split
@@ -87,9 +87,9 @@ class _Climber:
             result = database.run(Command.STAIRS, steps=steps, stepped=self._check_step, trace=True)
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
-        # A statement that found no rows was not tested, an UPDATE by values is tested on rows that have them, and rows
-        # that are inserted may exist already in production. What depends on the zone is run in two. Such revisions are
-        # traced on their own.
+        # A statement that found no rows was not tested, nor was an upgrade that did nothing. An UPDATE by values is
+        # tested on rows that have them, and rows that are inserted may exist already in production. What depends on the
+        # zone is run in two. Such revisions are traced on their own.
         statements = {
             revision: [statement for run in result.runs if run.revision == revision for statement in run.statements]
             for revision in self._exact_traces
@@ -100,6 +100,7 @@ class _Climber:
             if not depends_on_zone(trace)
             and not any(found_nothing(statement) or statement.compared for statement in statements[revision])
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
+            and work_not_done(replace(trace, upgrade=tuple(statements[revision]))) is None
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
             and not any(statement.catalogs for statement in statements[revision])
             and not self._unreported(revision, result.runs)
