@@ -9,7 +9,7 @@ No test can notice these, because the mutant does the same as the original:
 
 - `domain/documents/text.py`, `len(rest) > length`: a rest that fills a line is that line, at once or at the next turn;
   no word fits behind it.
-- `domain/migration/repair/derivation.py`, `_depends`, `other_kind == "view" and other != name`: no text names a
+- `domain/migration/repair/derivation.py`, `_depends`, `other_kind == "view" and other_name != name`: no text names a
   constraint, index or column by its qualified name but that of a view, which `uses_column` finds as well.
 - `domain/migration/history.py`, `steps < 0`: of no steps, none is taken in either direction.
 - `domain/migration/analysis/estimate.py`, `> _EVIDENT`: no measured exponent is exactly that number.

@@ -117,6 +117,14 @@ def test_strategy_of_a_drop() -> None:
     assert found.rollback is RollbackStrategy.BACKUP
 
 
+def test_strategy_of_a_downgrade_that_refuses() -> None:
+    """The values come from a backup, and the message of the refusal says why."""
+    refused = revision(step("ALTER"), downgrade=(), downgrade_error="the values are gone", restored=None)
+    chosen = analyze(refused).strategy
+    assert chosen.rollback is RollbackStrategy.BACKUP
+    assert "the downgrade refuses: the values are gone" in chosen.why
+
+
 def test_every_rule_that_changes_the_plan_says_so_itself() -> None:
     """The strategy is that of the rule which stops the revision; the one that splits it furthest comes first."""
     strategies = {rule.code: rule.strategy for rule in all_rules()}

@@ -42,6 +42,12 @@ def test_equal_states_have_no_difference() -> None:
     assert str(found) == "no difference"
 
 
+def test_columns_without_any_value() -> None:
+    """A column that is NULL in every row has none; one with a single value has."""
+    digest = DataDigest({USERS: table(nickname=(0, 0), plan=(1, 5)), "public.orders": table(email=(0, 0))})
+    assert digest.valueless == {f"{USERS}.nickname", "public.orders.email"}
+
+
 @pytest.mark.parametrize(
     ("after", "sentence"),
     [

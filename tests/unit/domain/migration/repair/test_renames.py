@@ -2,7 +2,14 @@
 
 import pytest
 
-from domain.migration.repair.renames import Rename, read_renames, undo_rename, with_old_names, with_rename_undone
+from domain.migration.repair.renames import (
+    Rename,
+    moved_along,
+    read_renames,
+    undo_rename,
+    with_old_names,
+    with_rename_undone,
+)
 from domain.migration.snapshot import SchemaSnapshot, compare
 from tests.unit.domain.migration.repair.catalogs import (
     PEOPLE,
@@ -193,6 +200,24 @@ def test_a_table_of_the_name_moves_no_constraint() -> None:
     objects = {**table("public.new"), **index("public.new"), **constraint(f"{PEOPLE}.new", "unique", "UNIQUE (a)")}
     undone = with_rename_undone(SchemaSnapshot(objects), Rename("table", "public.old", "public.new"))
     assert names(undone) == {("table", "public.old"), ("index", "public.new"), ("constraint", f"{PEOPLE}.new")}
+
+
+def test_a_table_that_moved_takes_its_own_indexes_and_sequences_along() -> None:
+    """Those of other tables, and sequences that nothing owns, stay; so do all where only the name changed."""
+    people = Rename("table", PEOPLE, "shop.people")
+    objects = {
+        **table("shop.people", "id"),
+        **index("shop.ix", "shop.people"),
+        **index("shop.of_pets", "shop.pets"),
+        **sequence("shop.numbers", owned_by="shop.people.id"),
+        **sequence("shop.of_pets", owned_by="shop.pets.id"),
+        **sequence("shop.free"),
+    }
+    assert moved_along(SchemaSnapshot(objects), people) == [
+        Rename("index", "public.ix", "shop.ix"),
+        Rename("sequence", "public.numbers", "shop.numbers"),
+    ]
+    assert moved_along(SchemaSnapshot(objects), Rename("table", "shop.folk", "shop.people")) == []
 
 
 def test_definitions_get_the_old_names_where_that_makes_them_right() -> None:

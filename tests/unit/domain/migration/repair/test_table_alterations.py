@@ -11,6 +11,7 @@ from tests.unit.domain.migration.repair.catalogs import (
     column,
     composite,
     constraint,
+    index,
     repair,
     sequence,
     statements,
@@ -59,8 +60,9 @@ def test_a_table_is_switched_both_ways(attribute: str, usual: Value, other: Valu
 
 
 def test_a_replica_identity_by_index_is_left_to_the_index() -> None:
-    """The table alone does not know which; without the index that would be, the attribute is said to be open."""
-    derived = repair(table(replica_identity="index"), table(replica_identity="full"))
+    """The table alone does not know which: without such an index of its own, the attribute is said to be open."""
+    others = {**index("public.plain"), **index("public.of_pets", PETS, replica_identity=True)}
+    derived = repair({**table(replica_identity="index"), **others}, {**table(replica_identity="full"), **others})
     assert derived.steps == ()
     assert derived.unresolved == ("the replica identity of table public.people, which was index",)
 

@@ -11,7 +11,7 @@ from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.errors import UnknownNameError
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
 from domain.migration.trace import RevisionTrace, TableFacts
-from domain.migration.verification.declarations import staying
+from domain.migration.verification.declarations import proposal, staying
 from domain.migration.verification.proof import Again, Proof, RevisionProof, round_trip
 from domain.migration.verification.round_trip import Reversibility, RoundTrip
 from domain.migration.verification.rows_there import CAUSE
@@ -163,6 +163,16 @@ def test_what_stays_can_be_declared() -> None:
         difference = compare(SchemaSnapshot(before), SchemaSnapshot(after))
         (stays,) = staying("downgrade-differs", trace, difference)
         assert stays.suppressed_reason == suppressed
+
+
+def test_the_declaration_names_what_stays_where_both_catalogs_are_known() -> None:
+    """Without the catalog after the downgrade, nobody knows what stays: only the lost values are named."""
+    before, after = ({**BASE, ("type", "mood"): {"kind": "enum", "values": values}} for values in (("a",), ("a", "b")))
+    lost = DataDifference((DataChange(f"{USERS}.name", DataChangeKind.VALUES_GONE, 3),))
+    trace = revision(step("ADD VALUE"), before=before, after=after, undone=lost, restored=SchemaSnapshot(after))
+    name = f'"{USERS}.name": "why nobody needs it"'
+    assert proposal(trace) == f'lossy_downgrade = {{{name}, "mood": "Postgres cannot undo it"}}\n'
+    assert proposal(replace(trace, restored=None)) == f"lossy_downgrade = {{{name}}}\n"
 
 
 def test_an_exact_round_trip_without_rows_proves_nothing() -> None:
