@@ -127,7 +127,7 @@ def _staying(diagnostics: Iterable[Diagnostic]) -> list[str]:
 
 def _rollback(trace: RevisionTrace, errors: dict[str, Diagnostic], stays: list[str]) -> tuple[RollbackStrategy, str]:
     if refuses(trace):
-        return RollbackStrategy.BACKUP, f"the downgrade refuses: {trace.downgrade_error or trace.irreversible}"
+        return RollbackStrategy.BACKUP, f"the downgrade refuses: {trace.downgrade_error}"
     if lossy_downgrade.CODE in errors:
         return RollbackStrategy.BACKUP, f"values are lost: {errors[lossy_downgrade.CODE].message}"
     for code in (downgrade_fails.CODE, missing_downgrade.CODE, downgrade_differs.CODE):

@@ -143,7 +143,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         return None
     statements = sum(statement.count for statement in trace.downgrade or ())
     if refuses(trace):
-        return RoundTrip(refusal=trace.downgrade_error or trace.irreversible, statements=statements)
+        return RoundTrip(refusal=trace.downgrade_error, statements=statements)
     if trace.downgrade_error is not None or trace.restored is None:
         return RoundTrip(
             failure=_downgrade_failure(trace), statements=statements, repair=_repair(trace, trace.before, trace.after)
