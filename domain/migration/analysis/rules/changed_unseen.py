@@ -41,7 +41,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             _ADVICE,
         )
     for table, sentences in changes.items():
-        others = f", and {len(sentences) - 1} more changes" if len(sentences) > 1 else ""
+        more = len(sentences) - 1
+        others = f", and {more} more change{'s' if more > 1 else ''}" if more else ""
         yield Diagnostic(
             CODE,
             SEVERITY,
