@@ -20,10 +20,13 @@ def has_no_room(folder: Path, log: str = "") -> bool:
     """Return whether a disk has less room than a file of the write-ahead log takes, or a log says that it was full.
 
     Args:
-        folder: A folder on that disk.
+        folder: A folder on that disk; of one that does not exist, such as a removed data directory, nothing is known.
         log: What a server that speaks English has written.
     """
-    return "No space left on device" in log or shutil.disk_usage(folder).free < _WAL_SEGMENT
+    try:
+        return "No space left on device" in log or shutil.disk_usage(folder).free < _WAL_SEGMENT
+    except FileNotFoundError:
+        return False
 
 
 def describe_full_disk(whose: str, folder: Path | None, message: str, hint: str) -> FullDiskError:
