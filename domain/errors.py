@@ -35,7 +35,7 @@ class NotFoundError(DomainError):
     """No object has the key.
 
     Attributes:
-        kind: Kind of the object: user, product, order or document.
+        kind: Kind of the object, such as `user`.
         key: The key that was looked up.
     """
 
@@ -49,7 +49,7 @@ class AlreadyDeletedError(DomainError):
     """An object is deleted already, and cannot be deleted again.
 
     Attributes:
-        kind: Kind of the object: user, product or document.
+        kind: Kind of the object, such as `user`.
         key: Key by which people know the object.
     """
 
@@ -63,7 +63,7 @@ class NotDeletedError(DomainError):
     """An object is not deleted, and cannot be restored.
 
     Attributes:
-        kind: Kind of the object: user, product or document.
+        kind: Kind of the object, such as `user`.
         key: Key by which people know the object.
     """
 
