@@ -1,6 +1,7 @@
 """`migrate new-service`: a service of one's own, from nothing to a proved revision."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,9 @@ def test_nothing_of_the_shop_is_left() -> None:
         "backend demo",
         "backend ingest",
         "wordllama>=",
+        "jafgen>=",
+        "hypothesis>=",
+        "test-all",
         "{{service}}",
         "{{database}}",
     ]
@@ -73,6 +77,31 @@ def test_nothing_of_the_shop_is_left() -> None:
     assert not [path for path in paths if any(f"/{context}/" in path for context in ("users", "orders", "documents"))]
     assert [(path, word) for path, content in paths.items() for word in words if word in content] == []
     assert "domain/notes/note.py" in paths
+
+
+def test_every_page_and_test_that_a_service_names_is_its_own() -> None:
+    """Help and READMEs lead to files that the service has; two pages are written by commands, on demand."""
+    contents = {str(path): content for path, content, _mode in files_of(PROJECT_ROOT, "bookshop")}
+    written = {"docs/locks.md", "docs/rules.md"}
+
+    named = {
+        (path, name)
+        for path, content in contents.items()
+        for name in re.findall(r"\b(?:docs|tests)/[\w/-]+\.(?:md|py)\b", content)
+    }
+    assert {(path, name) for path, name in named if name not in contents and name not in written} == set()
+
+
+def test_every_file_of_a_service_is_linted(tmp_path: Path) -> None:
+    """No setting excludes a folder of the service, such as that of its first context."""
+    write_service(tmp_path / "bookshop", None, PROJECT_ROOT)
+    service = tmp_path / "bookshop"
+    listed = _run(service, sys.executable, "-m", "ruff", "check", "--no-cache", "--show-files")
+    unread = {str(path) for path in service.rglob("*.py")} - {*listed.splitlines()}
+
+    assert unread == set()
+    assert not (service / ".ruff_cache").exists()
+    _run(service, sys.executable, "-m", "ruff", "check", "--no-cache", ".")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from pathlib import Path, PurePosixPath
 _TEMPLATE = Path(__file__).parent / "template"
 _SUFFIX = ".template"
 _ROOMS = ("domain", "application", "adapter")
-_ROOT_FILES = ("alembic.ini", "constraints.txt", "pyproject.toml", ".gitignore", ".github/workflows/ci.yml")
+_ROOT_FILES = (
+    "alembic.ini",
+    "constraints.txt",
+    "docs/isolation.md",
+    "pyproject.toml",
+    ".gitignore",
+    ".github/workflows/ci.yml",
+)
 _COMMANDS = PurePosixPath("adapter/inbound/cli/backend")
 _COMMON_COMMANDS = {"__init__.py", "__main__.py", "_actor.py", "_session.py"}
 _VERSIONS = PurePosixPath("adapter/outbound/database/alembic/versions")
@@ -27,6 +34,13 @@ _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
         (r'^    "wordllama.*\n', ""),
         (r"^minilm = .*\n", ""),
         (r"^demo = .*\n", ""),
+        (r'^    "(?:hypothesis|pytest-postgresql|pytest-xdist|pyyaml|trustme)[>=].*\n', ""),
+        (r"# the second Postgres major of the tests$", "# the second major version of Postgres, for --pg 16"),
+        (r"^markers = \[\n(?:    .*\n)+\]\n", ""),
+        (r', "wordllama\.\*", .*\]$', "]"),
+        (r"^extend-exclude = .*$", 'extend-exclude = [".postgres", ".venv"]'),
+        (r'^    "S311", .*\n', ""),
+        (r', "wordllama"\]$', "]"),
         (r"^backend = ", "{{service}} = "),
         (r', "tests", "benchmarks"\]', ', "tests"]'),
         (
@@ -39,8 +53,15 @@ _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
         (r'^    "(application|domain)\.documents",\n', r'    "\1.notes",' + "\n"),
         (r'^    "(?:application|domain)\.(?:orders|products|users)",\n', ""),
     ),
+    "docs/isolation.md": (
+        (r"A test \(`tests/integration/test_isolation\.py`\)$", "A test of Hexalembic"),
+        (r"`tests/integration/test_isolation_forbidden\.py` disables", "Another test disables"),
+    ),
     ".gitignore": ((r"^# texts.*\n.*\n", ""),),
-    "adapter/inbound/cli/version.py": ((r'^_NAME = "hexalembic"', '_NAME = "{{service}}"'),),
+    "adapter/inbound/cli/version.py": (
+        (r'^_NAME = "hexalembic"', '_NAME = "{{service}}"'),
+        (r"versions of Hexalembic,", "versions of the service,"),
+    ),
     "adapter/inbound/cli/backend/__init__.py": (
         (r"The command `backend`", "The command `{{service}}`"),
         (r'^HELP = ".*"', 'HELP = "Notes, on Postgres with pgvector."'),
@@ -66,6 +87,21 @@ _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
         (r", como en `profiles_locale_backfill`", " (`migrate rules unbatched-write`)"),
         (r"vea `profiles_locale_expand`", "vea `migrate rules fails-on-existing-rows`"),
         (r"escríbala como `hnsw_index_on_chunks`", "vea `migrate rules not-resumable`"),
+    ),
+    "adapter/outbound/database/autogenerate/README.md": (
+        (
+            r"^`tests/integration/autogenerate/test_random_models\.py` checks the rules",
+            "A test of Hexalembic checks the rules",
+        ),
+    ),
+    "adapter/outbound/migration/project/configuration.py": (
+        (r"own: The folder of Hexalembic,", "own: The folder of this service,"),
+        (r"or Hexalembic's own", "or this service's own"),
+        (r"that of Hexalembic is", "that of {{service}} is"),
+    ),
+    "adapter/outbound/migration/report/rules_markdown.py": (
+        (r" \(`tests/integration/test_rule_examples\.py`\)", ""),
+        (r"`tests/integration/test_check_examples\.py` runs the examples", "A test of Hexalembic runs the examples"),
     ),
     "adapter/outbound/postgres/commands.py": (
         (r"backend\(\?= \(\?:[a-z|]+", "{{service}}(?= (?:note|"),

@@ -62,8 +62,8 @@ def write_service(folder: Path, name: str | None, root: Path) -> str:
 
 
 def _format(folder: Path) -> None:
-    """Format the code: how long a line may be is decided anew where the name stands in it."""
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", "."], cwd=folder, check=True)
+    """Format the code, because the name of the service may make a line longer or shorter."""
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--no-cache", "--quiet", "."], cwd=folder, check=True)
 
 
 def _check_name(name: str, root: Path) -> None:
