@@ -101,6 +101,17 @@ def test_one_transaction_is_tried_where_the_project_has_one() -> None:
     assert "fails-in-one-transaction" in {one.code for one in report.revisions[1].diagnostics}
 
 
+def test_a_revision_alone_in_a_transaction_is_not_tried_again() -> None:
+    """What is behind a failure is left out, and the one before it has run alone already."""
+    shared = SharedTransaction("env.py", 7, begun_outside=False)
+    fails = revision(step("ALTER", error="no"), error="no")
+    trials = FakeTrials({"r1": PLAIN, "r2": fails}, shared=shared, joint=JointFailure("r1", "unsafe use"))
+    report = analyze(trials)
+
+    assert not [question for question in trials.asked if question.startswith("together")]
+    assert "fails-in-one-transaction" not in {one.code for one in report.revisions[0].diagnostics}
+
+
 def test_separate_transactions_are_not_tried_together() -> None:
     """The question is asked once."""
     trials = FakeTrials({"r1": PLAIN, "r2": PLAIN})

@@ -1,7 +1,9 @@
 """Use cases of products."""
 
 import asyncio
+import datetime as dt
 import uuid
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -12,6 +14,7 @@ from application.products.list_products import ListProducts
 from application.products.restore_product import RestoreProduct
 from domain.errors import AlreadyDeletedError, NotDeletedError, NotFoundError
 from domain.products.errors import AmbiguousProductError
+from domain.products.product import Product
 from tests.unit.application.fakes import FakeProducts, FakeTransaction
 
 
@@ -30,6 +33,30 @@ def test_delete_hides_and_restore_shows() -> None:
     assert asyncio.run(listed()) == [cup]
     with pytest.raises(NotDeletedError):
         asyncio.run(restore(cup.id))
+
+
+@dataclass
+class ContestedProducts(FakeProducts):
+    """Products of which another session changes one before it can be locked: `locked` is what the lock finds."""
+
+    locked: Product | None = None
+
+    async def find(self, product_id: uuid.UUID, *, for_change: bool = False) -> Product | None:
+        """Look up; under the lock, what others have left."""
+        return self.locked if for_change else await super().find(product_id)
+
+
+def test_what_is_deleted_is_what_the_lock_finds() -> None:
+    """Somebody has deleted the product meanwhile; where its row is gone, it is the one that was chosen."""
+    products = ContestedProducts()
+    transaction = FakeTransaction(products)
+    cup = asyncio.run(AddProduct(products, transaction)("Cup", Decimal(3), 5))
+    delete = DeleteProduct(products, transaction)
+    products.locked = cup.delete(dt.datetime.now(dt.UTC))
+    with pytest.raises(AlreadyDeletedError):
+        asyncio.run(delete("Cup"))
+    products.locked = None
+    assert asyncio.run(delete("Cup")).id == cup.id
 
 
 def test_a_name_must_mean_one_product() -> None:

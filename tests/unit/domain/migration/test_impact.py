@@ -13,6 +13,7 @@ from domain.migration.analysis.impact import (
     truncated,
     unbatched_writes,
     work_of,
+    work_on_new_tables,
     work_on_views,
 )
 from domain.migration.analysis.lock_windows import lock_windows, other_windows
@@ -233,6 +234,28 @@ def test_only_a_truncate_that_read_nothing_empties() -> None:
 def test_the_boundary_of_each_kind_of_work(statement: StatementTrace, kind: WorkKind | None) -> None:
     """Half of the rows, and of inserted ones a thousand at least."""
     assert [one.kind for one in work_of(revision(statement))] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("inserted", "statement", "kind"),
+    [
+        (2000, step("a", scanned={"public.new": 1000}), WorkKind.SCAN),
+        (2000, step("a", scanned={"public.new": 999}), None),
+        (999, step("a", scanned={"public.new": 999}), None),
+        (2000, step("a", rewritten=("public.new",)), WorkKind.REWRITE),
+        (2000, step("TRUNCATE new", rewritten=("public.new",)), None),
+        (2000, step("a", indexes_built=("public.ix",)), WorkKind.INDEX),
+        (2000, step("a", indexes_built=("public.other",)), None),
+    ],
+)
+def test_work_on_a_new_table(inserted: int, statement: StatementTrace, kind: WorkKind | None) -> None:
+    """A table that the revision has filled with a thousand rows is big; half of its rows are a scan."""
+    after = {**BASE, **table("public.new", "email"), **index("ix", "public.new"), **index("other", ORDERS)}
+    fill = step("INSERT INTO new", rows={"public.new": RowCounts(inserted=inserted)}, scanned={USERS: 2000})
+    works = list(work_on_new_tables(revision(fill, statement, after=after)))
+    assert [(work.kind, work.statement, sources) for work, sources in works] == (
+        [(kind, 1, frozenset({USERS}))] if kind else []
+    )
 
 
 def test_a_table_without_rows_was_read_by_a_change_only() -> None:

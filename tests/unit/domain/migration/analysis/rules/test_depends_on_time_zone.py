@@ -52,6 +52,17 @@ def test_a_zone_that_the_sandbox_does_not_take() -> None:
     assert "TimeZone = 'Mars'" in diagnostic(trace, "depends-on-time-zone").message
 
 
+def test_values_that_another_zone_loses_are_those_of_a_table() -> None:
+    """Whether a column or the whole table has lost them."""
+    for name in (USERS, f"{USERS}.seen"):
+        run = ZoneRun("UTC", "Europe/Berlin", (ALTER,), lost=frozenset({name}))
+        lost = diagnostic(revision(ALTER, other_zone=run), "depends-on-time-zone")
+        assert (lost.relation, lost.statement) == (USERS, None)
+        assert (
+            f"does not restore every value: {name} differs in sessions whose TimeZone is Europe/Berlin" in lost.message
+        )
+
+
 def test_the_zone_is_set_in_both_directions() -> None:
     """A downgrade in another zone than the upgrade would give back other times."""
     trace = revision(ALTER, other_zone=ZoneRun("UTC", "Europe/Berlin", (REWRITE,)))

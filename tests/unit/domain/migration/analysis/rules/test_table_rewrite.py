@@ -98,6 +98,22 @@ def test_no_code_for_a_domain_with_constraints() -> None:
     assert diagnostic(revision(rewrite, after=after), "table-rewrite").fix is None
 
 
+def test_the_reason_is_the_column_that_the_statement_alters() -> None:
+    """A column of which another statement changes the type is none."""
+    alter = step(
+        "ALTER TABLE users ALTER name TYPE varchar(50)",
+        1,
+        EXCLUSIVE,
+        rewritten=(USERS,),
+        altered=changed("table column", f"{USERS}.name"),
+    )
+    after = {**BASE, **column(f"{USERS}.name", "varchar(50)"), **column(f"{USERS}.email", "varchar(9)")}
+    found = diagnostic(
+        revision(alter, step("ALTER TABLE users ALTER email TYPE varchar(9)", 1), after=after), "table-rewrite"
+    )
+    assert found.message.endswith("The reason: name goes from text to varchar(50).")
+
+
 def test_the_reason_is_what_the_statement_does() -> None:
     """What others do to the columns of the table is none, not even to the column whose name the new one takes."""
     add = step(

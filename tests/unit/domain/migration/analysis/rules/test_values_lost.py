@@ -3,6 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from domain.migration.analysis.rule import judge
+from domain.migration.analysis.rules import all_rules
+from domain.migration.analysis.rules.values_lost import CODE
 from domain.migration.diagnostic import Severity
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, TableFacts
@@ -145,6 +148,19 @@ def test_a_table_without_rows_loses_nothing() -> None:
 
 COPY = step("INSERT INTO new", scanned={USERS: 2000}, rows={"public.new": RowCounts(inserted=2000)})
 DROP_USERS = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USERS))
+
+
+def test_what_becomes_of_a_copied_table_is_named() -> None:
+    """A table that is dropped has lost what others wrote to it meanwhile; one that is renamed has it still."""
+    renames = step("ALTER TABLE users RENAME TO users_old", 1), step("ALTER TABLE new RENAME TO users", 1)
+    renamed = revision(COPY, *renames, after={**BASE, **table("public.users_old")}, **REFUSED)
+    dropped = revision(COPY, DROP_USERS, **REFUSED)
+    found = [
+        one for one in judge(renamed, Statistics.unknown(), all_rules()) if one.code == CODE and "copied" in one.message
+    ]
+    assert [(one.severity, one.relation, one.statement) for one in found] == [(Severity.WARNING, USERS, 1)]
+    assert "renames the table that Statement 1" in found[0].message
+    assert "drops the table that Statement 1" in diagnostic(dropped, CODE).message
 
 
 def test_a_lock_guards_a_copy_only_if_it_stops_writes_of_that_table() -> None:
