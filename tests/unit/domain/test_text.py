@@ -116,3 +116,11 @@ def test_what_fits_exactly_is_not_split(text: str) -> None:
     """A passage may be as long as the limit, and keeps the line breaks of its paragraphs."""
     assert len(text) == 20
     assert split_into_passages(text, 20) == (text,)
+
+
+def test_words_fill_a_passage_to_its_last_letter() -> None:
+    """A word that ends a line of exactly the greatest length still stands on it."""
+    words = ["eightlet", *["seven77"] * 300]
+    first, *_ = split_into_passages(" ".join(words))
+    assert len(first) == 800
+    assert first == " ".join(words[:100])

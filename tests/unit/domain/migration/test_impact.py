@@ -16,12 +16,23 @@ from domain.migration.analysis.impact import (
     work_on_new_tables,
     work_on_views,
 )
-from domain.migration.analysis.lock_windows import lock_windows, other_windows
+from domain.migration.analysis.lock_windows import is_concurrent, lock_windows, other_windows
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, SmallerRun, StatementTrace, TableFacts, fold
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, index, revision, step, table, updated
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    index,
+    revision,
+    step,
+    table,
+    updated,
+)
 
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
 SMALL = Statistics({USERS: TableStatistics(rows=999)})
@@ -234,6 +245,15 @@ def test_only_a_truncate_that_read_nothing_empties() -> None:
 def test_the_boundary_of_each_kind_of_work(statement: StatementTrace, kind: WorkKind | None) -> None:
     """Half of the rows, and of inserted ones a thousand at least."""
     assert [one.kind for one in work_of(revision(statement))] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(("kind", "concurrent"), [("index", True), ("table column", False), ("table", False)])
+def test_the_lock_on_a_dropped_index_stops_nobody(kind: str, concurrent: bool) -> None:
+    """DROP INDEX CONCURRENTLY locks the index whole for an instant; a lock on anything else that is dropped counts."""
+    locks = {"public.ix": EXCLUSIVE, USERS: LockMode.SHARE_UPDATE_EXCLUSIVE}
+    drop = step("DROP INDEX CONCURRENTLY ix", None, locks=locks, dropped=changed(kind, "public.ix"))
+    assert is_concurrent(drop) is concurrent
+    assert not is_concurrent(replace(drop, transaction=1))
 
 
 @pytest.mark.parametrize(
