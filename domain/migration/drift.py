@@ -1,6 +1,9 @@
 """What a database has otherwise than its revisions make it."""
 
-from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
+from collections.abc import Collection
+
+from domain.migration.names import split
+from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 # What the administrator decides, and no revision.
 _LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
@@ -19,7 +22,7 @@ def drift_from_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> Sc
     difference = compare(expected, actual, ignore=_LEFT_ALONE)
     schemas = {name.partition(".")[0] for _kind, name in expected.objects}
     return SchemaDifference(
-        tuple(key for key in difference.missing if key[0] != "extension"),
+        tuple(key for key in without_parts(expected, difference.missing) if key[0] != "extension"),
         tuple(
             (kind, name)
             for kind, name in difference.unexpected
@@ -27,3 +30,22 @@ def drift_from_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> Sc
         ),
         tuple(change for change in difference.changed if change.key[0] != "extension"),
     )
+
+
+def without_parts(expected: SchemaSnapshot, missing: Collection[ObjectKey]) -> tuple[ObjectKey, ...]:
+    """Return missing objects without the indexes and sequences of missing tables and views, which come with these.
+
+    Args:
+        expected: The catalog that has the objects.
+        missing: The kinds and names of the missing objects.
+    """
+    tables = {name for kind, name in missing if kind in {"table", "view"}}
+    return tuple(key for key in missing if _owner(expected, key) not in tables)
+
+
+def _owner(expected: SchemaSnapshot, key: ObjectKey) -> str | None:
+    """Return the table or view of an index, or of a sequence that a column owns; None for other objects."""
+    kind, attributes = key[0], expected.objects[key]
+    if kind == "index":
+        return str(attributes.get("table"))
+    return split(str(attributes["owned_by"]))[0] if kind == "sequence" and attributes.get("owned_by") else None

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.explain import sqlstate
+from domain.migration.drift import without_parts
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 log = logging.getLogger(f"alembic.{__name__}")
@@ -77,8 +78,7 @@ def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
     default = str(connection.dialect.default_schema_name)
     names = {place: quote(schema or default) for schema, place in places.items()}
     expected = _as_declared(_snapshot(connection), actual, names)
-    difference = compare(expected, actual, ignore=_LEFT_ALONE)
-    return SchemaDifference(missing=difference.missing, changed=difference.changed)
+    return _lacking(expected, actual)
 
 
 def _difference_by_temporary(connection: Connection, metadata: MetaData) -> SchemaDifference:
@@ -105,8 +105,13 @@ def _difference_by_temporary(connection: Connection, metadata: MetaData) -> Sche
         key: {attribute: _renamed(value, bare) for attribute, value in attributes.items()}
         for key, attributes in actual.objects.items()
     }
-    difference = compare(SchemaSnapshot(expected), SchemaSnapshot(present), ignore=_LEFT_ALONE)
-    return SchemaDifference(missing=difference.missing, changed=difference.changed)
+    return _lacking(SchemaSnapshot(expected), SchemaSnapshot(present))
+
+
+def _lacking(expected: SchemaSnapshot, actual: SchemaSnapshot) -> SchemaDifference:
+    """Return what the database lacks, and what it has differently; objects that only it has are left out."""
+    difference = compare(expected, actual, ignore=_LEFT_ALONE)
+    return SchemaDifference(missing=without_parts(expected, difference.missing), changed=difference.changed)
 
 
 def _schemas(connection: Connection, metadata: MetaData) -> set[str | None]:

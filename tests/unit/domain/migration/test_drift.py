@@ -2,8 +2,9 @@
 
 from domain.migration.drift import drift_from_revisions
 from domain.migration.snapshot import SchemaSnapshot
+from tests.unit.domain.migration.traces import Objects
 
-_USERS = {("table", "public.users"): {"kind": "table"}}
+_USERS: Objects = {("table", "public.users"): {"kind": "table"}}
 
 
 def test_the_same() -> None:
@@ -13,8 +14,10 @@ def test_the_same() -> None:
 
 def test_what_differs() -> None:
     """What is missing, unexpected and changed is said."""
-    expected = SchemaSnapshot(_USERS | {("index", "public.by_name"): {"unique": True}})
-    actual = SchemaSnapshot({("index", "public.by_name"): {"unique": False}, ("table", "public.by_hand"): {}})
+    expected = SchemaSnapshot(_USERS | {("index", "public.by_name"): {"unique": True, "table": "public.users"}})
+    actual = SchemaSnapshot(
+        {("index", "public.by_name"): {"unique": False, "table": "public.users"}, ("table", "public.by_hand"): {}}
+    )
 
     assert list(drift_from_revisions(expected, actual).sentences()) == [
         "table public.users is missing",
@@ -30,3 +33,23 @@ def test_what_is_left_alone() -> None:
     actual = SchemaSnapshot({("table", "public.users"): {"kind": "table", "owner": "ana", "acl": "x"}, **others})
 
     assert not list(drift_from_revisions(expected, actual).sentences())
+
+
+def test_parts_of_a_missing_table_are_not_named_again() -> None:
+    """An index or a sequence of another table is, and so is a sequence that nothing owns."""
+    parts: Objects = {
+        ("index", "public.users_pkey"): {"table": "public.users"},
+        ("index", "public.orders_pkey"): {"table": "public.orders"},
+        ("sequence", "public.users_id_seq"): {"owned_by": "public.users.id"},
+        ("sequence", "public.orders_id_seq"): {"owned_by": "public.orders.id"},
+        ("sequence", "public.numbers"): {"owned_by": None},
+    }
+    orders: Objects = {("table", "public.orders"): {"kind": "table"}}
+    missing = drift_from_revisions(SchemaSnapshot(_USERS | orders | parts), SchemaSnapshot(orders)).sentences()
+
+    assert sorted(missing) == [
+        "index public.orders_pkey is missing",
+        "sequence public.numbers is missing",
+        "sequence public.orders_id_seq is missing",
+        "table public.users is missing",
+    ]
