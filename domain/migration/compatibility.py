@@ -36,6 +36,7 @@ class BrokenStatement:
         sqlstate: SQLSTATE of the error.
         when_prepared: Whether it fails only if it was prepared before the schema changed, as drivers and poolers do.
         relation: Table that refused it, for a partition the topmost table; empty if no single table did.
+        column: Column that refused a NULL, without quotes; empty if none did.
     """
 
     statement: ApplicationStatement
@@ -43,6 +44,7 @@ class BrokenStatement:
     sqlstate: str
     when_prepared: bool = False
     relation: str = ""
+    column: str = ""
 
     @property
     def elsewhere(self) -> bool:

@@ -170,7 +170,9 @@ class ApplicationStatements:
 
     def _broken_statement(self, number: int, error: Refusal, *, when_prepared: bool = False) -> BrokenStatement | None:
         statement = self._candidates[number].statement
-        broken_statement = BrokenStatement(statement, error.message, error.sqlstate, when_prepared, error.relation)
+        broken_statement = BrokenStatement(
+            statement, error.message, error.sqlstate, when_prepared, error.relation, error.column
+        )
         refused_by_constraint = self._refuses_defaults(number, error) or self._refuses_deletion(number, error)
         return broken_statement if breaks(broken_statement, error.constraint) or refused_by_constraint else None
 

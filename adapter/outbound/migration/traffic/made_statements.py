@@ -14,7 +14,8 @@ from domain.migration.compatibility import ApplicationStatement
 
 _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind,
-       (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a',
+       (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a'
+                       AND (c.relkind <> 'v' OR w.has_code OR pg_column_is_updatable(c.oid, a.attnum, true)),
                    'defaulted', a.atthasdef OR a.attidentity <> '', 'not_null', a.attnotnull) ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT json_agg(a.attname ORDER BY k.place)
@@ -31,8 +32,16 @@ SELECT n.nspname, c.relname, c.relkind,
                     WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0 : i.indnkeyatts - 1])),
                    'predicate', pg_get_expr(i.indpred, i.indrelid)) ORDER BY x.relname)
           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-         WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid)
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid),
+       c.relkind = 'v' AND (w.has_code OR EXISTS (
+           SELECT FROM pg_catalog.aclexplode(c.relacl) g
+            WHERE g.grantee <> c.relowner AND g.privilege_type IN ('INSERT', 'UPDATE', 'DELETE'))),
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7 AND t.tgenabled IN ('O', 'A'))
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT c.relhastriggers OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r
+                                           WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN') AS has_code) AS w
  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
    AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
@@ -52,6 +61,8 @@ class Relation:
     key: tuple[str, ...]
     table: str  # the qualified name, quoted where it must be
     unique: tuple[Mapping[str, Any], ...] = ()  # keys that ON CONFLICT can name: parts and predicate as SQL, columns
+    is_written_view: bool = False  # has triggers, rules or grants for writing
+    fills_rows: bool = False  # has a trigger BEFORE INSERT, which may fill required columns
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -61,7 +72,9 @@ class Relation:
 
 def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
     """Read the tables and views of a database, except the version table and those of extensions."""
-    for schema, name, kind, columns, key, table, unique in connection.execute(_RELATIONS).fetchall():
+    for schema, name, kind, columns, key, table, unique, is_written_view, fills_rows in connection.execute(
+        _RELATIONS
+    ).fetchall():
         yield Relation(
             schema,
             name,
@@ -71,6 +84,8 @@ def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
             tuple(key or ()),
             table,
             tuple(unique or ()),
+            is_written_view,
+            fills_rows,
         )
 
 
@@ -89,6 +104,9 @@ def candidates_for(
     names = [column["name"] for column in relation.columns]
     query = sql.SQL("SELECT {} FROM {} LIMIT 1").format(listed(names), relation.identifier)
     yield Candidate(_statement_of(relation, query))
+    if relation.is_written_view:
+        for statement in _writes_of_view(relation):
+            yield Candidate(statement, is_planned=True)
     if not relation.is_table or row is None:
         return
     key = _key_of(relation, row)
@@ -113,16 +131,37 @@ def _key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...
 def _inserts(relation: Relation, row: Mapping[str, str | None]) -> Iterator[tuple[ApplicationStatement, Sequence[str]]]:
     """Return INSERTs, each with the columns that it sets: one with all columns, and one that leaves out defaults.
 
-    The latter leaves out all that may be NULL as well, unless the table needs no value at all.
+    The latter leaves out all that may be NULL as well, unless the table needs no value at all. Where a trigger may fill
+    required columns, there is one without each of these.
     """
     writable = [column for column in relation.columns if column["given"]]
     set_values = [column["name"] for column in writable if not column["defaulted"]]
     required = [column["name"] for column in writable if not column["defaulted"] and column["not_null"]]
-    for names in dict.fromkeys([tuple(column["name"] for column in writable), tuple(required or set_values)]):
+    choices = [tuple(column["name"] for column in writable), tuple(required or set_values)]
+    if relation.fills_rows:
+        choices += (tuple(name for name in required if name != filled) for filled in required)
+    for names in dict.fromkeys(choices):
         places = sql.SQL(", ").join(sql.SQL(f"${number}") for number in range(1, len(names) + 1))
         values = sql.SQL("({}) VALUES ({})").format(listed(names), places) if names else sql.SQL("DEFAULT VALUES")
         query = sql.SQL("INSERT INTO {} {}").format(relation.identifier, values)
         yield _statement_of(relation, query, [row[name] for name in names]), names
+
+
+def _writes_of_view(relation: Relation) -> Iterator[ApplicationStatement]:
+    """Return an INSERT, an UPDATE of all columns and a DELETE; values are NULL, because they are planned only."""
+    names = [column["name"] for column in relation.columns if column["given"]]
+    if names:
+        places = [sql.SQL(f"${number}") for number in range(1, len(names) + 1)]
+        insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            relation.identifier, listed(names), sql.SQL(", ").join(places)
+        )
+        yield _statement_of(relation, insert, [None] * len(names))
+        settings = (
+            sql.SQL("{} = {}").format(sql.Identifier(name), place) for name, place in zip(names, places, strict=True)
+        )
+        update = sql.SQL("UPDATE {} SET {}").format(relation.identifier, sql.SQL(", ").join(settings))
+        yield _statement_of(relation, update, [None] * len(names))
+    yield _statement_of(relation, sql.SQL("DELETE FROM {}").format(relation.identifier))
 
 
 def _upserts(relation: Relation) -> Iterator[ApplicationStatement]:

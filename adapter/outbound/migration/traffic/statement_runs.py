@@ -24,6 +24,7 @@ DECLARE
     in_schema text;
     in_table text;
     by_constraint text;
+    in_column text;
     columns jsonb;
     relation text;
     is_there boolean;
@@ -71,7 +72,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'HX000';
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, in_schema = SCHEMA_NAME,
-                in_table = TABLE_NAME, by_constraint = CONSTRAINT_NAME;
+                in_table = TABLE_NAME, by_constraint = CONSTRAINT_NAME, in_column = COLUMN_NAME;
             IF state <> 'HX000' THEN
                 SELECT jsonb_agg(a.attname) INTO columns
                   FROM (SELECT conrelid, conkey FROM pg_catalog.pg_constraint WHERE conname = by_constraint
@@ -88,7 +89,8 @@ BEGIN
                   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                  WHERE p.relname = in_table AND pn.nspname = in_schema;
                 errors := errors || jsonb_build_array(jsonb_build_array(
-                    job.number, state, message, coalesce(columns, '[]'), by_constraint, coalesce(relation, '')));
+                    job.number, state, message, coalesce(columns, '[]'), by_constraint, coalesce(relation, ''),
+                    in_column));
             END IF;
         END;
         IF job.prepare IS NOT NULL THEN
@@ -112,6 +114,7 @@ class Refusal(NamedTuple):
         columns: The columns of the constraint that refused the statement; empty without one.
         constraint: The constraint that refused it; empty without one.
         relation: The table that refused it; for a partition, its root table.
+        column: The column that refused a NULL, without quotes; empty without one.
     """
 
     sqlstate: str
@@ -119,6 +122,7 @@ class Refusal(NamedTuple):
     columns: tuple[str, ...]
     constraint: str
     relation: str
+    column: str
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 The old code still runs while a deployment goes on, and its requests fail. The statements are made from the schema
 before the upgrade: for each table a SELECT with explicit columns, INSERTs, an INSERT with ON CONFLICT for each unique
 key, an UPDATE of each column and a DELETE. Each of them is tried before and after the upgrade. Other rules report what
-is dropped, renamed or newly required. This rule reports what else breaks: a trigger that refuses, a type that cannot
-read the value, a sequence that starts again, a constraint that a default violates, a unique key that is gone. The safe
-way is to change first what the code sends, and then the schema:
+is dropped, renamed or newly required. This rule reports what else breaks: a trigger that refuses, or one that is gone
+and has filled a required column or written for a view, a type that cannot read the value, a sequence that starts again,
+a constraint that a default violates, a unique key that is gone. The safe way is to change first what the code sends,
+and then the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
@@ -19,7 +20,7 @@ from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import split
+from domain.migration.names import bare, split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
@@ -97,8 +98,10 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     """
     table = broken.statement.table
     removed_relations = {*removed(trace, "table"), *removed(trace, "view")}
-    if table in removed_relations or (broken.sqlstate == _NULL and not broken.elsewhere):
+    if table in removed_relations:
         return True
+    if broken.sqlstate == _NULL and not broken.elsewhere:
+        return not _was_filled(trace, broken)
     if broken.sqlstate == _GENERATED and any(
         refuses_what_it_needed(trace, name) for name in _kept_columns(trace, table)
     ):
@@ -106,6 +109,20 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     column_is_gone = any(split(column)[0] == table for column in removed(trace, "column"))
     return broken.sqlstate in _MISSING and (
         bool(removed_relations) or column_is_gone or bool(removed(trace, "function"))
+    )
+
+
+def _was_filled(trace: RevisionTrace, broken: BrokenStatement) -> bool:
+    """Return whether the column that refused a NULL was as required before, so that a trigger must have filled it."""
+    return any(
+        bare(name) == broken.column
+        and bool(attributes(trace.after, "column", name).get("not_null"))
+        and all(
+            attributes(trace.before, "column", name).get(attribute)
+            == attributes(trace.after, "column", name).get(attribute)
+            for attribute in ("not_null", "default", "identity", "generated")
+        )
+        for name in _kept_columns(trace, broken.statement.table)
     )
 
 

@@ -3,7 +3,6 @@
 See the rule of the same code.
 """
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ CODE = breaks_old_code.CODE
 SEVERITY = Severity.ERROR
 BAD = breaks_old_code.BAD
 GOOD = breaks_old_code.GOOD
-_NULL_COLUMN = re.compile(r'null value in column "(.+?)" of relation "')
 
 
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
@@ -43,10 +41,10 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
 
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
     """Return whether a made-up NULL fails in an existing column that accepted NULL before."""
-    match = _NULL_COLUMN.search(broken.error) if broken.sqlstate == "23502" and not broken.statement.recorded else None
-    return match is not None and any(
+    is_made_up = broken.sqlstate == "23502" and not broken.statement.recorded
+    return is_made_up and any(
         split(name)[0] == broken.statement.table
-        and bare(name) == match[1]
+        and bare(name) == broken.column
         and not attributes(trace.before, "column", name).get("not_null")
         for name in names_of(trace.before, "column")
     )

@@ -62,7 +62,7 @@ def test_a_null_that_was_made_up(sqlstate: str, recorded: bool, name: str, sever
     quoted = {**column(f'{USERS}."Full name"'), **column(f'{USERS}."a""b"')}
     trace = revision(step("ALTER"), before={**BASE, **quoted, **column(f"{USERS}.id", not_null=True)})
     error = f'null value in column "{name}" of relation "users" violates not-null constraint'
-    proof = proved(trace, old_code=broken(sqlstate, error, recorded=recorded))
+    proof = proved(trace, old_code=broken(sqlstate, error, recorded=recorded, column=name))
     assert said(proof) == [("breaks-old-code", severity)]
 
 
