@@ -18,12 +18,14 @@ class ApplicationStatement:
         table: Table or view that it reads or writes; empty if it is not known.
         parameters: Value of each parameter, as Postgres writes it; None for NULL.
         recorded: Whether it was recorded from an application; otherwise it was made from the schema.
+        role: Role that sends it; empty for the role that the sandbox uses.
     """
 
     sql: str
     table: str
     parameters: tuple[str | None, ...] = field(default=(), repr=False)
     recorded: bool = False
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class BrokenStatement:
 
     def __str__(self) -> str:
         """Return the statement and its error as a sentence."""
+        sender = f", sent by the role {self.statement.role}," if self.statement.role else ""
         prepared = ", prepared before," if self.when_prepared else ""
-        return f"{self.statement.sql}{prepared} fails: {self.error}"
+        return f"{self.statement.sql}{sender or prepared} fails: {self.error}"
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,12 @@ class Compatibility:
     def failing(self, table: str) -> set[str]:
         """Return the commands of which a statement on a table fails now: `SELECT`, `INSERT` and so on.
 
-        An INSERT that lacks only the key of its ON CONFLICT does not count.
+        An INSERT that lacks only the key of its ON CONFLICT does not count, nor what fails only for some role.
         """
         statements = (
             broken.statement
             for broken in self.broken
-            if broken.statement.table == table and broken.sqlstate != _NO_SUCH_KEY
+            if broken.statement.table == table and broken.sqlstate != _NO_SUCH_KEY and not broken.statement.role
         )
         return {statement.sql.split(maxsplit=1)[0].upper() for statement in statements}
 

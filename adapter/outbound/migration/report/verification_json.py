@@ -112,6 +112,7 @@ def _code(code: Compatibility | None) -> dict[str, Any] | None:
                     "sqlstate": broken.sqlstate,
                     "when_prepared": broken.when_prepared,
                     "recorded": broken.statement.recorded,
+                    "role": broken.statement.role or None,
                 }
                 for broken in code.broken
             ],

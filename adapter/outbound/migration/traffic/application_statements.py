@@ -3,10 +3,10 @@
 For each table and view, the statements that its columns permit are generated from the catalog: a SELECT with explicit
 columns, an INSERT with all columns and one with only the required columns, an INSERT with ON CONFLICT for each unique
 key, an UPDATE of each column, and a DELETE. Their values come from an existing row; ON CONFLICT is only planned, which
-finds its key. A statement that fails on its own schema is dropped. Each statement is prepared in a session that stays
-open while the schema changes, and prepared again afterwards (manual, PREPARE: a plan whose result type has changed is
-refused). All statements run in transactions that are rolled back. Only those run again that reach what has changed;
-see `reach`.
+finds its key. Roles with privileges of their own send them, too. A statement that fails on its own schema is dropped.
+Each statement is prepared in a session that stays open while the schema changes, and prepared again afterwards (manual,
+PREPARE: a plan whose result type has changed is refused). All statements run in transactions that are rolled back. Only
+those run again that reach what has changed; see `reach`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -157,8 +157,11 @@ class ApplicationStatements:
         return self._compatibility(self._broken_statement(number, error) for number, error in errors.items())
 
     def _compatibility(self, broken: Iterable[BrokenStatement | None]) -> Compatibility:
+        found = [*filter(None, broken)]
+        for_all = {item.statement.sql for item in found if not item.statement.role}
+        found = [item for item in found if not item.statement.role or item.statement.sql not in for_all]
         inserted = frozenset(item.statement.table for item in self._candidates if item.columns is not None)
-        return Compatibility(len(self._candidates), tuple(filter(None, broken)), self.untried, inserted)
+        return Compatibility(len(self._candidates), tuple(found), self.untried, inserted)
 
     def _numbered(self, names: Collection[str] | None) -> dict[int, Candidate]:
         """Return the statements on some relations, and the recorded ones, by number; all for None."""

@@ -1,7 +1,7 @@
 """Generates the statements that a table permits, with the values of one row."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -37,7 +37,17 @@ SELECT n.nspname, c.relname, c.relkind,
            SELECT FROM pg_catalog.aclexplode(c.relacl) g
             WHERE g.grantee <> c.relowner AND g.privilege_type IN ('INSERT', 'UPDATE', 'DELETE'))),
        EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7 AND t.tgenabled IN ('O', 'A'))
+                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7 AND t.tgenabled IN ('O', 'A')),
+       ARRAY(SELECT DISTINCT o.rolname::text
+               FROM (SELECT c.relacl AS acl UNION ALL
+                     SELECT a.attacl FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) l
+              CROSS JOIN LATERAL pg_catalog.aclexplode(l.acl) g
+               JOIN pg_catalog.pg_roles o ON o.oid = g.grantee
+              WHERE g.grantee <> c.relowner AND NOT o.rolsuper AND pg_catalog.pg_has_role(o.oid, 'MEMBER')
+              ORDER BY 1),
+       (SELECT o.rolname FROM pg_catalog.pg_roles o
+         WHERE o.oid = c.relowner AND NOT o.rolsuper AND o.rolname <> current_user
+           AND pg_catalog.pg_has_role(o.oid, 'MEMBER'))
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
        SELECT c.relhastriggers OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r
@@ -63,6 +73,8 @@ class Relation:
     unique: tuple[Mapping[str, Any], ...] = ()  # keys that ON CONFLICT can name: parts and predicate as SQL, columns
     is_written_view: bool = False  # has triggers, rules or grants for writing
     fills_rows: bool = False  # has a trigger BEFORE INSERT, which may fill required columns
+    grantees: tuple[str, ...] = ()  # roles that have privileges on it and neither own it nor may do everything
+    owner: str | None = None  # its owner, where that is another role than this session's and may not do everything
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -72,9 +84,19 @@ class Relation:
 
 def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
     """Read the tables and views of a database, except the version table and those of extensions."""
-    for schema, name, kind, columns, key, table, unique, is_written_view, fills_rows in connection.execute(
-        _RELATIONS
-    ).fetchall():
+    for (
+        schema,
+        name,
+        kind,
+        columns,
+        key,
+        table,
+        unique,
+        is_written_view,
+        fills_rows,
+        grantees,
+        owner,
+    ) in connection.execute(_RELATIONS).fetchall():
         yield Relation(
             schema,
             name,
@@ -86,13 +108,17 @@ def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
             tuple(unique or ()),
             is_written_view,
             fills_rows,
+            tuple(grantees),
+            owner,
         )
 
 
 def candidates_for(
     relation: Relation, row: Mapping[str, str | None] | None, *, each_column: bool
 ) -> Iterator[Candidate]:
-    """Return the statements that a table or a view permits.
+    """Return the statements that a table or a view permits, and those that roles with privileges may send.
+
+    A role sends one UPDATE of all columns. The owner, if that is another role, sends a SELECT: an owner may do all.
 
     Args:
         relation: The table or the view.
@@ -101,6 +127,20 @@ def candidates_for(
     """
     if not relation.columns:
         return
+    yield from _candidates(relation, row, each_column=each_column)
+    for role in relation.grantees:
+        for candidate in _candidates(relation, row, each_column=False):
+            yield _sent_by(role, candidate)
+    if relation.owner is not None:
+        yield _sent_by(relation.owner, next(_candidates(relation, None, each_column=False)))
+
+
+def _sent_by(role: str, candidate: Candidate) -> Candidate:
+    return replace(candidate, statement=replace(candidate.statement, role=role))
+
+
+def _candidates(relation: Relation, row: Mapping[str, str | None] | None, *, each_column: bool) -> Iterator[Candidate]:
+    """Return the statements that a table or a view permits, the SELECT first."""
     names = [column["name"] for column in relation.columns]
     query = sql.SQL("SELECT {} FROM {} LIMIT 1").format(listed(names), relation.identifier)
     yield Candidate(_statement_of(relation, query))

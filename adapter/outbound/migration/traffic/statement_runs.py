@@ -34,7 +34,8 @@ DECLARE
 BEGIN
     FOR job IN
         SELECT (value ->> 'number')::int AS number, value ->> 'prepare' AS prepare, value ->> 'room' AS room,
-               value ->> 'execute' AS run, value ->> 'row' AS row_exists, value ->> 'table' AS written
+               value ->> 'execute' AS run, value ->> 'row' AS row_exists, value ->> 'table' AS written,
+               value ->> 'role' AS role
         FROM jsonb_array_elements(current_setting('hexalembic.jobs')::jsonb) WITH ORDINALITY AS j (value, place)
         ORDER BY place
     LOOP
@@ -62,6 +63,9 @@ BEGIN
             writes := pg_catalog.pg_stat_get_xact_tuples_inserted(counted)
                 + pg_catalog.pg_stat_get_xact_tuples_updated(counted)
                 + pg_catalog.pg_stat_get_xact_tuples_deleted(counted);
+            IF job.role IS NOT NULL THEN
+                EXECUTE format('SET LOCAL ROLE %I', job.role);  -- until the statement is rolled back
+            END IF;
             EXECUTE job.run;
             IF writes = pg_catalog.pg_stat_get_xact_tuples_inserted(counted)
                 + pg_catalog.pg_stat_get_xact_tuples_updated(counted)
@@ -190,6 +194,7 @@ def _job(number: int, candidate: Candidate, *, prepared: bool) -> dict[str, obje
         else execute + _arguments(parameters),
         "row": candidate.row_exists or None,
         "table": candidate.statement.table,
+        "role": candidate.statement.role or None,
     }
 
 

@@ -16,13 +16,14 @@ Source: the Postgres manual, section "Privileges".
 from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.changes import renamed_by, statement_of
+from domain.migration.analysis.lost_privileges import lost_privileges, missing_privileges
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
 from domain.migration.op_code import execute, lines
-from domain.migration.repair.privileges import letters_by_grantee, names_of_privileges, privileges
+from domain.migration.repair.privileges import names_of_privileges, privileges
 from domain.migration.revision import Phase, declared_phase
-from domain.migration.snapshot import ObjectKey, Value, attributes, names_of
+from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -49,43 +50,12 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         return
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     for key in sorted(trace.before.objects.keys() & trace.after.objects.keys()):
-        if key[0] not in _APART and (lost := _lost(trace, key)):
+        if key[0] not in _APART and (lost := lost_privileges(trace, key)):
             anew = _is_made_anew(trace, key)
             if anew or not contract:
                 yield _diagnostic(trace, key, lost, anew=anew, contract=contract)
     if not contract:
         yield from _of_database(trace)
-
-
-def _lost(trace: RevisionTrace, key: ObjectKey) -> dict[str, list[str]]:
-    """Return the letters of the privileges that each grantee had and has no longer."""
-    before, after = attributes(trace.before, *key), attributes(trace.after, *key)
-    if before.get("acl") == after.get("acl"):
-        return {}
-    owners = {before.get("owner"), after.get("owner")}
-    if key[0] == "column":
-        table = attributes(trace.after, "table", split(key[1])[0])
-        of_table = letters_by_grantee(table.get("acl"))
-        owners |= {table.get("owner")}
-    else:
-        of_table = {}
-    return _missing(before.get("acl"), after.get("acl"), of_table, owners)
-
-
-def _missing(
-    before: Value, after: Value, besides: Mapping[str, Mapping[str, bool]], owners: set[Value]
-) -> dict[str, list[str]]:
-    actual = letters_by_grantee(after)
-    lost = {
-        grantee: [
-            letter
-            for letter in letters
-            if not any(letter in has.get(role, {}) for has in (actual, besides) for role in (grantee, ""))
-        ]
-        for grantee, letters in letters_by_grantee(before).items()
-        if grantee not in owners
-    }
-    return {grantee: letters for grantee, letters in lost.items() if letters}
 
 
 def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
@@ -128,7 +98,7 @@ def _diagnostic(
 def _of_database(trace: RevisionTrace) -> Iterator[Diagnostic]:
     """Report privileges on the database itself, of which a catalog has only those that were changed."""
     before, after = (attributes(catalog, *_DATABASE).get("acl") for catalog in (trace.before, trace.after))
-    lost = _missing(before or _OF_NEW_DATABASE, after or _OF_NEW_DATABASE, {}, set())
+    lost = missing_privileges(before or _OF_NEW_DATABASE, after or _OF_NEW_DATABASE, {}, set())
     if lost:
         yield Diagnostic(
             CODE,

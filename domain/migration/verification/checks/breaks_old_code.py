@@ -6,6 +6,7 @@ See the rule of the same code.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from domain.migration.analysis.lost_privileges import is_refused_on_purpose
 from domain.migration.analysis.rules import breaks_old_code
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -27,7 +28,7 @@ GOOD = breaks_old_code.GOOD
 def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
     """Report broken statements of the old code; in the contract phase they are a warning."""
     for broken in proof.old_code.broken if proof.old_code is not None else ():
-        if not broken.when_prepared:
+        if not broken.when_prepared and not is_refused_on_purpose(proof.analysis.trace, broken):
             strict = not (is_contract(proof) or _is_tightened(proof.analysis.trace, broken))
             advice = (
                 "Make sure that no deployed code sends this statement any more."
