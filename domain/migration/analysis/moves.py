@@ -47,7 +47,7 @@ def without_moves(
     difference: DataDifference, before: SchemaSnapshot | None, restored: SchemaSnapshot | None
 ) -> DataDifference:
     """Return a difference without the rows that an attached or detached partition brought or took along."""
-    parents_before, parents_after = _parents(before), _parents(restored)
+    parents_before, parents_after = ancestors(before), ancestors(restored)
     attached = {
         name: parents_after[name]
         for name in parents_after.keys() - parents_before.keys()
@@ -79,7 +79,7 @@ def without_moves(
     )
 
 
-def _parents(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
+def ancestors(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
     """Return all tables above each partition or child table, the direct parent first."""
     direct = {name: _texts(attributes(snapshot, "table", name).get("parents")) for name in names_of(snapshot, "table")}
 

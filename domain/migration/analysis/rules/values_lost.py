@@ -2,10 +2,11 @@
 
 The old code still finds the table and the column, but no values in them. The causes are TRUNCATE, a DELETE of all rows,
 DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, and a new column or table that takes
-the name of a renamed one. A downgrade that refuses is honest about it, but does not bring the values back. A table that
-is replaced by a copy of its rows loses the writes between the copy and the drop, unless a lock or a trigger prevents
-that. Where the old table is only renamed, these writes are still in it, and this is a warning. The safe way is to keep
-the old values beside the new ones until nobody needs them:
+the name of a renamed one. DETACH PARTITION and NO INHERIT take rows out of the parent, in which the old code looks for
+them. A downgrade that refuses is honest about it, but does not bring the values back. A table that is replaced by a
+copy of its rows loses the writes between the copy and the drop, unless a lock or a trigger prevents that. Where the old
+table is only renamed, these writes are still in it, and this is a warning. The safe way is to keep the old values
+beside the new ones until nobody needs them:
 
     op.add_column("users", sa.Column("name_new", sa.Text()))
     # Next revisions: fill it in batches, let the code use it, drop the old one last.
@@ -21,6 +22,7 @@ from domain.migration.analysis.changes import added, is_inherited, kept, renamed
 from domain.migration.analysis.impact import is_big, truncated
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
+from domain.migration.analysis.moves import ancestors
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -69,7 +71,41 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             else "Keep them beside the new ones until nobody needs them, or declare `Phase: contract`.",
             _fix(trace, name) if kind == "column" and not is_inherited(trace.before, name) else None,
         )
+    for child, parent in _taken_out(trace):
+        yield Diagnostic(
+            CODE,
+            Severity.WARNING if contract else SEVERITY,
+            statement_of(trace, "table", child),
+            parent,
+            f"The upgrade takes {child} out of {parent}, in which the old code no longer finds its rows.",
+            "Make sure that no deployed code needs these rows any more."
+            if contract
+            else "Do this when no deployed code needs these rows any more, and declare `Phase: contract`.",
+        )
     yield from _unguarded_copies(trace, statistics)
+
+
+def _taken_out(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    """Return the tables with rows that were partitions or children, each with the parent that has lost them."""
+    before, after = ancestors(trace.before), ancestors(trace.after)
+    for child in kept(trace, "table"):
+        parents = attributes(trace.before, "table", child).get("parents")
+        rows = trace.tables[child].rows if child in trace.tables else 0
+        for parent in parents if isinstance(parents, tuple) and rows else ():
+            if (
+                parent in before.get(child, ())
+                and parent not in after.get(child, ())
+                and attributes(trace.after, "table", str(parent))
+                and not _filled_below(trace, str(parent), rows)
+            ):
+                yield child, str(parent)
+
+
+def _filled_below(trace: RevisionTrace, parent: str, rows: int) -> bool:
+    """Return whether at least half as many rows are inserted into a table or into what is below it."""
+    below = {parent, *(name for name, parents in ancestors(trace.after).items() if parent in parents)}
+    inserted = (traced.rows[name].inserted for traced in trace.upgrade for name in below & traced.rows.keys())
+    return sum(inserted) >= rows / 2
 
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
