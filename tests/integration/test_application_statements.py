@@ -227,3 +227,34 @@ def test_recorded_statements_and_code_that_is_to_come(url: str, migrated_url: st
 
     assert recorded in {one.statement for one in again.broken}
     assert len(elsewhere.broken) == len(code.statements)
+
+
+FUNCTIONS = """
+CREATE FUNCTION tax(net int, percent int DEFAULT 20) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT net * percent / 100';
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+"""
+BY_NAME = """
+DROP FUNCTION tax; CREATE FUNCTION tax(amount int, percent int DEFAULT 20) RETURNS int LANGUAGE sql AS 'SELECT 1'
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ("CREATE FUNCTION tax(net int) RETURNS int LANGUAGE sql AS 'SELECT net'", ("is not unique",)),
+        ("CREATE FUNCTION tax(net text, percent int) RETURNS int LANGUAGE sql AS 'SELECT 1'", ()),
+        (BY_NAME, ("public.tax(net => integer, percent => integer) does not exist",)),
+        (f"{BY_NAME}; DROP FUNCTION tax; {FUNCTIONS.partition(';')[0]}", ()),
+        ("DROP FUNCTION stamp", ()),
+        ("ALTER TABLE people ADD nickname text", ()),
+    ],
+)
+def test_calls_of_functions(url: str, change: str, broken: tuple[str, ...]) -> None:
+    """By places, by names, and without defaults; a trigger's function is called by no code."""
+    execute(url, FUNCTIONS)
+    with ApplicationStatements(url) as code:
+        execute(url, change)
+        found = [one for one in code.try_again().broken if not one.when_prepared]
+
+    assert len(found) == len(broken)
+    assert all(text in str(one) for one, text in zip(found, broken, strict=True))

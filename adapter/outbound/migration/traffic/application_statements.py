@@ -3,10 +3,10 @@
 For each table and view, the statements that its columns permit are generated from the catalog: a SELECT with explicit
 columns, an INSERT with all columns and one with only the required columns, an INSERT with ON CONFLICT for each unique
 key, an UPDATE of each column, and a DELETE. Their values come from an existing row; ON CONFLICT is only planned, which
-finds its key. Roles with privileges of their own send them, too. A statement that fails on its own schema is dropped.
-Each statement is prepared in a session that stays open while the schema changes, and prepared again afterwards (manual,
-PREPARE: a plan whose result type has changed is refused). All statements run in transactions that are rolled back. Only
-those run again that reach what has changed; see `reach`.
+finds its key, and so are calls of functions. Roles with privileges of their own send them, too. A statement that fails
+on its own schema is dropped. Each statement is prepared in a session that stays open while the schema changes, and
+prepared again afterwards (manual, PREPARE: a plan whose result type has changed is refused). All statements run in
+transactions that are rolled back. Only those run again that reach what has changed; see `reach`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,6 +17,7 @@ from typing import Any, Self
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import restrict
+from adapter.outbound.migration.traffic.function_calls import function_calls
 from adapter.outbound.migration.traffic.made_statements import candidates_for, read_relations
 from adapter.outbound.migration.traffic.reach import reaching
 from adapter.outbound.migration.traffic.sample_rows import sample_rows
@@ -34,6 +35,7 @@ from domain.migration.compatibility import (
 
 _OF_VALUES = frozenset({"22", "23", "P0"})  # classes of SQLSTATE: data, integrity, raised by a trigger
 _DUPLICATE = "23505"
+_FUNCTIONS = ""  # stands for the name of a table among the statements
 _NO_ROW = "it has no row to take values from"
 
 # Foreign keys that permit the deletion of a parent: ON DELETE CASCADE, SET NULL or SET DEFAULT.
@@ -53,7 +55,7 @@ class OldCode:
     Attributes:
         versions: What was there when they ran.
         each_column: Whether there is an UPDATE for each column.
-        statements: The statements on each table or view, by its name.
+        statements: The statements on each table or view, by its name; calls of functions are under an empty name.
         untried: The reason why a table has only a SELECT, by table.
     """
 
@@ -207,6 +209,9 @@ class ApplicationStatements:
             for candidate in candidates_for(relation, rows.get(relation.table), each_column=each_column)
         ]
         runnable: dict[str, list[Candidate]] = {relation.table: [] for relation in new}
+        if concerned is None:  # as it is where a function was created or dropped
+            candidates += function_calls(self._connection)
+            runnable[_FUNCTIONS] = []
         for candidate in self._runnable(candidates):
             runnable[candidate.statement.table].append(candidate)
         without_row = {
@@ -219,8 +224,8 @@ class ApplicationStatements:
             versions,
             each_column,
             {
-                relation.table: tuple(runnable.get(relation.table, earlier.get(relation.table, ())))
-                for relation in relations
+                name: tuple(runnable.get(name, earlier.get(name, ())))
+                for name in (*(relation.table for relation in relations), _FUNCTIONS)
             },
             {relation.table: _NO_ROW for relation in relations if relation.table in without_row},
         )

@@ -2,12 +2,12 @@
 
 The old code still runs while a deployment goes on, and its requests fail. The statements are made from the schema
 before the upgrade: for each table a SELECT with explicit columns, INSERTs, an INSERT with ON CONFLICT for each unique
-key, an UPDATE of each column and a DELETE. Each of them is tried before and after the upgrade, also by the roles that
-have privileges on the table. Other rules report what is dropped, renamed, revoked or newly required. This rule reports
-what else breaks: a trigger that refuses, or one that is gone and has filled a required column or written for a view, a
-type that cannot read the value, a sequence that starts again, a constraint that a default violates, a unique key that
-is gone, a trigger or a view for which a role lacks privileges. The safe way is to change first what the code sends, and
-then the schema:
+key, an UPDATE of each column and a DELETE, and for each function a call. Each of them is tried before and after the
+upgrade, also by the roles that have privileges on the table. Other rules report what is dropped, renamed, revoked or
+newly required. This rule reports what else breaks: a trigger that refuses, or one that is gone and has filled a
+required column or written for a view, a type that cannot read the value, a sequence that starts again, a constraint
+that a default violates, a unique key that is gone, a trigger or a view for which a role lacks privileges, a second
+function that fits a call as well. The safe way is to change first what the code sends, and then the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
@@ -59,7 +59,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     reported: set[tuple[str, bool]] = set()
     for broken in trace.compatibility.broken:
-        key = broken.statement.table, broken.when_prepared
+        key = broken.statement.table or broken.statement.sql, broken.when_prepared
         if key in reported or _is_explained(trace, broken) or is_refused_on_purpose(trace, broken):
             continue
         reported.add(key)
@@ -73,7 +73,7 @@ def _failing(trace: RevisionTrace, broken: BrokenStatement, *, contract: bool) -
         CODE,
         Severity.WARNING if mild else SEVERITY,
         None,
-        broken.statement.table,
+        broken.statement.table or None,
         f"A statement that the old code may send fails after the upgrade: {broken}.",
         "Make sure that no deployed code sends this statement any more."
         if contract
@@ -87,7 +87,7 @@ def _prepared(broken: BrokenStatement) -> Diagnostic:
         CODE,
         Severity.NOTE,
         None,
-        broken.statement.table,
+        broken.statement.table or None,
         f"A statement that a session prepared before the upgrade fails after it: {broken}.",
         "Most drivers prepare it again and go on. Sessions of other drivers must reconnect after the upgrade.",
     )

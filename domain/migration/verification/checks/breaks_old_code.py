@@ -37,7 +37,7 @@ def check(proof: "RevisionProof", _: Declaration) -> Iterator[Diagnostic]:
                 "docstring says `Phase: contract`."
             )
             severity = SEVERITY if strict else Severity.WARNING
-            yield Diagnostic(CODE, severity, None, broken.statement.table, tried(broken), advice)
+            yield Diagnostic(CODE, severity, None, broken.statement.table or None, tried(broken), advice)
 
 
 def _is_tightened(trace: RevisionTrace, broken: BrokenStatement) -> bool:
