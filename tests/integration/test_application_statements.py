@@ -258,3 +258,17 @@ def test_calls_of_functions(url: str, change: str, broken: tuple[str, ...]) -> N
 
     assert len(found) == len(broken)
     assert all(text in str(one) for one, text in zip(found, broken, strict=True))
+
+
+def test_the_default_of_a_domain_counts(empty_url: str) -> None:
+    """An INSERT leaves out a required column whose domain has a default, and fails when the default is dropped."""
+    execute(
+        empty_url, "CREATE DOMAIN word AS text DEFAULT 'x'; CREATE TABLE notes (id int PRIMARY KEY, w word NOT NULL)"
+    )
+    execute(empty_url, "INSERT INTO notes VALUES (1)")
+    with ApplicationStatements(empty_url) as code:
+        execute(empty_url, "ALTER DOMAIN word DROP DEFAULT")
+        (broken,) = code.try_again().broken
+
+    assert broken.column == "w"
+    assert broken.statement.sql == 'INSERT INTO "public"."notes" ("id") VALUES ($1)'

@@ -16,8 +16,10 @@ _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a'
                        AND (c.relkind <> 'v' OR w.has_code OR pg_column_is_updatable(c.oid, a.attnum, true)),
-                   'defaulted', a.atthasdef OR a.attidentity <> '', 'not_null', a.attnotnull) ORDER BY a.attnum)
-          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+                   'defaulted', a.atthasdef OR a.attidentity <> '' OR y.typdefaultbin IS NOT NULL,
+                       'not_null', a.attnotnull) ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT json_agg(a.attname ORDER BY k.place)
           FROM pg_catalog.pg_index i
          CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
