@@ -76,7 +76,8 @@ class SequenceBehind:
         column: Quoted name of the unique column that the sequence fills.
         sequence: Qualified name of the sequence.
         following: Next value of the sequence.
-        largest: Largest key among the rows that the upgrade wrote.
+        largest: Largest key among the rows that the upgrade wrote; among all where the sequence is new to the column.
+        is_given: Whether the upgrade lets the column draw from the sequence.
     """
 
     table: str
@@ -84,6 +85,7 @@ class SequenceBehind:
     sequence: str
     following: int
     largest: int
+    is_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class RevisionTrace:
         calibration: Runs of the upgrade on tables of growing size, the trace itself first; empty if none were made.
         smaller: Run of the upgrade on fewer rows, if one of its batches may be a whole table; otherwise None.
         compatibility: Statements of the old code on the new schema; None if the upgrade failed.
-        sequences_behind: Sequences that were not advanced beyond keys that the upgrade wrote.
+        sequences_behind: Sequences that are not beyond keys that the upgrade wrote, or that their new column has.
         unreported: Changes of existing tables that no statement made.
         waited_ms: Time, in milliseconds, in which the process of the upgrade did nothing behind the last statement,
             while its transaction was open.

@@ -1,4 +1,4 @@
-"""Finds keys that a revision wrote explicitly and that are beyond the current value of the column's sequence."""
+"""Finds keys beyond the current value of their sequence, where a revision wrote the keys or gave them the sequence."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from domain.migration.trace import SequenceBehind
 # Columns that are unique by themselves and have values from an ascending sequence.
 _COLUMNS = """
 WITH fed AS (
-    SELECT ad.adrelid AS relation, ad.adnum AS number, d.refobjid AS sequence
+    SELECT ad.adrelid AS relation, ad.adnum AS number, d.refobjid AS sequence, {given} AS is_given
       FROM pg_catalog.pg_attrdef ad
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = ad.oid
        AND d.refclassid = 'pg_catalog.pg_class'::regclass
     UNION
-    SELECT d.refobjid, d.refobjsubid, d.objid
+    SELECT d.refobjid, d.refobjsubid, d.objid, {given}
       FROM pg_catalog.pg_depend d
      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
        AND d.deptype = 'i'
 )
 SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), format('%I.%I', sn.nspname, sc.relname),
-       coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid) + s.seqincrement, s.seqstart)
+       coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid) + s.seqincrement, s.seqstart), f.is_given
   FROM fed f
   JOIN pg_catalog.pg_sequence s ON s.seqrelid = f.sequence AND s.seqincrement > 0
   JOIN pg_catalog.pg_class sc ON sc.oid = f.sequence JOIN pg_catalog.pg_namespace sn ON sn.oid = sc.relnamespace
@@ -35,13 +35,22 @@ SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), format('%I
 
 
 def sequences_behind(session: psycopg.Connection[Any], since: int, tables: set[str]) -> tuple[SequenceBehind, ...]:
-    """Return the sequences whose next value is not above the keys that the tables got since a transaction id."""
+    """Return the sequences whose next value is not above the keys of their column.
+
+    Args:
+        session: An autocommit session in the database.
+        since: The first transaction of the revision; keys that were there before count where the sequence is new to the
+            column.
+        tables: The tables into which the revision wrote rows.
+    """
     behind = []
-    for table, column, sequence, following in session.execute(_COLUMNS).fetchall():
-        if table not in tables:
+    columns = _COLUMNS.format(given=written_since(since, "d"))
+    for table, column, sequence, following, is_given in session.execute(columns.encode()).fetchall():
+        if table not in tables and not is_given:
             continue
-        newest = f"SELECT max({column}) FROM {table} t WHERE {written_since(since, 't')}"  # noqa: S608 - quoted there
+        of_revision = "" if is_given else f"WHERE {written_since(since, 't')}"
+        newest = f"SELECT max({column}) FROM {table} t {of_revision}"  # noqa: S608 - quoted there
         row = session.execute(newest.encode()).fetchone()
         if row is not None and row[0] is not None and row[0] >= following:
-            behind.append(SequenceBehind(table, column, sequence, int(following), int(row[0])))
+            behind.append(SequenceBehind(table, column, sequence, int(following), int(row[0]), is_given))
     return tuple(behind)

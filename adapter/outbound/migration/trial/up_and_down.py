@@ -147,9 +147,7 @@ class UpAndDown:
         after = upgraded.snapshot()
         self._remember_pgvector(after)
         written_tables = _written_tables(statements)
-        lagging_sequences = (
-            sequences_behind(upgraded.session(), state.following, written_tables) if written_tables else ()
-        )
+        lagging_sequences = sequences_behind(upgraded.session(), state.following, written_tables)
         common["unchanged"] = unchanged(rows, upgraded.digest()) if written_tables else frozenset()
         common |= {
             "upgrade": statements,

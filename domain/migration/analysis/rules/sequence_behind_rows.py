@@ -1,7 +1,8 @@
-"""The revision inserts rows with explicit keys, and the sequence of the column is not advanced.
+"""The keys of a column are ahead of its sequence: the revision inserts explicit keys, or gives the column a sequence.
 
 The next INSERT of the application takes the next number of the sequence. That number is in use, and the INSERT fails
-with a duplicate key. The safe way is to let the sequence number the rows, or to set it to the highest key:
+with a duplicate key. A column with values that becomes an identity column, or that gets a default from a new sequence,
+starts again at the first number. The safe way is to let the sequence number the rows, or to set it to the highest key:
 
     op.execute("SELECT setval('roles_id_seq', (SELECT max(id) FROM roles))")
 """
@@ -12,7 +13,7 @@ from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.op_code import execute
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RevisionTrace, SequenceBehind
 
 CODE = "sequence-behind-rows"
 SEVERITY = Severity.WARNING
@@ -29,8 +30,10 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report sequences whose next number is a key that the upgrade has inserted."""
+    """Report sequences whose next number is a key that the upgrade has inserted, or that was there before."""
     for sequence in trace.sequences_behind:
+        if sequence.is_given and _fails_already(trace, sequence.table):
+            continue
         writers = (
             index
             for index, statement in enumerate(trace.upgrade)
@@ -42,9 +45,19 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             SEVERITY,
             next(writers, None),
             sequence.table,
-            f"The upgrade inserts rows with {sequence.column} up to {sequence.largest} into {sequence.table}, but the "
-            f"next number of {sequence.sequence} is {sequence.following}, so an INSERT of the application fails with a "
-            "duplicate key.",
+            f"{_cause(sequence)} the next number of {sequence.sequence} is {sequence.following}, so an INSERT of the "
+            "application fails with a duplicate key.",
             f"Let the sequence set {sequence.column}, or set the sequence to the highest key.",
             execute(f"SELECT setval('{quoted}', (SELECT max({sequence.column}) FROM {sequence.table}))"),  # noqa: S608 - a text
         )
+
+
+def _cause(sequence: SequenceBehind) -> str:
+    if sequence.is_given:
+        return f"{sequence.table}.{sequence.column} has values, and draws from a sequence from now on:"
+    return f"The upgrade inserts rows with {sequence.column} up to {sequence.largest} into {sequence.table}, but"
+
+
+def _fails_already(trace: RevisionTrace, table: str) -> bool:
+    """Return whether an INSERT of the old code fails, which another rule reports."""
+    return trace.compatibility is not None and "INSERT" in trace.compatibility.failing(table)
