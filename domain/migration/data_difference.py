@@ -15,6 +15,7 @@ class DataChangeKind(Enum):
     ROWS_NEW = "{rest} more"
     ROWS_REPLACED = "rows with other primary keys"
     ROWS_MIXED = "values moved between rows"
+    EXCHANGED = "has what was in {other}"
     ROWS_UNKNOWN = "rows not compared, for the primary key came or went"
     COLUMN_GONE = "{rest} gone with the column"
     COLUMN_NEW = "new column with {rest}"

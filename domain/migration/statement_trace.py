@@ -38,6 +38,21 @@ class ChangedObject:
 
 
 @dataclass(frozen=True)
+class RenamedObject:
+    """An object that a statement renamed.
+
+    Attributes:
+        kind: Kind as in `ChangedObject`.
+        old: Qualified name before the statement.
+        new: Qualified name after it.
+    """
+
+    kind: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class StatementTrace:
     """The trace of one statement.
 
@@ -63,6 +78,7 @@ class StatementTrace:
         created: Objects that it created.
         altered: Objects that it altered.
         dropped: Objects that it dropped.
+        renamed: Objects that it renamed; columns only if their own names have changed.
         wal_bytes: Write-ahead log that it wrote, in bytes.
         duration_ms: Duration in the sandbox, in milliseconds.
         lock_timeout: Value of `lock_timeout` as Postgres shows it, such as `2s`; `0` for none.
@@ -99,6 +115,7 @@ class StatementTrace:
     created: tuple[ChangedObject, ...] = ()
     altered: tuple[ChangedObject, ...] = ()
     dropped: tuple[ChangedObject, ...] = ()
+    renamed: tuple[RenamedObject, ...] = ()
     wal_bytes: int = 0
     duration_ms: float = 0.0
     lock_timeout: str = "0"

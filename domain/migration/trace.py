@@ -10,13 +10,14 @@ from domain.migration.data_difference import DataDifference
 from domain.migration.folding import fold
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
-from domain.migration.statement_trace import ChangedObject, RowCounts, StatementTrace
+from domain.migration.statement_trace import ChangedObject, RenamedObject, RowCounts, StatementTrace
 
 __all__ = [
     "MERGED",
     "CalibrationRun",
     "ChangedObject",
     "Contradiction",
+    "RenamedObject",
     "RevisionTrace",
     "RowCounts",
     "SequenceBehind",

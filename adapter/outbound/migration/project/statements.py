@@ -8,7 +8,7 @@ from typing import Any
 from adapter.outbound.migration.project.agent.protocol import Statement
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
-from domain.migration.trace import ChangedObject, RowCounts, StatementTrace
+from domain.migration.trace import ChangedObject, RenamedObject, RowCounts, StatementTrace
 from domain.wording import readable
 
 
@@ -34,6 +34,7 @@ def statement_trace(report: Statement) -> StatementTrace:
         created=_objects(report.created),
         altered=_objects(report.altered),
         dropped=_objects(report.dropped),
+        renamed=tuple(RenamedObject(*names) for names in report.renamed),
         wal_bytes=report.wal_bytes,
         duration_ms=report.duration_ms,
         lock_timeout=report.lock_timeout,

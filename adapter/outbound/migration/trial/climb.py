@@ -102,7 +102,7 @@ class _Climber:
             and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
             and work_not_done(replace(trace, upgrade=tuple(statements[revision]))) is None
             and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
-            and not any(statement.catalogs for statement in statements[revision])
+            and not any(statement.catalogs or statement.renamed for statement in statements[revision])
             and not self._unreported(revision, result.runs)
         }
 

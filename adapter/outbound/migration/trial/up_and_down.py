@@ -25,6 +25,7 @@ from adapter.outbound.migration.trial.unreported import (
     unseen_work,
 )
 from domain.migration.digest import DataDigest, compare, unchanged
+from domain.migration.exchanges import with_exchanges
 from domain.migration.history import HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -156,32 +157,34 @@ class UpAndDown:
             "sequences_behind": lagging_sequences,
         }
         with upgraded.copy() if copies else upgraded as undone:
-            common |= self._undo(undone, rows, start, common["unread"])
+            common |= self._undo(undone, rows, start, common)
         return Outcome(describe(self.databases, entry, **common), upgraded if copies else None)
 
-    def _undo(self, undone: Database, rows: DataDigest, start: datetime, unread: Mapping[str, str]) -> dict[str, Any]:
+    def _undo(self, undone: Database, rows: DataDigest, start: datetime, known: Mapping[str, Any]) -> dict[str, Any]:
         """Undo the upgrade on a database, and return what was seen, as fields of the trace.
 
         Args:
             undone: The upgraded database.
             rows: The rows before the upgrade.
             start: The clock before the upgrade.
-            unread: The tables that could not be read before the upgrade, with the reasons.
+            known: Fields of the trace: the schema and the unread tables before the upgrade, and its statements.
         """
         result = undone.run(Command.UNDO, self.entry.revision, trace=True)
+        statements = result.run_of(self.entry.revision, "downgrade").statements
         fields: dict[str, Any] = {
-            "downgrade": result.run_of(self.entry.revision, "downgrade").statements,
+            "downgrade": statements,
             "downgrade_error": described(result.error) if result.error else None,
             "downgrade_error_type": result.error.type if result.error else None,
         }
         if result.error is None:
             rows_restored = undone.digest()
-            restored, difference = undone.snapshot(), compare(rows, rows_restored)
+            restored = undone.snapshot()
+            difference = with_exchanges(compare(rows, rows_restored), known["before"], (*known["upgrade"], *statements))
             stamped = stamped_columns(undone.session(), restored, difference, start)
             fields |= {
                 "restored": restored,
                 "undone": difference,
-                "unread": {**unread, **rows_restored.unread},
+                "unread": {**known["unread"], **rows_restored.unread},
                 "stamped": stamped,
             }
         return fields

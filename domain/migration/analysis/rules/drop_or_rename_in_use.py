@@ -1,9 +1,10 @@
 """A table, column, view, function or sequence that the old code uses is dropped or renamed.
 
 The old code still runs while a deployment goes on. Its statements name an object that no longer exists, and fail at
-once. The safe way is a parallel change: add the new object, write both, move the readers over, and drop the old object
-in a later revision, when no deployed code uses it. Declare that revision with a line `Phase: contract` in its
-docstring; then this is a warning. A renamed table can stay reachable through a view of its old name:
+once. If two objects exchange their names, its statements run and take one for the other, which is worse. The safe way
+is a parallel change: add the new object, write both, move the readers over, and drop the old object in a later
+revision, when no deployed code uses it. Declare that revision with a line `Phase: contract` in its docstring; then this
+is a warning. A renamed table can stay reachable through a view of its old name:
 
     op.rename_table("users", "accounts")
     op.execute("CREATE VIEW users AS TABLE accounts")
@@ -17,7 +18,9 @@ from domain.migration.analysis.changes import added, is_inherited, removed, rena
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.exchanges import circles, exchanged
 from domain.migration.forms.column import Column
 from domain.migration.forms.renamed_table import RenamedTable
 from domain.migration.forms.second_column import SecondColumn
@@ -43,7 +46,7 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report objects that are missing after the upgrade, and tables that became views nobody can write."""
+    """Report objects that are missing or exchanged after the upgrade, and tables that became views nobody can write."""
     containers = [name for kind in ("table", "view") for name in removed(trace, kind)]
     reachable = names_of(trace.after, "table") | names_of(trace.after, "view")
     missing_objects = [
@@ -61,6 +64,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     for kind, name in missing_objects:
         if not is_elsewhere(trace, kind, name):
             yield _diagnostic(trace, kind, name)
+    yield from _exchanges(trace)
     for name in removed(trace, "table"):
         if _is_read_only(trace, name):
             yield Diagnostic(
@@ -71,6 +75,26 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"The table {name} becomes a view through which Postgres cannot write, so an INSERT, UPDATE or DELETE "
                 "of the old code fails.",
                 "Let the view show one table, without joins or groups, or give it INSTEAD OF triggers.",
+            )
+
+
+def _exchanges(trace: RevisionTrace) -> Iterator[Diagnostic]:
+    """Report objects that have exchanged their names, so that every name still exists."""
+    for kind in ("table", "view", "column", "sequence", "function"):
+        for names in circles(exchanged(trace.before, trace.upgrade, kind)):
+            statement = next(
+                index
+                for index, traced in enumerate(trace.upgrade)
+                if any(item.kind.endswith(kind) and item.old in names for item in traced.renamed)
+            )
+            yield _changed(
+                trace,
+                kind,
+                names[0],
+                f"The {kind}s {listed(names)} have exchanged their names",
+                None,
+                effect="statements of the old code run, but read or write another one than they mean",
+                statement=statement,
             )
 
 
@@ -100,15 +124,24 @@ def _diagnostic(trace: RevisionTrace, kind: str, name: str) -> Diagnostic:
     return _changed(trace, kind, name, f"The {kind} {name} {change}", _fix(trace, kind, name, new))
 
 
-def _changed(trace: RevisionTrace, kind: str, name: str, change: str, fix: str | None) -> Diagnostic:
+def _changed(
+    trace: RevisionTrace,
+    kind: str,
+    name: str,
+    change: str,
+    fix: str | None,
+    *,
+    effect: str = "statements of the old code that name it fail",
+    statement: int | None = None,
+) -> Diagnostic:
     table = split(name)[0] if kind == "column" else name
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     return Diagnostic(
         CODE,
         Severity.WARNING if contract else SEVERITY,
-        statement_of(trace, kind, name),
+        statement_of(trace, kind, name) if statement is None else statement,
         table,
-        f"{change}, so statements of the old code that name it fail.",
+        f"{change}, so {effect}.",
         "Make sure that no deployed code uses it any more."
         if contract
         else "Make this change when no deployed code uses it any more, in a revision whose docstring says `Phase: "

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.changes import removed, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
-from domain.migration.analysis.moves import is_elsewhere, moved_to
+from domain.migration.analysis.moves import is_dropped, is_elsewhere, moved_to
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import attributes, names_of
@@ -57,6 +57,26 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 f"The enum {name} {change}, so statements of the old code that use it fail.",
                 "Leave the value in the type, and stop using it.",
             )
+        elif exchanged_values := _exchanged(trace, name, before, after):
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "type", name),
+                name,
+                f"The values {', '.join(map(repr, exchanged_values))} of the enum {name} have exchanged their names, "
+                "so statements of the old code run, but read or write another value than they mean.",
+                "Leave the names as they are, or write the other value into the rows in batches.",
+            )
+
+
+def _exchanged(trace: RevisionTrace, name: str, before: tuple[object, ...], after: tuple[object, ...]) -> list[object]:
+    """Return the values that have other places among those that stayed, as only renames can give them in one type."""
+    is_another = is_dropped(trace, "type", name) or any(
+        (item.kind, item.old) == ("type", name) for statement in trace.upgrade for item in statement.renamed
+    )
+    old = [value for value in before if value in after]
+    new = [value for value in after if value in before]
+    return [] if is_another else [value for value, other in zip(old, new, strict=True) if value != other]
 
 
 def _values(trace: RevisionTrace, name: str) -> tuple[tuple[object, ...], tuple[object, ...]]:

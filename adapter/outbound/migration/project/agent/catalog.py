@@ -220,6 +220,23 @@ class Catalog:
             [name for name in dropped_names if name not in recreated],
         )
 
+    def renamed(self, later: Catalog) -> list[tuple[str, str, str]]:
+        """Return the kinds, old and new names of the objects that were renamed up to a later catalog.
+
+        A column of a renamed table keeps its own name.
+        """
+        pairs = ((row, later.objects[key]) for key, row in sorted(self.objects.items()) if key in later.objects)
+        return [
+            (row[4], row[5], later_row[5])
+            for row, later_row in pairs
+            if row[5] != later_row[5] and self._own_name(row) != later._own_name(later_row)
+        ]
+
+    def _own_name(self, row: list[Any]) -> str:
+        """Return the name of a column without that of its table, and any other name as it is."""
+        name: str = row[5]
+        return name[len(self.names[row[3]]) :] if row[4] == "table column" and row[3] in self.names else name
+
     def touched(self, later: Catalog) -> set[int]:
         """Return the OIDs of the tables that were rewritten, or of which an object differs, up to a later catalog."""
         created, dropped, altered = self._differences(later)

@@ -282,6 +282,7 @@ class Meter:
             tables = {oid: names.get(later.table_of(oid)) for oid in built_indexes}
             report.built_on = {later.names[oid]: table for oid, table in tables.items() if table}
             report.created, report.altered, report.dropped = known.changes(later)
+            report.renamed = known.renamed(later)
 
     def _rows_between(
         self, run: Run, before: dict[str, Any], after: dict[str, Any]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
-VERSION = 3  # to be raised by every change of a job, an event or an answer
+VERSION = 4  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
@@ -223,6 +223,7 @@ class Statement:
         created: Kind and name of each created object.
         altered: Kind and name of each altered object.
         dropped: Kind and name of each dropped object.
+        renamed: Kind, old and new name of each renamed object; columns only if their own names have changed.
         wal_bytes: Bytes of write-ahead log.
         duration_ms: Milliseconds.
         lock_timeout: The setting before it.
@@ -254,6 +255,7 @@ class Statement:
     created: list[tuple[str, str]] = field(default_factory=list)
     altered: list[tuple[str, str]] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
+    renamed: list[tuple[str, str, str]] = field(default_factory=list)
     wal_bytes: int = 0
     duration_ms: float = 0.0
     lock_timeout: str = "0"
