@@ -132,6 +132,9 @@ class AttributeChange:
     def __str__(self) -> str:
         """Return the change as a sentence; of a text with several lines, only the first line that differs."""
         subject, attribute = " ".join(self.key), self.attribute.replace("_", " ")
+        if self.attribute == "local":
+            states = "only inherited", "also the table's own, so it stays when the parent loses it"
+            return f"{subject}: is {states[self.actual is not False]}, expected {states[self.expected is not False]}"
         if isinstance(self.expected, str) and isinstance(self.actual, str) and "\n" in self.expected + self.actual:
             number, expected, actual = _first_different_line(self.expected, self.actual)
             versions = f"{_in_words(actual)}, expected {_in_words(expected)}"

@@ -1,8 +1,10 @@
 """Changes that Postgres has no statement to undo, so that a downgrade may leave them.
 
 These are `ALTER TYPE … ADD VALUE` (manual, ALTER TYPE), `VALIDATE CONSTRAINT` of a table or a domain (manual, ALTER
-TABLE), and `ALTER EXTENSION … UPDATE` (manual, section "Extension Updates"). A downgrade would have to drop and create
-the type, the constraint or the extension, which takes locks of its own. The old code usually runs with what stays.
+TABLE), `ALTER EXTENSION … UPDATE` (manual, section "Extension Updates"), and `NO INHERIT`, after which the columns and
+CHECKs that a table had from its parent are its own, even if it inherits again. A downgrade would have to drop and
+create the type, the constraint, the extension or the table, which takes locks of its own. The old code usually runs
+with what stays.
 """
 
 from domain.migration.names import split
@@ -33,6 +35,10 @@ def _goes_one_way(change: AttributeChange, before: SchemaSnapshot, restored: Sch
             return _is_validated(before.objects[change.key], restored.objects[change.key])
         case "extension", "version":
             return True
+        case "column" | "constraint", "local":
+            table = ("table", split(change.key[1])[0])
+            parents = (before.objects.get(table, {}).get("parents"), restored.objects.get(table, {}).get("parents"))
+            return change.expected is False and parents[0] == parents[1]
     return False
 
 

@@ -67,3 +67,13 @@ def test_a_not_null_that_was_validated_is_no_constraint_any_more(
     here = column(f"{table_name}.email", not_null=not_null)
     assert bool(stays({**here, **own}, here)) is staying
     assert stays({**here, **index("ix", USERS)}, here) == []
+
+
+@pytest.mark.parametrize(("parents", "staying"), [((ORDERS,), True), ((), False)])
+def test_what_was_inherited_stays_the_tables_own(parents: tuple[str, ...], *, staying: bool) -> None:
+    """NO INHERIT and INHERIT leave it so; without the second, the downgrade has forgotten something."""
+    key = ("column", f"{USERS}.id")
+    before: Objects = {("table", USERS): {"parents": (ORDERS,)}, key: {"local": False}}
+    restored: Objects = {("table", USERS): {"parents": parents}, key: {"local": True}}
+    assert bool(stays(before, restored)) is staying
+    assert stays(restored, before) == []
