@@ -61,3 +61,58 @@ def test_rows_of_a_partition_are_there(server: Server, history: History) -> None
 
     assert "missing-downgrade" in found.reasons
     assert "lossy-downgrade" not in found.reasons
+
+
+TABLES = """
+CREATE TABLE old (id int, note text);
+CREATE TABLE archive (id int, note text);
+CREATE TABLE events (id int NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE low PARTITION OF events FOR VALUES FROM (MINVALUE) TO (1);
+CREATE TABLE high PARTITION OF events FOR VALUES FROM (1) TO (MAXVALUE)
+"""
+_DETACH = "ALTER TABLE events DETACH PARTITION high"
+_BOUNDS = "PARTITION OF events FOR VALUES FROM (1) TO (MAXVALUE)"
+# What happens to the rows, in the words of the rule; None where all of them are where they were.
+ROWS = {
+    "deleted": ("DELETE FROM old", "deletes the values of the table public.old,"),
+    "moved": (
+        "INSERT INTO archive SELECT * FROM old; DELETE FROM old",
+        "moves the rows of the table public.old to public.archive; public.old exists afterwards but is empty",
+    ),
+    "moved_at_once": (
+        "WITH gone AS (DELETE FROM old RETURNING *) INSERT INTO archive SELECT * FROM gone",
+        "moves the rows of the table public.old to public.archive;",
+    ),
+    "renamed": (
+        "ALTER TABLE old RENAME TO older; CREATE TABLE old (LIKE older)",
+        "The table public.old is now called public.older, and a new one has its name and is empty",
+    ),
+    "same_name": (
+        f"{_DETACH}; ALTER TABLE high RENAME TO high_old; CREATE TABLE high {_BOUNDS}",
+        "The table public.high is now called public.high_old, and a new one has its name and is empty",
+    ),
+    "other_name": (
+        f"{_DETACH}; CREATE TABLE highest {_BOUNDS}",
+        "public.events loses the rows of its partition public.high, which is a table of its own",
+    ),
+    "copied": (f"{_DETACH}; CREATE TABLE highest {_BOUNDS}; INSERT INTO highest SELECT * FROM high", None),
+    "attached_again": (f"{_DETACH}; ALTER TABLE events ATTACH {_BOUNDS.replace(' OF events', ' high')}", None),
+    "detached": (_DETACH, "takes public.high out of public.events, in which the old code no longer finds its rows"),
+}
+
+
+@pytest.mark.long
+def test_what_happens_to_the_rows_is_said(server: Server, history: History) -> None:
+    """Rows may be gone, in another table, or in a partition that is detached: the message says which."""
+    history.add("first", None, f"op.execute({TABLES!r})")
+    for name, (sql, _) in ROWS.items():
+        statements = "\n".join(f"op.execute({statement.strip()!r})" for statement in sql.split(";"))
+        history.add(name, "first", statements, 'raise NotImplementedError("restore the backup")')
+    report = analyzed(server, history.plain_ini(), "first:heads", rows=100)
+    said = {
+        item.trace.revision: [one.message for one in item.diagnostics if one.code == "values-lost"]
+        for item in report.revisions
+    }
+
+    assert {name for name, messages in said.items() if messages} == {name for name, (_, words) in ROWS.items() if words}
+    assert [name for name, (_, words) in ROWS.items() if words and words not in said[name][0]] == []

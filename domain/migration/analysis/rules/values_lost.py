@@ -1,12 +1,13 @@
 """The upgrade deletes values: it empties a table, or recreates a table or column under its old name.
 
 The old code still finds the table and the column, but no values in them. The causes are TRUNCATE, a DELETE of all rows,
-DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, and a new column or table that takes
-the name of a renamed one. DETACH PARTITION and NO INHERIT take rows out of the parent, in which the old code looks for
-them. A downgrade that refuses is honest about it, but does not bring the values back. A table that is replaced by a
-copy of its rows loses the writes between the copy and the drop, unless a lock or a trigger prevents that. Where the old
-table is only renamed, these writes are still in it, and this is a warning. The safe way is to keep the old values
-beside the new ones until nobody needs them:
+DROP and CREATE of the same table, DROP COLUMN and ADD COLUMN of the same column, a new column or table that takes the
+name of a renamed one, and an empty partition that takes the place of a detached one. DETACH PARTITION and NO INHERIT
+alone take rows out of the parent, where the old code looks for them, and are a warning. A downgrade that refuses is
+honest about it, but does not bring the values back. A table that is replaced by a copy of its rows loses the writes
+between the copy and the drop, unless a lock or a trigger prevents that. Where the old table is only renamed, these
+writes are still in it, and this is a warning. The safe way is to keep the old values beside the new ones until nobody
+needs them:
 
     op.add_column("users", sa.Column("name_new", sa.Text()))
     # Next revisions: fill it in batches, let the code use it, drop the old one last.
@@ -24,11 +25,12 @@ from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import ancestors
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.analysis.wording import label
+from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
 from domain.migration.forms.column import Column
 from domain.migration.names import bare, split
+from domain.migration.repair.definitions import texts
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -64,41 +66,78 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             Severity.WARNING if contract else SEVERITY,
             statement if statement is not None else statement_of(trace, kind, name),
             table,
-            f"The upgrade deletes the values of the {kind} {name}, which exists afterwards but "
-            f"{'has other values' if attributes(trace.after, kind, name).get('not_null') else 'is empty'}.",
+            _message(trace, kind, name, statement),
             "Take a backup of the values before the upgrade."
             if contract
-            else "Keep them beside the new ones until nobody needs them, or declare `Phase: contract`.",
+            else "Keep the old values beside the new ones until nobody needs them, or declare `Phase: contract`.",
             _fix(trace, name) if kind == "column" and not is_inherited(trace.before, name) else None,
         )
+    yield from _rows_taken_out(trace, contract=contract)
+    yield from _unguarded_copies(trace, statistics)
+
+
+def _message(trace: RevisionTrace, kind: str, name: str, statement: int | None) -> str:
+    """Return what happens to the values: another name has them, other tables have the rows, or they are gone."""
+    state = "has other values" if attributes(trace.after, kind, name).get("not_null") else "is empty"
+    renamed = _replacement(trace, kind, name)
+    if renamed is not None and renamed[0] == statement:
+        return f"The {kind} {name} is now called {renamed[1]}, and a new one has its name and {state}."
+    receivers = _receivers(trace, name, statement) if kind == "table" and statement is not None else []
+    if receivers:
+        receiving = listed(receivers)
+        return f"The upgrade moves the rows of the table {name} to {receiving}; {name} exists afterwards but {state}."
+    return f"The upgrade deletes the values of the {kind} {name}, which exists afterwards but {state}."
+
+
+def _receivers(trace: RevisionTrace, table: str, last: int) -> list[str]:
+    """Return the other tables that got at least half of a table's rows, up to the statement that empties it.
+
+    The statements read the table.
+    """
+    inserted: dict[str, int] = {}
+    for statement in trace.upgrade[: last + 1]:
+        if table in statement.scanned or statement.rows.get(table, RowCounts()).deleted:
+            for name, counts in statement.rows.items():
+                if name != table:
+                    inserted[name] = inserted.get(name, 0) + counts.inserted
+    return [name for name, count in inserted.items() if count >= trace.tables[table].rows / 2]
+
+
+def _rows_taken_out(trace: RevisionTrace, *, contract: bool) -> Iterator[Diagnostic]:
+    """Report partitions and children whose rows are no longer found in their parent."""
     for child, parent in _taken_out(trace):
+        successor = _empty_successor(trace, child)
+        message = f"The upgrade takes {child} out of {parent}, in which the old code no longer finds its rows."
+        remedy = "Make sure that no deployed code needs these rows any more."
+        if successor is not None:
+            message = (
+                f"{parent} loses the rows of its partition {child}, which is a table of its own afterwards: "
+                f"{successor} takes its place with the same bounds and is empty."
+            )
+            remedy = "Copy the rows into the new partition, or declare `Phase: contract` when no code reads them there."
         yield Diagnostic(
             CODE,
-            Severity.WARNING if contract else SEVERITY,
+            SEVERITY if successor is not None and not contract else Severity.WARNING,
             statement_of(trace, "table", child),
-            parent,
-            f"The upgrade takes {child} out of {parent}, in which the old code no longer finds its rows.",
-            "Make sure that no deployed code needs these rows any more."
-            if contract
-            else "Do this when no deployed code needs these rows any more, and declare `Phase: contract`.",
+            parent if successor is None else child,
+            message,
+            remedy,
         )
-    yield from _unguarded_copies(trace, statistics)
 
 
 def _taken_out(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
     """Return the tables with rows that were partitions or children, each with the parent that has lost them."""
     before, after = ancestors(trace.before), ancestors(trace.after)
     for child in kept(trace, "table"):
-        parents = attributes(trace.before, "table", child).get("parents")
         rows = trace.tables[child].rows if child in trace.tables else 0
-        for parent in parents if isinstance(parents, tuple) and rows else ():
+        for parent in texts(attributes(trace.before, "table", child).get("parents")) if rows else ():
             if (
                 parent in before.get(child, ())
                 and parent not in after.get(child, ())
-                and attributes(trace.after, "table", str(parent))
-                and not _filled_below(trace, str(parent), rows)
+                and attributes(trace.after, "table", parent)
+                and not _filled_below(trace, parent, rows)
             ):
-                yield child, str(parent)
+                yield child, parent
 
 
 def _filled_below(trace: RevisionTrace, parent: str, rows: int) -> bool:
@@ -106,6 +145,18 @@ def _filled_below(trace: RevisionTrace, parent: str, rows: int) -> bool:
     below = {parent, *(name for name, parents in ancestors(trace.after).items() if parent in parents)}
     inserted = (traced.rows[name].inserted for traced in trace.upgrade for name in below & traced.rows.keys())
     return sum(inserted) >= rows / 2
+
+
+def _empty_successor(trace: RevisionTrace, partition: str) -> str | None:
+    """Return the partition without rows that has the bounds of a detached one, in the same table."""
+    before = attributes(trace.before, "table", partition)
+    for name in sorted(names_of(trace.after, "table") - {partition}):
+        entry = attributes(trace.after, "table", name)
+        is_filled = name in trace.tables and trace.tables[name].rows
+        is_successor = all(entry.get(key) == before.get(key) for key in ("partition_bound", "parents"))
+        if before.get("partition_bound") and is_successor and not is_filled:
+            return name
+    return None
 
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
@@ -140,6 +191,12 @@ def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
 
     The rows are not lost where the old object is a partition of the new one. None stands for no such statement.
     """
+    replacement = _replacement(trace, kind, name)
+    return None if replacement is None else replacement[0]
+
+
+def _replacement(trace: RevisionTrace, kind: str, name: str) -> tuple[int, str] | None:
+    """Return the statement of `_replaced_by`, with the new name of the object."""
     if attributes(trace.after, kind, name).get("generated"):
         return None
     for renamed in added(trace, kind):
@@ -150,7 +207,7 @@ def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
         if statement is not None and not any(
             renamed_by(trace, sibling, name) is not None for sibling in _beside(trace, kind, name)
         ):
-            return statement
+            return statement, renamed
     return None
 
 
