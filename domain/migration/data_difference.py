@@ -23,6 +23,7 @@ class DataChangeKind(Enum):
     VALUES_GONE = "{rest} gone, NULL now"
     VALUES_NEW = "{rest} where NULL was"
     VALUES_CHANGED = "{rest} changed"
+    NO_OBJECTS_CHANGED = "{rest} changed that are no JSON objects"
     COUNTER_BACK = "counts on from {other}, after {rest}"
 
     @property
@@ -46,6 +47,12 @@ _KEEPS = frozenset(
         DataChangeKind.COLUMN_RENAMED,
         DataChangeKind.VALUES_NEW,
     }
+)
+
+
+NO_OBJECTS = (
+    "every JSON object of the sandbox comes back as it was; whether your rows have other values, such as a null or an "
+    "array, is not known, unless a CHECK of the type says so"
 )
 
 

@@ -35,10 +35,12 @@ class ColumnDigest:
     Attributes:
         values: Number of rows with a value other than NULL.
         digest: Digest over these values, each with the primary key of its row if the table has one.
+        objects: The same over JSON objects only; None for a column of another type than JSON.
     """
 
     values: int
     digest: int
+    objects: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -232,4 +234,5 @@ def _values_change(column: str, old: ColumnDigest, new: ColumnDigest) -> DataCha
         return DataChange(column, DataChangeKind.VALUES_GONE, lost, old.values, at_least=bool(new.values))
     if new.values > old.values and not old.values:
         return DataChange(column, DataChangeKind.VALUES_NEW, new.values)
-    return DataChange(column, DataChangeKind.VALUES_CHANGED)
+    are_objects_kept = bool(old.objects) and old.objects == new.objects
+    return DataChange(column, DataChangeKind.NO_OBJECTS_CHANGED if are_objects_kept else DataChangeKind.VALUES_CHANGED)

@@ -11,7 +11,7 @@ from adapter.outbound.migration.rows import Statement, fill, fill_matching
 from application.migration.verify import VerificationReport
 from tests.conftest import Server
 from tests.history import History
-from tests.use_cases import verified
+from tests.use_cases import analyzed, verified
 
 ROWS = 200
 MOVED = "UPDATE users SET theme = js ->> 'theme', js = js - 'theme' WHERE js ? 'theme'"
@@ -71,3 +71,50 @@ def test_documents_that_a_revision_refuses_are_no_failure(server: Server, histor
     assert severities["rows-must-fit"] == "warning"
     assert "upgrade-fails" not in severities
     assert proof.analysis.trace.matched
+
+
+KEYS = """
+CREATE TABLE docs (id int PRIMARY KEY, js jsonb NOT NULL);
+CREATE TABLE texts (js json);
+CREATE TABLE objects (id int PRIMARY KEY, js jsonb NOT NULL CHECK (jsonb_typeof(js) = 'object'))
+"""
+_ADDED, _REMOVED = """js || '{"k": 1}'""", "js - 'k'"
+
+
+@pytest.mark.long
+@pytest.mark.one_major
+def test_only_values_that_are_no_objects_are_lost(server: Server, history: History) -> None:
+    """A key that is added and taken away again is lost in null and arrays only, which is not known of real rows.
+
+    Where objects change as well, it is a loss; where a CHECK lets in objects only, the downgrade is exact.
+    """
+    upgrades = {
+        "docs": (f"UPDATE docs SET js = {_ADDED}", f"UPDATE docs SET js = {_REMOVED}"),
+        "texts": (
+            f"UPDATE texts SET js = (js::jsonb {_ADDED[2:]})::json",
+            f"UPDATE texts SET js = (js::jsonb {_REMOVED[2:]})::json",
+        ),
+        "objects": (f"UPDATE objects SET js = {_ADDED}", f"UPDATE objects SET js = {_REMOVED}"),
+        "replaced": (f"UPDATE docs SET js = {_ADDED[6:]}", f"UPDATE docs SET js = {_REMOVED}"),
+    }
+    parent = "first"
+    history.add(parent, None, f"op.execute({KEYS!r})")
+    for name, (upgrade, downgrade) in upgrades.items():
+        history.add(name, parent, f"op.execute(sa.text({upgrade!r}))", f"op.execute(sa.text({downgrade!r}))")
+        parent = name
+    config = history.plain_ini()
+    asked = VerificationRequest("first:replaced", "round-trip", certificates=config.parent / "c.json")
+    proofs = verified(server, config, asked, rows=ROWS).proofs
+
+    assert [(proof.failed, proof.not_seen, proof.certificate is not None) for proof in proofs] == [
+        (False, True, False),
+        (False, True, False),
+        (False, False, True),
+        (True, False, False),
+    ]
+    assert "every JSON object of the sandbox comes back as it was" in proofs[0].diagnostics[0].message
+    severities = [
+        [diagnostic.severity.value for diagnostic in item.diagnostics if diagnostic.code == "lossy-downgrade"]
+        for item in analyzed(server, config, "first:replaced", rows=ROWS).revisions
+    ]
+    assert severities == [["warning"], ["warning"], [], ["error"]]

@@ -10,6 +10,7 @@ from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.analysis.rules import did_nothing, not_seen_at_work
 from domain.migration.compatibility import Compatibility
+from domain.migration.data_difference import NO_OBJECTS
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.errors import UnknownNameError
@@ -160,7 +161,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         schema=difference,
         data=DataDifference((*_certain(trace, data), *deleted_rows)),
         schema_again=SchemaDifference() if again is None else again.schema,
-        data_again=DataDifference() if again is None else again.data,
+        data_again=DataDifference() if again is None else DataDifference(tuple(_of_objects(again.data))),
         repair=_repair(trace, trace.before, trace.restored) if difference else None,
         causes={
             **{change.subject: CAUSE for change in deleted_rows},
@@ -171,6 +172,11 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         unseen={
             **losses_not_seen(trace),
             **{column: f"{column} differs; {MERGED}" for column in trace.merged},
+            **{
+                change.subject: f"{change}; {NO_OBJECTS}"
+                for change in data.changes
+                if change.kind is DataChangeKind.NO_OBJECTS_CHANGED
+            },
             **trace.lost_in_other_zone,
         },
     )
@@ -178,7 +184,12 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
 
 def _certain(trace: RevisionTrace, data: DataDifference) -> Iterator[DataChange]:
     """Return the changes without those in rows that perhaps nobody has, and those of a trigger's time stamps."""
-    return (change for change in data.changes if change.subject not in trace.stamped | trace.merged)
+    return (change for change in _of_objects(data) if change.subject not in trace.stamped | trace.merged)
+
+
+def _of_objects(data: DataDifference) -> Iterator[DataChange]:
+    """Return the changes without those of JSON that is no object, which made-up rows have and your rows perhaps not."""
+    return (change for change in data.changes if change.kind is not DataChangeKind.NO_OBJECTS_CHANGED)
 
 
 def _downgrade_failure(trace: RevisionTrace) -> str:

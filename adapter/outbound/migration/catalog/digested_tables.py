@@ -42,6 +42,12 @@ class Column:
         """Return the expression for the hash of a value; the hash of NULL is NULL."""
         return f"hashtextextended({self.text}, {seed})"
 
+    def objects(self, seed: str) -> str:
+        """Return the expression for the sum of the hashes of JSON objects; NULL for a column of another type."""
+        if self.type not in _JSON:
+            return "NULL"
+        return f"coalesce(sum({self.hash(seed)}) FILTER (WHERE {self.type}_typeof(t.{self.name}) = 'object'), 0)"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -149,6 +155,7 @@ _TABLES = f"""
      ORDER BY name, a.attnum
 """  # noqa: S608 - constants of this file
 
+_JSON = {"json", "jsonb"}
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 _TEXT_FORMS = {
     # Trailing zeros follow from the scale of the column and are not part of the value.

@@ -224,10 +224,12 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[Table]) -> list[tuple[str, 
     with cursor.connection.transaction():
         cursor.execute("; ".join(map(_digest_query, tables)).encode())
         for table, result in zip(tables, cursor.results(), strict=True):
-            rows, overall, counts, sums = result.fetchone() or (0, None, [], [])
+            rows, overall, counts, sums, objects = result.fetchone() or (0, None, [], [], [])
             columns = {
-                column.name: ColumnDigest(rows if count is None else count, _wrapped(total))
-                for column, count, total in zip(table.columns, counts, sums, strict=True)
+                column.name: ColumnDigest(
+                    rows if count is None else count, _wrapped(total), None if inner is None else _wrapped(inner)
+                )
+                for column, count, total, inner in zip(table.columns, counts, sums, objects, strict=True)
             }
             key = _wrapped(overall) if table.key else None
             digests.append((table.name, TableDigest(rows, columns, key, None if table.key else _wrapped(overall))))
@@ -267,13 +269,17 @@ def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table]) -> frozens
 
 
 def _digest_query(table: Table) -> str:
-    """Return the query that counts rows and sums the hashes of keys or rows, then counts and sums each column."""
+    """Return the query that counts rows and sums the hashes of keys or rows, then counts and sums each column.
+
+    Of columns of JSON, the objects are summed once more.
+    """
     seed = table.seed
     overall = f"hashint8extended({seed}, 0)" if table.key else table.whole
     # Arrays, because a result cannot have two columns for each of the 1,600 columns that a table can have.
     counts = ", ".join("NULL" if column.not_null else f"count(t.{column.name})" for column in table.columns)
     sums = ", ".join(f"sum({column.hash(seed)})" for column in table.columns)
-    sums = f"ARRAY[{counts}]::bigint[], ARRAY[{sums}]::numeric[]"
+    objects = ", ".join(column.objects(seed) for column in table.columns)
+    sums = f"ARRAY[{counts}]::bigint[], ARRAY[{sums}]::numeric[], ARRAY[{objects}]::numeric[]"
     return f"SELECT count(*), sum({overall}), {sums} FROM {table.source}"  # noqa: S608 - the server quoted the names
 
 

@@ -14,6 +14,7 @@ from domain.migration.analysis.impact import truncated
 from domain.migration.analysis.moves import without_moves
 from domain.migration.analysis.refusal import refuses
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.data_difference import NO_OBJECTS
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.digest import LARGE_OBJECTS, DataChange, DataChangeKind, DataDifference
 from domain.migration.names import mention, split
@@ -75,13 +76,20 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
         table = change.subject if is_whole else split(change.subject)[0]
         if change.subject in trace.stamped:
             continue
+        explanation = (
+            MERGED
+            if change.subject in trace.merged
+            else NO_OBJECTS
+            if change.kind is DataChangeKind.NO_OBJECTS_CHANGED
+            else ""
+        )
         yield Diagnostic(
             CODE,
-            Severity.WARNING if _is_overwritten(trace, table, change) or change.subject in trace.merged else SEVERITY,
+            Severity.WARNING if _is_overwritten(trace, table, change) or explanation else SEVERITY,
             None,
             table,
             f"The downgrade does not restore what the upgrade changed: {change}."
-            + (f" {MERGED[0].upper()}{MERGED[1:]}." if change.subject in trace.merged else ""),
+            + (f" {explanation[0].upper()}{explanation[1:]}." if explanation else ""),
             "Keep the values until nobody needs them any more, let the downgrade refuse with a message, or declare the "
             "loss.",
             proposal(trace),
