@@ -29,10 +29,12 @@ CREATE TABLE "Shop"."Events 1" PARTITION OF "Shop".events FOR VALUES FROM (0) TO
 CREATE TABLE "Shop"."Events 2" PARTITION OF "Shop".events FOR VALUES FROM (100000) TO (200000)
 CREATE TABLE computed (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 2) STORED)
 CREATE TABLE "Text key" ("the key" text PRIMARY KEY, "Val" int, "table" text)
+CREATE TABLE "Parent" (name text PRIMARY KEY)
+CREATE TABLE child (id bigint PRIMARY KEY, name text CONSTRAINT "Fk" REFERENCES "Parent")
 CREATE INDEX "IX note" ON "Shop"."order" (note)
 CREATE INDEX ix_order_buyer ON "Shop"."order" (buyer) WHERE note IS NULL
 """.strip().splitlines()
-# Upgrades and what undoes them; of those without, what `migrate verify` proposes for it is tried.
+# Upgrades and what undoes them, a statement a line; of those without, what `migrate verify` proposes for it is tried.
 REVISIONS = {
     "index": (
         'CREATE UNIQUE INDEX "Ix" ON "Shop"."User" (lower("Name"), id) WHERE mood = \'it\'\'s\'',
@@ -55,6 +57,36 @@ REVISIONS = {
     "foreign_key_of_partitions": (
         'ALTER TABLE "Shop".events ADD CONSTRAINT "Fk" FOREIGN KEY ("User") REFERENCES "Shop"."User"',
         'ALTER TABLE "Shop".events DROP CONSTRAINT "Fk"',
+    ),
+    "foreign_key_to_another_key": (
+        """
+ALTER TABLE child DROP CONSTRAINT "Fk"
+ALTER TABLE "Parent" ADD part int NOT NULL DEFAULT 1
+ALTER TABLE "Parent" DROP CONSTRAINT "Parent_pkey"
+ALTER TABLE "Parent" ADD PRIMARY KEY (part, name)
+ALTER TABLE child ADD part int NOT NULL DEFAULT 1
+ALTER TABLE child ADD CONSTRAINT "Fk" FOREIGN KEY (part, name) REFERENCES "Parent" (part, name)
+""",
+        """
+ALTER TABLE child DROP CONSTRAINT "Fk"
+ALTER TABLE child DROP part
+ALTER TABLE "Parent" DROP CONSTRAINT "Parent_pkey"
+ALTER TABLE "Parent" DROP part
+ALTER TABLE "Parent" ADD PRIMARY KEY (name)
+ALTER TABLE child ADD CONSTRAINT "Fk" FOREIGN KEY (name) REFERENCES "Parent"
+""",
+    ),
+    "index_with_a_new_column": (
+        """
+DROP INDEX "Shop"."IX note"
+ALTER TABLE "Shop"."order" ADD "Part" int
+CREATE INDEX "IX note" ON "Shop"."order" (note, "Part")
+""",
+        """
+DROP INDEX "Shop"."IX note"
+ALTER TABLE "Shop"."order" DROP "Part"
+CREATE INDEX "IX note" ON "Shop"."order" (note)
+""",
     ),
     "not_null": (
         'ALTER TABLE "Shop"."User" ALTER "Name" SET NOT NULL',
@@ -99,7 +131,7 @@ def test_proposed_code_passes(name: str, server: Server, tmp_path: Path) -> None
     history = History(tmp_path / "history")
     history.add("tables", None, "\n".join(map(execute, TABLES)))
     upgrade, downgrade = REVISIONS[name]
-    history.add(name, "tables", execute(upgrade), execute(downgrade) if downgrade else "pass")
+    history.add(name, "tables", _executed(upgrade), _executed(downgrade) or "pass")
     project = Project(history.plain_ini(), setup=None, rows=ROWS)
     with ServerSandbox(server.url()) as sandbox, Agent(python=sys.executable) as agent:
         databases = RevisionDatabases(project, sandbox, agent)
@@ -107,3 +139,7 @@ def test_proposed_code_passes(name: str, server: Server, tmp_path: Path) -> None
         assert findings
         databases.history()
         assert Trial(databases, tmp_path).problems(findings) == {}
+
+
+def _executed(statements: str) -> str:
+    return "\n".join(map(execute, statements.strip().splitlines()))

@@ -311,7 +311,8 @@ def _problem_of(trial: SandboxTrial, declaration: Declaration, name: str, findin
     ]
     if again:
         return f"{name} is unsafe: {'; '.join(again)}"
-    trip = round_trip(trace, trial.upgrade_again() if trace.restored is not None else None)
+    second = trial.upgrade_again() if trace.restored is not None else None
+    trip = None if trace.went_on else round_trip(trace, second)
     repetition = trial.repeat() if own else None
     judged = judge_proof(RevisionProof(analysis, trip=trip, repetition=repetition), declaration)
     known = frozenset() if own or finding.downgrade else finding.errors - {finding.diagnostic.code}

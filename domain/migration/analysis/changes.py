@@ -2,6 +2,7 @@
 
 import re
 
+from domain.migration.index_definition import key_columns
 from domain.migration.names import bare, mention, split
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
@@ -177,6 +178,23 @@ def index_uses(trace: RevisionTrace, index: str, column: str) -> bool:
     """Return whether the definition of an index names a column."""
     definition = str(attributes(trace.after, "index", index).get("definition", ""))
     return mention(column).search(definition.partition(" USING ")[2]) is not None
+
+
+def uses_new_column(trace: RevisionTrace, index: str) -> bool:
+    """Return whether the definition of an index names a column that the upgrade added."""
+    table = index_table(trace, index)
+    return any(split(name)[0] == table and index_uses(trace, index, name) for name in added(trace, "column"))
+
+
+def has_key_before(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
+    """Return whether a table had a unique index on these columns, to which a foreign key can refer."""
+    return any(
+        entry.get("table") == table
+        and str(entry["definition"]).startswith("CREATE UNIQUE ")
+        and {*key_columns(str(entry["definition"]))} == {*columns}
+        for name in names_of(trace.before, "index")
+        for entry in [attributes(trace.before, "index", name)]
+    )
 
 
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')

@@ -13,7 +13,7 @@ neither reads nor writes:
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import is_index_made_anew
+from domain.migration.analysis.changes import is_index_made_anew, uses_new_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -58,9 +58,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     before = names_of(trace.before, "index")
     # The index of a partitioned table brings those of its partitions.
     indexes = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
-    replaced = [name for name in indexes if is_index_made_anew(trace, name)]
-    rebuilt = [name for name in indexes if name in before and name not in replaced]
-    new = [name for name in indexes if name not in before and attributes(trace.after, "index", name).get("definition")]
+    anew = [name for name in indexes if is_index_made_anew(trace, name)]
+    # Behind the statement that adds a column, the old index is gone already, and its statement restores it.
+    replaced = [name for name in anew if not uses_new_column(trace, name)]
+    rebuilt = [name for name in indexes if name in before and name not in anew]
+    new = [name for name in indexes if name not in {*replaced, *rebuilt}]
+    new = [name for name in new if attributes(trace.after, "index", name).get("definition")]
     steps = [OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand for name in rebuilt]
     # The form drops the leftover of an interrupted build first, which drops the old index as well.
     steps += [Step(_build(trace.after, name).upgrade, _build(trace.before, name).upgrade) for name in replaced]

@@ -20,10 +20,10 @@ For unique and primary keys, build the index concurrently, and let the constrain
 An exclusion constraint has no such form. Create a new table with the constraint, and move the rows there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, constraints_on, has_checked_type, statement_of
+from domain.migration.analysis.changes import added, constraints_on, has_checked_type, has_key_before, statement_of
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -33,13 +33,13 @@ from domain.migration.forms.form import Form, Step, together
 from domain.migration.forms.key_from_index import KeyFromIndex
 from domain.migration.forms.primary_key import PrimaryKey
 from domain.migration.forms.validated_constraint import ValidatedConstraint
-from domain.migration.index_definition import key_columns
+from domain.migration.index_definition import first_list, key_columns
 from domain.migration.names import mention, split
 from domain.migration.op_code import execute
 from domain.migration.repair.definitions import column_definition
 from domain.migration.snapshot import SchemaSnapshot, attributes
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import ChangedObject, RevisionTrace
 
 CODE = "constraint-validated-at-once"
 SEVERITY = Severity.ERROR
@@ -79,10 +79,9 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
             for name in constraints_on(trace, table, item.work.statement)
             if not attributes(trace.after, "constraint", name).get("inherited")  # only its parent may drop it
         ]
-        forms = {name: form for name in names if (form := _form_of_new(trace, table, name))}
+        forms = {name: form for name in names if (form := _form_of_new(trace, table, name, item.work.statement))}
         if forms:
-            definitions = " ".join(str(attributes(trace.after, "constraint", name)["definition"]) for name in forms)
-            columns = _columns(trace, table, item.work.statement, definitions)
+            columns = _columns(trace, table, item.work.statement, forms)
             if any(column is None for column in columns):
                 return None
             # A second run of the revision meets what the first autocommit block has committed.
@@ -91,12 +90,15 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int, definitions: str) -> list[Step | None]:
-    """Return a step for each new column that the constraint needs.
+def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iterable[str]) -> list[Step | None]:
+    """Return a step for each new column that the constraints need.
 
-    These are the columns that the statement creates along with the constraint, and those that its definition names.
-    None stands for a column that Postgres cannot add without a rewrite of the table.
+    These are the columns that the statement creates along with the constraints, and those that their definitions name,
+    unless a constraint can only come behind the earlier statements, which add these. None stands for a column that
+    Postgres cannot add without a rewrite of the table.
     """
+    entries = (attributes(trace.after, "constraint", name) for name in constraints if not _is_behind(trace, name))
+    definitions = " ".join(str(entry["definition"]) for entry in entries)
     created = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
     return [
         _column(trace, name)
@@ -125,9 +127,24 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
     return Step((addition,), FilledColumn.of(trace.after, column, added(trace, "sequence")).expand.downgrade)
 
 
-def _form_of_new(trace: RevisionTrace, table: str, constraint: str) -> Form | None:
+def _is_behind(trace: RevisionTrace, constraint: str) -> bool:
+    """Return whether a foreign key refers to a key that a table in use gets by an earlier statement."""
+    definition = str(attributes(trace.after, "constraint", constraint)["definition"])
+    _, refers, referenced = definition.partition(" REFERENCES ")
+    table = referenced.partition("(")[0]
+    return bool(refers) and table in trace.tables and not has_key_before(trace, table, first_list(referenced))
+
+
+def _is_dropped_before(trace: RevisionTrace, constraint: str, statement: int) -> bool:
+    dropped = ChangedObject("table constraint", "{1} on {0}".format(*split(constraint)))
+    return any(dropped in earlier.dropped for earlier in trace.upgrade[:statement])
+
+
+def _form_of_new(trace: RevisionTrace, table: str, constraint: str, statement: int) -> Form | None:
     """Return the form of a constraint that the upgrade added; None where there is none."""
     replaces = bool(attributes(trace.before, "constraint", constraint))
+    if _is_behind(trace, constraint) and _is_dropped_before(trace, constraint, statement):
+        replaces = False
     restoration = _restoration(trace, table, constraint) if replaces else ()
     form = _form(trace.after, table, constraint, replaces=replaces, restoration=restoration)
     required = _required(trace, table, constraint)

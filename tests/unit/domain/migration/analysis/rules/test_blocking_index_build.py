@@ -6,7 +6,7 @@ from domain.migration.diagnostic import Severity
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, TableFacts
 from tests.unit.domain.migration.analysis.rules.shared import BUILD, EXCLUSIVE, IX, LIGHT, SHARE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, index, revision, step, table
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, column, index, revision, step, table
 
 
 def test_blocking_index_build() -> None:
@@ -73,3 +73,15 @@ def test_an_index_in_the_place_of_another_is_built_concurrently() -> None:
     assert "USING btree (name)" in fix.partition("def downgrade")[2]
     gone = replace(BUILD, built_on={"public.ix": USERS})
     assert diagnostic(revision(gone), "blocking-index-build").fix is None
+
+
+def test_an_index_in_the_place_of_another_stands_behind_its_new_column() -> None:
+    """There the old one is gone already, and the statement that dropped it restores it."""
+    other = {**BASE, **index("ix", USERS, "btree (name)")}
+    after = {**BASE, **column(f"{USERS}.plan"), **index("ix", USERS, "btree (name, plan)")}
+    fix = str(diagnostic(revision(BUILD, before=other, after=after), "blocking-index-build").fix)
+    assert "CREATE INDEX CONCURRENTLY ix ON public.users USING btree (name, plan)" in fix
+    assert "CREATE" not in fix.partition("def downgrade")[2]
+    elsewhere = {**other, **column(f"{ORDERS}.email"), **index("ix", USERS, "btree (email)")}
+    fix = str(diagnostic(revision(BUILD, before=other, after=elsewhere), "blocking-index-build").fix)
+    assert "USING btree (name)" in fix.partition("def downgrade")[2]

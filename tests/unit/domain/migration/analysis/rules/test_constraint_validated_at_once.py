@@ -166,3 +166,33 @@ def test_a_constraint_in_the_place_of_another_gives_that_back() -> None:
     fix = str(fixed(scan, {**BASE, **CHECK}, {**BASE, **unsound}))
     assert "VALIDATE" not in fix.partition("def downgrade")[2]
     assert "ADD CONSTRAINT ck_email CHECK ((email <> 'x'::text)) NOT VALID" in fix.partition("def downgrade")[2]
+
+
+def test_a_foreign_key_to_a_key_of_the_same_revision_stands_behind_it() -> None:
+    """Its code adds no column, which is there then, and restores no key that an earlier statement has dropped."""
+    primary: Objects = {
+        **index("users_pkey", USERS, "btree (id)", unique=True, constraint="users_pkey"),
+        **constraint(f"{ORDERS}.fk", "foreign key", "FOREIGN KEY (user_id) REFERENCES public.users(id)"),
+    }
+    new: Objects = {
+        **column(f"{USERS}.part"),
+        **column(f"{ORDERS}.part"),
+        **index("users_pkey", USERS, "btree (part, id)", unique=True, constraint="users_pkey"),
+    }
+    key = constraint(f"{ORDERS}.fk", "foreign key", "FOREIGN KEY (part, user_id) REFERENCES public.users(part, id)")
+    drop = step("ALTER TABLE orders DROP CONSTRAINT fk", dropped=changed("table constraint", f"fk on {ORDERS}"))
+    sql = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (part, user_id) REFERENCES users (part, id)"
+    add = step(sql, locks={ORDERS: LockMode.SHARE_ROW_EXCLUSIVE}, scanned={ORDERS: 2000})
+    before, after = {**BASE, **primary}, {**BASE, **new, **key}
+
+    fix = str(diagnostic(revision(drop, add, before=before, after=after), "constraint-validated-at-once").fix)
+    assert "ADD COLUMN" not in fix
+    assert "drop_column" not in fix
+    assert fix.partition("def downgrade")[2].strip().endswith('op.drop_constraint("fk", "orders")')
+    known = {**before, **index("uq", USERS, "btree (id, part)", unique=True)}
+    fix = str(diagnostic(revision(drop, add, before=known, after=after), "constraint-validated-at-once").fix)
+    assert "ADD COLUMN IF NOT EXISTS part text" in fix
+    assert "FOREIGN KEY (user_id)" in fix.partition("def downgrade")[2]
+    in_one = step(f"{sql}, DROP CONSTRAINT fk", locks=dict(add.locks), scanned={ORDERS: 2000})
+    fix = str(diagnostic(revision(in_one, before=before, after=after), "constraint-validated-at-once").fix)
+    assert "FOREIGN KEY (user_id)" in fix.partition("def downgrade")[2]
