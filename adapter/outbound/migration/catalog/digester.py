@@ -24,7 +24,7 @@ from psycopg.rows import tuple_row
 
 from adapter.outbound.migration.catalog.digested_tables import NOT_EXCLUDED, Table, read_tables
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
-from adapter.outbound.migration.catalog.written_rows import count_rows, oldest_transaction
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts, count_again, oldest_transaction
 from adapter.outbound.postgres.explain import costs_more
 from domain.migration.digest import LARGE_OBJECTS, ColumnDigest, DataDigest, TableDigest
 
@@ -77,6 +77,7 @@ def digest_again(
     tables: Collection[str] | None = None,
     *,
     exclude_tables: Collection[str] = ("alembic_version",),
+    counts: RowCounts = NOT_COUNTED,
 ) -> tuple[DataDigest, KnownRows]:
     """Digest the rows of the connected database as `digest` does, but read only the tables that have changed.
 
@@ -87,19 +88,20 @@ def digest_again(
         known: Digests of the same database at an earlier moment, or of one that it was copied from since.
         tables: As for `digest`.
         exclude_tables: As for `digest`.
+        counts: The rows that its tables have now.
 
     Returns:
         The digest, and what is known now.
     """
     with _reading(connection) as cursor:
-        following = oldest_transaction(cursor)
+        following = counts.following or oldest_transaction(cursor)
         selected_tables = read_tables(cursor, tables, exclude_tables)
         cursor.execute(_COUNTERS, {"exclude": list(exclude_tables)})
         sequences = cursor.fetchall()
         counters = {name: last_value for name, last_value, _ in sequences}
         free = frozenset(name for name, _, is_free in sequences if is_free)
         unread: dict[str, str] = {}
-        same = _unchanged(cursor, selected_tables, known)
+        same = _unchanged(cursor, selected_tables, known, counts)
         changed_tables = {name: table for name, table in selected_tables.items() if name not in same}
         new = dict(_digests(cursor, changed_tables, unread))
         digests = {name: (same | new)[name] for name in selected_tables if name not in unread}
@@ -182,7 +184,9 @@ _AT_ONCE = 50  # tables per round trip
 _MODULUS = 2**64
 
 
-def _unchanged(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], known: KnownRows) -> dict[str, TableDigest]:
+def _unchanged(
+    cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], known: KnownRows, counts: RowCounts
+) -> dict[str, TableDigest]:
     """Return the known digests of the tables that have not changed since."""
     candidates = {
         name: known.tables[name][1]
@@ -191,12 +195,13 @@ def _unchanged(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table], known: 
     }
     try:
         with cursor.connection.transaction():
-            counts = count_rows(cursor, {tables[name].oid: tables[name].source for name in candidates}, known.following)
+            sources = {tables[name].oid: tables[name].source for name in candidates}
+            rows = count_again(cursor, counts, sources, known.following)
     except psycopg.Error as error:
         if costs_more(error):
             raise
         return {}
-    return {name: item for name, item in candidates.items() if counts[tables[name].oid] == (item.rows, 0)}
+    return {name: item for name, item in candidates.items() if rows[tables[name].oid] == (item.rows, 0)}
 
 
 def _digests(

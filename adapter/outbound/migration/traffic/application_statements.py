@@ -10,13 +10,14 @@ transactions that are rolled back. Only those run again that reach what has chan
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import restrict
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.traffic.function_calls import function_calls
 from adapter.outbound.migration.traffic.made_statements import candidates_for, read_relations
 from adapter.outbound.migration.traffic.reach import reaching
@@ -79,6 +80,8 @@ class ApplicationStatements:
         *,
         each_column: bool = True,
         known: OldCode | None = None,
+        watching: psycopg.Connection[Any] | None = None,
+        counts: RowCounts = NOT_COUNTED,
     ) -> None:
         """Generate the statements, run them once, and prepare those that succeed.
 
@@ -88,18 +91,23 @@ class ApplicationStatements:
             each_column: Whether to generate an UPDATE for each column; otherwise one UPDATE sets all columns, which is
                 faster but less specific.
             known: Statements that ran in this database before, or in one that it is a copy of.
+            watching: An autocommit session in the database, where the statements are prepared and the versions of what
+                they depend on are read; one that has read the tables before does so several times as fast. None for
+                one of its own.
+            counts: The rows that its tables have now.
         """
         self._url = url
         self._connection = _connect(url)
-        foreign_keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
+        self._watching = self._connection if watching is None else watching
+        foreign_keys = self._watching.execute(_FOREIGN_KEYS).fetchall()
         self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
         usable = known if known is not None and known.each_column == each_column else None
         self._earlier = None if usable is None else usable.versions
         self._concerned_since: Collection[str] | None = None  # relations that reach a change since then; None for all
-        self.known = self._generated(each_column=each_column, known=usable)
+        self.known = self._generated(each_column=each_column, known=usable, counts=counts)
         generated = [candidate for candidates in self.known.statements.values() for candidate in candidates]
         self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
-        prepare(self._connection, self._candidates)
+        prepare(self._watching, self._candidates)
 
     @property
     def statements(self) -> list[ApplicationStatement]:
@@ -116,20 +124,30 @@ class ApplicationStatements:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the session."""
+        """Close the session, and forget the statements that another one has prepared."""
         self._connection.close()
+        if self._watching is not self._connection:
+            with suppress(psycopg.Error):  # the revision has terminated it
+                self._watching.execute("DEALLOCATE ALL")
 
-    def try_again(self) -> Compatibility:
-        """Run the statements on the changed schema, both newly prepared and as prepared before the change."""
+    def try_again(
+        self, watching: psycopg.Connection[Any] | None = None, counts: RowCounts = NOT_COUNTED
+    ) -> Compatibility:
+        """Run the statements on the changed schema, both newly prepared and as prepared before the change.
+
+        Args:
+            watching: An autocommit session in the database, where the versions are read; None for one of its own.
+            counts: The rows that its tables have now.
+        """
         with _connect(self._url) as fresh:
-            before = self.known.versions
-            candidates = self._numbered(_concerned(fresh, before, read_versions(fresh, before)))
+            before, session = self.known.versions, watching or fresh
+            candidates = self._numbered(_concerned(session, before, read_versions(session, before, counts)))
             inserts = {number: item for number, item in candidates.items() if item.columns is not None}
             with unmoved_sequences(fresh) if candidates else nullcontext():
                 current_errors = run(fresh, candidates)
                 # A restarted sequence first draws the key of the deleted row, then that of an existing row.
                 second_errors = run(fresh, inserts)
-        prepared_errors = _errors(self._connection, candidates, prepared=True)
+        prepared_errors = _errors(self._watching, candidates, prepared=True)
         default_errors = {
             number: error
             for number, error in second_errors.items()
@@ -194,13 +212,13 @@ class ApplicationStatements:
         columns = self._candidates[number].columns
         return columns is not None and bool(error.columns) and not {*error.columns} & {*columns}
 
-    def _generated(self, *, each_column: bool, known: OldCode | None) -> OldCode:
+    def _generated(self, *, each_column: bool, known: OldCode | None, counts: RowCounts) -> OldCode:
         """Return the generated statements that run; only those are made and run that may differ from the known ones."""
-        versions = read_versions(self._connection, known.versions if known is not None else None)
+        versions = read_versions(self._watching, known.versions if known is not None else None, counts)
         if known is not None:
-            self._concerned_since = _concerned(self._connection, known.versions, versions)
+            self._concerned_since = _concerned(self._watching, known.versions, versions)
         concerned = self._concerned_since
-        relations = list(read_relations(self._connection))
+        relations = list(read_relations(self._watching))
         new = [relation for relation in relations if concerned is None or relation.table in concerned]
         rows = sample_rows(self._connection, [relation for relation in new if relation.is_table])
         candidates = [

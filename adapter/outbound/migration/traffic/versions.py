@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
-from adapter.outbound.migration.catalog.written_rows import count_rows, oldest_transaction
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts, count_again, oldest_transaction
 from adapter.outbound.migration.traffic.unmoved_sequences import positions
 from adapter.outbound.postgres.explain import costs_more
 
@@ -185,14 +185,17 @@ def _same_rows(before: Relation, after: Relation) -> bool:
     )
 
 
-def read_versions(connection: psycopg.Connection[Any], since: Versions | None = None) -> Versions:
+def read_versions(
+    connection: psycopg.Connection[Any], since: Versions | None = None, counts: RowCounts = NOT_COUNTED
+) -> Versions:
     """Return the versions of all that statements in a database depend on.
 
     Args:
         connection: A connection in autocommit mode.
         since: The versions of an earlier moment, to count the rows that were written since then.
+        counts: The rows that the tables have now.
     """
-    following = oldest_transaction(connection)
+    following = counts.following or oldest_transaction(connection)
     shared = connection.execute(_shared_versions(connection.info.server_version)).fetchall()
     types = {oid: str(version) for oid, version in connection.execute(_TYPES.encode()).fetchall()}
     sequences = {oid: (last, called) for oid, last, called in positions(connection)}
@@ -202,7 +205,8 @@ def read_versions(connection: psycopg.Connection[Any], since: Versions | None = 
     }
     mixed = mixed_tables(connection)
     counted = {oid: relation for oid, relation in relations.items() if relation.kind == "r" and oid not in mixed}
-    for oid, (rows, written) in _rows(connection, counted, following if since is None else since.following).items():
+    first = following if since is None else since.following
+    for oid, (rows, written) in _rows(connection, counted, first, counts).items():
         relations[oid] = replace(relations[oid], rows=rows, written=written)
     return Versions(following, tuple(sorted(shared)), types, relations)
 
@@ -218,11 +222,11 @@ def _shared_versions(server_version: int) -> bytes:
 
 
 def _rows(
-    connection: psycopg.Connection[Any], tables: Mapping[int, Relation], first: int
+    connection: psycopg.Connection[Any], tables: Mapping[int, Relation], first: int, counts: RowCounts
 ) -> Mapping[int, tuple[int, int]]:
     """Return what `count_rows` returns; nothing where a table cannot be read."""
     try:
-        return count_rows(connection, {oid: f"ONLY {table.name} t" for oid, table in tables.items()}, first)
+        return count_again(connection, counts, {oid: f"ONLY {table.name} t" for oid, table in tables.items()}, first)
     except psycopg.Error as error:
         if costs_more(error):
             raise

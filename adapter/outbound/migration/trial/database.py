@@ -11,6 +11,7 @@ import psycopg
 from adapter.outbound.migration.catalog.digester import KnownRows, digest_again
 from adapter.outbound.migration.catalog.foreign_tables import restrict
 from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.project.version_table import version_tables
@@ -84,10 +85,15 @@ class Database(ProjectDatabase):
         session = self.session()
         return snapshot(session, exclude_tables=version_tables(session))
 
-    def digest(self) -> DataDigest:
-        """Return a digest of the rows, without the version tables."""
+    def digest(self, counts: RowCounts = NOT_COUNTED) -> DataDigest:
+        """Return a digest of the rows, without the version tables.
+
+        Args:
+            counts: The rows that its tables have now.
+        """
         session = self.session()
-        rows, self.known_rows = digest_again(session, self.known_rows, exclude_tables=version_tables(session))
+        excluded = version_tables(session)
+        rows, self.known_rows = digest_again(session, self.known_rows, exclude_tables=excluded, counts=counts)
         return rows
 
     def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:

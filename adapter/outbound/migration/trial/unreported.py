@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
-from adapter.outbound.migration.catalog.written_rows import count_rows, next_transaction
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts, count_again, next_transaction
 from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
@@ -118,18 +118,21 @@ def read_server_state(session: psycopg.Connection[Any], digests: Mapping[str, Ta
         oid: _Rows(digests[item.name].rows, 0) for oid, item in tables.items() if item.file and item.name in digests
     }
     others = {oid: item for oid, item in tables.items() if oid not in known}
-    return replace(state, rows={**_count(session, others, state.following), **known})
+    return replace(state, rows={**_count(session, others, state.following, NOT_COUNTED), **known})
 
 
-def read_changed_state(session: psycopg.Connection[Any], since: ServerState) -> ServerState:
+def read_changed_state(
+    session: psycopg.Connection[Any], since: ServerState, counts: RowCounts = NOT_COUNTED
+) -> ServerState:
     """Return what the server says of the tables of a database, with the rows that were written since an earlier state.
 
     Args:
         session: An autocommit session in it.
         since: The earlier state.
+        counts: The rows that its tables have now.
     """
     state = _read_objects(session)
-    return replace(state, rows=_count(session, _counted(session, state), since.following))
+    return replace(state, rows=_count(session, _counted(session, state), since.following, counts))
 
 
 def _read_objects(session: psycopg.Connection[Any]) -> ServerState:
@@ -145,9 +148,11 @@ def _counted(session: psycopg.Connection[Any], state: ServerState) -> dict[int, 
     return {oid: item for (_, oid, _), item in state.objects.items() if item.kind == "table" and oid not in mixed}
 
 
-def _count(session: psycopg.Connection[Any], tables: Mapping[int, _Object], first: int) -> dict[int, _Rows]:
-    counts = count_rows(session, {oid: f"ONLY {item.name} t" for oid, item in tables.items()}, first)
-    return {oid: _Rows(*numbers) for oid, numbers in counts.items()}
+def _count(
+    session: psycopg.Connection[Any], tables: Mapping[int, _Object], first: int, counts: RowCounts
+) -> dict[int, _Rows]:
+    rows = count_again(session, counts, {oid: f"ONLY {item.name} t" for oid, item in tables.items()}, first)
+    return {oid: _Rows(*numbers) for oid, numbers in rows.items()}
 
 
 def unseen_work(run: AgentRun, tables: Collection[str]) -> Iterator[UnreportedChange]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapter.outbound.migration.catalog.contradictions import read_contradictions
 from adapter.outbound.migration.catalog.sequences import sequences_behind
+from adapter.outbound.migration.catalog.written_rows import RowCounts, count_all_rows
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
@@ -95,7 +96,8 @@ class UpAndDown:
         copies = self._copies if copies is None else copies
         before = schema or base.snapshot()
         self._remember_pgvector(before)
-        rows = base.digest()
+        counts = count_all_rows(base.session())
+        rows = base.digest(counts)
         tables = read_table_facts(base.session(), rows.tables)
         common: dict[str, Any] = {
             "tables": tables,
@@ -105,7 +107,7 @@ class UpAndDown:
             "valueless": rows.valueless,
         }
         upgraded = self._database_to_upgrade(base, keeps=self.keeps if keeps is None else keeps)
-        outcome = self._upgrade(upgraded, rows, common, copies=copies)
+        outcome = self._upgrade(upgraded, rows, counts, common, copies=copies)
         base.old_code = upgraded.old_code
         return outcome
 
@@ -115,19 +117,27 @@ class UpAndDown:
         base.applied |= {self.entry.revision}
         return base
 
-    def _upgrade(self, upgraded: Database, rows: DataDigest, common: dict[str, Any], *, copies: bool) -> Outcome:
+    def _upgrade(
+        self, upgraded: Database, rows: DataDigest, counts: RowCounts, common: dict[str, Any], *, copies: bool
+    ) -> Outcome:
         entry, recorded_statements = self.entry, self.databases.project.statements
         state = read_server_state(upgraded.session(), rows.tables)
         start = read_clock(upgraded.session())
         with ApplicationStatements(
-            upgraded.url, recorded_statements, each_column=self._each_column, known=upgraded.old_code
+            upgraded.url,
+            recorded_statements,
+            each_column=self._each_column,
+            known=upgraded.old_code,
+            watching=upgraded.session(),
+            counts=counts,
         ) as application:
             upgraded.old_code = application.known
             result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
             agent_run = result.run_of(entry.revision, "upgrade")
             statements = agent_run.statements
             if result.error is None:
-                state_after = read_changed_state(upgraded.session(), state)
+                counts = count_all_rows(upgraded.session())
+                state_after = read_changed_state(upgraded.session(), state, counts)
                 common["unreported"] = (
                     *unreported_changes(state, state_after, statements),
                     *unseen_work(agent_run, common["tables"]),
@@ -137,7 +147,7 @@ class UpAndDown:
                     upgraded.session(), state.following, state.changed_tables(state_after)
                 )
                 common["drawn"] = state.drawn(state_after)
-                compatibility = application.try_again()
+                compatibility = application.try_again(upgraded.session(), counts)
         if result.error is not None:
             upgraded.drop()
             is_of_statement = result.error.kind != "forged" and any(item.error for item in statements)
@@ -149,7 +159,7 @@ class UpAndDown:
         self._remember_pgvector(after)
         written_tables = _written_tables(statements)
         lagging_sequences = sequences_behind(upgraded.session(), state.following, written_tables)
-        common["unchanged"] = unchanged(rows, upgraded.digest()) if written_tables else frozenset()
+        common["unchanged"] = unchanged(rows, upgraded.digest(counts)) if written_tables else frozenset()
         common |= {
             "upgrade": statements,
             "after": after,
