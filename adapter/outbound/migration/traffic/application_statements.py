@@ -19,7 +19,7 @@ import psycopg
 from adapter.outbound.migration.catalog.foreign_tables import restrict
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.traffic.function_calls import function_calls
-from adapter.outbound.migration.traffic.made_statements import candidates_for, read_relations
+from adapter.outbound.migration.traffic.made_statements import candidates_for, read_relations, relation_names
 from adapter.outbound.migration.traffic.reach import reaching
 from adapter.outbound.migration.traffic.sample_rows import sample_rows
 from adapter.outbound.migration.traffic.statement_runs import WRITES_NOTHING, Candidate, Refusal, prepare, run
@@ -50,6 +50,19 @@ SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
 
 
 @dataclass(frozen=True)
+class Behind:
+    """What the server said behind the change that statements have been run again for.
+
+    Attributes:
+        versions: What was there.
+        concerned: The relations that reach the change, by name; None for all.
+    """
+
+    versions: Versions
+    concerned: Collection[str] | None
+
+
+@dataclass(frozen=True)
 class OldCode:
     """The statements that run on a schema, which need not be found anew where nothing has changed since.
 
@@ -58,19 +71,21 @@ class OldCode:
         each_column: Whether there is an UPDATE for each column.
         statements: The statements on each table or view, by its name; calls of functions are under an empty name.
         untried: The reason why a table has only a SELECT, by table.
+        behind: What was there when they had run again; None before that.
     """
 
     versions: Versions
     each_column: bool
     statements: Mapping[str, tuple[Candidate, ...]]
     untried: Mapping[str, str]
+    behind: Behind | None = None
 
 
 class ApplicationStatements:
     """Statements that run on the current schema of a database, to be run again after the schema has changed.
 
     Attributes:
-        known: The generated statements, for the next schema.
+        known: The generated statements, for the next schema; it changes when they have run again.
     """
 
     def __init__(
@@ -141,7 +156,10 @@ class ApplicationStatements:
         """
         with _connect(self._url) as fresh:
             before, session = self.known.versions, watching or fresh
-            candidates = self._numbered(_concerned(session, before, read_versions(session, before, counts)))
+            versions = read_versions(session, before, counts)
+            concerned = _concerned(session, before, versions)
+            self.known = replace(self.known, behind=Behind(versions, concerned))
+            candidates = self._numbered(concerned)
             inserts = {number: item for number, item in candidates.items() if item.columns is not None}
             with unmoved_sequences(fresh) if candidates else nullcontext():
                 current_errors = run(fresh, candidates)
@@ -214,12 +232,14 @@ class ApplicationStatements:
 
     def _generated(self, *, each_column: bool, known: OldCode | None, counts: RowCounts) -> OldCode:
         """Return the generated statements that run; only those are made and run that may differ from the known ones."""
-        versions = read_versions(self._watching, known.versions if known is not None else None, counts)
-        if known is not None:
-            self._concerned_since = _concerned(self._watching, known.versions, versions)
+        last = None if known is None else known.behind or Behind(known.versions, ())
+        versions = read_versions(self._watching, last.versions if last is not None else None, counts)
+        if last is not None:
+            concerned_now = _concerned(self._watching, last.versions, versions)
+            self._concerned_since = _united(last.concerned, concerned_now)
         concerned = self._concerned_since
-        relations = list(read_relations(self._watching))
-        new = [relation for relation in relations if concerned is None or relation.table in concerned]
+        names = relation_names(self._watching)
+        new = list(read_relations(self._watching, concerned))
         rows = sample_rows(self._connection, [relation for relation in new if relation.is_table])
         candidates = [
             candidate
@@ -241,11 +261,8 @@ class ApplicationStatements:
         return OldCode(
             versions,
             each_column,
-            {
-                name: tuple(runnable.get(name, earlier.get(name, ())))
-                for name in (*(relation.table for relation in relations), _FUNCTIONS)
-            },
-            {relation.table: _NO_ROW for relation in relations if relation.table in without_row},
+            {name: tuple(runnable.get(name, earlier.get(name, ()))) for name in (*names, _FUNCTIONS)},
+            {name: _NO_ROW for name in names if name in without_row},
         )
 
     def _runnable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -286,6 +303,11 @@ def _concerned(connection: psycopg.Connection[Any], before: Versions, after: Ver
     return {
         versions.relations[oid].name for versions in (before, after) for oid in concerned & versions.relations.keys()
     }
+
+
+def _united(names: Collection[str] | None, others: Collection[str] | None) -> Collection[str] | None:
+    """Return the names of both changes; None, which stands for all, where one of them is None."""
+    return None if names is None or others is None else {*names, *others}
 
 
 def _connect(url: str) -> psycopg.Connection[Any]:

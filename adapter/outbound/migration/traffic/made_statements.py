@@ -1,17 +1,24 @@
 """Generates the statements that a table permits, with the values of one row."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import RawCursor, sql
 
 from adapter.outbound.migration.project.version_table import NOT_VERSION_TABLE
 from adapter.outbound.migration.traffic.statement_runs import Candidate
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.compatibility import ApplicationStatement
 
+_FROM = "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+_WHERE = f"""
+ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+   AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+"""
+_NAMES = f"SELECT format('%I.%I', n.nspname, c.relname) {_FROM} {_WHERE} ORDER BY n.nspname, c.relname"
 _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a'
@@ -50,13 +57,11 @@ SELECT n.nspname, c.relname, c.relkind,
        (SELECT o.rolname FROM pg_catalog.pg_roles o
          WHERE o.oid = c.relowner AND NOT o.rolsuper AND o.rolname <> current_user
            AND pg_catalog.pg_has_role(o.oid, 'MEMBER'))
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  {_FROM}
  CROSS JOIN LATERAL (
        SELECT c.relhastriggers OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r
                                            WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN') AS has_code) AS w
- WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
-   AND {IN_USER_SCHEMA} AND {NOT_VERSION_TABLE}
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+  {_WHERE} AND ($1::text[] IS NULL OR format('%I.%I', n.nspname, c.relname) = ANY ($1))
  ORDER BY 1, 2
 """  # noqa: S608 - a constant
 
@@ -84,8 +89,20 @@ class Relation:
         return sql.Identifier(self.schema, self.name)
 
 
-def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
-    """Read the tables and views of a database, except the version table and those of extensions."""
+def relation_names(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the qualified names of the tables and views of a database, quoted, in the order of `read_relations`."""
+    return [str(name) for (name,) in connection.execute(_NAMES.encode())]
+
+
+def read_relations(connection: psycopg.Connection[Any], names: Collection[str] | None) -> Iterator[Relation]:
+    """Read the tables and views of a database, except the version table and those of extensions.
+
+    Args:
+        connection: A connection to it.
+        names: Those that are read, by qualified name, quoted; None for all.
+    """
+    cursor = RawCursor(connection)
+    cursor.execute(_RELATIONS.encode(), [None if names is None else list(names)])
     for (
         schema,
         name,
@@ -98,7 +115,7 @@ def read_relations(connection: psycopg.Connection[Any]) -> Iterator[Relation]:
         fills_rows,
         grantees,
         owner,
-    ) in connection.execute(_RELATIONS).fetchall():
+    ) in cursor.fetchall():
         yield Relation(
             schema,
             name,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,8 @@ class UpAndDown:
         }
         upgraded = self._database_to_upgrade(base, keeps=self.keeps if keeps is None else keeps)
         outcome = self._upgrade(upgraded, rows, counts, common, copies=copies)
-        base.old_code = upgraded.old_code
+        if upgraded is not base and upgraded.old_code is not None:
+            base.old_code = replace(upgraded.old_code, behind=None)
         return outcome
 
     def _database_to_upgrade(self, base: Database, *, keeps: bool) -> Database:
@@ -148,6 +149,7 @@ class UpAndDown:
                 )
                 common["drawn"] = state.drawn(state_after)
                 compatibility = application.try_again(upgraded.session(), counts)
+                upgraded.old_code = application.known
         if result.error is not None:
             upgraded.drop()
             is_of_statement = result.error.kind != "forged" and any(item.error for item in statements)
