@@ -12,7 +12,7 @@ tables, tables of extensions, and materialized views. Large objects are digested
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -30,16 +30,33 @@ from domain.migration.digest import LARGE_OBJECTS, ColumnDigest, DataDigest, Tab
 
 
 @dataclass(frozen=True)
+class _Sequences:
+    """Ascending sequences that number columns.
+
+    Attributes:
+        columns: The tables and columns that each of them numbers, by its name.
+        counters: The last value of each sequence, by its name; None if it has not returned a value yet.
+        behind: Those whose next number is not above the maximum of one of their columns.
+    """
+
+    columns: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    counters: Mapping[str, int | None] = field(default_factory=dict)
+    behind: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class KnownRows:
     """The digests of tables at some moment, which hold as long as the server says that no row was written.
 
     Attributes:
         following: No transaction that ended before the moment has this number or a later one.
         tables: The tables with their digests, by name.
+        sequences: The sequences that number columns.
     """
 
     following: int = 0
     tables: Mapping[str, tuple[Table, TableDigest]] = field(default_factory=dict)
+    sequences: _Sequences = field(default_factory=_Sequences)
 
 
 def digest(
@@ -105,15 +122,13 @@ def digest_again(
         changed_tables = {name: table for name, table in selected_tables.items() if name not in same}
         new = dict(_digests(cursor, changed_tables, unread))
         digests = {name: (same | new)[name] for name in selected_tables if name not in unread}
-        now_known = KnownRows(
-            following,
-            {name: (selected_tables[name], item) for name, item in digests.items()},
-        )
+        now_known = KnownRows(following, {name: (selected_tables[name], item) for name, item in digests.items()})
         if tables is not None:
             return DataDigest(digests, unread=unread), now_known
         digests |= _large_objects(cursor, unread)
         readable_tables = {name: table for name, table in selected_tables.items() if name not in unread}
-        return DataDigest(digests, counters, unread, _behind(cursor, readable_tables), free), now_known
+        numbering = _read_sequences(cursor, readable_tables, counters, known.sequences, same)
+        return DataDigest(digests, counters, unread, numbering.behind, free), replace(now_known, sequences=numbering)
 
 
 @contextmanager
@@ -259,18 +274,41 @@ def _large_objects(cursor: psycopg.Cursor[Any], unread: dict[str, str]) -> dict[
     return {LARGE_OBJECTS: TableDigest(rows, digests, _wrapped(key))}
 
 
-def _behind(cursor: psycopg.Cursor[Any], tables: Mapping[str, Table]) -> frozenset[str]:
-    """Return the sequences whose next number is not above the maximum of their column."""
-    cursor.execute(_NUMBERED)
+def _read_sequences(
+    cursor: psycopg.Cursor[Any],
+    tables: Mapping[str, Table],
+    counters: Mapping[str, int | None],
+    known: _Sequences,
+    same: Collection[str],
+) -> _Sequences:
+    """Return the sequences that number columns of some tables; a column is only read where it or its number changed.
+
+    Args:
+        cursor: Reads them.
+        tables: The tables.
+        counters: The last value of each sequence.
+        known: The sequences at an earlier moment.
+        same: The tables that have not changed since.
+    """
+    columns: dict[str, frozenset[tuple[str, str]]] = {}
+    for sequence, table, column in cursor.execute(_NUMBERED).fetchall():
+        if table in tables:
+            columns[sequence] = columns.get(sequence, frozenset()) | {(table, column)}
+    unmoved = {name for name, last in counters.items() if last is not None and last == known.counters.get(name)}
+    settled = {
+        name
+        for name, numbered in columns.items()
+        if name in unmoved and numbered == known.columns.get(name) and all(table in same for table, _ in numbered)
+    }
     queries = [
         f"SELECT {sql.Literal(sequence).as_string()} WHERE (SELECT last_value + is_called::int FROM {sequence})"  # noqa: S608
         f" <= (SELECT max(t.{column}) FROM {tables[table].source})"
-        for sequence, table, column in cursor.fetchall()
-        if table in tables
+        for sequence, numbered in columns.items()
+        if sequence not in settled
+        for table, column in sorted(numbered)
     ]
-    return (
-        frozenset(name for (name,) in cursor.execute(" UNION ALL ".join(queries).encode())) if queries else frozenset()
-    )
+    behind = cursor.execute(" UNION ALL ".join(queries).encode()).fetchall() if queries else []
+    return _Sequences(columns, counters, known.behind & settled | {name for (name,) in behind})
 
 
 def _digest_query(table: Table) -> str:
