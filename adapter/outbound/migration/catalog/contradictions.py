@@ -15,16 +15,22 @@ from adapter.outbound.migration.catalog.written_rows import written_since
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import Contradiction
 
-# One query for each foreign key, which counts the rows without the row that they name, and the two tables, whose rows
-# are written in partitions where the column before says so.
+# One query for each foreign key of or to some tables, which counts the rows without the row that they name. The rows of
+# partitioned tables are written in partitions.
 _FOREIGN_KEYS = f"""
+WITH partitioned AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'p'
+), key AS MATERIALIZED (
+    SELECT * FROM pg_catalog.pg_constraint
+     WHERE contype = 'f' AND convalidated AND conparentid = 0
+       AND (conrelid = ANY ($1::int8[]::oid[]) OR confrelid = ANY ($1::int8[]::oid[])
+            OR conrelid IN (TABLE partitioned) OR confrelid IN (TABLE partitioned))
+)
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(o.conname),
        pg_catalog.format(
            'SELECT count(*) FROM %s %I.%I f WHERE %s AND NOT EXISTS (SELECT FROM %s %I.%I k WHERE %s)',
            CASE c.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, n.nspname, c.relname, k.given,
-           CASE r.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, rn.nspname, r.relname, k.equal),
-       c.relkind = 'p' OR r.relkind = 'p', c.oid::int8, r.oid::int8
-  FROM pg_catalog.pg_constraint o
+           CASE r.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, rn.nspname, r.relname, k.equal)
+  FROM key o
   JOIN pg_catalog.pg_class c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_class r ON r.oid = o.confrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
  CROSS JOIN LATERAL (
@@ -36,7 +42,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(
          JOIN pg_catalog.pg_attribute b ON b.attrelid = o.confrelid AND b.attnum = u.there
          JOIN pg_catalog.pg_operator p ON p.oid = u.operator
          JOIN pg_catalog.pg_namespace pn ON pn.oid = p.oprnamespace) AS k
- WHERE o.contype = 'f' AND o.convalidated AND o.conparentid = 0 AND {IN_USER_SCHEMA}
+ WHERE {IN_USER_SCHEMA}
    AND coalesce(pg_catalog.to_jsonb(o) ->> 'conperiod', 'false') = 'false'
 """  # noqa: S608 - a constant
 # Triggers that keep constraints, and that a revision has switched off.
@@ -96,10 +102,9 @@ def read_contradictions(
         since: The first transaction whose work may contradict the catalog.
         written: OIDs of the tables with rows that were written or deleted since.
     """
-    keys = session.execute(_FOREIGN_KEYS.encode()).fetchall() if written else []
-    contradictions = [
-        *_broken(session, [key[:3] for key in keys if key[3] or not {key[4], key[5]}.isdisjoint(written)])
-    ]
+    cursor = psycopg.RawCursor(session)
+    keys = cursor.execute(_FOREIGN_KEYS.encode(), [list(written)]).fetchall() if written else []
+    contradictions = [*_broken(session, keys)]
     switched_off = _SWITCHED_OFF.format(written=written_since(since, "g"), in_user_schema=IN_USER_SCHEMA)
     for table, name in session.execute(switched_off.encode()).fetchall():
         contradictions.append(Contradiction(table, f"the triggers on {table} that keep {name} are switched off"))
