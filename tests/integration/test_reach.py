@@ -7,6 +7,7 @@ import pytest
 
 from adapter.outbound.migration.traffic import application_statements
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
+from adapter.outbound.migration.traffic.opaque import read_opaque
 from adapter.outbound.migration.traffic.reach import reaching
 from adapter.outbound.migration.traffic.versions import read_versions
 from adapter.outbound.postgres.url import DatabaseURL
@@ -55,6 +56,8 @@ CHANGES = {
     "ALTER TABLE alone DROP CONSTRAINT alone_pkey": {"alone"},
     "CREATE UNIQUE INDEX ON alone (id, note)": {"alone"},
     "DROP TRIGGER note ON noting": {"noting"},
+    "CREATE TRIGGER again BEFORE DELETE ON alone FOR EACH ROW EXECUTE FUNCTION note()": {"alone"},
+    "ALTER TABLE alone ADD CHECK (to_regclass(note) IS NULL)": {"alone"},
     "ALTER TABLE noting DISABLE TRIGGER note": {"noting"},
     "CREATE RULE nothing AS ON INSERT TO alone DO INSTEAD NOTHING": {"alone"},
     "CREATE POLICY hidden ON alone USING (true)": {"alone"},
@@ -109,18 +112,19 @@ def connection(empty_url: str) -> Iterator[psycopg.Connection[object]]:
 
 @pytest.mark.few(1)
 def test_what_reaches_a_change(connection: psycopg.Connection[object]) -> None:
-    """Each kind of change is noticed, and so is what reaches it: no more, and no less."""
+    """Each kind of change is noticed, and so is what reaches it: no more, and no less; so is what is opaque now."""
     for change, expected in CHANGES.items():
         before = read_versions(connection)
         assert before.changed(read_versions(connection, before)) == set()
         with connection.transaction(force_rollback=True):
             connection.execute(change.encode())
             after = read_versions(connection, before)
+            assert after.opaque == read_opaque(connection), change
             changed = before.changed(after)
             if changed is None:
                 assert expected == EVERYTHING, change
                 continue
-            reached = reaching(connection, changed, before.changed_for_keys(after), opaque=True)
+            reached = reaching(connection, changed, before.changed_for_keys(after), after.opaque)
             names = {
                 versions.relations[oid].name.removeprefix("public.")
                 for versions in (before, after)
@@ -131,7 +135,7 @@ def test_what_reaches_a_change(connection: psycopg.Connection[object]) -> None:
 
 def test_nothing_runs_again_where_nothing_has_changed(connection: psycopg.Connection[object]) -> None:
     """Without a change nothing is reached, not even what is opaque."""
-    assert reaching(connection, set(), set(), opaque=False) == set()
+    assert reaching(connection, set(), set(), None) == set()
 
 
 BREAKS = (

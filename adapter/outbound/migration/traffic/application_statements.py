@@ -299,7 +299,8 @@ def _concerned(connection: psycopg.Connection[Any], before: Versions, after: Ver
     if changed is None:
         return None
     seen_by_keys = before.changed_for_keys(after)
-    concerned = reaching(connection, changed, seen_by_keys, opaque=bool(changed) or before.types != after.types)
+    is_other = bool(changed) or before.types != after.types
+    concerned = reaching(connection, changed, seen_by_keys, after.opaque if is_other else None)
     return {
         versions.relations[oid].name for versions in (before, after) for oid in concerned & versions.relations.keys()
     }

@@ -15,6 +15,7 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import mixed_tables
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts, count_again, oldest_transaction
+from adapter.outbound.migration.traffic.opaque import read_opaque
 from adapter.outbound.migration.traffic.unmoved_sequences import positions
 from adapter.outbound.postgres.explain import costs_more
 
@@ -139,12 +140,14 @@ class Versions:
         shared: Changes with what any statement may depend on, such as functions and settings.
         types: By OID, what changes with a type that is not that of a table's rows.
         relations: The relations, by OID.
+        opaque: Those whose statements may run code of the user's; see `opaque`.
     """
 
     following: int
     shared: tuple[tuple[Any, ...], ...]
     types: Mapping[int, str]
     relations: Mapping[int, Relation]
+    opaque: frozenset[int] = frozenset()
 
     def changed(self, later: "Versions") -> set[int] | None:
         """Return the relations that have changed up to a later moment, or appeared; None where any may have.
@@ -208,7 +211,12 @@ def read_versions(
     first = following if since is None else since.following
     for oid, (rows, written) in _rows(connection, counted, first, counts).items():
         relations[oid] = replace(relations[oid], rows=rows, written=written)
-    return Versions(following, tuple(sorted(shared)), types, relations)
+    versions = Versions(following, tuple(sorted(shared)), types, relations)
+    changed = None if since is None else since.changed(versions)
+    if since is None or changed is None:
+        return replace(versions, opaque=read_opaque(connection))
+    # what it depends on is in the versions of the relation itself, and in those that all relations share
+    return replace(versions, opaque=since.opaque - changed | (read_opaque(connection, changed) if changed else set()))
 
 
 def _shared_versions(server_version: int) -> bytes:
