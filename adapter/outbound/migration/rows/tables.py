@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import without_handlers
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.inserting import distinct_rows, insert, insert_without_indexes, reason_of
@@ -68,6 +69,7 @@ def fill(
     young: Collection[str] = (),
     fresh: Collection[str] = (),
     edges: bool = True,
+    counts: RowCounts = NOT_COUNTED,
 ) -> Filled:
     """Fill each table of the user's schemas up to `rows` rows, parents first, and analyze the tables.
 
@@ -89,6 +91,7 @@ def fill(
         fresh: The newest columns, as schema.table.column. Where such a column has its default in every row of a full
             table, a few more rows with values at the edges of its type are added, as a newer application writes them.
         edges: Whether tables that are filled get some rows with values at the edges of their types.
+        counts: The rows that tables have now; those of other tables are counted.
 
     Returns:
         The number of rows added by table, and the tables that still have too few.
@@ -99,7 +102,7 @@ def fill(
     with connection.transaction():
         start_sequences(connection)
         table_rows = find_tables(connection)
-        full = _full(connection, table_rows, rows)
+        full = _full(connection, table_rows, rows, counts)
         empty = columns_without_values(connection, table_rows, full, settled) if settled and rows else {}
         constant = columns_with_defaults(connection, table_rows, full, fresh) if fresh and rows and edges else {}
         if not (empty or constant) and all(
@@ -121,14 +124,20 @@ def fill(
     return Filled(session.added, tuple(FillProblem(table, reason) for table, reason in session.problems.items()))
 
 
-def _full(connection: psycopg.Connection[Any], tables: Sequence[Mapping[str, Any]], rows: int) -> set[int]:
-    """Return the oids of the tables that have enough rows, read in one query."""
-    counts = [
+def _full(
+    connection: psycopg.Connection[Any], tables: Sequence[Mapping[str, Any]], rows: int, counts: RowCounts
+) -> set[int]:
+    """Return the oids of the tables that have enough rows; those that are not counted yet are read in one query."""
+    queries = [
         f"SELECT {table['oid']}::int8"
         f" WHERE {rows} <= (SELECT count(*) FROM (SELECT FROM {table['source']} r LIMIT {rows}) t)"
         for table in tables
+        if table["oid"] not in counts.tables
     ]
-    return {oid for (oid,) in connection.execute(" UNION ALL ".join(counts).encode())} if counts else set()
+    full = {
+        table["oid"] for table in tables if table["oid"] in counts.tables and counts.tables[table["oid"]].all >= rows
+    }
+    return full | ({oid for (oid,) in connection.execute(" UNION ALL ".join(queries).encode())} if queries else set())
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
-from adapter.outbound.migration.trial.states import TrialDatabases
+from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.up_and_down import Outcome, UpAndDown
 from domain.migration.trace import RevisionTrace, StatementTrace
 
@@ -117,7 +117,7 @@ class OnMatchingRows:
         base = make(before, statements)
         if base is None:
             return None, ""
-        outcome = self.run(base, idle_trace.before, keeps=True)
+        outcome = self.run(base, KnownState(idle_trace.before), keeps=True)
         if outcome.trace.after is None and outcome.trace.refused_rows:
             base, outcome = self._without_edges(base, outcome, make(before, statements, edges=False))
         trace = outcome.trace
@@ -143,7 +143,7 @@ class OnMatchingRows:
         """
         if usual is None:
             return base, failed
-        outcome = self.run(usual, failed.trace.before, keeps=True)
+        outcome = self.run(usual, KnownState(failed.trace.before), keeps=True)
         if outcome.trace.after is None:
             usual.drop()
             return base, failed

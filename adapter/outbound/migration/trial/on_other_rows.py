@@ -9,7 +9,7 @@ from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial import other_rows
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, unreadable
-from adapter.outbound.migration.trial.states import TrialDatabases
+from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.up_and_down import Outcome, UpAndDown
 from domain.migration.analysis.refusal import raises
 from domain.migration.trace import RevisionTrace
@@ -28,7 +28,7 @@ def run_on_other_rows(run: UpAndDown, states: TrialDatabases, failed: Outcome) -
     """
     for base in _databases_with_other_rows(run, failed):
         states.move_aside(base)
-        outcome = run(base, failed.trace.before)
+        outcome = run(base, KnownState(failed.trace.before))
         if not run.keeps:
             states.before = None
         if outcome.trace.after is not None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
@@ -29,7 +30,7 @@ class RowMaker:
 
     rows: int
 
-    def fill(self, database: Database, texts_as: str = "") -> None:
+    def fill(self, database: Database, texts_as: str = "", counts: RowCounts = NOT_COUNTED) -> bool:
         """Fill up the tables of a database that is new, or was upgraded since it was filled.
 
         Columns that one of the last `LOOK_BACK` revisions added stay empty, as they do in production. Older columns
@@ -39,9 +40,13 @@ class RowMaker:
         Args:
             database: The database.
             texts_as: As in `RevisionDatabases.at`.
+            counts: The rows that its tables have now.
+
+        Returns:
+            Whether rows may have been added.
         """
         if not self.rows:
-            return
+            return False
         columns, young, settled = self.columns(database), dict[str, int](), frozenset[str]()
         if database.columns is not None:
             ages = {
@@ -53,9 +58,10 @@ class RowMaker:
             settled = columns - young.keys()
         fresh = [column for column, age in young.items() if age == 1]
         session, rows = database.session(), self.rows
-        filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh)
+        filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh, counts=counts)
         database.unfilled = {problem.table: problem.reason for problem in filling.problems}
         database.columns, database.young = columns, young
+        return bool(filling.tables or filling.problems)
 
     def columns(self, database: Database) -> frozenset[str]:
         """Return the columns of a database, as `schema.table.column`."""

@@ -2,8 +2,25 @@
 
 from dataclasses import dataclass
 
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.trial.database import Database
 from domain.migration.snapshot import SchemaSnapshot
+
+
+@dataclass(frozen=True)
+class KnownState:
+    """What is known of a database before a revision.
+
+    Attributes:
+        schema: Its catalog; None when it is not known.
+        counts: The rows that its tables have, when they are known.
+    """
+
+    schema: SchemaSnapshot | None = None
+    counts: RowCounts = NOT_COUNTED
+
+
+NOTHING_KNOWN = KnownState()
 
 
 @dataclass

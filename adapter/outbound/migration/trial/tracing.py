@@ -7,17 +7,16 @@ from adapter.outbound.migration.trial.batch_sizes import may_be_one_batch
 from adapter.outbound.migration.trial.fresh import fails_fresh
 from adapter.outbound.migration.trial.on_matching_rows import OnMatchingRows
 from adapter.outbound.migration.trial.on_other_rows import run_on_other_rows
-from adapter.outbound.migration.trial.states import TrialDatabases
+from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.table_facts import rows_of
 from adapter.outbound.migration.trial.up_and_down import UpAndDown
 from adapter.outbound.migration.trial.zones import in_another_zone
-from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.trace import RevisionTrace, SmallerRun
 
 _ROWS_FACTOR = 10  # times as many rows: a batch keeps its size there, a statement on a whole table does not
 
 
-def trace_revision(run: UpAndDown, states: TrialDatabases, schema: SchemaSnapshot | None) -> RevisionTrace:
+def trace_revision(run: UpAndDown, states: TrialDatabases, known: KnownState) -> RevisionTrace:
     """Run a revision up and down, and again where the usual rows show too little, and return its trace.
 
     A statement that commits on its own and wrote most of a table may be a batch that is larger than so small a
@@ -26,9 +25,9 @@ def trace_revision(run: UpAndDown, states: TrialDatabases, schema: SchemaSnapsho
     Args:
         run: Runs the revision.
         states: The databases of its trial, with the one before.
-        schema: The catalog before the revision; None to read it.
+        known: What is known of that database.
     """
-    trace = _trace_on_usual_or_other_rows(run, states, schema)
+    trace = _trace_on_usual_or_other_rows(run, states, known)
     states.schema = trace.after
     batch_tables = may_be_one_batch(trace)
     if batch_tables:
@@ -41,11 +40,9 @@ def trace_revision(run: UpAndDown, states: TrialDatabases, schema: SchemaSnapsho
     )
 
 
-def _trace_on_usual_or_other_rows(
-    run: UpAndDown, states: TrialDatabases, schema: SchemaSnapshot | None
-) -> RevisionTrace:
+def _trace_on_usual_or_other_rows(run: UpAndDown, states: TrialDatabases, known: KnownState) -> RevisionTrace:
     assert states.before is not None  # noqa: S101 - a trial begins with it
-    outcome = run(states.before, schema)
+    outcome = run(states.before, known)
     if not run.keeps:
         states.before = None
     states.after, trace = outcome.after, outcome.trace

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, count_all_rows
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.rows import ROWS_SEED
 from adapter.outbound.migration.sandbox.session_settings import are_usual
@@ -19,7 +20,7 @@ from adapter.outbound.migration.trial.climb import climb
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.described import describe
-from adapter.outbound.migration.trial.states import TrialDatabases
+from adapter.outbound.migration.trial.states import NOTHING_KNOWN, KnownState, TrialDatabases
 from adapter.outbound.migration.trial.tracing import trace_revision
 from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.up_and_down import UpAndDown
@@ -104,19 +105,19 @@ class SandboxTrials(Trials):
         """
         states = TrialDatabases()
         try:
-            states.before, schema = self._start(entry)
+            states.before, known = self._start(entry)
         except CannotBuildError as error:
             not_run = str(error).removeprefix("not run: ")
             yield SandboxTrial(self._databases, states, describe(self._databases, entry, not_run=not_run))
             return
         run = UpAndDown(self._databases, entry, keeps_before=self._keeps_before, goes_on=goes_on)
-        trace = trace_revision(run, states, schema)
+        trace = trace_revision(run, states, known)
         self._pgvector = run.pgvector or self._pgvector
         yield SandboxTrial(self._databases, states, trace)
         self._left = _Left(entry.revision, states.end(), states.schema, states.refused)
 
-    def _start(self, entry: HistoryEntry) -> tuple[Database, SchemaSnapshot | None]:
-        """Return a database at the parents of a revision, with rows, and its catalog; None to read it.
+    def _start(self, entry: HistoryEntry) -> tuple[Database, KnownState]:
+        """Return a database at the parents of a revision, with rows, and what is known of it.
 
         Raises:
             CannotBuildError: The parents cannot be applied.
@@ -126,12 +127,13 @@ class SandboxTrials(Trials):
         keeps_rows = not self._databases.is_landing(entry.parents)
         if left.database is not None:
             if keeps_rows and not left.refused and left.database.applied == applied:
-                self._databases.rows.fill(left.database)
-                return left.database, left.schema
+                counts = count_all_rows(left.database.session())
+                is_filled_up = self._databases.rows.fill(left.database, counts=counts)
+                return left.database, KnownState(left.schema, NOT_COUNTED if is_filled_up else counts)
             left.database.drop()
         # after a revision that failed on its rows, new rows are made, as in a range that starts behind it
         follows_refused = left.refused and (left.revision,) == entry.parents
-        return self._databases.at(entry.parents, at_once=keeps_rows and follows_refused), None
+        return self._databases.at(entry.parents, at_once=keeps_rows and follows_refused), NOTHING_KNOWN
 
     def climb(self, entries: Sequence[HistoryEntry]) -> Mapping[str, RevisionTrace]:
         """Run each revision up, down and up again, in one job for many revisions; see `climb`."""

@@ -17,6 +17,7 @@ from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.described import describe
 from adapter.outbound.migration.trial.refused_rows import refused_rows
+from adapter.outbound.migration.trial.states import NOTHING_KNOWN, KnownState
 from adapter.outbound.migration.trial.table_facts import read_table_facts
 from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
 from adapter.outbound.migration.trial.unreported import (
@@ -80,7 +81,7 @@ class UpAndDown:
     def __call__(
         self,
         base: Database,
-        schema: SchemaSnapshot | None = None,
+        known: KnownState = NOTHING_KNOWN,
         *,
         copies: bool | None = None,
         keeps: bool | None = None,
@@ -89,14 +90,14 @@ class UpAndDown:
 
         Args:
             base: A database at the parents of the revision.
-            schema: The catalog of that database; None to read it.
+            known: What is known of that database.
             copies: Undo the upgrade on a copy, so that the upgraded database remains; None when others may follow.
             keeps: Upgrade a copy, so that the state before remains; None for `self.keeps`.
         """
         copies = self._copies if copies is None else copies
-        before = schema or base.snapshot()
+        before = known.schema or base.snapshot()
         self._remember_pgvector(before)
-        counts = count_all_rows(base.session())
+        counts = known.counts if known.counts.tables else count_all_rows(base.session())
         rows = base.digest(counts)
         tables = read_table_facts(base.session(), rows.tables)
         common: dict[str, Any] = {
