@@ -25,7 +25,7 @@ class SchemaSnapshot:
 
     Attributes:
         objects: Attributes of each object, by its key. Names are qualified and quoted as SQL needs them. Lists are
-            stored as tuples, and the mapping cannot be changed.
+            stored as tuples, and the mapping cannot be changed. What `frozen_attributes` has returned is not copied.
 
     Raises:
         TypeError: An attribute is no text, integer, boolean, None or sequence of these.
@@ -36,13 +36,7 @@ class SchemaSnapshot:
     def __post_init__(self) -> None:
         """Copy the objects, so that nobody can change them afterwards."""
         frozen = {
-            key: MappingProxyType(
-                {
-                    # Nearly all values are atoms, and a call for each of them would be slow.
-                    attribute: value if value.__class__ in _ATOMS else _freeze(value)
-                    for attribute, value in attributes.items()
-                }
-            )
+            key: attributes if attributes.__class__ is MappingProxyType else frozen_attributes(attributes)
             for key, attributes in self.objects.items()
         }
         object.__setattr__(self, "objects", MappingProxyType(frozen))
@@ -203,11 +197,21 @@ def compare(expected: SchemaSnapshot, actual: SchemaSnapshot, *, ignore: Collect
         unexpected=tuple(sorted(actual.objects.keys() - expected.objects.keys())),
         changed=tuple(
             change
-            for key in sorted(expected.objects.keys() & actual.objects.keys())
+            for key in sorted(_differing(expected.objects, actual.objects))
             for change in _changes(key, expected.objects[key], actual.objects[key])
             if change.attribute not in ignore
         ),
     )
+
+
+def _differing(
+    expected: Mapping[ObjectKey, Mapping[str, Value]], actual: Mapping[ObjectKey, Mapping[str, Value]]
+) -> Iterator[ObjectKey]:
+    """Return the keys of the objects that both have, and that are not equal, in any order."""
+    for key, before in expected.items():
+        after = actual.get(key)
+        if after is not None and after is not before and after != before:
+            yield key
 
 
 def _changes(key: ObjectKey, expected: Mapping[str, Value], actual: Mapping[str, Value]) -> Iterator[AttributeChange]:
@@ -279,6 +283,21 @@ def _in_words(value: Value) -> str:
 
 
 _ATOMS = frozenset({str, int, bool, type(None)})
+
+
+def frozen_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Value]:
+    """Return a copy of the attributes of an object that cannot be changed.
+
+    Raises:
+        TypeError: An attribute is no text, integer, boolean, None or sequence of these.
+    """
+    return MappingProxyType(
+        {
+            # Nearly all values are atoms, and a call for each of them would be slow.
+            attribute: value if value.__class__ in _ATOMS else _freeze(value)
+            for attribute, value in attributes.items()
+        }
+    )
 
 
 def _freeze(value: Any) -> Value:

@@ -21,9 +21,9 @@ Not read, because it is not part of one database's schema, or because revisions 
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeAlias
 
 import psycopg
 from psycopg import RawCursor, sql
@@ -32,7 +32,11 @@ from psycopg.rows import tuple_row
 from adapter.outbound.migration.catalog.kinds import KINDS
 from adapter.outbound.migration.catalog.reading_settings import READING_SETTINGS
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
-from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value
+from domain.migration.snapshot import ObjectKey, SchemaSnapshot, Value, frozen_attributes
+
+KnownObject: TypeAlias = tuple[ObjectKey, Mapping[str, Value]]
+KnownObjects: TypeAlias = Mapping[str, Mapping[str, KnownObject]]
+"""Objects of a schema by their kind and their JSON."""
 
 
 def snapshot(
@@ -41,7 +45,7 @@ def snapshot(
     exclude_tables: Collection[str] = ("alembic_version",),
     temporary: bool = False,
 ) -> SchemaSnapshot:
-    """Read the schema of the connected database.
+    """Return the schema of the connected database.
 
     Nothing is written, no lock is stronger than ACCESS SHARE, and the session's settings are restored. Inside a
     transaction, its uncommitted changes are visible. Every role may read the schema, on Postgres 14 and newer. A
@@ -58,33 +62,61 @@ def snapshot(
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
+    return snapshot_again(connection, {}, exclude_tables=exclude_tables, temporary=temporary)[0]
+
+
+def snapshot_again(
+    connection: psycopg.Connection[Any],
+    known: KnownObjects,
+    *,
+    exclude_tables: Collection[str] = ("alembic_version",),
+    temporary: bool = False,
+) -> tuple[SchemaSnapshot, KnownObjects]:
+    """Return the schema of the connected database as `snapshot` does, and what is known now.
+
+    Args:
+        connection: As for `snapshot`.
+        known: What is known of an earlier schema. An object whose JSON is in it is not decoded again.
+        exclude_tables: As for `snapshot`.
+        temporary: As for `snapshot`.
+    """
     with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(READING_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version)
         # Stream, so that one kind is decoded here while the server reads the next.
-        return SchemaSnapshot(dict(_objects(cursor.stream(statement, [list(exclude_tables), temporary]))))
+        kinds = cursor.stream(statement, [list(exclude_tables), temporary])
+        now_known = {kind: _objects(kind, lines, known.get(kind, {})) for kind, lines in kinds}
+    objects = (item for objects in now_known.values() for item in objects.values())
+    return SchemaSnapshot(dict(objects)), now_known
 
 
-def _objects(kinds: Iterable[tuple[str, str | None]]) -> Iterator[tuple[ObjectKey, dict[str, Value]]]:
-    """Return the objects of each kind, decoded from JSON, with their keys."""
-    for kind, objects in kinds:
-        defaults = _DEFAULTS[kind]
-        for attributes in json.loads(objects or "[]"):
-            for attribute, default in defaults:
-                if attributes[attribute] is None:
-                    attributes[attribute] = default
-            # Attributes that are sets are sorted, so that their order does not count as a difference.
-            for attribute in _UNORDERED.intersection(attributes):
-                if attributes[attribute]:
-                    attributes[attribute] = sorted(attributes[attribute])
-            yield (kind, attributes.pop("name")), attributes
+def _objects(kind: str, lines: str | None, known: Mapping[str, KnownObject]) -> dict[str, KnownObject]:
+    """Return the objects of a kind, by their JSON."""
+    if not lines:
+        return {}
+    return {line: known[line] if line in known else _decoded(kind, line) for line in lines.split("\n")}
+
+
+def _decoded(kind: str, line: str) -> KnownObject:
+    attributes = json.loads(line)
+    for attribute, default in _DEFAULTS[kind]:
+        if attributes[attribute] is None:
+            attributes[attribute] = default
+    # Attributes that are sets are sorted, so that their order does not count as a difference.
+    for attribute in _UNORDERED.intersection(attributes):
+        if attributes[attribute]:
+            attributes[attribute] = sorted(attributes[attribute])
+    return (kind, attributes.pop("name")), frozen_attributes(attributes)
 
 
 @cache
 def _statement(server_version: int) -> bytes:
-    """Return the union of the queries of all kinds that this server has, with one row of JSON per kind."""
+    """Return the union of the queries of all kinds that this server has: a row per kind, a line of JSON per object.
+
+    A line break in a value is escaped in JSON.
+    """
     queries = (
-        sql.SQL("SELECT {}, json_agg(o)::text FROM ({}) AS o").format(
+        sql.SQL("SELECT {}, string_agg(to_json(o)::text, E'\\n') FROM ({}) AS o").format(
             sql.Literal(kind.name), sql.SQL(kind.query_for(server_version))
         )
         for kind in KINDS

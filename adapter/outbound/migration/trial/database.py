@@ -10,7 +10,7 @@ import psycopg
 
 from adapter.outbound.migration.catalog.digester import KnownRows, digest_again
 from adapter.outbound.migration.catalog.foreign_tables import restrict
-from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import KnownObjects, snapshot_again
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.results import AgentResult
@@ -48,6 +48,7 @@ class Database(ProjectDatabase):
         columns: The columns that it had when it was filled last, as `schema.table.column`; None before the first time.
         young: How many fillings ago each of the columns that are newer than the rows appeared, from 1.
         known_rows: The rows when they were digested last, or those of the database that it is a copy of.
+        known_objects: The catalog when it was read last, or that of the database that it is a copy of.
         old_code: The statements that ran on it, or on the one that it is a copy of; None before the first time.
     """
 
@@ -58,6 +59,7 @@ class Database(ProjectDatabase):
     columns: frozenset[str] | None = None
     young: Mapping[str, int] = field(default_factory=dict)
     known_rows: KnownRows = field(default_factory=KnownRows, repr=False)
+    known_objects: KnownObjects = field(default_factory=dict, repr=False)
     old_code: OldCode | None = field(default=None, repr=False)
     _session: Session | None = field(default=None, init=False, repr=False)
 
@@ -83,7 +85,8 @@ class Database(ProjectDatabase):
     def snapshot(self) -> SchemaSnapshot:
         """Return the catalog, without the version tables."""
         session = self.session()
-        return snapshot(session, exclude_tables=version_tables(session))
+        schema, self.known_objects = snapshot_again(session, self.known_objects, exclude_tables=version_tables(session))
+        return schema
 
     def digest(self, counts: RowCounts = NOT_COUNTED) -> DataDigest:
         """Return a digest of the rows, without the version tables.
