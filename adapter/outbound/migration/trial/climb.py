@@ -110,7 +110,7 @@ class _Climber:
         """Return what the upgrade of a revision changed that none of its statements did."""
         upgrade = next(run for run in runs if (run.revision, run.direction) == (revision, "upgrade"))
         states = self._upgrades[revision]
-        tables = {item.name for item in states[0].objects.values() if item.kind == "table"}
+        tables = {table.name for table in states[0].tables.values() if table.kind == "table"}
         return (*unreported_changes(*states, upgrade.statements), *unseen_work(upgrade, tables))
 
     def _check_step(self, *_: str) -> bool:

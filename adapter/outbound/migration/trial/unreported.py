@@ -5,10 +5,11 @@ way, such as a program that it starts or a driver written in C, is not reported.
 versions of rows.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 
@@ -20,15 +21,16 @@ from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.digest import TableDigest
 from domain.migration.trace import StatementTrace, UnreportedChange
 
-# Kinds and names as the agent reports them. `sub` is the number of a column, `file` that of a relation's file.
-_OBJECTS = f"""
+# Kinds and names as the agent reports them. `sub` is the number of a column, `file` that of a relation's file. The
+# objects of a table are one text, because most tables have the same as before.
+_TABLES = f"""
 WITH tables AS MATERIALIZED (
     SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'm') AND {IN_USER_SCHEMA}
        AND {NOT_VERSION_TABLE}
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-)
+), objects (catalog, oid, sub, owner, kind, name, file, properties) AS (
 SELECT 'table', t.oid::int8, 0, t.oid::int8,
        CASE t.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, t.name, t.relfilenode::int8,
        row(t.relpersistence, t.relrowsecurity, t.relforcerowsecurity)::text
@@ -51,6 +53,12 @@ UNION ALL
 SELECT 'trigger', g.oid::int8, 0, t.oid::int8, 'trigger', pg_catalog.quote_ident(g.tgname) || ' on ' || t.name, 0,
        g.tgenabled::text
   FROM tables t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+)
+SELECT o.owner, min(o.kind) FILTER (WHERE o.catalog = 'table'), min(o.name) FILTER (WHERE o.catalog = 'table'),
+       min(o.file) FILTER (WHERE o.catalog = 'table'),
+       pg_catalog.json_agg(pg_catalog.json_build_array(o.catalog, o.oid, o.sub, o.owner, o.kind, o.name, o.file,
+                                                       o.properties) ORDER BY o.catalog, o.oid, o.sub)::text
+  FROM objects o GROUP BY o.owner
 """  # noqa: S608 - a constant
 _RENAMES = re.compile(r"\b(rename|set\s+schema)\b", re.IGNORECASE)
 
@@ -62,6 +70,15 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_sequence_
 """
 
 
+class _Table(NamedTuple):
+    """A table or a materialized view, with all of its objects as JSON."""
+
+    kind: str
+    name: str
+    file: int
+    objects: str
+
+
 class _Object(NamedTuple):
     """An object of a table: the table itself, a column, an index, a constraint or a trigger."""
 
@@ -70,6 +87,9 @@ class _Object(NamedTuple):
     name: str
     file: int
     properties: str
+
+
+_Objects: TypeAlias = Mapping[tuple[str, int, int], _Object]  # by catalog, OID and number of a column
 
 
 class _Rows(NamedTuple):
@@ -85,13 +105,13 @@ class ServerState:
 
     Attributes:
         following: Number of the next transaction.
-        objects: Tables and their objects, by catalog, OID and number of a column.
+        tables: Tables and materialized views, by OID.
         rows: Numbers of rows, by OID of the table.
         sequences: Last value of each sequence, by its name; None for one that has given none.
     """
 
     following: int
-    objects: Mapping[tuple[str, int, int], _Object]
+    tables: Mapping[int, _Table]
     rows: Mapping[int, _Rows]
     sequences: Mapping[str, int | None]
 
@@ -111,7 +131,7 @@ def read_server_state(session: psycopg.Connection[Any], digests: Mapping[str, Ta
         session: An autocommit session in it.
         digests: The digests of its tables, whose rows are not counted once more, by qualified name.
     """
-    state = _read_objects(session)
+    state = _read_tables(session)
     tables = _counted(session, state)
     # a partitioned table has no file and no rows of its own
     known = {
@@ -131,25 +151,25 @@ def read_changed_state(
         since: The earlier state.
         counts: The rows that its tables have now.
     """
-    state = _read_objects(session)
+    state = _read_tables(session)
     return replace(state, rows=_count(session, _counted(session, state), since.following, counts))
 
 
-def _read_objects(session: psycopg.Connection[Any]) -> ServerState:
+def _read_tables(session: psycopg.Connection[Any]) -> ServerState:
     following = next_transaction(session)
-    objects = {(catalog, oid, sub): _Object(*rest) for catalog, oid, sub, *rest in session.execute(_OBJECTS.encode())}
+    tables = {oid: _Table(*rest) for oid, *rest in session.execute(_TABLES.encode())}
     sequences = {str(name): last for name, last in session.execute(_SEQUENCES.encode())}
-    return ServerState(following, objects, {}, sequences)
+    return ServerState(following, tables, {}, sequences)
 
 
-def _counted(session: psycopg.Connection[Any], state: ServerState) -> dict[int, _Object]:
+def _counted(session: psycopg.Connection[Any], state: ServerState) -> dict[int, _Table]:
     """Return the tables whose own rows are counted, by OID."""
     mixed = mixed_tables(session)
-    return {oid: item for (_, oid, _), item in state.objects.items() if item.kind == "table" and oid not in mixed}
+    return {oid: table for oid, table in state.tables.items() if table.kind == "table" and oid not in mixed}
 
 
 def _count(
-    session: psycopg.Connection[Any], tables: Mapping[int, _Object], first: int, counts: RowCounts
+    session: psycopg.Connection[Any], tables: Mapping[int, _Table], first: int, counts: RowCounts
 ) -> dict[int, _Rows]:
     rows = count_again(session, counts, {oid: f"ONLY {item.name} t" for oid, item in tables.items()}, first)
     return {oid: _Rows(*numbers) for oid, numbers in rows.items()}
@@ -175,23 +195,29 @@ def unreported_changes(
         after: The state after them.
         statements: The reported statements.
     """
-    tables = {key[1]: item.name for key, item in before.objects.items() if key[0] == "table"}
-    changes = [*_rewrites(before, after, statements), *_writes(tables, before, after, statements)]
-    if not _has_renames(before, after, statements):
-        changes += _altered(tables, before, after, statements)
+    tables = {oid: table.name for oid, table in before.tables.items()}
+    earlier, later = _differing_objects(before, after), _differing_objects(after, before)
+    changes = [*_rewrites(tables, earlier, later, statements), *_writes(tables, before, after, statements)]
+    if not _has_renames(earlier, later, statements):
+        changes += _altered(tables, earlier, later, after.tables.keys(), statements)
     return tuple(dict.fromkeys(changes))
 
 
+def _differing_objects(state: ServerState, other: ServerState) -> _Objects:
+    """Return the objects of the tables that are not the same in another state."""
+    texts = [
+        table.objects for oid, table in state.tables.items() if oid not in other.tables or other.tables[oid] != table
+    ]
+    return {(catalog, oid, sub): _Object(*rest) for text in texts for catalog, oid, sub, *rest in json.loads(text)}
+
+
 def _rewrites(
-    before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+    tables: Mapping[int, str], earlier: _Objects, later: _Objects, statements: Sequence[StatementTrace]
 ) -> Iterator[UnreportedChange]:
     reported = {name for statement in statements for name in statement.rewritten}
-    for key, item in before.objects.items():
-        later = after.objects.get(key, item)
-        if item.file and later.file != item.file and item.name not in reported:
-            yield UnreportedChange(
-                before.objects["table", item.table, 0].name, f"{item.kind} {item.name} was rewritten"
-            )
+    for key, item in earlier.items():
+        if item.file and later.get(key, item).file != item.file and item.name not in reported:
+            yield UnreportedChange(tables[item.table], f"{item.kind} {item.name} was rewritten")
 
 
 def _writes(
@@ -200,7 +226,7 @@ def _writes(
     rewritten = {name for statement in statements for name in statement.rewritten}
     # rows of another table that has the name later are reported by this name, too
     taken_names = {item.name for statement in statements for item in statement.created}
-    taken_names |= {item.name for key, item in after.objects.items() if key[0] == "table" and key[1] not in tables}
+    taken_names |= {table.name for oid, table in after.tables.items() if oid not in tables}
     for oid, name in tables.items():
         if name in rewritten or oid not in before.rows or oid not in after.rows:
             continue
@@ -216,7 +242,11 @@ def _writes(
 
 
 def _altered(
-    tables: Mapping[int, str], before: ServerState, after: ServerState, statements: Sequence[StatementTrace]
+    tables: Mapping[int, str],
+    earlier: _Objects,
+    later: _Objects,
+    tables_after: Collection[int],
+    statements: Sequence[StatementTrace],
 ) -> Iterator[UnreportedChange]:
     """Return the objects of tables that exist before which were created, altered or dropped by no statement."""
     reported = {
@@ -225,25 +255,25 @@ def _altered(
         for item in (*statement.created, *statement.altered, *statement.dropped)
     }
     reported_tables = {name for kind, name in reported if kind in {"table", "materialized view"}}
-    for key in sorted({*before.objects, *after.objects}):
-        earlier, later = before.objects.get(key), after.objects.get(key)
-        item = earlier or later
+    for key in sorted({*earlier, *later}):
+        old, new = earlier.get(key), later.get(key)
+        item = old or new
         if item is None or item.table not in tables or tables[item.table] in reported_tables:
             continue
-        is_part_of_dropped = key[0] != "table" and ("table", item.table, 0) not in after.objects
+        is_part_of_dropped = key[0] != "table" and item.table not in tables_after
         if is_part_of_dropped or (item.kind, item.name) in reported:
             continue
-        if earlier is None or later is None:
-            done = "created" if earlier is None else "dropped"
-        elif earlier.properties != later.properties:
+        if old is None or new is None:
+            done = "created" if old is None else "dropped"
+        elif old.properties != new.properties:
             done = "altered"
         else:
             continue
         yield UnreportedChange(tables[item.table], f"{item.kind.removeprefix('table ')} {item.name} was {done}")
 
 
-def _has_renames(before: ServerState, after: ServerState, statements: Sequence[StatementTrace]) -> bool:
+def _has_renames(earlier: _Objects, later: _Objects, statements: Sequence[StatementTrace]) -> bool:
     """Return whether objects were renamed, so that statements may have reported them by several names."""
     if any(_RENAMES.search(statement.sql) for statement in statements):
         return True
-    return any(key in after.objects and after.objects[key].name != item.name for key, item in before.objects.items())
+    return any(key in later and later[key].name != item.name for key, item in earlier.items())
