@@ -10,10 +10,11 @@ is a superuser, foreign keys are checked by one query per key instead of one per
 the rows are inserted.
 """
 
+from adapter.outbound.migration.rows.answers import Answers
 from adapter.outbound.migration.rows.matching import Statement, fill_matching
 from adapter.outbound.migration.rows.tables import Filled, FillProblem, fill
 from adapter.outbound.migration.rows.unmade import unmade_edges
 
-__all__ = ["ROWS_SEED", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "unmade_edges"]
+__all__ = ["ROWS_SEED", "Answers", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "unmade_edges"]
 
 ROWS_SEED = 14  # version of the row generator; results that were measured with another version are no longer valid

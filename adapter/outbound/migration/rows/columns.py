@@ -170,7 +170,8 @@ def passing(session: Session, table: Table, wishes: Sequence[Wish]) -> list[list
         _passing_literals(wish.column, base, wish.checks, text)
         for wish, base, text in zip(wishes, bases, definitions, strict=True)
     ]
-    answers = iter(session.attempts([Question(query) for query in literals if query is not None]))
+    questions = [Question(query, group) for group, query in enumerate(literals) if query is not None]
+    answers = iter(session.attempts(questions))
     pools = [next(answers) if query is not None else None for query in literals]
     candidate_lists = [
         _ordered_candidates(session, table, wish.column, text, pool_of(pool, base) if pool else None)

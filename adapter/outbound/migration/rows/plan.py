@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from adapter.outbound.migration.rows.answers import Known
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table
 from adapter.outbound.migration.rows.quoting import literal
 from adapter.outbound.migration.rows.values import Values
@@ -73,6 +74,7 @@ class Session:
     edges: bool = True
     drawn: dict[int, dict[int, str]] | None = None  # by table and column, the sequences that columns draw from
     few: bool = False  # a few rows are enough, so distinct values matter less
+    known: Known = field(default_factory=dict)  # by group of questions
 
     def value_of(self, query: str) -> Any:
         """Run a query and return its single value."""
@@ -88,7 +90,7 @@ class Session:
             return None
 
     def attempts(self, questions: Sequence[Question], wanted: Mapping[int, int] | None = None) -> list[Any]:
-        """Run several questions in one statement and return their answers.
+        """Run several questions in one statement and return their answers; those of known groups are not run again.
 
         The answer is None where a query failed, and where its group was settled before.
 
@@ -96,6 +98,22 @@ class Session:
             questions: The questions to run.
             wanted: By group, how many answers of 1 settle it; a group without a number is never settled early.
         """
+        groups: dict[int, list[Question]] = {}
+        for question in questions:
+            groups.setdefault(question.group, []).append(question)
+        keys = {
+            number: ((wanted or {}).get(number), *((question.query, question.settles) for question in group))
+            for number, group in groups.items()
+        }
+        new = [question for question in questions if keys[question.group] not in self.known]
+        new_answers: dict[int, list[Any]] = {}
+        for question, answer in zip(new, self._asked(new, wanted), strict=True):
+            new_answers.setdefault(question.group, []).append(answer)
+        self.known.update((keys[number], answers) for number, answers in new_answers.items())
+        answers = {number: iter(self.known[key]) for number, key in keys.items()}
+        return [next(answers[question.group]) for question in questions]
+
+    def _asked(self, questions: Sequence[Question], wanted: Mapping[int, int] | None) -> list[Any]:
         if not questions:
             return []
         groups = {

@@ -12,6 +12,7 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
+from adapter.outbound.migration.rows.answers import Answers
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.inserting import distinct_rows, insert, insert_without_indexes, reason_of
@@ -70,6 +71,7 @@ def fill(
     fresh: Collection[str] = (),
     edges: bool = True,
     counts: RowCounts = NOT_COUNTED,
+    answers: Answers | None = None,
 ) -> Filled:
     """Fill each table of the user's schemas up to `rows` rows, parents first, and analyze the tables.
 
@@ -92,6 +94,7 @@ def fill(
             table, a few more rows with values at the edges of its type are added, as a newer application writes them.
         edges: Whether tables that are filled get some rows with values at the edges of their types.
         counts: The rows that tables have now; those of other tables are counted.
+        answers: What is known from other databases about values that pass checks; None for nothing.
 
     Returns:
         The number of rows added by table, and the tables that still have too few.
@@ -111,6 +114,7 @@ def fill(
             return Filled({}, ())
         schema = read_schema(connection, table_rows, texts_as)
     session = Session(connection, schema, rows, full=full, superuser=_is_superuser(connection), edges=edges)
+    session.known = (answers or Answers()).given_in(connection, schema)
     named_tables = {table.oid for table in schema.tables.values() if table.name in (only or ())}
     with without_handlers(connection):
         _fill_all(session, _needed(schema, only), named_tables)

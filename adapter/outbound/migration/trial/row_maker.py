@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
-from adapter.outbound.migration.rows import Statement, fill, fill_matching, unmade_edges
+from adapter.outbound.migration.rows import Answers, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import StatementTrace
@@ -26,9 +26,11 @@ class RowMaker:
 
     Attributes:
         rows: Number of rows that each table gets; 0 for none.
+        answers: What is known about values that pass checks.
     """
 
     rows: int
+    answers: Answers = field(default_factory=Answers, repr=False, compare=False)
 
     def fill(self, database: Database, texts_as: str = "", counts: RowCounts = NOT_COUNTED) -> bool:
         """Fill up the tables of a database that is new, or was upgraded since it was filled.
@@ -58,7 +60,16 @@ class RowMaker:
             settled = columns - young.keys()
         fresh = [column for column, age in young.items() if age == 1]
         session, rows = database.session(), self.rows
-        filling = fill(session, rows, texts_as=texts_as, settled=settled, young=young, fresh=fresh, counts=counts)
+        filling = fill(
+            session,
+            rows,
+            texts_as=texts_as,
+            settled=settled,
+            young=young,
+            fresh=fresh,
+            counts=counts,
+            answers=self.answers,
+        )
         database.unfilled = {problem.table: problem.reason for problem in filling.problems}
         database.columns, database.young = columns, young
         return bool(filling.tables or filling.problems)
@@ -70,7 +81,7 @@ class RowMaker:
     def grown(self, database: Database, rows: int, tables: Collection[str]) -> Database:
         """Return a copy of a database that has a given number of rows in some tables."""
         larger = database.copy()
-        fill(larger.session(), rows, tables, edges=False)
+        fill(larger.session(), rows, tables, edges=False, answers=self.answers)
         return larger
 
     def matching(
