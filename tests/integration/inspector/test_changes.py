@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from adapter.outbound.migration.catalog.inspector import snapshot
+from adapter.outbound.migration.catalog.inspector import snapshot, snapshot_again
 from domain.migration.snapshot import SchemaSnapshot, compare
 from tests.integration.inspector.change import Change
 from tests.integration.inspector.changes import CHANGES
@@ -15,7 +15,7 @@ from tests.integration.inspector.schema import Connection
 def test_a_change_makes_a_difference_and_its_undo_none(
     connection: Connection, before: SchemaSnapshot, change: Change
 ) -> None:
-    """Each kind of change is seen on the object it was made to, and is gone once it is undone.
+    """Each kind of change is seen on the object it was made to, also by one who knows it, and is gone once undone.
 
     A server that is too old for a kind of change refuses it, so that there is nothing to see.
     """
@@ -23,8 +23,10 @@ def test_a_change_makes_a_difference_and_its_undo_none(
         with pytest.raises((psycopg.errors.SyntaxError, psycopg.errors.FeatureNotSupported)):
             connection.execute(sql.SQL(change.sql))
         return
+    _, known = snapshot_again(connection, {})
     connection.execute(sql.SQL(change.sql))
     after = snapshot(connection)
+    assert snapshot_again(connection, known)[0].objects == after.objects
     difference = compare(before, after)
     if change.attribute is None:
         assert change.key in difference.missing + difference.unexpected
