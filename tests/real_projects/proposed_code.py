@@ -15,6 +15,7 @@ from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.names import mention
 from domain.migration.op_code import DOWNGRADE, execute, in_autocommit
 from domain.migration.snapshot import compare
 from domain.migration.trace import StatementTrace
@@ -94,7 +95,7 @@ class Finding:
         end = len(trace.upgrade) if statement is None or self._comes_later else statement + (not self._replaces)
         before = [statement for statement in trace.upgrade[:end] if _changes_schema(statement)]
         known = {*trace.tables}
-        new = [statement for statement in before if _is_new(statement) or not known & {*statement.locks}]
+        new = [statement for statement in before if _is_new(statement) or not _touches(statement, known)]
         contexts: list[list[StatementTrace]] = [[]]
         for context in (new, before):
             contexts += [context] if len(context) > len(contexts[-1]) else []
@@ -147,6 +148,11 @@ def _does_something(statement: StatementTrace) -> bool:
 
 def _is_new(statement: StatementTrace) -> bool:
     return any(created.kind == "table" for created in statement.created)
+
+
+def _touches(statement: StatementTrace, tables: set[str]) -> bool:
+    """Return whether a statement locks or names one of some tables; of a lock, the trace has the first statement."""
+    return bool(tables & {*statement.locks}) or any(mention(table).search(statement.sql) for table in tables)
 
 
 def _executed(statement: StatementTrace) -> str:
