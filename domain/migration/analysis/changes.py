@@ -186,6 +186,12 @@ def uses_new_column(trace: RevisionTrace, index: str) -> bool:
     return any(split(name)[0] == table and index_uses(trace, index, name) for name in added(trace, "column"))
 
 
+def referenced_table(definition: str) -> str | None:
+    """Return the table that a constraint refers to, by its definition in the catalog; None unless a foreign key."""
+    _, refers, referenced = definition.partition(" REFERENCES ")
+    return referenced.partition("(")[0] if refers else None
+
+
 def has_key_before(trace: RevisionTrace, table: str, columns: list[str]) -> bool:
     """Return whether a table had a unique index on these columns, to which a foreign key can refer."""
     return any(

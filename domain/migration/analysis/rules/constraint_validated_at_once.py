@@ -23,7 +23,14 @@ An exclusion constraint has no such form. Create a new table with the constraint
 from collections.abc import Iterable, Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, constraints_on, has_checked_type, has_key_before, statement_of
+from domain.migration.analysis.changes import (
+    added,
+    constraints_on,
+    has_checked_type,
+    has_key_before,
+    referenced_table,
+    statement_of,
+)
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -130,9 +137,8 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
 def _is_behind(trace: RevisionTrace, constraint: str) -> bool:
     """Return whether a foreign key refers to a key that a table in use gets by an earlier statement."""
     definition = str(attributes(trace.after, "constraint", constraint)["definition"])
-    _, refers, referenced = definition.partition(" REFERENCES ")
-    table = referenced.partition("(")[0]
-    return bool(refers) and table in trace.tables and not has_key_before(trace, table, first_list(referenced))
+    table, columns = referenced_table(definition), first_list(definition.partition(" REFERENCES ")[2])
+    return table in trace.tables and not has_key_before(trace, str(table), columns)
 
 
 def _is_dropped_before(trace: RevisionTrace, constraint: str, statement: int) -> bool:
