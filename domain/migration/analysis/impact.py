@@ -15,6 +15,7 @@ from domain.migration.analysis.lock_windows import (
     lock_windows,
     other_windows,
 )
+from domain.migration.analysis.lookups import are_lookups
 from domain.migration.snapshot import names_of
 from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
@@ -219,6 +220,8 @@ def _work(
     rows = trace.tables[table].rows
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
+    if are_lookups(trace, statement, table):
+        return None
     rows_read = statement.scanned.get(table, 0) / statement.count
     # A scan of an empty table reads no rows, so only an ALTER counts, which must check the whole table.
     must_scan = table in statement.scanned and table in trace.unfilled and _CHANGES.match(statement.sql)
