@@ -35,12 +35,6 @@ def mention(name: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)", flags)
 
 
-def suffixed(name: str, suffix: str) -> str:
-    """Return the last part of a name with a suffix, within its quotes."""
-    own = split(name)[1]
-    return f'{own[:-1]}{suffix}"' if own.endswith('"') else f"{own}{suffix}"
-
-
 def schema_argument(table: str) -> str:
     """Return the `schema` argument of an Alembic operation; empty for `public`."""
     schema = bare(split(table)[0])

@@ -263,6 +263,31 @@ MORE = {
             'op.drop_column("events", "token")',
         ),
     ),
+    "second column beside one of its usual name": (
+        "table-rewrite",
+        Example(
+            "CREATE TABLE parts (id bigint PRIMARY KEY, size int, size_new text)",
+            'op.alter_column("parts", "size", type_=sa.BigInteger())',
+            'op.alter_column("parts", "size", type_=sa.Integer())',
+        ),
+    ),
+    "check beside one of its usual name": (
+        "set-not-null-scan",
+        Example(
+            f"{USERS}; ALTER TABLE users ADD CONSTRAINT ck_public_users_name_not_null CHECK (name <> ''), "
+            "ADD CONSTRAINT ck_users_name_not_null CHECK (email <> '')",
+            'op.alter_column("users", "name", nullable=False)',
+            'op.alter_column("users", "name", nullable=True)',
+        ),
+    ),
+    "key beside an index of its usual name": (
+        "constraint-validated-at-once",
+        Example(
+            "CREATE TABLE logs (n bigint CONSTRAINT uq UNIQUE, part int); CREATE INDEX uq_new ON logs (part)",
+            'op.execute("ALTER TABLE logs DROP CONSTRAINT uq, ADD CONSTRAINT uq UNIQUE (n) INCLUDE (part)")',
+            'op.execute("ALTER TABLE logs DROP CONSTRAINT uq, ADD CONSTRAINT uq UNIQUE (n)")',
+        ),
+    ),
     "renamed table": (
         "drop-or-rename-in-use",
         Example(USERS, 'op.rename_table("users", "accounts")', 'op.rename_table("accounts", "users")'),

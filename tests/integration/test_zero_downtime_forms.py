@@ -117,7 +117,8 @@ CASES = {
     ),
     "primary key": Case(
         PrimaryKey(
-            KeyFromIndex("public.logs", "pk", "PRIMARY KEY", "CREATE UNIQUE INDEX pk ON public.logs (n)"), ("n",)
+            KeyFromIndex("public.logs", "pk", "PRIMARY KEY", "CREATE UNIQUE INDEX pk ON public.logs (n)"),
+            (NotNull("public.logs", "n"),),
         ),
         LOGS,
     ),

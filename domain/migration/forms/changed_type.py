@@ -1,11 +1,17 @@
 """A column whose type changes without a rewrite: a second column takes over its name."""
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
 
 from domain.migration.forms.column import Column
 from domain.migration.forms.form import Form, Step
+from domain.migration.forms.made_names import free_name, suffixed, taken_in_table
 from domain.migration.forms.second_column import SecondColumn
-from domain.migration.names import bare, suffixed
+from domain.migration.names import bare
+from domain.migration.snapshot import SchemaSnapshot
+
+_SUFFIX = "_new"
 
 
 @dataclass(frozen=True)
@@ -17,12 +23,24 @@ class ChangedType(Form):
         new: The column as it is in the end, with the same name.
         key: Column of the primary key, by which rows are filled; None where it is not one column.
         converted: Whether the new values are the old ones in the new type, so that no program must compute them.
+        second: Name of the second column meanwhile; empty for that of the column with the suffix `_new`.
     """
 
     old: Column
     new: Column
     key: str | None = None
     converted: bool = True
+    second: str = ""
+
+    @classmethod
+    def of(
+        cls, before: SchemaSnapshot | None, after: SchemaSnapshot | None, column: str, *, converted: bool = True
+    ) -> Self:
+        """Return the change of a column between two schemas, with a name for the second one that is free in both."""
+        old = Column.of(before, column)
+        taken = taken_in_table("column", old.table, before, after)
+        second = free_name(partial(suffixed, old.name), _SUFFIX, taken)
+        return cls(old, Column.of(after, column), converted=converted, second=second)
 
     @property
     def expand(self) -> Step:
@@ -55,5 +73,5 @@ class ChangedType(Form):
 
     @property
     def _columns(self) -> SecondColumn:
-        second = replace(self.new, name=suffixed(self.old.name, "_new"))
+        second = replace(self.new, name=self.second or suffixed(self.old.name, _SUFFIX))
         return SecondColumn(self.old, second, self.key)

@@ -9,6 +9,8 @@ from domain.migration.forms.validated_constraint import dropped_constraint
 from domain.migration.names import split
 from domain.migration.op_code import execute
 
+NEW = "_new"
+
 
 @dataclass(frozen=True)
 class KeyFromIndex(Form):
@@ -22,6 +24,7 @@ class KeyFromIndex(Form):
         options: What follows the columns in the definition of the key, such as ` DEFERRABLE`; may be empty.
         replaces: Whether it takes the place of a key of the same name.
         restoration: Operations that restore that one.
+        new_index: Name of its index meanwhile; empty for its own name with the suffix `_new`.
     """
 
     table: str
@@ -31,6 +34,7 @@ class KeyFromIndex(Form):
     options: str = ""
     replaces: bool = False
     restoration: tuple[str, ...] = ()
+    new_index: str = ""
 
     @property
     def expand(self) -> Step:
@@ -38,7 +42,7 @@ class KeyFromIndex(Form):
         index, definition, drop = self.name, self.index, ""
         if self.replaces:
             # The old index keeps its name until the new one takes its place.
-            index, drop = with_suffix(self.name, "_new"), f"DROP CONSTRAINT {self.name}, "
+            index, drop = self.new_index or with_suffix(self.name, NEW), f"DROP CONSTRAINT {self.name}, "
             definition = definition.replace(f"INDEX {self.name} ON", f"INDEX {index} ON", 1)
         build = ConcurrentIndex(f"{split(self.table)[0]}.{index}", self.table, definition).expand
         addition = f"{drop}ADD CONSTRAINT {self.name} {self.kind} USING INDEX {index}{self.options}"

@@ -5,7 +5,7 @@ from typing import Self
 
 from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.forms.form import Form, Step
-from domain.migration.forms.made_names import free_index_name, index_name
+from domain.migration.forms.made_names import free_index_name, index_name, taken_relations
 from domain.migration.names import bare, schema_argument, split
 from domain.migration.op_code import in_autocommit, quoted
 from domain.migration.repair.definitions import texts
@@ -31,8 +31,7 @@ class PlannedIndex(Form):
     @classmethod
     def of(cls, snapshot: SchemaSnapshot, table: str, columns: tuple[str, ...]) -> Self:
         """Return an index on a table of a schema, under a name that is free there."""
-        taken = {name for kind in ("index", "table", "view", "sequence") for name in names_of(snapshot, kind)}
-        name = free_index_name(table, columns, taken)
+        name = free_index_name(table, columns, taken_relations(split(table)[0], snapshot))
         if attributes(snapshot, "table", table).get("kind") != "partitioned table":
             return cls(table, columns, other_name=name)
         tables = sorted(names_of(snapshot, "table"))

@@ -13,11 +13,11 @@ class PrimaryKey(Form):
 
     Attributes:
         key: The key itself.
-        required: Columns that become NOT NULL, quoted where SQL needs that.
+        required: Columns that become NOT NULL.
     """
 
     key: KeyFromIndex
-    required: tuple[str, ...] = ()
+    required: tuple[NotNull, ...] = ()
 
     @property
     def expand(self) -> Step:
@@ -27,4 +27,4 @@ class PrimaryKey(Form):
     @property
     def contract(self) -> Step:
         """NOT NULL, the index and the key, for columns that have a value in every row."""
-        return together(NotNull(self.key.table, column).contract for column in self.required) + self.key.expand
+        return together(column.contract for column in self.required) + self.key.expand

@@ -21,6 +21,7 @@ An exclusion constraint has no such form. Create a new table with the constraint
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import (
@@ -37,7 +38,9 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.filled_column import FilledColumn
 from domain.migration.forms.form import Form, Step, together
-from domain.migration.forms.key_from_index import KeyFromIndex
+from domain.migration.forms.key_from_index import NEW, KeyFromIndex
+from domain.migration.forms.made_names import free_name, taken_relations, with_suffix
+from domain.migration.forms.not_null import NotNull
 from domain.migration.forms.primary_key import PrimaryKey
 from domain.migration.forms.validated_constraint import ValidatedConstraint
 from domain.migration.index_definition import first_list, key_columns
@@ -152,13 +155,13 @@ def _form_of_new(trace: RevisionTrace, table: str, constraint: str, statement: i
     if _is_behind(trace, constraint) and _is_dropped_before(trace, constraint, statement):
         replaces = False
     restoration = _restoration(trace, table, constraint) if replaces else ()
-    form = _form(trace.after, table, constraint, replaces=replaces, restoration=restoration)
+    form = _form(trace, trace.after, table, constraint, replaces=replaces, restoration=restoration)
     required = _required(trace, table, constraint)
     # A primary key refuses a new column, which is empty.
     if form is None or any(name in added(trace, "column") for name in required):
         return None
     return (
-        PrimaryKey(form, tuple(split(name)[1] for name in required))
+        PrimaryKey(form, tuple(NotNull.of(trace.before, trace.after, name) for name in required))
         if isinstance(form, KeyFromIndex) and required
         else form
     )
@@ -167,7 +170,7 @@ def _form_of_new(trace: RevisionTrace, table: str, constraint: str, statement: i
 def _restoration(trace: RevisionTrace, table: str, constraint: str) -> tuple[str, ...]:
     """Return operations that restore the constraint that one of the same name has replaced."""
     previous, name = attributes(trace.before, "constraint", constraint), split(constraint)[1]
-    form = None if previous.get("validated") is False else _form(trace.before, table, constraint, replaces=True)
+    form = None if previous.get("validated") is False else _form(trace, trace.before, table, constraint, replaces=True)
     if form is not None:
         return form.at_once.upgrade
     return (execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {previous['definition']}"),)
@@ -183,11 +186,18 @@ def _required(trace: RevisionTrace, table: str, constraint: str) -> list[str]:
 
 
 def _form(
-    catalog: SchemaSnapshot | None, table: str, constraint: str, *, replaces: bool, restoration: tuple[str, ...] = ()
+    trace: RevisionTrace,
+    catalog: SchemaSnapshot | None,
+    table: str,
+    constraint: str,
+    *,
+    replaces: bool,
+    restoration: tuple[str, ...] = (),
 ) -> ValidatedConstraint | KeyFromIndex | None:
     """Return the form of a constraint of a catalog; None where a constraint of this kind has none.
 
     Args:
+        trace: Trace of the revision, in whose schemas made names must be free.
         catalog: Schema that has the constraint.
         table: Its table.
         constraint: Its name.
@@ -203,4 +213,6 @@ def _form(
     if kind not in {"unique", "primary key"} or partitioned or not index:
         return None
     options = str(definition).rpartition(")")[2]  # what follows the columns: DEFERRABLE
-    return KeyFromIndex(table, name, str(kind).upper(), str(index), options, replaces, restoration)
+    taken = taken_relations(split(table)[0], trace.before, trace.after)
+    new_index = free_name(partial(with_suffix, name), NEW, taken)
+    return KeyFromIndex(table, name, str(kind).upper(), str(index), options, replaces, restoration, new_index)

@@ -68,4 +68,4 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     if not columns:
         return None
     named = named_in(trace, item.work.statement, columns)
-    return together(NotNull(table, split(name)[1]).at_once for name in named).fix
+    return together(NotNull.of(trace.before, trace.after, name).at_once for name in named).fix

@@ -20,7 +20,6 @@ from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
-from domain.migration.forms.column import Column
 from domain.migration.forms.filled_column import FilledColumn
 from domain.migration.forms.form import Form, together
 from domain.migration.names import bare, split
@@ -119,9 +118,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         return None
     forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in new_columns]
     forms += [
-        ChangedType(
-            Column.of(trace.before, name), Column.of(trace.after, name), converted=not _is_replaced(trace, name)
-        )
+        ChangedType.of(trace.before, trace.after, name, converted=not _is_replaced(trace, name))
         for name in changed_columns
     ]
     return together(form.announced for form in forms).fix

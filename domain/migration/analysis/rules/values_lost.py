@@ -28,7 +28,6 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
-from domain.migration.forms.column import Column
 from domain.migration.names import bare, split
 from domain.migration.repair.definitions import texts
 from domain.migration.revision import Phase, declared_phase
@@ -316,5 +315,4 @@ def _copied(trace: RevisionTrace, rows: int) -> bool:
 
 
 def _fix(trace: RevisionTrace, column: str) -> str:
-    old, new = Column.of(trace.before, column), Column.of(trace.after, column)
-    return ChangedType(old, new, converted=False).announced.fix
+    return ChangedType.of(trace.before, trace.after, column, converted=False).announced.fix

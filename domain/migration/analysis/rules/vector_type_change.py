@@ -17,7 +17,6 @@ from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
-from domain.migration.forms.column import Column
 from domain.migration.forms.form import together
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
@@ -60,5 +59,5 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     changed = vector_type_changes(trace, topmost(trace.after, item.work.table))
     if not changed:
         return None
-    pairs = ((Column.of(trace.before, name), Column.of(trace.after, name)) for name in changed)
-    return together(ChangedType(old, new, converted=False).announced for old, new in pairs).fix
+    forms = (ChangedType.of(trace.before, trace.after, name, converted=False) for name in changed)
+    return together(form.announced for form in forms).fix

@@ -51,7 +51,7 @@ def test_a_key_adopts_its_index() -> None:
 
 def test_the_columns_of_a_primary_key_become_not_null_before() -> None:
     """Each by its own constraint; the key comes last, and is dropped first."""
-    form = PrimaryKey(KEY, ("n", "m"))
+    form = PrimaryKey(KEY, (NotNull("public.t", "n"), NotNull("public.t", "m")))
     assert not form.expand
     assert form.contract.code.count("VALIDATE") == 2
     assert "USING INDEX" in form.contract.upgrade[-1]
