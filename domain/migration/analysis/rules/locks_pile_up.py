@@ -45,13 +45,15 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         new_tables = [table for table in windows if table not in tables]
         if tables and new_tables:
             window = windows[new_tables[0]]
+            verb = "is" if len(tables) == 1 else "are"
+            everything = "both" if len(tables) + len(new_tables) == 2 else "all of them"  # noqa: PLR2004 - a pair
             yield Diagnostic(
                 CODE,
                 SEVERITY,
                 statement,
                 new_tables[0],
-                f"Statement {statement + 1} locks {listed(new_tables)} while {listed(tables)} is locked already; both "
-                f"stay locked until the transaction ends with statement {window.to_statement + 1}.",
+                f"Statement {statement + 1} locks {listed(new_tables)} while {listed(tables)} {verb} locked already; "
+                f"{everything} stay locked until the transaction ends with statement {window.to_statement + 1}.",
                 "Give each table a revision of its own, or commit in between.",
             )
         tables.extend(new_tables)
