@@ -6,7 +6,7 @@ from domain.migration.index_definition import key_columns
 from domain.migration.names import bare, mention, split
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
-from domain.migration.trace import ChangedObject, RevisionTrace
+from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
 
 
 def index_table(trace: RevisionTrace, index: str) -> str | None:
@@ -144,17 +144,59 @@ def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str
     ]
 
 
+def former_name(trace: RevisionTrace, column: str) -> str | None:
+    """Return the name that a column had before the upgrade renamed it; None for a new or unchanged name."""
+    key = f"former name of {column}"
+    if key not in trace.memo:
+        is_added = column in added(trace, "column")
+        names = (old for old in removed(trace, "column") if is_added and renamed_by(trace, old, column) is not None)
+        trace.memo[key] = next(names, None)
+    name: str | None = trace.memo[key]
+    return name
+
+
+def new_columns(trace: RevisionTrace) -> list[str]:
+    """Return the columns that the upgrade added, without those that only have another name, sorted by name."""
+    return [name for name in added(trace, "column") if former_name(trace, name) is None]
+
+
 def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
-    """Return the index of the statement whose text renames a column, table or other object; None if there is none."""
+    """Return the index of the statement whose text renames a column, table or other object; None if there is none.
+
+    The event triggers of Postgres decide which table a renamed column belongs to, where they report it.
+    """
     if "renames" not in trace.memo:
         statements = enumerate(trace.upgrade)
         trace.memo["renames"] = [index for index, statement in statements if _RENAME.search(statement.sql)]
-    if not trace.memo["renames"]:
+    if not trace.memo["renames"] or not _may_be_renamed_to(trace, old, new):
         return None
     pattern = re.compile(
         rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
     )
-    return next((index for index in trace.memo["renames"] if pattern.search(trace.upgrade[index].sql)), None)
+    return next(
+        (
+            index
+            for index in trace.memo["renames"]
+            if pattern.search(trace.upgrade[index].sql) and _is_altered(trace.upgrade[index], old, new)
+        ),
+        None,
+    )
+
+
+def _may_be_renamed_to(trace: RevisionTrace, old: str, new: str) -> bool:
+    """Return whether two names may be those of one object, which only leaves its table when that is renamed, too."""
+    old_table, new_table = split(old)[0], split(new)[0]
+    return old_table == new_table or not (_has_table(trace.after, old_table) or _has_table(trace.before, new_table))
+
+
+def _has_table(snapshot: SchemaSnapshot | None, name: str) -> bool:
+    return snapshot is not None and any((kind, name) in snapshot.objects for kind in ("table", "view"))
+
+
+def _is_altered(statement: StatementTrace, old: str, new: str) -> bool:
+    """Return whether Postgres reported an object of the new name in the table or schema of either name, or none."""
+    containers = {split(changed.name)[0] for changed in statement.altered if bare(changed.name) == bare(new)}
+    return not containers or not containers.isdisjoint({split(old)[0], split(new)[0]})
 
 
 def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:

@@ -27,6 +27,7 @@ from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import (
     added,
     constraints_on,
+    former_name,
     has_checked_type,
     has_key_before,
     referenced_table,
@@ -120,7 +121,7 @@ def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iter
 
 
 def _column(trace: RevisionTrace, column: str) -> Step | None:
-    """Return a step that adds a column without a scan or a rewrite, None where there is no such step.
+    """Return a step that adds a column without a scan or a rewrite, None where there is no such step or it is renamed.
 
     The column is added empty where its default would rewrite the table, and where it has no value of its own.
     """
@@ -128,7 +129,7 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
     statement = statement_of(trace, "column", column)
     rewritten = statement is not None and table in trace.upgrade[statement].rewritten
     of_no_way = definition.get("generated") or definition.get("identity") or has_checked_type(trace.after, column)
-    if rewritten and of_no_way:
+    if (rewritten and of_no_way) or former_name(trace, column) is not None:
         return None
     if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
         return FilledColumn.of(trace.after, column, added(trace, "sequence"), if_missing=True).expand

@@ -11,7 +11,7 @@ in use:
 
 from collections.abc import Iterator
 
-from domain.migration.analysis.changes import added, removed, statement_of
+from domain.migration.analysis.changes import added, new_columns, removed, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import ORDERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -66,7 +66,7 @@ def _fix(trace: RevisionTrace, table: str, columns: tuple[str, ...]) -> str | No
     index = PlannedIndex.of(trace.after, table, columns)
     if table not in trace.tables:
         return lines(index.on_new_table)
-    new = {*columns} & {split(column)[1] for column in added(trace, "column") if split(column)[0] == table}
+    new = {*columns} & {split(column)[1] for column in new_columns(trace) if split(column)[0] == table}
     place = "# In the next revision:" if new else "# Before the foreign key:"
     kept_undo = () if new else ("...  # what is there now, then:",)
     build = index.expand

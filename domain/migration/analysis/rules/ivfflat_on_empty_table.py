@@ -11,7 +11,7 @@ to use HNSW, which needs no training:
 import re
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.changes import added, index_uses, statement_of
+from domain.migration.analysis.changes import added, index_uses, new_columns, statement_of
 from domain.migration.analysis.impact import emptied_before
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -91,6 +91,6 @@ def _has_no_vectors(trace: RevisionTrace, statistics: Statistics, table: str, in
     table_statistics = statistics.get(table)
     if table_statistics is not None and not table_statistics.rows:
         return True
-    new_columns = [column for column in added(trace, "column") if split(column)[0] == table]
-    is_new_column = any(index_uses(trace, index, column) for column in new_columns)
+    own_new_columns = [column for column in new_columns(trace) if split(column)[0] == table]
+    is_new_column = any(index_uses(trace, index, column) for column in own_new_columns)
     return is_new_column and not sum(rows.updated for rows in earlier)

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 
 from domain.migration.analysis.changes import (
-    added,
     has_checked_type,
     is_inherited,
     is_optional,
     kept,
+    new_columns,
     refuses_what_it_needed,
     statement_of,
 )
@@ -55,7 +55,7 @@ GOOD = Example(
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report columns that INSERTs could leave out before and must set now, or the other way round."""
     last = len(trace.upgrade) - 1
-    columns = [(name, _NEW) for name in added(trace, "column")]
+    columns = [(name, _NEW) for name in new_columns(trace)]
     columns += [
         (name, "has lost its default")
         for name in kept(trace, "column")

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import added, has_checked_type, kept, renamed_by, topmost
+from domain.migration.analysis.changes import (
+    added,
+    former_name,
+    has_checked_type,
+    kept,
+    new_columns,
+    renamed_by,
+    topmost,
+)
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
@@ -58,31 +66,42 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 def _own_reasons(trace: RevisionTrace, diagnostic: Diagnostic) -> list[str]:
     """Return what the statement itself does to columns that rewrites their table; empty if that is not known."""
     table, step = str(diagnostic.relation), trace.upgrade[diagnostic.statement or 0]
-    created = _columns([changed.name for changed in step.created if changed.kind == "table column"], table)
+    created, altered = (
+        _columns([changed.name for changed in changes if changed.kind == "table column"], table)
+        for changes in (step.created, step.altered)
+    )
     later_names = [*_columns(kept(trace, "column"), table), *_columns(added(trace, "column"), table)]
-    reasons = _changes_of(trace, [changed.name for changed in step.altered if changed.name in later_names])
-    for name in created:
-        # a later statement may give it another name, even that of a column that is dropped
-        later = next((later for later in later_names if renamed_by(trace, name, later) is not None), name)
-        if later in later_names:
-            reasons.append(f"the new column {bare(name)} {_description_of_new(trace, later)}")
-    return reasons
+    reasons = _changes_of(trace, [later for name in altered for later in _later_names(trace, name, later_names)])
+    return reasons + [
+        f"the new column {bare(name)} {_description_of_new(trace, later)}"
+        for name in created
+        for later in _later_names(trace, name, later_names)
+    ]
+
+
+def _later_names(trace: RevisionTrace, column: str, names: list[str]) -> list[str]:
+    """Return which of some names after the upgrade a column has; empty for none of them.
+
+    A later statement may give it another name, even that of a column that is dropped.
+    """
+    later = next((name for name in names if renamed_by(trace, column, name) is not None), column)
+    return [later] if later in names else []
 
 
 def _reasons(trace: RevisionTrace, table: str) -> list[str]:
     """Return what the upgrade does to the columns of a table that may rewrite it."""
-    new_columns = _columns(added(trace, "column"), table)
-    return _changes_of(trace, _columns(kept(trace, "column"), table)) + [
-        f"the new column {bare(name)} {_description_of_new(trace, name)}" for name in new_columns
-    ]
+    new = _columns(new_columns(trace), table)
+    old = [name for kind in (kept, added) for name in _columns(kind(trace, "column"), table) if name not in new]
+    return _changes_of(trace, old) + [f"the new column {bare(name)} {_description_of_new(trace, name)}" for name in new]
 
 
 def _changes_of(trace: RevisionTrace, columns: list[str]) -> list[str]:
     reasons: list[str] = []
     for name in columns:
-        before, after = attributes(trace.before, "column", name), attributes(trace.after, "column", name)
+        old_name = former_name(trace, name) or name
+        before, after = attributes(trace.before, "column", old_name), attributes(trace.after, "column", name)
         if before and before["type"] != after["type"]:
-            reasons.append(f"{bare(name)} goes from {before['type']} to {after['type']}")
+            reasons.append(f"{bare(old_name)} goes from {before['type']} to {after['type']}")
         elif before.get("expression") != after.get("expression"):
             reasons.append(f"the expression of {bare(name)} changes")
     return reasons
@@ -101,7 +120,7 @@ def _description_of_new(trace: RevisionTrace, column: str) -> str:
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     table = topmost(trace.after, item.work.table)
-    new_columns = [name for name in _columns(added(trace, "column"), table) if _fillable(trace, name)]
+    fillable_columns = [name for name in _columns(new_columns(trace), table) if _fillable(trace, name)]
     changed_columns = [
         name
         for name in _columns(kept(trace, "column"), table)
@@ -111,12 +130,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     # another statement may add or change columns of the table as well, and has code of its own
     step = trace.upgrade[item.work.statement]
     own = {changed.name for changed in (*step.created, *step.altered)}
-    if own & {*new_columns, *changed_columns}:
-        new_columns = [name for name in new_columns if name in own]
+    if own & {*fillable_columns, *changed_columns}:
+        fillable_columns = [name for name in fillable_columns if name in own]
         changed_columns = [name for name in changed_columns if name in own]
-    if not (new_columns or changed_columns):
+    if not (fillable_columns or changed_columns):
         return None
-    forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in new_columns]
+    forms: list[Form] = [FilledColumn.of(trace.after, name, added(trace, "sequence")) for name in fillable_columns]
     forms += [
         ChangedType.of(trace.before, trace.after, name, converted=not _is_replaced(trace, name))
         for name in changed_columns

@@ -9,12 +9,13 @@ first, and to remove them:
 
 from collections.abc import Iterator, Mapping
 
-from domain.migration.analysis.changes import added
+from domain.migration.analysis.changes import added, former_name, new_columns
 from domain.migration.analysis.impact import is_live
 from domain.migration.analysis.lock_windows import is_concurrent
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.index_definition import key_columns
+from domain.migration.names import split
 from domain.migration.snapshot import Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -78,8 +79,9 @@ def _is_unique_already(trace: RevisionTrace, table: str, index: Mapping[str, Val
     wrote = any(table in statement.rows for statement in trace.upgrade)
     for key in keys:
         column = f"{table}.{key}"
-        if column in added(trace, "column") and not (wrote or attributes(trace.after, "column", column).get("default")):
+        if column in new_columns(trace) and not (wrote or attributes(trace.after, "column", column).get("default")):
             return not index.get("nulls_not_distinct")
+    old_keys = {split(former_name(trace, f"{table}.{key}") or f"{table}.{key}")[1] for key in keys}
     for name in names_of(trace.before, "index"):
         old_index = attributes(trace.before, "index", name)
         is_complete = old_index.get("unique") and old_index.get("valid") is not False and not old_index.get("predicate")
@@ -88,7 +90,7 @@ def _is_unique_already(trace: RevisionTrace, table: str, index: Mapping[str, Val
             is_complete
             and is_as_strict
             and old_index["table"] == table
-            and {*key_columns(str(old_index["definition"]))} <= {*keys}
+            and {*key_columns(str(old_index["definition"]))} <= old_keys
         ):
             return True
     return False
