@@ -124,3 +124,11 @@ def test_words_fill_a_passage_to_its_last_letter() -> None:
     first, *_ = split_into_passages(" ".join(words))
     assert len(first) == 800
     assert first == " ".join(words[:100])
+
+
+def test_a_heading_and_its_sentence_may_fill_a_passage() -> None:
+    """They stay on lines of their own where they fit to the last letter."""
+    sentence = f"{'word ' * 157}ends."
+    first, *_ = split_into_passages(f"# Heading\n{sentence} {SENTENCES}")
+    assert len(f"# Heading\n{sentence}") == 800
+    assert first == f"# Heading\n{sentence}"

@@ -262,6 +262,7 @@ def test_the_lock_on_a_dropped_index_stops_nobody(kind: str, concurrent: bool) -
         (2000, step("a", scanned={"public.new": 1000}), WorkKind.SCAN),
         (2000, step("a", scanned={"public.new": 999}), None),
         (999, step("a", scanned={"public.new": 999}), None),
+        (1000, step("a", scanned={"public.new": 1000}), WorkKind.SCAN),
         (2000, step("a", rewritten=("public.new",)), WorkKind.REWRITE),
         (2000, step("TRUNCATE new", rewritten=("public.new",)), None),
         (2000, step("a", indexes_built=("public.ix",)), WorkKind.INDEX),
@@ -319,6 +320,24 @@ def test_an_index_of_a_materialized_view_is_work_on_the_view() -> None:
         ("public.totals", WorkKind.INDEX, ("public.ix_totals",)),
         ("public.totals", WorkKind.SCAN, ()),
     ]
+
+
+def test_only_a_materialized_view_with_data_has_work() -> None:
+    """A plain view is read through its tables, and one without data has no readers."""
+    build = step("CREATE INDEX ix_totals ON totals (email)", indexes_built=("public.ix_totals",))
+    for kind, populated, count in (("materialized view", True, 1), ("materialized view", False, 0), ("view", True, 0)):
+        view: Objects = {("view", "public.totals"): {"kind": kind, "populated": populated}}
+        before = {**BASE, **view}
+        after = {**before, **index("ix_totals", "public.totals")}
+        assert len([*work_on_views(revision(build, before=before, after=after))]) == count
+
+
+def test_the_lock_on_the_table_of_the_work_comes_first() -> None:
+    """Other tables that wait for the same work follow."""
+    locks = step("LOCK TABLE orders, users", locks={ORDERS: EXCLUSIVE, USERS: EXCLUSIVE})
+    for read in (USERS, ORDERS):
+        (item,) = blocked_work(revision(locks, step("a", 1, scanned={read: 2000})), Statistics.unknown())
+        assert [window.table for window in item.windows] == [read, *({USERS, ORDERS} - {read})]
 
 
 def test_a_lock_on_a_sequence_counts_unless_its_table_is_locked_against_writes() -> None:
