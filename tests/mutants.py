@@ -14,8 +14,9 @@ No test can notice these, because the mutant does the same as the original:
 - `domain/migration/history.py`, `steps < 0`: of no steps, none is taken in either direction.
 - `domain/migration/analysis/estimate.py`, `> _EVIDENT`: no measured exponent is exactly that number.
 - `domain/migration/analysis/unknown_shares.py`, `count > 1`: a statement that ran once has one turn, by rows or not.
-- `domain/migration/analysis/rules/duplicate_index.py`, `name > other`: they are two names.
-- `domain/migration/analysis/rules/rename_by_drop_and_add.py`, `gone and new`: without one of them no pair is found.
+- `domain/migration/analysis/rules/duplicate_index.py`, `name > existing`: they are two names.
+- `domain/migration/analysis/rules/rename_by_drop_and_add.py`, `dropped_columns and added_columns`: without one of
+  them no pair is found.
 """
 
 import argparse

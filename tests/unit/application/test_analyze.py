@@ -112,6 +112,20 @@ def test_a_revision_alone_in_a_transaction_is_not_tried_again() -> None:
     assert "fails-in-one-transaction" not in {one.code for one in report.revisions[0].diagnostics}
 
 
+@pytest.mark.parametrize(
+    "stopped",
+    [revision(step("ALTER", error="no")), revision(step("ALTER"), error="no"), revision(not_run="r0 fails")],
+    ids=["a statement that failed", "an error of Python", "not run"],
+)
+def test_what_is_behind_a_revision_that_did_not_run_through_is_left_out(stopped: RevisionTrace) -> None:
+    """Only what has run alone can be expected to run together."""
+    shared = SharedTransaction("env.py", 7, begun_outside=False)
+    trials = FakeTrials({"r1": PLAIN, "r2": PLAIN, "r3": stopped, "r4": PLAIN}, shared=shared)
+    analyze(trials)
+
+    assert [question for question in trials.asked if question.startswith("together")] == ["together r1 r2"]
+
+
 def test_separate_transactions_are_not_tried_together() -> None:
     """The question is asked once."""
     trials = FakeTrials({"r1": PLAIN, "r2": PLAIN})

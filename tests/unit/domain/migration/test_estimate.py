@@ -161,6 +161,13 @@ def test_batches_that_commit_count_one_by_one() -> None:
     assert only(calibrated((batches, linear)))[1] == pytest.approx(0.0065)
 
 
+def test_only_batches_that_commit_are_estimated_one_by_one() -> None:
+    """A loop inside of a transaction holds its locks to the end, and one autocommit statement is no batch."""
+    write = step("UPDATE users", rows=updated(), duration_ms=20.0)
+    for statement in (replace(write, count=4), replace(write, transaction=None)):
+        assert only(calibrated((statement, linear)))[1] > 9
+
+
 def test_wider_rows_take_longer() -> None:
     """Rows of three times the bytes take up to three times as long in a rewrite; an index build reads only keys."""
     wide = Statistics({USERS: TableStatistics(rows=1_000_000, bytes=150_000_000)})

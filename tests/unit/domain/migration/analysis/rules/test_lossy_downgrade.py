@@ -8,7 +8,7 @@ from domain.migration.analysis.rules import all_rules
 from domain.migration.diagnostic import Severity
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace, RowCounts, TableFacts
+from domain.migration.trace import MERGED, RevisionTrace, RowCounts, TableFacts
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
 from tests.unit.domain.migration.traces import (
     BASE,
@@ -171,6 +171,18 @@ def test_a_value_that_an_update_overwrote_is_a_warning() -> None:
         assert diagnostic(measured(NAME_CHANGED, downgrade=(undo,)), "lossy-downgrade").severity is severity
     typed = {**BASE, **column(f"{USERS}.name", "integer")}
     assert diagnostic(measured(NAME_CHANGED, after=typed), "lossy-downgrade").severity is Severity.ERROR
+
+
+def test_a_loss_in_rows_that_perhaps_nobody_has_says_so() -> None:
+    """It is a warning even where the downgrade writes the table."""
+    wrote = step("UPDATE users SET name = 'y'", rows=updated())
+    merged = diagnostic(
+        measured(NAME_CHANGED, downgrade=(wrote,), merged=frozenset({f"{USERS}.name"})), "lossy-downgrade"
+    )
+    plain = diagnostic(measured(NAME_CHANGED, downgrade=(wrote,)), "lossy-downgrade")
+    assert (merged.severity, plain.severity) == (Severity.WARNING, Severity.ERROR)
+    assert MERGED[1:] in merged.message
+    assert MERGED[1:] not in plain.message
 
 
 def test_a_time_that_a_trigger_writes_is_nobodys_value() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from domain.migration.diagnostic import Severity
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, LIGHT, SHARE, diagnostic
 from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, codes, revision, step, table
 
@@ -16,6 +17,14 @@ def test_partition_of_live_parent() -> None:
     }
     attach = replace(create, sql="ALTER TABLE users ATTACH PARTITION part", locks={USERS: LIGHT})
     assert codes(revision(attach, after=after)) == {}
+
+
+def test_a_partition_whose_scan_is_reported_is_not_reported_again() -> None:
+    """The error about the scan names its statement; a warning about the lock beside it would say less."""
+    after = {**BASE, **table("public.part", parents=(USERS,), partition_bound="DEFAULT")}
+    made = changed("table", "public.part")
+    create = step("CREATE TABLE part PARTITION OF users", 1, EXCLUSIVE, created=made, scanned={ORDERS: 2000})
+    assert diagnostic(revision(create, after=after), "partition-of-live-parent").severity is Severity.ERROR
 
 
 def test_a_partition_without_a_statement_or_of_another_lock_is_not_said() -> None:

@@ -39,6 +39,19 @@ def test_the_proposal_for_a_new_column() -> None:
     assert 'op.execute("ALTER TABLE public.users ADD COLUMN plan text")' in str(required.fix)
 
 
+def test_the_proposal_takes_the_later_set_not_null_out() -> None:
+    """A SET NOT NULL of another column, or of another table, stays where it is."""
+    add = step("ALTER TABLE users ADD COLUMN plan text", 1, EXCLUSIVE)
+    after = {**BASE, **column(PLAN, not_null=True)}
+    for later, is_taken_out in (
+        ("ALTER TABLE users ALTER COLUMN plan SET NOT NULL", True),
+        ("ALTER TABLE users ALTER COLUMN planned SET NOT NULL", False),
+        ("ALTER TABLE old_users ALTER COLUMN plan SET NOT NULL", False),
+    ):
+        fix = str(diagnostic(revision(add, step(later, 1, EXCLUSIVE), after=after), "required-column").fix)
+        assert fix.startswith("# Take out SET NOT NULL (statement 2).\n") is is_taken_out
+
+
 def test_a_column_that_may_be_null_or_of_a_new_table_is_not_required() -> None:
     """Code that ran before does not write a table that was not there, and NULL is a value."""
     add = step("ALTER TABLE users ADD COLUMN plan text")
