@@ -32,7 +32,7 @@ def waiting(windows: Iterable[LockWindow], statement: int) -> str:
         for window in by_table[table]:
             tables = tables_by_wait.setdefault(_wait(window, statement), [])
             tables += [table] if table not in tables else []
-    sentences = [f"{waiting} of {listed(tables)} wait {until}" for (waiting, until), tables in tables_by_wait.items()]
+    sentences = [f"{waiters} of {listed(tables)} wait {until}" for (waiters, until), tables in tables_by_wait.items()]
     others = len(by_table) - len(shown)
     return " and ".join([*sentences, *([f"so do those of {others} other tables"] if others else [])])
 
@@ -53,14 +53,14 @@ def end_of(window: LockWindow) -> str:
 
 def _wait(window: LockWindow, statement: int) -> tuple[str, str]:
     """Return what waits, and until when."""
-    waiting = "reads and writes" if window.blocks_reads else "writes"
+    waiters = "reads and writes" if window.blocks_reads else "writes"
     if window.kind == "sequence":
-        waiting = "calls of nextval()" if window.relation == window.table else "INSERTs"
+        waiters = "calls of nextval()" if window.relation == window.table else "INSERTs"
     if window.to_statement == statement:
         until = "until it has finished"
     else:
         until = f"until the transaction ends with statement {window.to_statement + 1}"
-    return waiting, f"{until} ({window.mode.sql})"
+    return waiters, f"{until} ({window.mode.sql})"
 
 
 _WIDTH = 70

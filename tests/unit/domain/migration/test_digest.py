@@ -113,6 +113,15 @@ def test_a_renamed_table_keeps_its_rows() -> None:
     assert compare(before, DataDigest({"public.people": table(email=(2000, 9))})).losses
 
 
+def test_a_table_with_other_rows_is_no_renamed_one() -> None:
+    """Nor is one of two tables without rows, of which nobody can tell which became which."""
+    other = compare(DataDigest({USERS: table()}), DataDigest({"public.people": table(email=(2000, 9))}))
+    empty = compare(DataDigest({USERS: table(0, key=None)}), DataDigest({"public.people": table(0, key=None)}))
+    for difference_of_two in (other, empty):
+        kinds = {change.kind for change in difference_of_two.changes}
+        assert DataChangeKind.TABLE_RENAMED not in kinds
+
+
 def test_what_held_nothing_is_not_missed() -> None:
     """An empty table and a column of NULL take no values along."""
     before = DataDigest({USERS: table(empty=(0, 0)), "public.none": table(0)})

@@ -4,7 +4,7 @@ import pytest
 
 from domain.migration.locks import LockMode
 from domain.migration.trace import RowCounts, StatementTrace
-from domain.migration.verification.unseen_losses import losses_not_seen
+from domain.migration.verification.unseen_losses import ONLY_DEFAULT, losses_not_seen
 from tests.unit.domain.migration.traces import (
     BASE,
     ORDERS,
@@ -58,6 +58,21 @@ def test_rows_that_were_written_and_stayed_as_they_were() -> None:
     assert losses_not_seen(revision(wrote, unchanged=frozenset({ORDERS}))) == {}
     insert = step("INSERT INTO users", rows={USERS: RowCounts(inserted=5)})
     assert losses_not_seen(revision(insert, unchanged=frozenset({USERS}))) == {}
+
+
+def test_a_column_that_had_only_its_default() -> None:
+    """It is named where it goes, alone or with its table, and only if no other value could be made."""
+    drop_column = step("ALTER TABLE users DROP COLUMN name", dropped=changed("table column", NAME))
+    drop_table = step("DROP TABLE users", dropped=changed("table", USERS))
+    sentence = f"{NAME} is dropped, but had no value other than its default in the sandbox"
+    for statement, unmade, is_named in (
+        (drop_column, f"{ONLY_DEFAULT}, as no other value fits", True),
+        (drop_table, f"{ONLY_DEFAULT}, as no other value fits", True),
+        (step("SELECT 1"), f"{ONLY_DEFAULT}, as no other value fits", False),
+        (drop_column, "no empty text, which a check refuses", False),
+    ):
+        unseen = losses_not_seen(revision(statement, unmade_edges={NAME: unmade}))
+        assert (unseen.get(NAME) == sentence) is is_named
 
 
 def test_rows_that_could_not_be_read() -> None:

@@ -28,6 +28,7 @@ def test_other_indexes_may_want_null() -> None:
     before = {**BASE, **column(EMBEDDING, "public.vector(3)")}
     for new in (
         index("ix", USERS, "btree (email) WHERE (email IS NULL)", predicate="(email IS NULL)"),
+        index("ix", USERS, "btree (email) WHERE false", predicate="false"),
         index("ix", USERS, "hnsw (embedding public.vector_l2_ops)"),
     ):
         trace = revision(step("SELECT 1"), before=before, after={**before, **new})
