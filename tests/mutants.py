@@ -14,6 +14,7 @@ No test can notice these, because the mutant does the same as the original:
 - `domain/migration/history.py`, `steps < 0`: of no steps, none is taken in either direction.
 - `domain/migration/analysis/estimate.py`, `> _EVIDENT`: no measured exponent is exactly that number.
 - `domain/migration/analysis/unknown_shares.py`, `count > 1`: a statement that ran once has one turn, by rows or not.
+- `domain/migration/analysis/unknown_shares.py`, `<= words`: a statement has other words than its columns.
 - `domain/migration/analysis/rules/duplicate_index.py`, `name > existing`: they are two names.
 - `domain/migration/analysis/rules/rename_by_drop_and_add.py`, `dropped_columns and added_columns`: without one of
   them no pair is found.

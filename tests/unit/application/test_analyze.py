@@ -51,6 +51,13 @@ def test_what_is_older_than_the_start_is_counted_and_not_run() -> None:
     assert report.unjudged == 2
 
 
+def test_a_history_without_revisions_is_told_from_a_range_without() -> None:
+    """Both reports are empty, and only one of the projects has nothing to judge."""
+    assert analyze(FakeTrials({})).is_history_empty
+    nothing = analyze(FakeTrials({"r1": PLAIN}), "r1:r1")
+    assert (nothing.revisions, nothing.is_history_empty) == ((), False)
+
+
 def test_what_the_target_knows_is_measured_on_growing_tables() -> None:
     """Only work on tables whose size is known is worth doubled rows."""
     known = Statistics({USERS: TableStatistics(1_000_000, 10**8)})
