@@ -1,7 +1,7 @@
 """Possible losses that the rows of the sandbox could not show, because there was no row or no value."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain.migration.analysis.moves import is_dropped
 from domain.migration.analysis.unseen import is_named, pieces, target, top
@@ -15,7 +15,7 @@ ONLY_DEFAULT = "none but its default"  # begins what is said of a column in `Rev
 
 def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
     """Return a sentence for each table or column whose values may be lost unseen."""
-    return dict([*_of_rows(trace), *_of_columns(trace), *_of_defaults(trace)])
+    return dict([*_of_rows(trace), *_of_columns(trace), *_of_defaults(trace), *_of_views(trace)])
 
 
 def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
@@ -53,6 +53,20 @@ def _of_defaults(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
         goes = is_dropped(trace, "column", column) or is_dropped(trace, "table", split(column)[0])
         if unmade.startswith(ONLY_DEFAULT) and goes:
             yield column, f"{column} is dropped, but had no value other than its default in the sandbox"
+
+
+def _of_views(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    """Return the materialized views that show rows of the upgrade after the downgrade, which restores only tables."""
+    if not any(name in trace.tables and counts.total for item in trace.upgrade for name, counts in item.rows.items()):
+        return
+    for view in sorted(names_of(trace.before, "view") & names_of(trace.restored, "view")):
+        if _computes(trace.upgrade, view) and not _computes(trace.downgrade or (), view):
+            yield view, f"only the upgrade computes the rows of {view}, so they stay those of the upgrade"
+
+
+def _computes(statements: Iterable[StatementTrace], view: str) -> bool:
+    """Return whether statements fill a materialized view: a new file, or rows written by REFRESH … CONCURRENTLY."""
+    return any(view in statement.rewritten or view in statement.rows for statement in statements)
 
 
 def _may_write(statement: StatementTrace, table: str) -> bool:
