@@ -59,7 +59,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     reported: set[tuple[str, bool]] = set()
     for broken in trace.compatibility.broken:
-        key = broken.statement.table or broken.statement.sql, broken.when_prepared
+        # of a function, the first call
+        key = broken.statement.table or broken.statement.sql.partition("(")[0], broken.when_prepared
         if key in reported or _is_explained(trace, broken) or is_refused_on_purpose(trace, broken):
             continue
         reported.add(key)
