@@ -7,13 +7,15 @@ from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapsho
 
 # What the administrator decides, and no revision.
 _LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
-_ADMINISTRATORS = frozenset({"extension", "database setting", "database privileges"})
+_ADMINISTRATORS = frozenset({"extension", "database setting", "database privileges", "role setting"})
+_OF_SERVER = frozenset({"extension", "role setting"})  # what a revision sets for its role, is of another role elsewhere
 
 
 def drift_from_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> SchemaDifference:
     """Return what differs in the schemas that revisions work in.
 
-    Extensions are the administrator's, and so is what the database has been set to beyond what the revisions set.
+    Extensions and settings of roles are the administrator's, and so is what the database has been set to beyond what
+    the revisions set.
 
     Args:
         expected: The catalog that the revisions make.
@@ -22,13 +24,13 @@ def drift_from_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> Sc
     difference = compare(expected, actual, ignore=_LEFT_ALONE)
     schemas = {name.partition(".")[0] for _kind, name in expected.objects}
     return SchemaDifference(
-        tuple(key for key in without_parts(expected, difference.missing) if key[0] != "extension"),
+        tuple(key for key in without_parts(expected, difference.missing) if key[0] not in _OF_SERVER),
         tuple(
             (kind, name)
             for kind, name in difference.unexpected
             if kind not in _ADMINISTRATORS and name.partition(".")[0] in schemas
         ),
-        tuple(change for change in difference.changed if change.key[0] != "extension"),
+        tuple(change for change in difference.changed if change.key[0] not in _OF_SERVER),
     )
 
 

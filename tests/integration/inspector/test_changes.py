@@ -46,6 +46,7 @@ def test_every_kind_of_object_is_read(connection: Connection) -> None:
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop GRANT SELECT ON TABLES TO app_reader"
     )
     connection.execute("ALTER DATABASE hexalembic_inspector SET work_mem = '8MB'")
+    connection.execute("ALTER ROLE app_reader SET work_mem = '8MB'")
     connection.execute("REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC")
     kinds = {kind for kind, _ in snapshot(connection).objects}
     assert kinds | {"publication schema"} == {key[0] for key in (change.key for change in CHANGES.values())}

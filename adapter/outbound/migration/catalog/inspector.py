@@ -8,7 +8,7 @@ Functions and Operators".
 
 Not read, because it is not part of one database's schema, or because revisions hardly ever change it:
 
-- roles and their settings in all databases, tablespaces, the database's name, owner and comment, security labels;
+- roles, tablespaces, the database's name, owner and comment, security labels;
 - members of extensions, and objects that belong to tables of extensions;
 - data: rows, counters of sequences, statistics, physical order;
 - conversions, languages, transforms, text search parsers and templates, access methods, empty operator families;

@@ -140,6 +140,11 @@ OTHERS: dict[str, Change] = {
         'ALTER ROLE app_reader IN DATABASE hexalembic_inspector RESET "app.tenant"',
         ("database setting", '"app.tenant" of app_reader'),
     ),
+    "setting of a role": appears(
+        "ALTER ROLE app_reader SET app.tenant = 'a=b'",
+        'ALTER ROLE app_reader RESET "app.tenant"',
+        ("role setting", '"app.tenant" of app_reader'),
+    ),
     "database grant": appears(
         "REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC",
         "GRANT CONNECT ON DATABASE hexalembic_inspector TO PUBLIC",

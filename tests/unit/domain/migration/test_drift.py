@@ -27,8 +27,12 @@ def test_what_differs() -> None:
 
 
 def test_what_is_left_alone() -> None:
-    """Other schemas, extensions, owners and privileges are not the revisions'."""
-    expected = SchemaSnapshot({**_USERS, ("extension", "vector"): {"version": "0.8"}})
+    """Other schemas, extensions, settings of roles, owners and privileges are not the revisions'."""
+    of_sandbox = {
+        ("extension", "vector"): {"version": "0.8"},
+        ("role setting", "work_mem of sandbox"): {"value": "8MB"},
+    }
+    expected = SchemaSnapshot({**_USERS, **of_sandbox})
     others = {("table", "elsewhere.theirs"): {"kind": "table"}, ("extension", "hstore"): {"version": "1.8"}}
     actual = SchemaSnapshot({("table", "public.users"): {"kind": "table", "owner": "ana", "acl": "x"}, **others})
 

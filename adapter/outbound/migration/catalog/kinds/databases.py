@@ -1,4 +1,4 @@
-"""Settings and privileges of the database itself; its name is in neither.
+"""Settings and privileges of the database itself, whose name is in neither, and settings of roles in all databases.
 
 Source: the Postgres manual, chapter "System Catalogs": pg_db_role_setting, pg_database.
 """
@@ -16,6 +16,17 @@ KINDS = (
          CROSS JOIN unnest(s.setconfig) AS c (setting)
           LEFT JOIN pg_roles AS o ON o.oid = s.setrole
          WHERE d.datname = current_database()
+        """,
+    ),
+    Kind(
+        "role setting",
+        """
+        SELECT quote_ident(split_part(c.setting, '=', 1)) || coalesce(' of ' || quote_ident(o.rolname), '') AS name,
+               substr(c.setting, strpos(c.setting, '=') + 1) AS value
+          FROM pg_db_role_setting AS s
+         CROSS JOIN unnest(s.setconfig) AS c (setting)
+          LEFT JOIN pg_roles AS o ON o.oid = s.setrole
+         WHERE s.setdatabase = 0
         """,
     ),
     Kind(
