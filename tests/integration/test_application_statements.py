@@ -272,3 +272,33 @@ def test_the_default_of_a_domain_counts(empty_url: str) -> None:
 
     assert broken.column == "w"
     assert broken.statement.sql == 'INSERT INTO "public"."notes" ("id") VALUES ($1)'
+
+
+DEFERRED = """
+ALTER TABLE seats ADD CONSTRAINT of_person FOREIGN KEY (person) REFERENCES people {} DEFERRABLE INITIALLY DEFERRED;
+"""
+AT_COMMIT = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON seats DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        (AT_COMMIT, {'UPDATE "public"."seats" SET "id" = $1 WHERE "id" = $2'}),
+        (f"ALTER TABLE seats DROP CONSTRAINT of_person; {DEFERRED.format('')}",
+         {'DELETE FROM "public"."people" WHERE "id" = $1'}),
+        ("ALTER TABLE seats ALTER CONSTRAINT of_person NOT DEFERRABLE", set()),
+    ],
+)  # fmt: skip
+def test_what_fails_at_the_commit_only(url: str, change: str, broken: set[str]) -> None:
+    """A deferred trigger or foreign key refuses a statement when its transaction ends."""
+    execute(url, DEFERRED.format("ON DELETE CASCADE"))
+    with ApplicationStatements(url) as code:
+        execute(url, change)
+        found = [one for one in code.try_again().broken if not one.when_prepared]
+
+    assert broken <= {one.statement.sql for one in found}
+    assert bool(broken) is bool(found)

@@ -67,6 +67,7 @@ BEGIN
                 EXECUTE format('SET LOCAL ROLE %I', job.role);  -- until the statement is rolled back
             END IF;
             EXECUTE job.run;
+            SET CONSTRAINTS ALL IMMEDIATE;  -- as at a COMMIT, which never comes
             IF writes = pg_catalog.pg_stat_get_xact_tuples_inserted(counted)
                 + pg_catalog.pg_stat_get_xact_tuples_updated(counted)
                 + pg_catalog.pg_stat_get_xact_tuples_deleted(counted)
