@@ -76,6 +76,16 @@ ALTER TABLE "Parent" ADD PRIMARY KEY (name)
 ALTER TABLE child ADD CONSTRAINT "Fk" FOREIGN KEY (name) REFERENCES "Parent"
 """,
     ),
+    "key_made_anew": (
+        """
+ALTER TABLE child DROP CONSTRAINT child_pkey
+ALTER TABLE child ADD CONSTRAINT child_pkey PRIMARY KEY (id) INCLUDE (name)
+""",
+        """
+ALTER TABLE child DROP CONSTRAINT child_pkey
+ALTER TABLE child ADD CONSTRAINT child_pkey PRIMARY KEY (id)
+""",
+    ),
     "index_with_a_new_column": (
         """
 DROP INDEX "Shop"."IX note"

@@ -42,7 +42,7 @@ class KeyFromIndex(Form):
         index, definition, drop = self.name, self.index, ""
         if self.replaces:
             # The old index keeps its name until the new one takes its place.
-            index, drop = self.new_index or with_suffix(self.name, NEW), f"DROP CONSTRAINT {self.name}, "
+            index, drop = self.new_index or with_suffix(self.name, NEW), f"DROP CONSTRAINT IF EXISTS {self.name}, "
             definition = definition.replace(f"INDEX {self.name} ON", f"INDEX {index} ON", 1)
         build = ConcurrentIndex(f"{split(self.table)[0]}.{index}", self.table, definition).expand
         addition = f"{drop}ADD CONSTRAINT {self.name} {self.kind} USING INDEX {index}{self.options}"

@@ -46,7 +46,7 @@ def test_a_key_adopts_its_index() -> None:
     assert "CREATE UNIQUE INDEX CONCURRENTLY pk ON public.t (n)" in KEY.expand.code
     other = KeyFromIndex("public.t", "pk", "UNIQUE", "CREATE UNIQUE INDEX pk ON public.t (n)", replaces=True).expand
     assert 'CREATE UNIQUE INDEX CONCURRENTLY "pk_new" ON public.t (n)' in other.fix.replace("'", "").replace("\\", "")
-    assert "DROP CONSTRAINT pk, ADD CONSTRAINT pk UNIQUE USING INDEX" in other.code
+    assert "DROP CONSTRAINT IF EXISTS pk, ADD CONSTRAINT pk UNIQUE USING INDEX" in other.code
 
 
 def test_the_columns_of_a_primary_key_become_not_null_before() -> None:
