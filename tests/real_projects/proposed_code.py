@@ -15,7 +15,6 @@ from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.names import mention
 from domain.migration.op_code import DOWNGRADE, execute, in_autocommit
 from domain.migration.snapshot import compare
 from domain.migration.trace import StatementTrace
@@ -89,17 +88,15 @@ class Finding:
         """Whether the code belongs into the transaction that makes a table, and goes with it."""
         return not self.downgrade and self.diagnostic.relation not in self.analysis.trace.tables
 
-    def contexts(self) -> Iterator[list[StatementTrace]]:
-        """Return what the revision does before, as its reader may have it: nothing, new objects only, all of it."""
+    def context(self) -> list[StatementTrace]:
+        """Return what changes the schema before the code, and stays."""
         trace, statement = self.analysis.trace, self.diagnostic.statement
         end = len(trace.upgrade) if statement is None or self._comes_later else statement + (not self._replaces)
-        before = [statement for statement in trace.upgrade[:end] if _changes_schema(statement)]
-        known = {*trace.tables}
-        new = [statement for statement in before if _is_new(statement) or not _touches(statement, known)]
-        contexts: list[list[StatementTrace]] = [[]]
-        for context in (new, before):
-            contexts += [context] if len(context) > len(contexts[-1]) else []
-        yield from contexts
+        return [
+            step
+            for index, step in enumerate(trace.upgrade[:end])
+            if index not in self._left_out and _changes_schema(step)
+        ]
 
     def in_place(self) -> str | None:
         """Return the upgrade with the code in the place of its statement; None where it belongs to a later revision."""
@@ -114,12 +111,17 @@ class Finding:
         pasted = [self.upgrade] if self._replaces else [own, self.upgrade]
         if self.upgrade.startswith("# Before"):
             pasted.reverse()
-        left_out = {int(number) - 1 for number in _LEFT_OUT.findall(self.upgrade)}
+        left_out = self._left_out
         before, after = (
             [trace.upgrade[other] for other in part if other not in left_out and _does_something(trace.upgrade[other])]
             for part in (range(place), range(place + 1, len(trace.upgrade)))
         )
         return "\n".join([*map(_executed, before), *pasted, *map(_executed, after)])
+
+    @property
+    def _left_out(self) -> set[int]:
+        """Indexes of the statements that the code says to take out."""
+        return {int(number) - 1 for number in _LEFT_OUT.findall(self.upgrade)}
 
     @property
     def _comes_later(self) -> bool:
@@ -144,15 +146,6 @@ def _writes(statement: StatementTrace) -> bool:
 
 def _does_something(statement: StatementTrace) -> bool:
     return _changes_schema(statement) or _writes(statement)
-
-
-def _is_new(statement: StatementTrace) -> bool:
-    return any(created.kind == "table" for created in statement.created)
-
-
-def _touches(statement: StatementTrace, tables: set[str]) -> bool:
-    """Return whether a statement locks or names one of some tables; of a lock, the trace has the first statement."""
-    return bool(tables & {*statement.locks}) or any(mention(table).search(statement.sql) for table in tables)
 
 
 def _executed(statement: StatementTrace) -> str:
@@ -212,13 +205,14 @@ class Trial:
         trials, files = SandboxTrials(pasted, keeps_before=True), ListedRevisionFiles(pasted)
         wrong = {}
         for number, finding in enumerate(findings):
-            own = [name for name in names[number] if not name.endswith("place")]
-            problems = _until_one_passes(_problem(trials, files, name, finding) for name in own)
-            if problems:
-                wrong[number] = "\n".join(problems)
-            elif names[number] and names[number][-1].endswith("place"):
-                problem = _problem_in_place(trials, names[number][-1], finding)
-                wrong |= {number: problem} if problem else {}
+            for name in names[number]:
+                in_place = name.endswith("place")
+                problem = (
+                    _problem_in_place(trials, name, finding) if in_place else _problem(trials, files, name, finding)
+                )
+                if problem:
+                    wrong[number] = problem
+                    break
         trials.close()
         pasted.close()
         return wrong
@@ -233,36 +227,24 @@ class Trial:
         return config
 
 
-def _until_one_passes(problems: Iterable[str]) -> list[str]:
-    """Return the problems of revisions of which one has to pass; none as soon as one does."""
-    known = []
-    for problem in problems:
-        if not problem:
-            return []
-        known.append(problem)
-    return known
-
-
 def _write(folder: Path, name: str, finding: Finding) -> Iterator[str]:
     """Write the revisions with the code; yield the names of those of its own, and of that with it in its place."""
     if not finding.is_of_statement:
         yield _write_into_source(folder, name, finding)
         return
     parent: object = finding.analysis.trace.down_revision
-    contexts = () if finding.is_of_new_table else finding.contexts()
     irreversible = finding.diagnostic.code == _WRITES
     nothing = '    raise NotImplementedError("the values before are gone")' if irreversible else "    pass"
     undone = finding.downgrade
     declared = _IRREVERSIBLE if irreversible else finding.declarations
     if "    ..." in undone:
         undone = "\n".join(line for line in undone.splitlines() if not line.strip().startswith("..."))
-    for place, before in enumerate(contexts):
-        own, behind = f"{name}n{place}", parent
+    if not finding.is_of_new_table:
+        before = finding.context()
         if before:
-            _revision(folder, f"{own}a", parent, "\n".join(map(_executed, before)), "    pass")
-            behind = f"{own}a"
-        _revision(folder, own, behind, finding.upgrade, undone or nothing, declared)
-        yield own
+            _revision(folder, f"{name}before", parent, "\n".join(map(_executed, before)), "    pass")
+        _revision(folder, name, f"{name}before" if before else parent, finding.upgrade, undone or nothing, declared)
+        yield name
     in_place = finding.in_place()
     if in_place is not None:
         # with its downgrade, as rows that fit a revision are made by way of that

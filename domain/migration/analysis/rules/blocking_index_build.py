@@ -16,13 +16,15 @@ from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import is_index_made_anew, uses_new_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import TakenOver, can_stay, comments, dropped_before
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex, root_index
 from domain.migration.forms.form import Step, together
 from domain.migration.forms.own_transactions import OwnTransactions
+from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import ChangedObject, RevisionTrace
 
 CODE = "blocking-index-build"
 SEVERITY = Severity.ERROR
@@ -58,9 +60,15 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     before = names_of(trace.before, "index")
     # The index of a partitioned table brings those of its partitions.
     indexes = dict.fromkeys(root_index(trace.after, name) for name in item.work.indexes)
-    anew = [name for name in indexes if is_index_made_anew(trace, name)]
+    drops = {name: drop for name in indexes if (drop := _drop(trace, item.work.statement, name)) is not None}
+    anew = [name for name in indexes if name in drops or is_index_made_anew(trace, name)]
     # Behind the statement that adds a column, the old index is gone already, and its statement restores it.
-    replaced = [name for name in anew if not uses_new_column(trace, name)]
+    replaced = [
+        name
+        for name in anew
+        if not uses_new_column(trace, name)
+        and (name not in drops or can_stay(trace, item.work.table, drops[name], item.work.statement))
+    ]
     rebuilt = [name for name in indexes if name in before and name not in anew]
     new = [name for name in indexes if name not in {*replaced, *rebuilt}]
     new = [name for name in new if attributes(trace.after, "index", name).get("definition")]
@@ -68,7 +76,14 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     # The form drops the leftover of an interrupted build first, which drops the old index as well.
     steps += [Step(_build(trace.after, name).upgrade, _build(trace.before, name).upgrade) for name in replaced]
     steps += [_build(trace.after, name) for name in new]
-    return together(steps).fix if steps else None
+    taken_over = comments(TakenOver(drops[name], f"DROP INDEX {split(name)[1]}") for name in replaced if name in drops)
+    return taken_over + together(steps).fix if steps else None
+
+
+def _drop(trace: RevisionTrace, statement: int, index: str) -> int | None:
+    """Return the index of the earlier statement that dropped an index which this one makes anew; None without one."""
+    changed = ChangedObject("index", index)
+    return dropped_before(trace, statement, changed) if changed in trace.upgrade[statement].created else None
 
 
 def _build(snapshot: SchemaSnapshot | None, index: str) -> Step:

@@ -36,6 +36,15 @@ from domain.migration.analysis.changes import (
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import (
+    TakenOver,
+    added_before,
+    can_stay,
+    comments,
+    dropped_before,
+    is_named_between,
+    on_table,
+)
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.filled_column import FilledColumn
 from domain.migration.forms.form import Form, Step, together
@@ -90,34 +99,55 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
             for name in constraints_on(trace, table, item.work.statement)
             if not attributes(trace.after, "constraint", name).get("inherited")  # only its parent may drop it
         ]
-        forms = {name: form for name in names if (form := _form_of_new(trace, table, name, item.work.statement))}
+        statement = item.work.statement
+        forms = {name: form for name in names if (form := _form_of_new(trace, table, name, statement))}
         if forms:
-            columns = _columns(trace, table, item.work.statement, forms)
-            if any(column is None for column in columns):
+            columns = _columns(trace, table, statement, forms)
+            steps = [_column(trace, name) for name in columns]
+            if any(step is None for step in steps):
                 return None
             # A second run of the revision meets what the first autocommit block has committed.
-            steps = [*(column for column in columns if column), *(form.at_once for form in forms.values())]
-            return together(steps).fix
+            whole = together([*(step for step in steps if step), *(form.at_once for form in forms.values())])
+            return comments(_taken_over(trace, statement, columns, forms)) + whole.fix
     return None
 
 
-def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iterable[str]) -> list[Step | None]:
-    """Return a step for each new column that the constraints need.
+def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iterable[str]) -> list[str]:
+    """Return the new columns that the code adds along with the constraints.
 
-    These are the columns that the statement creates along with the constraints, and those that their definitions name,
-    unless a constraint can only come behind the earlier statements, which add these. None stands for a column that
-    Postgres cannot add without a rewrite of the table.
+    These are the columns that the statement creates itself, and those that the definitions name and earlier statements
+    create. The latter stay where they are if the constraints can only come behind the statements in between.
     """
-    entries = (attributes(trace.after, "constraint", name) for name in constraints if not _is_behind(trace, name))
+    entries = [attributes(trace.after, "constraint", name) for name in constraints]
     definitions = " ".join(str(entry["definition"]) for entry in entries)
-    created = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
-    return [
-        _column(trace, name)
-        for name in added(trace, "column")
-        if trace.after is not None
-        and split(name)[0] == table
-        and (name in created or mention(name).search(definitions))
-    ]
+    new = [name for name in added(trace, "column") if split(name)[0] == table]
+    own = {changed.name for changed in trace.upgrade[statement].created if changed.kind == "table column"}
+    earlier = [name for name in new if name not in own and mention(name).search(definitions)]
+    if any(_is_behind(trace, name) for name in constraints) or not all(
+        _can_come_later(trace, statement, name) for name in earlier
+    ):
+        earlier = []
+    return [name for name in new if name in {*own, *earlier}]
+
+
+def _can_come_later(trace: RevisionTrace, statement: int, column: str) -> bool:
+    """Return whether an earlier statement adds a column that nothing in between needs."""
+    addition = added_before(trace, statement, ChangedObject("table column", column))
+    return addition is not None and not is_named_between(trace, addition, statement, column)
+
+
+def _taken_over(
+    trace: RevisionTrace, statement: int, columns: Iterable[str], constraints: Iterable[str]
+) -> Iterator[TakenOver]:
+    """Return what the code does in the place of earlier statements."""
+    for name in columns:
+        addition = added_before(trace, statement, ChangedObject("table column", name))
+        if addition is not None:
+            yield TakenOver(addition, f"ADD COLUMN {split(name)[1]}")
+    for name in constraints:
+        drop = dropped_before(trace, statement, on_table(name))
+        if drop is not None and _takes_the_place(trace, name, statement):
+            yield TakenOver(drop, f"DROP CONSTRAINT {split(name)[1]}")
 
 
 def _column(trace: RevisionTrace, column: str) -> Step | None:
@@ -145,16 +175,17 @@ def _is_behind(trace: RevisionTrace, constraint: str) -> bool:
     return table in trace.tables and not has_key_before(trace, str(table), columns)
 
 
-def _is_dropped_before(trace: RevisionTrace, constraint: str, statement: int) -> bool:
-    dropped = ChangedObject("table constraint", "{1} on {0}".format(*split(constraint)))
-    return any(dropped in earlier.dropped for earlier in trace.upgrade[:statement])
+def _takes_the_place(trace: RevisionTrace, constraint: str, statement: int) -> bool:
+    """Return whether the constraint replaces one of its name, which could stay until this statement."""
+    drop = dropped_before(trace, statement, on_table(constraint))
+    return bool(attributes(trace.before, "constraint", constraint)) and (
+        drop is None or (not _is_behind(trace, constraint) and can_stay(trace, split(constraint)[0], drop, statement))
+    )
 
 
 def _form_of_new(trace: RevisionTrace, table: str, constraint: str, statement: int) -> Form | None:
     """Return the form of a constraint that the upgrade added; None where there is none."""
-    replaces = bool(attributes(trace.before, "constraint", constraint))
-    if _is_behind(trace, constraint) and _is_dropped_before(trace, constraint, statement):
-        replaces = False
+    replaces = _takes_the_place(trace, constraint, statement)
     restoration = _restoration(trace, table, constraint) if replaces else ()
     form = _form(trace, trace.after, table, constraint, replaces=replaces, restoration=restoration)
     required = _required(trace, table, constraint)

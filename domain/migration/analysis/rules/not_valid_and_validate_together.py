@@ -17,6 +17,7 @@ from domain.migration.analysis.changes import constraints_on
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import TakenOver, added_before, comments, on_table
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.form import together
 from domain.migration.forms.validated_constraint import ValidatedConstraint
@@ -69,4 +70,10 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         return in_autocommit(execute(text))
     # The downgrade that is there restores a constraint of the same name.
     replaces = any(attributes(trace.before, "constraint", name) for name in names)
-    return together(steps).code if replaces else together(steps).fix
+    additions = {name: added_before(trace, item.work.statement, on_table(name)) for name in names}
+    taken_over = comments(
+        TakenOver(addition, f"ADD CONSTRAINT {split(name)[1]}")
+        for name, addition in additions.items()
+        if addition is not None
+    )
+    return taken_over + (together(steps).code if replaces else together(steps).fix)

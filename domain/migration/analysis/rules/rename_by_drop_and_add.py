@@ -18,6 +18,7 @@ from difflib import SequenceMatcher
 from domain.migration.analysis.changes import added, is_inherited, kept, removed, renamed_by, statement_of
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import other_addition
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.column import Column
 from domain.migration.forms.second_column import SecondColumn
@@ -125,7 +126,8 @@ def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnost
 
 
 def _expand(trace: RevisionTrace, old: str, new: str) -> str:
-    return SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new)).announced.fix
+    form = SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new))
+    return other_addition(trace, statement_of(trace, "column", old), new) + form.announced.fix
 
 
 def _rename(kind: str, old: str, new: str) -> str:

@@ -25,6 +25,7 @@ from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import ancestors
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import other_addition
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
@@ -69,7 +70,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             "Take a backup of the values before the upgrade."
             if contract
             else "Keep the old values beside the new ones until nobody needs them, or declare `Phase: contract`.",
-            _fix(trace, name) if kind == "column" and not is_inherited(trace.before, name) else None,
+            _fix(trace, name, statement) if kind == "column" and not is_inherited(trace.before, name) else None,
         )
     yield from _rows_taken_out(trace, contract=contract)
     yield from _unguarded_copies(trace, statistics)
@@ -314,5 +315,6 @@ def _copied(trace: RevisionTrace, rows: int) -> bool:
     return any(count >= rows / 2 for count in filled.values())
 
 
-def _fix(trace: RevisionTrace, column: str) -> str:
-    return ChangedType.of(trace.before, trace.after, column, converted=False).announced.fix
+def _fix(trace: RevisionTrace, column: str, statement: int | None) -> str:
+    changed_type = ChangedType.of(trace.before, trace.after, column, converted=False)
+    return other_addition(trace, statement, column) + changed_type.announced.fix
