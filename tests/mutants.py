@@ -15,6 +15,8 @@ No test can notice these, because the mutant does the same as the original:
 - `domain/migration/analysis/estimate.py`, `> _EVIDENT`: no measured exponent is exactly that number.
 - `domain/migration/analysis/unknown_shares.py`, `count > 1`: a statement that ran once has one turn, by rows or not.
 - `domain/migration/analysis/unknown_shares.py`, `<= words`: a statement has other words than its columns.
+- `domain/migration/analysis/rules/constraint_validated_at_once.py`, `isinstance(form, KeyFromIndex) and required`: only
+  keys have required columns, and without one a key has the same steps in either form.
 - `domain/migration/analysis/rules/duplicate_index.py`, `name > existing`: they are two names.
 - `domain/migration/analysis/rules/rename_by_drop_and_add.py`, `dropped_columns and added_columns`: without one of
   them no pair is found.

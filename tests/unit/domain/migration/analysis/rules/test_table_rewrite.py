@@ -112,6 +112,8 @@ def test_the_reason_is_the_column_that_the_statement_alters() -> None:
         revision(alter, step("ALTER TABLE users ALTER email TYPE varchar(9)", 1), after=after), "table-rewrite"
     )
     assert found.message.endswith("The reason: name goes from text to varchar(50).")
+    assert "ADD COLUMN name_new varchar(50)" in str(found.fix)
+    assert "email_new" not in str(found.fix)
 
 
 def test_the_reason_is_what_the_statement_does() -> None:
