@@ -71,12 +71,14 @@ class Compatibility:
         broken: Statements that fail on the other schema.
         untried: Tables without a statement that could be tried, with the reason.
         inserted: Tables into which an INSERT succeeded before.
+        ends_sessions: Whether a session that was open before has been terminated.
     """
 
     tried: int
     broken: tuple[BrokenStatement, ...] = ()
     untried: Mapping[str, str] = field(default_factory=dict)
     inserted: frozenset[str] = frozenset()
+    ends_sessions: bool = False
 
     def still_inserts(self, table: str) -> bool:
         """Return whether all INSERTs into a table that succeeded before still succeed; False if none was tried."""

@@ -302,3 +302,13 @@ def test_what_fails_at_the_commit_only(url: str, change: str, broken: set[str]) 
 
     assert broken <= {one.statement.sql for one in found}
     assert bool(broken) is bool(found)
+
+
+def test_a_session_that_is_terminated(url: str) -> None:
+    """Where a revision terminates the sessions of others, that of the old code is one of them."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> {}"
+    with ApplicationStatements(url) as code:
+        execute(url, "SELECT 1")
+        assert not code.try_again().ends_sessions
+        execute(url, others.format("pg_backend_pid()"))
+        assert code.try_again().ends_sessions

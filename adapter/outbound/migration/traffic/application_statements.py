@@ -165,7 +165,8 @@ class ApplicationStatements:
                 current_errors = run(fresh, candidates)
                 # A restarted sequence first draws the key of the deleted row, then that of an existing row.
                 second_errors = run(fresh, inserts)
-        prepared_errors = _errors(self._watching, candidates, prepared=True)
+        is_ended = self._is_ended()
+        prepared_errors = {} if is_ended else _errors(self._watching, candidates, prepared=True)
         default_errors = {
             number: error
             for number, error in second_errors.items()
@@ -178,7 +179,15 @@ class ApplicationStatements:
             for number, error in prepared_errors.items()
             if number not in current_errors
         ]
-        return self._compatibility(broken)
+        return replace(self._compatibility(broken), ends_sessions=is_ended)
+
+    def _is_ended(self) -> bool:
+        """Return whether a revision has terminated the session that stays open."""
+        try:
+            self._watching.execute("SELECT")
+        except psycopg.OperationalError:
+            return True
+        return False
 
     def try_on(self, url: str) -> Compatibility:
         """Run the statements on another database, such as those of the next release on the current schema.

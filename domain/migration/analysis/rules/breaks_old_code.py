@@ -7,7 +7,8 @@ upgrade, also by the roles that have privileges on the table. Other rules report
 newly required. This rule reports what else breaks: a trigger that refuses, or one that is gone and has filled a
 required column or written for a view, a type that cannot read the value, a sequence that starts again, a constraint
 that a default violates, a unique key that is gone, a trigger or a view for which a role lacks privileges, a second
-function that fits a call as well. The safe way is to change first what the code sends, and then the schema:
+function that fits a call as well, the end of a session. The safe way is to change first what the code sends, and then
+the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
@@ -57,6 +58,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     if trace.compatibility is None:
         return
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
+    if trace.compatibility.ends_sessions:
+        yield _ending(contract=contract)
     reported: set[tuple[str, bool]] = set()
     for broken in trace.compatibility.broken:
         # of a function, the first call
@@ -65,6 +68,17 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             continue
         reported.add(key)
         yield _prepared(broken) if broken.when_prepared else _failing(trace, broken, contract=contract)
+
+
+def _ending(*, contract: bool) -> Diagnostic:
+    return Diagnostic(
+        CODE,
+        Severity.WARNING if contract else SEVERITY,
+        None,
+        None,
+        "The upgrade terminates the sessions of others: what they are doing fails, and their transactions are undone.",
+        "Wait for locks with a lock_timeout, and try again, in place of ending those who hold them.",
+    )
 
 
 def _failing(trace: RevisionTrace, broken: BrokenStatement, *, contract: bool) -> Diagnostic:
