@@ -157,6 +157,22 @@ BREAKS = (
 )
 
 
+@pytest.mark.few(1)
+def test_a_terminated_session_hides_no_break(connection: psycopg.Connection[object], empty_url: str) -> None:
+    """A revision that ends the session in which old code is prepared still breaks what it breaks."""
+    with (
+        psycopg.connect(empty_url, autocommit=True) as watching,
+        ApplicationStatements(empty_url, watching=watching) as code,
+    ):
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("ALTER TABLE alone DROP note")
+        broken = code.try_again().broken
+    assert {item.statement.table for item in broken} == {"public.alone"}
+
+
 @pytest.mark.long
 def test_old_code_breaks_as_it_would_if_all_of_it_ran(
     connection: psycopg.Connection[object], empty_url: str, monkeypatch: pytest.MonkeyPatch
