@@ -138,6 +138,18 @@ def test_nothing_runs_again_where_nothing_has_changed(connection: psycopg.Connec
     assert reaching(connection, set(), set(), None) == set()
 
 
+def test_what_a_session_has_set_hides_no_setting(connection: psycopg.Connection[object], empty_url: str) -> None:
+    """Versions are the same in a session with settings of its own, and in one without."""
+    before = read_versions(connection)
+    connection.execute(
+        "SET default_transaction_read_only = off; SET lock_timeout = 0; SET work_mem = '1MB'; SET my.own = 'x'"
+    )
+    connection.execute("DO 'BEGIN END'")
+    assert read_versions(connection).shared == before.shared
+    with psycopg.connect(empty_url, autocommit=True) as other:
+        assert read_versions(other).shared == before.shared
+
+
 BREAKS = (
     "SELECT 1",
     "ALTER TABLE alone DROP note",

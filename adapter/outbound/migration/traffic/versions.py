@@ -29,15 +29,17 @@ _SHARED = (
 )
 _PUBLISHED_SCHEMAS_SINCE = 150_000
 _ROLES = "SELECT 'roles', count(*), sum(pg_catalog.hashtextextended(r::text, 0))::text FROM pg_catalog.pg_roles r"
-# A copy of a database has settings of its own, in other rows.
+# A copy of a database has settings of its own, in other rows. What the reading session itself has set does not count,
+# nor do the parameters of libraries that it has loaded.
 _SETTINGS = """
 SELECT 'settings of roles', count(*),
        sum(pg_catalog.hashtextextended(concat(r.setrole, ' ', r.setdatabase <> 0, ' ', r.setconfig), 0))::text
   FROM pg_catalog.pg_db_role_setting r
  WHERE r.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
  UNION ALL
-SELECT 'settings', count(*), sum(pg_catalog.hashtextextended(s.name || '=' || s.setting, 0))::text
-  FROM pg_catalog.pg_settings s WHERE s.source NOT IN ('client', 'session')
+SELECT 'settings', count(*), sum(pg_catalog.hashtextextended(concat(s.name, '=', s.reset_val), 0))::text
+  FROM pg_catalog.pg_settings s
+ WHERE s.source <> 'client' AND (pg_catalog.strpos(s.name, '.') = 0 OR s.source NOT IN ('default', 'session'))
 """
 
 # Types that are not rows of a table. A type that is new belongs to no column that was there.
