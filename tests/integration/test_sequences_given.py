@@ -43,3 +43,24 @@ def test_a_sequence_that_starts_below_the_keys_is_behind(
     assert [item.sequence for item in analysis.trace.sequences_behind] == behind
     codes = {item.code for item in analysis.diagnostics}
     assert ("sequence-behind-rows" in codes) is bool(behind)
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize(
+    ("change", "is_reported"),
+    [
+        ("ALTER SEQUENCE numbers AS smallint", True),
+        ("ALTER SEQUENCE numbers MAXVALUE 100000", True),
+        ("ALTER SEQUENCE numbers START 7", False),
+        ("ALTER SEQUENCE small AS bigint", False),
+    ],
+)
+def test_a_sequence_may_have_passed_its_new_end(
+    server: Server, history: History, project: Path, change: str, is_reported: bool
+) -> None:
+    """Postgres refuses a maximum below the last number, which the made-up rows need not have reached."""
+    history.add("made", None, "op.execute('CREATE SEQUENCE numbers; CREATE SEQUENCE small AS smallint')")
+    history.add("changed", "made", f"op.execute({change!r})")
+    (analysis,) = analyzed(server, project, "changed", rows=20).revisions
+
+    assert ("rows-must-fit" in {item.code for item in analysis.diagnostics}) is is_reported

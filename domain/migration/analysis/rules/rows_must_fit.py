@@ -2,17 +2,20 @@
 
 It failed in the sandbox on made-up rows, such as a NULL, a text that is no JSON, or a value that its new constraint
 refuses. It succeeded on rows that fit, or only on empty tables: then nothing is known of what it does to rows. Only
-your database knows whether all of its rows fit, and the upgrade fails there if one does not. The safe way is to count
-the rows that do not fit, to correct them in batches in an earlier revision, and to add the constraint afterwards:
+your database knows whether all of its rows fit, and the upgrade fails there if one does not. So it does with a lower
+maximum of a sequence that has given a later number. The safe way is to count the rows that do not fit, to correct them
+in batches in an earlier revision, and to add the constraint afterwards:
 
     wrong = op.get_bind().scalar(sa.text("SELECT count(*) FROM users WHERE name IS NULL"))
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from domain.migration.analysis.changes import kept, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.analysis.unseen import ran_without_rows
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.snapshot import Value, attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -38,13 +41,34 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report a trace that was recorded on rows made to fit the revision."""
+    """Report a trace that was recorded on rows made to fit the revision, and sequences that end earlier than before."""
+    yield from _ended_earlier(trace)
     if trace.refused_rows:
         message = trace.refused_rows.partition("\n")[0].rstrip(".")
         judged, advice = (_EMPTY, _GIVE_ROWS) if ran_without_rows(trace) else (_FITTING, _LOOK)
         yield Diagnostic(
             CODE, SEVERITY, None, None, f"The upgrade fails on some made-up rows ({message}). {judged}", advice
         )
+
+
+def _ended_earlier(trace: RevisionTrace) -> Iterator[Diagnostic]:
+    for name in kept(trace, "sequence"):
+        before, after = (attributes(catalog, "sequence", name) for catalog in (trace.before, trace.after))
+        was, now = before.get("maximum"), after.get("maximum")
+        if isinstance(was, int) and isinstance(now, int) and now < was and _ascends(before) and _ascends(after):
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "sequence", name),
+                None,
+                f"The sequence {name} ends at {now:,} from now on. The upgrade fails if it has given a later number.",
+                f"Look at its last number before the upgrade: SELECT last_value FROM {name}.",  # noqa: S608 - a text
+            )
+
+
+def _ascends(sequence: Mapping[str, Value]) -> bool:
+    increment = sequence.get("increment")
+    return isinstance(increment, int) and increment > 0
 
 
 _FITTING = "This report is about a run on rows that fit."
