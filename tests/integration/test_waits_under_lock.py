@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.migration.analysis.rules import waits_under_lock
+from domain.migration.analysis.rules import waits_under_lock, work_under_lock
 from tests.conftest import Server
 from tests.history import History
 from tests.use_cases import analyzed
@@ -47,3 +47,27 @@ def test_waiting_under_a_lock(server: Server, history: History) -> None:
     waiting = {item.trace.revision for item in report.revisions if waits_under_lock.CODE in item.reasons}
 
     assert waiting == {name for name, (_, waits) in REVISIONS.items() if waits}
+
+
+@pytest.mark.long
+def test_a_sample_under_a_lock(server: Server, history: History) -> None:
+    """ANALYZE of any table makes those wait who want a locked one, unless the lock is released before it."""
+    revisions = {
+        "the_table": (f"{ADD}\nop.execute('ANALYZE users')", True),
+        "all_tables": (f"{ADD}\nop.execute('ANALYZE')", True),
+        "another_table": (f"{ADD}\nop.execute('ANALYZE (VERBOSE) pets (id)')", True),
+        "after_the_commit": (
+            f"{ADD}\nwith op.get_context().autocommit_block():\n    op.execute('ANALYZE users')",
+            False,
+        ),
+        "without_a_lock": ("op.execute('ANALYZE users')", False),
+        "a_new_table": ("op.execute('CREATE TABLE toys (id int)')\nop.execute('ANALYZE toys')", False),
+    }
+    tables = "CREATE TABLE users (id bigserial PRIMARY KEY); CREATE TABLE pets (id bigserial PRIMARY KEY)"
+    history.add("first", None, f"op.execute('{tables}')")
+    for name, (upgrade, _) in revisions.items():
+        history.add(name, "first", upgrade)
+    report = analyzed(server, history.plain_ini(), "first:heads", rows=200)
+    reported = {item.trace.revision for item in report.revisions if work_under_lock.CODE in item.reasons}
+
+    assert reported == {name for name, (_, is_reported) in revisions.items() if is_reported}

@@ -37,6 +37,8 @@ def cause_of(trace: RevisionTrace, work: Work) -> Cause:
         return Cause.VECTOR_TYPE if vector_type_changes(trace, work.table) else Cause.REWRITE
     if work.kind is WorkKind.INDEX:
         return Cause.CONSTRAINT if any(constraint_of(trace, name) for name in work.indexes) else Cause.INDEX_BUILD
+    if work.kind is WorkKind.SAMPLE:
+        return Cause.OTHER
     if work.kind in {WorkKind.WRITE, WorkKind.LOCK, WorkKind.INSERT} or not is_ddl(statement):
         return Cause.DATA
     return _scan_cause(statement.sql)

@@ -141,12 +141,12 @@ class _Statement:
     def tables(self) -> dict[str, WorkKind | None]:
         """Return the tables with whose rows the duration grows, with the kind of work.
 
-        The duration of an INSERT depends on the rows that it adds, not on those of the table. It counts as growing
-        only if the runs show it, and so does work on a part of a table. More batches take longer in total, which does
-        not count as growth.
+        The duration of an INSERT depends on the rows that it adds, not on those of the table, and ANALYZE reads a
+        sample. These count as growing only if the runs show it, as does work on a part of a table. More batches take
+        longer in total, which does not count as growth.
         """
         tables: dict[str, WorkKind | None] = {
-            work.table: work.kind for work in self._works if work.kind is not WorkKind.INSERT
+            work.table: work.kind for work in self._works if work.kind not in {WorkKind.INSERT, WorkKind.SAMPLE}
         }
         if self._batched:
             return tables

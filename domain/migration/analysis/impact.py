@@ -16,6 +16,8 @@ from domain.migration.analysis.lock_windows import (
     other_windows,
 )
 from domain.migration.analysis.lookups import are_lookups
+from domain.migration.analysis.unseen import is_named, pieces
+from domain.migration.locks import LockMode
 from domain.migration.snapshot import names_of
 from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
@@ -30,6 +32,7 @@ class WorkKind(Enum):
     LOCK = "locks most rows of"
     INSERT = "adds many rows to"
     SCAN = "reads every row of"
+    SAMPLE = "reads a sample of the rows of"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,26 @@ def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
     """Return the tables that existed before and that a statement read, wrote, or whose indexes it built."""
     index_tables = (_table_then(trace, statement, name) for name in (*statement.indexes_built, *statement.rewritten))
     names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, index_tables)}
+    names |= analyzed_tables(trace, statement)
     return sorted(name for name in names if name in trace.tables)
+
+
+def analyzed_tables(trace: RevisionTrace, statement: StatementTrace) -> set[str]:
+    """Return the tables whose rows an ANALYZE samples; without a name, it samples all.
+
+    The server counts such reads nowhere, and a lock that the transaction holds already is not reported again. So the
+    text decides.
+    """
+    lists = [match["tables"] for piece in pieces(statement.sql) if (match := _ANALYZE.match(piece))]
+    if not lists or statement.error is not None:
+        return set()
+    names = [name.strip() for text in lists for name in re.sub(r"\([^()]*\)", "", text).split(",")]
+    locked = {name for name, mode in statement.locks.items() if mode is LockMode.SHARE_UPDATE_EXCLUSIVE}
+    return {
+        table
+        for table in trace.tables
+        if "" in names or table in locked or any(is_named(name.removeprefix("ONLY "), table) for name in names)
+    }
 
 
 def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[str]]]:
@@ -220,6 +242,8 @@ def _work(
     rows = trace.tables[table].rows
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
+    if table in analyzed_tables(trace, statement):
+        return Work(index, table, WorkKind.SAMPLE)
     if are_lookups(trace, statement, table):
         return None
     rows_read = statement.scanned.get(table, 0) / statement.count
@@ -253,6 +277,8 @@ def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
     return blocking
 
 
+# In parentheses, the options are skipped; behind the names, the lists of columns are.
+_ANALYZE = re.compile(r"ANALY[ZS]E\b(?:\s+VERBOSE\b|\s*\([^()]*\))?(?P<tables>.*)", re.IGNORECASE | re.DOTALL)
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _REFRESH = re.compile(r"\bREFRESH\s+MATERIALIZED\s+VIEW\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
