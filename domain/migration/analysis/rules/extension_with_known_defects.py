@@ -62,12 +62,13 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         position = next(
             number for number, statement in enumerate(trace.upgrade) if hnsw_indexes[0] in statement.indexes_built
         )
+        verb = "is" if len(hnsw_indexes) == 1 else "are"
         yield Diagnostic(
             CODE,
             SEVERITY,
             position,
             str(attributes(trace.after, "index", hnsw_indexes[0])["table"]),
-            f"{', '.join(hnsw_indexes)} is built with pgvector {version}, which has known defects: "
+            f"{', '.join(hnsw_indexes)} {verb} built with pgvector {version}, which has known defects: "
             f"{'; '.join(defects)}.",
             "Install pgvector 0.8.4 or newer first, and update the extension in an earlier revision.",
             revised(
