@@ -263,6 +263,14 @@ MORE = {
             'op.drop_column("events", "token")',
         ),
     ),
+    "batches by a key of two columns": (
+        "unbatched-write",
+        Example(
+            'CREATE TABLE parts (id uuid, "No" int, note text, PRIMARY KEY (id, "No"))',
+            "op.execute(\"UPDATE parts SET note = 'none'\")",
+            'raise NotImplementedError("the notes stay")',
+        ),
+    ),
     "second column beside one of its usual name": (
         "table-rewrite",
         Example(

@@ -1,7 +1,7 @@
 """The batch form of a statement that writes a whole table: a loop over the primary key that commits each batch."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 
 from domain.migration.names import bare, folded
@@ -20,18 +20,18 @@ _OPAQUE = re.compile(r"\\|\$|%\(|%s(?!\w)|--|/\*")
 SIZE = 500
 
 
-def in_batches(sql: str, table: str, key: str) -> str | None:
+def in_batches(sql: str, table: str, *key: str) -> str | None:
     """Return an UPDATE or DELETE as a loop over the key; None if the statement has no such form.
 
     A batch may run twice, if the upgrade is killed before it is recorded. An UPDATE that reads the columns that it sets
-    would then compute other values, so it has no such form. Neither has a statement that queries its own table, whose
-    rows the batches before have changed, nor one that writes the table through another one, such as a DELETE that
-    cascades.
+    would then compute other values, so it has no such form. Neither has one that changes the key, nor a statement that
+    queries its own table, whose rows the batches before have changed, nor one that writes the table through another
+    one, such as a DELETE that cascades.
 
     Args:
         sql: Text of the statement.
         table: Table that it writes.
-        key: Column of the primary key.
+        key: Columns of the primary key.
     """
     text = sql.strip().rstrip(";").rstrip()
     words = list(_top(text))
@@ -45,23 +45,48 @@ def in_batches(sql: str, table: str, key: str) -> str | None:
         return None
     where = next((place for place, word in enumerate(upper) if word == "WHERE"), None)
     end = len(text) if where is None else words[where][1]
-    if upper[0] == "UPDATE" and _feeds_itself(text[words[upper.index("SET")][2] : end]):
+    if upper[0] == "UPDATE" and _feeds_itself(text[words[upper.index("SET")][2] : end], key):
         return None
     condition = "" if where is None else f"({text[words[where][2] :].strip()}) AND "
-    batch = f"{key} IN (SELECT {key} FROM {table} WHERE {key} >= :first ORDER BY {key} LIMIT {SIZE})"  # noqa: S608 - text for a person
-    first = sql_text(f"SELECT {key} FROM {table} ORDER BY {key} LIMIT 1")  # noqa: S608 - the same
-    following = quoted(f"SELECT {key} FROM {table} WHERE {key} >= :first ORDER BY {key} OFFSET {SIZE} LIMIT 1")  # noqa: S608
+    columns, values = ", ".join(key), ", ".join(f":{name}" for name in _parameters(key))
+    left, right = (columns, values) if len(key) == 1 else (f"({columns})", f"({values})")
+    rows = f"FROM {table} WHERE {left} >= {right} ORDER BY {columns}"
+    batch = f"{left} IN (SELECT {columns} {rows} LIMIT {SIZE})"
+    first = sql_text(f"SELECT {columns} FROM {table} ORDER BY {columns} LIMIT 1")  # noqa: S608 - the same
+    following = quoted(f"SELECT {columns} {rows} OFFSET {SIZE} LIMIT 1")
     write = sql_text(f"{text[:end].rstrip()} WHERE {condition}")[:-1]
     quote = write[0]
     tail = batch.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    return _loop(key, f"sa.text({first})", f"sa.text({following})", f"sa.text({write}{tail}{quote})")
+
+
+def _loop(key: Collection[str], first: str, following: str, write: str) -> str:
+    """Return the loop that executes a statement for each batch, from the first key of one to that of the next."""
+    head, *others = _parameters(key)
+    if not others:
+        return in_autocommit(
+            "connection = op.get_bind()",
+            f"first = connection.scalar({first})",
+            "while first is not None:",
+            f'    following = connection.scalar({following}, {{"{head}": first}})',
+            f'    connection.execute({write}, {{"{head}": first}})',
+            "    first = following",
+        )
+    names = ", ".join(f'"{name}"' for name in (head, *others))
     return in_autocommit(
         "connection = op.get_bind()",
-        f"first = connection.scalar(sa.text({first}))",
+        f"first = connection.execute({first}).first()",
         "while first is not None:",
-        f'    following = connection.scalar(sa.text({following}), {{"first": first}})',
-        f'    connection.execute(sa.text({write}{tail}{quote}), {{"first": first}})',
+        f"    key = dict(zip(({names}), first))",
+        f"    following = connection.execute({following}, key).first()",
+        f"    connection.execute({write}, key)",
         "    first = following",
     )
+
+
+def _parameters(key: Collection[str]) -> list[str]:
+    """Return the names of the parameters for the first key of a batch."""
+    return ["first"] if len(key) == 1 else [f"first_{number}" for number, _ in enumerate(key, start=1)]
 
 
 def fill(table: str, key: str | None, assignments: str, condition: str) -> str:
@@ -100,8 +125,11 @@ def _queries(text: str, table: str) -> bool:
     return any(folded(name) == table for name in chain.from_iterable(names))
 
 
-def _feeds_itself(assignments: str) -> bool:
-    """Return whether an assignment reads a column that is also set, so that its name occurs more than once."""
+def _feeds_itself(assignments: str, key: Collection[str]) -> bool:
+    """Return whether an assignment sets a column of the key, or reads a column that is also set.
+
+    The name of such a column occurs more than once.
+    """
     depth, starts_assignment, names, targets = 0, True, list[str](), list[str]()
     for word in _TOKEN.findall(assignments):
         is_name = word[0].isalnum() or word[0] in {"_", '"'}
@@ -112,4 +140,5 @@ def _feeds_itself(assignments: str) -> bool:
         if not word.isspace():
             starts_assignment = depth == 0 and word == ","
         depth += (word == "(") - (word == ")")
-    return not targets or any(names.count(target) > 1 for target in targets)
+    keys = {bare(column).lower() for column in key}
+    return not targets or any(target in keys or names.count(target) > 1 for target in targets)

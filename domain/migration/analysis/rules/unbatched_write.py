@@ -74,12 +74,12 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, work: Work) -> str | None:
-    """Return a loop over the primary key; None where the key has several columns or the statement has no batch form."""
+    """Return a loop over the primary key; None where the table has none, or the statement has no batch form."""
     if work.kind is WorkKind.LOCK:
         return None
     sql = trace.upgrade[work.statement].sql
     # A statement may write a partition through its parent.
-    forms = (in_batches(sql, table, key) for table in _with_parents(trace, work.table) for key in _keys(trace, table))
+    forms = (in_batches(sql, table, *key) for table in _with_parents(trace, work.table) for key in _keys(trace, table))
     return next((form for form in forms if form is not None), None)
 
 
@@ -89,10 +89,9 @@ def _with_parents(trace: RevisionTrace, table: str) -> Iterator[str]:
         yield from _with_parents(trace, parent)
 
 
-def _keys(trace: RevisionTrace, table: str) -> Iterator[str]:
-    """Return the column of the primary key of a table, if it is one column."""
+def _keys(trace: RevisionTrace, table: str) -> Iterator[list[str]]:
+    """Return the columns of the primary key of a table, if it has one."""
     for name in names_of(trace.before, "constraint"):
         constraint = attributes(trace.before, "constraint", name)
         if split(name)[0] == table and constraint.get("type") == "primary key":
-            columns = first_list(str(constraint["definition"]))
-            yield from columns if len(columns) == 1 else ()
+            yield first_list(str(constraint["definition"]))

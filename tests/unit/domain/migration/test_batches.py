@@ -60,3 +60,22 @@ def test_a_batch(sql: str, expected: str) -> None:
 def test_no_batch(sql: str) -> None:
     """What would come out differently when a batch runs twice, or cannot be cut, is left to a person."""
     assert in_batches(sql, "public.users", "id") is None
+
+
+def test_a_key_of_several_columns() -> None:
+    """Rows are compared with the first key of the batch, and the next key is read as a row."""
+    code = in_batches("UPDATE parts SET note = '' WHERE note IS NULL", "public.parts", "id", '"No"')
+    assert code is not None
+    texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+    rows = 'FROM public.parts WHERE (id, "No") >= (:first_1, :first_2) ORDER BY id, "No"'
+    assert (
+        f'UPDATE parts SET note = \'\' WHERE (note IS NULL) AND (id, "No") IN (SELECT id, "No" {rows} LIMIT 500)'
+        in texts
+    )
+    assert f'SELECT id, "No" {rows} OFFSET 500 LIMIT 1' in texts
+
+
+@pytest.mark.parametrize("assignment", ["id = 7", '"No" = 1', "note = 'x', no = 2"])
+def test_an_update_of_the_key_has_no_batch(assignment: str) -> None:
+    """It would take its rows out of the order in which the loop goes through them."""
+    assert in_batches(f"UPDATE parts SET {assignment}", "public.parts", "id", '"No"') is None
