@@ -23,6 +23,7 @@ REVISIONS = {
         f"{ADD}\nfor number in range(40):\n    time.sleep(0.02)\n    op.execute(f'SELECT {{number}}')",
         True,
     ),
+    "on_the_server_for_short": (f"{ADD}\nfor _ in range(12):\n    op.execute('SELECT pg_sleep(0.15)')", True),
     "before": (f"{SLEEP}\n{SERVER_SLEEPS}\n{ADD}", False),
     "after_the_commit": (
         f"with op.get_context().autocommit_block():\n    {ADD}\n    {SLEEP}\n    {SERVER_SLEEPS}",

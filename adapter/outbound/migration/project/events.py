@@ -119,6 +119,8 @@ class EventReader:
                     self._read_line(line)
             if len(self._unread) > _FORGED_BYTES and not self._unread.startswith(self._token.encode()):
                 self.forged = True
+            if self._observer is None and self._seconds() <= 0:
+                self._look()
 
     def _seconds(self) -> float:
         """Return how long to wait for the next event before a look at the server."""
@@ -144,6 +146,9 @@ class EventReader:
     def close(self) -> None:
         """End the sessions that observe a statement."""
         self._watch.close()
+        self._close_observer()
+
+    def _close_observer(self) -> None:
         if self._observer:
             self._observer.close()
             self._observer = None
@@ -204,12 +209,13 @@ class EventReader:
                 self._runs[-1] = replace(
                     self._runs[-1],
                     unseen_locks={name: LockMode.parse(mode) for name, mode in event.locks.items()},
-                    unseen_sessions=max(0, event.sessions - self._own_sessions - self._watch.sessions),
+                    unseen_sessions=max(0, event.sessions - self._own_sessions),
                     waited_ms=event.waited_ms,
                 )
             case Begin():
                 self._finish_run(None, finished=False)
-                self._own_sessions = self._watch.sessions = 0
+                self._own_sessions = 0
+                self._watch.begin()
                 self._runs.append(AgentRun(event.revision, event.direction))
             case End():
                 self._finish_run(None, finished=True)
@@ -255,12 +261,14 @@ class EventReader:
                 self._own_sessions += self._observer.sessions if self._observer else 0
             case Observed():
                 locks = self._observer.seen() if self._observer else []
-                self.close()
+                self._close_observer()
                 return locks
             case Stepped():
                 return self._stepped(question.revision, question.direction)
             case Started():
                 self.forged = not self._process.adopt_job(question.pid)
+                if self._job.trace:
+                    self._watch.open()
         return None
 
     def _add_facts(self, **facts: Any) -> None:
