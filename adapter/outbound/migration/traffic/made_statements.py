@@ -80,7 +80,7 @@ class Relation:
     unique: tuple[Mapping[str, Any], ...] = ()  # keys that ON CONFLICT can name: parts and predicate as SQL, columns
     is_written_view: bool = False  # has triggers, rules or grants for writing
     fills_rows: bool = False  # has a trigger BEFORE INSERT, which may fill required columns
-    grantees: tuple[str, ...] = ()  # roles that have privileges on it and neither own it nor may do everything
+    grantees: Sequence[str] = ()  # roles that have privileges on it and neither own it nor may do everything
     owner: str | None = None  # its owner, where that is another role than this session's and may not do everything
 
     @property
@@ -103,19 +103,7 @@ def read_relations(connection: psycopg.Connection[Any], names: Collection[str] |
     """
     cursor = RawCursor(connection)
     cursor.execute(_RELATIONS.encode(), [None if names is None else list(names)])
-    for (
-        schema,
-        name,
-        kind,
-        columns,
-        key,
-        table,
-        unique,
-        is_written_view,
-        fills_rows,
-        grantees,
-        owner,
-    ) in cursor.fetchall():
+    for schema, name, kind, columns, key, table, unique, *others in cursor.fetchall():
         yield Relation(
             schema,
             name,
@@ -125,10 +113,7 @@ def read_relations(connection: psycopg.Connection[Any], names: Collection[str] |
             tuple(key or ()),
             table,
             tuple(unique or ()),
-            is_written_view,
-            fills_rows,
-            tuple(grantees),
-            owner,
+            *others,
         )
 
 
