@@ -312,3 +312,19 @@ def test_a_session_that_is_terminated(url: str) -> None:
         assert not code.try_again().ends_sessions
         execute(url, others.format("pg_backend_pid()"))
         assert code.try_again().ends_sessions
+
+
+@pytest.mark.parametrize("kind", ["bigint", "varchar(9)", "uuid"])
+def test_a_key_that_changes_with_its_parent(empty_url: str, kind: str) -> None:
+    """Without ON UPDATE CASCADE, no row that is referred to gets another key."""
+    value = "gen_random_uuid()" if kind == "uuid" else "'7'"
+    execute(empty_url, f"CREATE TABLE p (k {kind} PRIMARY KEY); INSERT INTO p SELECT {value}")
+    execute(empty_url, f"CREATE TABLE c (k {kind} CONSTRAINT of_p REFERENCES p ON UPDATE CASCADE)")
+    execute(empty_url, "INSERT INTO c TABLE p")
+    with ApplicationStatements(empty_url) as code:
+        assert code.try_again().broken == ()
+        execute(empty_url, "ALTER TABLE c DROP CONSTRAINT of_p, ADD CONSTRAINT of_p FOREIGN KEY (k) REFERENCES p")
+        found = code.try_again().broken
+
+    assert {one.statement.sql.split()[0] for one in found} == {"UPDATE"}
+    assert all("of_p" in str(one) for one in found)

@@ -39,13 +39,14 @@ _DUPLICATE = "23505"
 _FUNCTIONS = ""  # stands for the name of a table among the statements
 _NO_ROW = "it has no row to take values from"
 
-# Foreign keys that permit the deletion of a parent: ON DELETE CASCADE, SET NULL or SET DEFAULT.
+# Foreign keys that permit the deletion of a parent, or another key of it: with CASCADE, SET NULL or SET DEFAULT.
 _FOREIGN_KEYS = """
-SELECT format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
+SELECT g.command, format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text)
   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
- WHERE k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd') GROUP BY k.oid, n.nspname, c.relname
+ CROSS JOIN LATERAL (VALUES ('DELETE', k.confdeltype), ('UPDATE', k.confupdtype)) AS g (command, action)
+ WHERE k.contype = 'f' AND g.action IN ('c', 'n', 'd') GROUP BY k.oid, g.command, n.nspname, c.relname
 """
 
 
@@ -115,7 +116,7 @@ class ApplicationStatements:
         self._connection = _connect(url)
         self._watching = self._connection if watching is None else watching
         foreign_keys = self._watching.execute(_FOREIGN_KEYS).fetchall()
-        self._foreign_keys = {(str(table), frozenset(columns)) for table, columns in foreign_keys}
+        self._foreign_keys = {(command, str(table), frozenset(columns)) for command, table, columns in foreign_keys}
         usable = known if known is not None and known.each_column == each_column else None
         self._earlier = None if usable is None else usable.versions
         self._concerned_since: Collection[str] | None = None  # relations that reach a change since then; None for all
@@ -223,13 +224,14 @@ class ApplicationStatements:
         broken_statement = BrokenStatement(
             statement, error.message, error.sqlstate, when_prepared, error.relation, error.column
         )
-        refused_by_constraint = self._refuses_defaults(number, error) or self._refuses_deletion(number, error)
+        refused_by_constraint = self._refuses_defaults(number, error) or self._refuses_change(number, error)
         return broken_statement if breaks(broken_statement, error.constraint) or refused_by_constraint else None
 
-    def _refuses_deletion(self, number: int, error: Refusal) -> bool:
-        """Return whether a DELETE fails now because an existing foreign key no longer permits it."""
-        is_known = (error.relation, frozenset(error.columns)) in self._foreign_keys
-        return is_known and error.sqlstate in REFERENCES and self._candidates[number].statement.sql.startswith("DELETE")
+    def _refuses_change(self, number: int, error: Refusal) -> bool:
+        """Return whether a DELETE or UPDATE fails now because an existing foreign key no longer permits it."""
+        command = self._candidates[number].statement.sql.partition(" ")[0]
+        is_known = (command, error.relation, frozenset(error.columns)) in self._foreign_keys
+        return is_known and error.sqlstate in REFERENCES
 
     def _refuses_defaults(self, number: int, error: Refusal) -> bool:
         """Return whether an INSERT fails on a constraint whose columns the INSERT does not set.

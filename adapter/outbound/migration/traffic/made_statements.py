@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import RawCursor, sql
@@ -24,7 +24,7 @@ SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a'
                        AND (c.relkind <> 'v' OR w.has_code OR pg_column_is_updatable(c.oid, a.attnum, true)),
                    'defaulted', a.atthasdef OR a.attidentity <> '' OR y.typdefaultbin IS NOT NULL,
-                       'not_null', a.attnotnull) ORDER BY a.attnum)
+                       'not_null', a.attnotnull, 'type', a.atttypid::pg_catalog.regtype::text) ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT json_agg(a.attname ORDER BY k.place)
@@ -56,7 +56,9 @@ SELECT n.nspname, c.relname, c.relkind,
               ORDER BY 1),
        (SELECT o.rolname FROM pg_catalog.pg_roles o
          WHERE o.oid = c.relowner AND NOT o.rolsuper AND o.rolname <> current_user
-           AND pg_catalog.pg_has_role(o.oid, 'MEMBER'))
+           AND pg_catalog.pg_has_role(o.oid, 'MEMBER')),
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.confupdtype IN ('c', 'n', 'd'))
   {_FROM}
  CROSS JOIN LATERAL (
        SELECT c.relhastriggers OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r
@@ -64,6 +66,15 @@ SELECT n.nspname, c.relname, c.relkind,
   {_WHERE} AND ($1::text[] IS NULL OR format('%I.%I', n.nspname, c.relname) = ANY ($1))
  ORDER BY 1, 2
 """  # noqa: S608 - a constant
+
+
+# Values that no row of a column has, by its type.
+_NEXT, _LONGER = "(SELECT max({column}) + 1 FROM {table})", "(SELECT max({column}) || '~' FROM {table})"
+_UNUSED: Mapping[str, LiteralString] = {
+    **dict.fromkeys(("smallint", "integer", "bigint", "numeric"), _NEXT),
+    **dict.fromkeys(("text", "character varying"), _LONGER),
+    "uuid": "gen_random_uuid()",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class Relation:
     fills_rows: bool = False  # has a trigger BEFORE INSERT, which may fill required columns
     grantees: Sequence[str] = ()  # roles that have privileges on it and neither own it nor may do everything
     owner: str | None = None  # its owner, where that is another role than this session's and may not do everything
+    is_followed: bool = False  # has a key whose changes a foreign key takes over: ON UPDATE CASCADE and the like
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -165,6 +177,8 @@ def _candidates(relation: Relation, row: Mapping[str, str | None] | None, *, eac
         yield Candidate(statement, row_exists=exists if is_counted else "")
     for statement in _upserts(relation):
         yield Candidate(statement, is_planned=True)
+    if relation.is_followed:
+        yield from (Candidate(statement) for statement in _new_keys(relation, row, key))
 
 
 def _key_of(relation: Relation, row: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -240,6 +254,21 @@ def _changes(
     yield _statement_of(
         relation, sql.SQL("DELETE FROM {} WHERE {}").format(relation.identifier, _condition(key, 1)), values
     )
+
+
+def _new_keys(
+    relation: Relation, row: Mapping[str, str | None], key: tuple[str, ...]
+) -> Iterator[ApplicationStatement]:
+    """Return an UPDATE of each column of the key to a value that no row has, as far as one is known for the type."""
+    types = {column["name"]: column["type"] for column in relation.columns}
+    for name in key:
+        value = _UNUSED.get(types[name])
+        if value is not None:
+            text = sql.SQL(value).format(column=sql.Identifier(name), table=relation.identifier)
+            query = sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(
+                relation.identifier, sql.Identifier(name), text, _condition(key, 1)
+            )
+            yield _statement_of(relation, query, [row[part] for part in key])
 
 
 def _statement_of(relation: Relation, query: sql.Composed, values: Iterable[str | None] = ()) -> ApplicationStatement:
