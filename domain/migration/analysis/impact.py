@@ -244,12 +244,17 @@ def _work(
         return Work(index, table, WorkKind.INSERT)
     if table in analyzed_tables(trace, statement):
         return Work(index, table, WorkKind.SAMPLE)
-    if are_lookups(trace, statement, table):
-        return None
-    rows_read = statement.scanned.get(table, 0) / statement.count
-    # A scan of an empty table reads no rows, so only an ALTER counts, which must check the whole table.
-    must_scan = table in statement.scanned and table in trace.unfilled and _CHANGES.match(statement.sql)
-    return Work(index, table, WorkKind.SCAN) if (rows_read >= rows / 2 if rows else must_scan) else None
+    return Work(index, table, WorkKind.SCAN) if _is_scanned(trace, statement, table) else None
+
+
+def _is_scanned(trace: RevisionTrace, statement: StatementTrace, table: str) -> bool:
+    """Return whether a statement reads at least half of a table, and not to look up a key in a few pages."""
+    rows = trace.tables[table].rows
+    if not rows:
+        # A scan of an empty table reads no rows, so only an ALTER counts, which must check the whole table.
+        is_checked = table in statement.scanned and table in trace.unfilled
+        return is_checked and _CHANGES.match(statement.sql) is not None
+    return statement.scanned.get(table, 0) / statement.count >= rows / 2 and not are_lookups(trace, statement, table)
 
 
 def _work_on_new(trace: RevisionTrace, index: int, statement: StatementTrace, table: str, rows: int) -> Work | None:
