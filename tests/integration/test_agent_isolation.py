@@ -10,7 +10,7 @@ import pytest
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.client import Agent, run_agent
 from adapter.outbound.migration.project.connection import Connection
-from adapter.outbound.migration.project.environment_errors import raise_if_environment_failed
+from adapter.outbound.migration.project.environment_errors import described, raise_if_environment_failed
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.postgres import embedded
@@ -205,3 +205,33 @@ def test_other_sockets_are_covered(run: Run, tmp_path: Path) -> None:
     assert result.error is not None
     assert result.error.kind in {"exception", "elsewhere"}  # the latter where the system gives no namespaces
     assert not result.runs
+
+
+def test_the_file_behind_an_error(run: Run) -> None:
+    """The place of an error is a line of the project, not of compiled code, and a missing key is called one."""
+    compiled = "exec(compile(\"def look(row): return row['kind']\", 'lib/some/_compiled.py', 'exec'), globals())"
+    result = run(prepare="", upgrade=f"{compiled}\nlook({{}})")
+
+    for error in (result.error, result.runs[0].error):
+        assert error is not None
+        assert Path(str(error.path)).name == "r1.py"
+        assert described(error) == "KeyError: 'kind' (r1.py, line 12)"
+
+
+def test_an_installed_project_without_an_address(empty_url: str, tmp_path: Path) -> None:
+    """An env.py among the installed packages is the project's as well, and is told how it gets the address."""
+    folder = tmp_path / "site-packages" / "shop" / "versions"
+    folder.mkdir(parents=True)
+    history = History(folder)
+    history.add("r1", None, "pass")
+    config = history.plain_ini()
+    text = ENV.format(engine='create_engine("sqlite:///shop.db")', prepare="")
+    (config.parent / "env.py").write_text(text, encoding="utf-8")
+    job = AgentJob(config=config, connection=Connection.parse(empty_url), command="upgrade", trace=False)
+    result = run_agent(job, timeout=60)
+
+    with pytest.raises(DatabaseConfigurationError) as caught:
+        raise_if_environment_failed(job, result)
+    assert caught.value.message.endswith("refused a connection to sqlite: only Postgres can be analyzed")
+    assert caught.value.message.startswith("env.py failed before any revision ran (env.py, line ")
+    assert "name the variable with --env NAME" in str(caught.value.hint)

@@ -135,17 +135,24 @@ def _message_and_hint(error: AgentError, result: AgentResult) -> tuple[str, str]
                 " the network"
             ),
         )
+    return message, _hint(error, result)
+
+
+def _hint(error: AgentError, result: AgentResult) -> str:
+    if error.kind == "refused" and error.message.startswith("refused a connection"):
+        return "let it read its address from alembic.ini, or name the variable with --env NAME"
     if error.type in {"ModuleNotFoundError", "ImportError"}:
-        return message, "run it in the Python that has the project's packages: --python PATH"
+        return "run it in the Python that has the project's packages: --python PATH"
     if result.variables:
         names = ", ".join(result.variables)
-        return message, f"it read variables that are not set ({names}): set them with --env NAME=VALUE"
-    return message, "pass what it needs with --env NAME=VALUE or -x NAME=VALUE; create what it expects with --setup"
+        return f"it read variables that are not set ({names}): set them with --env NAME=VALUE"
+    return "pass what it needs with --env NAME=VALUE or -x NAME=VALUE; create what it expects with --setup"
 
 
 def described(error: AgentError) -> str:
     """Return the message of an error in a project, with its file and line."""
-    return f"{_exit_prefix(error)}{error.message.strip()}{_place(error)}"
+    key = "KeyError: " if error.type == "KeyError" else ""  # its message is the key alone
+    return f"{_exit_prefix(error)}{key}{error.message.strip()}{_place(error)}"
 
 
 def _exit_prefix(error: AgentError) -> str:

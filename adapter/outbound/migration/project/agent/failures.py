@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from .protocol import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .protocol import FailureKind
 
 
@@ -29,6 +31,7 @@ class HistoryError(Exception):
 _OURS = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib costs 10 ms
 _LIBRARY = ("<", os.path.dirname(os.__file__) + os.sep, _OURS)  # noqa: PTH120
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_SCRIPTS: list[str] = []
 _KINDS: dict[type[BaseException], FailureKind] = {
     SystemExit: "exit",
     RefusedError: "refused",
@@ -37,11 +40,21 @@ _KINDS: dict[type[BaseException], FailureKind] = {
 }
 
 
+def know_scripts(folders: Iterable[str]) -> None:
+    """Take the files in the folders of env.py and of the revisions for the project's, also where they are installed."""
+    _SCRIPTS[:] = [os.path.realpath(folder) + os.sep for folder in folders]
+
+
 def is_of_project(path: str) -> bool:
-    """Return whether a file is the project's own, and not part of a library, of Python, or of this agent."""
-    return not any(
-        form.startswith(_LIBRARY) or any(part in form for part in _INSTALLED) for form in (path, os.path.realpath(path))
-    )
+    """Return whether a file is the project's own, and not part of a library, of Python, or of this agent.
+
+    Compiled code names a file that is not there: the source that it was made of.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib costs 10 ms
+        return False
+    forms = (path, os.path.realpath(path))
+    is_installed = any(form.startswith(_LIBRARY) or any(part in form for part in _INSTALLED) for form in forms)
+    return not is_installed or forms[1].startswith(tuple(_SCRIPTS))
 
 
 def failure(error: BaseException, path: str | None = None) -> Failure:

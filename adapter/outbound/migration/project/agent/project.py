@@ -16,7 +16,7 @@ import warnings
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from .failures import HistoryError, failure, is_of_project
+from .failures import HistoryError, failure, is_of_project, know_scripts
 from .protocol import Begin, Command, End, Failed, Problem, Revision, Stepped, VersionTable
 
 if TYPE_CHECKING:
@@ -153,7 +153,9 @@ def script_of(config: Any) -> Any:
     """Return Alembic's view of the folder of revisions."""
     from alembic.script import ScriptDirectory
 
-    return ScriptDirectory.from_config(config)
+    script = ScriptDirectory.from_config(config)
+    know_scripts([script.dir, *(script.version_locations or ())])
+    return script
 
 
 def run_env(config: Any, script: Any, steps: Callable[[Any, Any], Any], target: str) -> None:
