@@ -95,7 +95,7 @@ def _set_variables(variables: dict[str, str], sandbox: Sandbox) -> None:
         if requested and not _SCHEME.fullmatch(scheme):
             os.environ[name] = requested
         else:
-            os.environ[name] = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else "postgresql")
+            os.environ[name] = sandbox.url(scheme if _SCHEME.fullmatch(scheme) else plain_scheme())
 
 
 def list_revisions(script: Any, channel: Channel) -> None:
@@ -324,6 +324,14 @@ def set_up(name: str, sandbox: Sandbox) -> None:
         result = function(argument) if parameters else function()
         if inspect.iscoroutine(result):
             asyncio.run(result)
+
+
+def plain_scheme() -> str:
+    """Return `postgresql`, or a scheme with an installed driver where SQLAlchemy would take one that is not there."""
+    from sqlalchemy.engine import make_url
+
+    driver = make_url("postgresql://").get_dialect().driver
+    return "postgresql" if importlib.util.find_spec(driver) else _scheme()
 
 
 def _scheme() -> str:
