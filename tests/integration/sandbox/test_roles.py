@@ -9,7 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapter.outbound.migration.sandbox.database_settings import copy_settings
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.server_roles import drop_roles
 from tests.integration.sandbox.statements import PROJECT, execute
 
 pytestmark = pytest.mark.one_major
@@ -94,7 +96,9 @@ def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:
     killed = """
 import os, signal, sys, psycopg
 from pathlib import Path
+from adapter.outbound.migration.sandbox.database_settings import copy_settings
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
+from adapter.outbound.migration.sandbox.server_roles import drop_roles
 sandbox = EmbeddedSandbox(18, Path(sys.argv[1]))
 with psycopg.connect(sandbox.create(), autocommit=True) as connection:
     connection.execute("CREATE ROLE reader NOLOGIN; GRANT CREATE ON SCHEMA public TO reader")
@@ -110,3 +114,23 @@ os.kill(os.getpid(), signal.SIGKILL)
         database = sandbox.create()
         assert execute(database, "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'") == (0,)
     assert done.returncode == -signal.SIGKILL
+
+
+def test_a_grantee_that_is_not_there(tmp_path: Path) -> None:
+    """What was granted on a database to a role of another one is left out of a copy, and found when roles go."""
+    with EmbeddedSandbox(18, tmp_path) as sandbox:
+        first, other = sandbox.create(), sandbox.create()
+        names = [psycopg.conninfo.conninfo_to_dict(url)["dbname"] for url in (first, other)]
+        sandbox.show(first)
+        execute(first, f'CREATE ROLE reader NOLOGIN; GRANT CONNECT ON DATABASE "{names[0]}" TO reader')
+        sandbox.show(other)
+        with psycopg.connect(other, autocommit=True) as connection:
+            copy_settings(connection, str(names[0]), str(names[1]))
+            granted = connection.execute("SELECT datacl FROM pg_database WHERE datname = %s", (names[1],)).fetchone()
+        sandbox.show(first)
+        with psycopg.connect(first, autocommit=True) as connection:
+            dependent_databases = drop_roles(connection)
+
+    assert granted is not None
+    assert [str(item).partition("=")[0] for item in granted[0]] == ["", "postgres"]
+    assert dependent_databases == [names[0]]

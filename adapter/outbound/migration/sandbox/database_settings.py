@@ -38,6 +38,7 @@ BEGIN
     END LOOP;
 END $do$
 """
+# A grantee may be gone from the server: the roles of a database are only there while it is used.
 _COPY_PRIVILEGES = """
 DO $do$
 DECLARE item record;
@@ -49,6 +50,7 @@ BEGIN
           FROM pg_catalog.pg_database AS d
          CROSS JOIN pg_catalog.aclexplode(d.datacl) AS a
          WHERE d.datname = {source}
+           AND (a.grantee = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = a.grantee))
     LOOP
         EXECUTE pg_catalog.format('GRANT %s ON DATABASE %I TO %s', item.privilege_type, {copy}, item.grantee)
                 || CASE WHEN item.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END;

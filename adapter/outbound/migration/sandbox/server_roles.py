@@ -153,10 +153,11 @@ def drop_roles(connection: psycopg.Connection[Any]) -> list[str]:
     """Remove all roles that are not built in from a server, whatever depends on them.
 
     Returns:
-        The names of the databases with objects that depended on one of these roles.
+        The names of the databases that depended on one of these roles, or had objects which did.
     """
     query = """
-        SELECT DISTINCT datname FROM pg_shdepend AS s JOIN pg_database AS d ON d.oid = s.dbid
+        SELECT DISTINCT datname FROM pg_shdepend AS s
+          JOIN pg_database AS d ON d.oid = s.dbid OR s.classid = 'pg_database'::regclass AND d.oid = s.objid
         WHERE refclassid = 'pg_authid'::regclass AND refobjid::bigint >= 16384
     """
     databases = [str(name) for (name,) in connection.execute(query).fetchall()]
