@@ -212,8 +212,13 @@ def _basis(kind: WorkKind | None, first: tuple[int, float], last: tuple[int, flo
 
 
 def _exponent(first: tuple[int, float], last: tuple[int, float]) -> float:
-    """Return the power of the rows with which the time grew; a constant share of the time makes it smaller."""
-    if first[1] <= 0 or last[1] <= 0 or last[0] <= first[0] or first[0] <= 0:
+    """Return the power of the rows with which the time grew; a constant share of the time makes it smaller.
+
+    Args:
+        first: More than no rows, and their seconds.
+        last: As many rows or more, and their seconds.
+    """
+    if first[1] <= 0 or last[1] <= 0 or last[0] <= first[0]:
         return 0.0
     return math.log(last[1] / first[1]) / math.log(last[0] / first[0])
 
