@@ -40,6 +40,10 @@ def test_old_code_that_fails_is_an_error_except_in_a_contract() -> None:
     assert said(proved(trace, old_code=broken())) == [("breaks-old-code", Severity.ERROR)]
     contract = replace(trace, docstring="x\n\nPhase: contract")
     assert said(proved(contract, old_code=broken())) == [("breaks-old-code", Severity.WARNING)]
+    expand = replace(trace, docstring="x\n\nPhase: expand")
+    assert said(proved(expand, old_code=broken())) == [("breaks-old-code", Severity.ERROR)]
+    undeclared = replace(trace, after=SchemaSnapshot(without(BASE, f"{USERS}.name")))
+    assert said(proved(undeclared, old_code=broken())) == [("breaks-old-code", Severity.ERROR)]
     prepared = said(proved(trace, old_code=broken(when_prepared=True)))
     assert [code for code, _ in prepared] == ["breaks-prepared-statements"]
     assert said(proved(trace, old_code=Compatibility(3))) == []

@@ -75,7 +75,10 @@ def test_of_several_columns_a_like_name_or_the_same_comment_tells() -> None:
     before = {**BASE, **column(f"{USERS}.name", comment="who it is")}
     for comment, alike in (("who it is", True), ("another", False)):
         after = {**swapped(f"{USERS}.zip"), **column(f"{USERS}.label", comment=comment)}
-        assert said(revision(SWAP, before=before, after=after)) is alike
+        trace = revision(SWAP, before=before, after=after)
+        assert said(trace) is alike
+        if alike:
+            assert 'new_column_name="label"' in str(diagnostic(trace, "rename-by-drop-and-add").help)
 
 
 def test_whoever_writes_the_table_has_thought_of_the_values() -> None:
