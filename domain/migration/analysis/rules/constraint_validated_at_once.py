@@ -27,7 +27,6 @@ from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import (
     added,
     constraints_on,
-    former_name,
     has_checked_type,
     has_key_before,
     referenced_table,
@@ -116,7 +115,7 @@ def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iter
     """Return the new columns that the code adds along with the constraints.
 
     These are the columns that the statement creates itself, and those that the definitions name and earlier statements
-    create. The latter stay where they are if the constraints can only come behind the statements in between.
+    create under this name. The latter stay where they are if the constraints have to come behind what is in between.
     """
     entries = [attributes(trace.after, "constraint", name) for name in constraints]
     definitions = " ".join(str(entry["definition"]) for entry in entries)
@@ -151,7 +150,7 @@ def _taken_over(
 
 
 def _column(trace: RevisionTrace, column: str) -> Step | None:
-    """Return a step that adds a column without a scan or a rewrite, None where there is no such step or it is renamed.
+    """Return a step that adds a column without a scan or a rewrite, None where there is no such step.
 
     The column is added empty where its default would rewrite the table, and where it has no value of its own.
     """
@@ -159,7 +158,7 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
     statement = statement_of(trace, "column", column)
     rewritten = statement is not None and table in trace.upgrade[statement].rewritten
     of_no_way = definition.get("generated") or definition.get("identity") or has_checked_type(trace.after, column)
-    if (rewritten and of_no_way) or former_name(trace, column) is not None:
+    if rewritten and of_no_way:
         return None
     if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
         return FilledColumn.of(trace.after, column, added(trace, "sequence"), if_missing=True).expand
