@@ -48,7 +48,10 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     locked = blocking_tables(trace)
     for number, statement in enumerate(trace.upgrade):
         for index in _dropped(statement):
-            table = str(attributes(trace.before, "index", index).get("table", ""))
+            entry = attributes(trace.before, "index", index)
+            if entry.get("constraint") is not None:
+                continue  # it goes with its constraint, which the events leave out where another one has taken its name
+            table = str(entry.get("table", ""))
             window = locked.get(number, {}).get(table)
             if window is not None and window.blocks_reads:
                 yield Diagnostic(

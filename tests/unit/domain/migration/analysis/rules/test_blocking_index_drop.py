@@ -23,3 +23,11 @@ def test_a_part_of_the_index_of_a_partitioned_table() -> None:
     part = {**BASE, **index("ix", USERS, parent="public.ix_whole")}
     drop = step("DROP INDEX ix_whole", 1, EXCLUSIVE, dropped=changed("index", "public.ix"))
     assert diagnostic(revision(drop, before=part, after=BASE), "blocking-index-drop").fix is None
+
+
+def test_the_index_of_a_constraint_goes_with_that() -> None:
+    """Postgres does not drop it by itself, so there is no other way to propose."""
+    key = {**BASE, **index("uq", USERS, unique=True, constraint="uq")}
+    swap = "ALTER TABLE users DROP CONSTRAINT uq, ADD CONSTRAINT uq UNIQUE USING INDEX other"
+    drop = step(swap, 1, EXCLUSIVE, dropped=changed("index", "public.uq"))
+    assert "blocking-index-drop" not in codes(revision(drop, before=key, after=key))
