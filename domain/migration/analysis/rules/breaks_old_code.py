@@ -48,7 +48,7 @@ GOOD = Example(
     'op.execute("DROP FUNCTION refuse")',
 )
 
-_MISSING = {"42P01", "42703", "42883"}  # undefined table, column, function
+_MISSING = {"42P01", "42703", "42883", "3F000"}  # undefined table, column, function, schema
 _NULL = "23502"
 _GENERATED = "428C9"  # a value for a column that makes its own
 
@@ -125,7 +125,7 @@ def _is_explained(trace: RevisionTrace, broken: BrokenStatement) -> bool:
         return True
     column_is_gone = any(split(column)[0] == table for column in removed(trace, "column"))
     return broken.sqlstate in _MISSING and (
-        bool(removed_relations) or column_is_gone or bool(removed(trace, "function"))
+        bool(removed_relations) or column_is_gone or any(removed(trace, kind) for kind in ("function", "schema"))
     )
 
 
