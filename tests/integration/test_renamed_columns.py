@@ -47,10 +47,12 @@ def test_a_renamed_column_is_not_new(server: Server, history: History) -> None:
     upgrade = 'op.alter_column("pool", "team_id", new_column_name="team_name", type_=sa.String(50))'
     diagnostics = _diagnostics(server, history, upgrade)
     (rewrite,) = [diagnostic for diagnostic in diagnostics if diagnostic.code == "table-rewrite"]
+    (rename,) = [diagnostic for diagnostic in diagnostics if diagnostic.code == "drop-or-rename-in-use"]
 
     assert _messages(diagnostics, "required-column") == []
     assert "The reason: team_id goes from character(36) to character varying(50)." in rewrite.message
     assert "team_name" not in str(rewrite.fix)
+    assert "ADD COLUMN team_name character varying(50)" in str(rename.fix)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,8 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
         return RenamedTable(name, new).expand.fix
     if kind == "column":
         column = Column.of(trace.before, name)
-        return SecondColumn(column, replace(column, name=split(new)[1])).announced.fix
+        renamed = replace(column, name=split(new)[1], type=Column.of(trace.after, new).type)
+        return SecondColumn(column, renamed).announced.fix
     return None
 
 
