@@ -27,7 +27,7 @@ SAMPLE = {
     "2b4d017a5e9b": {"downgrade-fails"},
     "cfd24bdc0731": {"table-rewrite", "lock-without-timeout"},
     "5b0e9adcef9c": {"constraint-validated-at-once"},
-    "5d2d30f0abce": {"blocking-index-drop", "drop-or-rename-in-use", "required-column", "blocking-index-build"},
+    "5d2d30f0abce": {"blocking-index-drop", "drop-or-rename-in-use", "blocking-index-build"},
     "ae8bbe7743c9": {"foreign-key-without-index"},
 }
 _AT_ONCE = 20  # findings whose revisions stand in one folder, which is read for each of them
