@@ -45,6 +45,16 @@ ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent
         "constraint-validated-at-once",
         "",
     ),
+    "a check on a column that loses its default": (
+        """
+ALTER TABLE child ADD kind text NOT NULL DEFAULT 'toy'
+ALTER TABLE child ADD CONSTRAINT ck_kind CHECK (kind <> '')
+ALTER TABLE child ALTER kind DROP DEFAULT
+""",
+        "ALTER TABLE child DROP kind",
+        "constraint-validated-at-once",
+        "",
+    ),
     "a check on a column of another name": (
         """
 ALTER TABLE child RENAME a TO c

@@ -130,9 +130,14 @@ def _columns(trace: RevisionTrace, table: str, statement: int, constraints: Iter
 
 
 def _can_come_later(trace: RevisionTrace, statement: int, column: str) -> bool:
-    """Return whether an earlier statement adds a column that nothing in between needs."""
-    addition = added_before(trace, statement, ChangedObject("table column", column))
-    return addition is not None and not is_named_between(trace, addition, statement, column)
+    """Return whether an earlier statement adds a column as it is in the end, and nothing in between needs it."""
+    changed = ChangedObject("table column", column)
+    addition = added_before(trace, statement, changed)
+    if addition is None or is_named_between(trace, addition, statement, column):
+        return False
+    changes_later = any(changed in step.altered for step in trace.upgrade[addition + 1 :])
+    loses_not_null = attributes(trace.after, "column", column)["not_null"] and _is_added_empty(trace, column)
+    return not (changes_later or loses_not_null)
 
 
 def _taken_over(
@@ -155,16 +160,26 @@ def _column(trace: RevisionTrace, column: str) -> Step | None:
     The column is added empty where its default would rewrite the table, and where it has no value of its own.
     """
     table, definition = split(column)[0], attributes(trace.after, "column", column)
-    statement = statement_of(trace, "column", column)
-    rewritten = statement is not None and table in trace.upgrade[statement].rewritten
     of_no_way = definition.get("generated") or definition.get("identity") or has_checked_type(trace.after, column)
-    if rewritten and of_no_way:
+    if _rewrites(trace, column) and of_no_way:
         return None
-    if rewritten or not (definition.get("default") or definition.get("generated") or definition.get("identity")):
+    if _is_added_empty(trace, column):
         return FilledColumn.of(trace.after, column, added(trace, "sequence"), if_missing=True).expand
     assert trace.after is not None  # noqa: S101 - it is a column of that
     addition = execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column_definition(column, trace.after)}")
     return Step((addition,), FilledColumn.of(trace.after, column, added(trace, "sequence")).expand.downgrade)
+
+
+def _rewrites(trace: RevisionTrace, column: str) -> bool:
+    """Return whether the statement that adds a column writes its table anew."""
+    statement = statement_of(trace, "column", column)
+    return statement is not None and split(column)[0] in trace.upgrade[statement].rewritten
+
+
+def _is_added_empty(trace: RevisionTrace, column: str) -> bool:
+    definition = attributes(trace.after, "column", column)
+    has_value = definition.get("default") or definition.get("generated") or definition.get("identity")
+    return _rewrites(trace, column) or not has_value
 
 
 def _is_behind(trace: RevisionTrace, constraint: str) -> bool:

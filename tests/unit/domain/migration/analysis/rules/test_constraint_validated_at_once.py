@@ -112,6 +112,12 @@ def test_a_new_column_that_the_constraint_names_is_added_first() -> None:
         diagnostic(revision(add, use, scan, after=after), "constraint-validated-at-once").fix
     )
     assert "ADD COLUMN" not in str(fixed(scan, after))
+    alter = step("ALTER TABLE users ALTER plan DROP DEFAULT", altered=changed("table column", f"{USERS}.plan"))
+    assert "ADD COLUMN" not in str(
+        diagnostic(revision(add, scan, alter, after=after), "constraint-validated-at-once").fix
+    )
+    required = {**after, **column(f"{USERS}.plan", not_null=True)}
+    assert "ADD COLUMN" not in str(diagnostic(revision(add, scan, after=required), "constraint-validated-at-once").fix)
     together = step(ADD_CHECK, 1, EXCLUSIVE, scanned={USERS: 2000}, created=changed("table column", f"{USERS}.planet"))
     fix = str(diagnostic(revision(add, together, after=after), "constraint-validated-at-once").fix)
     assert fix.count("ADD COLUMN IF NOT EXISTS") == 2
