@@ -55,6 +55,17 @@ ALTER TABLE child ALTER kind DROP DEFAULT
         "constraint-validated-at-once",
         "",
     ),
+    "a check on a new column that is filled": (
+        """
+ALTER TABLE child ADD n int
+UPDATE child SET n = 1
+ALTER TABLE child ADD CONSTRAINT ck_n CHECK (n > 0)
+ALTER TABLE child ALTER n SET NOT NULL
+""",
+        "ALTER TABLE child DROP n",
+        "constraint-validated-at-once",
+        "",
+    ),
     "a check on a column of another name": (
         """
 ALTER TABLE child RENAME a TO c

@@ -172,16 +172,6 @@ MORE = {
             'op.drop_column("users", "n")',
         ),
     ),
-    "check of a new required column": (
-        "constraint-validated-at-once",
-        Example(
-            USERS,
-            'op.execute("ALTER TABLE users ADD n int")\nop.execute("UPDATE users SET n = 1")\n'
-            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")\n'
-            'op.execute("ALTER TABLE users ALTER n SET NOT NULL")',
-            'op.drop_column("users", "n")',
-        ),
-    ),
     "check of texts made anew": (
         "constraint-validated-at-once",
         Example(
