@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Each process has servers of its own; on a server that DATABASE_URL names they would meet.
-PARALLEL := $(if $(DATABASE_URL),,-n 3)
+PARALLEL := $(if $(DATABASE_URL),,-n 4)
 # Files that are compiled once make each start of a command faster.
 unexport PYTHONDONTWRITEBYTECODE
 
