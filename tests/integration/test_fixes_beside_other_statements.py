@@ -66,6 +66,15 @@ ALTER TABLE child ALTER n SET NOT NULL
         "constraint-validated-at-once",
         "",
     ),
+    "a check on a new serial column": (
+        """
+ALTER TABLE child ADD n bigserial
+ALTER TABLE child ADD CONSTRAINT ck_n CHECK (n > 0)
+""",
+        "ALTER TABLE child DROP n",
+        "constraint-validated-at-once",
+        "",
+    ),
     "a check on a column of another name": (
         """
 ALTER TABLE child RENAME a TO c

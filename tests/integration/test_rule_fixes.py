@@ -163,15 +163,6 @@ MORE = {
             'op.drop_column("orders", "buyer")',
         ),
     ),
-    "check of a new serial column": (
-        "constraint-validated-at-once",
-        Example(
-            USERS,
-            'op.execute("ALTER TABLE users ADD n bigserial")\n'
-            'op.execute("ALTER TABLE users ADD CONSTRAINT ck CHECK (n > 0)")',
-            'op.drop_column("users", "n")',
-        ),
-    ),
     "check of texts made anew": (
         "constraint-validated-at-once",
         Example(

@@ -17,7 +17,7 @@ from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyz
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.op_code import DOWNGRADE, execute, in_autocommit
 from domain.migration.snapshot import compare
-from domain.migration.trace import StatementTrace
+from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.proof import RevisionProof, round_trip
 from domain.migration.verification.round_trip import Declaration
 from domain.migration.verification.verdict import judge_proof
@@ -89,13 +89,13 @@ class Finding:
         return not self.downgrade and self.diagnostic.relation not in self.analysis.trace.tables
 
     def context(self) -> list[StatementTrace]:
-        """Return what changes the schema before the code, and stays."""
+        """Return what changes the schema before the code, or fills a new table, and stays."""
         trace, statement = self.analysis.trace, self.diagnostic.statement
         end = len(trace.upgrade) if statement is None or self._comes_later else statement + (not self._replaces)
         return [
             step
             for index, step in enumerate(trace.upgrade[:end])
-            if index not in self._left_out and _changes_schema(step)
+            if index not in self._left_out and (_changes_schema(step) or _fills_new(trace, step))
         ]
 
     def in_place(self) -> str | None:
@@ -142,6 +142,12 @@ def _changes_schema(statement: StatementTrace) -> bool:
 
 def _writes(statement: StatementTrace) -> bool:
     return any(rows.total for rows in statement.rows.values()) and not _changes_schema(statement)
+
+
+def _fills_new(trace: RevisionTrace, statement: StatementTrace) -> bool:
+    """Return whether a statement, whose values are known, writes tables that its revision has made."""
+    is_known = _PLACEHOLDER.search(statement.sql) is None
+    return is_known and _writes(statement) and trace.tables.keys().isdisjoint(statement.rows)
 
 
 def _does_something(statement: StatementTrace) -> bool:
