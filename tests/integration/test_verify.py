@@ -11,8 +11,8 @@ import pytest
 
 from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
-from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from application.migration.verify import VerificationReport
+from domain.migration.errors import UnknownNameError
 from domain.migration.verification.proof import RevisionProof
 from domain.migration.verification.round_trip import CertificateError
 from tests.conftest import SERVERS, Server
@@ -377,7 +377,7 @@ def test_reports(verify: Verify, history: History) -> None:
 def test_bad_input(verify: Verify, history: History, tmp_path: Path) -> None:
     """An unknown proof, a broken certificate file and a declaration without reasons are errors that say what to do."""
     history.add("r1", None, PEOPLE, DROP)
-    with pytest.raises(DatabaseConfigurationError, match="there is no proof 'all'"):
+    with pytest.raises(UnknownNameError, match="there is no proof 'all'"):
         verify(only="all")
     broken = tmp_path / "broken.json"
     broken.write_text("{", encoding="utf-8")

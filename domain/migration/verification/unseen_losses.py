@@ -57,7 +57,8 @@ def _of_defaults(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
 
 def _of_views(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
     """Return the materialized views that show rows of the upgrade after the downgrade, which restores only tables."""
-    if not any(name in trace.tables and counts.total for item in trace.upgrade for name, counts in item.rows.items()):
+    tables = names_of(trace.before, "table")
+    if not any(name in tables and counts.total for item in trace.upgrade for name, counts in item.rows.items()):
         return
     for view in sorted(names_of(trace.before, "view") & names_of(trace.restored, "view")):
         if _computes(trace.upgrade, view) and not _computes(trace.downgrade or (), view):

@@ -19,10 +19,21 @@ _WHERE = f"""
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
 _NAMES = f"SELECT format('%I.%I', n.nspname, c.relname) {_FROM} {_WHERE} ORDER BY n.nspname, c.relname"
+# Whether a view can be written is not asked where a foreign table is behind it: its wrapper would be asked.
 _RELATIONS = f"""
+WITH RECURSIVE of_foreign AS (
+    SELECT ftrelid AS relation FROM pg_catalog.pg_foreign_table
+    UNION
+    SELECT r.ev_class FROM of_foreign f
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+       AND d.refobjid = f.relation AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+      JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+)
 SELECT n.nspname, c.relname, c.relkind,
        (SELECT json_agg(json_build_object('name', a.attname, 'given', a.attgenerated = '' AND a.attidentity <> 'a'
-                       AND (c.relkind <> 'v' OR w.has_code OR pg_column_is_updatable(c.oid, a.attnum, true)),
+                       AND CASE WHEN c.relkind <> 'v' OR w.has_code THEN true
+                                WHEN c.oid IN (SELECT relation FROM of_foreign) THEN false
+                                ELSE pg_column_is_updatable(c.oid, a.attnum, true) END,
                    'defaulted', a.atthasdef OR a.attidentity <> '' OR y.typdefaultbin IS NOT NULL,
                        'not_null', a.attnotnull, 'type', a.atttypid::pg_catalog.regtype::text) ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid

@@ -87,22 +87,10 @@ class _Climber:
             result = database.run(Command.STAIRS, steps=steps, stepped=self._check_step, trace=True)
         if result.error is not None and result.error.kind == "forged":
             return {}  # nobody knows what was done: each is traced on its own, and the one that did it has the error
-        # A statement that found no rows was not tested, nor was an upgrade that did nothing. An UPDATE by values is
-        # tested on rows that have them, and rows that are inserted may exist already in production. What depends on the
-        # zone is run in two. Such revisions are traced on their own.
-        statements = {
-            revision: [statement for run in result.runs if run.revision == revision for statement in run.statements]
-            for revision in self._exact_traces
-        }
         return {
             revision: trace
             for revision, trace in self._exact_traces.items()
-            if not depends_on_zone(trace)
-            and not any(found_nothing(statement) or statement.compared for statement in statements[revision])
-            and not losses_not_seen(replace(trace, upgrade=tuple(statements[revision])))
-            and work_not_done(replace(trace, upgrade=tuple(statements[revision]))) is None
-            and not inserted_into(replace(trace, upgrade=tuple(statements[revision])))
-            and not any(statement.catalogs or statement.renamed for statement in statements[revision])
+            if _is_seen(trace, [run for run in result.runs if run.revision == revision])
             and not self._unreported(revision, result.runs)
         }
 
@@ -155,6 +143,32 @@ class _Climber:
 
     def _read_state(self) -> tuple[SchemaSnapshot, DataDigest]:
         return self._database.snapshot(), self._database.digest()
+
+
+def _is_seen(trace: RevisionTrace, runs: Sequence[AgentRun]) -> bool:
+    """Return whether the rows of the sandbox showed all that a revision does, up, down and up again.
+
+    A statement that found no rows was not tested, nor was an upgrade that did nothing. An UPDATE by values is tested on
+    rows that have them, and rows that are inserted may exist already in production. What depends on the zone is run in
+    two. Such revisions are traced on their own.
+    """
+    upgrade, downgrade = (
+        tuple(statement for run in runs if run.direction == direction for statement in run.statements)
+        for direction in ("upgrade", "downgrade")
+    )
+    whole = replace(trace, upgrade=upgrade, downgrade=downgrade)
+    one_way = replace(trace, upgrade=(*upgrade, *downgrade))  # what the downgrade does may lose as much
+    return (
+        not depends_on_zone(trace)
+        and not any(
+            found_nothing(statement) or statement.compared or statement.catalogs or statement.renamed
+            for statement in one_way.upgrade
+        )
+        and not losses_not_seen(whole)
+        and not losses_not_seen(one_way)
+        and work_not_done(whole) is None
+        and not inserted_into(one_way)
+    )
 
 
 def _touched_tables(before: SchemaSnapshot, after: SchemaSnapshot) -> set[str]:
