@@ -158,8 +158,9 @@ BEGIN
             SELECT 'TYPE', oid::regtype::text, oid, tableoid
               FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
         ) AS made (kind, object, oid, class)
+         -- an extension has it, or a column that is an identity, with which the sequence goes
          WHERE NOT EXISTS (SELECT FROM pg_depend AS d
-                            WHERE d.objid = made.oid AND d.classid = made.class AND d.deptype = 'e')
+                            WHERE d.objid = made.oid AND d.classid = made.class AND d.deptype IN ('e', 'i'))
     LOOP
         EXECUTE statement;
     END LOOP;
