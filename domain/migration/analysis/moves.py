@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.changes import added, removed
 from domain.migration.digest import DataChangeKind, DataDifference
 from domain.migration.names import split
+from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 from domain.migration.trace import RevisionTrace
 
@@ -81,7 +82,7 @@ def without_moves(
 
 def ancestors(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
     """Return all tables above each partition or child table, the direct parent first."""
-    direct = {name: _texts(attributes(snapshot, "table", name).get("parents")) for name in names_of(snapshot, "table")}
+    direct = {name: texts(attributes(snapshot, "table", name).get("parents")) for name in names_of(snapshot, "table")}
 
     def above(name: str) -> Iterator[str]:
         for parent in direct.get(name, ()):
@@ -89,10 +90,6 @@ def ancestors(snapshot: SchemaSnapshot | None) -> dict[str, tuple[str, ...]]:
             yield from above(parent)
 
     return {name: tuple(above(name)) for name, parents in direct.items() if parents}
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(text) for text in value) if isinstance(value, tuple) else ()
 
 
 def _objects(snapshot: SchemaSnapshot | None) -> Iterator[tuple[str, str]]:
