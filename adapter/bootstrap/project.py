@@ -64,6 +64,14 @@ class ProjectRequest:
     network: bool = False
     settings: "Mapping[str, str]" = field(default_factory=dict)
 
+    def at_major(self, major: int) -> "ProjectRequest":
+        """Return the request with the embedded sandbox of a target's major version, unless another one was chosen."""
+        from adapter.outbound.postgres.embedded import PACKAGES
+
+        if self.major is not None or self.sandbox_url is not None or major not in PACKAGES:
+            return self
+        return replace(self, major=major)
+
 
 @contextmanager
 def revision_databases(

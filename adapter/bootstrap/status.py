@@ -1,6 +1,5 @@
 """Wiring of `migrate status`."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.project import ProjectRequest, configuration, is_this_project, revision_databases
@@ -41,12 +40,8 @@ def _status_in_place(database: "DatabaseURL") -> "DatabaseStatus":
 def _status_in_sandbox(request: ProjectRequest, database: "DatabaseURL") -> "DatabaseStatus":
     from adapter.outbound.migration.target.state import DatabaseTarget
     from adapter.outbound.migration.trial.migrated_project import SandboxProject
-    from adapter.outbound.postgres.embedded import PACKAGES
     from application.migration.read_status import ReadStatus
 
     target = DatabaseTarget(database)
-    major = target.major()
-    if request.major is None and request.sandbox_url is None and major in PACKAGES:
-        request = replace(request, major=major)  # catalogs of one version can be compared
-    with revision_databases(request) as databases:
+    with revision_databases(request.at_major(target.major())) as databases:
         return ReadStatus(SandboxProject(databases), target)()

@@ -7,6 +7,9 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+ROWS_TO_ANALYZE = 2000
+ROWS_TO_VERIFY = 200
+
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", "-c", help="The project's alembic.ini or pyproject.toml.")
 ]

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import Protocol
 
+from domain.migration.deployment.plan import TargetIdentity
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 
@@ -23,3 +24,7 @@ class Target(Protocol):
     @abstractmethod
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
         """Return its catalog without those tables."""
+
+    @abstractmethod
+    def identity(self) -> TargetIdentity:
+        """Return what tells it from all other databases."""

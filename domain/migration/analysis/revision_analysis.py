@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from domain.migration.analysis.estimate import measured_rows, predicted_seconds, windows_with_estimates
+from domain.migration.analysis.estimate import estimate, measured_rows, predicted_seconds, windows_with_estimates
 from domain.migration.analysis.impact import Work, is_big, work_of, work_on_views
 from domain.migration.analysis.lock_windows import LockWindow, other_windows
 from domain.migration.analysis.rule import Rule, judge
@@ -39,6 +39,8 @@ class RevisionAnalysis:
         windows: Locks on tables that existed before, with their estimated duration.
         works: Work on big tables and materialized views, whether or not somebody waits for it.
         other_windows: Locks on views and sequences that existed before.
+        estimates: Shortest and longest expected seconds of the statements of the upgrade, by index; without those that
+            were not measured. A statement that commits its batches has those of one batch.
         views_and_sequences: Names of the views and sequences that existed before.
         changes: Changes of the schema by category: tables, columns, indexes, constraints, foreign keys, enums, other.
             Names are qualified; those of `other` begin with the kind of object.
@@ -63,6 +65,7 @@ class RevisionAnalysis:
     works: tuple[Work, ...] = ()
     other_windows: tuple[LockWindow, ...] = ()
     views_and_sequences: frozenset[str] = frozenset()
+    estimates: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def without_catalogs(self) -> "RevisionAnalysis":
         """Return the analysis without the schemas and the source, which take most of the memory of a long report."""
@@ -116,6 +119,7 @@ def analyze(
         ),
         other_windows=tuple(other_windows(trace)),
         views_and_sequences=names_of(trace.before, "view") | names_of(trace.before, "sequence"),
+        estimates=estimate(trace, target_statistics),
         changes=changes(trace.before, trace.after),
         strategy=choose(trace, diagnostics, {rule.code: rule.strategy for rule in judging_rules}),
         revision=Revision.of(trace),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from application.migration.read_status import ReadStatus
+from domain.migration.deployment.plan import TargetIdentity
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import Drift, TargetState
@@ -28,6 +29,10 @@ class FakeTarget(Target):
         """Return a catalog without anything."""
         assert "ops.versions" in version_tables
         return SchemaSnapshot({})
+
+    def identity(self) -> TargetIdentity:
+        """Return nothing, as nobody asks."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

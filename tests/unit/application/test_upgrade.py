@@ -9,6 +9,7 @@ from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from application.migration.ports.upgrader import Upgrader
 from application.migration.upgrade import Upgrade
+from domain.migration.deployment.plan import TargetIdentity
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
@@ -27,6 +28,10 @@ class FakeDatabase(Target):
         return TargetState("postgresql://shop", "18.6", self.current, None, None, ())
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
+        """Return nothing, as nobody asks."""
+        raise NotImplementedError
+
+    def identity(self) -> TargetIdentity:
         """Return nothing, as nobody asks."""
         raise NotImplementedError
 

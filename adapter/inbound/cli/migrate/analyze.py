@@ -44,7 +44,7 @@ EXAMPLES = (
 
 
 @app.command(epilog=EXAMPLES)
-@options.takes_project(rows=2000)
+@options.takes_project(rows=options.ROWS_TO_ANALYZE)
 def analyze(
     project: "ProjectRequest",
     revisions: Annotated[

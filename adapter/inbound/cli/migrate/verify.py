@@ -35,7 +35,7 @@ EXAMPLES = (
 
 
 @app.command(epilog=EXAMPLES)
-@options.takes_project(rows=200)
+@options.takes_project(rows=options.ROWS_TO_VERIFY)
 def verify(
     project: "ProjectRequest",
     revisions: Annotated[

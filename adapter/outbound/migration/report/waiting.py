@@ -1,5 +1,6 @@
 """The sentences about waiting statements and durations in the text and Markdown reports."""
 
+from adapter.outbound.migration.report.durations import between, duration
 from domain.migration.analysis.lock_windows import LockWindow
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 
@@ -14,7 +15,7 @@ def waits(analysis: RevisionAnalysis) -> list[tuple[LockWindow, str]]:
         if window.blocks and window.estimate_seconds and measured:
             traffic = "reads and writes wait" if window.blocks_reads else "writes wait"
             sizes = "; ".join(_sizes(analysis, window, table, rows) for table, rows in measured.items())
-            windows.append((window, f"{traffic}, {_between(*window.estimate_seconds)} ({sizes})"))
+            windows.append((window, f"{traffic}, {between(*window.estimate_seconds)} ({sizes})"))
     return windows
 
 
@@ -22,12 +23,12 @@ def predicted_against_observed(analysis: RevisionAnalysis) -> str:
     """Return the observed duration of a deployment and the prediction; empty where no deployment was observed."""
     if analysis.observed_seconds is None:
         return ""
-    observed = f"{_duration(analysis.observed_seconds)} where it was deployed"
+    observed = f"{duration(analysis.observed_seconds)} where it was deployed"
     if analysis.predicted_seconds is None:
         return f"{observed}; nothing was predicted"
     low, high = analysis.predicted_seconds
     where = "as" if low <= analysis.observed_seconds <= high else "not as"
-    return f"{observed}, {where} predicted: {_between(low, high)}"
+    return f"{observed}, {where} predicted: {between(low, high)}"
 
 
 def _sizes(analysis: RevisionAnalysis, window: LockWindow, table: str, rows: tuple[int, ...]) -> str:
@@ -35,20 +36,3 @@ def _sizes(analysis: RevisionAnalysis, window: LockWindow, table: str, rows: tup
     target = analysis.statistics.get(table)
     target_size = f"; target {target.rows:,}" if target is not None else ""
     return f"{name}measured at {rows[0]:,} to {rows[-1]:,} rows{target_size}"
-
-
-def _between(low: float, high: float) -> str:
-    shortest, longest = _duration(low), _duration(high)
-    return shortest if shortest == longest else f"{shortest} to {longest}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration with two digits: `0.4 s`, `12 s`, `3 min`, `2.5 h`."""
-    for limit, unit, size in ((0.1, "ms", 0.001), (100, "s", 1), (100 * 60, "min", 60)):
-        if seconds < limit:
-            return f"{_two_digits(seconds / size)} {unit}"
-    return f"{_two_digits(seconds / 3600)} h"
-
-
-def _two_digits(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}".removesuffix(".0")  # noqa: PLR2004

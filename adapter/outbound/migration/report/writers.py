@@ -8,6 +8,7 @@ from adapter.outbound.migration.report.terminal import terminal_width
 from application.migration.analyze import AnalysisReport
 from application.migration.verify import VerificationReport
 from domain.migration.analysis.rule import Page
+from domain.migration.deployment.plan import Plan
 
 
 def render_analysis(
@@ -44,6 +45,18 @@ def render_verification(
     if form == "text":
         return render(report, verbose=verbose, color=color, width=terminal_width())
     return render(report, config()) if form == "sarif" else render(report)
+
+
+def render_plan(plan: Plan, form: str, *, color: bool) -> str:
+    """Return a plan in a format: text, json, markdown or html.
+
+    Args:
+        plan: The plan.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    render = _writer("plan", form)
+    return render(plan, color=color, width=terminal_width()) if form == "text" else render(plan)
 
 
 def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:

@@ -8,10 +8,12 @@ import psycopg
 
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revisions
+from adapter.outbound.migration.target.identity import read_identity
 from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.target import Target
+from domain.migration.deployment.plan import TargetIdentity
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 
@@ -85,6 +87,15 @@ class DatabaseTarget(Target):
         """
         with self._session() as connection:
             return snapshot(connection, exclude_tables=["alembic_version", *version_tables])
+
+    def identity(self) -> TargetIdentity:
+        """Return what tells it from all other databases.
+
+        Raises:
+            psycopg.Error: The database cannot be reached or refused.
+        """
+        with self._session() as connection:
+            return read_identity(connection, self.url)
 
     def _session(self) -> "psycopg.Connection[tuple[Any, ...]]":
         # Behind a pooler, a prepared statement would stay in a session that another client gets next.

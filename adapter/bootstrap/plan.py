@@ -1,0 +1,103 @@
+"""Wiring of `migrate plan`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapter.bootstrap.project import (
+    ProjectRequest,
+    configuration,
+    revision_databases,
+    trial_lanes,
+    under_settings_of,
+)
+from adapter.bootstrap.target import named_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from application.migration.verify import VerifyRevisions
+    from domain.migration.deployment.plan import Plan
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """The arguments of `migrate plan`.
+
+    Attributes:
+        goal: Where to upgrade to.
+        url: The database; None for `DATABASE_URL`, and for this project the embedded one without it.
+        certificates: The file of certificates; None for the one beside env.py.
+        proof_rows: The number of rows that fill each table in proofs.
+    """
+
+    goal: str
+    url: str | None
+    certificates: "Path | None"
+    proof_rows: int
+
+
+def plan_upgrade(request: ProjectRequest, plan: PlanRequest, progress: "Callable[..., object]") -> "Plan":
+    """Plan the upgrade of a database, which is only read.
+
+    Args:
+        request: The project, and the sandbox in which its revisions are measured and proved.
+        plan: The database, and where to upgrade it to.
+        progress: Called before each revision.
+
+    Raises:
+        DatabaseError: The database or the sandbox cannot be had, or no database is named.
+        MigrationError: The goal, the history or the certificates cannot be read.
+    """
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from adapter.outbound.migration.target.statistics import read_statistics
+    from adapter.outbound.migration.trial.migrated_project import SandboxProject
+    from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+    from adapter.outbound.migration.trial.trials import SandboxTrials
+    from adapter.outbound.postgres.explain import explaining
+    from application.migration.analyze import AnalyzeRevisions
+    from application.migration.plan_upgrade import PlanUpgrade
+
+    config = configuration(request.config)
+    database = named_database(config, plan.url, "migrate plan")
+    with explaining(database, reads=True):
+        target, statistics = DatabaseTarget(database), read_statistics(database)
+        request = under_settings_of(request.at_major(target.major()), statistics.target)
+        start_after = read_project_settings(config).start_after
+        with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+            run = PlanUpgrade(
+                SandboxProject(databases),
+                target,
+                ListedRevisionFiles(databases),
+                AnalyzeRevisions(trials, trial_lanes(request, keeps_before=True)),
+                partial(_verifier, replace(request, rows=plan.proof_rows), plan.certificates),
+            )
+            return run(plan.goal, statistics, progress, start_after)
+
+
+@contextmanager
+def _verifier(request: ProjectRequest, certificates: "Path | None") -> "Iterator[VerifyRevisions]":
+    from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
+    from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+    from adapter.outbound.migration.trial.trials import SandboxTrials
+    from application.migration.verify import VerifyRevisions
+
+    with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+        store = CertificateFile(certificates or beside_env(databases))
+        yield VerifyRevisions(trials, ListedRevisionFiles(databases), store, trial_lanes(request, keeps_before=True))
+
+
+def render_plan(plan: "Plan", form: str, *, color: bool) -> str:
+    """Return a plan in a format: text, json, markdown or html.
+
+    Args:
+        plan: The plan.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    from adapter.outbound.migration.report import writers
+
+    return writers.render_plan(plan, form, color=color)

@@ -1,0 +1,67 @@
+"""`migrate plan`: say what an upgrade of a database will do, before anything is written."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_range
+from adapter.inbound.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
+
+app = typer.Typer()
+
+
+class Format(StrEnum):
+    """The output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+EXAMPLES = (
+    "Examples: migrate plan · migrate plan +1 · migrate plan --format html > plan.html · "
+    "migrate plan -c ../shop/alembic.ini --url postgresql://reader@db.example.com/shop"
+)
+
+
+@app.command(epilog=EXAMPLES)
+@options.takes_project(rows=options.ROWS_TO_ANALYZE)
+def plan(
+    project: "ProjectRequest",
+    goal: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TARGET]",
+            callback=checked_range,
+            help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
+        ),
+    ] = "heads",
+    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(help="The file of what migrate verify proved. Default: certificates.json beside env.py."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+) -> None:
+    """Show what an upgrade of a database will do: steps, durations, locks, and the way back from each step.
+
+    The database is only read. Its pending revisions are measured in a sandbox at the sizes of its tables, and those
+    without a valid certificate are proved there. Exit with 1 if a revision is not safe.
+    """
+    from adapter.bootstrap.plan import PlanRequest, plan_upgrade, render_plan
+
+    with Progress() as progress:
+        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+        planned = plan_upgrade(project, request, progress)
+    color = sys.stdout.isatty() and form is Format.TEXT
+    typer.echo(render_plan(planned, form.value, color=color))
+    if planned.unsafe:
+        raise typer.Exit(1)
