@@ -57,9 +57,13 @@ def test_transaction_mode_is_refused(
 @pytest.mark.parametrize("settings", POOLS[:3], ids=str)
 def test_session_mode_works(server: Server, empty_url: str, history: History, settings: dict[str, Any]) -> None:
     """A pool that keeps one session for a client is as good as the server, even one that has a single session."""
-    history.add("r1", None, "op.execute('CREATE TABLE a (x int)')")
+    history.add("r1", None, "op.execute('CREATE TABLE a (x int)')", "op.execute('DROP TABLE a')")
+    plain = str(history.plain_ini())
     with pgbouncer(server, "session", **settings) as url:
         command.upgrade(history.config(url), "head")
+        command.downgrade(history.config(url), "base")
+        result = run("adapter.inbound.cli.migrate", "up", "-c", plain, "--url", url)
+        assert result.returncode == 0, result.stderr
         command.downgrade(history.config(url), "base")
         command.stamp(history.config(url), "head")
 
@@ -93,16 +97,25 @@ def test_four_upgrades_at_once_are_refused(server: Server, empty_url: str) -> No
 
 
 @pytest.mark.long
-def test_every_command_that_writes_is_refused(server: Server, empty_url: str) -> None:
-    """Upgrade, downgrade, stamp and `migrate up` are refused; the last one with the code for configuration."""
+def test_every_command_that_writes_is_refused(server: Server, empty_url: str, history: History) -> None:
+    """Upgrade, downgrade, stamp and `migrate up` are refused; the last one with the code for configuration.
+
+    The env.py of another project, which knows of no pooler, changes nothing about that.
+    """
+    history.add("r1", None, "op.execute('CREATE TABLE users ()')")
+    config = str(history.plain_ini())
     with pgbouncer(server, "transaction") as url:
         for arguments in (["upgrade", "head"], ["downgrade", "base"], ["stamp", "head"]):
             result = run("alembic", *arguments, url=url)
             assert result.returncode == 255
             assert result.stdout.startswith("FAILED: A connection pooler in transaction mode")
-        result = run("adapter.inbound.cli.migrate", "up", url=url)
-        assert result.returncode == 2
-        assert "error: A connection pooler in transaction mode" in result.stderr
+        for result in (
+            run("adapter.inbound.cli.migrate", "up", url=url),
+            run("adapter.inbound.cli.migrate", "up", "-c", config, "--url", url),
+        ):
+            assert result.returncode == 2, result.stdout + result.stderr
+            assert "error: A connection pooler in transaction mode" in result.stderr
+            assert "hint: Name the server itself" in result.stderr
     assert_untouched(empty_url)
 
 

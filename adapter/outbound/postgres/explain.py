@@ -42,6 +42,7 @@ _TIMEOUTS = {
     "25P04": "transaction_timeout",
 }
 _CANCELLED, _IN_TIME = "statement_timeout", "statement timeout"  # somebody may have asked for it: the message says it
+_STARTUP_PARAMETER = "unsupported startup parameter"  # of PgBouncer; Postgres says something else
 _LOST = "The connection to the server was lost"
 
 
@@ -229,6 +230,11 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
             f"{shown(error.filename)} cannot be used ({error.strerror}).",
             "Run this as a user who may use it, or choose another place.",
         )
+    if _STARTUP_PARAMETER in values["message"]:  # libpq gives no SQLSTATE for it
+        return DatabaseError(
+            "A connection pooler in front of {where} refused ({message}).".format(**values),
+            "Name the server itself in {source}.".format(**values),
+        )
     if _is_unreachable(error) and not _has_gone(error):
         return DatabaseError(
             "No Postgres server answers at {where} ({message}).".format(**values),
@@ -243,7 +249,7 @@ def _explain_connection(error: BaseException, values: dict[str, str]) -> Databas
     return DatabaseError(f"{fault[0].removesuffix(',')} ({fault[1]}).", hint)
 
 
-_DIRECT = "Name the server itself in DATABASE_URL, or set pool_mode = session."
+_DIRECT = "Name the server itself in {source}, or set pool_mode = session."
 
 # SQLSTATEs, pattern of the server's message, our message, hint. The first match wins.
 _BY_STATE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (

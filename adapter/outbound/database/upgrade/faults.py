@@ -8,7 +8,6 @@ from alembic.runtime.migration import MigrationContext
 
 from adapter.outbound.database.upgrade.call import call_options
 from adapter.outbound.database.upgrade.progress import Progress
-from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import (
     explain,
@@ -20,6 +19,7 @@ from adapter.outbound.postgres.explain import (
 )
 from adapter.outbound.postgres.privileges import NO_PRIVILEGE, NO_SCHEMA
 from adapter.outbound.postgres.read_only import READ_ONLY
+from adapter.outbound.postgres.second_connection import SecondConnections
 
 _RESTART = 3.0  # seconds to wait for a server that is restarting
 _PATIENCE = 10.0  # seconds to wait for an answer

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
 from adapter.outbound.postgres.holders import Holder, holders_query, read_holders
+from adapter.outbound.postgres.second_connection import SecondConnection, SecondConnections
 
 _LONGEST = 1.0  # seconds between two queries at most
 _SHORTEST = 0.01  # seconds between two queries at least

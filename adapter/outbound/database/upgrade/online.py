@@ -21,11 +21,9 @@ from adapter.outbound.database.upgrade.call import options_here
 from adapter.outbound.database.upgrade.faults import explain_fault, explain_refusal
 from adapter.outbound.database.upgrade.lock_watch import watched
 from adapter.outbound.database.upgrade.options import MigrationOptions
-from adapter.outbound.database.upgrade.pooler import is_pooled, refuse_transaction_pooler
 from adapter.outbound.database.upgrade.progress import Progress
 from adapter.outbound.database.upgrade.retry import with_retries
 from adapter.outbound.database.upgrade.revision_errors import describe_revision_error
-from adapter.outbound.database.upgrade.second_connection import SecondConnections
 from adapter.outbound.database.upgrade.session import (
     Session,
     apply_settings,
@@ -40,7 +38,9 @@ from adapter.outbound.postgres import engine
 from adapter.outbound.postgres.commands import reachable
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import explain
+from adapter.outbound.postgres.pooler import is_pooled, refuse_transaction_pooler
 from adapter.outbound.postgres.privileges import refuse_unreadable
+from adapter.outbound.postgres.second_connection import SecondConnections
 from adapter.outbound.postgres.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -106,7 +106,7 @@ def run_on_connection(connection: Connection, metadata: MetaData, options: Migra
     initial_session = read_session(connection)
     _configure(connection, metadata, progress := Progress())
     if _command_writes():
-        refuse_transaction_pooler(connection, initial_session.pid)
+        refuse_transaction_pooler(connection, initial_session.pid, "DATABASE_URL or -x url=postgresql://…")
         connections = SecondConnections(connection)
         try:
             with session(connection, options, initial_session):

@@ -25,6 +25,7 @@ _IDENTITIES = (
     "SELECT concat_ws(' ', current_database(), system_identifier) FROM pg_catalog.pg_control_system()",
     "SELECT pg_catalog.current_database()::text",
 )
+_PROCESS = "SELECT pg_catalog.pg_backend_pid()"
 _TERMINATE = """
 SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
  WHERE pid = ANY (%s) AND datname = current_database() AND usename = current_user
@@ -56,10 +57,13 @@ def upgrade_job(
 
     Raises:
         psycopg.Error: The database cannot be reached.
+        DatabaseConfigurationError: It is reached through a connection pooler in transaction mode.
     """
     parameters = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(url.libpq).items() if value}
     variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
-    query, identity = _identity(url)
+    query, identity, is_pooled = _identity(url)
+    if is_pooled:
+        _refuse_transaction_pooler(url)
     return AgentJob(
         config=config,
         connection=_first_address(parameters),
@@ -109,13 +113,33 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> Agent
     return reader.result("")
 
 
-def _identity(url: DatabaseURL) -> tuple[str, str]:
-    """Return a query, and its result in the database and nowhere else."""
-    with psycopg.connect(url.libpq, autocommit=True, client_encoding="utf8", prepare_threshold=None) as connection:
+def _identity(url: DatabaseURL) -> tuple[str, str, bool]:
+    """Return a query, its result in the database and nowhere else, and whether the way there is a pooler's."""
+    with _connected(url) as connection:
+        is_pooled = _value(connection, _PROCESS) != str(connection.info.backend_pid)  # a pooler announces another one
         for query in _IDENTITIES[:-1]:
             with suppress(psycopg.Error):
-                return query, _value(connection, query)
-        return _IDENTITIES[-1], _value(connection, _IDENTITIES[-1])
+                return query, _value(connection, query), is_pooled
+        return _IDENTITIES[-1], _value(connection, _IDENTITIES[-1]), is_pooled
+
+
+def _refuse_transaction_pooler(url: DatabaseURL) -> None:
+    """Refuse a database behind a pooler, unless the pooler keeps one session for a client.
+
+    Raises:
+        DatabaseConfigurationError: It does not.
+    """
+    # SQLAlchemy takes time to import, and is needed behind a pooler only
+    from adapter.outbound.postgres.engine import tooling_engine
+    from adapter.outbound.postgres.pooler import refuse_transaction_pooler
+
+    with tooling_engine(url).connect() as connection:
+        process = int(connection.exec_driver_sql(_PROCESS).scalar_one())
+        refuse_transaction_pooler(connection, process, "--url or DATABASE_URL")
+
+
+def _connected(url: DatabaseURL) -> psycopg.Connection[Any]:
+    return psycopg.connect(url.libpq, autocommit=True, client_encoding="utf8", prepare_threshold=None)
 
 
 def _value(connection: psycopg.Connection[Any], query: str) -> str:
@@ -151,5 +175,5 @@ def _end_sessions(url: DatabaseURL, sessions: tuple[int, ...]) -> None:
     """Terminate the sessions of a run that was killed; the server would first finish their statements."""
     if not sessions:
         return
-    with suppress(psycopg.Error), psycopg.connect(url.libpq, autocommit=True, prepare_threshold=None) as connection:
+    with suppress(psycopg.Error), _connected(url) as connection:
         connection.execute(_TERMINATE, (list(sessions),))

@@ -18,8 +18,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from adapter.outbound.database.upgrade.second_connection import SecondConnection, SecondConnections
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.second_connection import SecondConnection, SecondConnections
 
 _ROUNDS = 3
 _PATIENCE = 2.0  # seconds to wait for an answer
@@ -28,12 +28,13 @@ SELECT coalesce(host(inet_server_addr()), ''), current_setting('port'), current_
 """
 
 
-def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
+def refuse_transaction_pooler(connection: Connection, pid: int, named_by: str) -> None:
     """Refuse a connection whose pooler does not keep one session for a client.
 
     Args:
         connection: The connection of the upgrade; no transaction is open on it.
         pid: The server process that ran its last statement.
+        named_by: Where the user names the database, for the hint.
 
     Raises:
         DatabaseConfigurationError: The connection goes through such a pooler.
@@ -47,7 +48,7 @@ def refuse_transaction_pooler(connection: Connection, pid: int) -> None:
             "A connection pooler in transaction mode (such as PgBouncer with pool_mode = transaction) is in front "
             "of this database: the lock that lets one upgrade run at a time, and settings of the session, do not last "
             "there. Nothing was run.",
-            f"Name the server itself{address} in DATABASE_URL or -x url=postgresql://…, or set pool_mode = session.",
+            f"Name the server itself{address} in {named_by}, or set pool_mode = session.",
         )
 
 
