@@ -139,20 +139,23 @@ def test_a_revision_that_fails(shop: History, empty_url: str, upgrade: str, mess
 @pytest.mark.few(1)
 @pytest.mark.parametrize("env", [_SYNC, _ASYNC], ids=["sync", "async"])
 def test_a_lock_that_cannot_be_had(shop: History, empty_url: str, env: str) -> None:
-    """A lock timeout in the URL counts, and ends the upgrade with a sentence."""
+    """A lock timeout in the URL counts, and ends the upgrade with a sentence that names who holds the lock."""
     config = _ini(shop, env)
     assert _up(config, "--url", empty_url).returncode == 0
     shop.add("r3", "r2", 'op.execute("ALTER TABLE shops ADD city text")')
     with psycopg.connect(empty_url) as other:
         other.execute("LOCK TABLE shops")
-        result = _up(config, "--url", f"{empty_url}&options=-clock_timeout%3D300ms")
+        pid = other.info.backend_pid
+        result = _up(config, "--url", f"{empty_url}&options=-clock_timeout%3D3s")
 
     assert result.returncode == 3
     assert (
         "error: Revision r3 failed (r3.py, line 11). A lock could not be acquired in time at postgresql://"
         in result.stderr
     )
-    assert "The database is at r2." in result.stderr
+    assert f"; held by process {pid} (user postgres, no application name, idle in " in result.stderr
+    assert "): LOCK TABLE shops. The database is at r2." in result.stderr
+    assert f"hint: Wait for it, or end it: SELECT pg_terminate_backend({pid}); Then run" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -1,5 +1,6 @@
 """Describes the sessions that hold a lock."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,11 @@ SELECT b.pid, a.usename, a.application_name, coalesce(host(a.client_addr), ''), 
        pg_has_role('pg_read_all_stats', 'USAGE') OR coalesce(pg_has_role(a.usesysid, 'USAGE'), false), current_user
   FROM ({pids}) AS b (pid) LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
  ORDER BY a.xact_start NULLS LAST
+"""
+# pg_blocking_pids briefly stops the lock manager, so it is only called for a session that waits for a lock.
+_BLOCKING = """
+SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(pid)) FROM pg_catalog.pg_stat_activity
+WHERE pid IN ({pids}) AND wait_event_type = 'Lock'
 """
 
 
@@ -41,6 +47,11 @@ def holders_query(pids: str) -> str:
         pids: A query that returns process ids.
     """
     return _SESSIONS.format(pids=pids)
+
+
+def blocking_query(pids: Iterable[int]) -> str:
+    """Return the query that reads the data of the sessions for which some sessions wait at the moment."""
+    return holders_query(_BLOCKING.format(pids=", ".join(map(str, pids))))
 
 
 def read_holders(rows: list[Any]) -> tuple[Holder, ...]:

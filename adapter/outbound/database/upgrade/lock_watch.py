@@ -8,17 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from adapter.outbound.postgres.holders import Holder, holders_query, read_holders
+from adapter.outbound.postgres.holders import Holder, blocking_query, read_holders
 from adapter.outbound.postgres.second_connection import SecondConnection, SecondConnections
 
 _LONGEST = 1.0  # seconds between two queries at most
 _SHORTEST = 0.01  # seconds between two queries at least
 _PATIENCE = 2.0  # seconds to wait for a connection that is being opened to a server that may be gone
-# pg_blocking_pids briefly stops the lock manager, so it is only called for a session that waits for a lock.
-_BLOCKING = """
-SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(pid)) FROM pg_catalog.pg_stat_activity
-WHERE pid = {pid} AND wait_event_type = 'Lock'
-"""
 
 
 class LockWatch:
@@ -39,7 +34,7 @@ class LockWatch:
             lock_timeout: Seconds after which a statement on it gives up; 0 for never.
         """
         self._connections = SecondConnections(connection)
-        self._query = holders_query(_BLOCKING.format(pid=pid))
+        self._query = blocking_query([pid])
         # the first query is early enough to open a connection and to query again before the lock timeout
         self._pause = min(max(lock_timeout / 4, _SHORTEST), _LONGEST) if lock_timeout else _LONGEST
         self._changed = threading.Condition()

@@ -18,6 +18,8 @@ from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
 from adapter.outbound.migration.project.results import AgentResult
+from adapter.outbound.migration.target.lock_watch import LockWatch
+from adapter.outbound.postgres.holders import Holder
 from adapter.outbound.postgres.url import DatabaseURL
 
 # No other database has both; not every role on every server may read the second.
@@ -88,7 +90,7 @@ def upgrade_job(
     )
 
 
-def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> AgentResult:
+def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> tuple[AgentResult, tuple[Holder, ...]]:
     """Run the job to its end, or until a signal ends this process; the run is then ended in order first.
 
     A failure of the project raises nothing: it is recorded in the result.
@@ -97,12 +99,16 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> Agent
         process: An agent that has had no other job.
         job: The job, from `upgrade_job`.
         url: The database.
+
+    Returns:
+        The result, and the sessions for whose locks the upgrade waited at its end.
     """
     token = secrets.token_hex(16)
     reader = EventReader(job, token, process, time.monotonic() + _NO_LIMIT, lambda *_: True)
     try:
         process.send(encoded(job, job.connection, token, *process.descriptors))
-        reader.read()
+        with LockWatch(url, lambda: reader.sessions) as watch:
+            reader.read()
     except KeyboardInterrupt:
         _interrupt(process, reader)
         raise
@@ -110,7 +116,7 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> Agent
         process.end_job(wholly=reader.forged)
         if not reader.done:
             _end_sessions(url, reader.sessions)
-    return reader.result("")
+    return reader.result(""), watch.holders()
 
 
 def _identity(url: DatabaseURL) -> tuple[str, str, bool]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun
 from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
-from adapter.outbound.postgres.explain import explain
+from adapter.outbound.postgres.explain import LOCK_NOT_AVAILABLE, explain
+from adapter.outbound.postgres.holders import Holder, end_them, join
 from adapter.outbound.postgres.revision_hints import DETAILED, OTHER, hint_for
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.one_line import in_one_line
@@ -15,13 +16,16 @@ _UNKNOWN = "Can't locate revision"
 _AHEAD = "The database is ahead: deploy the code that has this revision."
 
 
-def upgrade_error(result: AgentResult, url: DatabaseURL, current: tuple[str, ...] | None) -> DatabaseError | None:
+def upgrade_error(
+    result: AgentResult, url: DatabaseURL, current: tuple[str, ...] | None, holders: tuple[Holder, ...] = ()
+) -> DatabaseError | None:
     """Return the error that ended an upgrade; None where it came to its end.
 
     Args:
         result: The result of the upgrade.
         url: The database.
         current: The revisions that it is at now; None where that cannot be read.
+        holders: The sessions for whose locks it waited at its end.
     """
     error = result.error
     if error is None:
@@ -37,7 +41,7 @@ def upgrade_error(result: AgentResult, url: DatabaseURL, current: tuple[str, ...
     if error.type == "CommandError" or error.kind == "history":
         return _of_alembic(error)
     if failed is not None:
-        return _of_revision(failed, url, current)
+        return _of_revision(failed, url, current, holders)
     return _of_environment(error, url)
 
 
@@ -74,12 +78,16 @@ def _of_alembic(error: AgentError) -> DatabaseError:
     )
 
 
-def _of_revision(run: AgentRun, url: DatabaseURL, current: tuple[str, ...] | None) -> DatabaseError:
+def _of_revision(
+    run: AgentRun, url: DatabaseURL, current: tuple[str, ...] | None, holders: tuple[Holder, ...]
+) -> DatabaseError:
     error = run.error
     assert error is not None  # noqa: S101 - it is why this run was chosen
     state = error.sqlstate or ""
     subject = f"Revision {run.revision} failed{_place(error)}"
     if explained := _explained(error, url):
+        if state == LOCK_NOT_AVAILABLE and holders:
+            explained = _held(explained, holders)
         return DatabaseError(f"{subject}. {explained.message}{_place_of_database(current)}", explained.hint)
     primary, _, detail = error.message.strip().partition("\n")
     name = "" if state else f"{error.type}: "
@@ -88,6 +96,13 @@ def _of_revision(run: AgentRun, url: DatabaseURL, current: tuple[str, ...] | Non
         f"{subject}: {name}{_line(primary)}.{more}{_place_of_database(current)}",
         hint_for(state, run.revision) or OTHER,
     )
+
+
+def _held(error: DatabaseError, holders: tuple[Holder, ...]) -> DatabaseError:
+    """Return the explanation of a lock timeout with the sessions that hold the lock, and what ends them."""
+    end = end_them(holders)
+    hint = f"Wait for it, or end it: {end} Then run this again." if end else error.hint
+    return DatabaseError(f"{error.message.removesuffix('.')}; held by {join(holders)}.", hint)
 
 
 def _of_environment(error: AgentError, url: DatabaseURL) -> DatabaseError:

@@ -42,11 +42,11 @@ class AgentUpgrader(Upgrader):
         Raises:
             DatabaseError: A revision or env.py failed.
         """
-        result = run_upgrade(self.process, self.job, self.url)
+        result, holders = run_upgrade(self.process, self.job, self.url)
         if result.error is not None:
             if needs_traceback(result):
                 write_to_stderr(result.error.traceback)
-            error = upgrade_error(result, self.url, self._current(result.version_tables))
+            error = upgrade_error(result, self.url, self._current(result.version_tables), holders)
             if error is not None:
                 raise error
         return UpgradedProject(result)
