@@ -26,7 +26,7 @@ def raise_if_environment_failed(job: AgentJob, result: AgentResult) -> None:
         return
     if error.kind == "elsewhere":
         raise DatabaseConfigurationError(
-            f"{error.message}: nothing was run{_place(error)}",
+            f"{error.message}: nothing was run there{_place(error)}",
             "let it read its address from alembic.ini or from a variable, and name that with --env NAME",
         )
     if has_environment_failed(job, result):

@@ -60,7 +60,7 @@ def needs_traceback(result: AgentResult) -> bool:
 def _led_elsewhere(error: AgentError, url: DatabaseURL) -> DatabaseError:
     if error.kind == "elsewhere":
         return DatabaseConfigurationError(
-            f"{_line(error.message)}, and not to {url}: nothing was run{_place(error)}",
+            f"{_line(error.message)}, and not to {url}: nothing was run there{_place(error)}",
             "Let it read its address from alembic.ini or from a variable, and name that with --env NAME.",
         )
     return DatabaseConfigurationError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import traceback
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from .failures import ElsewhereError, culprit, is_of_project
 from .protocol import Error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .channel import Channel
     from .redirect import Sandbox
 
@@ -69,19 +71,38 @@ class Proof:
         server = next(
             filter(None, (value_of(connection, query) for query in _SERVER_QUERIES)), type(connection).__module__
         )
-        error = ElsewhereError(f"env.py connected to {server}/{database or 'something that is no Postgres'} itself")
-        frame_of_project = next(
-            (frame for frame in reversed(traceback.extract_stack()) if is_of_project(frame.filename)), None
-        )
+        place = _place_in_project()
+        file = "env.py" if place is None else os.path.basename(place[0])  # noqa: PTH119 - as everywhere here
+        error = ElsewhereError(f"{file} connected to {server}/{database or 'something that is no Postgres'} itself")
         if self.channel is not None:  # reported at once, because env.py may catch the error
             failure = culprit(error)
-            if frame_of_project is not None:
-                path = os.path.realpath(frame_of_project.filename)
-                failure = replace(failure, path=path, line=frame_of_project.lineno)
+            if place is not None:
+                failure = replace(failure, path=os.path.realpath(place[0]), line=place[1])
             self.channel.send(Error(**vars(failure)))
         with suppress(Exception):
             connection.close()
         raise error
+
+
+def _place_in_project() -> tuple[str, int] | None:
+    """Return the file and the line of the project that are being executed; None if there is none."""
+    for frame in _frames():
+        if is_of_project(frame.f_code.co_filename):
+            return frame.f_code.co_filename, frame.f_lineno
+    return None
+
+
+def _frames() -> Iterator[Any]:
+    """Yield what is being executed, from the inside out, and also what waits for a greenlet of SQLAlchemy's asyncio."""
+    frame: Any = sys._getframe()  # noqa: SLF001 - only the stack has the callers
+    greenlets: Any = sys.modules.get("greenlet")
+    current = None if greenlets is None else greenlets.getcurrent()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        while frame is None and current is not None and current.parent is not None:
+            current = current.parent
+            frame = current.gr_frame
 
 
 def value_of(connection: Any, query: str) -> str | None:
