@@ -60,8 +60,8 @@ def place() -> Iterator[Path]:
         yield folder
 
 
-def _analyze(user: User, code: str, forbidden: list[str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "-c", "alembic.ini", "reach"]
+def _analyze(user: User, code: str, forbidden: list[str], *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze", "-c", "alembic.ini", "reach", *options]
     return subprocess.run(
         [sys.executable, forbidding.__file__, code, *forbidden, "--", *command],
         cwd=user.project,
@@ -112,13 +112,17 @@ def test_what_is_forbidden(sandbox: Path, place: Path, forbidden: str, code: str
 
 @pytest.mark.parametrize("code", ["EPERM", "ENOSYS"])
 def test_without_filters_nothing_starts(sandbox: Path, code: str) -> None:
-    """Where no filter can be set up, nothing of the project runs, and the way to go on without is named."""
+    """Where no filter can be set up, nothing of the project runs, but with the option that is named."""
     with folder_for_everybody("hxa") as folder:
         user = User(accounts()[0], folder, sandbox)
         user.write_statements({"reach": "open('ran', 'w')"}, str)
         done = _analyze(user, code, ["seccomp", "prctl"])
+        ran = (user.project / "ran").exists()
+        without = _analyze(user, code, ["seccomp", "prctl"], "--no-isolation")
+        ran_without = (user.project / "ran").exists()
 
-    assert done.returncode == 2, done.stdout
+    assert (done.returncode, ran) == (2, False), done.stdout
     assert "--no-isolation" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (user.project / "ran").exists()
+    assert (without.returncode, ran_without) == (0, True), without.stderr
+    assert without.stderr.startswith("warning: --no-isolation: nothing keeps a revision or env.py from")

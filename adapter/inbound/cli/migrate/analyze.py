@@ -79,8 +79,8 @@ def analyze(
 ) -> None:
     """Run revisions on a throw-away Postgres, and report the locks, rewrites and scans that Postgres reported.
 
-    The project's own database is not touched. The kernel lets env.py and the revisions connect to the sandbox and to
-    nothing else; see docs/isolation.md.
+    The project's own database is not touched. On Linux, the kernel lets env.py and the revisions connect to the sandbox
+    and to nothing else. docs/isolation.md lists what is guaranteed on which system.
     """
     from adapter.bootstrap.analyze import TargetRequest, analyze_revisions, render_analysis
     from domain.migration.diagnostic import Severity

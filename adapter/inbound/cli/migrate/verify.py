@@ -72,7 +72,9 @@ def verify(
 ) -> None:
     """Run revisions up, down and up again in a sandbox, kill them at every statement, and try old code on them.
 
-    The proofs are written into a file, so that only new and changed revisions are proved the next time.
+    The proofs are written into a file, so that only new and changed revisions are proved the next time. On Linux, the
+    kernel lets env.py and the revisions connect to the sandbox and to nothing else. docs/isolation.md lists what is
+    guaranteed on which system.
     """
     from adapter.bootstrap.verify import VerificationRequest, render_verification, verify_revisions
 
