@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -330,3 +331,47 @@ def test_every_architecture_has_numbers_of_its_own() -> None:
     for table in seccomp._TABLES.values():  # noqa: SLF001 - the numbers are what there is to see
         assert len({table.socket, table.connect, *table.others}) == 15
     assert len({table.audit for table in seccomp._TABLES.values()}) == len(seccomp._TABLES)  # noqa: SLF001
+
+
+_HEADERS = Path("/usr/include")
+# In the order of seccomp's tables; those behind the first three are the ways around the wall.
+_CALLS = [
+    "seccomp",
+    "socket",
+    "connect",
+    "io_uring_setup",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "setns",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsmount",
+    "mount_setattr",
+    "ptrace",
+    "pidfd_getfd",
+    "open_tree_attr",
+]
+
+
+@pytest.mark.parametrize(
+    ("machine", "header"),
+    [
+        ("x86_64", "*/asm/unistd_64.h"),
+        ("aarch64", "asm-generic/unistd.h"),  # the table of every newer architecture
+        ("riscv64", "asm-generic/unistd.h"),
+    ],
+)
+def test_numbers_are_those_of_the_kernel(machine: str, header: str) -> None:
+    """The numbers of each architecture are those of the kernel's headers, as far as they know them."""
+    files = sorted(_HEADERS.glob(header))
+    if not files:
+        pytest.skip(f"the kernel's headers are not installed: no {header} below {_HEADERS}")
+    defined = dict(re.findall(r"^#define\s+__NR(?:3264)?_(\w+)\s+(\d+)$", files[0].read_text(), re.MULTILINE))
+    table = seccomp._TABLES[machine]  # noqa: SLF001 - the numbers are what there is to see
+    numbers = dict(zip(_CALLS, (table.seccomp, table.socket, table.connect, *table.others), strict=True))
+
+    known = {call: number for call, number in numbers.items() if call in defined}
+    assert known == {call: int(defined[call]) for call in known}
+    assert {"socket", "connect", "seccomp", "io_uring_setup"} <= known.keys()
