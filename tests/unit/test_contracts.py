@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ INTRUDERS = [
         "import adapter.outbound.migration.trial.trials",
         "the backend never imports the migration tool",
     ),
+    ("adapter/outbound/isolation/intruder.py", "import adapter.outbound.postgres.url", "isolation knows nobody"),
+    ("adapter/outbound/isolation/stranger.py", "import psycopg", "isolation knows nobody"),
 ]
 
 
@@ -95,3 +98,11 @@ def test_broken_contracts_are_noticed(copy: Path) -> None:
     for module, _, contract in INTRUDERS:
         assert f"{contract} BROKEN" in said
         assert module.removesuffix(".py").replace("/", ".") in said
+
+
+def test_each_contract_is_broken_once() -> None:
+    """A contract that nobody has broken on purpose may forbid nothing."""
+    settings = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = {contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]}
+
+    assert names == {contract for _, _, contract in INTRUDERS}
