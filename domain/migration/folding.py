@@ -12,7 +12,7 @@ def fold(statements: Iterable[StatementTrace]) -> tuple[StatementTrace, ...]:
     """Return the statements with those of a loop folded into one trace for each statement of its body.
 
     Two statements are the same if their line and text are the same. Literals in the text may differ in statements that
-    only read or write rows.
+    only read or write rows. A statement that renames is like no other: each time, another object has the name.
     """
     folded: list[_Folded] = []
     for statement in statements:
@@ -55,6 +55,8 @@ def _same(first: StatementTrace, second: StatementTrace) -> bool:
         None,
         None,
     ):
+        return False
+    if first.renamed or second.renamed:
         return False
     return first.sql == second.sql or (
         first.line is not None

@@ -1,7 +1,7 @@
 """Folding of what loops execute."""
 
 from domain.migration.trace import ChangedObject, RowCounts, StatementTrace, fold
-from tests.unit.domain.migration.traces import USERS, changed, step
+from tests.unit.domain.migration.traces import ORDERS, USERS, changed, renamed, step
 
 
 def update(transaction: int | None, sql: str = "UPDATE t SET a = 1", line: int = 5) -> StatementTrace:
@@ -56,6 +56,16 @@ def test_different_lines_and_errors_are_not_folded() -> None:
 
     assert len(fold([update(1), update(1, line=6)])) == 2
     assert len(fold([update(1), failed])) == 2
+
+
+def test_statements_that_rename_are_not_folded() -> None:
+    """Two names that are exchanged twice are where they were, which only the order of all renames shows."""
+    names = (USERS, "public.spare"), (ORDERS, USERS), ("public.spare", ORDERS)
+    exchange = [
+        step(f"ALTER TABLE {old} RENAME TO {new}", line=3, renamed=renamed("table", old, new)) for old, new in names
+    ]
+
+    assert fold(exchange * 2) == (*exchange, *exchange)
 
 
 def test_statements_that_change_the_schema_differ_by_their_values() -> None:

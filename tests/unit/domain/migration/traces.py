@@ -8,7 +8,7 @@ from domain.migration.analysis.rules import all_rules
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot, Value
 from domain.migration.statistics import Statistics
-from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace, TableFacts
+from domain.migration.trace import ChangedObject, RenamedObject, RevisionTrace, RowCounts, StatementTrace, TableFacts
 
 Objects = dict[tuple[str, str], Mapping[str, Value]]
 
@@ -81,6 +81,11 @@ def updated(rows: int = 2000) -> Mapping[str, RowCounts]:
 def changed(kind: str, name: str) -> tuple[ChangedObject, ...]:
     """One object that a statement made, changed or dropped."""
     return (ChangedObject(kind, name),)
+
+
+def renamed(kind: str, old: str, new: str) -> tuple[RenamedObject, ...]:
+    """One object that a statement renamed."""
+    return (RenamedObject(kind, old, new),)
 
 
 def revision(
