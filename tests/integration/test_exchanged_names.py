@@ -18,8 +18,9 @@ CREATE TABLE p (id bigint, flag boolean NOT NULL, other boolean NOT NULL);
 CREATE TABLE q (id bigint, flag boolean NOT NULL, other boolean NOT NULL);
 CREATE TYPE mood AS ENUM ('happy', 'sad');
 CREATE TABLE moods (mood mood NOT NULL);
-CREATE VIEW v AS SELECT 1 AS n;
-CREATE VIEW w AS SELECT 2 AS n
+CREATE VIEW v AS SELECT 1 AS n, 2 AS m;
+CREATE VIEW w AS SELECT 2 AS n;
+CREATE TYPE pair AS (a int, b int)
 """
 NEW_TYPE = """
 op.execute("CREATE TYPE mood_new AS ENUM ('sad', 'happy', 'glad')")
@@ -64,6 +65,19 @@ UPGRADES = {
     ),
     "views": Upgrade(
         exchange("ALTER VIEW {} RENAME TO {}", "v", "w"), "The views public.v, public.w have exchanged their names"
+    ),
+    "columns_of_a_view": Upgrade(
+        exchange("ALTER VIEW v RENAME {} TO {}", "n", "m"),
+        "The columns public.v.m, public.v.n have exchanged their names",
+    ),
+    "attributes_of_a_type": Upgrade(
+        exchange("ALTER TYPE pair RENAME ATTRIBUTE {} TO {}", "a", "b"),
+        "The columns public.pair.a, public.pair.b have exchanged their names",
+    ),
+    "and_back_in_a_loop": Upgrade(
+        'for _ in range(2):\n    for old, new in (("p", "r"), ("q", "p"), ("r", "q")):\n'
+        '        op.execute(f"ALTER TABLE {old} RENAME TO {new}")',
+        None,
     ),
     "labels": Upgrade(
         exchange("ALTER TYPE mood RENAME VALUE '{}' TO '{}'", "happy", "sad"),

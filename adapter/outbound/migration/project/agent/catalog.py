@@ -35,13 +35,15 @@ WITH now AS MATERIALIZED (
     LEFT JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid AND w.rulename = '_RETURN'
     WHERE true {relation}
     UNION ALL
-    SELECT 'pg_class', a.attrelid, a.attnum, a.attrelid, 'table column',
+    SELECT 'pg_class', a.attrelid, a.attnum, a.attrelid,
+        CASE c.relkind WHEN 'v' THEN 'view column' WHEN 'm' THEN 'materialized view column' WHEN 'c' THEN 'type column'
+            ELSE 'table column' END,
         c.name || '.' || pg_catalog.quote_ident(a.attname),
         row(a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated, a.attstorage,
             a.attcompression, a.attstattarget, a.attcollation, a.attoptions, a.attacl, d.adbin)::text, 0
     FROM relations c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE c.relkind IN ('r', 'p', 'f') {column}
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') {column}
     UNION ALL
     SELECT 'pg_constraint', o.oid, 0, o.conrelid, 'table constraint',
         pg_catalog.quote_ident(o.conname) || ' on ' || c.name, o::text, 0
@@ -235,7 +237,7 @@ class Catalog:
     def _own_name(self, row: list[Any]) -> str:
         """Return the name of a column without that of its table, and any other name as it is."""
         name: str = row[5]
-        return name[len(self.names[row[3]]) :] if row[4] == "table column" and row[3] in self.names else name
+        return name[len(self.objects["pg_class", row[3], 0][5]) :] if _is_column(row) else name
 
     def touched(self, later: Catalog) -> set[int]:
         """Return the OIDs of the tables that were rewritten, or of which an object differs, up to a later catalog."""
@@ -264,12 +266,16 @@ class Catalog:
         return [oid for oid in later.indexes if oid not in self.files and later.files[oid] not in known_files]
 
 
+def _is_column(row: list[Any]) -> bool:
+    return bool(row[0] == "pg_class" and row[2])
+
+
 def _kinds_and_names(catalog: Catalog, keys: set[tuple[str, int, int]]) -> list[tuple[str, str]]:
-    """Return the kinds and names of objects, tables first, without columns and constraints of the listed tables."""
+    """Return the kinds and names of objects, tables first, without columns and constraints of those that are listed."""
     objects = []
     for key in sorted(keys, key=lambda key: (catalog.objects[key][4] != "table", key)):
         row = catalog.objects[key]
-        is_part = row[4] in {"table column", "table constraint"}
+        is_part = _is_column(row) or row[4] == "table constraint"
         if not (is_part and ("pg_class", row[3], 0) in keys):
             objects.append((row[4], row[5]))
     return objects
