@@ -6,7 +6,6 @@ versions of rows.
 """
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
@@ -60,9 +59,6 @@ SELECT o.owner, min(o.kind) FILTER (WHERE o.catalog = 'table'), min(o.name) FILT
                                                        o.properties) ORDER BY o.catalog, o.oid, o.sub)::text
   FROM objects o GROUP BY o.owner
 """  # noqa: S608 - a constant
-_RENAMES = re.compile(r"\b(rename|set\s+schema)\b", re.IGNORECASE)
-
-
 _SEQUENCES = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_sequence_last_value(q.seqrelid)
   FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c ON c.oid = q.seqrelid
@@ -274,6 +270,6 @@ def _altered(
 
 def _has_renames(earlier: _Objects, later: _Objects, statements: Sequence[StatementTrace]) -> bool:
     """Return whether objects were renamed, so that statements may have reported them by several names."""
-    if any(_RENAMES.search(statement.sql) for statement in statements):
+    if any(statement.renamed for statement in statements):
         return True
     return any(key in later and later[key].name != item.name for key, item in earlier.items())
