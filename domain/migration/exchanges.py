@@ -1,9 +1,10 @@
 """Objects that have exchanged their names: each keeps its rows or values, and code that names one meets another."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from domain.migration.data_difference import DataChange, DataChangeKind, DataDifference
 from domain.migration.names import split
+from domain.migration.new_names import NewNames
 from domain.migration.snapshot import SchemaSnapshot, names_of
 from domain.migration.statement_trace import StatementTrace
 
@@ -18,8 +19,9 @@ def exchanged(before: SchemaSnapshot | None, statements: Sequence[StatementTrace
     """
     if before is None or not any(statement.renamed for statement in statements):
         return {}
-    names = names_of(before, kind)
-    new_names = {old: _in_table_of(old, new, kind) for old, new in _new_names(names, statements, kind).items()}
+    renames = NewNames(statements, kind)
+    names = ((old, renames.of(old)) for old in names_of(before, kind))
+    new_names = {old: _in_table_of(old, new.name, kind) for old, new in names if new is not None}
     in_use = {*new_names.values()}
     return {old: new for old, new in sorted(new_names.items()) if old != new and new in new_names and old in in_use}
 
@@ -55,27 +57,6 @@ def with_exchanges(
         if new not in subjects
     ]
     return DataDifference((*difference.changes, *changes)) if changes else difference
-
-
-def _new_names(names: Collection[str], statements: Iterable[StatementTrace], kind: str) -> dict[str, str]:
-    """Return the last name of each object that was not dropped, by its first name."""
-    first_names = {name: name for name in names}
-    for statement in statements:
-        dropped = {changed.name for changed in statement.dropped if changed.kind.endswith((kind, "table"))}
-        moved = {item.old: item.new for item in statement.renamed if item.kind.endswith((kind, "table"))}
-        if dropped or moved:
-            first_names = {
-                moved.get(name) or _moved_along(name, moved): first
-                for name, first in first_names.items()
-                if name not in dropped and split(name)[0] not in dropped
-            }
-    return {first: name for name, first in first_names.items()}
-
-
-def _moved_along(name: str, moved: dict[str, str]) -> str:
-    """Return the name of an object whose table may have been renamed."""
-    table, own = split(name)
-    return f"{moved[table]}.{own}" if table in moved else name
 
 
 def _in_table_of(old: str, new: str, kind: str) -> str:

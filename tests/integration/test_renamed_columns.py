@@ -42,6 +42,31 @@ op.rename_table("variable", "setting")
     assert not any("variable.team_id is now called public.pool" in text for text in messages)
 
 
+def test_renames_that_no_text_shows(server: Server, history: History) -> None:
+    """A name that is put together, one in between, and the column of a view: the server knows what became of each."""
+    history.add("first", None, TABLES)
+    history.add("view", "first", 'op.execute("CREATE VIEW pools AS SELECT id, code FROM pool")')
+    history.add(
+        "last",
+        "view",
+        """
+op.execute("DO $$ BEGIN EXECUTE format('ALTER TABLE %I REN' || 'AME %I TO %I', 'pool', 'team_id', 'team'); END $$")
+op.alter_column("connection", "team_id", new_column_name="spare")
+op.alter_column("connection", "spare", new_column_name="team")
+op.execute("ALTER VIEW pools RENAME code TO number")
+""",
+    )
+    (analysis,) = analyzed(server, history.plain_ini(), "last", rows=100).revisions
+    messages = _messages(list(analysis.diagnostics), "drop-or-rename-in-use")
+
+    for table, old, new in (
+        ("pool", "team_id", "team"),
+        ("connection", "team_id", "team"),
+        ("pools", "code", "number"),
+    ):
+        assert any(f"public.{table}.{old} is now called public.{table}.{new}" in text for text in messages)
+
+
 def test_a_renamed_column_is_not_new(server: Server, history: History) -> None:
     """A renamed NOT NULL column is no new one that INSERTs would have to set, and what rewrites it is its new type."""
     upgrade = 'op.alter_column("pool", "team_id", new_column_name="team_name", type_=sa.String(50))'

@@ -3,10 +3,11 @@
 import re
 
 from domain.migration.index_definition import key_columns
-from domain.migration.names import bare, mention, split
+from domain.migration.names import mention, split
+from domain.migration.new_names import NewName, NewNames
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
-from domain.migration.trace import ChangedObject, RevisionTrace, StatementTrace
+from domain.migration.trace import ChangedObject, RevisionTrace
 
 
 def index_table(trace: RevisionTrace, index: str) -> str | None:
@@ -144,59 +145,52 @@ def constraints_on(trace: RevisionTrace, table: str, statement: int) -> list[str
     ]
 
 
+def new_name(trace: RevisionTrace, kind: str, name: str, since: int = 0) -> NewName | None:
+    """Return the name that an object has after the upgrade; None for an object that was dropped.
+
+    Args:
+        trace: Trace of the revision.
+        kind: Kind of the object, such as `table` or `column`.
+        name: Qualified name of the object before a statement.
+        since: Index of that statement.
+    """
+    key = f"new names {kind}"
+    if key not in trace.memo:
+        trace.memo[key] = NewNames(trace.upgrade, kind)
+    new_names: NewNames = trace.memo[key]
+    return new_names.of(name, since)
+
+
+def renamed_by(trace: RevisionTrace, kind: str, old: str, new: str, since: int = 0) -> int | None:
+    """Return the index of the statement that renames an object; None where another object or none has the new name.
+
+    None also stands for an object of which only the table or the schema was renamed.
+
+    Args:
+        trace: Trace of the revision.
+        kind: Kind of the object, such as `table` or `column`.
+        old: Qualified name of the object before a statement.
+        new: Qualified name after the upgrade.
+        since: Index of that statement.
+    """
+    renamed = new_name(trace, kind, old, since)
+    return renamed.statement if renamed is not None and renamed.name == new else None
+
+
 def former_name(trace: RevisionTrace, column: str) -> str | None:
     """Return the name that a column had before the upgrade renamed it; None for a new or unchanged name."""
-    key = f"former name of {column}"
-    if key not in trace.memo:
-        is_added = column in added(trace, "column")
-        names = (old for old in removed(trace, "column") if is_added and renamed_by(trace, old, column) is not None)
-        trace.memo[key] = next(names, None)
-    name: str | None = trace.memo[key]
-    return name
+    if "former names" not in trace.memo:
+        new_names = ((old, new_name(trace, "column", old)) for old in removed(trace, "column"))
+        trace.memo["former names"] = {
+            new.name: old for old, new in new_names if new is not None and new.statement is not None
+        }
+    former_names: dict[str, str] = trace.memo["former names"]
+    return former_names.get(column) if column in added(trace, "column") else None
 
 
 def new_columns(trace: RevisionTrace) -> list[str]:
     """Return the columns that the upgrade added, without those that only have another name, sorted by name."""
     return [name for name in added(trace, "column") if former_name(trace, name) is None]
-
-
-def renamed_by(trace: RevisionTrace, old: str, new: str) -> int | None:
-    """Return the index of the statement whose text renames a column, table or other object; None if there is none.
-
-    The event triggers of Postgres decide which table a renamed column belongs to, where they report it.
-    """
-    if "renames" not in trace.memo:
-        statements = enumerate(trace.upgrade)
-        trace.memo["renames"] = [index for index, statement in statements if _RENAME.search(statement.sql)]
-    if not trace.memo["renames"] or not _may_be_renamed_to(trace, old, new):
-        return None
-    pattern = re.compile(
-        rf'(?<!\w){re.escape(bare(old))}"?\s+(?:RENAME\s+)?TO\s+"?{re.escape(bare(new))}(?!\w)', re.IGNORECASE
-    )
-    return next(
-        (
-            index
-            for index in trace.memo["renames"]
-            if pattern.search(trace.upgrade[index].sql) and _is_altered(trace.upgrade[index], old, new)
-        ),
-        None,
-    )
-
-
-def _may_be_renamed_to(trace: RevisionTrace, old: str, new: str) -> bool:
-    """Return whether two names may be those of one object, which only leaves its table when that is renamed, too."""
-    old_table, new_table = split(old)[0], split(new)[0]
-    return old_table == new_table or not (_has_table(trace.after, old_table) or _has_table(trace.before, new_table))
-
-
-def _has_table(snapshot: SchemaSnapshot | None, name: str) -> bool:
-    return snapshot is not None and any((kind, name) in snapshot.objects for kind in ("table", "view"))
-
-
-def _is_altered(statement: StatementTrace, old: str, new: str) -> bool:
-    """Return whether Postgres reported an object of the new name in the table or schema of either name, or none."""
-    containers = {split(changed.name)[0] for changed in statement.altered if bare(changed.name) == bare(new)}
-    return not containers or not containers.isdisjoint({split(old)[0], split(new)[0]})
 
 
 def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
@@ -246,6 +240,3 @@ def has_key_before(trace: RevisionTrace, table: str, columns: list[str]) -> bool
 
 
 _VECTOR = re.compile(r'(?:^|\.)"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$')
-
-
-_RENAME = re.compile(r"\bRENAME\b", re.IGNORECASE)

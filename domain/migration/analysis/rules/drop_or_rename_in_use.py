@@ -152,7 +152,7 @@ def _changed(
 
 def _new_name(trace: RevisionTrace, kind: str, name: str) -> str | None:
     """Return the name that a renamed object has now, or its name in another schema; None where it was dropped."""
-    renamed = next((new for new in added(trace, kind) if renamed_by(trace, name, new) is not None), None)
+    renamed = next((new for new in added(trace, kind) if renamed_by(trace, kind, name, new) is not None), None)
     return renamed or (moved_to(trace, kind, name) if kind != "column" else None)
 
 

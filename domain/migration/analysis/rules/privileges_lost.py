@@ -70,7 +70,7 @@ def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
         for changed in (*statement.dropped, *(() if overloads else statement.created))
     )
     siblings = (old for old in names_of(trace.before, kind) if old != name and split(old)[0] == split(name)[0])
-    return is_created or any(renamed_by(trace, old, name) is not None for old in siblings)
+    return is_created or any(renamed_by(trace, kind, old, name) is not None for old in siblings)
 
 
 def _without_arguments(name: str) -> str:

@@ -58,7 +58,8 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         if moved_to(trace, "table", old) is not None:
             continue
         similar = [new for new in added(trace, "table") if _shape(trace, old, before=True) == _shape(trace, new)]
-        if len(similar) == 1 and renamed_by(trace, old, similar[0]) is None and not _is_written(trace, similar[0]):
+        is_renamed = len(similar) == 1 and renamed_by(trace, "table", old, similar[0]) is not None
+        if len(similar) == 1 and not is_renamed and not _is_written(trace, similar[0]):
             yield _diagnostic(trace, "table", old, similar[0])
 
 
@@ -75,7 +76,7 @@ def _similar_columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, st
             for name in added_columns
             if _is_alike(trace, old, name, only=len(dropped_columns) == len(added_columns) == 1)
         ]
-        if len(similar) == 1 and renamed_by(trace, old, similar[0]) is None:
+        if len(similar) == 1 and renamed_by(trace, "column", old, similar[0]) is None:
             yield old, similar[0]
 
 

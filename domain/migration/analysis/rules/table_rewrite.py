@@ -20,6 +20,7 @@ from domain.migration.analysis.changes import (
     has_checked_type,
     kept,
     new_columns,
+    new_name,
     renamed_by,
     topmost,
 )
@@ -65,27 +66,28 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 def _own_reasons(trace: RevisionTrace, diagnostic: Diagnostic) -> list[str]:
     """Return what the statement itself does to columns that rewrites their table; empty if that is not known."""
-    table, step = str(diagnostic.relation), trace.upgrade[diagnostic.statement or 0]
+    table, index = str(diagnostic.relation), diagnostic.statement or 0
+    step = trace.upgrade[index]
     created, altered = (
         _columns([changed.name for changed in changes if changed.kind == "table column"], table)
         for changes in (step.created, step.altered)
     )
-    later_names = [*_columns(kept(trace, "column"), table), *_columns(added(trace, "column"), table)]
-    reasons = _changes_of(trace, [later for name in altered for later in _later_names(trace, name, later_names)])
+    reasons = _changes_of(trace, [later for name in altered for later in _later_names(trace, name, index)])
     return reasons + [
         f"the new column {bare(name)} {_description_of_new(trace, later)}"
         for name in created
-        for later in _later_names(trace, name, later_names)
+        for later in _later_names(trace, name, index + 1)
     ]
 
 
-def _later_names(trace: RevisionTrace, column: str, names: list[str]) -> list[str]:
-    """Return which of some names after the upgrade a column has; empty for none of them.
+def _later_names(trace: RevisionTrace, column: str, since: int) -> list[str]:
+    """Return the name after the upgrade of a column that a statement finds; empty if its table has no such column then.
 
     A later statement may give it another name, even that of a column that is dropped.
     """
-    later = next((name for name in names if renamed_by(trace, column, name) is not None), column)
-    return [later] if later in names else []
+    later = new_name(trace, "column", column, since)
+    is_there = later is not None and attributes(trace.after, "column", later.name)
+    return [later.name] if later is not None and is_there and split(later.name)[0] == split(column)[0] else []
 
 
 def _reasons(trace: RevisionTrace, table: str) -> list[str]:
@@ -145,8 +147,12 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
 
 def _is_replaced(trace: RevisionTrace, column: str) -> bool:
     """Return whether a column that the upgrade adds takes the name of an old one."""
-    new = [changed.name for step in trace.upgrade for changed in step.created if changed.kind == "table column"]
-    return any(renamed_by(trace, name, column) is not None for name in _columns(new, split(column)[0]))
+    return any(
+        renamed_by(trace, "column", changed.name, column, since=index + 1) is not None
+        for index, step in enumerate(trace.upgrade)
+        for changed in step.created
+        if changed.kind == "table column"
+    )
 
 
 def _fillable(trace: RevisionTrace, column: str) -> bool:

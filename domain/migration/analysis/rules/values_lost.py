@@ -19,7 +19,7 @@ warning.
 import re
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.changes import added, is_inherited, kept, renamed_by, statement_of
+from domain.migration.analysis.changes import added, is_inherited, kept, new_name, renamed_by, statement_of
 from domain.migration.analysis.impact import is_big, truncated
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
@@ -175,9 +175,7 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
         for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
             if not attributes(trace.before, "column", column).get("generated"):
                 dropped = _dropped_by(trace, "table column", column)
-                taken = any(
-                    renamed_by(trace, sibling, column) is not None for sibling in _beside(trace, "column", column)
-                )
+                taken = _is_taken_over(trace, "column", column)
                 filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
                 if dropped is not None and not taken and not filled:
                     yield "column", column, dropped
@@ -203,12 +201,15 @@ def _replacement(trace: RevisionTrace, kind: str, name: str) -> tuple[int, str] 
         parents = attributes(trace.after, kind, renamed).get("parents")
         if split(renamed)[0] != split(name)[0] or (isinstance(parents, tuple) and name in parents):
             continue
-        statement = renamed_by(trace, name, renamed)
-        if statement is not None and not any(
-            renamed_by(trace, sibling, name) is not None for sibling in _beside(trace, kind, name)
-        ):
+        statement = renamed_by(trace, kind, name, renamed)
+        if statement is not None and not _is_taken_over(trace, kind, name):
             return statement, renamed
     return None
+
+
+def _is_taken_over(trace: RevisionTrace, kind: str, name: str) -> bool:
+    """Return whether the upgrade gives a name to another object of the same table or schema that existed before."""
+    return any(renamed_by(trace, kind, sibling, name) is not None for sibling in _beside(trace, kind, name))
 
 
 def _beside(trace: RevisionTrace, kind: str, name: str) -> list[str]:
@@ -255,8 +256,9 @@ def _unguarded_copies(trace: RevisionTrace, statistics: Statistics) -> Iterator[
 
 def _renamed_away(trace: RevisionTrace, table: str) -> int | None:
     """Return the number of the statement that renames a table whose name a new table has after the upgrade."""
-    renames = (renamed_by(trace, table, new) for new in added(trace, "table") if split(new)[0] == split(table)[0])
-    return next((statement for statement in renames if statement is not None), None)
+    new = new_name(trace, "table", table)
+    is_beside = new is not None and new.name in added(trace, "table") and split(new.name)[0] == split(table)[0]
+    return new.statement if new is not None and is_beside else None
 
 
 def _fills_new(trace: RevisionTrace, table: str, index: int, removal: int) -> bool:
@@ -264,7 +266,8 @@ def _fills_new(trace: RevisionTrace, table: str, index: int, removal: int) -> bo
     if any(name not in trace.tables and counts.inserted for name, counts in trace.upgrade[index].rows.items()):
         return True
     later = {name for traced in trace.upgrade[index:removal] for name, counts in traced.rows.items() if counts.inserted}
-    return any(renamed_by(trace, name, table) is not None for name in later - trace.tables.keys())
+    new_tables = later - trace.tables.keys()
+    return any(renamed_by(trace, "table", name, table, since=index) is not None for name in new_tables)
 
 
 def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:

@@ -5,12 +5,26 @@ import pytest
 from domain.migration.analysis.changes import (
     constraint_of,
     constraints_on,
+    former_name,
     renamed_by,
     statement_of,
     vector_dimensions,
     vector_type_changes,
 )
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, column, constraint, index, revision, step
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    changed,
+    column,
+    constraint,
+    index,
+    renamed,
+    revision,
+    step,
+    table,
+    without,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +86,32 @@ def test_the_statement_behind_an_object() -> None:
 
 
 def test_the_statement_that_renames() -> None:
-    """By the whole names of both; without a rename there is none."""
-    trace = revision(step("ALTER TABLE users RENAME name TO title"), step('ALTER TABLE users RENAME COLUMN "a" TO "b"'))
-    assert renamed_by(trace, f"{USERS}.name", f"{USERS}.title") == 0
-    assert renamed_by(trace, f"{USERS}.a", f"{USERS}.b") == 1
-    assert renamed_by(trace, f"{USERS}.title", f"{USERS}.name") is None
-    assert renamed_by(trace, f"{USERS}.ame", f"{USERS}.title") is None
-    assert renamed_by(revision(step("SELECT name TO title")), f"{USERS}.name", f"{USERS}.title") is None
+    """The one that takes the old name away, whatever it was called in between; the text of none of them counts."""
+    title, label = (
+        step("SELECT rename()", renamed=renamed("table column", f"{USERS}.{old}", f"{USERS}.{new}"))
+        for old, new in (("name", "title"), ("title", "label"))
+    )
+    assert renamed_by(revision(title), "column", f"{USERS}.name", f"{USERS}.title") == 0
+    trace = revision(step("SELECT 1"), title, label)
+    assert renamed_by(trace, "column", f"{USERS}.name", f"{USERS}.label") == 1
+    assert renamed_by(trace, "column", f"{USERS}.name", f"{USERS}.title") is None
+    assert renamed_by(trace, "column", f"{USERS}.label", f"{USERS}.name") is None
+    assert renamed_by(trace, "column", f"{USERS}.title", f"{USERS}.label", since=2) == 2
+    assert renamed_by(trace, "index", f"{USERS}.name", f"{USERS}.label") is None
+    text = revision(step("ALTER TABLE users RENAME name TO title"))
+    assert renamed_by(text, "column", f"{USERS}.name", f"{USERS}.title") is None
+
+
+def test_a_column_of_a_renamed_table_is_renamed_only_with_its_own_name() -> None:
+    """Its former name is that before both."""
+    table_renamed = step("RENAME", renamed=renamed("table", USERS, "public.people"))
+    column_renamed = step("RENAME", renamed=renamed("table column", "public.people.name", "public.people.title"))
+    after = {**without(BASE, *(key[1] for key in BASE if key[1].startswith(USERS)))}
+    trace = revision(table_renamed, column_renamed, after={**after, **table("public.people", "id", "email", "title")})
+    assert former_name(trace, "public.people.title") == f"{USERS}.name"
+    assert former_name(trace, "public.people.email") is None
+    assert former_name(trace, f"{USERS}.name") is None
+    assert renamed_by(trace, "column", f"{USERS}.email", "public.people.email") is None
 
 
 def test_a_constraint_that_is_made_anew_counts() -> None:

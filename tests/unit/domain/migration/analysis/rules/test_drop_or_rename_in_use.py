@@ -6,7 +6,7 @@ from domain.migration.analysis.rule import judge
 from domain.migration.analysis.rules import all_rules
 from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace
+from domain.migration.trace import RenamedObject, RevisionTrace
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
 from tests.unit.domain.migration.traces import (
     BASE,
@@ -16,11 +16,14 @@ from tests.unit.domain.migration.traces import (
     changed,
     codes,
     column,
+    renamed,
     revision,
     step,
     table,
     without,
 )
+
+ACCOUNTS = "public.accounts"
 
 
 def test_dropped_column_in_use() -> None:
@@ -34,7 +37,12 @@ def test_dropped_column_in_use() -> None:
 
 def test_renamed_column_in_use() -> None:
     """A rename is told by its new name, and loses no value."""
-    rename = step("ALTER TABLE users RENAME COLUMN name TO full_name", 1, EXCLUSIVE)
+    rename = step(
+        "ALTER TABLE users RENAME COLUMN name TO full_name",
+        1,
+        EXCLUSIVE,
+        renamed=renamed("table column", f"{USERS}.name", f"{USERS}.full_name"),
+    )
     after = {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.full_name")}
     assert codes(revision(rename, after=after)) == {"drop-or-rename-in-use": "error"}
     assert (
@@ -45,7 +53,7 @@ def test_renamed_column_in_use() -> None:
 
 def test_renamed_table_behind_a_view() -> None:
     """A renamed table whose old name is a view with the same columns serves old code."""
-    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE, renamed=renamed("table", USERS, ACCOUNTS))
     names = [f"{USERS}.id", f"{USERS}.email", f"{USERS}.name"]
     bare = {**without(BASE, USERS, *names), **table("public.accounts", "id", "email", "name")}
     assert codes(revision(rename, after=bare)) == {"drop-or-rename-in-use": "error"}
@@ -57,7 +65,7 @@ def test_renamed_table_behind_a_view() -> None:
 
 def test_a_table_behind_a_view_that_only_reads() -> None:
     """A view with a join stands for the table in queries, and refuses what the code before writes."""
-    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE, renamed=renamed("table", USERS, ACCOUNTS))
     accounts = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS)}
     for definition, wrong in (
         ("SELECT id, email, name FROM accounts WHERE (id > 0)", False),
@@ -111,7 +119,7 @@ def test_the_columns_of_a_dropped_table_are_not_said_again() -> None:
 
 def test_a_view_that_was_tried_is_what_it_was_seen_to_be() -> None:
     """Whether it refuses INSERTs is known then, and its definition does not matter."""
-    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE, renamed=renamed("table", USERS, ACCOUNTS))
     view: Objects = {("view", USERS): {"kind": "view", "definition": "SELECT id, email, name FROM a, b"}}
     after = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS), **view}
     insert = BrokenStatement(ApplicationStatement("INSERT INTO users", USERS), "cannot insert", "55000")
@@ -129,7 +137,7 @@ def test_a_view_that_was_tried_is_what_it_was_seen_to_be() -> None:
 
 def test_a_materialized_view_takes_no_writes() -> None:
     """A plain view of one table does."""
-    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE)
+    rename = step("ALTER TABLE users RENAME TO accounts", 1, EXCLUSIVE, renamed=renamed("table", USERS, ACCOUNTS))
     for kind, wrong in (("view", False), ("materialized view", True)):
         view: Objects = {("view", USERS): {"kind": kind, "definition": "SELECT id, email, name FROM accounts"}}
         after = {**table("public.accounts", "id", "email", "name"), **without(BASE, USERS), **view}
@@ -140,19 +148,30 @@ def test_the_code_for_a_rename() -> None:
     """A view under the old name of a table, also in another schema; a column beside the old one; nothing for a drop."""
     gone = without(BASE, *(key[1] for key in BASE if key[1].startswith(USERS)))
 
-    def fix(sql: str, after: Objects) -> str | None:
-        return diagnostic(revision(step(sql), after=after), "drop-or-rename-in-use").fix
+    def fix(after: Objects, *renames: RenamedObject) -> str | None:
+        return diagnostic(revision(step("ALTER", renamed=renames), after=after), "drop-or-rename-in-use").fix
 
-    renamed = fix("ALTER TABLE users RENAME TO people", {**gone, **table("public.people", "id", "email", "name")})
-    assert 'op.rename_table("users", "people")' in str(renamed)
-    assert "CREATE VIEW public.users AS TABLE public.people" in str(renamed)
-    moved = fix("ALTER TABLE users SET SCHEMA shop", {**gone, **table("shop.users", "id", "email", "name")})
+    people = fix({**gone, **table("public.people", "id", "email", "name")}, *renamed("table", USERS, "public.people"))
+    assert 'op.rename_table("users", "people")' in str(people)
+    assert "CREATE VIEW public.users AS TABLE public.people" in str(people)
+    moved = fix({**gone, **table("shop.users", "id", "email", "name")}, *renamed("table", USERS, "shop.users"))
     assert "ALTER TABLE public.users SET SCHEMA shop" in str(moved)
-    column_renamed = fix(
-        "ALTER TABLE users RENAME name TO title", {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.title")}
+    title = fix(
+        {**without(BASE, f"{USERS}.name"), **column(f"{USERS}.title")},
+        *renamed("table column", f"{USERS}.name", f"{USERS}.title"),
     )
-    assert "ALTER TABLE public.users ADD COLUMN title text" in str(column_renamed)
-    assert fix("ALTER TABLE users DROP name", without(BASE, f"{USERS}.name")) is None
+    assert "ALTER TABLE public.users ADD COLUMN title text" in str(title)
+    assert fix(without(BASE, f"{USERS}.name")) is None
+
+
+def test_exchanged_names_are_reported_at_the_first_rename() -> None:
+    """Renames of other objects before it are no part of that."""
+    other = step("RENAME", renamed=renamed("table", "public.other", "public.another"))
+    names = (USERS, "public.spare"), (ORDERS, USERS), ("public.spare", ORDERS)
+    exchange = [step("RENAME", renamed=renamed("table", old, new)) for old, new in names]
+    reported = diagnostic(revision(other, *exchange), "drop-or-rename-in-use")
+    assert (reported.relation, reported.statement) == (ORDERS, 1)
+    assert reported.message.startswith("The tables public.orders, public.users have exchanged their names")
 
 
 def test_a_column_that_was_moved_is_none() -> None:
@@ -184,5 +203,10 @@ def test_a_column_of_partitions_is_reported_once() -> None:
         **column(f"{ORDERS}.full_name"),
         **column(f"{USERS}.full_name", local=False),
     }
-    rename = step("ALTER TABLE orders RENAME COLUMN name TO full_name", 1, EXCLUSIVE)
+    rename = step(
+        "ALTER TABLE orders RENAME COLUMN name TO full_name",
+        1,
+        EXCLUSIVE,
+        renamed=renamed("table column", f"{ORDERS}.name", f"{ORDERS}.full_name"),
+    )
     assert diagnostic(revision(rename, before=before, after=after), "drop-or-rename-in-use").relation == ORDERS

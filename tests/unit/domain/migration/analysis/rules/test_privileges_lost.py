@@ -11,7 +11,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.snapshot import Value
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
-from tests.unit.domain.migration.traces import BASE, USERS, Objects, changed, column, revision, step, table
+from tests.unit.domain.migration.traces import BASE, USERS, Objects, changed, column, renamed, revision, step, table
 
 VIEW = "public.names"
 OWN = "shop=arwd/shop"
@@ -83,12 +83,14 @@ def test_an_object_that_took_the_name() -> None:
     created = step("CREATE TABLE users ()", created=changed("table", USERS))
     assert said(before, after, created) == [(Severity.ERROR, True)]
     old = granted("table", "public.copy")
-    assert said({**before, **old}, after, step("ALTER TABLE copy RENAME TO users")) == [(Severity.ERROR, True)]
-    assert said({**before, **old}, after, step("ALTER TABLE copy RENAME TO others")) == [(Severity.WARNING, False)]
+    to_users, to_others = (
+        step("RENAME", renamed=renamed("table", "public.copy", new)) for new in (USERS, "public.others")
+    )
+    assert said({**before, **old}, after, to_users) == [(Severity.ERROR, True)]
+    assert said({**before, **old}, after, to_others) == [(Severity.WARNING, False)]
     elsewhere = granted("table", "shop.copy")
-    assert said({**before, **elsewhere}, after, step("ALTER TABLE shop.copy RENAME TO users")) == [
-        (Severity.WARNING, False)
-    ]
+    in_shop = step("RENAME", renamed=renamed("table", "shop.copy", "shop.users"))
+    assert said({**before, **elsewhere}, after, in_shop) == [(Severity.WARNING, False)]
     views = granted("view", VIEW, "app=r/shop"), granted("view", VIEW)
     made_anew = step("CREATE VIEW names", created=changed("view", VIEW))
     assert said(*views, made_anew) == [(Severity.ERROR, True)]

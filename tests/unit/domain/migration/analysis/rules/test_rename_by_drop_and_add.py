@@ -13,6 +13,7 @@ from tests.unit.domain.migration.traces import (
     changed,
     codes,
     column,
+    renamed,
     revision,
     step,
     table,
@@ -94,7 +95,7 @@ def test_whoever_writes_the_table_has_thought_of_the_values() -> None:
 
 def test_a_real_rename_is_none_of_this() -> None:
     """It keeps the values."""
-    rename = step("ALTER TABLE users RENAME name TO full_name")
+    rename = step("RENAME", renamed=renamed("table column", f"{USERS}.name", FULL))
     assert not said(revision(rename, after=swapped(FULL)))
 
 
@@ -116,7 +117,7 @@ def test_a_table_for_another_of_the_same_columns_may_be_a_rename() -> None:
     assert not said(revision(drop, create, fill, after=alike))
     assert not said(revision(drop, create, after=accounts("id", "email")))
     assert not said(revision(drop, create, after={**alike, **table("public.people", "id", "email", "name")}))
-    rename = step("ALTER TABLE users RENAME TO accounts")
+    rename = step("RENAME", renamed=renamed("table", USERS, "public.accounts"))
     assert not said(revision(rename, after=alike))
 
 

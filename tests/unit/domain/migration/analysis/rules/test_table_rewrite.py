@@ -14,6 +14,7 @@ from tests.unit.domain.migration.traces import (
     codes,
     column,
     constraint,
+    renamed,
     revision,
     step,
     table,
@@ -126,7 +127,7 @@ def test_the_reason_is_what_the_statement_does() -> None:
         created=changed("table column", f"{USERS}.key"),
     )
     drop = step("ALTER TABLE users DROP COLUMN id", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.id"))
-    rename = step("ALTER TABLE users RENAME key TO id", 1, EXCLUSIVE)
+    rename = step("RENAME", 1, EXCLUSIVE, renamed=renamed("table column", f"{USERS}.key", f"{USERS}.id"))
     label = step("ALTER TABLE users ADD COLUMN label text", 1, EXCLUSIVE)
     after = {
         **BASE,

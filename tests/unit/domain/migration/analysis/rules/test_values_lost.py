@@ -18,11 +18,15 @@ from tests.unit.domain.migration.traces import (
     changed,
     codes,
     column,
+    renamed,
     revision,
     step,
     table,
     updated,
 )
+
+NAME = f"{USERS}.name"
+NAME_OLD = step("ALTER TABLE users RENAME name TO name_old", 1, renamed=renamed("table column", NAME, f"{NAME}_old"))
 
 
 def test_truncate_loses_values() -> None:
@@ -51,7 +55,9 @@ def test_a_table_that_is_swapped_for_its_copy_has_lost_nothing() -> None:
     copy = step("INSERT INTO users_new SELECT * FROM users", rows={"public.users_new": RowCounts(inserted=2000)})
     drop = step("DROP TABLE users", 1, dropped=changed("table", USERS))
     refused: dict[str, Any] = {"downgrade": (), "downgrade_error": "NotImplementedError: gone", "restored": None}
-    assert "values-lost" not in codes(revision(copy, drop, step("ALTER TABLE users_new RENAME TO users"), **refused))
+    assert "values-lost" not in codes(
+        revision(copy, drop, step("RENAME", renamed=renamed("table", "public.users_new", USERS)), **refused)
+    )
     assert codes(revision(drop, step("CREATE TABLE users ()"), **refused))["values-lost"] == "error"
 
 
@@ -74,8 +80,8 @@ def test_a_new_column_under_the_name_of_one_that_was_renamed() -> None:
     after = {**BASE, **column(f"{USERS}.name_old")}
     swap = (
         step("ALTER TABLE users ADD COLUMN name_new text", 1),
-        step("ALTER TABLE users RENAME name TO name_old", 1),
-        step('ALTER TABLE users RENAME COLUMN name_new TO "name"', 1),
+        NAME_OLD,
+        step("ALTER TABLE users RENAME name_new TO name", renamed=renamed("table column", f"{USERS}.name_new", NAME)),
     )
     assert codes(revision(*swap, after=after)) == {"values-lost": "error"}
     assert diagnostic(revision(*swap, after=after), "values-lost").statement == 1
@@ -87,7 +93,8 @@ def test_a_new_column_under_the_name_of_one_that_was_renamed() -> None:
 
 def test_a_new_table_under_the_name_of_one_that_was_renamed() -> None:
     """The code finds the name, and no rows; as a partition of the new table, the old one keeps them readable."""
-    swap = step("ALTER TABLE users RENAME TO users_2025", 1), step("CREATE TABLE users (LIKE users_2025)", 1)
+    rename = step("ALTER TABLE users RENAME TO users_2025", 1, renamed=renamed("table", USERS, "public.users_2025"))
+    swap = rename, step("CREATE TABLE users (LIKE users_2025)", 1)
     assert codes(revision(*swap, after={**BASE, **table("public.users_2025")})) == {"values-lost": "error"}
     assert codes(revision(*swap, after={**BASE, **table("public.users_2025", parents=(USERS,))})) == {}
 
@@ -152,11 +159,14 @@ DROP_USERS = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USE
 
 def test_what_becomes_of_a_copied_table_is_named() -> None:
     """A table that is dropped has lost what others wrote to it meanwhile; one that is renamed has it still."""
-    renames = step("ALTER TABLE users RENAME TO users_old", 1), step("ALTER TABLE new RENAME TO users", 1)
-    renamed = revision(COPY, *renames, after={**BASE, **table("public.users_old")}, **REFUSED)
+    renames = (
+        step(f"ALTER TABLE {old} RENAME", 1, renamed=renamed("table", old, new))
+        for old, new in ((USERS, "public.users_old"), ("public.new", USERS))
+    )
+    kept = revision(COPY, *renames, after={**BASE, **table("public.users_old")}, **REFUSED)
     dropped = revision(COPY, DROP_USERS, **REFUSED)
     found = [
-        one for one in judge(renamed, Statistics.unknown(), all_rules()) if one.code == CODE and "copied" in one.message
+        one for one in judge(kept, Statistics.unknown(), all_rules()) if one.code == CODE and "copied" in one.message
     ]
     assert [(one.severity, one.relation, one.statement) for one in found] == [(Severity.WARNING, USERS, 1)]
     assert "renames the table that Statement 1" in found[0].message
@@ -202,7 +212,7 @@ def test_a_column_swapped_for_one_that_is_computed() -> None:
     """Who renames a column and computes the new one of its name has values in it."""
     swap = (
         step("ALTER TABLE users ADD COLUMN name_new text", 1),
-        step("ALTER TABLE users RENAME name TO name_old", 1),
+        NAME_OLD,
     )
     added = {**BASE, **column(f"{USERS}.name_old")}
     assert "values-lost" in codes(revision(*swap, after=added))
@@ -211,14 +221,14 @@ def test_a_column_swapped_for_one_that_is_computed() -> None:
 
 def test_a_rename_in_another_table_is_none_of_this_one() -> None:
     """A new column of the orders is not where the values of the users are."""
-    swap = step("ALTER TABLE orders RENAME name TO name_old", 1)
+    swap = step("RENAME", 1, renamed=renamed("table column", f"{ORDERS}.name", f"{ORDERS}.name_old"))
     assert "values-lost" not in codes(revision(swap, after={**BASE, **column(f"{ORDERS}.name_old")}))
 
 
 def test_a_column_that_cannot_be_empty_has_other_values() -> None:
     """A key that is replaced by another one is there afterwards, with other values than before."""
     drop = step("ALTER TABLE users DROP COLUMN name", 1, EXCLUSIVE, dropped=changed("table column", f"{USERS}.name"))
-    rename = step("ALTER TABLE users RENAME key TO name", 1)
+    rename = step("ALTER TABLE users RENAME key TO name", 1, renamed=renamed("table column", f"{USERS}.key", NAME))
     full = {**BASE, **column(f"{USERS}.name", "uuid", not_null=True)}
     assert diagnostic(revision(drop, rename), "values-lost").message.endswith("exists afterwards but is empty.")
     message = diagnostic(revision(drop, rename, after=full), "values-lost").message
