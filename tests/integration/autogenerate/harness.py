@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic_postgresql_enum.configuration import get_configuration
 from sqlalchemy import Connection, MetaData, StaticPool, create_engine, text
+from sqlalchemy.schema import CreateSchema
 
 from adapter.outbound.database.base import NAMING_CONVENTION
 from adapter.outbound.migration.catalog.inspector import snapshot
@@ -124,7 +125,7 @@ class Database:
             index.dialect_options["postgresql"]["concurrently"] = False
         with self.engine.connect() as connection:
             for schema in {table.schema for table in metadata.tables.values() if table.schema} - {"public"}:
-                connection.execute(text(f"CREATE SCHEMA {schema}"))
+                connection.execute(CreateSchema(schema))
             metadata.create_all(connection)
             made = snapshot(_driver(connection))
             connection.rollback()
@@ -160,7 +161,8 @@ BEGIN
         ) AS made (kind, object, oid, class)
          -- an extension has it, or a column that is an identity, with which the sequence goes
          WHERE NOT EXISTS (SELECT FROM pg_depend AS d
-                            WHERE d.objid = made.oid AND d.classid = made.class AND d.deptype IN ('e', 'i'))
+                            WHERE d.objid = made.oid AND d.classid = made.class AND d.deptype IN ('e', 'i')
+                              AND d.refobjid <> made.oid)  -- as a partitioned table depends on its own columns
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -226,7 +228,7 @@ def run(case: Case, database: Database, directory: Path, *, stock: bool = True) 
     after = database.read_as_if_created(case.metadata(case.after))
     models_before = case.metadata(case.before)
     schemas = sorted({table.schema for table in models_before.tables.values() if table.schema})
-    database.execute(*(f"CREATE SCHEMA {schema}" for schema in schemas if schema != "public"))
+    database.execute(*(str(CreateSchema(schema)) for schema in schemas if schema != "public"))
     models_before.create_all(database.engine)
     database.execute(*case.sql)
     before = database.read()

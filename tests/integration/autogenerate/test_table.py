@@ -6,10 +6,10 @@ import pytest
 
 import adapter.outbound.database.autogenerate
 from tests.conftest import SERVERS, Server
-from tests.integration.autogenerate import catalog_cases, schema_cases, vector_cases
+from tests.integration.autogenerate import catalog_cases, dependency_cases, schema_cases, vector_cases
 from tests.integration.autogenerate.harness import Case, Database, run
 
-CASES = vector_cases.CASES + schema_cases.CASES + catalog_cases.CASES
+CASES = vector_cases.CASES + schema_cases.CASES + catalog_cases.CASES + dependency_cases.CASES
 README = Path(adapter.outbound.database.autogenerate.__file__).with_name("README.md")
 
 

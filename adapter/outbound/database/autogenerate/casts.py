@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from adapter.outbound.database.autogenerate.column_uses import GeneratedColumn, generated_columns
 from adapter.outbound.database.autogenerate.equal import metadata_tables
-from adapter.outbound.database.autogenerate.expressions import DIALECT, has_values, literal_text, plain_text
+from adapter.outbound.database.autogenerate.expressions import DIALECT, PREPARER, has_values, literal_text, plain_text
 from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, qualified, type_text
 
 
@@ -50,7 +50,7 @@ def _without_generated(
         for place, operation in enumerate(operations)
         if isinstance(operation, AlterColumnOp) and operation.modify_type is not None
     ]
-    table = qualified(connection.dialect.identifier_preparer, container.schema, container.table_name)
+    table = qualified(container.schema, container.table_name)
     changed_names = {*named(operations), *(getattr(operation, "column_name", None) for operation in operations)}
     changed_names |= {operation.column.name for operation in operations if isinstance(operation, AddColumnOp)}
     generated = {
@@ -89,7 +89,7 @@ def _with_cast(connection: Connection, operation: MigrateOperation) -> list[Migr
         operation.kw.pop("existing_autoincrement", None)
     if not isinstance(operation, AlterColumnOp) or operation.modify_type is None or operation.existing_type is None:
         return [operation]
-    column = connection.dialect.identifier_preparer.quote(operation.column_name)
+    column = PREPARER.quote(operation.column_name)
     before, after = operation.existing_type, operation.modify_type
     operation.kw.pop("postgresql_using", None)
     using, reverse_using = _using(connection, column, before, after), _using(connection, column, after, before)

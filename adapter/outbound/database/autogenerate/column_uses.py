@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
+
 
 @dataclass(frozen=True)
 class GeneratedColumn:
@@ -47,7 +49,7 @@ def generated_columns(connection: Connection, table: str, column: str) -> Iterat
     """
     for row in connection.execute(text(_GENERATED), {"table": table, "column": column}):
         if not row.used:
-            quoted, alter = connection.dialect.identifier_preparer.quote(row.name), f"ALTER TABLE {table}"
+            quoted, alter = PREPARER.quote(row.name), f"ALTER TABLE {table}"
             rest = f"{alter} ADD COLUMN {row.head} GENERATED ALWAYS AS (", f") {row.tail}"
             yield GeneratedColumn(row.name, f"{alter} DROP COLUMN {quoted}", row.expression, rest)
 

@@ -14,6 +14,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Computed, DefaultClause, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import table_pair
 from adapter.outbound.database.autogenerate.table_comparator import add_comparison
@@ -88,13 +89,12 @@ def compare_computed(
     context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table
 ) -> None:
     """Change generation expressions in place if the server supports it."""
-    preparer = context.migration_context.dialect.identifier_preparer
     for column in model_table.columns:
         forms = _forms(context, model_table, column.name) if isinstance(column.server_default, Computed) else None
         if forms is None or forms[0].expression == forms[1].expression or not _can_set_expression(context, *forms):
             continue
         log.info("Detected expression %s to %s on %s", forms[0].expression, forms[1].expression, column)
-        alter = f"ALTER TABLE {preparer.format_table(model_table)} ALTER COLUMN {preparer.quote(column.name)}"
+        alter = f"ALTER TABLE {PREPARER.format_table(model_table)} ALTER COLUMN {PREPARER.quote(column.name)}"
         statements = [f"{alter} SET EXPRESSION AS ({form.expression})" for form in reversed(forms)]
         table_ops.ops.append(SQLChange("modify_computed", f"{model_table.name}.{column.name}", *statements))
 

@@ -14,6 +14,7 @@ from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import KeyForm, key_of_model
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.in_lists import written_as_in
 from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, named
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
@@ -39,8 +40,8 @@ def setup(plugin: Plugin) -> None:
 def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table) -> None:
     """Drop and add each constraint whose definition differs."""
     pair = table_pair(context, model_table)
-    table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
-    table_ops.ops += _renamed_primary_key(context, pair, table)
+    table = PREPARER.format_table(model_table)
+    table_ops.ops += _renamed_primary_key(pair, table)
     table_ops.ops += _validations(context, pair, model_table)
     handled_names = named(table_ops.ops)
     for name in sorted(_different(pair) - handled_names):
@@ -58,7 +59,7 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
         ):
             continue
         log.info("Detected changed constraint %r on %r", name, model_table.name)
-        quoted = context.migration_context.dialect.identifier_preparer.quote(name)
+        quoted = PREPARER.quote(name)
         drop, add = f"ALTER TABLE {table} DROP CONSTRAINT {quoted}", f"ALTER TABLE {table} ADD CONSTRAINT {quoted}"
         if before is not None:
             if context.connection is not None and kind == "c":
@@ -70,7 +71,7 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
             table_ops.ops.append(SQLChange(f"add_{type_}", name, f"{add} {after}", drop))
 
 
-def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -> list[SQLChange]:
+def _renamed_primary_key(pair: TablePair, table: str) -> list[SQLChange]:
     """Rename a primary key of which only the name differs: dropping it fails if a foreign key refers to it."""
     if pair.model is None:
         return []
@@ -80,7 +81,7 @@ def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -
     )
     if old == new or before != after:
         return []
-    quote = context.migration_context.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     log.info("Detected renamed primary key %r to %r on %s", old, new, table)
     rename = f"ALTER TABLE {table} RENAME CONSTRAINT {{}} TO {{}}"
     statements = (rename.format(quote(old), quote(new)), rename.format(quote(new), quote(old)))
@@ -89,7 +90,6 @@ def _renamed_primary_key(context: AutogenContext, pair: TablePair, table: str) -
 
 def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list[SQLChange]:
     """Validate constraints that are NOT VALID in the database and valid in the model."""
-    preparer = context.migration_context.dialect.identifier_preparer
     changes = []
     for name in sorted(pair.database.not_valid):
         constraint = _find(context, table, name)
@@ -98,7 +98,7 @@ def _validations(context: AutogenContext, pair: TablePair, table: Table) -> list
         differs = name in pair.database.keys and pair.database.keys[name] != _key(context, constraint)
         if differs or name in _different(pair):
             continue
-        alter, quoted = f"ALTER TABLE {preparer.format_table(table)}", preparer.quote(name)
+        alter, quoted = f"ALTER TABLE {PREPARER.format_table(table)}", PREPARER.quote(name)
         definition = pair.database.constraints[name][1]
         undo = f"{alter} DROP CONSTRAINT {quoted}, ADD CONSTRAINT {quoted} {definition} NOT VALID"
         log.info("Detected constraint %r on %r that is not valid", name, table.name)

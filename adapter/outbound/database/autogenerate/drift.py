@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.exc import DBAPIError
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.explain import sqlstate
 from domain.migration.drift import without_parts
@@ -68,7 +69,7 @@ def _object(sentence: str) -> str:
 def _difference(connection: Connection, metadata: MetaData) -> SchemaDifference:
     actual = _snapshot(connection)
     places = _places(connection, metadata)
-    quote = connection.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     path = connection.scalar(text("SHOW search_path"))
     connection.execute(text("SET LOCAL lock_timeout = '1s'"))
     for place in sorted(set(places.values())):
@@ -90,7 +91,7 @@ def _difference_by_temporary(connection: Connection, metadata: MetaData) -> Sche
     connection.execute(text(f"SET LOCAL search_path = {_TEMPORARY}, {path}"))
     _create(connection, metadata, dict.fromkeys((None, default), _TEMPORARY))
     temporary_schema = connection.scalar(text("SELECT pg_my_temp_schema()::regnamespace::text"))
-    schema = connection.dialect.identifier_preparer.quote(default)
+    schema = PREPARER.quote(default)
     created = _snapshot(connection, temporary=True)
     names = {f"{temporary_schema}.": f"{schema}."}
     bare = {f"{temporary_schema}.": "", f"{_TEMPORARY}.": "", f"{schema}.": ""}

@@ -21,7 +21,7 @@ from sqlalchemy import CheckConstraint, ClauseElement, Connection, Table, text
 
 from adapter.outbound.database.autogenerate.column_uses import generated_columns, obstacles
 from adapter.outbound.database.autogenerate.equal import metadata_tables
-from adapter.outbound.database.autogenerate.expressions import DIALECT
+from adapter.outbound.database.autogenerate.expressions import DIALECT, PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange, named, qualified
 from adapter.outbound.database.autogenerate.server_forms import table_pair
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
@@ -136,7 +136,7 @@ def _generated(connection: Connection, upgrade_ops: UpgradeOps, uses: list[_Use]
 
 def _qualified(connection: Connection, schema: str | None, name: str) -> str:
     dialect = connection.dialect
-    return qualified(dialect.identifier_preparer, None if schema == dialect.default_schema_name else schema, name)
+    return qualified(None if schema == dialect.default_schema_name else schema, name)
 
 
 def _literal(value: str) -> str:
@@ -169,7 +169,7 @@ def _recreated(
     """
     name = _qualified(connection, change.schema, change.name)
     former = _qualified(connection, change.schema, f"{change.name}__old")
-    quote = connection.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     statements = [
         f"ALTER TYPE {name} RENAME TO {quote(change.name + '__old')}",
         f"CREATE TYPE {name} AS ENUM ({', '.join(map(_literal, values))})",
@@ -268,7 +268,7 @@ def _dependents(connection: Connection, upgrade_ops: UpgradeOps, uses: Iterable[
     handled = {
         (container.schema, container.table_name, name) for container in containers for name in named(container.ops)
     }
-    quote = connection.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     for use in uses:
         table = _qualified(connection, use.schema, use.table)
         for row in connection.execute(text(_DEPENDENTS), {"table": table, "column": use.column}):

@@ -21,6 +21,7 @@ from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, Index, MetaData, Table
 from sqlalchemy.sql.elements import conv
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.server_forms import TablePair, table_pair
 from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
@@ -75,16 +76,15 @@ def _needed(context: AutogenContext, pair: TablePair) -> Callable[[MigrateOperat
                     may_be_absent and name not in model.constraints and name not in pair.refused
                 )
             case DropConstraintOp():
-                return _shortened_name(context, str(operation.constraint_name)) not in equal_constraints
+                return _shortened_name(str(operation.constraint_name)) not in equal_constraints
             case _:
                 return True
 
     return is_needed
 
 
-def _shortened_name(context: AutogenContext, name: str) -> str:
-    preparer = context.migration_context.dialect.identifier_preparer
-    unquoted: str = preparer.truncate_and_render_constraint_name(conv(name), _alembic_quote=False)
+def _shortened_name(name: str) -> str:
+    unquoted: str = PREPARER.truncate_and_render_constraint_name(conv(name), _alembic_quote=False)
     return unquoted
 
 

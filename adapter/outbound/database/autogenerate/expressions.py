@@ -19,6 +19,8 @@ _ESCAPED = re.compile(r"\\(:[\w$]*)(?![:\w$])")
 # Other paramstyles double percent signs.
 _dialect_class: Any = PGDialect
 DIALECT: PGDialect = _dialect_class(paramstyle="named")
+# Quotes names for SQL that is sent as text, or as a parameter to `to_regclass`.
+PREPARER = DIALECT.identifier_preparer
 
 
 def literal_text(sql: str) -> str:

@@ -10,6 +10,8 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import MetaData, Table, text
 from sqlalchemy.schema import SchemaItem
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
+
 OPTION = "tables_of_others"
 
 
@@ -68,7 +70,7 @@ def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispat
 def version_table(context: AutogenContext) -> str:
     """Return the quoted, qualified name of the version table; its owner is the role that migrates."""
     migration = context.migration_context
-    quote = migration.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     schema = migration.version_table_schema
     return (f"{quote(schema)}." if schema else "") + quote(migration.version_table)
 

@@ -6,6 +6,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Identity, text
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange, qualified
 
 
@@ -30,9 +31,8 @@ def _replaced(context: AutogenContext, operation: MigrateOperation) -> list[Migr
     after = after if isinstance(after, Identity) else None
     if before is None and after is None:
         return [operation]
-    preparer = context.migration_context.dialect.identifier_preparer
-    table = qualified(preparer, operation.schema, operation.table_name)
-    alter = f"ALTER TABLE {table} ALTER COLUMN {preparer.quote(operation.column_name)}"
+    table = qualified(operation.schema, operation.table_name)
+    alter = f"ALTER TABLE {table} ALTER COLUMN {PREPARER.quote(operation.column_name)}"
     change = SQLChange(
         "modify_identity",
         f"{operation.table_name}.{operation.column_name}",
@@ -51,8 +51,7 @@ def _from_serial(
     context: AutogenContext, operation: AlterColumnOp, table: str, change: SQLChange
 ) -> list[MigrateOperation]:
     """Return the change with statements that drop the sequence of a serial column and continue at its next value."""
-    preparer = context.migration_context.dialect.identifier_preparer
-    column, parameters = preparer.quote(operation.column_name), {"table": table, "column": operation.column_name}
+    column, parameters = PREPARER.quote(operation.column_name), {"table": table, "column": operation.column_name}
     if context.connection is None:
         return [change]
     sequence = context.connection.execute(text(_SERIAL), parameters).one_or_none()

@@ -88,13 +88,9 @@ def _dropped_checks(
         if isinstance(operation, OpContainer):
             yield from _dropped_checks(operation.ops, context)
         elif isinstance(operation, DropConstraintOp) and isinstance(operation._reverse, CreateCheckConstraintOp):  # noqa: SLF001
-            table = _table(context, operation.table_name, operation.schema)
+            table = qualified(operation.schema, operation.table_name)
             yield table, str(operation.constraint_name), operation._reverse, "condition"  # noqa: SLF001
         elif isinstance(operation, DropTableOp) and operation._reverse is not None:  # noqa: SLF001
             for item in operation._reverse.columns:  # noqa: SLF001
                 if isinstance(item, CheckConstraint):
-                    yield _table(context, operation.table_name, operation.schema), str(item.name), item, "sqltext"
-
-
-def _table(context: AutogenContext, name: str, schema: str | None) -> str:
-    return qualified(context.migration_context.dialect.identifier_preparer, schema, name)
+                    yield qualified(operation.schema, operation.table_name), str(item.name), item, "sqltext"

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, Connection, MetaData, text
 from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType
 from sqlalchemy.schema import CreateSequence
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange, ddl_text, type_text
 
 log = logging.getLogger(f"alembic.{__name__}")
@@ -39,7 +40,7 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
 
 
 def _schemas(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
-    quote = connection.dialect.identifier_preparer.quote_schema
+    quote = PREPARER.quote_schema
     model_schemas = {table.schema for table in metadata.tables.values() if table.schema}
     existing_schemas = set(connection.scalars(text("SELECT CAST(nspname AS text) FROM pg_catalog.pg_namespace")))
     for name in sorted(model_schemas - existing_schemas):
@@ -58,7 +59,7 @@ def _extension(connection: Connection, metadata: MetaData) -> Iterator[SQLChange
 
 def _sequences(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
     for sequence in metadata._sequences.values():  # noqa: SLF001  # SQLAlchemy has no public list
-        name = connection.dialect.identifier_preparer.format_sequence(sequence)
+        name = PREPARER.format_sequence(sequence)
         if connection.scalar(text("SELECT to_regclass(:name) IS NULL"), {"name": name}):
             yield SQLChange("add_sequence", name, ddl_text(CreateSequence(sequence)), f"DROP SEQUENCE {name}")
 

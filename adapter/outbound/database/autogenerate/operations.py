@@ -10,10 +10,10 @@ from alembic.operations import ops
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint
 from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.compiler import DDLCompiler, IdentifierPreparer
+from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.types import TypeEngine
 
-from adapter.outbound.database.autogenerate.expressions import DIALECT, literal_text
+from adapter.outbound.database.autogenerate.expressions import DIALECT, PREPARER, literal_text
 
 
 def ddl_text(element: ExecutableDDLElement) -> str:
@@ -25,7 +25,7 @@ def constraint_text(constraint: Constraint) -> str:
     """Return a constraint as ALTER TABLE ADD takes it, without its name: `CHECK (x > 0)`."""
     sql = str(_compiler().process(constraint)).strip()
     name = _get_constraint_final_name(constraint, DIALECT)
-    return sql.removeprefix(f"CONSTRAINT {DIALECT.identifier_preparer.quote(name)} ") if name else sql
+    return sql.removeprefix(f"CONSTRAINT {PREPARER.quote(name)} ") if name else sql
 
 
 def type_text(type_: TypeEngine[Any]) -> str:
@@ -143,9 +143,9 @@ def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUs
     return f"{str(rendered)[:-1]},\n           postgresql_using={operation.using!r})"
 
 
-def qualified(preparer: IdentifierPreparer, schema: str | None, name: str) -> str:
+def qualified(schema: str | None, name: str) -> str:
     """Return a quoted name, with its schema before it if there is one."""
-    return f"{preparer.quote_schema(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
+    return f"{PREPARER.quote_schema(schema)}.{PREPARER.quote(name)}" if schema else PREPARER.quote(name)
 
 
 def named(operations: Iterable[ops.MigrateOperation]) -> set[str]:

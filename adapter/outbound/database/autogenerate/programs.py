@@ -19,7 +19,7 @@ from sqlalchemy import DDL, Connection, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
-from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import rolled_back, shadow_of
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
@@ -65,7 +65,7 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
         if isinstance(operation, CreateTableOp)
     }
     for (schema, table, name), definition in sorted(programs.triggers.items(), key=str):
-        quote = context.migration_context.dialect.identifier_preparer.quote
+        quote = PREPARER.quote
         table_name = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
         old_definition = connection.scalar(text(_TRIGGER), {"table": table_name, "name": name})
         if old_definition == definition:

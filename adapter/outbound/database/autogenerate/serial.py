@@ -8,6 +8,7 @@ from alembic.runtime.plugins import Plugin
 from sqlalchemy import Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import table_pair
 from adapter.outbound.database.autogenerate.table_comparator import add_comparison
@@ -25,12 +26,11 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
     pair = table_pair(context, model_table)
     if pair.model is None:
         return
-    preparer = context.migration_context.dialect.identifier_preparer
-    table = preparer.format_table(model_table)
+    table = PREPARER.format_table(model_table)
     before: list[MigrateOperation] = []
     after: list[MigrateOperation] = []
     for name, old in pair.database.columns.items():
-        new, column = pair.model.columns.get(name), preparer.quote(name)
+        new, column = pair.model.columns.get(name), PREPARER.quote(name)
         if old.sequence is not None and new is None:
             # Postgres drops the sequence with its column; the downgrade must create both.
             before += _steps("restore_serial", table, column, old, old.sequence, goes=True, silent=True)
@@ -43,9 +43,9 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
     for name, new in pair.model.columns.items():
         present = pair.database.columns.get(name)
         if new.sequence is not None and (present is None or present.sequence is None):
-            schema = f"{preparer.quote_schema(model_table.schema)}." if model_table.schema else ""
+            schema = f"{PREPARER.quote_schema(model_table.schema)}." if model_table.schema else ""
             sequence = schema + new.sequence.rpartition(".")[2]
-            after += _steps("add_serial", table, preparer.quote(name), new, sequence, goes=False)
+            after += _steps("add_serial", table, PREPARER.quote(name), new, sequence, goes=False)
     for change in [*before, *after]:
         log.info("Detected changed sequence: %s", getattr(change, "upgrade_sql", ""))
     table_ops.ops[:] = [*before, *table_ops.ops, *after]

@@ -34,7 +34,7 @@ from sqlalchemy.schema import CreateIndex, ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 
 from adapter.outbound.database.autogenerate.catalog_forms import TableForm, read_table
-from adapter.outbound.database.autogenerate.expressions import literal_text
+from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -77,7 +77,7 @@ def table_pair(context: AutogenContext, table: Table) -> TablePair:
 
 
 def _read_pair(connection: Connection, table: Table) -> TablePair:
-    database = read_table(connection, connection.dialect.identifier_preparer.format_table(table))
+    database = read_table(connection, PREPARER.format_table(table))
     refused: dict[str, str] = {}
     with rolled_back(connection):
         if not _create_columns(connection, table, refused):
@@ -85,7 +85,7 @@ def _read_pair(connection: Connection, table: Table) -> TablePair:
             return TablePair(database, None, refused=refused)
         for item in _constraints_and_indexes(connection, table):
             _attempt(connection, item.element, item.name, refused)
-        shadow = _shadow_name(connection, table)
+        shadow = _shadow_name(table)
         model = read_table(connection, shadow)
         same = _same(connection, shadow, database, model)
     for name, reason in refused.items():
@@ -125,7 +125,7 @@ def _create_columns(connection: Connection, table: Table, refused: dict[str, str
     enums = _enums(table)
     if _has_the_enums(connection, enums) and _attempt(connection, _ShadowTable(table), table.name, refused):
         return True
-    quote = connection.dialect.identifier_preparer.quote
+    quote = PREPARER.quote
     for enum in enums:
         if enum.schema is None:
             values = ", ".join("'" + value.replace("'", "''") + "'" for value in enum.enums)
@@ -211,8 +211,8 @@ def _same(connection: Connection, shadow: str, database: TableForm, model: Table
     )
 
 
-def _shadow_name(connection: Connection, table: Table) -> str:
-    return f"pg_temp.{connection.dialect.identifier_preparer.quote(table.name)}"
+def _shadow_name(table: Table) -> str:
+    return f"pg_temp.{PREPARER.quote(table.name)}"
 
 
 class _ShadowTable(ExecutableDDLElement):

@@ -8,6 +8,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 from sqlalchemy import Table, text
 
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
@@ -28,7 +29,7 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
     """Set the parameters that the model names; the administrator decides about all others."""
     if context.connection is None:
         return
-    table = context.migration_context.dialect.identifier_preparer.format_table(model_table)
+    table = PREPARER.format_table(model_table)
     row = context.connection.execute(text(_QUERY), {"name": table}).one()
     database_options = dict(option.split("=", 1) for option in row.options)
     for key, value in (model_table.dialect_options["postgresql"].get("with") or {}).items():

@@ -22,6 +22,7 @@ from sqlalchemy.sql.elements import conv
 
 from adapter.outbound.database.autogenerate.catalog_forms import read_table
 from adapter.outbound.database.autogenerate.equal import final_name
+from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.database.autogenerate.operations import SQLChange, constraint_text, qualified
 
 Name: TypeAlias = tuple[str | None, str]
@@ -116,11 +117,11 @@ def _completed_creation(
         for check in column.constraints
         if isinstance(check, CheckConstraint)
     ]
-    table = _formatted(context, creation.schema, creation.table_name)
+    table = qualified(creation.schema, creation.table_name)
     changes: list[MigrateOperation] = []
     for exclude in excludes:
         name = final_name(context, exclude)
-        quoted = context.migration_context.dialect.identifier_preparer.quote(name)
+        quoted = PREPARER.quote(name)
         add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted} {constraint_text(exclude)}"
         changes.append(SQLChange("add_exclude_constraint", name, add, ""))
     changes += [AddConstraintOp.from_constraint(key) for key in separate_keys]
@@ -137,8 +138,8 @@ def _completed_drop(
     context: AutogenContext, drop: DropTableOp, separate_keys: list[ForeignKeyConstraint]
 ) -> Iterator[MigrateOperation]:
     """Return operations with which the downgrade restores EXCLUDE constraints, which SQLAlchemy does not reflect."""
-    table = _formatted(context, drop.schema, drop.table_name)
-    quote = context.migration_context.dialect.identifier_preparer.quote
+    table = qualified(drop.schema, drop.table_name)
+    quote = PREPARER.quote
     changes: list[MigrateOperation] = [DropConstraintOp.from_constraint(key) for key in separate_keys]
     if context.connection is not None:
         for name, (kind, definition) in read_table(context.connection, table).constraints.items():
@@ -150,7 +151,3 @@ def _completed_drop(
         reverse.columns = [item for item in reverse.columns if not any(item is key for key in separate_keys)]
     if changes:
         yield ModifyTableOps(drop.table_name, changes, schema=drop.schema)
-
-
-def _formatted(context: AutogenContext, schema: str | None, name: str) -> str:
-    return qualified(context.migration_context.dialect.identifier_preparer, schema, name)
