@@ -1,9 +1,13 @@
 """Changes that depend on each other, names with signs that SQL or drivers read, and what stands on a changed column."""
 
+from typing import Any
+
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     Column,
     Computed,
+    Connection,
     Enum,
     ForeignKey,
     Identity,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -25,7 +30,7 @@ def _signs(*, more: bool) -> Build:
     """Declare tables whose names contain percent signs, colons, quotes and blanks."""
 
     def build(metadata: MetaData) -> None:
-        columns = [
+        columns: list[Column[Any]] = [
             Column("Select %", Integer, primary_key=True),
             Column("from:to", Text, server_default="it's", comment="it's %s"),
             Column("n %", Integer, Identity(always=more), nullable=False),
@@ -51,7 +56,39 @@ def _signs(*, more: bool) -> Build:
     return build
 
 
+_TOUCH = "CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+_TRIGGER = "CREATE TRIGGER {} BEFORE UPDATE ON %(fullname)s FOR EACH ROW EXECUTE FUNCTION app.touch()"
+
+
+def _programs(*, watched: bool) -> Build:
+    """Declare two tables of one name, with events for this and another dialect, and one that is a Python function."""
+
+    def build(metadata: MetaData) -> None:
+        public = Table("t", metadata, Column("id", Integer, primary_key=True), Column("x", Text))
+        own = Table("t", metadata, Column("id", Integer, primary_key=True), schema="app")
+        if not watched:
+            return
+        event.listen(metadata, "before_create", DDL(_TOUCH))
+        event.listen(own, "after_create", DDL(_TRIGGER.format("of_app")))
+        event.listen(public, "after_create", DDL(_TRIGGER.format("of_sqlite")).execute_if(dialect="sqlite"))
+        event.listen(public, "after_create", DDL(_ROW_FUNCTION))
+        event.listen(metadata, "after_create", DDL(_PROCEDURE))
+
+        @event.listens_for(public, "after_create")
+        def _(target: Table, connection: Connection, **_: object) -> None:
+            ddl = "CREATE TRIGGER of_public AFTER INSERT ON public.{} FOR EACH STATEMENT EXECUTE FUNCTION app.touch()"
+            connection.execute(text(ddl.format(target.name)))
+
+    return build
+
+
+_ROW_FUNCTION = "CREATE FUNCTION words(r t) RETURNS text LANGUAGE sql STABLE AS 'SELECT r.x'"
+_PROCEDURE = """
+CREATE PROCEDURE note(x text DEFAULT 'it''s :a 5%%') LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%% :a'', x; END'
+"""
+
 CASES = [
+    Case("trigger-and-function-of-each-kind", _programs(watched=False), _programs(watched=True)),
     Case("names-with-signs", lambda _: None, _signs(more=False)),
     Case("names-with-signs-changed", _signs(more=False), _signs(more=True)),
 ]

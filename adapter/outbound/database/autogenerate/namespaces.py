@@ -9,9 +9,10 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, to_list
 from sqlalchemy import ARRAY, Connection, MetaData, text
 from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSequence
 
-from adapter.outbound.database.autogenerate.expressions import PREPARER
+from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
 from adapter.outbound.database.autogenerate.operations import SQLChange, ddl_text, type_text
 
 log = logging.getLogger(f"alembic.{__name__}")
@@ -27,16 +28,28 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
-    changes = [
-        change
-        for metadata in to_list(context.metadata)
-        for missing in (_schemas, _extension, _sequences, _domains)
-        for change in missing(connection, metadata)
-    ]
+    changes = [change for metadata in to_list(context.metadata) for change in _missing(connection, metadata)]
     for change in changes:
         log.info("Detected missing %s", change.subject)
     upgrade_ops.ops[:0] = changes
     return PriorityDispatchResult.CONTINUE
+
+
+def create_missing(connection: Connection, metadata: MetaData) -> None:
+    """Create what this role may create, inside a savepoint of the caller, so that copies of the models fit there."""
+    for change in _missing(connection, metadata):
+        savepoint = connection.begin_nested()
+        try:
+            connection.execute(text(literal_text(change.upgrade_sql)))
+        except DBAPIError:
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+
+
+def _missing(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    for missing in (_schemas, _extension, _sequences, _domains):
+        yield from missing(connection, metadata)
 
 
 def _schemas(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:

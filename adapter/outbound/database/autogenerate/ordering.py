@@ -57,6 +57,7 @@ _KINDS = {
     "restore_serial": Phase.COLUMNS_GO,
     "add_serial": Phase.GENERATED_COME,
     "validate_constraint": Phase.CONSTRAINTS_COME,
+    "add_function_of_table": Phase.CONSTRAINTS_COME,
     "add_trigger": Phase.TRIGGERS_COME,
 }
 

@@ -7,25 +7,27 @@ alone.
 
 import logging
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateTableOp, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, to_list
-from sqlalchemy import DDL, Connection, MetaData, Table, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy import DDL, Connection, MetaData, Table, event, text
 
-from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
-from adapter.outbound.database.autogenerate.operations import SQLChange
+from adapter.outbound.database.autogenerate.expressions import PREPARER
+from adapter.outbound.database.autogenerate.namespaces import create_missing
+from adapter.outbound.database.autogenerate.operations import SQLChange, qualified
 from adapter.outbound.database.autogenerate.server_forms import rolled_back, shadow_of
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 log = logging.getLogger(f"alembic.{__name__}")
 
+_TRIGGER_STATEMENT = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:CONSTRAINT\s+)?TRIGGER\b", re.IGNORECASE)
 _CREATE = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?=(?:FUNCTION|PROCEDURE)\b)", re.IGNORECASE)
 
 
@@ -35,11 +37,13 @@ class _Programs:
 
     Attributes:
         functions: Definitions by signature, of the functions that the database lacks or defines differently.
+        of_tables: The signatures of the functions that take rows of a table, so that they come after it.
         triggers: Definitions by schema of the table, name of the table and name of the trigger.
     """
 
-    functions: dict[str, str]
-    triggers: dict[tuple[str | None, str, str], str]
+    functions: dict[str, str] = field(default_factory=dict)
+    of_tables: set[str] = field(default_factory=set)
+    triggers: dict[tuple[str | None, str, str], str] = field(default_factory=dict)
 
 
 def setup(plugin: Plugin) -> None:
@@ -51,27 +55,30 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
     """Create or replace functions and triggers of the models that the database lacks or defines differently."""
     connection = context.connection
     declared: list[MetaData] = list(to_list(context.metadata))
-    if connection is None or not any(_events(metadata) for metadata in declared):
+    if connection is None or not any(_has_events(metadata) for metadata in declared):
         return PriorityDispatchResult.CONTINUE
-    programs = _declared_programs(connection, declared)
-    present = _functions(connection)
+    functions = _functions(connection)
+    present = {function.signature: function.definition for function in functions.values()}
+    programs = _declared_programs(connection, declared, functions.keys())
     for signature, definition in sorted(programs.functions.items()):
+        if present.get(signature) == definition:
+            continue
         log.info("Detected added or changed function %s", signature)
-        undo = present.get(signature, f"DROP FUNCTION {signature}")
-        upgrade_ops.ops.append(SQLChange("add_function", signature, definition.strip(), undo.strip()))
+        kind = "add_function_of_table" if signature in programs.of_tables else "add_function"
+        undo = present.get(signature, f"DROP ROUTINE {signature}")
+        upgrade_ops.ops.append(SQLChange(kind, signature, definition.strip(), undo.strip()))
     new_tables = {
         (operation.schema, operation.table_name)
         for operation in upgrade_ops.ops
         if isinstance(operation, CreateTableOp)
     }
     for (schema, table, name), definition in sorted(programs.triggers.items(), key=str):
-        quote = PREPARER.quote
-        table_name = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+        table_name = qualified(schema, table)
         old_definition = connection.scalar(text(_TRIGGER), {"table": table_name, "name": name})
         if old_definition == definition:
             continue
         log.info("Detected added or changed trigger %r on %r", name, table)
-        drop = f"DROP TRIGGER {quote(name)} ON {table_name}"
+        drop = f"DROP TRIGGER {PREPARER.quote(name)} ON {table_name}"
         container = ModifyTableOps(table, [], schema=schema)
         if old_definition is not None:
             container.ops.append(SQLChange("remove_trigger", f"{table}.{name}", drop, old_definition))
@@ -81,67 +88,108 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
     return PriorityDispatchResult.CONTINUE
 
 
-def _declared_programs(connection: Connection, declared: list[MetaData]) -> _Programs:
-    before = _functions(connection)
+def _declared_programs(connection: Connection, declared: list[MetaData], present: Collection[str]) -> _Programs:
+    programs = _Programs()
     with rolled_back(connection):
-        # A trigger whose DDL names the schema is created on the table itself, and waits for the sessions that use it.
-        connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
         for metadata in declared:
-            shadows = [table for table in metadata.tables.values() if shadow_of(connection, table)]
-            for ddl in _ddl(metadata, "before_create"):
-                _run(connection, ddl, metadata)
-            for table in shadows:
-                for ddl in _ddl(table, "before_create") + _ddl(table, "after_create"):
-                    _run(connection, ddl, table)
-            for ddl in _ddl(metadata, "after_create"):
-                _run(connection, ddl, metadata)
-        after = _functions(connection)
-        tables = {table.name: table for metadata in declared for table in metadata.tables.values()}
-        triggers = {
-            (tables[row.table].schema, row.table, row.name): row.definition
-            for row in connection.execute(text(_SHADOW_TRIGGERS))
-            if row.table in tables
-        }
-    return _Programs({name: after[name] for name in after if before.get(name) != after[name]}, triggers)
+            create_missing(connection, metadata)
+            _run(connection, metadata, "before_create")
+            for table in metadata.tables.values():
+                if _listeners(table, "before_create") or _listeners(table, "after_create"):
+                    with rolled_back(connection):
+                        if shadow_of(connection, table):
+                            _run(connection, table, "before_create")
+                            _run(connection, table, "after_create")
+                            _read(connection, [table], present, programs)
+            tables: dict[str, Table] = {}
+            if _listeners(metadata, "after_create"):
+                for table in metadata.tables.values():
+                    if table.name not in tables and shadow_of(connection, table):
+                        tables[table.name] = table
+                _run(connection, metadata, "after_create")
+            _read(connection, list(tables.values()), present, programs)
+    return programs
 
 
-def _functions(connection: Connection) -> dict[str, str]:
-    return {row.signature: row.definition for row in connection.execute(text(_FUNCTIONS))}
+def _read(connection: Connection, tables: list[Table], present: Collection[str], programs: _Programs) -> None:
+    """Note the functions that are not in the database like this, and the triggers on the copies of the tables."""
+    for identity, function in _functions(connection).items():
+        if identity not in present:
+            programs.functions[function.signature] = function.definition
+            if function.takes_rows:
+                programs.of_tables.add(function.signature)
+    for table in tables:
+        shadow = f"pg_temp.{PREPARER.quote(table.name)}"
+        for name, definition in connection.execute(text(_TRIGGERS), {"table": shadow}):
+            own = f" ON {PREPARER.quote(table.name)} "
+            permanent = definition.replace(own, f" ON {qualified(table.schema, table.name)} ", 1)
+            programs.triggers[table.schema, table.name, name] = permanent
 
 
-def _run(connection: Connection, ddl: DDL, target: SchemaItem) -> None:
-    """Run a DDL event; log the reason if the server refuses it."""
-    # The function may exist already.
-    statement = _CREATE.sub("CREATE OR REPLACE ", _statement(ddl, target), count=1)
-    savepoint = connection.begin_nested()
-    try:
-        connection.execute(text(literal_text(statement)))
-    except DBAPIError as error:
-        savepoint.rollback()
-        log.warning("Cannot compare what a DDL event makes: %s", str(error.orig).splitlines()[0])
-    else:
-        savepoint.commit()
+def _functions(connection: Connection) -> dict[str, Any]:
+    """Return signature, definition and whether it takes rows of a copy, by a text that identifies a version of it."""
+    return {row.identity: row for row in connection.execute(text(_FUNCTIONS))}
 
 
-def _statement(ddl: DDL, target: SchemaItem) -> str:
-    context: dict[str, Any] = dict(ddl.context)
-    if isinstance(target, Table):
-        context |= {"table": target.name, "schema": target.schema or "", "fullname": target.fullname}
-    return str(ddl.statement % context)
+def _run(connection: Connection, target: MetaData | Table, when: str) -> None:
+    """Run DDL events on the copy of their table; log the reason if one fails."""
+    for listener in _listeners(target, when):
+        rewrite = partial(_onto_copy, str(connection.dialect.default_schema_name), target)
+        event.listen(connection, "before_cursor_execute", rewrite, retval=True)
+        savepoint = connection.begin_nested()
+        try:
+            listener(target, connection, checkfirst=False, tables=None)
+        except Exception as error:  # noqa: BLE001  # code of the models, which may raise anything
+            savepoint.rollback()
+            reason = str(getattr(error, "orig", error)).splitlines() or [type(error).__name__]
+            log.warning("Cannot compare what a DDL event makes: %s", reason[0])
+        else:
+            savepoint.commit()
+        finally:
+            event.remove(connection, "before_cursor_execute", rewrite)
 
 
-def _events(metadata: MetaData) -> list[DDL]:
-    targets: list[SchemaItem] = [metadata, *metadata.tables.values()]
-    return [ddl for target in targets for when in ("before_create", "after_create") for ddl in _ddl(target, when)]
+def _onto_copy(
+    default_schema: str,
+    target: MetaData | Table,
+    _connection: Any,
+    _cursor: Any,
+    statement: str,
+    parameters: Any,
+    _context: Any,
+    _many: bool,
+) -> tuple[str, Any]:
+    """Replace a function that exists already, and create a trigger on the copy and not on the table in use."""
+    statement = _CREATE.sub("CREATE OR REPLACE ", statement, count=1)
+    if isinstance(target, Table) and _TRIGGER_STATEMENT.match(statement):
+        schema, name = (rf'"?{re.escape(part)}"?' for part in (target.schema or default_schema, target.name))
+        statement = re.sub(rf"(\sON\s+){schema}\.(?={name}\s)", r"\1pg_temp.", statement, count=1, flags=re.IGNORECASE)
+    return statement, parameters
 
 
-def _ddl(target: SchemaItem, when: str) -> list[DDL]:
+def _has_events(metadata: MetaData) -> bool:
+    targets: list[MetaData | Table] = [metadata, *metadata.tables.values()]
+    return any(_listeners(target, when) for target in targets for when in ("before_create", "after_create"))
+
+
+def _listeners(target: MetaData | Table, when: str) -> list[Callable[..., object]]:
+    """Return the DDL events and functions of the models; SQLAlchemy itself creates enum types by such events."""
     listeners: Iterator[Callable[..., object]] = iter(getattr(target.dispatch, when))
-    return [listener for listener in listeners if isinstance(listener, DDL)]
+    return [
+        listener
+        for listener in listeners
+        if isinstance(listener, DDL)
+        or (isinstance(listener, FunctionType | MethodType) and not listener.__module__.startswith("sqlalchemy."))
+    ]
 
 
 _FUNCTIONS = f"""
-SELECT CAST(CAST(p.oid AS regprocedure) AS text) AS signature, pg_get_functiondef(p.oid) AS definition
+SELECT CAST(CAST(p.oid AS regprocedure) AS text) AS signature, pg_get_functiondef(p.oid) AS definition,
+       p.oid || md5(CAST(p AS text)) AS identity,
+       EXISTS (SELECT FROM unnest(CAST(p.proargtypes AS oid[])) AS argument (type)
+                 JOIN pg_catalog.pg_type AS y ON y.oid = argument.type
+                 JOIN pg_catalog.pg_class AS c ON c.oid = y.typrelid
+                WHERE c.relnamespace = pg_my_temp_schema()) AS takes_rows
   FROM pg_catalog.pg_proc AS p
   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
  WHERE p.prokind IN ('f', 'p') AND {IN_USER_SCHEMA}
@@ -154,9 +202,7 @@ SELECT pg_get_triggerdef(oid, true) FROM pg_catalog.pg_trigger
  WHERE tgrelid = to_regclass(:table) AND tgname = :name AND NOT tgisinternal
 """
 
-_SHADOW_TRIGGERS = """
-SELECT CAST(c.relname AS text) AS "table", CAST(t.tgname AS text) AS name, pg_get_triggerdef(t.oid, true) AS definition
-  FROM pg_catalog.pg_trigger AS t
-  JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
- WHERE c.relnamespace = pg_my_temp_schema() AND NOT t.tgisinternal
+_TRIGGERS = """
+SELECT CAST(tgname AS text), pg_get_triggerdef(oid, true) FROM pg_catalog.pg_trigger
+ WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal
 """
