@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import (
     DDL,
+    BigInteger,
     CheckConstraint,
     Column,
     Computed,
@@ -87,7 +88,30 @@ _PROCEDURE = """
 CREATE PROCEDURE note(x text DEFAULT 'it''s :a 5%%') LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%% :a'', x; END'
 """
 
+
+def _identities(*, after: bool) -> Build:
+    """Declare columns whose identity comes, goes, counts the other way, or whose type gets wider or narrower."""
+
+    def build(metadata: MetaData) -> None:
+        wide, narrow = (BigInteger, Integer) if after else (Integer, BigInteger)
+        always = Identity(always=True)
+        Table(
+            "t",
+            metadata,
+            Column("down", Integer, Identity(start=-5, increment=-2) if after else Identity(start=5), nullable=False),
+            Column("wide", wide, Identity(maxvalue=10**12 if after else 1000), nullable=False),
+            Column("narrow", narrow, Identity(maxvalue=1000 if after else 10**12), nullable=False),
+            Column("comes", Integer, *([always] if after else []), nullable=not after),
+            Column("goes", Text if after else Integer, *([] if after else [always]), nullable=after),
+            Column("of_default", Integer, nullable=False, server_default=always if after else text("1 + 1")),
+            Column("to_default", Integer, nullable=False, server_default=text("1 + 1") if after else always),
+        )
+
+    return build
+
+
 CASES = [
+    Case("identity-of-each-kind", _identities(after=False), _identities(after=True)),
     Case("trigger-and-function-of-each-kind", _programs(watched=False), _programs(watched=True)),
     Case("names-with-signs", lambda _: None, _signs(more=False)),
     Case("names-with-signs-changed", _signs(more=False), _signs(more=True)),

@@ -11,7 +11,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AlterColumnOp, ModifyTableOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Computed, DefaultClause, Table
+from sqlalchemy import Column, Computed, DefaultClause, Identity, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
 from adapter.outbound.database.autogenerate.expressions import PREPARER
@@ -48,6 +48,10 @@ def compare_default(
         is_same = forms is not None and forms[0].expression == forms[1].expression
         is_set_in_place = forms is not None and _can_set_expression(context, *forms)
         return PriorityDispatchResult.STOP if is_same or is_set_in_place else PriorityDispatchResult.CONTINUE
+    if {type(before), type(after)} == {DefaultClause, Identity}:
+        # Alembic's own comparison fails on this pair.
+        operation.existing_server_default, operation.modify_server_default = before, after
+        return PriorityDispatchResult.STOP
     if type(before) is not DefaultClause or type(after) is not DefaultClause:
         return PriorityDispatchResult.CONTINUE
     forms = _forms(context, model_column.table, name)
