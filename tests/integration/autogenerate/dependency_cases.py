@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Computed,
     Connection,
+    Date,
     Enum,
     ForeignKey,
     Identity,
@@ -110,7 +111,24 @@ def _identities(*, after: bool) -> Build:
     return build
 
 
+def _kinds_of_tables(*, after: bool) -> Build:
+    """Declare tables that inherit, a partitioned and an unlogged one that go, and parameters of TOAST."""
+
+    def build(metadata: MetaData) -> None:
+        parameters = {"FillFactor": 70, "toast.autovacuum_enabled": str(after).lower()}
+        Table("z", metadata, Column("id", Integer, primary_key=True), Column("x", Text), postgresql_with=parameters)
+        Table("old_child", metadata, Column("more", Integer), postgresql_inherits="z")
+        if after:
+            Table("a_child", metadata, Column("more", Integer), postgresql_inherits="z")
+            return
+        Table("parted", metadata, Column("at", Date, index=True), postgresql_partition_by="RANGE (at)")
+        Table("quick", metadata, Column("id", Integer, primary_key=True), prefixes=["UNLOGGED"])
+
+    return build
+
+
 CASES = [
+    Case("tables-of-each-kind", _kinds_of_tables(after=False), _kinds_of_tables(after=True)),
     Case("identity-of-each-kind", _identities(after=False), _identities(after=True)),
     Case("trigger-and-function-of-each-kind", _programs(watched=False), _programs(watched=True)),
     Case("names-with-signs", lambda _: None, _signs(more=False)),

@@ -77,7 +77,7 @@ def options(metadata: MetaData) -> dict[str, Any]:
         "include_schemas": True,
         "include_name": name_filters.include_name,
         "include_object": name_filters.include_object,
-        filters.OPTION: name_filters.tables_of_others,
+        filters.OPTION: name_filters,
         "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", *_PLUGINS],
         "process_revision_directives": revisions.arrange_revisions,
         "render_item": rendering.render_item,

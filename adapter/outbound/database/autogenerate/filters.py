@@ -7,12 +7,12 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import MetaData, Table, text
+from sqlalchemy import Column, MetaData, Table, text
 from sqlalchemy.schema import SchemaItem
 
 from adapter.outbound.database.autogenerate.expressions import PREPARER
 
-OPTION = "tables_of_others"
+OPTION = "name_filters"
 
 
 @dataclass
@@ -24,10 +24,13 @@ class Filters:
         tables_of_others: Schema (None for the default one) and name of the tables that only the database has and that
             must not be dropped: partitions and other children, members of extensions, tables of another owner. The set
             is filled when the run begins.
+        inherited_columns: Schema and name of the table and name of the column, of the columns that a table only has
+            because its parent has them; the set is filled in the same way.
     """
 
     metadata: MetaData
     tables_of_others: set[tuple[str | None, str]] = field(default_factory=set)
+    inherited_columns: set[tuple[str | None, str, str]] = field(default_factory=set)
 
     def include_name(self, name: str | None, type_: str, _parents: Any) -> bool:
         """Return whether a schema is one of the models; tables of other applications are so never dropped."""
@@ -47,6 +50,8 @@ class Filters:
             return True
         if name is not None and name.startswith("_"):
             return False
+        if isinstance(item, Column):
+            return (item.table.schema, item.table.name, item.name) not in self.inherited_columns
         return not (isinstance(item, Table) and type_ == "table" and (item.schema, item.name) in self.tables_of_others)
 
 
@@ -56,14 +61,19 @@ def setup(plugin: Plugin) -> None:
 
 
 def look_up(context: AutogenContext, _upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Read the tables that belong to others."""
-    tables: set[tuple[str | None, str]] | None = context.opts.get(OPTION)
-    if tables is None or context.connection is None or context.dialect is None:
+    """Read the tables that belong to others, and the columns that belong to parents."""
+    filters: Filters | None = context.opts.get(OPTION)
+    if filters is None or context.connection is None or context.dialect is None:
         return PriorityDispatchResult.CONTINUE
     default_schema = context.dialect.default_schema_name
     rows = context.connection.execute(text(TABLES_OF_OTHERS), {"version_table": version_table(context)})
-    tables.clear()
-    tables.update((None if schema == default_schema else schema, name) for schema, name in rows)
+    filters.tables_of_others.clear()
+    filters.tables_of_others.update((None if schema == default_schema else schema, name) for schema, name in rows)
+    filters.inherited_columns.clear()
+    filters.inherited_columns.update(
+        (None if schema == default_schema else schema, table, column)
+        for schema, table, column in context.connection.execute(text(_INHERITED_COLUMNS))
+    )
     return PriorityDispatchResult.CONTINUE
 
 
@@ -78,6 +88,14 @@ def version_table(context: AutogenContext) -> str:
 OWNER = """
 coalesce((SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass(:version_table)),
          (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user))
+"""
+
+_INHERITED_COLUMNS = """
+SELECT CAST(n.nspname AS text), CAST(c.relname AS text), CAST(a.attname AS text)
+  FROM pg_catalog.pg_attribute AS a
+  JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE a.attinhcount > 0 AND NOT a.attislocal AND NOT a.attisdropped
 """
 
 TABLES_OF_OTHERS = f"""

@@ -15,8 +15,12 @@ from adapter.outbound.database.autogenerate.table_comparator import add_comparis
 log = logging.getLogger(f"alembic.{__name__}")
 
 _QUERY = """
-SELECT relpersistence = 'u' AS unlogged, coalesce(reloptions, '{}') AS options
-  FROM pg_catalog.pg_class WHERE oid = to_regclass(:name)
+SELECT c.relpersistence = 'u' AS unlogged,
+       coalesce(c.reloptions, '{}')
+       || ARRAY(SELECT 'toast.' || parameter FROM unnest(t.reloptions) AS parameter) AS options
+  FROM pg_catalog.pg_class AS c
+  LEFT JOIN pg_catalog.pg_class AS t ON t.oid = c.reltoastrelid
+ WHERE c.oid = to_regclass(:name)
 """
 
 
@@ -32,7 +36,8 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
     table = PREPARER.format_table(model_table)
     row = context.connection.execute(text(_QUERY), {"name": table}).one()
     database_options = dict(option.split("=", 1) for option in row.options)
-    for key, value in (model_table.dialect_options["postgresql"].get("with") or {}).items():
+    for name, value in (model_table.dialect_options["postgresql"].get("with") or {}).items():
+        key = name.lower()
         before, after = database_options.get(key), _literal(value)
         if before != after:
             log.info("Detected storage parameter %s %s to %s on %r", key, before, after, model_table.name)

@@ -14,8 +14,8 @@ from alembic.operations.ops import (
     UpgradeOps,
 )
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
+from alembic.util import DispatchPriority, PriorityDispatchResult, to_list
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.elements import conv
@@ -75,11 +75,20 @@ def _sorted(operations: dict[Name, CreateTableOp] | dict[Name, DropTableOp]) -> 
             return
         for key in _keys(_items(operations[name])):
             visit(_referenced_table(key), (*path, name))
+        for parent in _parents(operations[name]):
+            visit(parent, (*path, name))
         ordered[name] = operations[name]
 
     for name in sorted(operations, key=str):
         visit(name, ())
     return list(ordered.values())
+
+
+def _parents(operation: CreateTableOp | DropTableOp) -> list[Name]:
+    """Return the tables whose columns a table inherits."""
+    reverse = operation if isinstance(operation, CreateTableOp) else operation._reverse  # noqa: SLF001
+    names = to_list((reverse.kw if reverse is not None else {}).get("postgresql_inherits"), [])
+    return [(schema or operation.schema, name) for schema, _, name in (str(part).rpartition(".") for part in names)]
 
 
 def _keys(items: Iterable[SchemaItem]) -> list[ForeignKeyConstraint]:
@@ -148,6 +157,19 @@ def _completed_drop(
                 changes.append(SQLChange("remove_exclude_constraint", name, "", add))
     reverse = drop._reverse  # noqa: SLF001
     if reverse is not None:
+        if context.connection is not None:
+            row = context.connection.execute(text(_STORAGE), {"table": table}).one()
+            drop.table_kw = {
+                **drop.table_kw,
+                **({"postgresql_partition_by": row.partition_by} if row.partition_by else {}),
+            }
+            drop.prefixes = ["UNLOGGED"] if row.unlogged else []
         reverse.columns = [item for item in reverse.columns if not any(item is key for key in separate_keys)]
     if changes:
         yield ModifyTableOps(drop.table_name, changes, schema=drop.schema)
+
+
+_STORAGE = """
+SELECT relpersistence = 'u' AS unlogged, pg_get_partkeydef(oid) AS partition_by
+  FROM pg_catalog.pg_class WHERE oid = to_regclass(:table)
+"""
