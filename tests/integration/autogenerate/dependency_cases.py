@@ -16,6 +16,8 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Numeric,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -127,7 +129,57 @@ def _kinds_of_tables(*, after: bool) -> Build:
     return build
 
 
+def _generated(*, after: bool) -> Build:
+    """Declare generated columns whose sources change their type or are replaced, beneath indexes and a CHECK."""
+
+    def build(metadata: MetaData) -> None:
+        source = "new" if after else "old"
+        Table(
+            "t",
+            metadata,
+            Column("x", String(20) if after else String(10)),
+            Column("n", BigInteger if after else Integer),
+            Column(source, Integer),
+            Column("low", Text, Computed("lower(x)", persisted=True), comment="it's", unique=True),
+            Column("twice", Numeric, Computed("n * 2", persisted=True), nullable=False),
+            Column("own", Text if after else Integer, Computed("id::text" if after else "id + 1", persisted=True)),
+            Column("of_source", Integer, Computed(f"{source} + 1", persisted=True), index=True),
+            Column("id", Integer, primary_key=True),
+            Index("ix_both", "low", "twice", postgresql_where=text("twice > 0")),
+            Index("ix_own", "own"),
+            CheckConstraint("twice > 0 OR low <> ''", name="both"),
+        )
+
+    return build
+
+
+def _comments(*, after: bool) -> Build:
+    """Declare constraints whose comments come, change, go, and stay on a constraint that changes."""
+
+    def build(metadata: MetaData) -> None:
+        Table(
+            "t",
+            metadata,
+            Column("x", Integer),
+            CheckConstraint(f"x > {after:d}", name="stays", comment="it's \\ 5% :a"),
+            CheckConstraint("x < 5", name="goes", comment=None if after else "gone"),
+            UniqueConstraint("x", comment="comes" if after else None),
+        )
+        Table(
+            "new" if after else "old", metadata, Column("x", Integer), CheckConstraint("x > 0", name="c", comment="c")
+        )
+
+    return build
+
+
 CASES = [
+    Case("constraint-comment", _comments(after=False), _comments(after=True)),
+    Case(
+        "generated-of-each-kind",
+        _generated(after=False),
+        _generated(after=True),
+        rows=("INSERT INTO t (x, n) VALUES ('A', 1)",),
+    ),
     Case("tables-of-each-kind", _kinds_of_tables(after=False), _kinds_of_tables(after=True)),
     Case("identity-of-each-kind", _identities(after=False), _identities(after=True)),
     Case("trigger-and-function-of-each-kind", _programs(watched=False), _programs(watched=True)),

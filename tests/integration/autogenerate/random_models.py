@@ -3,7 +3,7 @@
 A column of one name has types that Postgres can cast into each other, so that each change has a revision that runs.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -146,11 +146,6 @@ class Models:
             Table("anchor", metadata, Column("id", Integer, primary_key=True), schema=self.schema)
         for number, model in self.tables:
             _table(metadata, self, number, model, present)
-
-    def with_one_expression(self) -> "Models":
-        """Return them with the same generation expression everywhere: before Postgres 17 it cannot be changed."""
-        tables = ((number, replace(model, generated=model.generated and 2)) for number, model in self.tables)
-        return replace(self, tables=tuple(tables))
 
 
 def _table(metadata: MetaData, models: Models, number: int, model: Model, present: dict[int, Model]) -> None:

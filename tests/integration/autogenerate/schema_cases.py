@@ -125,7 +125,6 @@ CASES = [
         t(*GENERATED),
         t(X, col("z", Integer, lambda: Computed("x + 2", persisted=True))),
         until=16,
-        warns="Computed default on t.z cannot be modified",
     ),
     Case(
         "computed-expression-virtual",
@@ -141,13 +140,11 @@ CASES = [
         "computed-made-plain",
         t(*GENERATED),
         t(X, col("z", Integer)),
-        warns="Computed default on t.z cannot be modified",
     ),
     Case(
         "computed-made-of-plain",
         t(X, col("z", Integer)),
         t(*GENERATED),
-        warns="Computed default on t.z cannot be modified",
     ),
     Case(
         "computed-stored-to-virtual",

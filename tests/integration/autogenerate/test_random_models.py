@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.conftest import Server
 from tests.integration.autogenerate.harness import Case, Database, run
 from tests.integration.autogenerate.random_models import Models, pairs
 
-_SET_EXPRESSION_SINCE = 17
 _SETTINGS = settings(
     derandomize=True,
     database=None,
@@ -23,12 +21,12 @@ _SETTINGS = settings(
 
 @pytest.fixture
 def hold(
-    server: Server, module_database: Database, tmp_path_factory: pytest.TempPathFactory
+    module_database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[tuple[Models, Models]], None]:
     """Run one change of the models; a second autogenerate that is not empty fails in the harness."""
 
     def check(pair: tuple[Models, Models]) -> None:
-        before, after = pair if server.major >= _SET_EXPRESSION_SINCE else map(Models.with_one_expression, pair)
+        before, after = pair
         directory: Path = tmp_path_factory.mktemp("project")
         outcome = run(Case("random", before.build, after.build), module_database, directory, stock=False)
         if outcome.source or outcome.ours == "missed":

@@ -1,22 +1,17 @@
-"""USING for type changes that Postgres does not cast by itself; the server is asked for each direction.
-
-A generated column is dropped before the type of a column that it reads changes, and added again afterwards.
-"""
+"""USING for type changes that Postgres does not cast by itself; the server is asked for each direction."""
 
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AddColumnOp, AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, Table, TextClause, text
+from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from adapter.outbound.database.autogenerate.column_uses import GeneratedColumn, generated_columns
-from adapter.outbound.database.autogenerate.equal import metadata_tables
-from adapter.outbound.database.autogenerate.expressions import DIALECT, PREPARER, has_values, literal_text, plain_text
-from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, SQLChange, named, qualified, type_text
+from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
+from adapter.outbound.database.autogenerate.operations import AlterColumnUsingOp, type_text
 
 
 def setup(plugin: Plugin) -> None:
@@ -31,55 +26,8 @@ def add_using(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispa
         return PriorityDispatchResult.CONTINUE
     for container in upgrade_ops.ops:
         if isinstance(container, ModifyTableOps):
-            operations = [step for operation in container.ops for step in _with_cast(connection, operation)]
-            model = metadata_tables(context).get((container.schema, container.table_name))
-            container.ops[:] = _without_generated(connection, container, operations, model)
+            container.ops[:] = [step for operation in container.ops for step in _with_cast(connection, operation)]
     return PriorityDispatchResult.CONTINUE
-
-
-def _without_generated(
-    connection: Connection, container: ModifyTableOps, operations: list[MigrateOperation], model: Table | None
-) -> list[MigrateOperation]:
-    """Drop generated columns while the types of the columns that they read change.
-
-    Generated columns that the revision changes itself are left to it. The others are added again as the model declares
-    them, because the expression in the catalog contains casts of the old types.
-    """
-    places = [
-        place
-        for place, operation in enumerate(operations)
-        if isinstance(operation, AlterColumnOp) and operation.modify_type is not None
-    ]
-    table = qualified(container.schema, container.table_name)
-    changed_names = {*named(operations), *(getattr(operation, "column_name", None) for operation in operations)}
-    changed_names |= {operation.column.name for operation in operations if isinstance(operation, AddColumnOp)}
-    generated = {
-        column.name: column
-        for place in places
-        for column in generated_columns(connection, table, str(operations[place].column_name))  # type: ignore[attr-defined]
-        if column.name not in changed_names
-    }
-    if not generated:
-        return operations
-    drops = [SQLChange("generated_column", column.name, column.drop, column.add) for column in generated.values()]
-    adds = [
-        SQLChange("generated_column", column.name, column.with_expression(_expression(model, column)), column.drop)
-        for column in generated.values()
-    ]
-    start, end = places[0], places[-1] + 1
-    return [*operations[:start], *drops, *operations[start:end], *adds, *operations[end:]]
-
-
-def _expression(model: Table | None, generated: GeneratedColumn) -> str:
-    """Return the expression of a generated column in the model, or the one in the catalog if the model lacks it."""
-    column = None if model is None else model.columns.get(generated.name)
-    computed = None if column is None else column.server_default
-    if not isinstance(computed, Computed):
-        return generated.expression
-    if isinstance(computed.sqltext, TextClause) and not has_values(computed.sqltext):
-        return plain_text(computed.sqltext)
-    compile_options = {"literal_binds": True, "include_table": False}
-    return str(computed.sqltext.compile(dialect=DIALECT, compile_kwargs=compile_options))
 
 
 def _with_cast(connection: Connection, operation: MigrateOperation) -> list[MigrateOperation]:

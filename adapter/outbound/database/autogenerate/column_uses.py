@@ -54,6 +54,44 @@ def generated_columns(connection: Connection, table: str, column: str) -> Iterat
             yield GeneratedColumn(row.name, f"{alter} DROP COLUMN {quoted}", row.expression, rest)
 
 
+def readers_of(connection: Connection, table: str, column: str) -> list[str]:
+    """Return the names of all generated columns that read a column."""
+    rows = connection.execute(text(_GENERATED), {"table": table, "column": column})
+    return [row.name for row in rows]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An index or constraint that is dropped with a column, and can be created again after it.
+
+    Attributes:
+        name: The unquoted name.
+        drop: The statement that drops it.
+        add: The statement that creates it again.
+    """
+
+    name: str
+    drop: str
+    add: str
+
+
+def parts_of(connection: Connection, table: str, column: str) -> Iterator[Part]:
+    """Return the indexes and constraints of a table that stand on a column.
+
+    Args:
+        connection: A connection to the database.
+        table: The quoted name of the table.
+        column: The unquoted name of the column.
+    """
+    for row in connection.execute(text(_PARTS), {"table": table, "column": column}):
+        if row.is_index:
+            yield Part(row.name, f"DROP INDEX {row.qualified}", row.definition)
+        else:
+            name = PREPARER.quote(row.name)
+            add = f"ALTER TABLE {table} ADD CONSTRAINT {name} {row.definition}"
+            yield Part(row.name, f"ALTER TABLE {table} DROP CONSTRAINT {name}", add)
+
+
 def obstacles(connection: Connection, table: str, column: str) -> list[str]:
     """Return a description of each object that must be dropped by hand before the column's type can change."""
     dependents = list(connection.scalars(text(_OBSTACLES), {"table": table, "column": column}))
@@ -91,6 +129,26 @@ SELECT CAST(g.attname AS text) AS name,
                   AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = t.attrelid
                   AND d.refobjsubid = t.attnum)
  ORDER BY g.attnum
+"""
+
+_PARTS = """
+WITH target AS (
+    SELECT attrelid, attnum FROM pg_catalog.pg_attribute
+     WHERE attrelid = to_regclass(:table) AND attname = :column
+)
+SELECT CAST(k.conname AS text) AS name, '' AS qualified, pg_get_constraintdef(k.oid) AS definition, false AS is_index
+  FROM target
+  JOIN pg_catalog.pg_constraint AS k ON k.conrelid = attrelid AND k.contype <> 'n' AND attnum = ANY (k.conkey)
+ UNION ALL
+SELECT CAST(c.relname AS text), CAST(CAST(c.oid AS regclass) AS text), pg_get_indexdef(c.oid), true
+  FROM target
+  JOIN pg_catalog.pg_index AS i ON i.indrelid = attrelid
+  JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.conrelid = attrelid)
+   AND EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = i.indexrelid
+                  AND d.refobjid = attrelid AND d.refobjsubid = attnum)
+ ORDER BY is_index, name
 """
 
 _OBSTACLES = """

@@ -1,27 +1,23 @@
-"""Compare columns: types, collations, defaults and generation expressions as the server writes them.
+"""Compare columns: types, collations and defaults as the server writes them.
 
 Alembic compares a default by executing both sides. This fails for types without `=` (json) and calls the functions of
-the default (nextval). Alembic cannot change a generation expression at all; Postgres can since version 17.
+the default (nextval).
 """
 
 import logging
 import re
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AlterColumnOp, ModifyTableOps
+from alembic.operations.ops import AlterColumnOp
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Computed, DefaultClause, Identity, Table
 
 from adapter.outbound.database.autogenerate.catalog_forms import ColumnForm
-from adapter.outbound.database.autogenerate.expressions import PREPARER
-from adapter.outbound.database.autogenerate.operations import SQLChange
 from adapter.outbound.database.autogenerate.server_forms import table_pair
-from adapter.outbound.database.autogenerate.table_comparator import add_comparison
 
 log = logging.getLogger(f"alembic.{__name__}")
 
-_SET_EXPRESSION_SINCE = (17,)
 _CAST_LITERAL = re.compile(r"('(?:[^']|'')*'|-?[\d.]+)(?:::.+)?")
 
 
@@ -29,7 +25,6 @@ def setup(plugin: Plugin) -> None:
     """Register the comparators: for defaults before Alembic's own, for the rest after them."""
     plugin.add_autogenerate_comparator(compare_default, "column", "server_default", priority=DispatchPriority.FIRST)
     plugin.add_autogenerate_comparator(compare_type, "column", "type", priority=DispatchPriority.LAST)
-    add_comparison(plugin, "computed", compare_computed)
 
 
 def compare_default(
@@ -41,13 +36,11 @@ def compare_default(
     database_column: Column[object],
     model_column: Column[object],
 ) -> PriorityDispatchResult:
-    """Compare defaults and generation expressions that both sides have; leave the rest to Alembic."""
+    """Compare defaults that both sides have; leave the rest to Alembic."""
     before, after = database_column.server_default, model_column.server_default
-    if isinstance(before, Computed) and isinstance(after, Computed):
-        forms = _forms(context, model_column.table, name)
-        is_same = forms is not None and forms[0].expression == forms[1].expression
-        is_set_in_place = forms is not None and _can_set_expression(context, *forms)
-        return PriorityDispatchResult.STOP if is_same or is_set_in_place else PriorityDispatchResult.CONTINUE
+    if isinstance(before, Computed) or isinstance(after, Computed):
+        is_left = _forms(context, model_column.table, name) is not None  # to the comparator of generated columns
+        return PriorityDispatchResult.STOP if is_left else PriorityDispatchResult.CONTINUE
     if {type(before), type(after)} == {DefaultClause, Identity}:
         # Alembic's own comparison fails on this pair.
         operation.existing_server_default, operation.modify_server_default = before, after
@@ -80,7 +73,7 @@ def compare_type(
     if forms is None:
         return PriorityDispatchResult.CONTINUE
     before, after = forms
-    if (before.type, before.collation) == (after.type, after.collation):
+    if before.generated or after.generated or (before.type, before.collation) == (after.type, after.collation):
         operation.modify_type = None
     elif operation.modify_type is None:
         types = [f"{form.type} {form.collation or ''}".strip() for form in forms]
@@ -89,31 +82,12 @@ def compare_type(
     return PriorityDispatchResult.CONTINUE
 
 
-def compare_computed(
-    context: AutogenContext, table_ops: ModifyTableOps, _database_table: Table, model_table: Table
-) -> None:
-    """Change generation expressions in place if the server supports it."""
-    for column in model_table.columns:
-        forms = _forms(context, model_table, column.name) if isinstance(column.server_default, Computed) else None
-        if forms is None or forms[0].expression == forms[1].expression or not _can_set_expression(context, *forms):
-            continue
-        log.info("Detected expression %s to %s on %s", forms[0].expression, forms[1].expression, column)
-        alter = f"ALTER TABLE {PREPARER.format_table(model_table)} ALTER COLUMN {PREPARER.quote(column.name)}"
-        statements = [f"{alter} SET EXPRESSION AS ({form.expression})" for form in reversed(forms)]
-        table_ops.ops.append(SQLChange("modify_computed", f"{model_table.name}.{column.name}", *statements))
-
-
 def _forms(context: AutogenContext, table: Table, name: str) -> tuple[ColumnForm, ColumnForm] | None:
     """Return the forms of a column in the database and in the model, or None if one side lacks it."""
     pair = table_pair(context, table)
     if pair.model is None or name not in pair.database.columns or name not in pair.model.columns:
         return None
     return pair.database.columns[name], pair.model.columns[name]
-
-
-def _can_set_expression(context: AutogenContext, before: ColumnForm, after: ColumnForm) -> bool:
-    version: tuple[int, ...] = getattr(context.dialect, "server_version_info", ())
-    return bool(before.generated) and before.generated == after.generated and version >= _SET_EXPRESSION_SINCE
 
 
 def _value(expression: str | None) -> str | None:

@@ -22,7 +22,7 @@ from sqlalchemy import CheckConstraint, ClauseElement, Connection, Table, text
 from adapter.outbound.database.autogenerate.column_uses import generated_columns, obstacles
 from adapter.outbound.database.autogenerate.equal import metadata_tables
 from adapter.outbound.database.autogenerate.expressions import DIALECT, PREPARER
-from adapter.outbound.database.autogenerate.operations import SQLChange, named, qualified
+from adapter.outbound.database.autogenerate.operations import SQLChange, named, qualified, sql_literal
 from adapter.outbound.database.autogenerate.server_forms import table_pair
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 
@@ -115,7 +115,7 @@ def _refusal(name: str, in_the_way: str) -> str:
     message = (
         f"values of enum {name} cannot be taken away: {in_the_way}; drop that first, and create it again afterwards"
     )
-    return f"DO $refusal$ BEGIN RAISE EXCEPTION {_literal(message.replace('%', '%%'))}; END $refusal$"
+    return f"DO $refusal$ BEGIN RAISE EXCEPTION {sql_literal(message.replace('%', '%%'))}; END $refusal$"
 
 
 def _generated(connection: Connection, upgrade_ops: UpgradeOps, uses: list[_Use]) -> "Iterator[_Dependent]":
@@ -139,18 +139,14 @@ def _qualified(connection: Connection, schema: str | None, name: str) -> str:
     return qualified(None if schema == dialect.default_schema_name else schema, name)
 
 
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _additions(name: str, old: list[str], new: list[str]) -> Iterator[str]:
     """Return a statement for each new value, which adds it before the old value that follows it, or at the end."""
     for place, value in enumerate(new):
         if value in old:
             continue
         following = next((later for later in new[place + 1 :] if later in old), None)
-        before = f" BEFORE {_literal(following)}" if following is not None else ""
-        yield f"ALTER TYPE {name} ADD VALUE {_literal(value)}{before}"
+        before = f" BEFORE {sql_literal(following)}" if following is not None else ""
+        yield f"ALTER TYPE {name} ADD VALUE {sql_literal(value)}{before}"
 
 
 def _recreated(
@@ -172,7 +168,7 @@ def _recreated(
     quote = PREPARER.quote
     statements = [
         f"ALTER TYPE {name} RENAME TO {quote(change.name + '__old')}",
-        f"CREATE TYPE {name} AS ENUM ({', '.join(map(_literal, values))})",
+        f"CREATE TYPE {name} AS ENUM ({', '.join(map(sql_literal, values))})",
     ]
     for use, before, after in uses:
         column, array = quote(use.column), "[]" if use.is_array else ""

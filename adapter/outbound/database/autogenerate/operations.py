@@ -143,6 +143,12 @@ def _render_alter_column_using(context: AutogenContext, operation: AlterColumnUs
     return f"{str(rendered)[:-1]},\n           postgresql_using={operation.using!r})"
 
 
+def sql_literal(value: str) -> str:
+    """Return a text as a literal of SQL, whatever standard_conforming_strings says."""
+    quoted = value.replace("'", "''")
+    return f"E'{quoted.replace(chr(92), 2 * chr(92))}'" if chr(92) in value else f"'{quoted}'"
+
+
 def qualified(schema: str | None, name: str) -> str:
     """Return a quoted name, with its schema before it if there is one."""
     return f"{PREPARER.quote_schema(schema)}.{PREPARER.quote(name)}" if schema else PREPARER.quote(name)

@@ -48,17 +48,21 @@ class Phase(IntEnum):
 
 _KINDS = {
     "remove_trigger": Phase.TRIGGERS_GO,
+    "restore_constraint_comment": Phase.TRIGGERS_GO,
     "add_schema": Phase.NEEDED,
     "add_extension": Phase.NEEDED,
     "add_sequence": Phase.NEEDED,
     "add_domain": Phase.NEEDED,
     "add_function": Phase.NEEDED,
     "modify_enum": Phase.ENUMS_CHANGE,
+    "remove_generated": Phase.GENERATED_GO,
+    "add_generated": Phase.GENERATED_COME,
     "restore_serial": Phase.COLUMNS_GO,
     "add_serial": Phase.GENERATED_COME,
     "validate_constraint": Phase.CONSTRAINTS_COME,
     "add_function_of_table": Phase.CONSTRAINTS_COME,
     "add_trigger": Phase.TRIGGERS_COME,
+    "add_constraint_comment": Phase.TRIGGERS_COME,
 }
 
 
