@@ -4,9 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from adapter.outbound.new_service.files import files_of
 from adapter.outbound.new_service.writer import write_service
@@ -90,6 +94,36 @@ def test_every_page_and_test_that_a_service_names_is_its_own() -> None:
         for name in re.findall(r"\b(?:docs|tests)/[\w/-]+\.(?:md|py)\b", content)
     }
     assert {(path, name) for path, name in named if name not in contents and name not in written} == set()
+
+
+def test_constraints_are_of_what_a_service_installs() -> None:
+    """Each pinned package is one that the service needs, or that such a package needs."""
+    contents = {str(path): content for path, content, _mode in files_of(PROJECT_ROOT, "bookshop")}
+    project = tomllib.loads(contents["pyproject.toml"])["project"]
+    needed: set[str] = set()
+    waiting = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        key = f"{name}[{','.join(sorted(requirement.extras))}]"
+        if key in needed:
+            continue
+        needed |= {key, name}
+        try:
+            parts = [Requirement(part) for part in requires(name) or ()]
+        except PackageNotFoundError:
+            continue
+        extras = ("", *requirement.extras)
+        waiting += [
+            str(part) for part in parts if not part.marker or any(part.marker.evaluate({"extra": e}) for e in extras)
+        ]
+
+    pinned = re.findall(r"^([\w-]+)==", contents["constraints.txt"], re.MULTILINE)
+    assert pinned
+    assert [name for name in pinned if canonicalize_name(name) not in needed] == []
 
 
 def test_every_file_of_a_service_is_linted(tmp_path: Path) -> None:

