@@ -17,6 +17,21 @@ class EmptyDocumentError(DomainError):
         self.source = source
 
 
+class NothingToIngestError(DomainError):
+    """None of the named files holds a text.
+
+    Attributes:
+        source: The files and folders that were named.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"nothing was taken in: {source} has no file with text",
+            "name a text or Markdown file in UTF-8 with at least one word, or a folder with such files",
+        )
+        self.source = source
+
+
 class EmptyQueryError(DomainError):
     """A search query without words."""
 

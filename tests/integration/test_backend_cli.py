@@ -61,7 +61,7 @@ def test_the_audit_trail_names_the_actor(migrated_url: str) -> None:
 
 
 def test_ingest_and_search(migrated_url: str, tmp_path: Path) -> None:
-    """Files and folders are taken in once; what is no text is skipped and named; a search shows title and snippet."""
+    """Files and folders are taken in once; what is no text is named, and refused alone; a search shows the rest."""
     (tmp_path / "docs" / ".hidden").mkdir(parents=True)
     (tmp_path / "docs" / "cups.md").write_text("# All about cups\n\nEspresso cups are small.")
     (tmp_path / "docs" / "stars.txt").write_text("Stars are far away.")
@@ -80,6 +80,12 @@ def test_ingest_and_search(migrated_url: str, tmp_path: Path) -> None:
     assert succeed(migrated_url, "search", "small espresso cups").startswith("1. All about cups  [")
     [found] = json.loads(succeed(migrated_url, "search", "cups", "--tag", "manual", "--limit", "1", "--format", "json"))
     assert (found["title"], found["tags"]) == ("All about cups", ["manual"])
+    (tmp_path / "none").mkdir()
+    for paths in (["docs/empty.md", "docs/latin.txt"], ["none"]):
+        nothing = backend(migrated_url, "ingest", *(str(tmp_path / path) for path in paths))
+        assert (nothing.returncode, nothing.stdout) == (1, "")
+        assert nothing.stderr.splitlines()[-2].startswith("error: nothing was taken in: ")
+        assert nothing.stderr.splitlines()[-1].startswith("hint: ")
     narrow = backend(migrated_url, "search", "small espresso cups", COLUMNS="40").stdout.splitlines()
     assert max(len(line) for line in narrow if line.startswith("   ") and " " in line.strip()) <= 40
     assert succeed(migrated_url, "search", "cups", "--tag", "none") == "Nothing found.\n"

@@ -1,6 +1,6 @@
 """`backend ingest`: store files of text and Markdown as documents."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,29 +30,19 @@ def command(
 
     Examples: `backend ingest README.md` · `backend ingest docs notes --tag manual`
     """
-    from domain.documents.text import title_of
+    from domain.documents.errors import NothingToIngestError
 
     files = list(dict.fromkeys(_files(paths)))
     skipped: list[str] = []
 
     def documents(done: Callable[[int], object]) -> "Iterator[Document]":
-        from domain.documents.document import Document
-        from domain.documents.errors import EmptyDocumentError
-
         for path in files:
-            try:
-                text = path.read_text(encoding="utf-8-sig")
-                document = Document.take_in(title_of(text, path.name), path.as_posix(), text, tag or ())
-            except EmptyDocumentError:
-                skipped.append(f"{path}: no text")
-            except UnicodeDecodeError:
-                skipped.append(f"{path}: not UTF-8")
-            except OSError as error:
-                skipped.append(f"{path}: {error.strerror}")
+            document = _read(path, tag or ())
+            if isinstance(document, str):
+                skipped.append(f"{path}: {document}")
+                done(1)
             else:
                 yield document
-                continue
-            done(1)
 
     async def ingest(backend: "Backend") -> "Ingested":
         from adapter.bootstrap.backend import embedder
@@ -69,7 +59,26 @@ def command(
     result = perform(context, ingest)
     for line in skipped:
         typer.echo(f"skipped {line}", err=True)
+    if len(skipped) == len(files):
+        raise NothingToIngestError(", ".join(map(str, paths)))
     typer.echo(f"{result.stored} documents stored ({result.passages} passages), {result.known} were there already.")
+
+
+def _read(path: Path, tags: Sequence[str]) -> "Document | str":
+    """Return the document in a file, or the reason why it has none."""
+    from domain.documents.document import Document
+    from domain.documents.errors import EmptyDocumentError
+    from domain.documents.text import title_of
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return Document.take_in(title_of(text, path.name), path.as_posix(), text, tags)
+    except EmptyDocumentError:
+        return "no text"
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except OSError as error:
+        return error.strerror or type(error).__name__
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
