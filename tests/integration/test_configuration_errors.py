@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.history import History
+from tests.integration.test_errors import fails
 from tests.support import PROJECT_ROOT, process_environment
 
 
@@ -32,6 +34,11 @@ def test_alembic_ini(checkout: Path, command: str) -> None:
             "byte order mark",
         ),
         (text.replace("script_location = ", "script_location = no/"), "There is no folder no/", "%(here)s"),
+        (
+            text.replace("= os", "= nothing"),
+            "'nothing' is not a valid value for path_separator",
+            "Correct the setting in alembic.ini",
+        ),
         (text.replace("[alembic]", "[other]"), "No 'script_location' key found", "in the section [alembic]"),
     ):
         file.write_text(content, encoding="utf-8")
@@ -50,3 +57,25 @@ def test_alembic_ini(checkout: Path, command: str) -> None:
         assert len(lines) == 2, lines
         assert message in lines[0]
         assert hint in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("[formatters]", "[nothing]", "it has no section [formatters]"),
+        ("keys = root,", "keys = root,lost,", "it has no section [logger_lost]"),
+        ("class = StreamHandler", "class = NoHandler", "ModuleNotFoundError: No module named 'NoHandler'"),
+    ],
+)
+def test_logging(history: History, before: str, after: str, reason: str) -> None:
+    """Sections for logging that cannot be used are two lines, from Alembic and from `migrate`."""
+    history.add("r1", None, "pass")
+    path = history.ini()
+    path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    url = "postgresql://127.0.0.1:1/nowhere"
+    for command, exit_code in (("alembic", 255), ("adapter.inbound.cli.migrate", 2)):
+        arguments = ["-c", str(path), "current"] if command == "alembic" else ["analyze", "-c", str(path), "base:heads"]
+        said = fails(command, *arguments, url=url, exit_code=exit_code)
+
+        assert f"Logging cannot be set up by alembic.ini: {reason}." in said
+        assert "hint: Correct its sections for logging" in said

@@ -12,7 +12,7 @@ def describe_configuration(kind: str, message: str) -> DatabaseConfigurationErro
     """Return an error for an `alembic.ini` that cannot be read, or does not lead to revisions; None for other errors.
 
     Args:
-        kind: The name of the error's class: of `configparser`, or Alembic's CommandError.
+        kind: The name of the error's class: of `configparser`, or one that Alembic raises.
         message: Its message.
     """
     first = message.strip().partition("\n")[0].rstrip(".:")
@@ -27,6 +27,8 @@ def describe_configuration(kind: str, message: str) -> DatabaseConfigurationErro
             f"alembic.ini cannot be read: {first}.",
             "Write each percent sign as %%; %(here)s fails where the path of its folder has one: rename that folder.",
         )
+    if kind == "ValueError" and " is not a valid value for " in message:
+        return DatabaseConfigurationError(f"{first}.", "Correct the setting in alembic.ini.")
     if kind == "CommandError" and "'script_location'" in message:
         return DatabaseConfigurationError(
             f"{first}.",

@@ -1,7 +1,6 @@
 """Alembic's environment: models, database and options. The work is done in `database/upgrade/`."""
 
 import sys
-from logging.config import fileConfig
 from typing import TextIO, cast
 
 from alembic import context
@@ -9,18 +8,14 @@ from alembic.util import CommandError
 
 from adapter.outbound.database.history import load_heads
 from adapter.outbound.database.metadata import load_metadata
+from adapter.outbound.database.upgrade.log_settings import configure_logging
 from adapter.outbound.database.upgrade.new_files import refuse_long_id, writes_file_only
 from adapter.outbound.database.upgrade.offline import ScriptWriter, script_written
 from adapter.outbound.database.upgrade.online import run_online
 from adapter.outbound.database.upgrade.options import MigrationOptions
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.redaction import guard_process
 
 config = context.config
-if config.config_file_name is not None and config.attributes.get("configure_logger", True):
-    fileConfig(config.config_file_name, disable_existing_loggers=False)
-    guard_process()
-
 target_metadata = load_metadata()
 
 
@@ -44,6 +39,7 @@ def run_migrations_offline(options: MigrationOptions) -> None:
 
 
 try:
+    configure_logging(config)
     x_options = MigrationOptions.parse(context.get_x_argument(as_dictionary=True))
     refuse_long_id()
     load_heads(context.script)  # a file that cannot be loaded is reported before any connection is opened

@@ -72,8 +72,10 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
         return DatabaseConfigurationError(
             f"{where}: the file cannot be loaded ({error.type}: {message}).", "Correct that line of the file."
         )
+    # Alembic reports errors of the history itself as CommandError; others come from a setting.
+    place = "history" if error.type == "CommandError" else "setting in alembic.ini"
     return describe_configuration(error.type or "", message) or DatabaseConfigurationError(
-        described(error), "Correct the history; alembic history shows the same error."
+        described(error), f"Correct the {place}; alembic history shows the same error."
     )
 
 

@@ -8,6 +8,7 @@ from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.version_table import mark_version_tables
 from adapter.outbound.migration.trial.database import Database, DatabaseMaker
+from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError
 from domain.migration.errors import MigrationError
 
 
@@ -20,6 +21,7 @@ def set_up(maker: DatabaseMaker, setup: str | Path | None) -> Database:
 
     Raises:
         MigrationError: The project's own set-up or its env.py fails.
+        DatabaseConfigurationError: Its env.py refuses its configuration, with a hint.
     """
     database = maker.create()
     if isinstance(setup, Path):
@@ -35,6 +37,8 @@ def set_up(maker: DatabaseMaker, setup: str | Path | None) -> Database:
     # objects that env.py creates itself, such as a schema for the version table, must not count for a revision
     result = database.run(Command.ENV)
     if result.error is not None:
+        if HINT in result.error.message:  # env.py itself says what helps
+            raise DatabaseConfigurationError(*result.error.message.split(HINT, 1))
         raise MigrationError(described(result.error), "correct env.py; alembic current shows the same error")
     with database.connect() as connection:
         mark_version_tables(connection, result.version_tables)
