@@ -2,6 +2,6 @@
 
 from adapter.outbound.postgres.commands import reachable
 from adapter.outbound.postgres.explain import described
-from adapter.outbound.postgres.redaction import may_hold_secret, print_traceback, redact
+from adapter.outbound.postgres.redaction import is_address, may_hold_secret, print_traceback, redact
 
-__all__ = ["described", "may_hold_secret", "print_traceback", "reachable", "redact"]
+__all__ = ["described", "is_address", "may_hold_secret", "print_traceback", "reachable", "redact"]

@@ -6,11 +6,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import CommandLine, Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 
 from adapter.inbound.cli import backend, migrate
 from adapter.outbound.database import settings as database_settings
@@ -25,6 +27,9 @@ COMMANDS = (
     "alembic upgrade head",
     "alembic current",
     "alembic check",
+    "alembic downgrade base",
+    "alembic stamp head",
+    "alembic upgrade head --sql",
     "alembic -x url={} upgrade head",
     "alembic -x {} current",
     "alembic -x lock_timeout={} current",
@@ -49,21 +54,39 @@ COMMANDS = (
     "migrate analyze {}",
     "migrate verify {}",
     "migrate analyze -c {}",
+    "migrate analyze -c plain.ini --name {}",
+    "migrate analyze -c plain.ini --setup {}",
+    "migrate analyze -c plain.ini --env {}",
+    "migrate analyze -c plain.ini -x {}",
     "migrate analyze --pg {}",
     "migrate analyze --format {}",
     "migrate analyze --stats {}",
     "migrate analyze --observed {}",
     "migrate analyze --python {}",
     "migrate analyze --rows-from {}",
+    "migrate verify --only {}",
+    "migrate verify -c plain.ini --statements {}",
+    "migrate verify -c plain.ini --certificates {}",
+    "migrate verify --stats {}",
     "migrate status {}",
+    "migrate up -c {}",
+    "migrate up -c plain.ini --url postgresql://127.0.0.1:1/shop --name {}",
+    "migrate up -c plain.ini --url postgresql://127.0.0.1:1/shop --env {}",
+    "migrate up --python {}",
+    "migrate new-service {}",
+    "migrate new-service --name {} shop",
     "migrate {}",
     "migrate db start --pg {}",
     "migrate db {}",
+    "migrate db url --database {}",
+    "migrate db psql --database {}",
     "migrate record -o statements.json -- {}",
+    "migrate record -o {} -- true",
     "migrate record -o {}/statements.json -- true",
     "migrate locks --check --output {}",
     "migrate rules {}",
     "migrate rules --check --output {}",
+    "migrate rules --output {}",
     "backend {}",
     "backend ingest {}",
     "backend product add cup --price {}",
@@ -162,6 +185,43 @@ def test_no_command_shows_a_password(place: Path, command: str, url: str) -> Non
 def test_no_command_shows_a_password_in_thousands_of_tries(place: Path, command: str, url: str) -> None:
     """The same, some 35 times for each command."""
     search(place, command, url)
+
+
+def _texts_of(command: Any, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the name of each command, with the spellings of each of its parameters that is a text or a path."""
+    for part, below in getattr(command, "commands", {}).items():
+        yield from _texts_of(below, f"{name} {part}")
+    if not hasattr(command, "commands"):
+        for parameter in command.params:
+            if parameter.type.name in {"str", "path"}:
+                yield name, tuple(parameter.opts) if parameter.opts[0].startswith("-") else ("argument",)
+
+
+def _tried() -> set[tuple[str, str]]:
+    """Return the commands and the parameters of `migrate` that get an address."""
+    tried = set()
+    for command in COMMANDS:
+        words = command.split()
+        at = next((at for at, word in enumerate(words) if "{}" in word), 0)
+        options = [place for place, word in enumerate(words) if word.startswith("-")]
+        is_option = words[at - 1].startswith("-") and words[at - 1] != "--"
+        tried.add((" ".join(words[: options[0] if options else at]), words[at - 1] if is_option else "argument"))
+    return tried
+
+
+def test_each_text_of_migrate_is_tried() -> None:
+    """A text or path that a new command or option takes gets addresses, too; the shared options with one command."""
+    tried = _tried()
+    shared = {option for name, option in tried if name == "migrate analyze" and option != "argument"}
+    forgotten = [
+        (name, spellings)
+        for name, spellings in _texts_of(get_command(migrate.build()), "migrate")
+        if not any((name, spelling) in tried for spelling in spellings)
+        and not (name in {"migrate status", "migrate verify"} and shared & {*spellings})
+        and name != "migrate catalogue"  # the former name of `locks`
+    ]
+
+    assert forgotten == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -113,13 +113,13 @@ def test_analysis(place: Path, config: Path) -> None:
 
 @pytest.mark.long
 def test_verification(place: Path, config: Path) -> None:
-    """All four formats of `migrate verify` and the certificates show no password."""
+    """All five formats of `migrate verify` and the certificates show no password."""
     request = ProjectRequest(config=config, rows=20, jobs=1)
     certificates = config.parent / "certificates.json"
     asked = VerificationRequest("base:heads", "round-trip,compat", certificates)
     report = verify_revisions(request, asked, lambda *_: None)
-    for form in ("text", "json", "markdown", "junit"):
-        said = render_verification(report, form, verbose=True, color=False)
+    for form in ("text", "json", "markdown", "junit", "sarif"):
+        said = render_verification(report, form, config, verbose=True, color=False)
         assert not leaked(said), f"{form}: {leaked(said)}"
 
     assert report.failed
@@ -219,6 +219,8 @@ class Watch(threading.Thread):
                 "migrate analyze -c {ini} raises --rows 5 -x url={url}",
                 "migrate analyze -c {ini} raises --rows 5 --target-url {url}",
                 "migrate verify -c {ini} r1 --rows 5 --target-url {url}",
+                "migrate up --url {url}",
+                "migrate up -c {ini} --url {url} --env SHOP",
             )
         ),
     ],

@@ -66,6 +66,19 @@ def checked_range(revisions: Any) -> Any:
     return revisions
 
 
+def checked_name(value: Any) -> Any:
+    """Return the name of what a command creates unchanged: a folder, a file or a database.
+
+    Raises:
+        typer.BadParameter: It looks like an address, whose password would stand in the name.
+    """
+    from adapter.bootstrap.errors import is_address
+
+    if value is not None and is_address(str(value)):
+        raise typer.BadParameter("this is an address, and no name")
+    return value
+
+
 def _redact(error: TyperException) -> None:
     from adapter.bootstrap.errors import redact
 

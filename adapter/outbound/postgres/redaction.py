@@ -138,6 +138,11 @@ def may_hold_secret(text: str) -> bool:
     return signs is not None and _MAIL.fullmatch(text) is None
 
 
+def is_address(text: str) -> bool:
+    """Return whether the name of a folder, file or database looks like a URL with a login, or a connection string."""
+    return may_hold_secret(text) and re.search("[:=]", text) is not None
+
+
 def shown(value: object) -> str:
     """Return a name or file for a message that quotes it; text that may contain a secret becomes `…`."""
     text = str(value)

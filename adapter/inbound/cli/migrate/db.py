@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from adapter.inbound.cli.group import checked_name
+
 app = typer.Typer(
     name="db",
     no_args_is_help=True,
@@ -39,7 +41,7 @@ class Format(StrEnum):
 @app.command(epilog="Example: psql $(migrate db url)")
 def url(
     database: Annotated[
-        str, typer.Option(help="Name of the database, which is created if it does not exist.")
+        str, typer.Option(callback=checked_name, help="Name of the database, which is created if it does not exist.")
     ] = "hexalembic",
     pg: Major = None,
 ) -> None:
@@ -108,7 +110,7 @@ def status(
 def psql(
     context: typer.Context,
     database: Annotated[
-        str, typer.Option(help="Name of the database, which is created if it does not exist.")
+        str, typer.Option(callback=checked_name, help="Name of the database, which is created if it does not exist.")
     ] = "hexalembic",
     pg: Major = None,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_name
 
 app = typer.Typer()
 
@@ -13,7 +14,9 @@ app = typer.Typer()
 @app.command("catalogue", hidden=True)  # the former name, until the next release
 @app.command(epilog="Examples: migrate locks --check · migrate locks --pg 18 --output locks.md")
 def locks(
-    output: Annotated[Path, typer.Option(help="The page to write or to check.")] = Path("docs/locks.md"),
+    output: Annotated[Path, typer.Option(callback=checked_name, help="The page to write or to check.")] = Path(
+        "docs/locks.md"
+    ),
     pg: options.Major = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing. Exit with 1 if the page and Postgres disagree.")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from adapter.inbound.cli.group import checked_name
+
 app = typer.Typer()
 
 
@@ -14,9 +16,9 @@ app = typer.Typer()
 )
 def record(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND ARGS…", help="The command to run and record.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write the statements into.")] = Path(
-        "statements.json"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", callback=checked_name, help="The file to write the statements into.")
+    ] = Path("statements.json"),
     append: Annotated[bool, typer.Option("--append", help="Keep the statements that the file has already.")] = False,
     values: Annotated[
         bool,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from adapter.inbound.cli.group import checked_name
+
 app = typer.Typer()
 
 
@@ -30,7 +32,9 @@ def rules(
         str | None, typer.Argument(metavar="[CODE]", help="The code of a rule or check, as reports show it.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
-    output: Annotated[Path | None, typer.Option(help="Write the page of all rules and checks into this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(callback=checked_name, help="Write the page of all rules and checks into this file.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing. Exit with 1 if that file is out of date.")
     ] = False,

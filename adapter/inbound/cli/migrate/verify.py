@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adapter.inbound.cli import options
-from adapter.inbound.cli.group import checked_range
+from adapter.inbound.cli.group import checked_name, checked_range
 from adapter.inbound.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def verify(
         Path | None, typer.Option(help="A file of migrate record, whose statements are tried as old code, too.")
     ] = None,
     certificates: Annotated[
-        Path | None, typer.Option(help="The file to write the proofs into. Default: certificates.json beside env.py.")
+        Path | None,
+        typer.Option(
+            callback=checked_name, help="The file to write the proofs into. Default: certificates.json beside env.py."
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Prove all revisions again, also those whose certificate is valid.")
