@@ -75,6 +75,24 @@ Jobs: TypeAlias = Annotated[
 ]
 
 
+def report_format(subject: str) -> Any:
+    """Return the option that chooses the format of a report, whose names are those of its writers.
+
+    Args:
+        subject: The report: analysis, verification or rules.
+    """
+    from adapter.bootstrap.formats import formats
+
+    names = formats(subject)
+
+    def checked(name: str) -> str:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}")
+        return name
+
+    return typer.Option("--format", metavar=f"[{'|'.join(names)}]", callback=checked, help="Output format.")
+
+
 def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds the options of the project and the sandbox to a command.
 

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-class Format(StrEnum):
-    """The output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
 class FailOn(StrEnum):
     """The severity with which the command exits with 1."""
 
@@ -69,7 +59,7 @@ def analyze(
         Path | None,
         typer.Option(help="The log of an upgrade of the target, to compare its durations with the estimates."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    form: Annotated[str, options.report_format("analysis")] = "text",
     fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 on diagnostics of this severity or worse.")] = (
         FailOn.ERROR
     ),
@@ -89,8 +79,8 @@ def analyze(
     with Progress() as progress:
         target = TargetRequest(target_url, stats, observed)
         report = analyze_revisions(project, _absolute(revisions or ()), target, progress)
-    color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_analysis(report, form.value, project.config, verbose=verbose, color=color))
+    color = sys.stdout.isatty() and form == "text"
+    typer.echo(render_analysis(report, form, project.config, verbose=verbose, color=color))
     if fail_on is not FailOn.NEVER and report.fails_on(Severity(fail_on.value)):
         raise typer.Exit(1)
 

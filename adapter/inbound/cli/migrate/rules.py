@@ -1,23 +1,15 @@
 """`migrate rules`: explain each rule and check, with a bad and a good revision."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapter.inbound.cli import options
 from adapter.inbound.cli.group import checked_name
 
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """The output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 EXAMPLES = (
@@ -31,7 +23,7 @@ def rules(
     code: Annotated[
         str | None, typer.Argument(metavar="[CODE]", help="The code of a rule or check, as reports show it.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    form: Annotated[str, options.report_format("rules")] = "text",
     output: Annotated[
         Path | None, typer.Option(callback=checked_name, help="Write the page of all rules and checks into this file.")
     ] = None,
@@ -43,8 +35,8 @@ def rules(
     from adapter.bootstrap.rules import is_current, render_rules, write_rules
 
     if output is None:
-        color = sys.stdout.isatty() and form is Format.TEXT
-        typer.echo(render_rules(code, form.value, color=color).rstrip("\n"))
+        color = sys.stdout.isatty() and form == "text"
+        typer.echo(render_rules(code, form, color=color).rstrip("\n"))
         return
     if not check:
         typer.echo(f"{output}: {write_rules(output)} rules and checks")

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,16 +15,6 @@ if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """The output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
-    SARIF = "sarif"
 
 
 EXAMPLES = (
@@ -67,7 +56,7 @@ def verify(
         ),
     ] = None,
     stats: Annotated[Path | None, typer.Option(help="Take the settings from a file that migrate stats wrote.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    form: Annotated[str, options.report_format("verification")] = "text",
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Show everything that was proved, and errors that new code may meet."),
@@ -85,7 +74,7 @@ def verify(
     verification = VerificationRequest(revisions, only, certificates, target_url, again=again, statistics=stats)
     with Progress() as progress:
         report = verify_revisions(replace(project, statements=statements), verification, progress)
-    color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_verification(report, form.value, project.config, verbose=verbose, color=color))
+    color = sys.stdout.isatty() and form == "text"
+    typer.echo(render_verification(report, form, project.config, verbose=verbose, color=color))
     if report.failed:
         raise typer.Exit(1)
