@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.history import History
+from tests.integration.test_faults import SLEEPS, rows, when
 from tests.support import PROJECT_ROOT, process_environment, run, value
 
 pytestmark = pytest.mark.one_major
@@ -156,6 +157,34 @@ def test_a_lock_that_cannot_be_had(shop: History, empty_url: str, env: str) -> N
     assert f"; held by process {pid} (user postgres, no application name, idle in " in result.stderr
     assert "): LOCK TABLE shops. The database is at r2." in result.stderr
     assert f"hint: Wait for it, or end it: SELECT pg_terminate_backend({pid}); Then run" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("env", "ending", "cause"),
+    [
+        (_SYNC, "pg_terminate_backend", "The server ended the session (terminating connection due to administrator"),
+        (
+            _ASYNC,
+            "pg_terminate_backend",
+            "terminating connection due to administrator command). The database is at r2.",
+        ),
+        (_ASYNC, "pg_cancel_backend", "The server cancelled the statement"),
+    ],
+    ids=["sync", "async", "cancelled"],
+)
+def test_ended_by_an_administrator(shop: History, empty_url: str, env: str, ending: str, cause: str) -> None:
+    """A session or a statement that somebody ends is said with its cause, and with where the database is."""
+    shop.add("r3", "r2", "op.execute('SELECT pg_sleep(50)')")
+    thread = when(empty_url, SLEEPS, lambda pid: rows(empty_url, f"SELECT {ending}({pid})"))
+    result = _up(_ini(shop, env), "--url", empty_url)
+    thread.join()
+
+    assert result.returncode == 3
+    assert "error: Revision r3 failed (r3.py, line 11). " in result.stderr
+    assert cause in result.stderr
+    assert "The database is at r2.\nhint: What was not committed has been rolled back" in result.stderr
     assert "Traceback" not in result.stderr
 
 
