@@ -73,6 +73,14 @@ def run(empty_url: str, history: History, monkeypatch: pytest.MonkeyPatch) -> Ru
     return run
 
 
+def _said_of(result: AgentResult) -> tuple[str, str]:
+    """Return the message and the hint for an env.py that failed."""
+    nowhere = Connection("nowhere", 1, "nobody", None, "none")
+    with pytest.raises(DatabaseConfigurationError) as caught:
+        raise_if_environment_failed(AgentJob(config=Path(), connection=nowhere, command="upgrade"), result)
+    return caught.value.message, caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("engine", "prepare"),
     [
@@ -159,6 +167,9 @@ def test_the_network_that_env_wanted(run: Run, prepare: str, address: str) -> No
     assert result.error.kind == "network"
     assert address in result.addresses
     assert Path(str(result.error.path)).name == "env.py"
+    message, hint = _said_of(result)
+    assert message.startswith(f"env.py tried to reach {address}, but has no network (env.py, line ")
+    assert all(way in hint for way in ("--env NAME=VALUE", "--setup", "--allow-network"))
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
@@ -193,6 +204,8 @@ def test_variables_that_are_not_there(run: Run) -> None:
     result = run(prepare=prepare)
     assert result.error is not None
     assert result.variables == ("SHOP_REGION", "SHOP_ZONE", "SHOP_COUNTRY", "SHOP_SECRET")
+    names = ", ".join(result.variables)
+    assert _said_of(result)[1] == f"it read variables that are not set ({names}): set them with --env NAME=VALUE"
 
 
 @pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
