@@ -21,6 +21,27 @@ def test_a_message_is_that_of_the_server(empty_url: str, driver: str) -> None:
     assert sqlstate_of(error) == "23505"
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_a_message_of_the_driver(empty_url: str, driver: str) -> None:
+    """What the driver says of a session that was ended has neither its class nor the statement with it."""
+    url = sa.make_url(empty_url).set(drivername=f"postgresql+{driver}")
+    message = message_of(asyncio.run(_ended(url)))
+
+    assert "terminating connection due to administrator command" in message
+    assert not set("()<>[]") & set(message)
+
+
+async def _ended(url: sa.URL) -> BaseException:
+    engine = create_async_engine(url)
+    try:
+        async with engine.connect() as connection:
+            with pytest.raises(sa.exc.DBAPIError) as raised:
+                await connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(50)"))
+    finally:
+        await engine.dispose()
+    return raised.value
+
+
 async def _duplicate(url: sa.URL) -> BaseException:
     engine = create_async_engine(url)
     try:

@@ -133,7 +133,9 @@ def message_of(error: BaseException) -> str:
             "autocommit_block() cannot work: env.py has begun a transaction on the connection before"
             " context.configure(), and Alembic joins it; commit before it, or connect with AUTOCOMMIT"
         )
-    return str(error).strip() or type(error).__name__
+    # the driver's own error says it without the names of classes and the statement that SQLAlchemy puts around it
+    causes = (getattr(original, "__cause__", None), original, error)
+    return next((text for cause in causes if cause is not None and (text := str(cause).strip())), type(error).__name__)
 
 
 def _is_of_autocommit_block(error: BaseException) -> bool:
