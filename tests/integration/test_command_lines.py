@@ -30,6 +30,16 @@ def test_version_without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert version_of_product.version().startswith("no-such-distribution (not installed) (alembic ")
 
 
+def test_the_former_name_of_the_lock_catalog() -> None:
+    """`migrate catalogue` is `migrate locks` for one release more, and no help lists it."""
+    former, listed = (run("adapter.inbound.cli.migrate", *words, "--help") for words in (["catalogue"], []))
+
+    assert former.returncode == 0
+    assert "the page and Postgres disagree" in " ".join(former.stdout.replace("│", " ").split())
+    assert "catalogue" not in listed.stdout
+    assert "locks" in listed.stdout
+
+
 def test_folder_without_alembic_ini(tmp_path: Path) -> None:
     """In a folder of nobody's, no project is judged in place of the one that was meant."""
     command = [sys.executable, "-m", "adapter.inbound.cli.migrate", "analyze"]

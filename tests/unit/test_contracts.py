@@ -78,6 +78,11 @@ INTRUDERS = [
     ),
     ("domain/migration/intruder.py", "import domain.users.user", "the migration tool never imports the backend"),
     (
+        "application/migration/intruder.py",
+        "import application.orders.place_order",
+        "the migration tool never imports the backend",
+    ),
+    (
         "adapter/outbound/database/intruder.py",
         "import adapter.outbound.migration.trial.trials",
         "the backend never imports the migration tool",
