@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from adapter.inbound.cli import backend, migrate
+from adapter.inbound.cli.options import _PROJECT
 from adapter.outbound.database import settings as database_settings
 from tests.secret_urls import leaked, urls
 from tests.support import PROJECT_ROOT
@@ -73,6 +74,9 @@ COMMANDS = (
     "migrate up -c plain.ini --url postgresql://127.0.0.1:1/shop --name {}",
     "migrate up -c plain.ini --url postgresql://127.0.0.1:1/shop --env {}",
     "migrate up --python {}",
+    "migrate plan {}",
+    "migrate plan --url {}",
+    "migrate plan -c plain.ini --url postgresql://127.0.0.1:1/shop --certificates {}",
     "migrate new-service {}",
     "migrate new-service --name {} shop",
     "migrate {}",
@@ -85,6 +89,8 @@ COMMANDS = (
     "migrate record -o {}/statements.json -- true",
     "migrate locks --check --output {}",
     "migrate rules {}",
+    "migrate rules --format {}",
+    "migrate verify --format {}",
     "migrate rules --check --output {}",
     "migrate rules --output {}",
     "backend {}",
@@ -188,12 +194,17 @@ def test_no_command_shows_a_password_in_thousands_of_tries(place: Path, command:
 
 
 def _texts_of(command: Any, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the name of each command, with the spellings of each of its parameters that is a text or a path."""
+    """Yield the name of each command, with the spellings of each of its parameters that is a text or a path.
+
+    Options that all commands on a project have are those of `migrate analyze`.
+    """
     for part, below in getattr(command, "commands", {}).items():
         yield from _texts_of(below, f"{name} {part}")
     if not hasattr(command, "commands"):
+        has_project = any(parameter.name == "sandbox_url" for parameter in command.params)
         for parameter in command.params:
-            if parameter.type.name in {"str", "path"}:
+            is_shared = has_project and parameter.name in _PROJECT and name != "migrate analyze"
+            if parameter.type.name in {"str", "path"} and not is_shared:
                 yield name, tuple(parameter.opts) if parameter.opts[0].startswith("-") else ("argument",)
 
 
@@ -210,14 +221,12 @@ def _tried() -> set[tuple[str, str]]:
 
 
 def test_each_text_of_migrate_is_tried() -> None:
-    """A text or path that a new command or option takes gets addresses, too; the shared options with one command."""
+    """A text or path that a new command or option takes gets addresses, too."""
     tried = _tried()
-    shared = {option for name, option in tried if name == "migrate analyze" and option != "argument"}
     forgotten = [
         (name, spellings)
         for name, spellings in _texts_of(get_command(migrate.build()), "migrate")
         if not any((name, spelling) in tried for spelling in spellings)
-        and not (name in {"migrate status", "migrate verify"} and shared & {*spellings})
         and name != "migrate catalogue"  # the former name of `locks`
     ]
 
