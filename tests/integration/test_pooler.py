@@ -120,6 +120,19 @@ def test_every_command_that_writes_is_refused(server: Server, empty_url: str, hi
 
 
 @pytest.mark.long
+def test_a_sandbox_behind_a_pooler_is_called_that(server: Server, empty_url: str, history: History) -> None:
+    """PgBouncer refuses what a sandbox asks for when it connects: the server is not down, and is to be named itself."""
+    history.add("r1", None, "pass")
+    with pgbouncer(server, "session") as url:
+        arguments = ["analyze", "-c", str(history.plain_ini()), "--sandbox-url", url]
+        result = run("adapter.inbound.cli.migrate", *arguments)
+    assert result.returncode == 3
+    assert result.stderr.startswith("error: A connection pooler in front of postgresql://"), result.stderr
+    assert "hint: Name the server itself in --sandbox-url" in result.stderr
+    assert_untouched(empty_url)
+
+
+@pytest.mark.long
 def test_statement_mode_is_refused(server: Server, empty_url: str) -> None:
     """A pool that allows no transactions at all refuses by itself; it is called a pooler, too."""
     with pgbouncer(server, "statement") as url:
