@@ -77,19 +77,19 @@ def _all_work(trace: RevisionTrace) -> Iterator[Work]:
     heavy = heavy_writes(trace)
     for index, statement in enumerate(trace.upgrade):
         emptied = emptied_before(trace, index)
-        for table in _touched(trace, statement):
+        sampled = analyzed_tables(trace, statement)
+        for table in _touched(trace, statement, sampled):
             if table not in emptied and not is_partitioned(trace, table):
-                work = _work(trace, index, statement, table, heavy)
+                work = _work(trace, index, table, heavy, sampled)
                 if work is not None:
                     yield work
 
 
-def _touched(trace: RevisionTrace, statement: StatementTrace) -> list[str]:
+def _touched(trace: RevisionTrace, statement: StatementTrace, sampled: set[str]) -> list[str]:
     """Return the tables that existed before and that a statement read, wrote, or whose indexes it built."""
     index_tables = (_table_then(trace, statement, name) for name in (*statement.indexes_built, *statement.rewritten))
     names = {*statement.rewritten, *statement.scanned, *statement.rows, *statement.locked, *filter(None, index_tables)}
-    names |= analyzed_tables(trace, statement)
-    return sorted(name for name in names if name in trace.tables)
+    return sorted(name for name in names | sampled if name in trace.tables)
 
 
 def analyzed_tables(trace: RevisionTrace, statement: StatementTrace) -> set[str]:
@@ -228,9 +228,8 @@ def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> 
     return statement.built_on.get(index) or index_table(trace, index)
 
 
-def _work(
-    trace: RevisionTrace, index: int, statement: StatementTrace, table: str, heavy: set[tuple[int, str]]
-) -> Work | None:
+def _work(trace: RevisionTrace, index: int, table: str, heavy: set[tuple[int, str]], sampled: set[str]) -> Work | None:
+    statement = trace.upgrade[index]
     if table in statement.rewritten:
         return Work(index, table, WorkKind.REWRITE)
     names = dict.fromkeys((*statement.indexes_built, *statement.rewritten))
@@ -242,7 +241,7 @@ def _work(
     rows = trace.tables[table].rows
     if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
         return Work(index, table, WorkKind.INSERT)
-    if table in analyzed_tables(trace, statement):
+    if table in sampled:
         return Work(index, table, WorkKind.SAMPLE)
     return Work(index, table, WorkKind.SCAN) if _is_scanned(trace, statement, table) else None
 
