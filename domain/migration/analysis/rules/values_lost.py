@@ -23,14 +23,13 @@ from domain.migration.analysis.changes import added, is_inherited, kept, new_nam
 from domain.migration.analysis.impact import is_big, truncated
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
-from domain.migration.analysis.moves import ancestors
+from domain.migration.analysis.rows_taken_out import empty_successor, taken_out
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.taken_over import other_addition
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
 from domain.migration.names import bare, split
-from domain.migration.repair.definitions import texts
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -105,8 +104,8 @@ def _receivers(trace: RevisionTrace, table: str, last: int) -> list[str]:
 
 def _rows_taken_out(trace: RevisionTrace, *, contract: bool) -> Iterator[Diagnostic]:
     """Report partitions and children whose rows are no longer found in their parent."""
-    for child, parent in _taken_out(trace):
-        successor = _empty_successor(trace, child)
+    for child, parent in taken_out(trace):
+        successor = empty_successor(trace, child)
         message = f"The upgrade takes {child} out of {parent}, in which the old code no longer finds its rows."
         remedy = "Make sure that no deployed code needs these rows any more."
         if successor is not None:
@@ -123,40 +122,6 @@ def _rows_taken_out(trace: RevisionTrace, *, contract: bool) -> Iterator[Diagnos
             message,
             remedy,
         )
-
-
-def _taken_out(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
-    """Return the tables with rows that were partitions or children, each with the parent that has lost them."""
-    before, after = ancestors(trace.before), ancestors(trace.after)
-    for child in kept(trace, "table"):
-        rows = trace.tables[child].rows if child in trace.tables else 0
-        for parent in texts(attributes(trace.before, "table", child).get("parents")) if rows else ():
-            if (
-                parent in before.get(child, ())
-                and parent not in after.get(child, ())
-                and attributes(trace.after, "table", parent)
-                and not _filled_below(trace, parent, rows)
-            ):
-                yield child, parent
-
-
-def _filled_below(trace: RevisionTrace, parent: str, rows: int) -> bool:
-    """Return whether at least half as many rows are inserted into a table or into what is below it."""
-    below = {parent, *(name for name, parents in ancestors(trace.after).items() if parent in parents)}
-    inserted = (traced.rows[name].inserted for traced in trace.upgrade for name in below & traced.rows.keys())
-    return sum(inserted) >= rows / 2
-
-
-def _empty_successor(trace: RevisionTrace, partition: str) -> str | None:
-    """Return the partition without rows that has the bounds of a detached one, in the same table."""
-    before = attributes(trace.before, "table", partition)
-    for name in sorted(names_of(trace.after, "table") - {partition}):
-        entry = attributes(trace.after, "table", name)
-        is_filled = name in trace.tables and trace.tables[name].rows
-        is_successor = all(entry.get(key) == before.get(key) for key in ("partition_bound", "parents"))
-        if before.get("partition_bound") and is_successor and not is_filled:
-            return name
-    return None
 
 
 def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
