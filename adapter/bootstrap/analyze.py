@@ -92,4 +92,4 @@ def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", 
     """
     from adapter.outbound.migration.report import writers
 
-    return writers.render_analysis(report, form, partial(configuration, config), verbose=verbose, color=color)
+    return writers.render_report(report, form, partial(configuration, config), verbose=verbose, color=color)

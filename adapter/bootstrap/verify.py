@@ -89,4 +89,4 @@ def render_verification(
     """
     from adapter.outbound.migration.report import writers
 
-    return writers.render_verification(report, form, partial(configuration, config), verbose=verbose, color=color)
+    return writers.render_report(report, form, partial(configuration, config), verbose=verbose, color=color)

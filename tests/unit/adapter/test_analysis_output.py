@@ -92,7 +92,7 @@ def test_unpadded() -> None:
 
 def test_rules_explain_themselves() -> None:
     """In SARIF each code that can come out has its descriptions, help in text and Markdown, a level, and tags."""
-    run = json.loads(analysis_sarif.render(report(), PROJECT_ROOT))["runs"][0]
+    run = json.loads(analysis_sarif.render(report(), PROJECT_ROOT / "alembic.ini"))["runs"][0]
     rules = run["tool"]["driver"]["rules"]
 
     besides = ["not-judged", "locks-of-earlier-revisions", "fails-in-one-transaction", "unused-suppression"]

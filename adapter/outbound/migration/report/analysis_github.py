@@ -15,14 +15,18 @@ from domain.migration.verification.checks import not_judged
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-def render(report: AnalysisReport, project: Path) -> str:
+def render(report: AnalysisReport, config: Path) -> str:
     """Return one command per diagnostic that is not suppressed, and a summary where revisions were not judged.
 
     Paths are relative to the root of the repository.
+
+    Args:
+        report: The report.
+        config: The project's configuration file, in the folder that paths of revisions are relative to.
     """
     lines = []
     for analysis in report.revisions:
-        path = from_repository(analysis.trace.path, project)
+        path = from_repository(analysis.trace.path, config.parent)
         if analysis.trace.not_run:
             lines.append(_command("warning", path, 1, not_judged.CODE, f"Not judged: {analysis.trace.not_run}"))
         for diagnostic in analysis.diagnostics:

@@ -18,15 +18,19 @@ from domain.migration.verification.check import load
 from domain.migration.verification.checks import not_judged
 
 
-def render(report: AnalysisReport, project: Path) -> str:
+def render(report: AnalysisReport, config: Path) -> str:
     """Return a log with one run; paths are relative to the root of the repository.
 
     A revision that could not be run has its own result, `not-judged`; the run's properties have the number of them.
+
+    Args:
+        report: The report.
+        config: The project's configuration file, in the folder that paths of revisions are relative to.
     """
     results = [
         result
         for analysis in report.revisions
-        for result in _results(analysis, from_repository(analysis.trace.path, project))
+        for result in _results(analysis, from_repository(analysis.trace.path, config.parent))
     ]
     rules = [*map(sarif.page, all_rules()), sarif.page(load(not_judged)), *_BESIDES]
     properties = {"summary": verdict_of(report), "notJudged": not_judged_in(report)}

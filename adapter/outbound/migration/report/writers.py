@@ -10,41 +10,26 @@ from application.migration.verify import VerificationReport
 from domain.migration.analysis.rule import Page
 from domain.migration.deployment.plan import Plan
 
+_WITH_FILES = {"sarif", "github"}  # formats that name files of the project
 
-def render_analysis(
-    report: AnalysisReport, form: str, config: Callable[[], Path], *, verbose: bool, color: bool
+
+def render_report(
+    report: AnalysisReport | VerificationReport, form: str, config: Callable[[], Path], *, verbose: bool, color: bool
 ) -> str:
-    """Return a report in a format: text, json, markdown, sarif or github.
+    """Return a report in a format: text, json, markdown, sarif, github for an analysis, or junit for a verification.
 
     Args:
         report: The report.
         form: The name of the format.
         config: Returns the configuration file of the project, which only some formats need.
-        verbose: Whether the text contains statements, notes and corrected revisions.
+        verbose: Whether the text contains everything that is known: of an analysis statements, notes and corrected
+            revisions, of a verification all that was proved.
         color: Whether the text is colored.
     """
-    render = _writer("analysis", form)
+    render = _writer("analysis" if isinstance(report, AnalysisReport) else "verification", form)
     if form == "text":
         return render(report, verbose=verbose, color=color, width=terminal_width())
-    return render(report, config().parent) if form in {"sarif", "github"} else render(report)
-
-
-def render_verification(
-    report: VerificationReport, form: str, config: Callable[[], Path], *, verbose: bool, color: bool
-) -> str:
-    """Return a report in a format: text, json, markdown, junit or sarif.
-
-    Args:
-        report: The report.
-        form: The name of the format.
-        config: Returns the configuration file of the project, which only some formats need.
-        verbose: Whether the text contains everything that was proved.
-        color: Whether the text is colored.
-    """
-    render = _writer("verification", form)
-    if form == "text":
-        return render(report, verbose=verbose, color=color, width=terminal_width())
-    return render(report, config()) if form == "sarif" else render(report)
+    return render(report, config()) if form in _WITH_FILES else render(report)
 
 
 def render_plan(plan: Plan, form: str, *, color: bool) -> str:
