@@ -7,7 +7,9 @@ from adapter.bootstrap.project import ProjectRequest
 from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from application.migration.analyze import AnalysisReport
 from application.migration.verify import VerificationReport
+from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from tests.conftest import Server
+from tests.history import History
 
 
 def analyzed(
@@ -16,6 +18,22 @@ def analyzed(
     """Analyze revisions of a project whose tables get some rows; any role of the server will do."""
     request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=rows)
     return analyze_revisions(request, wanted, target or TargetRequest(), lambda *_: None)
+
+
+def analyzed_change(server: Server, history: History, made: str, change: str, *, rows: int) -> RevisionAnalysis:
+    """Analyze SQL in a revision behind one that has made the tables; the project has the plainest env.py.
+
+    Args:
+        server: The tests' server.
+        history: An empty history.
+        made: SQL of the revision before.
+        change: SQL of the revision.
+        rows: Rows in each table.
+    """
+    history.add("made", None, f"op.execute({made!r})")
+    history.add("changed", "made", f"op.execute({change!r})")
+    (analysis,) = analyzed(server, history.plain_ini(), "changed", rows=rows).revisions
+    return analysis
 
 
 def verified(server: Server, config: Path, asked: VerificationRequest, *, rows: int) -> VerificationReport:

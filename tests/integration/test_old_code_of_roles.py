@@ -1,13 +1,11 @@
 """Statements of roles that have only some privileges, and so fail where the owner's succeed."""
 
-from pathlib import Path
-
 import pytest
 
 from domain.migration.diagnostic import Severity
 from tests.conftest import Server
 from tests.history import History
-from tests.use_cases import analyzed
+from tests.use_cases import analyzed_change
 
 SCHEMA = """
 CREATE TABLE notes (id bigint PRIMARY KEY, title text);
@@ -27,12 +25,6 @@ CREATE TRIGGER log AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION log();
 POLICY = "CREATE POLICY none ON notes TO pg_monitor USING (false); ALTER TABLE notes ENABLE ROW LEVEL SECURITY"
 
 
-@pytest.fixture
-def project(history: History) -> Path:
-    """A project with the plainest env.py."""
-    return history.plain_ini()
-
-
 @pytest.mark.one_major
 @pytest.mark.parametrize(
     ("change", "failing"),
@@ -48,13 +40,9 @@ def project(history: History) -> Path:
         ("ALTER TABLE notes ADD body text", {}),
     ],
 )  # fmt: skip
-def test_what_a_role_may_do_no_longer(
-    server: Server, history: History, project: Path, change: str, failing: dict[str, str]
-) -> None:
+def test_what_a_role_may_do_no_longer(server: Server, history: History, change: str, failing: dict[str, str]) -> None:
     """A trigger, a view or a default that needs further privileges fails; other rules report what is revoked."""
-    history.add("made", None, f"op.execute({SCHEMA!r})")
-    history.add("changed", "made", f"op.execute({change!r})")
-    (analysis,) = analyzed(server, project, "changed", rows=20).revisions
+    analysis = analyzed_change(server, history, SCHEMA, change, rows=20)
     broken = {
         str(item.relation): item.message
         for item in analysis.diagnostics

@@ -1,12 +1,10 @@
 """What triggers do for the old code: it breaks when they are gone."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.conftest import Server
 from tests.history import History
-from tests.use_cases import analyzed
+from tests.use_cases import analyzed_change
 
 TABLE = "CREATE TABLE notes (id bigint PRIMARY KEY, title text, slug text NOT NULL);"
 FILLED = f"""{TABLE}
@@ -29,12 +27,6 @@ READ = f"{TABLE} CREATE VIEW titles AS SELECT id, title FROM notes; GRANT SELECT
 DISTINCT = "CREATE OR REPLACE VIEW titles AS SELECT DISTINCT id, title FROM notes"
 
 
-@pytest.fixture
-def project(history: History) -> Path:
-    """A project with the plainest env.py."""
-    return history.plain_ini()
-
-
 @pytest.mark.one_major
 @pytest.mark.parametrize(
     ("schema", "change", "failing"),
@@ -50,12 +42,10 @@ def project(history: History) -> Path:
     ],
 )
 def test_code_that_needs_a_trigger_breaks_without_it(
-    server: Server, history: History, project: Path, schema: str, change: str, failing: dict[str, str]
+    server: Server, history: History, schema: str, change: str, failing: dict[str, str]
 ) -> None:
     """An INSERT leaves out what a trigger fills, and writes go through views; a view that is only read may change."""
-    history.add("made", None, f"op.execute({schema!r})")
-    history.add("changed", "made", f"op.execute({change!r})")
-    (analysis,) = analyzed(server, project, "changed", rows=20).revisions
+    analysis = analyzed_change(server, history, schema, change, rows=20)
     broken = {str(item.relation): item.message for item in analysis.diagnostics if item.code == "breaks-old-code"}
 
     assert broken.keys() == failing.keys()

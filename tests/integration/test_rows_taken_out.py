@@ -1,12 +1,10 @@
 """Rows of a partition or a child table, which the parent shows no longer."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.conftest import Server
 from tests.history import History
-from tests.use_cases import analyzed
+from tests.use_cases import analyzed_change
 
 PARTITIONED = """
 CREATE TABLE logs (id bigint, line text) PARTITION BY RANGE (id);
@@ -15,12 +13,6 @@ CREATE TABLE others PARTITION OF logs DEFAULT;
 """
 INHERITED = "CREATE TABLE logs (id bigint, line text); CREATE TABLE first (id bigint, line text) INHERITS (logs);"
 DETACH = "ALTER TABLE logs DETACH PARTITION first;"
-
-
-@pytest.fixture
-def project(history: History) -> Path:
-    """A project with the plainest env.py."""
-    return history.plain_ini()
 
 
 @pytest.mark.one_major
@@ -34,12 +26,10 @@ def project(history: History) -> Path:
     ],
 )
 def test_the_old_code_misses_rows_of_a_table_that_is_taken_out(
-    server: Server, history: History, project: Path, schema: str, change: str, is_lost: bool
+    server: Server, history: History, schema: str, change: str, is_lost: bool
 ) -> None:
     """No statement fails where a default partition takes new rows; what is still or again in the parent is found."""
-    history.add("made", None, f"op.execute({schema!r})")
-    history.add("changed", "made", f"op.execute({change!r})")
-    (analysis,) = analyzed(server, project, "changed", rows=100).revisions
+    analysis = analyzed_change(server, history, schema, change, rows=100)
     messages = [item.message for item in analysis.diagnostics if item.code == "values-lost"]
 
     sentence = "The upgrade takes public.first out of public.logs, in which the old code no longer finds its rows."
