@@ -4,6 +4,8 @@ import io
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,14 @@ def run(*command: str, url: str | None = None, **environment: str) -> subprocess
         check=False,
         timeout=120,
     )
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until a condition holds; fail after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
 
 
 def process_environment(url: str | None = None, **environment: str) -> dict[str, str]:

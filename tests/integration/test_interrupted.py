@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -21,7 +20,7 @@ from adapter.outbound.migration.sandbox.role import BASE
 from adapter.outbound.postgres import embedded
 from tests.conftest import Server
 from tests.history import History
-from tests.support import PROJECT_ROOT, process_environment
+from tests.support import PROJECT_ROOT, process_environment, wait_until
 
 pytestmark = pytest.mark.one_major
 
@@ -90,15 +89,15 @@ def test_in_the_middle(
     try:
         url = sandbox_url
         if sandbox == "embedded":
-            _until(lambda: embedded.status(server.major, folder).running)
+            wait_until(lambda: embedded.status(server.major, folder).running)
             url = embedded.status(server.major, folder).server.url("postgres")
-        _until(lambda: _sleeps(url))
+        wait_until(lambda: _sleeps(url))
         children = _descendants(process.pid)
         os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=SECONDS / 2)
         assert (process.returncode, errors) == (code, said)
         assert children
-        _until(lambda: _are_gone(children))
+        wait_until(lambda: _are_gone(children))
         assert _databases(url) == []
         assert list(temporary.iterdir()) == []
         if command == "verify":
@@ -139,7 +138,7 @@ def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) ->
                 text=True,
                 process_group=0,
             )
-            _until(functools.partial(_listens, process.pid))
+            wait_until(functools.partial(_listens, process.pid))
             time.sleep(moments.uniform(0, 2.5))
             children = _descendants(process.pid)
             os.kill(process.pid, number)
@@ -148,7 +147,7 @@ def test_at_any_moment(project: Path, tmp_path: Path, number: signal.Signals) ->
             _, errors = process.communicate(timeout=SECONDS)
             assert process.returncode == 128 + number, errors
             assert "Traceback" not in errors
-            _until(functools.partial(_are_gone, children))
+            wait_until(functools.partial(_are_gone, children))
             assert _databases(url) == []
             assert list(temporary.iterdir()) == []
     finally:
@@ -169,9 +168,9 @@ def test_nohup(project: Path, tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _until(lambda: embedded.status(18, folder).running)
+        wait_until(lambda: embedded.status(18, folder).running)
         url = embedded.status(18, folder).server.url("postgres")
-        _until(lambda: _sleeps(url))
+        wait_until(lambda: _sleeps(url))
         process.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         assert process.poll() is None
@@ -193,14 +192,6 @@ def _listens(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    """Wait for something that happens in a moment."""
-    end = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def _sleeps(url: str) -> bool:
@@ -237,10 +228,10 @@ def test_the_sandbox_ends_in_the_middle(project: Path, tmp_path: Path, command: 
         text=True,
     )
     try:
-        _until(lambda: embedded.status(18, folder).running)
+        wait_until(lambda: embedded.status(18, folder).running)
         server = embedded.status(18, folder)
         url = server.server.url("postgres")
-        _until(lambda: _sleeps(url))
+        wait_until(lambda: _sleeps(url))
         if fault == "session":
             with psycopg.connect(url) as connection:
                 connection.execute(
@@ -286,12 +277,12 @@ def test_alembic_that_waits_for_a_lock(
         holder.execute("LOCK TABLE people")
         process = run([*arguments, "r2"], stderr=subprocess.PIPE, process_group=0, preexec_fn=_usual_signals)
         others = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'alembic'"
-        _until(lambda: watcher.execute(f"SELECT {others} AND wait_event_type = 'Lock'".encode()).fetchall() != [])
+        wait_until(lambda: watcher.execute(f"SELECT {others} AND wait_event_type = 'Lock'".encode()).fetchall() != [])
         process.send_signal(number)
         _, errors = process.communicate(timeout=SECONDS)
         assert process.returncode == code
         assert [line for line in errors.splitlines() if not line.startswith("INFO")] == [said.strip()]
-        _until(lambda: watcher.execute(f"SELECT {others}".encode()).fetchall() == [])
+        wait_until(lambda: watcher.execute(f"SELECT {others}".encode()).fetchall() == [])
         locks = watcher.execute(
             "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -312,7 +303,7 @@ def test_alembic_under_nohup(history: History, empty_url: str) -> None:
     )
     with psycopg.connect(empty_url, autocommit=True) as watcher:
         sleeping = b"SELECT FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.3' AND state = 'active'"
-        _until(lambda: watcher.execute(sleeping).fetchall() != [])
+        wait_until(lambda: watcher.execute(sleeping).fetchall() != [])
         process.send_signal(signal.SIGHUP)
         assert process.wait(SECONDS) == 0
 

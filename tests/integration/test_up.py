@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.history import History
 from tests.integration.test_faults import SLEEPS, rows, when
-from tests.support import PROJECT_ROOT, process_environment, run, value
+from tests.support import PROJECT_ROOT, process_environment, run, value, wait_until
 
 pytestmark = pytest.mark.one_major
 
@@ -318,7 +317,7 @@ def sleeping(shop: History) -> Iterator[Callable[[str, str], subprocess.Popen[st
             process_group=0,  # as a shell does
         )
         processes.append(process)
-        _until(lambda: _sleepers(url) == 1)
+        wait_until(lambda: _sleepers(url) == 1)
         return process
 
     yield start
@@ -354,8 +353,8 @@ def test_a_signal(
     assert (process.returncode, errors.splitlines()[-1]) == (code, last_line)
     assert "Traceback" not in errors
     assert children
-    _until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    _until(lambda: _sleepers(empty_url) == 0, seconds=5)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    wait_until(lambda: _sleepers(empty_url) == 0, seconds=5)
     with psycopg.connect(empty_url) as connection:
         assert value(connection, 'SELECT version_num FROM "shop revisions"') == "r2"
 
@@ -374,13 +373,6 @@ def _sleepers(url: str) -> int:
     with psycopg.connect(url) as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"
         return int(value(connection, query))
-
-
-def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def _children(pid: int) -> list[int]:

@@ -16,7 +16,8 @@ import pytest
 
 from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseError
-from tests.integration.embedded.users import PROJECT, SETTINGS, USER, both_majors, processes, run, wait_until
+from tests.integration.embedded.users import PROJECT, SETTINGS, USER, both_majors, processes, run
+from tests.support import wait_until
 
 pytestmark = pytest.mark.one_major
 

@@ -2,8 +2,7 @@
 
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from adapter.outbound.postgres import embedded
+from tests.support import wait_until
 
 PROJECT = Path(__file__).parents[3]
 SETTINGS = {"fsync": "off"}
@@ -56,14 +56,6 @@ def processes(root: Path) -> list[tuple[int, str]]:
         for row in rows
         if "Z" not in row[1] and ("/postgres -D" in row[2] or _SUPERVISOR in row[2])
     ]
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until a condition holds; fail after some seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def run(url: str, *statements: str) -> list[tuple[object, ...]]:

@@ -22,7 +22,7 @@ from adapter.outbound.postgres.url import DatabaseURL
 from tests.catalogs import assert_equal, catalog
 from tests.history import History
 from tests.integration.upgrade.runs import HEAD, current, scalar
-from tests.support import PROJECT_ROOT, alembic_config, process_environment, run
+from tests.support import PROJECT_ROOT, alembic_config, process_environment, run, wait_until
 
 pytestmark = pytest.mark.one_major
 
@@ -282,14 +282,6 @@ def test_looking_takes_no_lock(migrated_url: str) -> None:
 
         assert run("alembic", "current", url=migrated_url).returncode == 0
         assert run("alembic", "check", url=migrated_url).returncode == 0
-
-
-def wait_until(condition: Any, seconds: float = 30) -> None:
-    """Wait for a condition; fail when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 def blocked(url: str) -> int:
