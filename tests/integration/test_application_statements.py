@@ -5,6 +5,7 @@ import pytest
 
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from domain.migration.compatibility import ApplicationStatement
+from tests.support import wait_until
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -43,6 +44,22 @@ def execute(url: str, query: str) -> None:
     """Execute SQL."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(query.encode())
+
+
+def test_a_start_that_fails_leaves_no_session(url: str) -> None:
+    """As where a revision has terminated the session that stays open: the other one would wait in the database."""
+    with psycopg.connect(url) as ended:
+        pass
+    with pytest.raises(psycopg.OperationalError) as error:
+        ApplicationStatements(url, watching=ended)
+
+    assert error.traceback  # with all that it refers to, so that nobody but the failed start has closed the session
+    with psycopg.connect(url, autocommit=True) as observing:
+        sessions = """
+            SELECT FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+        """
+        wait_until(lambda: observing.execute(sessions).fetchall() == [])
 
 
 def test_every_form_of_statement_runs_on_its_own_schema(url: str) -> None:

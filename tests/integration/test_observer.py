@@ -20,7 +20,7 @@ def _seen(url: str, statement: psycopg.Connection, sql: str) -> set[tuple[str, s
     """What an observer sees in the middle of a transaction, by the names that relations have when it is committed."""
     with statement, statement.transaction():
         statement.execute(sql.encode())
-        observer = Observer(Connection.parse(url), statement.info.backend_pid, "")
+        observer = Observer(Connection.parse(url), statement.info.backend_pid)
         observer.look()
         seen = observer.seen()
         observer.close()

@@ -33,6 +33,16 @@ def connect(url: str = "", **parameters: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(url, **parameters)
 
 
+@contextmanager
+def closed_on_failure(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Close a session if the block that prepares it fails; otherwise leave it open."""
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 def with_sign_in(url: str) -> str:
     """Return a URL with what the environment says of signing in and of encryption, where the URL says nothing of it."""
     try:

@@ -44,7 +44,7 @@ class Observer:
         sessions: Number of its sessions, those that have ended included.
     """
 
-    def __init__(self, connection: Connection, pid: int, sql: str) -> None:
+    def __init__(self, connection: Connection, pid: int) -> None:
         self._pid = pid
         self._locks: dict[tuple[int, str], None] = {}
         self._connection = connection
@@ -53,6 +53,9 @@ class Observer:
         self._blockers: dict[int, psycopg.Connection[Any]] = {}
         self._writers: set[int] = set()
         self.is_under_way = False
+
+    def _block_tables(self, sql: str) -> None:
+        """Open sessions that hold locks on all tables, one for each of the tables that a statement names first."""
         named_tables: list[str] = []
         other_tables: list[str] = []
         for relation, table in self._watching_session.execute(_TABLES):
@@ -93,9 +96,15 @@ class Observer:
             The observer; None when no second session can be opened.
         """
         try:
-            return cls(connection, pid, sql)
+            observer = cls(connection, pid)
         except psycopg.Error:
             return None
+        try:
+            observer._block_tables(sql)
+        except psycopg.Error:
+            observer.close()
+            return None
+        return observer
 
     def look(self, *, hold: bool = False) -> None:
         """Read the locks of the statement, and end the blocking sessions that it waits for.

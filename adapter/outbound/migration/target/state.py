@@ -9,6 +9,7 @@ import psycopg
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revisions
 from adapter.outbound.migration.target.identity import read_identity
+from adapter.outbound.postgres.direct import closed_on_failure
 from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
 from adapter.outbound.postgres.url import DatabaseURL
@@ -99,7 +100,8 @@ class DatabaseTarget(Target):
 
     def _session(self) -> "psycopg.Connection[tuple[Any, ...]]":
         # Behind a pooler, a prepared statement would stay in a session that another client gets next.
-        connection = psycopg.connect(self.url.libpq, client_encoding="utf8", prepare_threshold=None)
-        connection.read_only = True
-        connection.execute(TIMEOUTS)
-        return connection
+        session = psycopg.connect(self.url.libpq, client_encoding="utf8", prepare_threshold=None)
+        with closed_on_failure(session) as connection:
+            connection.read_only = True
+            connection.execute(TIMEOUTS)
+            return connection

@@ -113,17 +113,16 @@ class ApplicationStatements:
             counts: The rows that its tables have now.
         """
         self._url = url
-        self._connection = _connect(url)
-        self._watching = self._connection if watching is None else watching
-        foreign_keys = self._watching.execute(_FOREIGN_KEYS).fetchall()
-        self._foreign_keys = {(command, str(table), frozenset(columns)) for command, table, columns in foreign_keys}
         usable = known if known is not None and known.each_column == each_column else None
         self._earlier = None if usable is None else usable.versions
         self._concerned_since: Collection[str] | None = None  # relations that reach a change since then; None for all
-        self.known = self._generated(each_column=each_column, known=usable, counts=counts)
-        generated = [candidate for candidates in self.known.statements.values() for candidate in candidates]
-        self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
-        prepare(self._watching, self._candidates)
+        with direct.closed_on_failure(_connect(url)) as self._connection:
+            self._watching = self._connection if watching is None else watching
+            self._foreign_keys = _read_foreign_keys(self._watching)
+            self.known = self._generated(each_column=each_column, known=usable, counts=counts)
+            generated = [candidate for candidates in self.known.statements.values() for candidate in candidates]
+            self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
+            prepare(self._watching, self._candidates)
 
     @property
     def statements(self) -> list[ApplicationStatement]:
@@ -322,7 +321,13 @@ def _united(names: Collection[str] | None, others: Collection[str] | None) -> Co
     return None if names is None or others is None else {*names, *others}
 
 
+def _read_foreign_keys(connection: psycopg.Connection[Any]) -> set[tuple[str, str, frozenset[str]]]:
+    """Read the command, the table and the columns of each foreign key that permits a change of its parent."""
+    rows = connection.execute(_FOREIGN_KEYS).fetchall()
+    return {(command, str(table), frozenset(columns)) for command, table, columns in rows}
+
+
 def _connect(url: str) -> psycopg.Connection[Any]:
-    connection = direct.connect(url, autocommit=True, prepare_threshold=None)
-    restrict(connection)
-    return connection
+    with direct.closed_on_failure(direct.connect(url, autocommit=True, prepare_threshold=None)) as connection:
+        restrict(connection)
+        return connection
