@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from domain.migration.compatibility import BrokenStatement
-from domain.migration.names import split
+from domain.migration.names import bare, split
 from domain.migration.repair.privileges import letters_by_grantee
 from domain.migration.snapshot import ObjectKey, Value, attributes
 from domain.migration.trace import RevisionTrace
@@ -64,7 +64,7 @@ def is_refused_on_purpose(trace: RevisionTrace, broken: BrokenStatement) -> bool
     if is_secured and not was_secured:
         return True
     return any(
-        name.strip('"').replace('""', '"') in {role, ""}
+        bare(name) in {role, ""}
         for key in trace.before.objects.keys() & trace.after.objects.keys()
         if key[0] not in _RELATIONS or table in {key[1], split(key[1])[0]}
         for name in lost_privileges(trace, key)
