@@ -76,6 +76,9 @@ def test_an_exclusively_locked_index_stops_its_table() -> None:
         ("public.ix", USERS, True),
         (USERS, USERS, False),
     ]
+    whole = revision(step("DROP INDEX ix", locks={USERS: EXCLUSIVE, "public.ix": EXCLUSIVE}), before=before)
+    assert [one.relation for one in lock_windows(whole)] == [USERS]
+    assert lock_windows(revision(step("DROP INDEX unknown", locks={"public.unknown": EXCLUSIVE}), before=before)) == ()
 
 
 def test_kinds_of_work() -> None:

@@ -98,6 +98,19 @@ def test_a_suppression_of_a_lock_is_used() -> None:
     assert "unused-suppression" not in {one.code for one in judged.diagnostics}
 
 
+def test_other_diagnostics_stay_beside_those_of_shared_locks() -> None:
+    """A suppression of another code is still unused, and what the rules report is still reported."""
+    assured = replace(
+        READS, safety_assured={HELD: "a quiet night", "table-rewrite": "small"}, downgrade_error="no", restored=None
+    )
+    alone = analyze(assured)
+    judged = judge_together([analyze(LOCK), alone], SHARED)[1]
+    (used,) = [one for one in alone.diagnostics if one not in judged.diagnostics]
+    assert used.code == "unused-suppression"
+    assert HELD in used.message
+    assert len(judged.diagnostics) == len(alone.diagnostics)
+
+
 def test_what_env_py_has_to_leave_to_alembic() -> None:
     """Asked only where a proposed block commits, and said only where env.py has begun the transaction."""
     asked: list[int] = []

@@ -153,6 +153,15 @@ def test_a_table_without_rows_loses_nothing() -> None:
         assert "values-lost" not in codes(revision(truncate, tables=tables, **REFUSED))
 
 
+def test_rows_that_another_table_received() -> None:
+    """Half of them at least, from a statement that read the table or deleted its rows."""
+    delete = step("DELETE FROM users", rows={USERS: RowCounts(deleted=2000)})
+    for rows, scanned, moved in ((1000, {USERS: 2000}, True), (999, {USERS: 2000}, False), (1000, {}, False)):
+        insert = step("INSERT INTO orders", rows={ORDERS: RowCounts(inserted=rows)}, scanned=scanned)
+        message = diagnostic(revision(insert, delete, **REFUSED), CODE).message
+        assert message.startswith("The upgrade moves the rows of the table") is moved
+
+
 COPY = step("INSERT INTO new", scanned={USERS: 2000}, rows={"public.new": RowCounts(inserted=2000)})
 DROP_USERS = step("DROP TABLE users", 1, EXCLUSIVE, dropped=changed("table", USERS))
 
