@@ -60,6 +60,13 @@ class Sandbox(Protocol):
         """
 
     @abstractmethod
+    def save_copy(self, database: str, key: str, note: str = "") -> None:
+        """Save a copy of a database of this sandbox as a template, as `save_template` does; the database stays.
+
+        Nothing is saved if not all that belongs to the database can be.
+        """
+
+    @abstractmethod
     def newest_template(self) -> str | None:
         """Return the key of the template that was saved or copied last; None if there is none."""
 

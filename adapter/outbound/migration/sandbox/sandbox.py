@@ -113,12 +113,12 @@ class ServerSandbox(Sandbox):
             self._mark(template_name(template), template, self.template_note(template))
         return url
 
-    def _create(self, source: str) -> str:
+    def _create(self, source: str, *, on_disk: bool = False) -> str:
         name = new_database(self._owner)
         # recorded before it exists, because the user may press Ctrl-C while the server creates it
         self._databases.add(name)
         try:
-            self._create_in(self._tablespace, name, source)
+            self._create_in(DISK if on_disk and self._tablespace is not None else self._tablespace, name, source)
         except DatabaseError as error:
             is_disk_full = isinstance(error.__cause__, psycopg.errors.DiskFull)
             if not is_disk_full or self._tablespace in {None, DISK}:
@@ -142,10 +142,12 @@ class ServerSandbox(Sandbox):
         Raises:
             DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
-        source = self._own(database)
+        return self._copy(self._own(database))
+
+    def _copy(self, source: str, *, on_disk: bool = False) -> str:
         self.show(source)
         self._disconnect(source)
-        url = self._create(source)
+        url = self._create(source, on_disk=on_disk)
         self._carry(source, self._own(url))
         if self._roles:
             self._roles.copied(source, self._own(url))
@@ -226,6 +228,18 @@ class ServerSandbox(Sandbox):
             with suppress(psycopg.Error):
                 self._run("DROP DATABASE IF EXISTS {}", sql.Identifier(unused))
         return True
+
+    def save_copy(self, database: str, key: str, note: str = "") -> None:
+        """Save a copy of a database of this sandbox as a template, as `save_template` does; the database stays.
+
+        Nothing is saved if the database has roles of its own.
+
+        Raises:
+            DatabaseError: The database does not belong to this sandbox, or the server refuses.
+        """
+        name = self._own(database)
+        if not (self._roles and self._roles.has(name)):
+            self.save_template(self._copy(name, on_disk=True), key, note)
 
     def _mark(self, name: str, key: str, note: str) -> None:
         """Write the key, the time of the last use, which is now, and the note into the comment on a template."""

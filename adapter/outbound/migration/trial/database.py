@@ -131,18 +131,19 @@ class Database(ProjectDatabase):
         copy = replace(self, url=self.maker.sandbox.copy(self.url), applied=self.applied | {*revisions})
         return self.maker.opened(copy)
 
-    def save_as_template(self, key: str) -> bool:
-        """Make the database a template, so that it cannot be used any more.
-
-        Returns:
-            False when it stays a database, because not all that belongs to it can be saved.
-        """
+    def save_as_template(self, key: str) -> None:
+        """Make the database a template, so that it cannot be used any more, if all that belongs to it can be saved."""
         self.close_session()
-        note = json.dumps({"unfilled": dict(self.unfilled), "young": dict(self.young)})
-        is_saved = self.maker.sandbox.save_template(self.url, key, note)
-        if is_saved:
+        if self.maker.sandbox.save_template(self.url, key, self._note()):
             self.maker.open.discard(self)
-        return is_saved
+
+    def save_copy(self, key: str) -> None:
+        """Save a copy of the database as a template, if all that belongs to it can be saved."""
+        self.close_session()
+        self.maker.sandbox.save_copy(self.url, key, self._note())
+
+    def _note(self) -> str:
+        return json.dumps({"unfilled": dict(self.unfilled), "young": dict(self.young)})
 
     def close_session(self) -> None:
         """Close the session in which the database is inspected."""

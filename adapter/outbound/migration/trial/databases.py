@@ -111,9 +111,9 @@ class RevisionDatabases:
                 if goes_on
                 else self._with_new_rows(parents, applied, texts_as, at_once=at_once)
             )
-            if not database.save_as_template(key):
-                return database
-        database = self._templates.copy(key)
+            database.save_copy(key)
+        else:
+            database = self._templates.copy(key)
         database.applied = applied
         if self.project.rows:
             database.columns = self.rows.columns(database)
