@@ -75,6 +75,7 @@ class Session:
     drawn: dict[int, dict[int, str]] | None = None  # by table and column, the sequences that columns draw from
     few: bool = False  # a few rows are enough, so distinct values matter less
     known: Known = field(default_factory=dict)  # by group of questions
+    grown: bool = False  # whether a table got more rows because another one needed them
 
     def value_of(self, query: str) -> Any:
         """Run a query and return its single value."""

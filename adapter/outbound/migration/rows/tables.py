@@ -54,10 +54,12 @@ class Filled:
     Attributes:
         tables: Number of rows added to each table that had too few, by qualified name.
         problems: Tables that still have too few.
+        grown: Whether a table got more rows because another one needed them.
     """
 
     tables: Mapping[str, int]
     problems: tuple[FillProblem, ...]
+    grown: bool = False
 
 
 def fill(
@@ -72,6 +74,7 @@ def fill(
     edges: bool = True,
     counts: RowCounts = NOT_COUNTED,
     answers: Answers | None = None,
+    kept: Collection[str] = (),
 ) -> Filled:
     """Fill each table of the user's schemas up to `rows` rows, parents first, and analyze the tables.
 
@@ -95,6 +98,7 @@ def fill(
         edges: Whether tables that are filled get some rows with values at the edges of their types.
         counts: The rows that tables have now; those of other tables are counted.
         answers: What is known from other databases about values that pass checks; None for nothing.
+        kept: Qualified names of tables that get no rows, even if they have too few.
 
     Returns:
         The number of rows added by table, and the tables that still have too few.
@@ -105,7 +109,7 @@ def fill(
     with connection.transaction():
         start_sequences(connection)
         table_rows = find_tables(connection)
-        full = _full(connection, table_rows, rows, counts)
+        full = _full(connection, table_rows, rows, counts) | {row["oid"] for row in table_rows if row["name"] in kept}
         empty = columns_without_values(connection, table_rows, full, settled) if settled and rows else {}
         constant = columns_with_defaults(connection, table_rows, full, fresh) if fresh and rows and edges else {}
         if not (empty or constant) and all(
@@ -125,7 +129,8 @@ def fill(
         changed_tables = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed_tables, rows * _MOST_PARENTS)
         _analyze(session)
-    return Filled(session.added, tuple(FillProblem(table, reason) for table, reason in session.problems.items()))
+    problems = tuple(FillProblem(table, reason) for table, reason in session.problems.items())
+    return Filled(session.added, problems, grown=session.grown)
 
 
 def _full(
@@ -364,6 +369,7 @@ def _grow_parents(session: Session, plan: Plan) -> bool:
         session.rows = min(session.rows, row_count * requested_rows // source.count + row_count // source.count + 1)
         try:
             if row_count < session.rows:
+                session.grown = True
                 with suppress(psycopg.Error, CannotFillError), session.connection.transaction():
                     _fill_up(session, parent, (), (), row_count)
                 more = _count(session, parent) - row_count

@@ -98,6 +98,7 @@ class ApplicationStatements:
         known: OldCode | None = None,
         watching: psycopg.Connection[Any] | None = None,
         counts: RowCounts = NOT_COUNTED,
+        prepared: bool = True,
     ) -> None:
         """Generate the statements, run them once, and prepare those that succeed.
 
@@ -111,6 +112,7 @@ class ApplicationStatements:
                 they depend on are read; one that has read the tables before does so several times as fast. None for
                 one of its own.
             counts: The rows that its tables have now.
+            prepared: Whether to prepare them, as `try_again` needs it.
         """
         self._url = url
         usable = known if known is not None and known.each_column == each_column else None
@@ -122,7 +124,8 @@ class ApplicationStatements:
             self.known = self._generated(each_column=each_column, known=usable, counts=counts)
             generated = [candidate for candidates in self.known.statements.values() for candidate in candidates]
             self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
-            prepare(self._watching, self._candidates)
+            if prepared:
+                prepare(self._watching, self._candidates)
 
     @property
     def statements(self) -> list[ApplicationStatement]:

@@ -15,7 +15,7 @@ from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCoun
 from adapter.outbound.migration.project.environment_errors import described
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.project.version_table import version_tables
-from adapter.outbound.migration.traffic.application_statements import OldCode
+from adapter.outbound.migration.traffic.application_statements import ApplicationStatements, OldCode
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.postgres import direct
 from application.migration.ports.project_databases import ProjectDatabase
@@ -98,6 +98,17 @@ class Database(ProjectDatabase):
         excluded = version_tables(session)
         rows, self.known_rows = digest_again(session, self.known_rows, exclude_tables=excluded, counts=counts)
         return rows
+
+    def find_old_code(self, *, each_column: bool) -> None:
+        """Find the statements that run on it, so that of its copies only those are run that reach a change.
+
+        Args:
+            each_column: As for `ApplicationStatements`.
+        """
+        with ApplicationStatements(
+            self.url, each_column=each_column, known=self.old_code, watching=self.session(), prepared=False
+        ) as application:
+            self.old_code = application.known
 
     def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:
         """Run a job of the agent on the database; see `Jobs.run`."""

@@ -17,6 +17,7 @@ from adapter.outbound.migration.project.version_table import marked_version_tabl
 from adapter.outbound.migration.sandbox.session_settings import SessionSettings
 from adapter.outbound.migration.trial.bare_database import BareDatabase
 from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
+from adapter.outbound.migration.trial.filled_database import FilledDatabase
 from adapter.outbound.migration.trial.jobs import Jobs
 from adapter.outbound.migration.trial.project import Project
 from adapter.outbound.migration.trial.project_history import ProjectHistory
@@ -67,6 +68,11 @@ class RevisionDatabases:
         self._templates = Templates(self.maker)
         self._history = ProjectHistory(self.maker, self._templates)
         self._bare = BareDatabase(self.maker, self._history, project.setup)
+        self._filled = FilledDatabase(self.rows)
+
+    def try_each_column(self) -> None:
+        """Let the statements of old code be found with an UPDATE for each column where rows are made."""
+        self._filled = FilledDatabase(self.rows, each_column=True)
 
     def history(self) -> History:
         """Return the history of the project.
@@ -81,6 +87,7 @@ class RevisionDatabases:
         self.history()
         databases = copy(self)
         databases.project, databases.rows = replace(self.project, rows=rows), RowMaker(rows)
+        databases._filled = FilledDatabase(databases.rows)  # noqa: SLF001 - a copy of this object
         return databases
 
     def listed(self, revision: str) -> ListedRevision:
@@ -221,8 +228,8 @@ class RevisionDatabases:
         already_applied = self._history.ancestors(earlier)
         if self.maker.jobs.endless & (applied - already_applied):
             raise CannotBuildError("a revision did not end on generated rows")
-        database = self.bare(earlier).copy(*(applied - already_applied))
-        self.rows.fill(database)
+        database = self._filled.copy_at(self.bare(earlier), earlier)
+        database.applied = applied
         with database.being_built():
             for revision in parents:
                 database.run_or_fail("upgrade", revision)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
-from adapter.outbound.migration.rows import Answers, Statement, fill, fill_matching, unmade_edges
+from adapter.outbound.migration.rows import Answers, Filled, Statement, fill, fill_matching, unmade_edges
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from domain.migration.trace import StatementTrace
@@ -73,6 +73,18 @@ class RowMaker:
         database.unfilled = {problem.table: problem.reason for problem in filling.problems}
         database.columns, database.young = columns, young
         return bool(filling.tables or filling.problems)
+
+    def fill_anew(self, database: Database, kept: Collection[str] = ()) -> Filled:
+        """Fill the tables of a database as if it was new.
+
+        Args:
+            database: The database.
+            kept: Tables that get no rows.
+        """
+        filling = fill(database.session(), self.rows, answers=self.answers, kept=kept)
+        database.unfilled = {problem.table: problem.reason for problem in filling.problems}
+        database.columns, database.young = self.columns(database), {}
+        return filling
 
     def columns(self, database: Database) -> frozenset[str]:
         """Return the columns of a database, as `schema.table.column`."""

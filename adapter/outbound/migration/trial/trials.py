@@ -62,6 +62,8 @@ class SandboxTrials(Trials):
         """
         self._databases = databases
         self._keeps_before = keeps_before
+        if keeps_before:
+            databases.try_each_column()
         self._left = _Left()
         self._pgvector: str | None = None
 
