@@ -48,10 +48,15 @@ def test_databases_are_in_memory_and_templates_are_not(tmp_path: Path, in_memory
         execute(made, "CREATE TABLE t AS SELECT 4 AS v")
         assert _tablespace(made) == memory.NAME
         assert _tablespace(sandbox.copy(made)) == memory.NAME
+        sandbox.save_copy(made, "another key")
+        assert sandbox.has_template("another key")
+        assert _tablespace(made) == memory.NAME
         sandbox.save_template(made, "key")
-        assert _tablespace(sandbox.create(), f"starts_with(datname, '{TEMPLATE_PREFIX}')") == "pg_default"
+        templates = f"starts_with(datname, '{TEMPLATE_PREFIX}') ORDER BY dattablespace <> 1663 DESC"
+        assert _tablespace(sandbox.create(), templates) == "pg_default"
     assert list(in_memory.iterdir()) == []
     with EmbeddedSandbox(major, tmp_path / "server") as sandbox:
+        assert execute(sandbox.create("another key"), "SELECT v FROM t") == (4,)
         again = sandbox.create("key")
         assert execute(again, "SELECT v FROM t") == (4,)
         assert _tablespace(again) == memory.NAME

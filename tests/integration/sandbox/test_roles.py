@@ -42,6 +42,8 @@ def test_each_database_has_its_own_roles(tmp_path: Path, major: int) -> None:
         with pytest.raises(psycopg.errors.DependentObjectsStillExist):
             execute(first, "DROP ROLE reader")
         assert not sandbox.save_template(first, "with roles")
+        sandbox.save_copy(first, "with roles")
+        assert not sandbox.has_template("with roles")
         execute(first, "DROP OWNED BY reader; DROP ROLE reader; DROP ROLE team")
         assert sandbox.save_template(first, "without roles")
     with EmbeddedSandbox(major, tmp_path) as sandbox:
