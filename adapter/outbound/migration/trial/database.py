@@ -99,16 +99,23 @@ class Database(ProjectDatabase):
         rows, self.known_rows = digest_again(session, self.known_rows, exclude_tables=excluded, counts=counts)
         return rows
 
-    def find_old_code(self, *, each_column: bool) -> None:
-        """Find the statements that run on it, so that of its copies only those are run that reach a change.
+    def find_old_code(self, *, each_column: bool, counts: RowCounts) -> OldCode:
+        """Return the statements that run on it; those of its copies are run again only where they reach a change.
 
         Args:
             each_column: As for `ApplicationStatements`.
+            counts: The rows that its tables have now.
         """
         with ApplicationStatements(
-            self.url, each_column=each_column, known=self.old_code, watching=self.session(), prepared=False
+            self.url,
+            each_column=each_column,
+            known=self.old_code,
+            watching=self.session(),
+            counts=counts,
+            prepared=False,
         ) as application:
             self.old_code = application.known
+        return application.known
 
     def run(self, command: str, revision: str = "head", **options: Any) -> AgentResult:
         """Run a job of the agent on the database; see `Jobs.run`."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from adapter.outbound.migration.catalog.written_rows import count_all_rows
 from adapter.outbound.migration.traffic.versions import Versions, read_versions
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.row_maker import RowMaker
@@ -68,27 +69,32 @@ class FilledDatabase:
             parents: The revisions that it was upgraded to.
         """
         made, self._made = self._made, None  # a failure below leaves no database to reuse
-        self._made = None if made is None else self._moved(made, bare, parents)
-        if self._made is not None:
-            return self._copy(self._made.database)
+        moved = None if made is None else self._moved(made, bare, parents)
+        if made is not None and moved is not None:
+            return self._kept(made.database, *moved)
         database = bare.copy()
         filling = self._rows.fill_anew(database)
         if filling.grown or len(filling.tables) <= _FEW or not _is_superuser(database):
             return database
-        made = _read_made(database, bare)
-        if not is_plain(database.session(), made.filled):
+        versions = read_versions(bare.session())
+        if not is_plain(database.session(), versions):
             return database
-        self._made = made
-        return self._copy(database)
+        return self._kept(database, versions, read_keys(database.session()))
 
-    def _copy(self, database: Database) -> Database:
-        """Return a copy of the database, of which only that is read again which changes."""
-        database.digest()
-        database.find_old_code(each_column=self._each_column)
+    def _kept(self, database: Database, bare: Versions, keys: KeyDigests) -> Database:
+        """Keep a database, and return a copy of it, of which only that is read again which changes."""
+        counts = count_all_rows(database.session())
+        database.digest(counts)
+        old_code = database.find_old_code(each_column=self._each_column, counts=counts)
+        self._made = _Made(database, bare, old_code.versions, keys)
         return database.copy()
 
-    def _moved(self, made: _Made, bare: Database, parents: Iterable[str]) -> _Made | None:
-        """Return the database with rows as a new one has them; None, and no database, where that is not certain."""
+    def _moved(self, made: _Made, bare: Database, parents: Iterable[str]) -> tuple[Versions, KeyDigests] | None:
+        """Upgrade the database, and give it the rows that a new one has; drop it where these are not certain.
+
+        Returns:
+            What is in the bare database, and the keys of the rows; None for a database that was dropped.
+        """
         database, new_revisions = made.database, bare.applied - made.database.applied
         if not (database.applied < bare.applied) or new_revisions & database.maker.jobs.endless:
             database.drop()
@@ -106,7 +112,7 @@ class FilledDatabase:
             database.drop()
         return None
 
-    def _with_rows_anew(self, made: _Made, bare: Database) -> _Made:
+    def _with_rows_anew(self, made: _Made, bare: Database) -> tuple[Versions, KeyDigests]:
         database = made.database
         if schema.compare(bare.snapshot(), database.snapshot()):
             raise UnclearError("another schema")
@@ -114,19 +120,19 @@ class FilledDatabase:
         now_filled = read_versions(database.session(), made.filled)
         tables = {item.name for item in now_filled.relations.values() if item.kind == "r"}
         stale = stale_tables(database.session(), (made.bare, now_bare), (made.filled, now_filled))
-        moved = self._filled_anew(database, bare, tables, stale)
-        others = tables_of_other_keys(database.session(), tables - stale, made.keys, moved.keys)
+        keys = self._fill_anew(database, bare, tables, stale)
+        others = tables_of_other_keys(database.session(), tables - stale, made.keys, keys)
         if others:
             stale |= others
-            moved = self._filled_anew(database, bare, tables, stale)
-            if tables_of_other_keys(database.session(), tables - stale, made.keys, moved.keys):
+            keys = self._fill_anew(database, bare, tables, stale)
+            if tables_of_other_keys(database.session(), tables - stale, made.keys, keys):
                 raise UnclearError("keys of several tables")
-        return moved
+        return now_bare, keys
 
-    def _filled_anew(
+    def _fill_anew(
         self, database: Database, bare: Database, tables: Collection[str], stale: Collection[str]
-    ) -> _Made:
-        """Make the rows of some tables anew.
+    ) -> KeyDigests:
+        """Make the rows of some tables anew, and return the keys that foreign keys refer to.
 
         Args:
             database: The database with generated rows.
@@ -147,13 +153,7 @@ class FilledDatabase:
         if filling.grown or not filling.tables.keys() <= {*stale}:
             raise UnclearError("a table that cannot be filled by itself")
         database.unfilled = {**reasons, **database.unfilled}
-        return _read_made(database, bare)
-
-
-def _read_made(database: Database, bare: Database) -> _Made:
-    return _Made(
-        database, read_versions(bare.session()), read_versions(database.session()), read_keys(database.session())
-    )
+        return read_keys(database.session())
 
 
 def _is_superuser(database: Database) -> bool:
