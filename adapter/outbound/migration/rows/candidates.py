@@ -25,6 +25,7 @@ from adapter.outbound.migration.rows.values import (
 
 _MOST_ITEMS = 100
 _MAX_LENGTH = 20_000
+_ADDS_UP = 2**30  # from here on, the sum of a number and that of a row may be beyond an integer
 
 
 def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> Iterator[Values]:
@@ -201,6 +202,8 @@ def _number_candidates(name: str, numbers: Sequence[float]) -> Iterator[Values]:
         yield _between(low, high, whole=whole)
     for bound in ordered:
         number = number_sql(bound)
+        if abs(bound) >= _ADDS_UP:
+            number = f"({number}::numeric)"
         yield from (Values(f"({number} + {N})"), Values(f"({number} - {N})"), Values(number, 1))
         yield Values(f"({number} * {N})")
         yield _between(0, bound, whole=whole) if bound > 0 else _between(bound, 0, whole=whole)
