@@ -120,6 +120,7 @@ def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
         sought=first.sought if second.sought else "",
         compared=tuple(dict.fromkeys(first.compared + second.compared))[:MOST_COMPARED],
         used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
+        unexplained=tuple(dict.fromkeys(first.unexplained + second.unexplained)),
         waited_ms=first.waited_ms + second.waited_ms,
         slept_ms=first.slept_ms + second.slept_ms,
         catalogs=tuple(dict.fromkeys(first.catalogs + second.catalogs)),

@@ -89,10 +89,11 @@ class StatementTrace:
         cannot_run_in_transaction: Whether Postgres refuses it inside a transaction block.
         sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
             empty for other statements.
-        compared: Plans of an UPDATE, whether it found rows or not, one for each set of values that it ran with, up to
-            `MOST_COMPARED`; empty for other statements.
+        compared: Plans of an UPDATE or DELETE with a condition, or of those within the statement, whether they found
+            rows or not, one for each set of values, up to `MOST_COMPARED`; empty for other statements.
         used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
             a script has them; empty for other statements.
+        unexplained: Those of them of which rows were deleted by a condition that is not known.
         waited_ms: Time before it, in milliseconds, in which the process of the revision did nothing. A busy machine is
             no part of it.
         slept_ms: Time, in milliseconds, in which the server slept for it.
@@ -127,6 +128,7 @@ class StatementTrace:
     sought: str = ""
     compared: tuple[str, ...] = ()
     used_within: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
     waited_ms: float = 0.0
     slept_ms: float = 0.0
     catalogs: tuple[str, ...] = ()

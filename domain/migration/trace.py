@@ -13,6 +13,7 @@ from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statement_trace import ChangedObject, RenamedObject, RowCounts, StatementTrace
 
 __all__ = [
+    "DELETED",
     "MERGED",
     "CalibrationRun",
     "ChangedObject",
@@ -168,8 +169,9 @@ class RevisionTrace:
         rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
         went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
         matched: Texts of the statements that found rows only after rows had been made to match them.
-        merged: Columns whose values the downgrade loses only in rows that had, before the upgrade, a value which only
-            an UPDATE of the downgrade compares with: whether there are such rows is not known.
+        merged: Columns whose values, and tables whose rows, the downgrade loses only where rows had a value before the
+            upgrade which only the downgrade compares with: whether there are such rows is not known.
+        unmade_matches: By table, a condition of the downgrade on its rows for which nobody knows values.
         stamped: Columns that are not as before after the downgrade because a trigger of the table keeps the time of the
             last UPDATE in them.
         refused_matches: Reason why the upgrade was not traced on rows made to match, by the text of the statement: it
@@ -220,6 +222,7 @@ class RevisionTrace:
     went_on: bool = False
     matched: tuple[str, ...] = ()
     merged: frozenset[str] = frozenset()
+    unmade_matches: Mapping[str, str] = field(default_factory=dict)
     stamped: frozenset[str] = frozenset()
     refused_matches: Mapping[str, str] = field(default_factory=dict)
     calibration: tuple[CalibrationRun, ...] = ()
@@ -252,6 +255,10 @@ class RevisionTrace:
             for name in sorted(self.other_zone.lost - losses)
         }
 
+    def merging(self, subject: str) -> str:
+        """Return why a table or column in `merged` may lose something, as a sentence without its full stop."""
+        return DELETED if subject in self.tables else MERGED
+
     @property
     def locks(self) -> dict[str, LockMode]:
         """Strongest lock mode of the upgrade on each table that existed before, without ACCESS SHARE."""
@@ -271,4 +278,8 @@ class RevisionTrace:
 MERGED = (
     "the downgrade also changes rows that had the new value before the upgrade, if there are any, because it cannot "
     "tell them from those that the upgrade changed"
+)
+DELETED = (
+    "the downgrade also deletes rows that met its condition before the upgrade, if there are any, because it cannot "
+    "tell them from those that the upgrade inserted"
 )

@@ -26,7 +26,7 @@ def test_looked_for_keys_have_values_of_several_types(empty_url: str, *, edges: 
         fill(connection, ROWS)
         plan: Any = connection.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {MOVED}".encode()).fetchone()
         plan = plan[0] if not isinstance(plan[0], str) else json.loads(plan[0])
-        assert fill_matching(connection, [Statement(MOVED, plan[0]["Plan"])], ROWS, edges=edges)
+        assert fill_matching(connection, [Statement(MOVED, plan[0]["Plan"])], ROWS, edges=edges).rows
         types = connection.execute(
             "SELECT DISTINCT jsonb_typeof(js -> 'theme') FROM users WHERE js ? 'theme' ORDER BY 1"
         ).fetchall()

@@ -19,7 +19,7 @@ from domain.migration.one_line import in_one_line
 from domain.migration.repair.derivation import Repair, derive
 from domain.migration.repair.renames import Rename, read_renames
 from domain.migration.snapshot import SchemaDifference, SchemaSnapshot, compare
-from domain.migration.trace import MERGED, RevisionTrace, StatementTrace
+from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.checks import loss_not_seen
 from domain.migration.verification.one_way import one_way
@@ -171,7 +171,7 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
         not_again=failure if silent else None,
         unseen={
             **losses_not_seen(trace),
-            **{column: f"{column} differs; {MERGED}" for column in trace.merged},
+            **{name: f"{_difference(trace, name)}; {trace.merging(name)}" for name in trace.merged},
             **{
                 change.subject: f"{change}; {NO_OBJECTS}"
                 for change in data.changes
@@ -180,6 +180,10 @@ def round_trip(trace: RevisionTrace, again: Again | None) -> RoundTrip | None:
             **trace.lost_in_other_zone,
         },
     )
+
+
+def _difference(trace: RevisionTrace, name: str) -> str:
+    return f"rows of {name} are missing" if name in trace.tables else f"{name} differs"
 
 
 def _certain(trace: RevisionTrace, data: DataDifference) -> Iterator[DataChange]:

@@ -7,15 +7,36 @@ from domain.migration.analysis.moves import is_dropped
 from domain.migration.analysis.unseen import is_named, pieces, target, top
 from domain.migration.locks import LockMode
 from domain.migration.names import mention, split
+from domain.migration.one_line import in_one_line
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.trace import RevisionTrace, StatementTrace
 
+_SHOWN = 120  # longest shown text of a condition, in characters
 ONLY_DEFAULT = "none but its default"  # begins what is said of a column in `RevisionTrace.unmade_edges`
 
 
 def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
     """Return a sentence for each table or column whose values may be lost unseen."""
-    return dict([*_of_rows(trace), *_of_columns(trace), *_of_defaults(trace), *_of_views(trace)])
+    return dict(
+        [
+            *_of_conditions(trace),
+            *_of_rows(trace),
+            *_of_columns(trace),
+            *_of_defaults(trace),
+            *_of_views(trace),
+        ]
+    )
+
+
+def _of_conditions(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    """Return the tables of which the downgrade may change or delete rows that were there before, and had none such."""
+    for statement in trace.downgrade or ():
+        for table in statement.unexplained:
+            if table in trace.tables and trace.tables[table].rows:
+                yield table, f"the downgrade deletes rows of {table} by a condition within a block, which is not known"
+    for table, condition in trace.unmade_matches.items():
+        shown = in_one_line(condition, _SHOWN)
+        yield table, f"the downgrade changes or deletes rows of {table} for which none could be made here ({shown})"
 
 
 def _of_rows(trace: RevisionTrace) -> Iterator[tuple[str, str]]:

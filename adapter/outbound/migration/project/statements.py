@@ -43,8 +43,9 @@ def statement_trace(report: Statement) -> StatementTrace:
         sqlstate=report.sqlstate,
         cannot_run_in_transaction=report.cannot_run_in_transaction,
         sought=_plan_of_search(report.plan),
-        compared=_plan_of_update(report.plan or report.plan_of_update),
+        compared=_plans_of_changes([report.plan] if report.plan else report.plans_of_writes),
         used_within=tuple(report.used_within),
+        unexplained=tuple(report.unexplained),
         waited_ms=report.waited_ms,
         catalogs=tuple(report.catalogs),
     )
@@ -64,12 +65,12 @@ def _plan_of_search(plan: Any) -> str:
         return ""
 
 
-def _plan_of_update(plan: Any) -> tuple[str, ...]:
-    """Return a plan as JSON when it changes the rows of a table that pass some condition; nothing when it does not."""
-    from adapter.outbound.migration.rows.compared import updates_by_values  # as above
+def _plans_of_changes(plans: Sequence[Any]) -> tuple[str, ...]:
+    """Return as JSON the plans that change or delete the rows of a table that pass some condition."""
+    from adapter.outbound.migration.rows.compared import changes_by_values  # as above
 
     try:
-        return (json.dumps(plan),) if plan and updates_by_values(plan) else ()
+        return tuple(json.dumps(plan) for plan in plans if changes_by_values(plan))
     except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
         return ()
 

@@ -11,10 +11,20 @@ the rows are inserted.
 """
 
 from adapter.outbound.migration.rows.answers import Answers
-from adapter.outbound.migration.rows.matching import Statement, fill_matching
+from adapter.outbound.migration.rows.matching import Matching, Statement, fill_matching
 from adapter.outbound.migration.rows.tables import Filled, FillProblem, fill
 from adapter.outbound.migration.rows.unmade import unmade_edges
 
-__all__ = ["ROWS_SEED", "Answers", "FillProblem", "Filled", "Statement", "fill", "fill_matching", "unmade_edges"]
+__all__ = [
+    "ROWS_SEED",
+    "Answers",
+    "FillProblem",
+    "Filled",
+    "Matching",
+    "Statement",
+    "fill",
+    "fill_matching",
+    "unmade_edges",
+]
 
 ROWS_SEED = 14  # version of the row generator; results that were measured with another version are no longer valid

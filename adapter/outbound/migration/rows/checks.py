@@ -20,7 +20,7 @@ _MIXED = 11  # most combinations that rows alternate between
 def satisfy(session: Session, plan: Plan) -> None:
     """Change the chosen values until the checks on several columns pass, for as many rows as the search achieves."""
     several = [check for check in plan.table.checks if len(check.columns) != 1 or check.columns[0] not in plan.values]
-    share = _share_of_rows(session, plan, several) if several else 1.0
+    share = share_of_rows(session, plan, several) if several else 1.0
     if share < 1:
         previous_choice = dict(plan.values), dict(plan.fixed)
         share = _mix(session, plan, several)
@@ -32,7 +32,7 @@ def satisfy(session: Session, plan: Plan) -> None:
             plan.values, plan.fixed = previous_choice
             share = _settle(session, plan, _connected(several))
     if share == 0:
-        failing = next((check for check in several if _share_of_rows(session, plan, [check]) == 0), several[-1])
+        failing = next((check for check in several if share_of_rows(session, plan, [check]) == 0), several[-1])
         raise CannotFillError(f"no values found that pass check {failing.name}")
     if share < 1:
         plan.filters += [f"({check.expression}) IS NOT FALSE" for check in several]
@@ -45,7 +45,7 @@ def _settle(session: Session, plan: Plan, groups: Sequence[Sequence[Check]]) -> 
     share = 1.0
     for group in groups:
         settled += group
-        share = _share_of_rows(session, plan, settled)
+        share = share_of_rows(session, plan, settled)
         if share < 1:
             share = _search(session, plan, settled, {number for check in group for number in check.columns})
         if share == 0:
@@ -60,7 +60,7 @@ def _mix(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
         The share of rows that pass all checks, from 0 to 1; 0 where no combination of a group passes for every row.
     """
     for group in _connected(checks):
-        share = _share_of_rows(session, plan, group)
+        share = share_of_rows(session, plan, group)
         if share == 1:
             continue
         numbers = {number for check in group for number in check.columns}
@@ -81,7 +81,7 @@ def _mix(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
             is_constant = len(set(expressions)) == 1
             plan.values.pop(number, None)
             plan.fixed[number] = expressions[0] if is_constant else f"(CASE g % {len(expressions)} {cases} END)"
-    return _share_of_rows(session, plan, checks)
+    return share_of_rows(session, plan, checks)
 
 
 def _expression_of(plan: Plan, number: int, value: Values | str) -> str:
@@ -114,7 +114,8 @@ def _connected(checks: Sequence[Check]) -> list[list[Check]]:
     return groups
 
 
-def _share_of_rows(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
+def share_of_rows(session: Session, plan: Plan, checks: Sequence[Check]) -> float:
+    """Return the share of a plan's rows that pass some checks, from 0 to 1."""
     names = {number for check in checks for number in check.columns}
     default_expressions = {
         number: _default_expression(session, plan.table.columns[number])

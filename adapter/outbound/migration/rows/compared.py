@@ -1,7 +1,7 @@
-"""The values that an UPDATE compares rows with, and those that a CASE in it chooses from, as conditions on rows.
+"""The values that an UPDATE or DELETE compares rows with, and those that a CASE chooses from, as conditions on rows.
 
 A row that had one of these values before an upgrade shows whether the downgrade tells it from the rows that the upgrade
-has given that value. All texts are the server's, from the plan of the UPDATE.
+has given that value, or has inserted with it. All texts are the server's, from the plan of the statement.
 """
 
 import re
@@ -18,13 +18,13 @@ _WORD = re.compile(r'(?<!::)(?<![\w$"])(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'(?=::)")
 
 
-def updates_by_values(plan: Mapping[str, Any]) -> bool:
-    """Return whether a plan updates rows that pass some condition, or by a CASE."""
-    return any(True for _ in _updates(plan)) and bool(read_plan(plan).conditions or list(_choices(plan)))
+def changes_by_values(plan: Mapping[str, Any]) -> bool:
+    """Return whether a plan updates or deletes rows that pass some condition, or updates them by a CASE."""
+    return any(True for _ in _changes(plan)) and bool(read_plan(plan).conditions or list(_choices(plan)))
 
 
 def searches_by_value(plan: Mapping[str, Any], elements_of: Callable[[str], list[str]]) -> list[Sought]:
-    """Return a search for each value that an UPDATE compares with.
+    """Return a search for each value that an UPDATE or DELETE compares with.
 
     Args:
         plan: The plan of the statement.
@@ -60,8 +60,8 @@ def _choices(plan: Mapping[str, Any]) -> Iterator[str]:
     The plan of a single table has its columns without the alias, so that any word may be one. Conditions on a column
     that the table does not have are left out later.
     """
-    for update in _updates(plan):
-        for child in update.get("Plans", ()):
+    for change in _changes(plan):
+        for child in change.get("Plans", ()):
             for expression in child.get("Output", ()):
                 if not expression.startswith("CASE "):
                     continue
@@ -71,8 +71,8 @@ def _choices(plan: Mapping[str, Any]) -> Iterator[str]:
                     yield from (f"(({alias}.{column})::text = {value}::text)" for value in values)
 
 
-def _updates(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if node["Node Type"] == "ModifyTable" and node.get("Operation") in {"Update", "Merge"}:
+def _changes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if node["Node Type"] == "ModifyTable" and node.get("Operation") in {"Update", "Delete", "Merge"}:
         yield node
     for child in node.get("Plans", ()):
-        yield from _updates(child)
+        yield from _changes(child)

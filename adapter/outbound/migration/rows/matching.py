@@ -20,6 +20,7 @@ from adapter.outbound.migration.rows.catalog import (
 )
 from adapter.outbound.migration.rows.compared import searches_by_value
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
+from adapter.outbound.migration.rows.forbidden import is_forbidden
 from adapter.outbound.migration.rows.inserting import insert
 from adapter.outbound.migration.rows.parents import column_names
 from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session
@@ -47,13 +48,27 @@ class Statement:
     Attributes:
         sql: The text of the statement.
         plan: The plan, as EXPLAIN (VERBOSE, FORMAT JSON) returns it.
-        each_value: Whether rows are made for each value that an UPDATE compares with, where no row has it yet, instead
-            of any rows that the statement would find.
+        each_value: Whether rows are made for each value that an UPDATE or DELETE compares with and no row has yet,
+            instead of any rows that the statement would find.
     """
 
     sql: str
     plan: Mapping[str, Any]
     each_value: bool = False
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What was added for statements.
+
+    Attributes:
+        rows: The number of rows that were added or changed.
+        unmade: For each table that lacks a row which a statement with `each_value` compares with, and for which nobody
+            knows values: the condition on such rows.
+    """
+
+    rows: int
+    unmade: Mapping[str, str]
 
 
 @dataclass
@@ -73,7 +88,7 @@ def fill_matching(
     young: Collection[str] = (),
     *,
     edges: bool = True,
-) -> int:
+) -> Matching:
     """Add a few rows that the statements would find to tables that are already filled.
 
     The conditions of a statement are treated as checks: values that pass on the server are used. A statement may still
@@ -86,9 +101,6 @@ def fill_matching(
         young: New columns, as schema.table.column, which stay empty unless a statement has a condition on them.
         edges: Whether some of the rows have values at the edges of their types.
 
-    Returns:
-        The number of rows that were added or changed.
-
     Raises:
         psycopg.Error: The catalog cannot be read, or the connection is lost.
     """
@@ -97,23 +109,30 @@ def fill_matching(
         superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone() == (True,)
     session = Session(connection, schema, rows, full=set(schema.tables), superuser=superuser, edges=edges, few=True)
     session.filled = set(schema.tables)
-    total = 0
+    total, unmade = 0, dict[str, str]()
     with without_handlers(connection):
         for statement in statements:
-            total += _fill_for(session, statement, rows, young)
+            total += _fill_for(session, statement, rows, young, unmade)
         changed_tables = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed_tables, 0)
-    return total
+    return Matching(total, unmade)
 
 
-def _fill_for(session: Session, statement: Statement, rows: int, young: Collection[str]) -> int:
+def _fill_for(session: Session, statement: Statement, rows: int, young: Collection[str], unmade: dict[str, str]) -> int:
     if statement.each_value:
         searches = searches_by_value(statement.plan, partial(_elements, session))
-        return sum(_fill_search(session, statement, sought, rows, young) for sought in searches)
-    return _fill_search(session, statement, read_plan(statement.plan), rows, young)
+        return sum(_fill_search(session, statement, sought, rows, young, unmade) for sought in searches)
+    return _fill_search(session, statement, read_plan(statement.plan), rows, young, unmade)
 
 
-def _fill_search(session: Session, statement: Statement, sought: Sought, rows: int, young: Collection[str]) -> int:
+def _fill_search(
+    session: Session,
+    statement: Statement,
+    sought: Sought,
+    rows: int,
+    young: Collection[str],
+    unmade: dict[str, str],
+) -> int:
     tables = _tables(session, sought)
     search = _Search(statement, sought, tables)
     total = 0
@@ -121,7 +140,10 @@ def _fill_search(session: Session, statement: Statement, sought: Sought, rows: i
         checks = _checks(search, alias)
         wanted = _lacks(session, tables[alias], checks) if statement.each_value else len(tables) > 1 or sought.absent
         if wanted or (checks and not statement.each_value):
-            total += _add(session, tables[alias], checks, rows, young, edges_in_young=not statement.each_value)
+            added = _add(session, tables[alias], checks, rows, young, edges_in_young=not statement.each_value)
+            total += added
+            if statement.each_value and not (added or is_forbidden(session, tables[alias], checks)):
+                unmade.setdefault(tables[alias].name, _all(checks))
         if checks or wanted:
             search.chosen[alias] = _newest(session, tables[alias], checks)
     return total

@@ -161,7 +161,11 @@ def _is_seen(trace: RevisionTrace, runs: Sequence[AgentRun]) -> bool:
     return (
         not depends_on_zone(trace)
         and not any(
-            found_nothing(statement) or statement.compared or statement.catalogs or statement.renamed
+            found_nothing(statement)
+            or statement.compared
+            or statement.unexplained
+            or statement.catalogs
+            or statement.renamed
             for statement in one_way.upgrade
         )
         and not losses_not_seen(whole)

@@ -1,6 +1,6 @@
 """A revision whose statements found no rows, or none with values that they compare with, runs again on such rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from adapter.outbound.migration.trial.database import Database
@@ -49,7 +49,7 @@ class OnMatchingRows:
                 break
             tried += idle_statements
             for statements in _together_and_alone(idle_statements):
-                new_trace, reason = self._run_for(trace, statements)
+                new_trace, reason, _ = self._run_for(trace, statements)
                 trace = new_trace or trace
                 if new_trace is not None and statements is idle_statements:
                     break
@@ -64,10 +64,10 @@ class OnMatchingRows:
         return replace(trace, matched=tuple(matched), refused_matches=refusal_reasons)
 
     def compare(self, trace: RevisionTrace) -> RevisionTrace:
-        """Run the revision again with rows that have the values which its UPDATEs compare with.
+        """Run the revision again with rows that have the values which its UPDATEs and DELETEs compare with.
 
-        A row that had such a value before shows whether the downgrade tells it from those that the upgrade has changed.
-        When the revision refuses these rows, nothing is concluded from them.
+        A row that had such a value before shows whether the downgrade tells it from those that the upgrade has changed
+        or inserted. When the revision refuses these rows, nothing is concluded from them.
 
         Args:
             trace: The trace so far.
@@ -79,27 +79,27 @@ class OnMatchingRows:
             return trace
         # The upgrade looks for values that there are. Whether those that the downgrade looks for were there before, as
         # the upgrade's own are behind it, only the target knows.
-        trace = self._compare_for(trace, trace.upgrade)
+        trace = self._compare_for(trace, [statement for statement in trace.upgrade if not _only_deletes(statement)])
         known = _losses(trace)
         trace = self._compare_for(trace, trace.downgrade or ())
         return replace(trace, merged=_losses(trace) - known)
 
-    def _compare_for(self, trace: RevisionTrace, updates: Sequence[StatementTrace]) -> RevisionTrace:
-        """Run the revision again with rows for all values that some UPDATEs compare with, or for those of one."""
-        comparing = [statement for statement in updates if statement.compared]
-        if not comparing:
-            return trace
-        for statements in _together_and_alone(comparing):
-            new_trace, reason = self._run_for(trace, statements, compared=True)
+    def _compare_for(self, trace: RevisionTrace, changes: Sequence[StatementTrace]) -> RevisionTrace:
+        """Run the revision again with rows for all values that some statements compare with, or for those of one."""
+        comparing = [statement for statement in changes if statement.compared]
+        unmade: dict[str, str] = {}
+        for statements in _together_and_alone(comparing) if comparing else ():
+            new_trace, reason, unmade_here = self._run_for(trace, statements, compared=True)
+            unmade.update(unmade_here)
             if new_trace is not None:
                 trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches)
             if statements is comparing and not reason:
                 break
-        return trace
+        return replace(trace, unmade_matches=unmade)
 
     def _run_for(
         self, idle_trace: RevisionTrace, statements: Sequence[StatementTrace], *, compared: bool = False
-    ) -> tuple[RevisionTrace | None, str]:
+    ) -> tuple[RevisionTrace | None, str, Mapping[str, str]]:
         """Run the revision on a database with rows that some statements look for.
 
         Args:
@@ -108,27 +108,27 @@ class OnMatchingRows:
             compared: Make rows for the values that the statements compare with, where no row has them.
 
         Returns:
-            The trace, None when it cannot replace the one on the usual rows; and the reason for that, empty when no
-            such rows can be made.
+            The trace, None when it cannot replace the one on the usual rows; the reason for that, empty when no such
+            rows can be made; and the conditions for which nobody knows values, by table.
         """
         databases = self.run.databases
         before = self.states.before = self.states.before or databases.at(self.run.entry.parents)
         make = databases.rows.with_compared if compared else databases.rows.matching
-        base = make(before, statements)
+        base, unmade = make(before, statements)
         if base is None:
-            return None, ""
+            return None, "", unmade
         outcome = self.run(base, KnownState(idle_trace.before), keeps=True)
         if outcome.trace.after is None and outcome.trace.refused_rows:
-            base, outcome = self._without_edges(base, outcome, make(before, statements, edges=False))
+            base, outcome = self._without_edges(base, outcome, make(before, statements, edges=False).database)
         trace = outcome.trace
         reason = refused_matches(idle_trace, trace) or (trace.downgrade_error if compared else None)
         if reason:
             base.drop()
             if outcome.after is not None:
                 outcome.after.drop()
-            return None, reason
+            return None, reason, unmade
         self.states.move_to_matching(base, outcome.after)
-        return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), ""
+        return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), "", unmade
 
     def _without_edges(self, base: Database, failed: Outcome, usual: Database | None) -> tuple[Database, Outcome]:
         """Run the revision, which failed on matching rows, on matching rows without values at the edges of types.
@@ -155,6 +155,11 @@ def _together_and_alone(statements: Sequence[StatementTrace]) -> list[Sequence[S
     """Return all statements, and then each alone: when rows for all do not work, rows for a single one may."""
     singles = [[statement] for statement in statements[:_MOST_SINGLE_STATEMENTS]] if len(statements) > 1 else []
     return [statements, *singles]
+
+
+def _only_deletes(statement: StatementTrace) -> bool:
+    """Return whether a statement deletes rows and updates none, so that it gives no row a value of another."""
+    return bool(statement.compared) and all('"Operation": "Delete"' in plan for plan in statement.compared)
 
 
 def _losses(trace: RevisionTrace) -> frozenset[str]:

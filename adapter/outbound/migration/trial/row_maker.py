@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
 from adapter.outbound.migration.rows import Answers, Filled, Statement, fill, fill_matching, unmade_edges
@@ -18,6 +19,18 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND {IN_USER_SCHEMA}
     AND a.attnum > 0 AND NOT a.attisdropped
 """  # noqa: S608 - a constant
+
+
+class MadeRows(NamedTuple):
+    """The rows that were made for statements.
+
+    Attributes:
+        database: A copy of the database with these rows; None where no row was added.
+        unmade: As in `rows.Matching`.
+    """
+
+    database: Database | None
+    unmade: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -96,10 +109,8 @@ class RowMaker:
         fill(larger.session(), rows, tables, edges=False, answers=self.answers)
         return larger
 
-    def matching(
-        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
-    ) -> Database | None:
-        """Return a copy of a database with a few more rows that statements look for; None when none can be made.
+    def matching(self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True) -> MadeRows:
+        """Return a copy of a database with a few more rows that statements look for, if any can be made.
 
         Args:
             database: The database.
@@ -111,16 +122,16 @@ class RowMaker:
 
     def with_compared(
         self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
-    ) -> Database | None:
-        """Return a copy of a database with rows that have values which UPDATEs compare with and no row has.
+    ) -> MadeRows:
+        """Return a copy of a database with rows that have values which statements compare with and no row has.
 
         Args:
             database: The database.
-            statements: The UPDATEs.
+            statements: UPDATEs and DELETEs.
             edges: Whether some of the rows have values at the edges of their types.
 
         Returns:
-            None when there are such rows already, or none can be made.
+            No database when there are such rows already, or none can be made.
         """
         searches = [
             Statement(statement.sql, json.loads(plan), each_value=True)
@@ -129,12 +140,13 @@ class RowMaker:
         ]
         return self._with_matches(database, searches, edges=edges)
 
-    def _with_matches(self, database: Database, searches: Sequence[Statement], *, edges: bool) -> Database | None:
-        matching = database.copy()
-        if fill_matching(matching.session(), searches, self.rows, database.young, edges=edges):
-            return matching
-        matching.drop()
-        return None
+    def _with_matches(self, database: Database, searches: Sequence[Statement], *, edges: bool) -> MadeRows:
+        copy = database.copy()
+        matching = fill_matching(copy.session(), searches, self.rows, database.young, edges=edges)
+        if matching.rows:
+            return MadeRows(copy, matching.unmade)
+        copy.drop()
+        return MadeRows(None, matching.unmade)
 
     def unmade_edges(self, database: Database, tables: Collection[str]) -> Mapping[str, str]:
         """Return the values at the edges of types that no row of some tables has; see `rows.unmade_edges`."""

@@ -21,7 +21,7 @@ from domain.migration.names import mention, split
 from domain.migration.op_code import downgrade, quoted
 from domain.migration.snapshot import ObjectKey, attributes, names_of
 from domain.migration.statistics import Statistics
-from domain.migration.trace import MERGED, ChangedObject, RevisionTrace, RowCounts, StatementTrace
+from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts, StatementTrace
 from domain.migration.verification.declarations import proposal
 
 CODE = "lossy-downgrade"
@@ -77,7 +77,7 @@ def _measured(trace: RevisionTrace, undone: DataDifference) -> Iterator[Diagnost
         if change.subject in trace.stamped:
             continue
         explanation = (
-            MERGED
+            trace.merging(change.subject)
             if change.subject in trace.merged
             else NO_OBJECTS
             if change.kind is DataChangeKind.NO_OBJECTS_CHANGED

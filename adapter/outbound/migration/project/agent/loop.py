@@ -89,7 +89,7 @@ class Loop:
                 locks={},
                 locked={},
                 plan=None,
-                plan_of_update=None,
+                plans_of_writes=[],
                 rows={},
                 scanned={},
             )

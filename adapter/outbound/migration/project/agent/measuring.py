@@ -21,7 +21,7 @@ from .figures import (
     used_tables,
 )
 from .loop import Loop
-from .plans import runs_others
+from .plans import runs_others, unexplained_tables
 from .protocol import Observe, Observed
 from .session import PROBE_TOTAL
 
@@ -258,6 +258,7 @@ class Meter:
                 session, later.tables, report.rows, first_transaction, assigned, transactions
             )
             report.used_within = used_tables(report, later.tables) if runs_others(report.sql) else []
+            report.unexplained = unexplained_tables(report, report.used_within)
         self._send(report)
         if failure is not None:
             raise failure
@@ -296,11 +297,12 @@ class Meter:
         if self.statement is not None and not changed:
             wrote = bool(report.rows or report.locked)
             report.plan = self.statement.plan(session, report.sql, wrote=wrote)
-            if report.rows and self._loop.takes_plan(report):
-                report.plan_of_update = self.statement.plan_of_update(session, report.sql)
+        if self.statement is not None and report.rows and self._loop.takes_plan(report):
+            report.plans_of_writes = self.statement.plans_of_writes(session, report.sql)
         tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
         if tables and self.statement is not None and self.statement.hides_tables(session, report.sql):
             report.used_within = tables
+            report.unexplained = unexplained_tables(report, tables)
 
     @contextmanager
     def _timed(self, report: Statement, *, add: bool = False, silent: Collection[str] = ()) -> Iterator[None]:

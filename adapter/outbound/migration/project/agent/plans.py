@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
 
+    from .protocol import Statement
     from .session import Session
 
 _EXPLAIN = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
@@ -18,7 +19,14 @@ BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"  # comments may stand before a com
 FURTHER = re.compile(r";\s*\S")  # another command in the same text
 # Statements that EXPLAIN accepts. In a text with several commands, EXPLAIN would execute the further ones.
 _EXPLAINABLE = re.compile(BLANK + r"(select|with|update|delete|insert|merge)\b", re.IGNORECASE | re.DOTALL)
-_MAY_UPDATE = re.compile(BLANK + r"(with|update|merge)\b", re.IGNORECASE | re.DOTALL)
+_MAY_CHANGE = re.compile(BLANK + r"(with|update|delete|merge)\b", re.IGNORECASE | re.DOTALL)
+# The statements of a text, between semicolons that are in no literal, name, comment or body of a function.
+_PIECE = re.compile(
+    r"""(?:[^;'"$/-]|'[^']*'|"[^"]*"|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)|--[^\n]*|/\*.*?\*/|[$/-])+""", re.DOTALL
+)
+_BLOCK = re.compile(BLANK + r"do\b.*?(?P<tag>\$(?:[A-Za-z_]\w*)?\$)(?P<body>.*)(?P=tag)", re.IGNORECASE | re.DOTALL)
+_CHANGE_WITHIN = re.compile(r"\b(?:update|delete\s+from|merge\s+into|with)\b.*", re.IGNORECASE | re.DOTALL)
+_MOST_WITHIN = 20  # statements within one that are explained
 # Statements that may run other statements within them. A SELECT may do so when its plan reads no table.
 _RUNS_OTHERS = re.compile(BLANK + r"(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL)
 _UNKNOWN = -1  # the row count of drivers that do not know it
@@ -56,17 +64,21 @@ class DriverStatement:
         plan = self._explained(session)
         return plan if plan is not None and (rows == 0 or _writes(plan)) else None
 
-    def plan_of_update(self, session: Session, sql: str) -> Any:
-        """Return the plan of a statement that changed rows; None when it changed none, or cannot be explained.
+    def plans_of_writes(self, session: Session, sql: str) -> list[Any]:
+        """Return the plans of what changed or deleted rows: of a statement, or of the statements within it.
+
+        Those within it are read from the text, of a script or a DO block. One that cannot be explained on its own, such
+        as one with a variable of its block, has no plan.
 
         Args:
             session: The connection, in a transaction.
             sql: Text of the statement.
         """
-        if _MAY_UPDATE.match(sql) is None or FURTHER.search(sql):
-            return None
-        plan = self._explained(session)
-        return plan if plan is not None and _writes(plan) else None
+        if _MAY_CHANGE.match(sql) is not None and not FURTHER.search(sql):
+            plans = [self._explained(session)]
+        else:
+            plans = [self._explain(session, text) for text in _changes_within(sql)]
+        return [plan for plan in plans if plan is not None and _writes(plan)]
 
     def hides_tables(self, session: Session, sql: str) -> bool:
         """Return whether the tables of a statement may have been used by other statements that it ran.
@@ -87,13 +99,17 @@ class DriverStatement:
             self._plans.append(self._explain(session))
         return self._plans[0]
 
-    def _explain(self, session: Session) -> Any:
+    def _explain(self, session: Session, text: str = "") -> Any:
+        """Return the plan of the statement, or that of a text within it; None when the server cannot explain it."""
         session.run(f"SAVEPOINT {_SAVEPOINT}")
         plan = None
         with suppress(Exception):  # the server cannot explain the statement
             cursor = session.connection.cursor()
             try:
-                self._execute_on(cursor, _EXPLAIN + self._text)
+                if text:
+                    cursor.execute(_EXPLAIN + text)
+                else:
+                    self._execute_on(cursor, _EXPLAIN + self._text)
                 row = cursor.fetchone()
             finally:
                 cursor.close()
@@ -108,6 +124,34 @@ def runs_others(sql: str) -> bool:
     """Return whether a text has several statements, or one that runs others and cannot be explained."""
     match = _RUNS_OTHERS.match(sql)
     return bool(FURTHER.search(sql) or (match and match[1]))
+
+
+def unexplained_tables(report: Statement, tables: Collection[str]) -> list[str]:
+    """Return those of some tables of which a statement deleted rows by a condition that none of its plans has.
+
+    Args:
+        report: The report of the statement, with its rows and plans.
+        tables: The tables, as qualified names.
+    """
+    explained = {name for plan in report.plans_of_writes for name in _written(plan)}
+    deleted = (name for name, (_, _, count) in report.rows.items() if count)
+    return sorted(name for name in deleted if name in tables and name.replace('"', "") not in explained)
+
+
+def _changes_within(sql: str) -> list[str]:
+    """Return the statements in a script or a DO block that may change or delete rows."""
+    block = _BLOCK.match(sql)
+    pieces = _PIECE.finditer(block["body"] if block else sql)
+    changes = (_CHANGE_WITHIN.search(piece[0]) for piece in pieces)
+    return [change[0] for change in changes if change is not None and ";" not in change[0]][:_MOST_WITHIN]
+
+
+def _written(plan: Any) -> Iterator[str]:
+    """Return the qualified names, without quotes, of the tables that a plan writes."""
+    if plan["Node Type"] == "ModifyTable":
+        yield f"{plan.get('Schema')}.{plan.get('Relation Name')}".replace('"', "")
+    for child in plan.get("Plans", ()):
+        yield from _written(child)
 
 
 def _reads(plan: Any) -> bool:

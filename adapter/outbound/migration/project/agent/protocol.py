@@ -230,8 +230,9 @@ class Statement:
         count: How often it ran.
         cannot_run_in_transaction: Whether the server refuses it inside a transaction block.
         plan: The plan of a statement that found no rows, as EXPLAIN writes it; None for no plan.
-        plan_of_update: The plan of a statement that changed rows; None for no plan.
+        plans_of_writes: The plans of the statement, or of those within it, that changed or deleted rows.
         used_within: Tables that statements within it used.
+        unexplained: Those of them of which rows were deleted by a statement that has no plan.
         waited_ms: Milliseconds before it in which the process neither worked nor waited for a processor.
         catalogs: System catalogs that it wrote as tables.
     """
@@ -262,8 +263,9 @@ class Statement:
     count: int = 1
     cannot_run_in_transaction: bool = False
     plan: Any = None
-    plan_of_update: Any = None
+    plans_of_writes: list[Any] = field(default_factory=list)
     used_within: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
     waited_ms: float = 0.0
     catalogs: list[str] = field(default_factory=list)
 
