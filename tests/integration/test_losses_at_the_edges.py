@@ -16,6 +16,13 @@ pytestmark = pytest.mark.one_major
 LOSSES = {
     "capitals": ("text", "UPDATE t SET v = lower(v)", "SELECT 1"),
     "blanks": ("text", "UPDATE t SET v = trim(v)", "SELECT 1"),
+    "other blanks": ("text", "UPDATE t SET v = btrim(v, E' \\t' || chr(160))", "SELECT 1"),
+    "composed accents": ("text", "UPDATE t SET v = normalize(v, NFC)", "SELECT 1"),
+    "accents in short texts": ("varchar(3)", "UPDATE t SET v = normalize(v, NFC)", "SELECT 1"),
+    "ligatures": ("text", "UPDATE t SET v = normalize(v, NFKC)", "SELECT 1"),
+    "accents": ("text", "UPDATE t SET v = regexp_replace(normalize(v, NFD), '[\u0300-\u036f]', '', 'g')", "SELECT 1"),
+    "the time of a day": ("timestamp", "UPDATE t SET v = date_trunc('day', v)", "SELECT 1"),
+    "cents": ("numeric(10, 2)", "UPDATE t SET v = round(v)", "SELECT 1"),
     "emptiness": ("text", "UPDATE t SET v = nullif(v, '')", "SELECT 1"),
     "length": (
         "varchar(300)",

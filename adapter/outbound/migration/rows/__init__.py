@@ -27,4 +27,4 @@ __all__ = [
     "unmade_edges",
 ]
 
-ROWS_SEED = 14  # version of the row generator; results that were measured with another version are no longer valid
+ROWS_SEED = 15  # version of the row generator; results that were measured with another version are no longer valid

@@ -1,4 +1,4 @@
-"""Values at the edges of types that reveal data loss: capitals, blanks, thirds, microseconds, daylight saving time.
+"""Values at the edges of types that reveal data loss: capitals, blanks, accents, thirds, microseconds, summer time.
 
 Nearly all of them are small enough for the usual arithmetic in their type, such as a price in cents or a second in
 milliseconds. Every driver can read each of them: `infinity` is left out, because drivers of Python refuse to read it.
@@ -20,16 +20,18 @@ _TEXTS = (
     "  blanks at both ends  ",
     "",
     "a,b;c|d",
+    "\u00a0Cafe\u0301 \ufb01\t",  # other blanks at its ends, a composed accent, a ligature
     "first line\n\tsecond line",
     "0042",
     "quote ' and \" and \\ and % and :name and {x} and <y> & z",
     "日本語 🐘",
     "-1.50",
+    "e\u0301",
     "Aa",
     "B",
 )
 _JSON = (
-    '{"B": 1.50, "a": null, "Ä ": " x \\" y ", "whole": 12345678901234567890, "deep": {"list": [], "no": false}}',
+    '{"B": 1.50, "a": null, "Ä ": " x \\" e\u0301 ", "whole": 12345678901234567890, "deep": {"list": [], "no": false}}',
     "{}",
     "null",
     '[1, "Two", null, {"a": []}]',
