@@ -36,6 +36,7 @@ from domain.migration.statistics import Statistics
 from domain.migration.trace import ChangedObject, RevisionTrace, RowCounts
 
 CODE = "values-lost"
+_WHOLE_ROWS = frozenset({"json", "jsonb", "hstore"})
 SEVERITY = Severity.ERROR
 STRATEGY = MigrationStrategy.EXPAND_MIGRATE_CONTRACT
 BAD = Example(
@@ -132,21 +133,35 @@ def _lost(trace: RevisionTrace) -> Iterator[tuple[str, str, int | None]]:
         if statement is not None:
             if not _filled_after(trace, table, statement):
                 yield "table", table, statement
+            elif not _written_after(trace, table, statement):
+                yield from (("column", column, statement) for column in _left_out(trace, table))
             continue
         replaced = _replaced_by(trace, "table", table)
         if replaced is not None and not _filled_after(trace, table, 0):
             yield "table", table, replaced
             continue
-        for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
-            if not attributes(trace.before, "column", column).get("generated"):
-                dropped = _dropped_by(trace, "table column", column)
-                taken = _is_taken_over(trace, "column", column)
-                filled = dropped is None or _filled_after(trace, table, _filled_from(trace, column, dropped))
-                if dropped is not None and not taken and not filled:
-                    yield "column", column, dropped
-                replaced = _replaced_by(trace, "column", column)
-                if replaced is not None and not _filled_after(trace, table, 0):
-                    yield "column", column, replaced
+        yield from (("column", column, index) for column, index in _lost_columns(trace, table))
+
+
+def _lost_columns(trace: RevisionTrace, table: str) -> Iterator[tuple[str, int]]:
+    for column in _grouped(trace, "kept columns", kept(trace, "column")).get(table, ()):
+        if attributes(trace.before, "column", column).get("generated"):
+            continue
+        dropped = _dropped_by(trace, "table column", column)
+        taken = _is_taken_over(trace, "column", column)
+        if dropped is not None and not taken and not _is_filled_again(trace, column, dropped):
+            yield column, dropped
+        replaced = _replaced_by(trace, "column", column)
+        if replaced is not None and not _filled_after(trace, table, 0):
+            yield column, replaced
+
+
+def _is_filled_again(trace: RevisionTrace, column: str, dropped: int) -> bool:
+    """Return whether the values of a column that is dropped and exists again are written, or copied to a new table."""
+    table = split(column)[0]
+    if _written_after(trace, table, _filled_from(trace, column, dropped)):
+        return True
+    return bool(_copies(trace, table)) and column not in _left_out(trace, table)
 
 
 def _replaced_by(trace: RevisionTrace, kind: str, name: str) -> int | None:
@@ -269,18 +284,50 @@ def _filled_from(trace: RevisionTrace, column: str, dropped: int) -> int:
 
 def _filled_after(trace: RevisionTrace, table: str, statement: int) -> bool:
     """Return whether at least half of the former rows are written afterwards, or copied into a new table."""
+    return _written_after(trace, table, statement) or bool(_copies(trace, table))
+
+
+def _written_after(trace: RevisionTrace, table: str, statement: int) -> bool:
+    """Return whether at least half of the former rows of a table are written from a statement on."""
     later = [traced.rows.get(table, RowCounts()) for traced in trace.upgrade[statement:]]
-    before = trace.tables[table].rows
-    return sum(rows.inserted + rows.updated for rows in later) >= before / 2 or _copied(trace, before)
+    return sum(rows.inserted + rows.updated for rows in later) >= trace.tables[table].rows / 2
 
 
-def _copied(trace: RevisionTrace, rows: int) -> bool:
+def _copies(trace: RevisionTrace, table: str) -> list[str]:
+    """Return the new tables that got at least half as many rows as a table had."""
     filled: dict[str, int] = {}
     for statement in trace.upgrade:
         for name, counts in statement.rows.items():
             if name not in trace.tables:
                 filled[name] = filled.get(name, 0) + counts.inserted
-    return any(count >= rows / 2 for count in filled.values())
+    return [name for name, count in filled.items() if count >= trace.tables[table].rows / 2]
+
+
+def _left_out(trace: RevisionTrace, table: str) -> list[str]:
+    """Return the columns of a table with values that its copies have under no name.
+
+    A column of a copy with another name and the same type may be a renamed one. A copy that is gone by the end, as it
+    has another name then, is taken to have all of them.
+    """
+    copies = _copies(trace, table)
+    if not names_of(trace.after, "table").issuperset(copies):
+        return []
+    theirs = [name for name in names_of(trace.after, "column") if split(name)[0] in copies]
+    own = [name for name in sorted(names_of(trace.before, "column")) if split(name)[0] == table]
+    own_names, their_names = {split(name)[1] for name in own}, {split(name)[1] for name in theirs}
+    others = [attributes(trace.after, "column", name).get("type") for name in theirs if split(name)[1] not in own_names]
+    if {*_WHOLE_ROWS, table, split(table)[1]} & {*map(str, others)}:
+        return []  # a document, or a value of the table's own type, may have all of them
+    left_out = []
+    for name in own:
+        entry = attributes(trace.before, "column", name)
+        if split(name)[1] in their_names or entry.get("generated") or name in trace.valueless:
+            continue
+        if entry.get("type") in others:
+            others.remove(entry.get("type"))
+        elif attributes(trace.after, "column", name):
+            left_out.append(name)
+    return left_out
 
 
 def _fix(trace: RevisionTrace, column: str, statement: int | None) -> str:

@@ -122,6 +122,25 @@ def test_a_delete_of_all_rows_empties_a_table() -> None:
         assert ("values-lost" in codes(revision(*deletes, **REFUSED))) is lost
 
 
+def test_columns_that_a_copy_leaves_out_are_lost() -> None:
+    """Rows that are copied and deleted keep the columns that the copy has, by name, by type or in a document."""
+    copy = step("CREATE TABLE copy AS SELECT …", rows={"public.copy": RowCounts(inserted=2000)})
+    delete = step("DELETE FROM users", rows={USERS: RowCounts(deleted=2000)})
+    id_column, email, name = (column(f"public.copy.{own}") for own in ("id", "email", "name"))
+    for columns, lost in (
+        ({**id_column, **email, **name}, None),
+        ({**id_column, **email, **column("public.copy.called")}, None),
+        ({**id_column, **column("public.copy.whole", "jsonb")}, None),
+        ({**id_column, **email}, f"{USERS}.name"),
+        ({**id_column, **email, **column("public.copy.called", "integer")}, f"{USERS}.name"),
+    ):
+        after = {**BASE, ("table", "public.copy"): {}, **columns}
+        trace = revision(copy, delete, after=after, **REFUSED)
+        messages = [one.message for one in judge(trace, Statistics.unknown(), all_rules()) if one.code == CODE]
+        wanted = [f"The upgrade deletes the values of the column {lost}, which exists afterwards but is empty."]
+        assert messages == (wanted if lost else [])
+
+
 def test_half_the_rows_written_again_are_enough() -> None:
     """Values that the revision writes into the new column, or copies into a new table, are not lost."""
     for rows, lost in ((1000, False), (999, True)):
