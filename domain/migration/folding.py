@@ -118,6 +118,7 @@ def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
         count=first.count + second.count,
         cannot_run_in_transaction=first.cannot_run_in_transaction,
         sought=first.sought if second.sought else "",
+        never=first.never and second.never,
         compared=tuple(dict.fromkeys(first.compared + second.compared))[:MOST_COMPARED],
         used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
         unexplained=tuple(dict.fromkeys(first.unexplained + second.unexplained)),

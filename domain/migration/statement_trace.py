@@ -89,6 +89,7 @@ class StatementTrace:
         cannot_run_in_transaction: Whether Postgres refuses it inside a transaction block.
         sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
             empty for other statements.
+        never: Whether the server knows by constraints that it finds no row, whatever rows there are.
         compared: Plans of an UPDATE or DELETE with a condition, or of those within the statement, whether they found
             rows or not, one for each set of values, up to `MOST_COMPARED`; empty for other statements.
         used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
@@ -126,6 +127,7 @@ class StatementTrace:
     sqlstate: str | None = None
     cannot_run_in_transaction: bool = False
     sought: str = ""
+    never: bool = False
     compared: tuple[str, ...] = ()
     used_within: tuple[str, ...] = ()
     unexplained: tuple[str, ...] = ()

@@ -169,6 +169,8 @@ class RevisionTrace:
         rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
         went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
         matched: Texts of the statements that found rows only after rows had been made to match them.
+        unmatchable: Texts of the statements that find no row, whatever rows there are: by constraints, or because a
+            column that the upgrade has added has the same value in all rows.
         merged: Columns whose values, and tables whose rows, the downgrade loses only where rows had a value before the
             upgrade which only the downgrade compares with: whether there are such rows is not known.
         unmade_matches: By table, a condition of the downgrade on its rows for which nobody knows values.
@@ -221,6 +223,7 @@ class RevisionTrace:
     rows_error: str = ""
     went_on: bool = False
     matched: tuple[str, ...] = ()
+    unmatchable: tuple[str, ...] = ()
     merged: frozenset[str] = frozenset()
     unmade_matches: Mapping[str, str] = field(default_factory=dict)
     stamped: frozenset[str] = frozenset()

@@ -43,6 +43,7 @@ def statement_trace(report: Statement) -> StatementTrace:
         sqlstate=report.sqlstate,
         cannot_run_in_transaction=report.cannot_run_in_transaction,
         sought=_plan_of_search(report.plan),
+        never=bool(report.plan) and _finds_never(report.plan),
         compared=_plans_of_changes([report.plan] if report.plan else report.plans_of_writes),
         used_within=tuple(report.used_within),
         unexplained=tuple(report.unexplained),
@@ -63,6 +64,14 @@ def _plan_of_search(plan: Any) -> str:
         return json.dumps(plan) if plan and looks_for_rows(plan) else ""
     except (KeyError, TypeError, ValueError, RecursionError):  # another version of Postgres has another format
         return ""
+
+
+def _finds_never(plan: Any) -> bool:
+    """Return whether a plan reads nothing, because the planner has shown that its condition is never true."""
+    children = plan.get("Plans", ())
+    if plan.get("One-Time Filter") == "false":
+        return not children
+    return plan.get("Node Type") == "ModifyTable" and bool(children) and all(map(_finds_never, children))
 
 
 def _plans_of_changes(plans: Sequence[Any]) -> tuple[str, ...]:

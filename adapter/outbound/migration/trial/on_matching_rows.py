@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
+from adapter.outbound.migration.trial.refuted import is_refuted
 from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.up_and_down import Outcome, UpAndDown
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -39,18 +40,21 @@ class OnMatchingRows:
         Returns:
             The trace with the most statements at work.
         """
+        trace = replace(trace, unmatchable=self._unmatchable(trace))
         tried: list[StatementTrace] = []
         refusal_reasons: dict[str, str] = {}
         for _ in range(_MATCHING_ROUNDS):
             idle_statements = [
-                statement for statement in trace.upgrade if statement.sought and not is_in(statement, tried)
+                statement
+                for statement in trace.upgrade
+                if statement.sought and statement.sql not in trace.unmatchable and not is_in(statement, tried)
             ]
             if not idle_statements or not self.run.databases.project.rows:
                 break
             tried += idle_statements
             for statements in _together_and_alone(idle_statements):
                 new_trace, reason, _ = self._run_for(trace, statements)
-                trace = new_trace or trace
+                trace = trace if new_trace is None else replace(new_trace, unmatchable=trace.unmatchable)
                 if new_trace is not None and statements is idle_statements:
                     break
                 if len(statements) == 1:
@@ -62,6 +66,16 @@ class OnMatchingRows:
             if any(map(is_write, (idle for idle in tried if statement_key(idle) == statement_key(statement))))
         ]
         return replace(trace, matched=tuple(matched), refused_matches=refusal_reasons)
+
+    def _unmatchable(self, trace: RevisionTrace) -> tuple[str, ...]:
+        """Return the texts of the idle statements of an upgrade that find no row in any database."""
+        never = [statement.sql for statement in trace.upgrade if statement.never]
+        idle = [index for index, statement in enumerate(trace.upgrade) if statement.sought]
+        if idle and self.run.databases.project.rows:
+            databases = self.run.databases
+            before = self.states.before = self.states.before or databases.at(self.run.entry.parents)
+            never += [trace.upgrade[index].sql for index in idle if is_refuted(before.session(), trace, index)]
+        return tuple(dict.fromkeys(never))
 
     def compare(self, trace: RevisionTrace) -> RevisionTrace:
         """Run the revision again with rows that have the values which its UPDATEs and DELETEs compare with.
@@ -92,7 +106,12 @@ class OnMatchingRows:
             new_trace, reason, unmade_here = self._run_for(trace, statements, compared=True)
             unmade.update(unmade_here)
             if new_trace is not None:
-                trace = replace(new_trace, matched=trace.matched, refused_matches=trace.refused_matches)
+                trace = replace(
+                    new_trace,
+                    matched=trace.matched,
+                    unmatchable=trace.unmatchable,
+                    refused_matches=trace.refused_matches,
+                )
             if statements is comparing and not reason:
                 break
         return replace(trace, unmade_matches=unmade)

@@ -42,7 +42,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
         return
     of_unknown_share = {index for index, _ in unknown_shares(trace, statistics)}
     for index, statement in enumerate(trace.upgrade):
-        if statement.error is not None or _is_end_of_loop(trace, statement):
+        if statement.error is not None or statement.sql in trace.unmatchable or _is_end_of_loop(trace, statement):
             continue
         writes = writes_what_it_finds(statement)
         if wrote(statement) and statement.sql in trace.matched:
