@@ -25,6 +25,7 @@ __all__ = [
     "SmallerRun",
     "StatementTrace",
     "TableFacts",
+    "UnfitRows",
     "ZoneRun",
     "fold",
 ]
@@ -117,6 +118,21 @@ class Contradiction:
 
 
 @dataclass(frozen=True)
+class UnfitRows:
+    """Rows that break a new constraint which is not validated, so that no UPDATE of them succeeds.
+
+    Attributes:
+        table: Qualified name of the table.
+        constraint: Name of the constraint.
+        rows: Number of the rows.
+    """
+
+    table: str
+    constraint: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class ZoneRun:
     """Another run of the upgrade and the downgrade, in sessions with another TimeZone.
 
@@ -186,6 +202,7 @@ class RevisionTrace:
         waited_ms: Time, in milliseconds, in which the process of the upgrade did nothing behind the last statement,
             while its transaction was open.
         contradictions: What the catalog calls valid after the upgrade, and rows break.
+        unfit_rows: Rows that break constraints which the upgrade leaves without validation.
         drawn: Sequences that existed before and of which the upgrade drew numbers.
         fails_fresh: Error of the upgrade on a database that has only what the earlier revisions made; empty if it
             succeeds there or was not tried.
@@ -236,6 +253,7 @@ class RevisionTrace:
     unreported: tuple[UnreportedChange, ...] = ()
     waited_ms: float = 0.0
     contradictions: tuple[Contradiction, ...] = ()
+    unfit_rows: tuple[UnfitRows, ...] = ()
     drawn: tuple[str, ...] = ()
     fails_fresh: str = ""
     other_zone: ZoneRun | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapter.outbound.migration.catalog.contradictions import read_contradictions
 from adapter.outbound.migration.catalog.sequences import sequences_behind
+from adapter.outbound.migration.catalog.unfit_rows import read_unfit_rows
 from adapter.outbound.migration.catalog.written_rows import RowCounts, count_all_rows
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
@@ -148,6 +149,7 @@ class UpAndDown:
                 common["contradictions"] = read_contradictions(
                     upgraded.session(), state.following, state.changed_tables(state_after)
                 )
+                common["unfit_rows"] = read_unfit_rows(upgraded.session(), state.following)
                 common["drawn"] = state.drawn(state_after)
                 compatibility = application.try_again(upgraded.session(), counts)
                 upgraded.old_code = application.known

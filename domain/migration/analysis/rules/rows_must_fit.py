@@ -3,8 +3,9 @@
 It failed in the sandbox on made-up rows, such as a NULL, a text that is no JSON, or a value that its new constraint
 refuses. It succeeded on rows that fit, or only on empty tables: then nothing is known of what it does to rows. Only
 your database knows whether all of its rows fit, and the upgrade fails there if one does not. So it does with a lower
-maximum of a sequence that has given a later number. The safe way is to count the rows that do not fit, to correct them
-in batches in an earlier revision, and to add the constraint afterwards:
+maximum of a sequence that has given a later number. With a constraint that is NOT VALID the upgrade succeeds, but every
+UPDATE of a row that breaks it fails from then on, whichever column it changes. The safe way is to count the rows that
+do not fit, to correct them in batches in an earlier revision, and to add the constraint afterwards:
 
     wrong = op.get_bind().scalar(sa.text("SELECT count(*) FROM users WHERE name IS NULL"))
 """
@@ -41,14 +42,30 @@ GOOD = Example(
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
-    """Report a trace that was recorded on rows made to fit the revision, and sequences that end earlier than before."""
+    """Report a trace on rows made to fit, sequences that end earlier, and rows that no UPDATE can change any more."""
     yield from _ended_earlier(trace)
+    yield from _not_updatable(trace)
     if trace.refused_rows:
         message = trace.refused_rows.partition("\n")[0].rstrip(".")
         judged, advice = (_EMPTY, _GIVE_ROWS) if ran_without_rows(trace) else (_FITTING, _LOOK)
         yield Diagnostic(
             CODE, SEVERITY, None, None, f"The upgrade fails on some made-up rows ({message}). {judged}", advice
         )
+
+
+def _not_updatable(trace: RevisionTrace) -> Iterator[Diagnostic]:
+    for unfit in trace.unfit_rows:
+        if unfit.table in trace.tables:
+            shown = "a made-up row breaks" if unfit.rows == 1 else f"{unfit.rows:,} made-up rows break"
+            yield Diagnostic(
+                CODE,
+                SEVERITY,
+                statement_of(trace, "constraint", f"{unfit.table}.{unfit.constraint}"),
+                unfit.table,
+                f"From now on, every UPDATE of a row of {unfit.table} that breaks {unfit.constraint} fails, whichever "
+                f"column it changes, because the constraint is checked although it is NOT VALID: {shown} it.",
+                "Count the rows that break it in your database, and correct them in an earlier revision.",
+            )
 
 
 def _ended_earlier(trace: RevisionTrace) -> Iterator[Diagnostic]:
