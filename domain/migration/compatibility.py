@@ -63,6 +63,21 @@ class BrokenStatement:
 
 
 @dataclass(frozen=True)
+class Shadowed:
+    """An object whose name without a schema means another one to a new session, or none.
+
+    Attributes:
+        kind: `table`, `view`, `sequence` or `function`.
+        name: Qualified name of the object, which is there as before.
+        by: Qualified name of what its name means now; empty for nothing.
+    """
+
+    kind: str
+    name: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Compatibility:
     """The results of the statements of one release on the schema of another.
 
@@ -72,6 +87,7 @@ class Compatibility:
         untried: Tables without a statement that could be tried, with the reason.
         inserted: Tables into which an INSERT succeeded before.
         ends_sessions: Whether a session that was open before has been terminated.
+        shadowed: Objects that statements without a schema no longer reach.
     """
 
     tried: int
@@ -79,6 +95,7 @@ class Compatibility:
     untried: Mapping[str, str] = field(default_factory=dict)
     inserted: frozenset[str] = frozenset()
     ends_sessions: bool = False
+    shadowed: tuple[Shadowed, ...] = ()
 
     def still_inserts(self, table: str) -> bool:
         """Return whether all INSERTs into a table that succeeded before still succeed; False if none was tried."""

@@ -25,6 +25,7 @@ from adapter.outbound.migration.traffic.sample_rows import sample_rows
 from adapter.outbound.migration.traffic.statement_runs import WRITES_NOTHING, Candidate, Refusal, prepare, run
 from adapter.outbound.migration.traffic.unmoved_sequences import unmoved_sequences
 from adapter.outbound.migration.traffic.versions import Versions, read_versions
+from adapter.outbound.migration.traffic.visible_names import shadowed_since, visible_names
 from adapter.outbound.postgres import direct
 from domain.migration.compatibility import (
     REFERENCES,
@@ -126,6 +127,7 @@ class ApplicationStatements:
             self._candidates = [*generated, *self._runnable([Candidate(statement) for statement in recorded])]
             if prepared:
                 prepare(self._watching, self._candidates)
+            self._visible = visible_names(self._connection)
 
     @property
     def statements(self) -> list[ApplicationStatement]:
@@ -159,6 +161,7 @@ class ApplicationStatements:
         """
         with _connect(self._url) as fresh:
             before, session = self.known.versions, watching or fresh
+            shadowed = shadowed_since(fresh, self._visible)
             versions = read_versions(session, before, counts)
             concerned = _concerned(session, before, versions)
             self.known = replace(self.known, behind=Behind(versions, concerned))
@@ -182,7 +185,7 @@ class ApplicationStatements:
             for number, error in prepared_errors.items()
             if number not in current_errors
         ]
-        return replace(self._compatibility(broken), ends_sessions=is_ended)
+        return replace(self._compatibility(broken), ends_sessions=is_ended, shadowed=shadowed)
 
     def _is_ended(self) -> bool:
         """Return whether a revision has terminated the session that stays open."""

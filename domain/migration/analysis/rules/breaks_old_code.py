@@ -7,8 +7,9 @@ upgrade, also by the roles that have privileges on the table. Other rules report
 newly required. This rule reports what else breaks: a trigger that refuses, or one that is gone and has filled a
 required column or written for a view, a type that cannot read the value, a sequence that starts again, a constraint
 that a default violates, a unique key that is gone, a trigger or a view for which a role lacks privileges, a second
-function that fits a call as well, the end of a session. The safe way is to change first what the code sends, and then
-the schema:
+function that fits a call as well, the end of a session. So does a new table, view or function in an earlier schema of
+the search_path, which code gets in place of the one that it knows, without any error. The safe way is to change first
+what the code sends, and then the schema:
 
     # release 1 writes users_history itself; the revision after it lets a trigger refuse direct changes
 
@@ -21,7 +22,7 @@ from domain.migration.analysis.changes import kept, refuses_what_it_needed, remo
 from domain.migration.analysis.lost_privileges import is_refused_on_purpose
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
-from domain.migration.compatibility import BrokenStatement
+from domain.migration.compatibility import BrokenStatement, Shadowed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import bare, split
 from domain.migration.revision import Phase, declared_phase
@@ -60,6 +61,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
     if trace.compatibility.ends_sessions:
         yield _ending(contract=contract)
+    yield from (_shadowing(shadowed, contract=contract) for shadowed in trace.compatibility.shadowed)
     reported: set[tuple[str, bool]] = set()
     for broken in trace.compatibility.broken:
         # of a function, the first call
@@ -78,6 +80,19 @@ def _ending(*, contract: bool) -> Diagnostic:
         None,
         "The upgrade terminates the sessions of others: what they are doing fails, and their transactions are undone.",
         "Wait for locks with a lock_timeout, and try again, in place of ending those who hold them.",
+    )
+
+
+def _shadowing(shadowed: Shadowed, *, contract: bool) -> Diagnostic:
+    name = split(shadowed.name.partition("(")[0])[1]
+    return Diagnostic(
+        CODE,
+        Severity.WARNING if contract else SEVERITY,
+        None,
+        shadowed.name if shadowed.kind in {"table", "view"} else None,
+        f"Code that names {name} without its schema gets {shadowed.by or 'nothing'} after the upgrade, in place of the "
+        f"{shadowed.kind} {shadowed.name}.",
+        "Give the new object another name or a later schema of the search_path, or let the code name the schema first.",
     )
 
 
