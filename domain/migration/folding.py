@@ -125,4 +125,5 @@ def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
         waited_ms=first.waited_ms + second.waited_ms,
         slept_ms=first.slept_ms + second.slept_ms,
         catalogs=tuple(dict.fromkeys(first.catalogs + second.catalogs)),
+        analyzed=tuple(dict.fromkeys(first.analyzed + second.analyzed)),
     )

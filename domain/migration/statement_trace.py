@@ -99,6 +99,7 @@ class StatementTrace:
             no part of it.
         slept_ms: Time, in milliseconds, in which the server slept for it.
         catalogs: System catalogs that it wrote as tables, such as `pg_constraint`.
+        analyzed: Tables of which it read a sample, as ANALYZE does.
     """
 
     sql: str
@@ -134,6 +135,7 @@ class StatementTrace:
     waited_ms: float = 0.0
     slept_ms: float = 0.0
     catalogs: tuple[str, ...] = ()
+    analyzed: tuple[str, ...] = ()
 
 
 MOST_COMPARED = 20

@@ -57,6 +57,10 @@ def test_a_sample_under_a_lock(server: Server, history: History) -> None:
         "the_table": (f"{ADD}\nop.execute('ANALYZE users')", True),
         "all_tables": (f"{ADD}\nop.execute('ANALYZE')", True),
         "another_table": (f"{ADD}\nop.execute('ANALYZE (VERBOSE) pets (id)')", True),
+        "in_a_block": (f"{ADD}\nop.execute('DO $$ BEGIN EXECUTE $a$ANALYZE users$a$; END $$')", True),
+        "in_a_function": (f"{ADD}\nop.execute('SELECT refreshed()')", True),
+        "in_a_script": (f"{ADD}\nop.execute('SELECT 1; /* now */ ANALYZE pets')", True),
+        "only_its_name": (f"{ADD}\nop.execute(\"COMMENT ON TABLE pets IS 'ANALYZE pets'\")", False),
         "after_the_commit": (
             f"{ADD}\nwith op.get_context().autocommit_block():\n    op.execute('ANALYZE users')",
             False,
@@ -64,7 +68,8 @@ def test_a_sample_under_a_lock(server: Server, history: History) -> None:
         "without_a_lock": ("op.execute('ANALYZE users')", False),
         "a_new_table": ("op.execute('CREATE TABLE toys (id int)')\nop.execute('ANALYZE toys')", False),
     }
-    tables = "CREATE TABLE users (id bigserial PRIMARY KEY); CREATE TABLE pets (id bigserial PRIMARY KEY)"
+    tables = "CREATE TABLE users (id bigserial PRIMARY KEY); CREATE TABLE pets (id bigserial PRIMARY KEY);"
+    tables += "CREATE FUNCTION refreshed() RETURNS int LANGUAGE plpgsql AS $$ BEGIN ANALYZE pets; RETURN 1; END $$"
     history.add("first", None, f"op.execute('{tables}')")
     for name, (upgrade, _) in revisions.items():
         history.add(name, "first", upgrade)

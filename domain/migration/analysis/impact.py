@@ -16,8 +16,6 @@ from domain.migration.analysis.lock_windows import (
     other_windows,
 )
 from domain.migration.analysis.lookups import are_lookups
-from domain.migration.analysis.unseen import is_named, pieces
-from domain.migration.locks import LockMode
 from domain.migration.snapshot import names_of
 from domain.migration.statistics import BIG_ROWS, NO_ROOM, Statistics
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
@@ -93,21 +91,8 @@ def _touched(trace: RevisionTrace, statement: StatementTrace, sampled: set[str])
 
 
 def analyzed_tables(trace: RevisionTrace, statement: StatementTrace) -> set[str]:
-    """Return the tables whose rows an ANALYZE samples; without a name, it samples all.
-
-    The server counts such reads nowhere, and a lock that the transaction holds already is not reported again. So the
-    text decides.
-    """
-    lists = [match["tables"] for piece in pieces(statement.sql) if (match := _ANALYZE.match(piece))]
-    if not lists or statement.error is not None:
-        return set()
-    names = [name.strip() for text in lists for name in re.sub(r"\([^()]*\)", "", text).split(",")]
-    locked = {name for name, mode in statement.locks.items() if mode is LockMode.SHARE_UPDATE_EXCLUSIVE}
-    return {
-        table
-        for table in trace.tables
-        if "" in names or table in locked or any(is_named(name.removeprefix("ONLY "), table) for name in names)
-    }
+    """Return the tables that existed before and whose rows an ANALYZE in a statement sampled."""
+    return {table for table in statement.analyzed if table in trace.tables}
 
 
 def work_on_new_tables(trace: RevisionTrace) -> Iterator[tuple[Work, frozenset[str]]]:
@@ -281,8 +266,6 @@ def blocking_tables(trace: RevisionTrace) -> dict[int, dict[str, LockWindow]]:
     return blocking
 
 
-# In parentheses, the options are skipped; behind the names, the lists of columns are.
-_ANALYZE = re.compile(r"ANALY[ZS]E\b(?:\s+VERBOSE\b|\s*\([^()]*\))?(?P<tables>.*)", re.IGNORECASE | re.DOTALL)
 _CHANGES = re.compile(r"\s*ALTER\b", re.IGNORECASE)
 _REFRESH = re.compile(r"\bREFRESH\s+MATERIALIZED\s+VIEW\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)

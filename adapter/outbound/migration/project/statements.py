@@ -49,6 +49,7 @@ def statement_trace(report: Statement) -> StatementTrace:
         unexplained=tuple(report.unexplained),
         waited_ms=report.waited_ms,
         catalogs=tuple(report.catalogs),
+        analyzed=tuple(report.analyzed),
     )
 
 

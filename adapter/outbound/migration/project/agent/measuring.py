@@ -212,6 +212,7 @@ class Meter:
         self._compare(run, report, known, later)
         report.scanned, report.rows = self._rows_between(run, before, after)
         report.catalogs = sorted({*(after["catalogs"] or ())} - {*(before["catalogs"] or ())})
+        report.analyzed = self._analyzed_between(run, session, before, after)
         if known is not later:
             is_undone = not (report.created or report.altered or report.dropped or report.rewritten)
             report.locks |= undone_locks(run.before or {}, report.scanned, before["locks"], locks, is_undone=is_undone)
@@ -252,6 +253,7 @@ class Meter:
             report.locks = new_locks(run.before or {}, [], locks)
             self._compare(run, report, known, later)
             report.scanned, report.rows = self._rows_between(run, before, after)
+            report.analyzed = self._analyzed_between(run, session, before, after)
             transactions = local_number(after["transaction"]) - local_number(before["transaction"]) - _OUR_TRANSACTIONS
             assigned = int(session.value(_NEXT_TRANSACTION)) - first_transaction
             report.most_written = most_written(
@@ -291,6 +293,13 @@ class Meter:
         """Return the rows that were read in scans and that were written between two probes, both by table."""
         names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
         return row_figures(names, before["counters"] or [], after["counters"] or [])
+
+    def _analyzed_between(self, run: Run, session: Session, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        """Return the tables that an ANALYZE read between two probes, wherever it stood."""
+        if after["samples"] == before["samples"]:
+            return []
+        names = {**(self._catalog.names if self._catalog else {}), **(run.before or {})}
+        return sorted(names[oid] for oid in session.analyzed_since(before["clock"]) if oid in names)
 
     def _explain(self, session: Session, report: Statement, *, changed: bool) -> None:
         """Add to a report the plan of a statement that found no rows, and the tables of statements within it."""

@@ -235,6 +235,7 @@ class Statement:
         unexplained: Those of them of which rows were deleted by a statement that has no plan.
         waited_ms: Milliseconds before it in which the process neither worked nor waited for a processor.
         catalogs: System catalogs that it wrote as tables.
+        analyzed: Tables of which it read a sample, as ANALYZE does.
     """
 
     revision: str
@@ -268,6 +269,7 @@ class Statement:
     unexplained: list[str] = field(default_factory=list)
     waited_ms: float = 0.0
     catalogs: list[str] = field(default_factory=list)
+    analyzed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

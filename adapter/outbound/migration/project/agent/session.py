@@ -37,12 +37,19 @@ SELECT pg_catalog.json_build_object(
         WHERE locktype = 'relation' AND granted AND relation::bigint < 16384 AND mode = 'RowExclusiveLock'
         AND i.indrelid::bigint NOT IN (2613, 2995)),
     'xid', (pg_catalog.pg_current_xact_id_if_assigned()::text::numeric % 4294967296)::bigint,
-    'catalog', (SELECT pg_catalog.sum(inserted + updated + deleted) FROM counters WHERE oid < 16384)
+    'catalog', (SELECT pg_catalog.sum(inserted + updated + deleted) FROM counters WHERE oid < 16384),
+    'samples', (SELECT inserted + updated FROM counters WHERE oid = 2619),
+    'clock', pg_catalog.clock_timestamp()
 )::text
 """
 PROBE_TRANSACTION = _PROBE.format("pg_stat_get_xact_")
 PROBE_TOTAL = _PROBE.format("pg_stat_get_")
 
+# ANALYZE writes pg_statistic (2619). Only the shared statistics say which table it read; they know it at once.
+_ANALYZED = """
+SELECT coalesce(pg_catalog.json_agg(oid::bigint), '[]')::text FROM pg_catalog.pg_class
+WHERE relkind IN ('r', 'm', 'p') AND pg_catalog.pg_stat_get_last_analyze_time(oid) >= '{}'::timestamptz
+"""
 _FRESH_STATISTICS = "SELECT pg_catalog.pg_stat_clear_snapshot()::text"
 # Through JSON, because old versions have no such column.
 _SESSIONS = """
@@ -123,6 +130,11 @@ class Session:
         catalog = Catalog.read(json.loads(self.value(WHOLE_CATALOG)))
         assert catalog is not None  # noqa: S101 - nothing was compared
         return catalog
+
+    def analyzed_since(self, clock: str) -> list[int]:
+        """Return the OIDs of the relations that were analyzed since a moment of the server's clock."""
+        self.value(_FRESH_STATISTICS)
+        return list(json.loads(self.value(_ANALYZED.format(clock))))
 
     def begun_sessions(self) -> int:
         """Return how many sessions the database has had; a transaction that this begins is rolled back."""
