@@ -165,6 +165,8 @@ class RevisionTrace:
         downgrade_error: Error or refusal of the downgrade; None if it succeeded.
         downgrade_error_type: Class of the exception that ended the downgrade, such as `NotImplementedError`; None if
             there was none.
+        downgrade_raised: Whether a `raise` or `assert` in a file of the project ended the downgrade, or `sys.exit`;
+            None if there was no error, or if that is not known.
         tables: Tables that existed before, as the sandbox filled them.
         before: Schema before the upgrade.
         after: Schema after the upgrade; None if it failed.
@@ -181,6 +183,8 @@ class RevisionTrace:
         unchanged: Tables in which the upgrade changed no value.
         foreign_tables: Foreign tables before or after the upgrade; the sandbox neither fills nor reads them.
         refused_rows: Error of the upgrade on made-up rows, if this is its trace on rows made to fit; otherwise empty.
+        undo_refused_rows: Error of the downgrade on made-up rows, if this is the trace on rows without documents and
+            bytes, or on none, where it succeeds; otherwise empty.
         not_run: Reason why the revision could not be run, such as a failing earlier revision; empty if it was run.
         rows_error: Error of the upgrade on all made-up rows, if this is its trace without rows; otherwise empty.
         went_on: Whether statements failed because of rows, each in a savepoint, and the upgrade continued.
@@ -221,6 +225,7 @@ class RevisionTrace:
     error: str | None = None
     downgrade_error: str | None = None
     downgrade_error_type: str | None = None
+    downgrade_raised: bool | None = None
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     before: SchemaSnapshot | None = None
     after: SchemaSnapshot | None = None
@@ -236,6 +241,7 @@ class RevisionTrace:
     unchanged: frozenset[str] = frozenset()
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
+    undo_refused_rows: str = ""
     not_run: str = ""
     rows_error: str = ""
     went_on: bool = False

@@ -45,7 +45,7 @@ REWRITE = "op.execute('ALTER TABLE a ALTER COLUMN x TYPE bigint')"
         "channel.send(Statement(sql=1, **names))",
         "channel.send(Statement(sql='SELECT 1', duration_ms='long', **names))",
         "channel.send(Statement(sql='SELECT 1', locks={'public.a': 'NoLock'}, **names))",
-        "channel.send(Error(None, [], *[None] * 6))",
+        "channel.send(Error(None, [], *[None] * 7))",
         "channel.send(Job)",
         *(f"write({line!r})" for line in ('{"event": "Begin"}', "[1, 2]", '{"event": [1]}', "{}", "null", "[" * 9999)),
     ],

@@ -121,13 +121,16 @@ class RevisionProof:
 
     @property
     def not_seen(self) -> bool:
-        """Whether an exact round trip proves nothing: no rows, or no effect of the upgrade or of a statement."""
+        """Whether an exact round trip proves nothing: no rows or others, no effect of the upgrade or of a statement."""
         trace = self.analysis.trace
         no_rows = bool(trace.refused_rows) and not any(facts.rows for facts in trace.tables.values())
         idle = any(
             diagnostic.code in _IDLE and diagnostic.severity is Severity.WARNING for diagnostic in self.diagnostics
         )
-        return (idle or no_rows) and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
+        other_rows = bool(trace.undo_refused_rows)
+        return (
+            (idle or no_rows or other_rows) and self.trip is not None and self.trip.reversibility is Reversibility.EXACT
+        )
 
 
 _IDLE = {did_nothing.CODE, loss_not_seen.CODE, not_seen_at_work.CODE}

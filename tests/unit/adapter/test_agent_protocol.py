@@ -69,7 +69,7 @@ def test_the_protocol_needs_the_standard_library_only() -> None:
     [
         Started(7),
         Done(),
-        Error("no", "exit", "SystemExit", None, None, None, "", None),
+        Error("no", "exit", "SystemExit", None, None, None, "", None, raised=True),
         Revision("r1", [], ["r0"], "r1.py", "first", "", ["main"], True, {"a": 1}, [1, "2"], None),
         STATEMENT,
         Stepped("r1", "downgrade"),

@@ -307,6 +307,7 @@ def _reported_error(failure: Failure) -> AgentError:
         failure.line,
         redact(failure.traceback),
         failure.exit_code,
+        failure.raised,
     )
 
 

@@ -26,6 +26,7 @@ class AgentError:
         line: Line of that file; None when that is not known.
         traceback: The complete traceback; empty without one, or when it may have a secret.
         exit_code: The exit code that the error itself asks for, as errors of this project do; None without one.
+        raised: Whether a `raise` or `assert` in a file of the project raised it, or `sys.exit`.
     """
 
     message: str
@@ -36,6 +37,7 @@ class AgentError:
     line: int | None = None
     traceback: str = field(default="", repr=False)
     exit_code: int | None = None
+    raised: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def _run_without_rows(run: UpAndDown, states: TrialDatabases, failed: RevisionTr
             states.before = None
         if outcome.trace.after is not None:
             message = failed.error or failed.refused_rows
-            refused, rows_error = ("", message) if raises(failed.source, message) else (message, "")
+            refused, rows_error = ("", message) if raises(failed.source, message, failed.path) else (message, "")
             return replace(outcome, trace=replace(outcome.trace, refused_rows=refused, rows_error=rows_error))
     return Outcome(replace(failed, refused_rows=""))
 

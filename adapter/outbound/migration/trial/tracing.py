@@ -9,6 +9,7 @@ from adapter.outbound.migration.trial.on_matching_rows import OnMatchingRows
 from adapter.outbound.migration.trial.on_other_rows import run_on_other_rows
 from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.table_facts import rows_of
+from adapter.outbound.migration.trial.undo_on_other_rows import undone_on_other_rows
 from adapter.outbound.migration.trial.up_and_down import UpAndDown
 from adapter.outbound.migration.trial.zones import in_another_zone
 from domain.migration.trace import RevisionTrace, SmallerRun
@@ -47,6 +48,8 @@ def _trace_on_usual_or_other_rows(run: UpAndDown, states: TrialDatabases, known:
         states.before = None
     states.after, trace = outcome.after, outcome.trace
     states.refused = trace.after is None
+    if trace.after is not None and run.databases.project.rows_from is None:
+        trace = undone_on_other_rows(run, states, trace)
     if trace.after is not None:
         on_matching_rows = OnMatchingRows(run, states)
         return on_matching_rows.compare(on_matching_rows.find(trace))

@@ -190,6 +190,7 @@ class UpAndDown:
             "downgrade": statements,
             "downgrade_error": described(result.error) if result.error else None,
             "downgrade_error_type": result.error.type if result.error else None,
+            "downgrade_raised": result.error.raised if result.error else None,
         }
         if result.error is None:
             rows_restored = undone.digest()

@@ -49,7 +49,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             if index not in of_unknown_share:  # else the rule for these says so
                 yield _matched_made_rows(trace, index)
         elif (writes or statement.sought) and not wrote(statement):
-            if writes or not raises(trace.source, trace.refused_matches.get(statement.sql, "")):
+            if writes or not raises(trace.source, trace.refused_matches.get(statement.sql, ""), trace.path):
                 yield from _unseen(trace, index, writes=writes)
         else:
             yield from _unseen_within(trace, index)

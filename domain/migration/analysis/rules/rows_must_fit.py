@@ -4,8 +4,9 @@ It failed in the sandbox on made-up rows, such as a NULL, a text that is no JSON
 refuses. It succeeded on rows that fit, or only on empty tables: then nothing is known of what it does to rows. Only
 your database knows whether all of its rows fit, and the upgrade fails there if one does not. So it does with a lower
 maximum of a sequence that has given a later number. With a constraint that is NOT VALID the upgrade succeeds, but every
-UPDATE of a row that breaks it fails from then on, whichever column it changes. The safe way is to count the rows that
-do not fit, to correct them in batches in an earlier revision, and to add the constraint afterwards:
+UPDATE of a row that breaks it fails from then on, whichever column it changes. A downgrade that cannot read made-up
+bytes or documents is judged without them, or on empty tables. The safe way is to count the rows that do not fit, to
+correct them in batches in an earlier revision, and to add the constraint afterwards:
 
     wrong = op.get_bind().scalar(sa.text("SELECT count(*) FROM users WHERE name IS NULL"))
 """
@@ -45,6 +46,16 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
     """Report a trace on rows made to fit, sequences that end earlier, and rows that no UPDATE can change any more."""
     yield from _ended_earlier(trace)
     yield from _not_updatable(trace)
+    if trace.undo_refused_rows:
+        message = trace.undo_refused_rows.partition("\n")[0].rstrip(".")
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            None,
+            None,
+            f"The downgrade fails on some made-up rows ({message}). {_UNDONE}",
+            "Provide rows that it reads: --rows-from FILE.sql.",
+        )
     if trace.refused_rows:
         message = trace.refused_rows.partition("\n")[0].rstrip(".")
         judged, advice = (_EMPTY, _GIVE_ROWS) if ran_without_rows(trace) else (_FITTING, _LOOK)
@@ -88,6 +99,7 @@ def _ascends(sequence: Mapping[str, Value]) -> bool:
     return isinstance(increment, int) and increment > 0
 
 
+_UNDONE = "This report is about a run on rows without JSON and bytes, or on empty tables."
 _FITTING = "This report is about a run on rows that fit."
 _LOOK = "Check that all your rows fit before the upgrade: try it on a copy, or count the rows that do not."
 _EMPTY = "It accepts no rows that could be made, so this report is about a run on empty tables."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 import os
 import socket
 import traceback
@@ -77,7 +79,34 @@ def failure(error: BaseException, path: str | None = None) -> Failure:
         if file is not None:
             line = next((frame.lineno for frame in reversed(frames) if os.path.realpath(frame.filename) == file), None)
     return Failure(
-        message, kind, type(error).__name__, sqlstate_of(error), file, line, traceback="", exit_code=exit_code_of(error)
+        message,
+        kind,
+        type(error).__name__,
+        sqlstate_of(error),
+        file,
+        line,
+        traceback="",
+        exit_code=exit_code_of(error),
+        raised=isinstance(error, SystemExit) or _is_raised(error),
+    )
+
+
+def _is_raised(error: BaseException) -> bool:
+    """Return whether the innermost line of an error is a `raise` or an `assert` in a file of the project.
+
+    A function in C has no line: its error seems to come from the line that calls it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or not is_of_project(frames[-1].filename):
+        return False
+    path, line = frames[-1].filename, frames[-1].lineno or 0
+    try:
+        nodes = list(ast.walk(ast.parse("".join(linecache.getlines(path)))))
+    except (SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, (ast.Raise, ast.Assert)) and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in nodes
     )
 
 

@@ -109,7 +109,7 @@ def list_revisions(script: Any, channel: Channel) -> None:
         finally:  # Alembic warns of a missing parent, and then fails with a KeyError
             for warning in caught_warnings:
                 if "present more than once" in str(warning.message) or "is not present" in str(warning.message):
-                    channel.send(Problem(str(warning.message), "history", "", None, None, None, "", None))
+                    channel.send(Problem(str(warning.message), "history", "", None, None, None, "", None, raised=False))
     for revision in reversed(revisions):
         safety_assured = getattr(revision.module, "safety_assured", None)
         channel.send(

@@ -109,6 +109,7 @@ class Failure:
         line: Line of that file; None when that is not known.
         traceback: The complete traceback; empty where none is wanted.
         exit_code: The exit code that the error itself asks for, as errors of this project do; None without one.
+        raised: Whether a `raise` or `assert` in a file of the project raised it, or `sys.exit`.
     """
 
     error: str
@@ -119,6 +120,7 @@ class Failure:
     line: int | None
     traceback: str
     exit_code: int | None
+    raised: bool
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from tests.unit.domain.migration.traces import revision, step
 def test_a_line_of_the_authors_own_raise(line: int, own: bool) -> None:
     """Any line of a statement that raises, or asserts; the lines before and behind it are others."""
     source = "def f():\n    x = 1\n    raise ValueError(\n        'no'\n    )\n    x = 2\n    assert x\n    x = 3\n"
-    assert raises(source, f"no (a1.py, line {line})") is own
+    assert raises(source, f"no (a1.py, line {line})", "versions/a1.py") is own
+    assert not raises(source, f"no (helper.py, line {line})", "versions/a1.py")
 
 
 def test_an_error_without_a_place_or_a_source() -> None:
     """Nobody knows who raised it."""
-    assert not raises("raise ValueError", "no")
-    assert not raises("def f(:", "no (a1.py, line 1)")
+    assert not raises("raise ValueError", "no", "a1.py")
+    assert not raises("def f(:", "no (a1.py, line 1)", "a1.py")
 
 
 RAISED = step("DO", error="no", sqlstate="P0001")
@@ -47,6 +48,9 @@ RAISED = step("DO", error="no", sqlstate="P0001")
         ),
         ("KeyError: x", {}, False),
         ("x", {"downgrade_error_type": "KeyError"}, False),
+        ("incorrect header check", {"downgrade_error_type": "error", "downgrade_raised": False}, False),
+        ("gone", {"downgrade_error_type": "OneWayError", "downgrade_raised": True}, True),
+        ("gone", {"downgrade_error_type": "NotImplementedError", "downgrade_raised": False}, True),
     ],
 )
 def test_an_honest_refusal_has_a_message_of_the_authors_own(
