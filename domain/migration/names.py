@@ -31,8 +31,16 @@ def bare(name: str) -> str:
 
 
 def mention(name: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """Return a pattern that finds the last part of a qualified name in a text, as a word of its own."""
-    return re.compile(rf"(?<!\w){re.escape(bare(name))}(?!\w)", flags)
+    """Return a pattern that finds the last part of a qualified name in a text, as a word of its own.
+
+    In SQL, a quote within a name is doubled.
+    """
+    return re.compile(rf"(?<!\w){escaped(name)}(?!\w)", flags)
+
+
+def escaped(name: str) -> str:
+    """Return the last part of a qualified name as a part of a pattern, as SQL has it or without quotes."""
+    return re.escape(bare(name)).replace('"', '""?')
 
 
 def schema_argument(table: str) -> str:

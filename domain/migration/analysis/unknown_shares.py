@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from domain.migration.analysis.heavy_writes import commits_within
 from domain.migration.analysis.impact import emptied_before, is_big, unbatched_writes
 from domain.migration.index_definition import key_columns
-from domain.migration.names import bare
+from domain.migration.names import mention
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace, StatementTrace
@@ -68,10 +68,7 @@ def _names_key(trace: RevisionTrace, statement: StatementTrace, table: str) -> b
 
 def _names(statement: StatementTrace, table: str) -> bool:
     """Return whether a statement writes a table itself, and not through a foreign key or a trigger."""
-    name = re.escape(bare(table).strip('"'))
-    return (
-        table in statement.used_within or re.search(rf"(?<!\w){name}(?!\w)", statement.sql, re.IGNORECASE) is not None
-    )
+    return table in statement.used_within or mention(table, re.IGNORECASE).search(statement.sql) is not None
 
 
 # Literals, and parameters as SQLAlchemy and the drivers write them.

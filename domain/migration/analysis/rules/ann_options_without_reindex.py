@@ -15,7 +15,7 @@ from domain.migration.analysis.changes import kept, statement_of
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.own_transactions import OwnTransactions
-from domain.migration.names import bare
+from domain.migration.names import escaped
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -71,7 +71,7 @@ def _rebuilt(trace: RevisionTrace, index: str) -> bool:
     A concurrent rebuild makes another index that takes over the name, so the text of the statements counts, too.
     """
     table = str(attributes(trace.after, "index", index)["table"])
-    names = "|".join(re.escape(bare(name)) for name in (index, table))
+    names = "|".join(map(escaped, (index, table)))
     reindex = re.compile(rf"\s*REINDEX\b.*(?<!\w)({names})(?!\w)", re.IGNORECASE | re.DOTALL)
     return any(
         index in (*statement.rewritten, *statement.indexes_built) or reindex.match(statement.sql)

@@ -26,7 +26,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.column import Column
 from domain.migration.forms.filled_column import FilledColumn
 from domain.migration.forms.identity_column import IdentityColumn
-from domain.migration.names import bare, split
+from domain.migration.names import escaped, split
 from domain.migration.op_code import execute, lines, revised
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
@@ -100,7 +100,7 @@ def _announced(trace: RevisionTrace, column: str) -> str | None:
     if has_checked_type(trace.after, column):
         return None
     fix = FilledColumn(Column.of(trace.after, column)).announced.fix
-    table, own = (re.escape(bare(name)) for name in split(column))
+    table, own = map(escaped, split(column))
     pattern = re.compile(rf"(?<!\w){table}(?!\w).*(?<!\w){own}\W+SET\s+NOT\s+NULL", re.DOTALL | re.IGNORECASE)
     number = next((number for number, step in enumerate(trace.upgrade, 1) if pattern.search(step.sql)), None)
     return fix if number is None else f"# Take out SET NOT NULL (statement {number}).\n{fix}"

@@ -29,7 +29,7 @@ from domain.migration.analysis.taken_over import other_addition
 from domain.migration.analysis.wording import label, listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.changed_type import ChangedType
-from domain.migration.names import bare, split
+from domain.migration.names import escaped, split
 from domain.migration.revision import Phase, declared_phase
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -252,9 +252,7 @@ def _fills_new(trace: RevisionTrace, table: str, index: int, removal: int) -> bo
 
 def _mirrored(trace: RevisionTrace, table: str, before: int) -> bool:
     """Return whether a trigger of the table may write later changes to the copy."""
-    trigger = re.compile(
-        rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){re.escape(bare(table))}(?!\w)", re.DOTALL | re.IGNORECASE
-    )
+    trigger = re.compile(rf"\bCREATE\b.*\bTRIGGER\b.*\bON\b.*(?<!\w){escaped(table)}(?!\w)", re.DOTALL | re.IGNORECASE)
     return any(trigger.search(statement.sql) for statement in trace.upgrade[:before])
 
 
