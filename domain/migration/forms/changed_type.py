@@ -24,6 +24,7 @@ class ChangedType(Form):
         key: Column of the primary key, by which rows are filled; None where it is not one column.
         converted: Whether the new values are the old ones in the new type, so that no program must compute them.
         second: Name of the second column meanwhile; empty for that of the column with the suffix `_new`.
+        catalogs: Schemas in which the names that it makes must be free.
     """
 
     old: Column
@@ -31,6 +32,7 @@ class ChangedType(Form):
     key: str | None = None
     converted: bool = True
     second: str = ""
+    catalogs: tuple[SchemaSnapshot | None, ...] = ()
 
     @classmethod
     def of(
@@ -40,7 +42,7 @@ class ChangedType(Form):
         old = Column.of(before, column)
         taken = taken_in_table("column", old.table, before, after)
         second = free_name(partial(suffixed, old.name), _SUFFIX, taken)
-        return cls(old, Column.of(after, column), converted=converted, second=second)
+        return cls(old, Column.of(after, column), converted=converted, second=second, catalogs=(before, after))
 
     @property
     def expand(self) -> Step:
@@ -74,4 +76,4 @@ class ChangedType(Form):
     @property
     def _columns(self) -> SecondColumn:
         second = replace(self.new, name=self.second or suffixed(self.old.name, _SUFFIX))
-        return SecondColumn(self.old, second, self.key)
+        return SecondColumn(self.old, second, self.key, self.catalogs)

@@ -7,6 +7,7 @@ from domain.migration.forms.form import Form, Step
 from domain.migration.forms.not_null import NotNull
 from domain.migration.names import bare
 from domain.migration.op_code import quoted
+from domain.migration.snapshot import SchemaSnapshot
 
 
 @dataclass(frozen=True)
@@ -15,16 +16,18 @@ class DroppedColumn(Form):
 
     Attributes:
         column: The column as it is.
+        catalogs: Schemas in which the names that it makes must be free.
     """
 
     column: Column
+    catalogs: tuple[SchemaSnapshot | None, ...] = ()
 
     @property
     def expand(self) -> Step:
         """The end of NOT NULL, so that new code can leave the column out; nothing where it can already."""
         if not self.column.not_null:
             return Step()
-        restored = NotNull(self.column.table, self.column.name).at_once.upgrade
+        restored = NotNull.of(self.column.qualified, *self.catalogs).at_once.upgrade
         return Step((self.column.altered("DROP NOT NULL"),), restored)
 
     @property

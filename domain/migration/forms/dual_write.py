@@ -1,10 +1,12 @@
 """A trigger that keeps two columns alike while old code writes one of them and new code the other."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from domain.migration.forms.made_names import plain_name
-from domain.migration.names import bare, split
+from domain.migration.forms.made_names import free_name, plain_name, taken_functions, taken_in_table
+from domain.migration.names import split
 from domain.migration.op_code import execute
+from domain.migration.snapshot import SchemaSnapshot
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,16 @@ class DualWrite:
     required: bool = False
 
     @classmethod
-    def of(cls, table: str, old: str, new: str, *, required: bool = False) -> "DualWrite":
-        """Return the trigger of two columns, with a name made of theirs."""
-        return cls(table, old, new, plain_name(bare(table), bare(old), bare(new), suffix="_alike"), required)
+    def of(
+        cls, table: str, old: str, new: str, *, required: bool = False, catalogs: Collection[SchemaSnapshot | None] = ()
+    ) -> "DualWrite":
+        """Return the trigger of two columns, with a name made of theirs.
+
+        In none of the catalogs has another trigger of the table or another function of its schema that name.
+        """
+        taken = taken_in_table("trigger", table, *catalogs) | taken_functions(split(table)[0], *catalogs)
+        name = free_name(lambda suffix: plain_name(table, old, new, suffix=suffix), "_alike", taken)
+        return cls(table, old, new, name, required)
 
     @property
     def created(self) -> tuple[str, ...]:

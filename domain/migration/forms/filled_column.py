@@ -39,6 +39,7 @@ class FilledColumn(Form):
         value: SQL expression for the existing rows; None for the default.
         key: Column of the primary key, by which rows are filled; None where it is not one column.
         if_missing: Whether the column may be there, left by an interrupted run.
+        catalogs: Schemas in which the names that it makes must be free.
     """
 
     column: Column
@@ -46,6 +47,7 @@ class FilledColumn(Form):
     value: str | None = None
     key: str | None = None
     if_missing: bool = False
+    catalogs: tuple[SchemaSnapshot | None, ...] = ()
 
     @classmethod
     def of(
@@ -60,7 +62,8 @@ class FilledColumn(Form):
             if_missing: Whether the column may be there, left by an interrupted run.
         """
         value = Column.of(snapshot, column)
-        return cls(value, tuple(_sequences(snapshot, value, new_sequences)), if_missing=if_missing)
+        sequences = tuple(_sequences(snapshot, value, new_sequences))
+        return cls(value, sequences, if_missing=if_missing, catalogs=(snapshot,))
 
     @property
     def expand(self) -> Step:
@@ -87,7 +90,7 @@ class FilledColumn(Form):
         """NOT NULL, if the column refuses NULL in the end."""
         if not self.column.not_null:
             return Step()
-        return NotNull(self.column.table, self.column.name).at_once
+        return NotNull.of(self.column.qualified, *self.catalogs).at_once
 
     @property
     def notes(self) -> tuple[str, ...]:

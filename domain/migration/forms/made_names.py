@@ -1,13 +1,19 @@
-"""Names of the objects that forms make, within the longest name of Postgres."""
+"""Names of the objects that forms make, within the longest name of Postgres.
+
+A name that is shortened ends in a few digits of a hash of the whole, so that two long names do not become one.
+"""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from hashlib import sha256
 from itertools import chain, count
 
-from domain.migration.names import bare, split
-from domain.migration.snapshot import SchemaSnapshot, names_of
+from domain.migration.names import bare, parts, split
+from domain.migration.repair.definitions import texts
+from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
 
 _LONGEST_NAME = 63  # bytes, NAMEDATALEN - 1
+_DIGITS = 6  # of a hash
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -21,8 +27,10 @@ def with_suffix(name: str, suffix: str) -> str:
 
 def plain_name(*parts: str, suffix: str) -> str:
     """Return a name that needs no quotes, made of the names of a table and its columns and a suffix."""
-    words = re.sub(r"\W+", "_", "_".join(map(bare, parts))).lower()
-    return f"{_cut(words, len(suffix))}{suffix}"
+    whole = "_".join(map(bare, parts))
+    words = re.sub(r"\W+", "_", whole).lower()
+    is_whole = words == whole.lower() and _cut(words, len(suffix)) == words
+    return f"{words if is_whole else _hashed(words, whole, len(suffix))}{suffix}"
 
 
 def free_name(make: Callable[[str], str], suffix: str, taken: Collection[str]) -> str:
@@ -39,20 +47,50 @@ def free_name(make: Callable[[str], str], suffix: str, taken: Collection[str]) -
 
 def suffixed(name: str, suffix: str) -> str:
     """Return the last part of a name with a suffix, in quotes only if SQL needs them."""
-    return _quoted(f"{_cut(bare(name), len(suffix))}{suffix}")
+    return _quoted(f"{_shortened(bare(name), len(suffix))}{suffix}")
 
 
 def taken_in_table(kind: str, table: str, *snapshots: SchemaSnapshot | None) -> set[str]:
-    """Return the names of the columns or the constraints that a table has in any of some schemas, without quotes."""
-    return {bare(name) for snapshot in snapshots for name in names_of(snapshot, kind) if split(name)[0] == table}
+    """Return the names of columns, constraints or triggers that a table has in any of some schemas, without quotes.
 
-
-def taken_relations(schema: str, *snapshots: SchemaSnapshot | None) -> set[str]:
-    """Return the names of the relations of a schema in any of some catalogs, without quotes."""
+    Those of its partitions and children count, because they get what the table gets.
+    """
     return {
         bare(name)
         for snapshot in snapshots
-        for kind in ("index", "table", "view", "sequence")
+        for tables in [{table, *_below(snapshot, table)}]
+        for name in names_of(snapshot, kind)
+        if split(name)[0] in tables
+    }
+
+
+def _below(snapshot: SchemaSnapshot | None, table: str) -> Iterator[str]:
+    """Return the tables that inherit from a table or are its partitions, on all levels."""
+    for name in names_of(snapshot, "table"):
+        if table in texts(attributes(snapshot, "table", name).get("parents")):
+            yield name
+            yield from _below(snapshot, name)
+
+
+def taken_functions(schema: str, *snapshots: SchemaSnapshot | None) -> set[str]:
+    """Return the names of the functions of a schema in any of some catalogs, without quotes and arguments."""
+    names = (parts(name) for snapshot in snapshots for name in names_of(snapshot, "function"))
+    return {
+        bare(own) if own.startswith('"') else own.partition("(")[0]
+        for container, own, *_ in names
+        if container == schema
+    }
+
+
+def taken_relations(schema: str, *snapshots: SchemaSnapshot | None) -> set[str]:
+    """Return the names of the relations of a schema in any of some catalogs, without quotes.
+
+    Composite types are relations, too; other types do not matter here, but no name is worth the difference.
+    """
+    return {
+        bare(name)
+        for snapshot in snapshots
+        for kind in ("index", "table", "view", "sequence", "type")
         for name in names_of(snapshot, kind)
         if split(name)[0] == schema
     }
@@ -60,23 +98,34 @@ def taken_relations(schema: str, *snapshots: SchemaSnapshot | None) -> set[str]:
 
 def index_name(table: str, columns: Sequence[str]) -> str:
     """Return the qualified name `ix_TABLE_COLUMNS` of an index."""
-    return f"{split(table)[0]}.{_quoted(_cut(_index_words(table, columns)))}"
+    return free_index_name(table, columns, ())
 
 
 def free_index_name(table: str, columns: Sequence[str], taken: Collection[str]) -> str:
     """Return the qualified name of an index; a number follows where a relation has the name already."""
-    words = _index_words(table, columns)
-    return free_name(lambda end: f"{split(table)[0]}.{_quoted(_cut(words, len(end)) + end)}", "", taken)
+    return f"{split(table)[0]}.{free_joined_name(('ix', table, *columns), taken)}"
 
 
-def _index_words(table: str, columns: Sequence[str]) -> str:
-    return f"ix_{bare(table)}_{'_'.join(map(bare, columns))}"
+def free_joined_name(names: Sequence[str], taken: Collection[str]) -> str:
+    """Return the last parts of some names in one name; a number follows where something has that already."""
+    words = "_".join(map(bare, names))
+    return free_name(lambda end: _quoted(_shortened(words, len(end)) + end), "", taken)
 
 
 def _quoted(name: str) -> str:
     """Return a name in quotes, if SQL needs them."""
     escaped = name.replace('"', '""')
     return name if _PLAIN.fullmatch(name) else f'"{escaped}"'
+
+
+def _shortened(name: str, reserved: int = 0) -> str:
+    """Return a name that leaves room for so many bytes, with a part of its hash where it is cut for that."""
+    return name if _cut(name, reserved) == name else _hashed(name, name, reserved)
+
+
+def _hashed(name: str, whole: str, reserved: int) -> str:
+    """Return a name that leaves room for so many bytes, with a part of the hash of what it was made of."""
+    return f"{_cut(name, reserved + _DIGITS + 1)}_{sha256(whole.encode()).hexdigest()[:_DIGITS]}"
 
 
 def _cut(name: str, reserved: int = 0) -> str:

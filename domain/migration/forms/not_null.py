@@ -35,10 +35,10 @@ class NotNull(Form):
     check: str = ""
 
     @classmethod
-    def of(cls, before: SchemaSnapshot | None, after: SchemaSnapshot | None, column: str) -> Self:
-        """Return the change of a column between two schemas, with a name for the CHECK that is free in both."""
+    def of(cls, column: str, *catalogs: SchemaSnapshot | None) -> Self:
+        """Return the change of a column of some schemas, in which the name of the CHECK is free."""
         table, name = split(column)
-        taken = taken_in_table("constraint", table, before, after)
+        taken = taken_in_table("constraint", table, *catalogs)
         return cls(table, name, check=free_name(partial(_check_name, table, name), _SUFFIX, taken))
 
     @property

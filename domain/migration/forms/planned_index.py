@@ -1,5 +1,6 @@
 """An index that a table shall get, by its columns."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,14 +30,21 @@ class PlannedIndex(Form):
     other_name: str | None = None
 
     @classmethod
-    def of(cls, snapshot: SchemaSnapshot, table: str, columns: tuple[str, ...]) -> Self:
-        """Return an index on a table of a schema, under a name that is free there."""
-        name = free_index_name(table, columns, taken_relations(split(table)[0], snapshot))
+    def of(
+        cls, snapshot: SchemaSnapshot, table: str, columns: tuple[str, ...], others: Collection[str] = frozenset()
+    ) -> Self:
+        """Return an index on a table of a schema, under a name that is free there and not one of some others."""
+        name = free_index_name(table, columns, taken_relations(split(table)[0], snapshot) | {*others})
         if attributes(snapshot, "table", table).get("kind") != "partitioned table":
             return cls(table, columns, other_name=name)
         tables = sorted(names_of(snapshot, "table"))
         partitions = [part for part in tables if table in texts(attributes(snapshot, "table", part).get("parents"))]
-        return cls(table, columns, tuple(cls.of(snapshot, part, columns) for part in partitions), name)
+        others = {*others, bare(name)}
+        parts = []
+        for part in partitions:
+            parts.append(cls.of(snapshot, part, columns, others))
+            others |= {bare(other) for other in parts[-1].names}
+        return cls(table, columns, tuple(parts), name)
 
     @property
     def expand(self) -> Step:
@@ -56,6 +64,11 @@ class PlannedIndex(Form):
     def name(self) -> str:
         """Its qualified name."""
         return self.other_name or index_name(self.table, self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """Its qualified name, and those of its partitions."""
+        return [self.name, *(name for part in self.partitions or () for name in part.names)]
 
     @property
     def _place(self) -> str:

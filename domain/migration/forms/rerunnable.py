@@ -1,9 +1,11 @@
 """Statements that commit on their own, as operations that can run again after an interruption."""
 
 import re
+from collections.abc import Collection
+from itertools import chain, count
 
 from domain.migration.forms.made_names import with_suffix
-from domain.migration.names import split
+from domain.migration.names import bare, split
 from domain.migration.op_code import execute, executed_again
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
@@ -21,10 +23,15 @@ _ADDITION = re.compile(
 )
 
 
-def rerunnable(sql: str) -> tuple[str, ...]:
+def rerunnable(sql: str, taken: Collection[str] = ()) -> tuple[str, ...]:
     """Return the operations of a statement, preceded by those that drop what an interrupted concurrent build leaves.
 
     A column or a value of an enum is added only if it does not exist. A statement with parameters is left to a person.
+
+    Args:
+        sql: The statement.
+        taken: Names of other relations in the schema, without quotes. Postgres gives the index that it builds a name
+            that no other relation has.
     """
     build = _BUILD.match(sql)
     if build:
@@ -34,9 +41,14 @@ def rerunnable(sql: str) -> tuple[str, ...]:
         return drop_index(name), execute(_IF_NOT_EXISTS.sub(r"\1", sql, count=1))
     reindex = _REINDEX.match(sql)
     if reindex:
-        drops = (drop_index(with_suffix(reindex["name"], suffix)) for suffix in ("_ccnew", "_ccold"))
-        return *drops, execute(sql)
+        return *(drop_index(_leftover(reindex["name"], suffix, taken)) for suffix in ("_ccnew", "_ccold")), execute(sql)
     return (executed_again(_ADDITION.sub(r"\1IF NOT EXISTS ", sql, count=1)),)
+
+
+def _leftover(index: str, suffix: str, taken: Collection[str]) -> str:
+    """Return the name that Postgres gives to the index it builds in the place of another one."""
+    names = (with_suffix(index, f"{suffix}{number}") for number in chain([""], count(1)))
+    return next(name for name in names if bare(name) not in taken)
 
 
 def drop_index(name: str) -> str:

@@ -8,6 +8,7 @@ from domain.migration.forms.dual_write import DualWrite
 from domain.migration.forms.form import Form, Step
 from domain.migration.forms.not_null import NotNull
 from domain.migration.names import bare
+from domain.migration.snapshot import SchemaSnapshot
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class SecondColumn(Form):
         old: The column as it is.
         new: The column as it is in the end.
         key: Column of the primary key, by which rows are filled; None where it is not one column.
+        catalogs: Schemas in which the names that it makes must be free.
     """
 
     old: Column
     new: Column
     key: str | None = None
+    catalogs: tuple[SchemaSnapshot | None, ...] = ()
 
     @property
     def expand(self) -> Step:
@@ -44,7 +47,7 @@ class SecondColumn(Form):
         While the downgrade fills the old column, the trigger copies to it.
         """
         old, new = self.old, self.new
-        required = _required(new).upgrade, _required(old).upgrade
+        required = self._required(new).upgrade, self._required(old).upgrade
         default = [new.altered(f"SET DEFAULT {new.default}")] if new.default else []
         restored = [old.altered(f"SET DEFAULT {old.default}")] if old.default else []
         return Step(
@@ -57,7 +60,7 @@ class SecondColumn(Form):
                 self._trigger.function,
                 *restored,
                 *([new.altered("DROP DEFAULT")] if default else []),
-                *_required(new).downgrade,
+                *self._required(new).downgrade,
             ),
         )
 
@@ -72,12 +75,12 @@ class SecondColumn(Form):
 
     @property
     def _trigger(self) -> DualWrite:
-        return DualWrite.of(self.old.table, self.old.name, self.new.name, required=self.old.not_null)
+        names = self.old.table, self.old.name, self.new.name
+        return DualWrite.of(*names, required=self.old.not_null, catalogs=self.catalogs)
 
     def _filled(self, column: Column, source: Column) -> str:
         condition = f"{column.name} IS NULL AND {source.name} IS NOT NULL"
         return fill(column.table, self.key, f"{column.name} = {source.name}", condition)
 
-
-def _required(column: Column) -> Step:
-    return NotNull(column.table, column.name).at_once if column.not_null else Step()
+    def _required(self, column: Column) -> Step:
+        return NotNull.of(column.qualified, *self.catalogs).at_once if column.not_null else Step()

@@ -61,7 +61,7 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
                 str(after["table"]),
                 f"The options of the index {name} change, but they have no effect until the index is built again.",
                 "Rebuild the index concurrently.",
-                OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand.fix,
+                OwnTransactions.reindex(name, trace.before).expand.fix,
             )
 
 

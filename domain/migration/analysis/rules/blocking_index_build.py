@@ -72,7 +72,7 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     rebuilt = [name for name in indexes if name in before and name not in anew]
     new = [name for name in indexes if name not in {*replaced, *rebuilt}]
     new = [name for name in new if attributes(trace.after, "index", name).get("definition")]
-    steps = [OwnTransactions((f"REINDEX INDEX CONCURRENTLY {name}",)).expand for name in rebuilt]
+    steps = [OwnTransactions.reindex(name, trace.before).expand for name in rebuilt]
     # The form drops the leftover of an interrupted build first, which drops the old index as well.
     steps += [Step(_build(trace.after, name).upgrade, _build(trace.before, name).upgrade) for name in replaced]
     steps += [_build(trace.after, name) for name in new]

@@ -207,7 +207,7 @@ def _form_of_new(trace: RevisionTrace, table: str, constraint: str, statement: i
     if form is None or any(name in added(trace, "column") for name in required):
         return None
     return (
-        PrimaryKey(form, tuple(NotNull.of(trace.before, trace.after, name) for name in required))
+        PrimaryKey(form, tuple(NotNull.of(name, trace.before, trace.after) for name in required))
         if isinstance(form, KeyFromIndex) and required
         else form
     )

@@ -164,7 +164,7 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if kind == "column":
         column = Column.of(trace.before, name)
         renamed = replace(column, name=split(new)[1], type=Column.of(trace.after, new).type)
-        return SecondColumn(column, renamed).announced.fix
+        return SecondColumn(column, renamed, catalogs=(trace.before, trace.after)).announced.fix
     return None
 
 

@@ -18,7 +18,7 @@ from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.form import Step
 from domain.migration.forms.planned_index import PlannedIndex
 from domain.migration.index_definition import after_using, first_list, key_columns
-from domain.migration.names import split
+from domain.migration.names import bare, split
 from domain.migration.op_code import lines
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
@@ -34,7 +34,10 @@ GOOD = Example(ORDERS, _KEY, _DROP)
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report new foreign keys whose columns are not the first columns of an index; of partitions, that of the root."""
+    if trace.after is None:
+        return
     moved = {moved_to(trace, "table", old) for old in removed(trace, "table")}
+    indexes: dict[tuple[str, tuple[str, ...]], PlannedIndex] = {}
     for name in added(trace, "constraint"):
         if split(name)[0] in moved:
             continue
@@ -44,6 +47,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
         table, columns = split(name)[0], first_list(str(constraint["definition"]))
         if _indexed(trace, table, columns):
             continue
+        if (table, tuple(columns)) not in indexes:
+            others = {bare(other) for index in indexes.values() for other in index.names}
+            indexes[table, tuple(columns)] = PlannedIndex.of(trace.after, table, tuple(columns), others)
         yield Diagnostic(
             CODE,
             SEVERITY,
@@ -52,21 +58,19 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             f"The foreign key {name} has no index on ({', '.join(columns)}), so each DELETE of a referenced row scans "
             f"the whole of {table}.",
             "Build an index whose first columns are the columns of the foreign key.",
-            _fix(trace, table, tuple(columns)),
+            _fix(trace, indexes[table, tuple(columns)]),
         )
 
 
-def _fix(trace: RevisionTrace, table: str, columns: tuple[str, ...]) -> str | None:
+def _fix(trace: RevisionTrace, index: PlannedIndex) -> str:
     """Return operations that build the index before the foreign key is added, because the autocommit block commits.
 
     The index on a new column comes in the next revision, and the index on a new table needs no concurrent build.
     """
-    if trace.after is None:
-        return None
-    index = PlannedIndex.of(trace.after, table, columns)
-    if table not in trace.tables:
+    if index.table not in trace.tables:
         return lines(index.on_new_table)
-    new = {*columns} & {split(column)[1] for column in new_columns(trace) if split(column)[0] == table}
+    own_new_columns = {split(column)[1] for column in new_columns(trace) if split(column)[0] == index.table}
+    new = {*index.columns} & own_new_columns
     place = "# In the next revision:" if new else "# Before the foreign key:"
     kept_undo = () if new else ("...  # what is there now, then:",)
     build = index.expand

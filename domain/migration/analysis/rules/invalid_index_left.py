@@ -15,6 +15,7 @@ from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.forms.form import Step
+from domain.migration.forms.made_names import free_joined_name, taken_relations
 from domain.migration.names import bare, split
 from domain.migration.repair.definitions import texts
 from domain.migration.snapshot import attributes, names_of
@@ -49,7 +50,6 @@ with op.get_context().autocommit_block():
 )
 
 _EQUAL = "23505"  # unique_violation
-_LONGEST_NAME = 63
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
@@ -106,8 +106,10 @@ def _by_partition(trace: RevisionTrace, index: str) -> str | None:
     ]
     if any(attributes(trace.after, "table", name).get("kind") != "table" for name in partitions):
         return None
-    parts = {name: f'"{f"{bare(index)}_{bare(name)}"[:_LONGEST_NAME]}"' for name in partitions}
-    own = split(index)[1]
+    own, parts = split(index)[1], dict[str, str]()
+    for name in partitions:
+        taken = taken_relations(split(name)[0], trace.before, trace.after) | {bare(other) for other in parts.values()}
+        parts[name] = free_joined_name((index, name), taken)
     indexes = tuple(
         ConcurrentIndex(
             f"{split(name)[0]}.{part}", name, definition.replace(f"{own} ON ONLY {table} ", f"{part} ON {name} ", 1)

@@ -15,7 +15,15 @@ If no code runs during the upgrade, a rename keeps the values:
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from domain.migration.analysis.changes import added, is_inherited, kept, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import (
+    added,
+    has_checked_type,
+    is_inherited,
+    kept,
+    removed,
+    renamed_by,
+    statement_of,
+)
 from domain.migration.analysis.moves import moved_to
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.taken_over import other_addition
@@ -126,8 +134,11 @@ def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnost
     )
 
 
-def _expand(trace: RevisionTrace, old: str, new: str) -> str:
-    form = SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new))
+def _expand(trace: RevisionTrace, old: str, new: str) -> str | None:
+    if has_checked_type(trace.after, new):
+        return None  # no column of such a type comes without a rewrite
+    catalogs = trace.before, trace.after
+    form = SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new), catalogs=catalogs)
     return other_addition(trace, statement_of(trace, "column", old), new) + form.announced.fix
 
 

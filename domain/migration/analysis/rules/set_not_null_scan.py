@@ -68,4 +68,4 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     if not columns:
         return None
     named = named_in(trace, item.work.statement, columns)
-    return together(NotNull.of(trace.before, trace.after, name).at_once for name in named).fix
+    return together(NotNull.of(name, trace.before, trace.after).at_once for name in named).fix

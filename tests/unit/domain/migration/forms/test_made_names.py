@@ -5,8 +5,11 @@ from functools import partial
 import pytest
 
 from domain.migration.forms.changed_type import ChangedType
+from domain.migration.forms.column import Column
 from domain.migration.forms.made_names import free_index_name, free_name, plain_name, suffixed, with_suffix
 from domain.migration.forms.not_null import NotNull
+from domain.migration.forms.own_transactions import OwnTransactions
+from domain.migration.forms.second_column import SecondColumn
 from domain.migration.names import bare
 from domain.migration.snapshot import SchemaSnapshot
 from tests.unit.domain.migration.traces import USERS, column, constraint, table
@@ -40,5 +43,60 @@ def test_forms_ask_both_schemas() -> None:
     after = SchemaSnapshot({**table(USERS, "x"), **column(f"{USERS}.x_new_2")})
     assert "ADD COLUMN x_new_3 " in ChangedType.of(before, after, f"{USERS}.x").announced.fix
     assert "x_new_3" in ChangedType.of(after, before, f"{USERS}.x", converted=False).announced.fix
-    assert "ADD CONSTRAINT ck_users_x_not_null_2 " in NotNull.of(before, after, f"{USERS}.x").at_once.fix
-    assert "ADD CONSTRAINT ck_users_x_not_null " in NotNull.of(after, after, f"{USERS}.x").at_once.fix
+    assert "ADD CONSTRAINT ck_users_x_not_null_2 " in NotNull.of(f"{USERS}.x", before, after).at_once.fix
+    assert "ADD CONSTRAINT ck_users_x_not_null " in NotNull.of(f"{USERS}.x", after, after).at_once.fix
+
+
+def test_long_names_stay_different() -> None:
+    """Names that differ behind the 63rd byte, or in a character that is left out, do so in what is made of them."""
+    long = "t" * 60
+    pairs = [
+        (free_index_name(f"public.{long}", [column], ()) for column in ("a", "b")),
+        (suffixed(f"{long}{end}", "_new") for end in ("a", "b")),
+        (plain_name("ck", f"public.{long}", column, suffix="_not_null") for column in ("a", "b")),
+        (plain_name("ck", USERS, column, suffix="_not_null") for column in ('"a b"', '"a_b"')),
+    ]
+    for one, other in pairs:
+        assert one != other
+        assert {len(bare(name)) <= 63 for name in (one, other)} == {True}
+
+
+def test_what_inherits_has_names_too() -> None:
+    """A table's columns and constraints come to its children and partitions, on all levels."""
+    names = ("child", USERS), ("grandchild", "public.child"), ("other", "public.unrelated")
+    tables = {key: entry for name, parent in names for key, entry in table(f"public.{name}", parents=(parent,)).items()}
+    taken = {
+        **constraint("public.grandchild.ck_users_x_not_null", "check", ""),
+        **constraint("public.other.ck_users_x_not_null_2", "check", ""),
+        **column("public.child.x_new"),
+        **column("public.other.x_new_2"),
+    }
+    schema = SchemaSnapshot({**table(USERS, "x"), **tables, **taken})
+    assert "ADD CONSTRAINT ck_users_x_not_null_2 " in NotNull.of(f"{USERS}.x", schema).at_once.fix
+    assert "ADD COLUMN x_new_2 " in ChangedType.of(schema, schema, f"{USERS}.x").announced.fix
+
+
+def test_triggers_and_functions_of_others_stay() -> None:
+    """A trigger that keeps columns alike replaces neither a trigger of the table nor a function of the schema."""
+    trigger = {("trigger", f"{USERS}.users_x_y_alike"): {"definition": ""}}
+    functions = {
+        ("function", 'public."users_x_y_alike_2"(public.users,text)'): {"definition": ""},
+        ("function", "shop.users_x_y_alike_3()"): {"definition": ""},
+    }
+    schema = SchemaSnapshot({**table(USERS, "x", "y"), **trigger, **functions})
+    columns = Column(USERS, "x", "text"), Column(USERS, "y", "text")
+    code = SecondColumn(*columns, catalogs=(schema,)).migrate.fix
+    assert "FUNCTION public.users_x_y_alike_3()" in code
+    assert "DROP TRIGGER IF EXISTS users_x_y_alike_3 " in code
+    assert SecondColumn(*columns, catalogs=(schema,)).contract.upgrade[0] == (
+        'op.execute("DROP TRIGGER IF EXISTS users_x_y_alike_3 ON public.users")'
+    )
+
+
+def test_an_index_with_the_name_of_a_leftover_stays() -> None:
+    """Beside it, Postgres numbers the index that it builds, and so does the code that drops what was left."""
+    others = {("index", f"public.{name}"): {"table": USERS} for name in ("ix_ccnew", "ix_ccnew1")}
+    code = OwnTransactions.reindex("public.ix", SchemaSnapshot(others)).expand.code
+    assert 'IF EXISTS public."ix_ccnew2"' in code
+    assert 'IF EXISTS public."ix_ccold"' in code
+    assert "ix_ccnew1" not in code

@@ -1,8 +1,12 @@
 """The rule `foreign-key-without-index`: where it speaks, and where it does not."""
 
+import re
+
 import pytest
 
+from domain.migration.analysis.rules.foreign_key_without_index import check
 from domain.migration.snapshot import Value
+from domain.migration.statistics import Statistics
 from tests.unit.domain.migration.analysis.rules.shared import diagnostic
 from tests.unit.domain.migration.traces import (
     BASE,
@@ -116,3 +120,18 @@ def test_a_key_that_moved_with_its_table_is_not_new() -> None:
     }
     move = step("ALTER TABLE orders SET SCHEMA shop")
     assert "foreign-key-without-index" not in codes(revision(move, before=before, after=after))
+
+
+def test_each_key_has_an_index_of_its_own() -> None:
+    """The names of two indexes differ, also where those of their columns look alike; two keys may share one."""
+    definitions = {"a": "(a, b)", "b": "(a_b)", "c": "(a_b)"}
+    keys = {
+        key: value
+        for name, columns in definitions.items()
+        for key, value in constraint(
+            f"{ORDERS}.{name}", "foreign key", f"FOREIGN KEY {columns} REFERENCES public.users{columns}"
+        ).items()
+    }
+    diagnostics = check(revision(step("ADD KEYS"), after={**BASE, **keys}), Statistics())
+    names = [re.findall(r'op.create_index\("(\w+)"', str(one.fix)) for one in diagnostics]
+    assert names == [["ix_orders_a_b"], ["ix_orders_a_b_2"], ["ix_orders_a_b_2"]]

@@ -144,3 +144,12 @@ def test_names_that_are_just_alike_enough() -> None:
     for new, alike in (("abcxy", True), ("abxyz", False)):
         after = {**without(before, f"{USERS}.abcde"), **column(f"{USERS}.{new}"), **column(f"{USERS}.qqqqq")}
         assert said(revision(SWAP, before=before, after=after)) is alike
+
+
+def test_a_type_whose_columns_come_with_a_rewrite_has_no_code() -> None:
+    """A domain with a constraint is checked in each row of the table that gets such a column."""
+    domain: Objects = {("type", "public.amount"): {"kind": "domain", "not_null": True}}
+    name = column(f"{USERS}.name", "public.amount")
+    after = {**domain, **swapped(FULL, kind="public.amount")}
+    rename = diagnostic(revision(SWAP, before={**BASE, **domain, **name}, after=after), "rename-by-drop-and-add")
+    assert rename.fix is None
