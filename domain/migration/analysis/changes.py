@@ -1,6 +1,7 @@
 """The changes of a schema by an upgrade: what came, went, stayed or was made anew, and by which statement."""
 
 import re
+from collections.abc import Collection
 
 from domain.migration.index_definition import key_columns
 from domain.migration.names import mention, split
@@ -58,11 +59,23 @@ def statement_of(trace: RevisionTrace, kind: str, name: str) -> int | None:
     return next((index for index, statement in enumerate(trace.upgrade) if pattern.search(statement.sql)), None)
 
 
-def topmost(snapshot: SchemaSnapshot | None, table: str) -> str:
-    """Return the partitioned table that a table is a part of, whose columns only it can change; else the table."""
-    entry = attributes(snapshot, "table", table)
-    parents = texts(entry.get("parents")) if entry.get("partition_bound") is not None else []
-    return topmost(snapshot, parents[0]) if parents else table
+def through_parents(snapshot: SchemaSnapshot | None, table: str, columns: Collection[str]) -> list[str]:
+    """Return through which columns a table's columns change: those of what it is a partition of or inherits from.
+
+    Args:
+        snapshot: Schema that has the columns.
+        table: The table.
+        columns: All columns that change alike, also those of other tables.
+    """
+    own = sorted(name for name in columns if split(name)[0] == table)
+    return list(dict.fromkeys(_through_parent(snapshot, name, columns) for name in own))
+
+
+def _through_parent(snapshot: SchemaSnapshot | None, column: str, columns: Collection[str]) -> str:
+    table, own = split(column)
+    above = (f"{parent}.{own}" for parent in texts(attributes(snapshot, "table", table).get("parents")))
+    changed = next((name for name in above if name in columns), None)
+    return column if changed is None else _through_parent(snapshot, changed, columns)
 
 
 def is_inherited(snapshot: SchemaSnapshot | None, column: str) -> bool:
@@ -199,12 +212,12 @@ def vector_dimensions(type_name: Value) -> tuple[str, int | None] | None:
     return (match.group(1), int(match.group(2)) if match.group(2) else None) if match else None
 
 
-def vector_type_changes(trace: RevisionTrace, table: str) -> list[str]:
-    """Return the columns of a table whose type changed from or to a type of pgvector."""
+def vector_type_changes(trace: RevisionTrace, table: str | None = None) -> list[str]:
+    """Return the columns of a table, or of all tables, whose type changed from or to a type of pgvector."""
     return [
         name
         for name in kept(trace, "column")
-        if split(name)[0] == table
+        if table is None or split(name)[0] == table
         for before, after in [(attributes(trace.before, "column", name), attributes(trace.after, "column", name))]
         if before["type"] != after["type"] and (vector_dimensions(before["type"]) or vector_dimensions(after["type"]))
     ]

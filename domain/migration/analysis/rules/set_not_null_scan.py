@@ -15,14 +15,13 @@ validate the constraint first:
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import kept, named_in, topmost
+from domain.migration.analysis.changes import kept, named_in, through_parents
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.form import together
 from domain.migration.forms.not_null import NotNull
-from domain.migration.names import split
 from domain.migration.snapshot import attributes
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
@@ -57,14 +56,13 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    table = topmost(trace.after, item.work.table)
-    columns = [
+    required = [
         name
         for name in kept(trace, "column")
-        if split(name)[0] == table
-        and attributes(trace.after, "column", name)["not_null"]
+        if attributes(trace.after, "column", name)["not_null"]
         and not attributes(trace.before, "column", name)["not_null"]
     ]
+    columns = through_parents(trace.after, item.work.table, required)
     if not columns:
         return None
     named = named_in(trace, item.work.statement, columns)

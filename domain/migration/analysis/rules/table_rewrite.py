@@ -22,7 +22,7 @@ from domain.migration.analysis.changes import (
     new_columns,
     new_name,
     renamed_by,
-    topmost,
+    through_parents,
 )
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
@@ -121,14 +121,16 @@ def _description_of_new(trace: RevisionTrace, column: str) -> str:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    table = topmost(trace.after, item.work.table)
-    fillable_columns = [name for name in _columns(new_columns(trace), table) if _fillable(trace, name)]
+    fillable_columns = [name for name in new_columns(trace) if _fillable(trace, name)]
     changed_columns = [
         name
-        for name in _columns(kept(trace, "column"), table)
+        for name in kept(trace, "column")
         if attributes(trace.before, "column", name)["type"] != attributes(trace.after, "column", name)["type"]
         and not has_checked_type(trace.after, name)
     ]
+    fillable_columns, changed_columns = (
+        through_parents(trace.after, item.work.table, columns) for columns in (fillable_columns, changed_columns)
+    )
     # another statement may add or change columns of the table as well, and has code of its own
     step = trace.upgrade[item.work.statement]
     own = {changed.name for changed in (*step.created, *step.altered)}

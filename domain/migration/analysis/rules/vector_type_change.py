@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import topmost, vector_type_changes
+from domain.migration.analysis.changes import through_parents, vector_type_changes
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.rule import Example
@@ -56,7 +56,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
 
 
 def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
-    changed = vector_type_changes(trace, topmost(trace.after, item.work.table))
+    changed = through_parents(trace.after, item.work.table, vector_type_changes(trace))
     if not changed:
         return None
     forms = (ChangedType.of(trace.before, trace.after, name, converted=False) for name in changed)

@@ -8,9 +8,11 @@ from domain.migration.analysis.changes import (
     former_name,
     renamed_by,
     statement_of,
+    through_parents,
     vector_dimensions,
     vector_type_changes,
 )
+from domain.migration.snapshot import SchemaSnapshot
 from tests.unit.domain.migration.traces import (
     BASE,
     ORDERS,
@@ -55,6 +57,17 @@ def test_a_change_of_a_vector_type_is_from_or_to_one() -> None:
         trace = revision(step("ALTER"), before=was, after=now)
         assert bool(vector_type_changes(trace, USERS)) is changes
         assert vector_type_changes(trace, ORDERS) == []
+
+
+def test_columns_of_parents_change_those_of_their_children() -> None:
+    """On all levels; a parent whose column stays has nothing to do with it."""
+    child, grandchild = "public.child", "public.grandchild"
+    tables = {**BASE, **table(child, "a", "name", parents=(USERS, ORDERS)), **table(grandchild, parents=(child,))}
+    schema, both = SchemaSnapshot(tables), [f"{grandchild}.name", f"{child}.name", f"{USERS}.name", f"{grandchild}.a"]
+    assert through_parents(schema, grandchild, both) == [f"{grandchild}.a", f"{USERS}.name"]
+    assert through_parents(schema, child, [f"{grandchild}.name", f"{child}.name"]) == [f"{child}.name"]
+    assert through_parents(schema, USERS, both) == [f"{USERS}.name"]
+    assert through_parents(schema, ORDERS, both) == []
 
 
 def test_constraints_that_a_statement_names_or_no_statement_does() -> None:
