@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.migration.analysis.changes import added, is_inherited, removed, renamed_by, statement_of
+from domain.migration.analysis.changes import added, has_checked_type, is_inherited, removed, renamed_by, statement_of
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
@@ -160,12 +160,17 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if new is None:
         return None
     if kind == "table":
-        return RenamedTable(name, new).expand.fix
-    if kind == "column":
+        return RenamedTable.of(trace.before, name, new).expand.fix
+    if kind == "column" and not (_is_computed(trace, name) or has_checked_type(trace.before, name)):
         column = Column.of(trace.before, name)
         renamed = replace(column, name=split(new)[1], type=Column.of(trace.after, new).type)
         return SecondColumn(column, renamed, catalogs=(trace.before, trace.after)).announced.fix
     return None
+
+
+def _is_computed(trace: RevisionTrace, column: str) -> bool:
+    """Return whether Postgres computes a column from others, so that none can be kept alike with it."""
+    return attributes(trace.before, "column", column).get("generated") is not None
 
 
 _MORE = re.compile(

@@ -19,7 +19,15 @@ warning.
 import re
 from collections.abc import Iterable, Iterator
 
-from domain.migration.analysis.changes import added, is_inherited, kept, new_name, renamed_by, statement_of
+from domain.migration.analysis.changes import (
+    added,
+    has_checked_type,
+    is_inherited,
+    kept,
+    new_name,
+    renamed_by,
+    statement_of,
+)
 from domain.migration.analysis.impact import is_big, truncated
 from domain.migration.analysis.lock_windows import lock_windows
 from domain.migration.analysis.migration_strategy import MigrationStrategy
@@ -70,7 +78,7 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
             "Take a backup of the values before the upgrade."
             if contract
             else "Keep the old values beside the new ones until nobody needs them, or declare `Phase: contract`.",
-            _fix(trace, name, statement) if kind == "column" and not is_inherited(trace.before, name) else None,
+            _fix(trace, name, statement) if kind == "column" else None,
         )
     yield from _rows_taken_out(trace, contract=contract)
     yield from _unguarded_copies(trace, statistics)
@@ -328,6 +336,8 @@ def _left_out(trace: RevisionTrace, table: str) -> list[str]:
     return left_out
 
 
-def _fix(trace: RevisionTrace, column: str, statement: int | None) -> str:
+def _fix(trace: RevisionTrace, column: str, statement: int | None) -> str | None:
+    if is_inherited(trace.before, column) or has_checked_type(trace.after, column):
+        return None  # it comes from another table, or no column of its type comes without a rewrite
     changed_type = ChangedType.of(trace.before, trace.after, column, converted=False)
     return other_addition(trace, statement, column) + changed_type.announced.fix

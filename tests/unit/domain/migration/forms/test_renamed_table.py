@@ -5,6 +5,7 @@ from domain.migration.forms.column import Column
 from domain.migration.forms.identity_column import IdentityColumn
 from domain.migration.forms.refreshed_view import RefreshedView
 from domain.migration.forms.renamed_table import RenamedTable
+from domain.migration.snapshot import SchemaSnapshot
 
 
 def test_a_view_has_the_old_name_until_the_last_revision() -> None:
@@ -23,6 +24,39 @@ def test_a_table_moves_to_another_schema() -> None:
     form = RenamedTable("public.users", "shop.users")
     assert form.expand.upgrade[0] == 'op.execute("ALTER TABLE public.users SET SCHEMA shop")'
     assert form.expand.downgrade[1] == 'op.execute("ALTER TABLE shop.users SET SCHEMA public")'
+
+
+def test_a_table_gets_another_schema_and_another_name() -> None:
+    """The name changes where the table is, so the view finds it."""
+    form = RenamedTable("public.users", "shop.accounts")
+    assert form.expand.upgrade == (
+        'op.execute("ALTER TABLE public.users SET SCHEMA shop")',
+        'op.rename_table("users", "accounts", schema="shop")',
+        'op.execute("CREATE VIEW public.users AS TABLE shop.accounts")',
+    )
+    assert form.expand.downgrade[1:] == (
+        'op.execute("ALTER TABLE shop.accounts SET SCHEMA public")',
+        'op.rename_table("accounts", "users")',
+    )
+
+
+def test_a_view_of_the_old_name_shows_nobody_more_or_less() -> None:
+    """It reads as the role that asks where rows are hidden from some, and has the grants of the table."""
+    acl = ("me=arwdDxt/me", "app=r/me", "=w/me")
+    schema = SchemaSnapshot(
+        {
+            ("table", "public.users"): {"owner": "me", "acl": acl, "row_security": True},
+            ("column", "public.users.name"): {"acl": ("app=a/me",)},
+        }
+    )
+    form = RenamedTable.of(schema, "public.users", "public.a")
+    view = (
+        'op.execute("CREATE VIEW public.users WITH (security_invoker) AS TABLE public.a")',
+        'op.execute("GRANT UPDATE ON TABLE public.users TO PUBLIC")',
+        'op.execute("GRANT SELECT ON TABLE public.users TO app")',
+        'op.execute("GRANT INSERT (name) ON TABLE public.users TO app")',
+    )
+    assert form.expand.upgrade[1:] == view == form.contract.downgrade
 
 
 def test_a_value_of_an_enum_has_its_place() -> None:
