@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from itertools import chain
+from itertools import chain, pairwise
 
 from domain.migration.names import bare, folded
 from domain.migration.op_code import in_autocommit, quoted, sql_text
@@ -20,7 +20,7 @@ _OPAQUE = re.compile(r"\\|\$|%\(|%s(?!\w)|--|/\*")
 SIZE = 500
 
 
-def in_batches(sql: str, table: str, *key: str) -> str | None:
+def in_batches(sql: str, table: str, *key: str, is_unique: bool = True) -> str | None:
     """Return an UPDATE or DELETE as a loop over the key; None if the statement has no such form.
 
     A batch may run twice, if the upgrade is killed before it is recorded. An UPDATE that reads the columns that it sets
@@ -32,12 +32,14 @@ def in_batches(sql: str, table: str, *key: str) -> str | None:
         sql: Text of the statement.
         table: Table that it writes.
         key: Columns of the primary key.
+        is_unique: Whether no two rows have the same key. In tables that inherit from this one, rows may have its keys.
     """
     text = sql.strip().rstrip(";").rstrip()
     words = list(_top(text))
     upper = [word.upper() for word, _, _ in words]
     head = _HEAD.match(text)
-    if head is None or _OPAQUE.search(text) or _OTHER_CLAUSES & {*upper[2:]}:
+    clauses = {word for earlier, word in pairwise(upper[1:]) if (earlier, word) != ("DISTINCT", "FROM")}
+    if head is None or _OPAQUE.search(text) or _OTHER_CLAUSES & clauses:
         return None
     if (upper[0] == "UPDATE") is (head["set"] is None):
         return None
@@ -51,9 +53,10 @@ def in_batches(sql: str, table: str, *key: str) -> str | None:
     columns, values = ", ".join(key), ", ".join(f":{name}" for name in _parameters(key))
     left, right = (columns, values) if len(key) == 1 else (f"({columns})", f"({values})")
     rows = f"FROM {table} WHERE {left} >= {right} ORDER BY {columns}"
-    batch = f"{left} IN (SELECT {columns} {rows} LIMIT {SIZE})"
+    keys = f"SELECT {'' if is_unique else 'DISTINCT '}{columns} {rows}"
+    batch = f"{left} IN ({keys} LIMIT {SIZE})"
     first = sql_text(f"SELECT {columns} FROM {table} ORDER BY {columns} LIMIT 1")  # noqa: S608 - the same
-    following = quoted(f"SELECT {columns} {rows} OFFSET {SIZE} LIMIT 1")
+    following = quoted(f"{keys} OFFSET {SIZE} LIMIT 1")
     write = sql_text(f"{text[:end].rstrip()} WHERE {condition}")[:-1]
     quote = write[0]
     tail = batch.replace("\\", "\\\\").replace(quote, f"\\{quote}")

@@ -79,7 +79,11 @@ def _fix(trace: RevisionTrace, work: Work) -> str | None:
         return None
     sql = trace.upgrade[work.statement].sql
     # A statement may write a partition through its parent.
-    forms = (in_batches(sql, table, *key) for table in _with_parents(trace, work.table) for key in _keys(trace, table))
+    forms = (
+        in_batches(sql, table, *key, is_unique=not _has_children(trace, table))
+        for table in _with_parents(trace, work.table)
+        for key in _keys(trace, table)
+    )
     return next((form for form in forms if form is not None), None)
 
 
@@ -87,6 +91,12 @@ def _with_parents(trace: RevisionTrace, table: str) -> Iterator[str]:
     yield table
     for parent in texts(attributes(trace.before, "table", table).get("parents")):
         yield from _with_parents(trace, parent)
+
+
+def _has_children(trace: RevisionTrace, table: str) -> bool:
+    """Return whether other tables inherit from a table, whose key is not theirs; that of partitions is."""
+    tables = (attributes(trace.before, "table", name) for name in names_of(trace.before, "table"))
+    return any(table in texts(entry.get("parents")) and entry.get("partition_bound") is None for entry in tables)
 
 
 def _keys(trace: RevisionTrace, table: str) -> Iterator[list[str]]:

@@ -21,6 +21,10 @@ KEY = "id IN (SELECT id FROM public.users WHERE id >= :first ORDER BY id LIMIT 5
                 rf"WHERE (active IS NULL OR note = ' \:c') AND {KEY}"
             ),
         ),
+        (
+            "DELETE FROM users WHERE name IS DISTINCT FROM 'x'",
+            f"DELETE FROM users WHERE (name IS DISTINCT FROM 'x') AND {KEY}",
+        ),
         ('DELETE FROM PUBLIC."users"', f'DELETE FROM PUBLIC."users" WHERE {KEY}'),
         ("DELETE FROM Users\nWHERE id > 3", f"DELETE FROM Users WHERE (id > 3) AND {KEY}"),
         (
@@ -73,6 +77,14 @@ def test_a_key_of_several_columns() -> None:
         in texts
     )
     assert f'SELECT id, "No" {rows} OFFSET 500 LIMIT 1' in texts
+
+
+def test_a_key_that_rows_of_children_repeat() -> None:
+    """Each key is read once, so that the loop goes on behind a key that more rows have than a batch holds."""
+    code = str(in_batches("DELETE FROM users", "public.users", "id", is_unique=False))
+    rows = "SELECT DISTINCT id FROM public.users WHERE id >= :first ORDER BY id"
+    assert f'"{rows} OFFSET 500 LIMIT 1"' in code
+    assert f"id IN ({rows} LIMIT 500)" in code
 
 
 @pytest.mark.parametrize("assignment", ["id = 7", '"No" = 1', "note = 'x', no = 2"])
