@@ -9,7 +9,7 @@ to create a separate table with such a constraint, and to attach it:
     op.execute("ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (1000) TO (2000)")
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
 from domain.migration.analysis.changes import added, statement_of
@@ -19,7 +19,9 @@ from domain.migration.analysis.rule import Example
 from domain.migration.analysis.wording import end_of, label
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.forms.attached_partition import AttachedPartition
-from domain.migration.snapshot import Value, attributes
+from domain.migration.names import split
+from domain.migration.repair.definitions import options
+from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -75,11 +77,30 @@ def check(trace: RevisionTrace, statistics: Statistics) -> Iterator[Diagnostic]:
                     f"{label(trace, statement)} adds a partition, while reads and writes of {parent} wait "
                     f"{end_of(window)}.",
                     _ADVICE,
-                    _fix(partition, table, parent),
+                    _fix(trace, table, parent),
                 )
 
 
-def _fix(partition: Mapping[str, Value], table: str, parent: str) -> str:
+def _fix(trace: RevisionTrace, table: str, parent: str) -> str:
+    partition = attributes(trace.after, "table", table)
     key = partition.get("partition_key")
-    bound = str(partition["partition_bound"])
-    return AttachedPartition(table, parent, bound, None if key is None else str(key)).expand.fix
+    constraints = (
+        (name, attributes(trace.after, "constraint", name)) for name in sorted(names_of(trace.after, "constraint"))
+    )
+    own = tuple(
+        (split(name)[1], str(entry["definition"]))
+        for name, entry in constraints
+        if split(name)[0] == table and entry.get("type") in _OWN and not entry.get("inherited")
+    )
+    return AttachedPartition(
+        table,
+        parent,
+        str(partition["partition_bound"]),
+        None if key is None else str(key),
+        unlogged=partition.get("persistence") == "unlogged",
+        options=options(partition.get("options")),
+        constraints=own,
+    ).expand.fix
+
+
+_OWN = {"check", "unique"}  # of the constraints that a partition may have besides those of its parent

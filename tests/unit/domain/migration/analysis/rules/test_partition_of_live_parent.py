@@ -4,7 +4,18 @@ from dataclasses import replace
 
 from domain.migration.diagnostic import Severity
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, LIGHT, SHARE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, codes, revision, step, table
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    codes,
+    constraint,
+    revision,
+    step,
+    table,
+)
 
 
 def test_partition_of_live_parent() -> None:
@@ -47,3 +58,15 @@ def test_the_code_for_a_partition() -> None:
     again = {**BASE, **table("public.part", parents=(USERS,), partition_bound="DEFAULT", partition_key="LIST (kind)")}
     fix = str(diagnostic(revision(create, after=again), "partition-of-live-parent").fix)
     assert "INCLUDING ALL EXCLUDING IDENTITY) PARTITION BY LIST (kind)" in fix
+
+
+def test_the_code_keeps_what_only_the_partition_has() -> None:
+    """Its storage, and the constraints that do not come from its parent."""
+    part = table("public.part", parents=(USERS,), partition_bound="DEFAULT", persistence="unlogged", options=("a=7",))
+    own = constraint("public.part.own", "check", "CHECK (x)")
+    inherited: Objects = {("constraint", "public.part.of_all"): {"type": "check", "definition": "y", "inherited": True}}
+    create = step("CREATE TABLE part PARTITION OF users", 1, EXCLUSIVE, created=changed("table", "public.part"))
+    code = str(diagnostic(revision(create, after={**BASE, **part, **own, **inherited}), "partition-of-live-parent").fix)
+    assert "CREATE UNLOGGED TABLE public.part (LIKE public.users INCLUDING ALL EXCLUDING IDENTITY) WITH (a=7)" in code
+    assert "ALTER TABLE public.part ADD CONSTRAINT own CHECK (x)" in code
+    assert "of_all" not in code
