@@ -1,10 +1,11 @@
 """An index that is built while reads and writes go on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from domain.migration.forms.form import Form, Step
-from domain.migration.forms.rerunnable import rerunnable
+from domain.migration.forms.rerunnable import rerunnable, with_settings
 from domain.migration.names import bare, schema_argument
 from domain.migration.op_code import execute, in_autocommit, quoted
 from domain.migration.snapshot import SchemaSnapshot, attributes, names_of
@@ -23,6 +24,7 @@ class ConcurrentIndex(Form):
         definition: CREATE INDEX statement, without CONCURRENTLY.
         partitioned: Whether the table is partitioned.
         parts: Indexes of the partitions, if the table is partitioned.
+        settings: Settings of the session during the build, such as `maintenance_work_mem = '1GB'`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ConcurrentIndex(Form):
     definition: str
     partitioned: bool = False
     parts: tuple["ConcurrentIndex", ...] = ()
+    settings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, snapshot: SchemaSnapshot | None, name: str, definition: str | None = None) -> Self:
@@ -49,7 +52,7 @@ class ConcurrentIndex(Form):
     def expand(self) -> Step:
         """The build, without a lock that others feel."""
         if not self.partitioned:
-            return Step((in_autocommit(*_build(self)),), (self._drop,))
+            return Step((self._block(_build(self)),), (self._drop,))
         inner = _inner(self)
         builds = [operation for part in inner if not part.partitioned for operation in _build(part)]
         wholes = [self, *(part for part in inner if part.partitioned)]
@@ -61,12 +64,15 @@ class ConcurrentIndex(Form):
         ]
         return Step(
             (
-                *([in_autocommit(*builds)] if builds else []),
+                *([self._block(builds)] if builds else []),
                 *(execute(whole.definition) for whole in wholes),
                 *attachments,
             ),
             (self._drop,),
         )
+
+    def _block(self, builds: Iterable[str]) -> str:
+        return in_autocommit(*with_settings(self.settings, builds))
 
     @property
     def _drop(self) -> str:

@@ -5,9 +5,9 @@ from typing import Self
 
 from domain.migration.forms.form import Form, Step
 from domain.migration.forms.made_names import taken_relations
-from domain.migration.forms.rerunnable import rerunnable
+from domain.migration.forms.rerunnable import rerunnable, with_settings
 from domain.migration.names import split
-from domain.migration.op_code import execute, in_autocommit
+from domain.migration.op_code import in_autocommit
 from domain.migration.snapshot import SchemaSnapshot
 
 
@@ -34,9 +34,5 @@ class OwnTransactions(Form):
     @property
     def expand(self) -> Step:
         """The statements, each in a transaction of its own."""
-        block = in_autocommit(
-            *(execute(f"SET {setting}") for setting in self.settings),
-            *(operation for sql in self.statements for operation in rerunnable(sql, self.taken)),
-            *(execute(f"RESET {setting.split()[0]}") for setting in self.settings),
-        )
-        return Step((block,))
+        operations = [operation for sql in self.statements for operation in rerunnable(sql, self.taken)]
+        return Step((in_autocommit(*with_settings(self.settings, operations)),))

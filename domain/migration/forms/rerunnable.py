@@ -1,7 +1,7 @@
 """Statements that commit on their own, as operations that can run again after an interruption."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import chain, count
 
 from domain.migration.forms.made_names import with_suffix
@@ -43,6 +43,16 @@ def rerunnable(sql: str, taken: Collection[str] = ()) -> tuple[str, ...]:
     if reindex:
         return *(drop_index(_leftover(reindex["name"], suffix, taken)) for suffix in ("_ccnew", "_ccold")), execute(sql)
     return (executed_again(_ADDITION.sub(r"\1IF NOT EXISTS ", sql, count=1)),)
+
+
+def with_settings(settings: Collection[str], operations: Iterable[str]) -> tuple[str, ...]:
+    """Return operations with settings of the session around them, such as `lock_timeout = '2s'`."""
+    names = [setting.split()[0] for setting in settings]
+    return (
+        *(execute(f"SET {setting}") for setting in settings),
+        *operations,
+        *(execute(f"RESET {name}") for name in names),
+    )
 
 
 def _leftover(index: str, suffix: str, taken: Collection[str]) -> str:

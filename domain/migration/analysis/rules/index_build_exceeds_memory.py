@@ -17,17 +17,18 @@ note that says how many rows fit.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from domain.migration.analysis.changes import vector_dimensions
 from domain.migration.analysis.rule import Example
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.concurrent_index import ConcurrentIndex
 from domain.migration.forms.own_transactions import OwnTransactions
 from domain.migration.index_definition import after_using
 from domain.migration.names import split
-from domain.migration.op_code import execute, lines
 from domain.migration.snapshot import attributes, names_of
 from domain.migration.statistics import Statistics
-from domain.migration.trace import RevisionTrace, StatementTrace
+from domain.migration.trace import RevisionTrace
 
 CODE = "index-build-exceeds-memory"
 SEVERITY = Severity.WARNING
@@ -100,19 +101,21 @@ def _diagnostic(
         f"While {index} is built, its graph takes about {size:,} bytes for each row of {table}. maintenance_work_mem "
         f"{capacity}, and each further row takes several times as long.",
         "Raise maintenance_work_mem for the build, if the server has enough memory.",
-        _fix(trace.upgrade[number], setting),
+        _fix(trace, number, index, setting),
     )
 
 
-def _fix(statement: StatementTrace, memory: str) -> str:
-    """Return operations that set the memory for the transaction of the build.
+def _fix(trace: RevisionTrace, number: int, index: str, memory: str) -> str:
+    """Return operations that set the memory for the session of the build, with a RESET afterwards.
 
-    A build that commits by itself gets the setting for the session, with a RESET afterwards.
+    An index of a table in use is built concurrently, as the transaction of another build would hold up writes.
     """
-    setting = f"maintenance_work_mem = '{memory}'"
-    if statement.transaction is not None:
-        return lines(execute(f"SET LOCAL {setting}"), execute(statement.sql))
-    return OwnTransactions((statement.sql,), (setting,)).expand.fix
+    settings = (f"maintenance_work_mem = '{memory}'",)
+    if index not in names_of(trace.before, "index"):
+        return replace(ConcurrentIndex.of(trace.after, index), settings=settings).expand.fix
+    if trace.upgrade[number].transaction is not None:
+        return replace(OwnTransactions.reindex(index, trace.before), settings=settings).expand.fix
+    return OwnTransactions((trace.upgrade[number].sql,), settings).expand.fix
 
 
 def _bytes_per_row(trace: RevisionTrace, index: str) -> int | None:

@@ -59,10 +59,19 @@ def test_the_graph_that_just_fits() -> None:
 
 
 def test_memory_is_set_where_the_build_finds_it() -> None:
-    """In its transaction, or around it in its session; how much is known where the rows are."""
+    """Around it in its session, concurrently where it is not so yet; how much is known where the rows are."""
     within = step("CREATE INDEX ix ON users", 1, indexes_built=("public.ix",))
     fix = str(diagnostic(revision(within, after=AFTER), "index-build-exceeds-memory").fix)
-    assert "SET LOCAL maintenance_work_mem = '1GB'" in fix
+    texts = (
+        "SET maintenance_work_mem = '1GB'",
+        "CREATE INDEX CONCURRENTLY ix ",
+        "RESET maintenance_work_mem",
+        "def down",
+    )
+    assert sorted(texts, key=fix.index) == [*texts]
+    rebuild = step("REINDEX INDEX ix", 1, indexes_built=("public.ix",))
+    fix = str(diagnostic(revision(rebuild, before=AFTER, after=AFTER), "index-build-exceeds-memory").fix)
+    assert "REINDEX INDEX CONCURRENTLY public.ix" in fix
     alone = step("CREATE INDEX CONCURRENTLY ix ON users", None, LIGHT, indexes_built=("public.ix",), lock_timeout="0")
     fix = str(diagnostic(revision(alone, after=AFTER), "index-build-exceeds-memory", at(100_000)).fix)
     assert "RESET maintenance_work_mem" in fix
