@@ -42,6 +42,11 @@ class Column:
         )
 
     @property
+    def stored(self) -> tuple[str, str | None]:
+        """How values are stored and compared: the type and the collation."""
+        return self.type, self.collation
+
+    @property
     def qualified(self) -> str:
         """Qualified name of the column."""
         return f"{self.table}.{self.name}"

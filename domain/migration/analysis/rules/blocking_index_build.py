@@ -13,11 +13,13 @@ neither reads nor writes:
 from collections.abc import Iterator
 
 from domain.migration.analysis.causes import Cause, work_diagnostics
-from domain.migration.analysis.changes import is_index_made_anew, uses_new_column
+from domain.migration.analysis.changes import has_checked_type, is_index_made_anew, kept, uses_new_column
 from domain.migration.analysis.impact import BlockedWork
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.taken_over import TakenOver, can_stay, comments, dropped_before
 from domain.migration.diagnostic import Diagnostic, Severity
+from domain.migration.forms.changed_type import ChangedType
+from domain.migration.forms.column import Column
 from domain.migration.forms.concurrent_index import ConcurrentIndex, root_index
 from domain.migration.forms.form import Step, together
 from domain.migration.forms.own_transactions import OwnTransactions
@@ -70,6 +72,10 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
         and (name not in drops or can_stay(trace, item.work.table, drops[name], item.work.statement))
     ]
     rebuilt = [name for name in indexes if name in before and name not in anew]
+    step = trace.upgrade[item.work.statement]
+    changed = [changed.name for changed in step.altered if changed.kind == "table column"]
+    if rebuilt and changed:
+        return _changed_columns(trace, changed)
     new = [name for name in indexes if name not in {*replaced, *rebuilt}]
     new = [name for name in new if attributes(trace.after, "index", name).get("definition")]
     steps = [OwnTransactions.reindex(name, trace.before).expand for name in rebuilt]
@@ -78,6 +84,18 @@ def _fix(trace: RevisionTrace, item: BlockedWork) -> str | None:
     steps += [_build(trace.after, name) for name in new]
     taken_over = comments(TakenOver(drops[name], f"DROP INDEX {split(name)[1]}") for name in replaced if name in drops)
     return taken_over + together(steps).fix if steps else None
+
+
+def _changed_columns(trace: RevisionTrace, columns: list[str]) -> str | None:
+    """Return operations that add columns beside those whose change makes Postgres build their indexes again."""
+    kept_columns = [name for name in columns if name in kept(trace, "column")]
+    changed = [
+        name for name in kept_columns if Column.of(trace.before, name).stored != Column.of(trace.after, name).stored
+    ]
+    forms = (
+        ChangedType.of(trace.before, trace.after, name) for name in changed if not has_checked_type(trace.after, name)
+    )
+    return together(form.announced for form in forms).fix or None
 
 
 def _drop(trace: RevisionTrace, statement: int, index: str) -> int | None:

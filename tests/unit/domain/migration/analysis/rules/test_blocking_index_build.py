@@ -6,7 +6,7 @@ from domain.migration.diagnostic import Severity
 from domain.migration.statistics import Statistics, TableStatistics
 from domain.migration.trace import RowCounts, TableFacts
 from tests.unit.domain.migration.analysis.rules.shared import BUILD, EXCLUSIVE, IX, LIGHT, SHARE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, codes, column, index, revision, step, table
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, changed, codes, column, index, revision, step, table
 
 
 def test_blocking_index_build() -> None:
@@ -85,3 +85,13 @@ def test_an_index_in_the_place_of_another_stands_behind_its_new_column() -> None
     elsewhere = {**other, **column(f"{ORDERS}.email"), **index("ix", USERS, "btree (email)")}
     fix = str(diagnostic(revision(BUILD, before=other, after=elsewhere), "blocking-index-build").fix)
     assert "USING btree (name)" in fix.partition("def downgrade")[2]
+
+
+def test_an_index_that_another_collation_builds_again_gets_a_second_column() -> None:
+    """To build it concurrently would leave the column as it is."""
+    alter = replace(BUILD, altered=changed("table column", f"{USERS}.email"))
+    after = {**IX, **column(f"{USERS}.email", collation='pg_catalog."C"')}
+    fix = str(diagnostic(revision(alter, before=IX, after=after), "blocking-index-build").fix)
+    assert 'ADD COLUMN email_new text COLLATE pg_catalog."C"' in fix
+    assert "REINDEX" not in fix
+    assert diagnostic(revision(alter, before=IX, after=IX), "blocking-index-build").fix is None
