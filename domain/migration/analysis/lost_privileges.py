@@ -11,9 +11,15 @@ from domain.migration.trace import RevisionTrace
 _RELATIONS = frozenset({"table", "view", "column", "sequence"})
 
 
-def lost_privileges(trace: RevisionTrace, key: ObjectKey) -> dict[str, list[str]]:
-    """Return the letters of the privileges on an object that each grantee had and has no longer."""
-    before, after = attributes(trace.before, *key), attributes(trace.after, *key)
+def lost_privileges(trace: RevisionTrace, key: ObjectKey, former: ObjectKey | None = None) -> dict[str, list[str]]:
+    """Return the letters of the privileges on an object that each grantee had and has no longer.
+
+    Args:
+        trace: Trace of the revision.
+        key: The object.
+        former: What had its name before the upgrade, if that was an object of another kind.
+    """
+    before, after = attributes(trace.before, *(former or key)), attributes(trace.after, *key)
     if before.get("acl") == after.get("acl"):
         return {}
     owners = {before.get("owner"), after.get("owner")}

@@ -1,9 +1,10 @@
 """A role that is not the owner loses privileges on an object.
 
 The old code still runs while a deployment goes on. If it connects as that role, its statements are refused with
-"permission denied". A view, function or table that is dropped and created again under its name starts without the
-grants of the old one; the owner, who often tests the revision, notices nothing. The safe way is to grant again in the
-same transaction, or to replace the object in place, which keeps its grants:
+"permission denied". A view, function or table that is dropped and created again under its name, and a view with the
+name of a renamed table, start without the grants of the old one; the owner, who often tests the revision, notices
+nothing. The safe way is to grant again in the same transaction, or to replace the object in place, which keeps its
+grants:
 
     op.execute("CREATE OR REPLACE VIEW names AS SELECT id, name FROM users WHERE name <> ''")
 
@@ -54,8 +55,18 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             anew = _is_made_anew(trace, key)
             if anew or not contract:
                 yield _diagnostic(trace, key, lost, anew=anew, contract=contract)
+    for former, key in _other_kinds(trace):
+        if lost := lost_privileges(trace, key, former):
+            yield _diagnostic(trace, key, lost, anew=True, contract=contract, former=former)
     if not contract:
         yield from _of_database(trace)
+
+
+def _other_kinds(trace: RevisionTrace) -> Iterator[tuple[ObjectKey, ObjectKey]]:
+    """Return the tables whose name a view has after the upgrade, and the other way round."""
+    for kind, other in (("table", "view"), ("view", "table")):
+        for name in sorted(names_of(trace.before, kind) & names_of(trace.after, other)):
+            yield (kind, name), (other, name)
 
 
 def _is_made_anew(trace: RevisionTrace, key: ObjectKey) -> bool:
@@ -79,7 +90,13 @@ def _without_arguments(name: str) -> str:
 
 
 def _diagnostic(
-    trace: RevisionTrace, key: ObjectKey, lost: dict[str, list[str]], *, anew: bool, contract: bool
+    trace: RevisionTrace,
+    key: ObjectKey,
+    lost: dict[str, list[str]],
+    *,
+    anew: bool,
+    contract: bool,
+    former: ObjectKey | None = None,
 ) -> Diagnostic:
     kind, name = key
     object_kind = str(attributes(trace.after, kind, name).get("kind") or kind)
@@ -91,7 +108,7 @@ def _diagnostic(
         name if kind in {"table", "view"} else None,
         f"{_in_words(lost)} on the {object_kind} {name}: {cause}. Code that connects as such a role is refused.",
         "Grant the privileges again in the same transaction." if anew else _LATER,
-        _fix(trace, key) if anew else None,
+        _fix(trace, key, former or key) if anew else None,
     )
 
 
@@ -118,8 +135,8 @@ def _in_words(lost: Mapping[str, list[str]]) -> str:
     return "; ".join(parts)
 
 
-def _fix(trace: RevisionTrace, key: ObjectKey) -> str:
+def _fix(trace: RevisionTrace, key: ObjectKey, former: ObjectKey) -> str:
     """Return the operations that grant what was granted before."""
-    before, after = attributes(trace.before, *key), attributes(trace.after, *key)
+    before, after = attributes(trace.before, *former), attributes(trace.after, *key)
     statements = privileges(*key, after, before.get("acl"), after.get("acl"))
     return lines(*(execute(statement) for statement in statements if statement.startswith("GRANT ")))

@@ -47,6 +47,15 @@ def test_a_view_made_anew_lacks_its_grants() -> None:
     assert said(before, after, DROP, docstring=CONTRACT) == [(Severity.WARNING, True)]
 
 
+def test_a_view_in_the_place_of_a_table_lacks_its_grants() -> None:
+    """As where a table is renamed, and a view has its name: that has no grants but those that the upgrade gives."""
+    table_before = granted("table", VIEW, "app=r/shop")
+    (diagnostic,) = lost(table_before, granted("view", VIEW), step("CREATE VIEW names"))
+    assert "app loses SELECT on the view public.names" in diagnostic.message
+    assert diagnostic.fix == 'op.execute("GRANT SELECT ON TABLE public.names TO app")\n'
+    assert lost(table_before, granted("view", VIEW, "app=r/shop"), step("CREATE VIEW names")) == []
+
+
 def test_a_revoke_belongs_into_the_contract_phase() -> None:
     """Elsewhere it is a warning, for which there is no code."""
     before, after = granted("view", VIEW, "app=rw/shop"), granted("view", VIEW, "app=r/shop")
