@@ -52,7 +52,7 @@ from domain.migration.forms.made_names import free_name, taken_relations, with_s
 from domain.migration.forms.not_null import NotNull
 from domain.migration.forms.primary_key import PrimaryKey
 from domain.migration.forms.validated_constraint import ValidatedConstraint
-from domain.migration.index_definition import first_list, key_columns
+from domain.migration.index_definition import after_using, first_list, key_columns
 from domain.migration.names import mention, split
 from domain.migration.op_code import execute
 from domain.migration.repair.definitions import column_definition
@@ -143,7 +143,7 @@ def _can_come_later(trace: RevisionTrace, statement: int, column: str) -> bool:
 def _taken_over(
     trace: RevisionTrace, statement: int, columns: Iterable[str], constraints: Iterable[str]
 ) -> Iterator[TakenOver]:
-    """Return what the code does in the place of earlier statements."""
+    """Return what the code does in the place of other statements."""
     for name in columns:
         addition = added_before(trace, statement, ChangedObject("table column", name))
         if addition is not None:
@@ -152,6 +152,9 @@ def _taken_over(
         drop = dropped_before(trace, statement, on_table(name))
         if drop is not None and _takes_the_place(trace, name, statement):
             yield TakenOver(drop, f"DROP CONSTRAINT {split(name)[1]}")
+        for later in range(statement + 1, len(trace.upgrade)):
+            if on_table(name) in trace.upgrade[later].created:  # it adopts the index of this statement
+                yield TakenOver(later, f"ADD CONSTRAINT {split(name)[1]}")
 
 
 def _column(trace: RevisionTrace, column: str) -> Step | None:
@@ -258,6 +261,8 @@ def _form(
     index = attributes(catalog, "index", f"{split(table)[0]}.{name}").get("definition")
     if kind not in {"unique", "primary key"} or partitioned or not index:
         return None
+    if not after_using(str(index)).startswith("btree "):
+        return None  # a key WITHOUT OVERLAPS adopts no index
     options = str(definition).rpartition(")")[2]  # what follows the columns: DEFERRABLE
     taken = taken_relations(split(table)[0], trace.before, trace.after)
     new_index = free_name(partial(with_suffix, name), NEW, taken)

@@ -1,5 +1,7 @@
 """The rule `constraint-validated-at-once`: where it speaks, and where it does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.migration.locks import LockMode
@@ -211,3 +213,26 @@ def test_a_foreign_key_to_a_key_of_the_same_revision_stands_behind_it() -> None:
     in_one = step(f"{sql}, DROP CONSTRAINT fk", locks=dict(add.locks), scanned={ORDERS: 2000})
     fix = str(diagnostic(revision(in_one, before=before, after=after), "constraint-validated-at-once").fix)
     assert "FOREIGN KEY (user_id)" in fix.partition("def downgrade")[2]
+
+
+def test_a_key_takes_the_statement_along_that_adopts_its_index() -> None:
+    """The index is built by one statement and adopted by a later one; the code does both."""
+    unique = {
+        **constraint(f"{USERS}.uq", "unique", "UNIQUE (email)"),
+        **index("uq", USERS, unique=True, constraint="uq"),
+    }
+    build = step("CREATE UNIQUE INDEX uq ON users (email)", 1, EXCLUSIVE, indexes_built=("public.uq",))
+    adopt = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE USING INDEX uq", 1, EXCLUSIVE)
+    adopt = replace(adopt, created=changed("table constraint", f"uq on {USERS}"))
+    fix = str(diagnostic(revision(build, adopt, after={**BASE, **unique}), "constraint-validated-at-once").fix)
+    assert fix.startswith("# Take out ADD CONSTRAINT uq (statement 2).\n")
+
+
+def test_a_key_without_overlaps_has_no_code() -> None:
+    """Its index is a GiST index, which no constraint adopts."""
+    unique = {
+        **constraint(f"{USERS}.uq", "unique", "UNIQUE (id, during WITHOUT OVERLAPS)"),
+        **index("uq", USERS, "gist (id, during)", unique=True, constraint="uq"),
+    }
+    add = step("ALTER TABLE users ADD CONSTRAINT uq UNIQUE", 1, EXCLUSIVE, indexes_built=("public.uq",))
+    assert diagnostic(revision(add, after={**BASE, **unique}), "constraint-validated-at-once").fix is None
