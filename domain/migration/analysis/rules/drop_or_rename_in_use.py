@@ -18,6 +18,7 @@ from domain.migration.analysis.changes import added, has_checked_type, is_inheri
 from domain.migration.analysis.migration_strategy import MigrationStrategy
 from domain.migration.analysis.moves import is_elsewhere, moved_to, renamed_schemas
 from domain.migration.analysis.rule import USERS, Example
+from domain.migration.analysis.taken_over import TakenOver, comments
 from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.exchanges import circles, exchanged
@@ -160,12 +161,24 @@ def _fix(trace: RevisionTrace, kind: str, name: str, new: str | None) -> str | N
     if new is None:
         return None
     if kind == "table":
-        return RenamedTable.of(trace.before, name, new).expand.fix
+        return _other_renames(trace, name) + RenamedTable.of(trace.before, name, new).expand.fix
     if kind == "column" and not (_is_computed(trace, name) or has_checked_type(trace.before, name)):
         column = Column.of(trace.before, name)
         renamed = replace(column, name=split(new)[1], type=Column.of(trace.after, new).type)
         return SecondColumn(column, renamed, catalogs=(trace.before, trace.after)).announced.fix
     return None
+
+
+def _other_renames(trace: RevisionTrace, table: str) -> str:
+    """Return the comments that take out further statements which give a table another name or schema."""
+    current, own, taken_over = table, statement_of(trace, "table", table), list[TakenOver]()
+    for index, step in enumerate(trace.upgrade):
+        for item in step.renamed:
+            if (item.kind, item.old) == ("table", current):
+                if index != own:
+                    taken_over.append(TakenOver(index, f"the rename to {item.new}"))
+                current = item.new
+    return comments(taken_over)
 
 
 def _is_computed(trace: RevisionTrace, column: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from domain.migration.analysis.rule import judge
 from domain.migration.analysis.rules import all_rules
 from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility
+from domain.migration.statement_trace import RenamedObject
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RenamedObject, RevisionTrace
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
@@ -210,3 +211,22 @@ def test_a_column_of_partitions_is_reported_once() -> None:
         renamed=renamed("table column", f"{ORDERS}.name", f"{ORDERS}.full_name"),
     )
     assert diagnostic(revision(rename, before=before, after=after), "drop-or-rename-in-use").relation == ORDERS
+
+
+def test_a_table_that_changes_its_schema_and_its_name_has_one_code() -> None:
+    """It says which other statement goes along."""
+    moved, last = "shop.users", "shop.accounts"
+    after = {**without(BASE, USERS), **table(last, "id", "email", "name"), ("schema", "shop"): {}}
+    steps = (
+        replace(
+            step("ALTER TABLE users SET SCHEMA shop", 1, EXCLUSIVE, altered=changed("table", moved)),
+            renamed=(RenamedObject("table", USERS, moved),),
+        ),
+        replace(
+            step("ALTER TABLE shop.users RENAME TO accounts", 1, EXCLUSIVE, altered=changed("table", last)),
+            renamed=(RenamedObject("table", moved, last),),
+        ),
+    )
+    fix = str(diagnostic(revision(*steps, after=after), "drop-or-rename-in-use").fix)
+    assert fix.startswith("# Take out the rename to shop.accounts (statement 2).\n")
+    assert 'op.rename_table("users", "accounts", schema="shop")' in fix
