@@ -125,6 +125,11 @@ def made_constraints(trace: RevisionTrace) -> list[str]:
     return constraints
 
 
+def is_table_made_anew(trace: RevisionTrace, table: str) -> bool:
+    """Return whether the upgrade creates a table under the name of another one, which it has dropped or renamed."""
+    return ChangedObject("table", table) in {changed for step in trace.upgrade for changed in step.created}
+
+
 def is_index_made_anew(trace: RevisionTrace, index: str) -> bool:
     """Return whether the upgrade replaced an index by another one of the same name."""
     exists = all(attributes(schema, "index", index) for schema in (trace.before, trace.after))

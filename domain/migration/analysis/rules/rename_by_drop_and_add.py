@@ -19,6 +19,7 @@ from domain.migration.analysis.changes import (
     added,
     has_checked_type,
     is_inherited,
+    is_table_made_anew,
     kept,
     removed,
     renamed_by,
@@ -135,8 +136,8 @@ def _diagnostic(trace: RevisionTrace, kind: str, old: str, new: str) -> Diagnost
 
 
 def _expand(trace: RevisionTrace, old: str, new: str) -> str | None:
-    if has_checked_type(trace.after, new):
-        return None  # no column of such a type comes without a rewrite
+    if has_checked_type(trace.after, new) or is_table_made_anew(trace, split(new)[0]):
+        return None  # no column of such a type comes without a rewrite, or the old one is in another table
     catalogs = trace.before, trace.after
     form = SecondColumn(Column.of(trace.before, old), Column.of(trace.after, new), catalogs=catalogs)
     return other_addition(trace, statement_of(trace, "column", old), new) + form.announced.fix

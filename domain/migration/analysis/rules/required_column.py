@@ -14,6 +14,7 @@ from domain.migration.analysis.changes import (
     has_checked_type,
     is_inherited,
     is_optional,
+    is_table_made_anew,
     kept,
     new_columns,
     refuses_what_it_needed,
@@ -95,9 +96,9 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
 def _announced(trace: RevisionTrace, column: str) -> str | None:
     """Return operations that add the column nullable or with a default, and what to take out of the revision.
 
-    None stands for a column that rewrites the table in any case.
+    None stands for a column that rewrites the table in any case, and for a column of a table that is made anew.
     """
-    if has_checked_type(trace.after, column):
+    if has_checked_type(trace.after, column) or is_table_made_anew(trace, split(column)[0]):
         return None
     fix = FilledColumn(Column.of(trace.after, column)).announced.fix
     table, own = map(escaped, split(column))

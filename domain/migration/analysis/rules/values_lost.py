@@ -23,6 +23,7 @@ from domain.migration.analysis.changes import (
     added,
     has_checked_type,
     is_inherited,
+    is_table_made_anew,
     kept,
     new_name,
     renamed_by,
@@ -337,7 +338,8 @@ def _left_out(trace: RevisionTrace, table: str) -> list[str]:
 
 
 def _fix(trace: RevisionTrace, column: str, statement: int | None) -> str | None:
-    if is_inherited(trace.before, column) or has_checked_type(trace.after, column):
-        return None  # it comes from another table, or no column of its type comes without a rewrite
+    is_of_another_table = is_inherited(trace.before, column) or is_table_made_anew(trace, split(column)[0])
+    if is_of_another_table or has_checked_type(trace.after, column):
+        return None  # no column of such a type comes without a rewrite
     changed_type = ChangedType.of(trace.before, trace.after, column, converted=False)
     return other_addition(trace, statement, column) + changed_type.announced.fix

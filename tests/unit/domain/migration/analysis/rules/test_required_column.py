@@ -5,7 +5,18 @@ import pytest
 from domain.migration.compatibility import Compatibility
 from domain.migration.snapshot import Value
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, codes, column, revision, step, table
+from tests.unit.domain.migration.traces import (
+    BASE,
+    ORDERS,
+    USERS,
+    Objects,
+    changed,
+    codes,
+    column,
+    revision,
+    step,
+    table,
+)
 
 
 def test_required_column() -> None:
@@ -135,3 +146,11 @@ def test_a_column_of_partitions_is_reported_once() -> None:
     }
     add = step("ALTER TABLE orders ADD COLUMN plan text", 1, EXCLUSIVE)
     assert diagnostic(revision(add, before=before, after=after), "required-column").relation == ORDERS
+
+
+def test_a_column_of_a_table_made_anew_has_no_code() -> None:
+    """The old table has another name then, so there is nothing to add the column to."""
+    anew = (step("ALTER TABLE users RENAME TO u"), step("CREATE TABLE users ()", created=changed("table", USERS)))
+    after = {**BASE, **column(f"{USERS}.plan", not_null=True)}
+    assert diagnostic(revision(*anew, after=after), "required-column").fix is None
+    assert diagnostic(revision(step("ALTER TABLE users ADD plan text"), after=after), "required-column").fix
