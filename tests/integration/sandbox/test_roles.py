@@ -58,7 +58,13 @@ def test_a_copy_has_the_settings_and_privileges_of_its_source(tmp_path: Path, ma
     acl = "SELECT datacl::text FROM pg_database WHERE datname = current_database()"
     of_role = "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole <> 0 AND setdatabase <> 0"
 
+    of_database = """
+        SELECT pg_get_userbyid(datdba)::text, datconnlimit, datistemplate, shobj_description(oid, 'pg_database')
+          FROM pg_database WHERE datname = current_database()
+    """
+
     def change(url: str, *changes: str) -> None:
+        sandbox.show(url)
         name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
         for statement in changes:
             execute(url, statement.replace("$db", f'"{name}"'))
@@ -75,6 +81,12 @@ def test_a_copy_has_the_settings_and_privileges_of_its_source(tmp_path: Path, ma
         assert execute(second, setting) == ('"a b", public5s',)
         assert execute(second, acl) == execute(first, acl)
         change(second, "ALTER DATABASE $db RESET ALL", "GRANT CONNECT ON DATABASE $db TO PUBLIC")
+        change(second, "COMMENT ON DATABASE $db IS 'ours'", "ALTER DATABASE $db CONNECTION LIMIT 7 IS_TEMPLATE true")
+        change(second, "CREATE ROLE chief", "ALTER DATABASE $db OWNER TO chief")
+        fourth = sandbox.copy(second)
+        assert execute(fourth, of_database) == ("chief", 7, True, "ours")
+        change(fourth, "ALTER DATABASE $db OWNER TO CURRENT_USER", "DROP ROLE chief")
+        assert not sandbox.save_template(fourth, "with a comment")
         assert execute(first, setting) == ('"a b", public5s',)
 
         change(first, "CREATE ROLE reader NOLOGIN", "GRANT CONNECT ON DATABASE $db TO reader")
@@ -91,6 +103,29 @@ def test_a_copy_has_the_settings_and_privileges_of_its_source(tmp_path: Path, ma
         assert sandbox.save_template(first, "with settings")
     with EmbeddedSandbox(major, tmp_path) as sandbox:
         assert execute(sandbox.create("with settings"), setting) == ('"a b", public5s',)
+
+
+def test_what_built_in_roles_get_belongs_to_a_database(tmp_path: Path) -> None:
+    """Memberships and comments of roles of the server, and privileges on parameters, are those of one database."""
+    query = """
+        SELECT pg_has_role('pg_monitor', 'pg_read_all_data', 'member'),
+               (SELECT count(*)::int FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass),
+               (SELECT count(*)::int FROM pg_parameter_acl)
+    """
+    with EmbeddedSandbox(18, tmp_path) as sandbox:
+        first, other = sandbox.create(), sandbox.create()
+        sandbox.show(first)
+        execute(first, "GRANT pg_read_all_data TO pg_monitor; COMMENT ON ROLE pg_monitor IS 'watches'")
+        execute(first, "CREATE ROLE reader; GRANT SET ON PARAMETER log_statement TO reader")
+        copy = sandbox.copy(first)
+        sandbox.show(other)
+        assert execute(other, query) == (False, 0, 0)
+        sandbox.show(copy)
+        assert execute(copy, query) == (True, 1, 1)
+        execute(copy, "REVOKE pg_read_all_data FROM pg_monitor; DROP OWNED BY reader; DROP ROLE reader")
+        sandbox.show(first)
+        assert execute(first, query) == (True, 1, 1)
+        assert execute(first, "SELECT has_parameter_privilege('reader', 'log_statement', 'SET')") == (True,)
 
 
 def test_roles_of_a_killed_sandbox_are_gone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The settings and privileges of a database, which CREATE DATABASE does not copy.
+"""The settings, limits, privileges, owner and comment of a database, which CREATE DATABASE does not copy.
 
 Source: the Postgres manual, CREATE DATABASE, Notes: "database-level configuration parameters (set via ALTER DATABASE)
 and database-level permissions (set via GRANT) are not copied from the template database".
@@ -9,10 +9,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-_HAS_ANY = """
-SELECT d.datacl IS NOT NULL, EXISTS (SELECT FROM pg_catalog.pg_db_role_setting WHERE setdatabase = d.oid)
+from adapter.outbound.migration.sandbox.template_comments import MARK
+
+_HAS_ANY = f"""
+SELECT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting WHERE setdatabase = d.oid),
+       d.datacl IS NOT NULL,
+       d.datconnlimit <> -1 OR d.datistemplate OR d.datdba <> (SELECT c.datdba FROM pg_catalog.pg_database AS c
+                                                                WHERE c.datname = %s)
+       OR NOT pg_catalog.starts_with(coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '{MARK}'), '{MARK}')
   FROM pg_catalog.pg_database AS d WHERE d.datname = %s
-"""
+"""  # noqa: S608 - a constant
 # `FROM CURRENT` takes lists such as search_path as they are. In one statement, a statement_timeout among the settings
 # has no effect here. What the server refuses within a session, such as log_connections, is not carried over.
 _COPY_SETTINGS = """
@@ -57,10 +63,28 @@ BEGIN
     END LOOP;
 END $do$
 """
+# A new owner is the last: the privileges of the former one become its own. The comment on a template is the sandbox's.
+_COPY_LIMITS = """
+DO $do$
+DECLARE item record;
+BEGIN
+    SELECT d.datconnlimit AS connections, d.datistemplate::text AS is_template,
+           pg_catalog.pg_get_userbyid(d.datdba) AS owner,
+           pg_catalog.shobj_description(d.oid, 'pg_database') AS comment
+      INTO item FROM pg_catalog.pg_database AS d WHERE d.datname = {source};
+    EXECUTE pg_catalog.format('ALTER DATABASE %I CONNECTION LIMIT %s IS_TEMPLATE %s',
+                              {copy}, item.connections, item.is_template);
+    IF pg_catalog.starts_with(item.comment, {mark}) IS NOT TRUE THEN
+        EXECUTE pg_catalog.format('COMMENT ON DATABASE %I IS %L', {copy}, item.comment);
+    END IF;
+    EXECUTE pg_catalog.format('ALTER DATABASE %I OWNER TO %I', {copy}, item.owner);
+EXCEPTION WHEN insufficient_privilege OR undefined_object THEN NULL;
+END $do$
+"""
 
 
 def copy_settings(connection: psycopg.Connection[Any], source: str, copy: str) -> None:
-    """Give one database the settings and privileges of another.
+    """Give one database the settings, limits, privileges, owner and comment of another.
 
     Args:
         connection: An autocommit session of the owner of both.
@@ -70,9 +94,8 @@ def copy_settings(connection: psycopg.Connection[Any], source: str, copy: str) -
     Raises:
         psycopg.Error: The server refuses.
     """
-    row = connection.execute(_HAS_ANY, (source,)).fetchone()
-    has_privileges, has_settings = row or (False, False)
-    names = {"source": sql.Literal(source), "copy": sql.Literal(copy)}
-    for exists, statement in ((has_settings, _COPY_SETTINGS), (has_privileges, _COPY_PRIVILEGES)):
+    row = connection.execute(_HAS_ANY.encode(), (copy, source)).fetchone() or ()
+    names = {"source": sql.Literal(source), "copy": sql.Literal(copy), "mark": sql.Literal(MARK)}
+    for exists, statement in zip(row, (_COPY_SETTINGS, _COPY_PRIVILEGES, _COPY_LIMITS), strict=False):
         if exists:
             connection.execute(sql.SQL(statement).format(**names))

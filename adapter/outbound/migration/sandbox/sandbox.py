@@ -199,14 +199,14 @@ class ServerSandbox(Sandbox):
             note: Text to save with the template.
 
         Returns:
-            False when the database has roles of its own and stays a database of the sandbox, because such roles are
-            lost when the sandbox closes.
+            False when the database has roles or a comment of its own and stays a database of the sandbox, because
+            such roles are lost when the sandbox closes, and the comment on a template is the sandbox's.
 
         Raises:
             DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
         name, template = self._own(database), template_name(key)
-        if self._roles and self._roles.has(name):
+        if self._is_bound_here(name):
             return False
         identifier = sql.Identifier(name)
         self._change("ALTER DATABASE {} ALLOW_CONNECTIONS false", identifier)
@@ -232,14 +232,20 @@ class ServerSandbox(Sandbox):
     def save_copy(self, database: str, key: str, note: str = "") -> None:
         """Save a copy of a database of this sandbox as a template, as `save_template` does; the database stays.
 
-        Nothing is saved if the database has roles of its own.
+        Nothing is saved if the database has roles or a comment of its own.
 
         Raises:
             DatabaseError: The database does not belong to this sandbox, or the server refuses.
         """
         name = self._own(database)
-        if not (self._roles and self._roles.has(name)):
+        if not self._is_bound_here(name):
             self.save_template(self._copy(name, on_disk=True), key, note)
+
+    def _is_bound_here(self, name: str) -> bool:
+        """Return whether a database has roles or a comment of its own, which no template can keep."""
+        query = "SELECT FROM pg_database WHERE datname = %s AND shobj_description(oid, 'pg_database') IS NOT NULL"
+        has_roles = self._roles is not None and self._roles.has(name)
+        return has_roles or bool(self._connection.execute(query, (name,)).fetchall())
 
     def _mark(self, name: str, key: str, note: str) -> None:
         """Write the key, the time of the last use, which is now, and the note into the comment on a template."""

@@ -17,10 +17,14 @@ from adapter.outbound.postgres.embedded import DEFAULT_DATABASE, UnusableServerE
 _INITIAL_DATABASES = ["postgres", "template0", "template1", DEFAULT_DATABASE]  # of a new server
 
 _SYSTEM_SETTINGS = "SELECT EXISTS (SELECT FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf')"
-# Resets settings, subscriptions and flags. Each statement is executed on its own.
+# Resets settings, memberships and comments of built-in roles, privileges on parameters, subscriptions and flags. Each
+# statement is executed on its own.
 _UNDO = """
 DELETE FROM pg_db_role_setting WHERE setrole::bigint < 16384
    AND (setdatabase = 0 OR setdatabase IN (SELECT oid FROM pg_database WHERE datname = ANY (%(made)s)));
+DELETE FROM pg_auth_members WHERE oid::bigint >= 16384;
+DELETE FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass;
+DELETE FROM pg_parameter_acl;
 DELETE FROM pg_subscription;
 DELETE FROM pg_replication_origin;
 UPDATE pg_database SET datallowconn = datname <> 'template0', datistemplate = datname ~ '^template[01]$',

@@ -1,13 +1,13 @@
 """Separate roles for each database of a server.
 
-Roles belong to the whole server, and so do the records of what depends on them. Without this module, a revision that
-creates a role would find the role when it runs again on a copy. It could not drop the role while another copy has
-privileges for it. Therefore the rows of the shared catalogs are removed when another database is used, and inserted
-again when their own database is used. The same is done for settings of roles, and for subscriptions, which would
-prevent the drop of their database.
+Roles belong to the whole server, and so do privileges on parameters and the records of what depends on roles. Without
+this module, a revision that creates a role would find the role when it runs again on a copy. It could not drop the role
+while another copy has privileges for it. Therefore the rows of the shared catalogs are removed when another database is
+used, and inserted again when their own database is used. The same is done for settings and comments of roles, and for
+subscriptions, which would prevent the drop of their database.
 
 Source: the Postgres manual, chapter "System Catalogs": pg_authid, pg_auth_members, pg_db_role_setting, pg_subscription,
-pg_shdepend.
+pg_shdepend, pg_parameter_acl, pg_shdescription.
 """
 
 import json
@@ -17,13 +17,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-# The rows of each shared catalog that belong to a database: its roles, their memberships in either direction, settings
-# of its roles and of the server's own roles, its subscriptions. The rows of pg_shdepend include the dependencies of the
-# database's objects on its roles.
+# The rows of each shared catalog that belong to a database: its roles, their memberships in either direction and those
+# that it gave the server's own roles, settings and comments of all roles, privileges on parameters, its subscriptions.
+# The rows of pg_shdepend include the dependencies of the database's objects on its roles.
 _SHARES = {
     "pg_authid": "oid = ANY (%(roles)s)",
-    "pg_auth_members": "roleid = ANY (%(roles)s) OR member = ANY (%(roles)s)",
+    "pg_auth_members": "roleid = ANY (%(roles)s) OR member = ANY (%(roles)s) OR oid::bigint >= 16384",
     "pg_db_role_setting": "setrole = ANY (%(roles)s) OR setrole::bigint < 16384 AND setdatabase::bigint < 16384",
+    "pg_shdescription": "classoid = 'pg_authid'::regclass",
+    "pg_parameter_acl": "true",
     "pg_subscription": "subdbid = %(database)s",
     "pg_shdepend": "dbid IN (0, %(database)s) AND (refclassid = 'pg_authid'::regclass AND refobjid = ANY (%(roles)s)"
     " OR classid = 'pg_authid'::regclass AND objid = ANY (%(roles)s))",
