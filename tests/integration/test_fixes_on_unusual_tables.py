@@ -1,4 +1,4 @@
-"""Code that is proposed for unusual tables passes: names with capitals and words of SQL, schemas, keys, partitions."""
+"""Code that is proposed for unusual tables passes: names with all characters, schemas, keys, partitions, children."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.real_projects.proposed_code import Trial, find
 pytestmark = [pytest.mark.one_major, pytest.mark.long]
 
 ROWS = 1200
-TABLES = """
+TABLES = r"""
 CREATE SCHEMA "Shop"
 CREATE TYPE "Shop"."Mood" AS ENUM ('ok', 'it''s')
 CREATE DOMAIN "Shop"."Amount" AS numeric CHECK (VALUE >= 0)
@@ -32,6 +32,17 @@ CREATE TABLE "Text key" ("the key" text PRIMARY KEY, "Val" int, "table" text)
 CREATE TABLE "Parent" (name text PRIMARY KEY)
 CREATE TABLE child (id bigint PRIMARY KEY, name text CONSTRAINT "Fk" REFERENCES "Parent")
 CREATE INDEX "IX note" ON "Shop"."order" (note)
+CREATE TABLE "Na%me \ ""x"" :y" ("back\slash" text, "per%cent" int, "Na""me" text, "co :lon" "Shop"."Mood"[])
+CREATE TABLE "Base" (id bigint PRIMARY KEY, note text, size int)
+CREATE TABLE "Heir" (other text, PRIMARY KEY (id)) INHERITS ("Base")
+CREATE TABLE prices (id bigint PRIMARY KEY, price "Shop"."Amount", twice numeric GENERATED ALWAYS AS (id * 2) STORED)
+CREATE TABLE secret (id bigint PRIMARY KEY, note text)
+ALTER TABLE secret ENABLE ROW LEVEL SECURITY
+GRANT SELECT ON secret TO pg_monitor
+GRANT UPDATE (note) ON secret TO pg_monitor
+CREATE TABLE tree (id bigint PRIMARY KEY, parent_id bigint, sort text)
+CREATE INDEX "Ix sort" ON tree (sort)
+CREATE UNLOGGED TABLE "Scratch" (id bigint PRIMARY KEY, note text)
 CREATE INDEX ix_order_buyer ON "Shop"."order" (buyer) WHERE note IS NULL
 """.strip().splitlines()
 # Upgrades and what undoes them, a statement a line; of those without, what `migrate verify` proposes for it is tried.
@@ -96,6 +107,69 @@ CREATE INDEX "IX note" ON "Shop"."order" (note, "Part")
 DROP INDEX "Shop"."IX note"
 ALTER TABLE "Shop"."order" DROP "Part"
 CREATE INDEX "IX note" ON "Shop"."order" (note)
+""",
+    ),
+    "check_of_any_name": (
+        r"""ALTER TABLE "Na%me \ ""x"" :y" ADD CONSTRAINT "C\k%" CHECK ("back\slash" <> 'a\' OR "per%cent" % 7 > 1)""",
+        r'''ALTER TABLE "Na%me \ ""x"" :y" DROP CONSTRAINT "C\k%"''',
+    ),
+    "index_of_any_name": (
+        r'''CREATE INDEX "I\x%""" ON "Na%me \ ""x"" :y" ("Na""me", "co :lon") WHERE "back\slash" <> ':a 5%' ''',
+        r'''DROP INDEX "I\x%"""''',
+    ),
+    "renamed_column_of_any_name": (
+        r'''ALTER TABLE "Na%me \ ""x"" :y" RENAME "Na""me" TO "N\e""w%"''',
+        r'''ALTER TABLE "Na%me \ ""x"" :y" RENAME "N\e""w%" TO "Na""me"''',
+    ),
+    "not_null_of_any_name": (
+        r"""ALTER TABLE "Na%me \ ""x"" :y" ALTER "co :lon" SET NOT NULL, ALTER "Na""me" SET NOT NULL""",
+        r"""ALTER TABLE "Na%me \ ""x"" :y" ALTER "co :lon" DROP NOT NULL, ALTER "Na""me" DROP NOT NULL""",
+    ),
+    "not_null_of_children": (
+        'ALTER TABLE "Base" ALTER note SET NOT NULL',
+        'ALTER TABLE "Base" ALTER note DROP NOT NULL',
+    ),
+    "type_of_children": (
+        'ALTER TABLE "Base" ALTER size TYPE bigint',
+        'ALTER TABLE "Base" ALTER size TYPE int',
+    ),
+    "serial_of_children": ('ALTER TABLE "Base" ADD n bigserial', 'ALTER TABLE "Base" DROP n'),
+    "update_of_children": ("UPDATE \"Base\" SET note = 'x' WHERE note IS DISTINCT FROM 'y'", "SELECT 1"),
+    "partition_of_its_own": (
+        """
+CREATE TABLE "Shop"."P%3" PARTITION OF "Shop".events (CONSTRAINT "ck%" CHECK (note <> '5%')) \
+FOR VALUES FROM (200000) TO (300000) WITH (fillfactor=70)
+""",
+        'DROP TABLE "Shop"."P%3"',
+    ),
+    "collation": (
+        'ALTER TABLE tree ALTER sort TYPE text COLLATE "C"',
+        'ALTER TABLE tree ALTER sort TYPE text COLLATE "default"',
+    ),
+    "foreign_key_to_itself": (
+        'ALTER TABLE tree ADD CONSTRAINT "Self" FOREIGN KEY (parent_id) REFERENCES tree DEFERRABLE INITIALLY DEFERRED',
+        'ALTER TABLE tree DROP CONSTRAINT "Self"',
+    ),
+    "unlogged": (
+        "ALTER TABLE \"Scratch\" ADD CHECK (note <> '5%')",
+        'ALTER TABLE "Scratch" DROP CONSTRAINT "Scratch_note_check"',
+    ),
+    "renamed_secret": ("ALTER TABLE secret RENAME TO hidden", "ALTER TABLE hidden RENAME TO secret"),
+    "key_of_an_index": (
+        """
+CREATE UNIQUE INDEX "Key" ON without_key (a, b)
+ALTER TABLE without_key ADD CONSTRAINT "Key" UNIQUE USING INDEX "Key"
+""",
+        'ALTER TABLE without_key DROP CONSTRAINT "Key"',
+    ),
+    "moved_and_renamed": (
+        """
+ALTER TABLE "Text key" SET SCHEMA "Shop"
+ALTER TABLE "Shop"."Text key" RENAME TO "Keys"
+""",
+        """
+ALTER TABLE "Shop"."Keys" RENAME TO "Text key"
+ALTER TABLE "Shop"."Text key" SET SCHEMA public
 """,
     ),
     "not_null": (

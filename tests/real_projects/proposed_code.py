@@ -15,7 +15,7 @@ from adapter.outbound.migration.trial.trial import SandboxTrial
 from adapter.outbound.migration.trial.trials import SandboxTrials
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.diagnostic import Diagnostic, Severity
-from domain.migration.op_code import DOWNGRADE, execute, in_autocommit
+from domain.migration.op_code import DOWNGRADE, execute, in_autocommit, indented, lines
 from domain.migration.snapshot import compare
 from domain.migration.trace import RevisionTrace, StatementTrace
 from domain.migration.verification.proof import RevisionProof, round_trip
@@ -24,12 +24,13 @@ from domain.migration.verification.verdict import judge_proof
 
 _WRITES = "unbatched-write"  # the values before are gone, which a revision declares
 _IRREVERSIBLE = 'irreversible = "the values before are gone"'
+_LEFT = "invalid-index-left"
 # Rules whose code reaches, in place of the statement, the schema that the revision reaches anyway.
 _SAME_END = {
     "blocking-index-build",
     "blocking-index-drop",
     "constraint-validated-at-once",
-    "invalid-index-left",
+    _LEFT,
     "set-not-null-scan",
 }
 # What the old code meets whether or not the statement blocks: another finding, on the revision as it is.
@@ -81,7 +82,15 @@ class Finding:
     @property
     def is_of_statement(self) -> bool:
         """Whether the code takes the place of a statement, or stands in a revision of its own."""
-        return bool(self.upgrade) and not self.upgrade.startswith('op.execute("SET LOCAL ')
+        is_setting = self.upgrade.startswith('op.execute("SET LOCAL ') and "\n" not in self.upgrade
+        return bool(self.upgrade) and not is_setting
+
+    @property
+    def reaches_the_same_end(self) -> bool:
+        """Whether the code is another way to what the statement does, and neither its first step nor the rest of it."""
+        is_first_step = "# In the next revision" in self.upgrade
+        attaches_the_rest = self.diagnostic.code == _LEFT and "ATTACH PARTITION" in self.upgrade
+        return self.diagnostic.code in _SAME_END and not (is_first_step or attaches_the_rest)
 
     @property
     def is_of_new_table(self) -> bool:
@@ -243,7 +252,10 @@ def _write(folder: Path, name: str, finding: Finding) -> Iterator[str]:
     nothing = '    raise NotImplementedError("the values before are gone")' if irreversible else "    pass"
     undone = finding.downgrade
     declared = _IRREVERSIBLE if irreversible else finding.declarations
+    whole = undone
     if "    ..." in undone:
+        present = indented(lines(*map(_executed, finding.analysis.trace.downgrade or ())))
+        whole = re.sub(r"^ +\.\.\..*\n", lambda _: present, undone, flags=re.MULTILINE)
         undone = "\n".join(line for line in undone.splitlines() if not line.strip().startswith("..."))
     if not finding.is_of_new_table:
         before = finding.context()
@@ -254,7 +266,7 @@ def _write(folder: Path, name: str, finding: Finding) -> Iterator[str]:
     in_place = finding.in_place()
     if in_place is not None:
         # with its downgrade, as rows that fit a revision are made by way of that
-        _revision(folder, f"{name}place", parent, in_place, undone or "    pass")
+        _revision(folder, f"{name}place", parent, in_place, whole or "    pass")
         yield f"{name}place"
 
 
@@ -297,10 +309,12 @@ def _problem_of(trial: SandboxTrial, declaration: Declaration, name: str, findin
     if trace.after is None:
         return f"{name} fails: {_failure(analysis)}"
     own, stays = finding.is_of_statement, {*finding.analysis.reasons} - {finding.diagnostic.code}
+    # What comes before it in the revision is a revision of its own here, whose code is not the old code.
+    excused = _OLD_CODE if finding.context() and finding.in_place() is not None else _OLD_CODE & stays
     again = [
         str(diagnostic.message)
         for diagnostic in analysis.diagnostics
-        if (diagnostic.unsafe and diagnostic.code not in (_OLD_CODE & stays if own else stays))
+        if (diagnostic.unsafe and diagnostic.code not in (excused if own else stays))
         or (_is_same(diagnostic, finding.diagnostic) and diagnostic.suppressed_reason is None)
     ]
     if again:
@@ -350,7 +364,7 @@ def _problem_in_place(trials: SandboxTrials, name: str, finding: Finding) -> str
     if worse:
         return f"{name} has more to it: {'; '.join(worse)}"
     expected = finding.analysis.trace.after
-    if finding.diagnostic.code in _SAME_END and expected is not None:
+    if finding.reaches_the_same_end and expected is not None:
         difference = compare(expected, trace.after, ignore={"position"})
         if difference:
             return f"{name} ends elsewhere: {'; '.join(difference.sentences())}"
