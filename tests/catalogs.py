@@ -12,7 +12,7 @@ from domain.migration.snapshot import SchemaSnapshot, compare
 COLUMN_ORDER = ("position",)
 
 # What a database has before anything is made in it.
-EMPTY = {("schema", "public"), ("extension", "plpgsql")}
+EMPTY = {("schema", "public"), ("extension", "plpgsql"), ("database", "itself"), ("built-in comments", "of Postgres")}
 
 
 def catalog(url: str) -> SchemaSnapshot:

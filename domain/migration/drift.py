@@ -7,15 +7,20 @@ from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapsho
 
 # What the administrator decides, and no revision.
 _LEFT_ALONE = frozenset({"position", "owner", "acl", "options"})
-_ADMINISTRATORS = frozenset({"extension", "database setting", "database privileges", "role setting"})
-_OF_SERVER = frozenset({"extension", "role setting"})  # what a revision sets for its role, is of another role elsewhere
+BESIDE_SCHEMAS = frozenset({
+    "built-in comments", "database", "membership", "parameter privileges", "privileges", "role",
+    "role setting", "subscription",
+})  # fmt: skip
+"""Kinds that belong to the server or to Postgres itself, and differ between servers."""
+_OF_SERVER = BESIDE_SCHEMAS | {"extension"}
+_ADMINISTRATORS = _OF_SERVER | {"database setting", "security label"}
 
 
 def drift_from_revisions(expected: SchemaSnapshot, actual: SchemaSnapshot) -> SchemaDifference:
     """Return what differs in the schemas that revisions work in.
 
-    Extensions and settings of roles are the administrator's, and so is what the database has been set to beyond what
-    the revisions set.
+    Extensions, roles and the limits of the database are the administrator's, and so is what the database has been set
+    to beyond what the revisions set.
 
     Args:
         expected: The catalog that the revisions make.

@@ -70,10 +70,11 @@ def test_the_difference_says_what_became_of_the_values(
         ("SELECT lo_put(41, 1, 'x')", "pg_catalog.pg_largeobject.data: values changed"),
         ("SELECT lo_from_bytea(43, 'a')", "pg_catalog.pg_largeobject: at least 1 row more"),
         ("GRANT SELECT ON LARGE OBJECT 41 TO PUBLIC", "pg_catalog.pg_largeobject.privileges: values changed"),
+        ("COMMENT ON LARGE OBJECT 41 IS 'abc'", "pg_catalog.pg_largeobject.comments: values changed"),
     ],
 )
 def test_large_objects_are_read(connection: Connection, change: LiteralString, sentence: str) -> None:
-    """One that goes, comes, or has other bytes or privileges is a difference; one that comes back is none."""
+    """One that goes, comes, or has other bytes, privileges or comments is a difference; one that comes back is none."""
     none = digest(connection)
     connection.execute("SELECT lo_from_bytea(41, 'abc'), lo_from_bytea(42, '')")
     some = digest(connection)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from domain.migration.analysis.changes import removed
 from domain.migration.compatibility import BrokenStatement
 from domain.migration.names import bare, split
 from domain.migration.repair.privileges import letters_by_grantee
@@ -9,6 +10,19 @@ from domain.migration.snapshot import ObjectKey, Value, attributes
 from domain.migration.trace import RevisionTrace
 
 _RELATIONS = frozenset({"table", "view", "column", "sequence"})
+_APART = frozenset({"default privileges", "parameter privileges"})  # nobody is refused an object without these
+
+
+def kept_objects(trace: RevisionTrace) -> list[ObjectKey]:
+    """Return the objects before and after the upgrade that have privileges, sorted.
+
+    Of an object that is built in, a catalog has the privileges only where they are not the initial ones.
+    """
+    if trace.before is None or trace.after is None:
+        return []
+    before, after = trace.before.objects.keys(), trace.after.objects.keys()
+    built_in = set() if removed(trace, "extension") else {key for key in before | after if key[0] == "privileges"}
+    return sorted(key for key in (before & after) | built_in if key[0] not in _APART)
 
 
 def lost_privileges(trace: RevisionTrace, key: ObjectKey, former: ObjectKey | None = None) -> dict[str, list[str]]:
@@ -20,7 +34,9 @@ def lost_privileges(trace: RevisionTrace, key: ObjectKey, former: ObjectKey | No
         former: What had its name before the upgrade, if that was an object of another kind.
     """
     before, after = attributes(trace.before, *(former or key)), attributes(trace.after, *key)
-    if before.get("acl") == after.get("acl"):
+    acl_before = before.get("acl") if before else after.get("initial_acl")
+    acl_after = after.get("acl") if after else before.get("initial_acl")
+    if acl_before == acl_after:
         return {}
     owners = {before.get("owner"), after.get("owner")}
     if key[0] == "column":
@@ -29,10 +45,10 @@ def lost_privileges(trace: RevisionTrace, key: ObjectKey, former: ObjectKey | No
         owners |= {table.get("owner")}
     else:
         of_table = {}
-    return missing_privileges(before.get("acl"), after.get("acl"), of_table, owners)
+    return _missing(acl_before, acl_after, of_table, owners)
 
 
-def missing_privileges(
+def _missing(
     before: Value, after: Value, besides: Mapping[str, Mapping[str, bool]], owners: Collection[Value]
 ) -> dict[str, list[str]]:
     """Return the letters that each grantee has in one access control list and neither in another one nor besides.
@@ -71,7 +87,7 @@ def is_refused_on_purpose(trace: RevisionTrace, broken: BrokenStatement) -> bool
         return True
     return any(
         bare(name) in {role, ""}
-        for key in trace.before.objects.keys() & trace.after.objects.keys()
+        for key in kept_objects(trace)
         if key[0] not in _RELATIONS or table in {key[1], split(key[1])[0]}
         for name in lost_privileges(trace, key)
     )

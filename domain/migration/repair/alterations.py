@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from domain.migration.names import split
-from domain.migration.repair import definitions
+from domain.migration.repair import definitions, server_objects
 from domain.migration.repair.definitions import literal, texts
 from domain.migration.repair.state import Altered, RepairState
 from domain.migration.repair.statements import option_changes
@@ -68,12 +68,13 @@ def _alter_view(state: RepairState, name: str, changed: set[str]) -> Altered:
 
 
 def _alter_function(state: RepairState, name: str, changed: set[str]) -> Altered:
-    if changed & {"definition", "kind"}:
+    described = {"definition", "kind", "security_definer", "leakproof", "settings"}
+    if changed & described:
         expected = str(state.expected.objects["function", name]["definition"])
         actual = state.actual.objects["function", name]
         if _signature(expected) != _signature(str(actual["definition"])):
             yield f"DROP {definitions.words('function', actual)} {name}", set()
-        yield expected.strip(), {"definition", "kind"}
+        yield expected.strip(), described
 
 
 def _signature(definition: str) -> str:
@@ -144,10 +145,13 @@ def _alter_publication(state: RepairState, name: str, changed: set[str]) -> Alte
 ALTERATIONS: Mapping[str, Callable[[RepairState, str, set[str]], Altered]] = {
     "column": alter_column,
     "constraint": alter_constraint,
+    "database": server_objects.alter_database,
     "extension": _alter_extension,
     "function": _alter_function,
     "index": _alter_index,
+    "membership": server_objects.alter_membership,
     "publication": _alter_publication,
+    "role": server_objects.alter_role,
     "rule": _alter_rule,
     "sequence": _alter_sequence,
     "statistics": _alter_statistics,
@@ -155,4 +159,6 @@ ALTERATIONS: Mapping[str, Callable[[RepairState, str, set[str]], Altered]] = {
     "trigger": _alter_trigger,
     "type": _alter_type,
     "view": _alter_view,
+    **{kind: server_objects.alter_setting(kind) for kind in server_objects.SETTINGS},
+    **{kind: server_objects.alter_privileges(kind) for kind in server_objects.ACLS},
 }

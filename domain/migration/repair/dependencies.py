@@ -98,6 +98,8 @@ def within_other(key: ObjectKey, keys: set[ObjectKey], snapshot: SchemaSnapshot,
             column = str(attributes.get("owned_by") or "")
             dropped = dropping and (("column", column) in keys or ("table", split(column)[0]) in keys)
             within = dropped or attributes.get("of_identity") is True
+        case "membership":
+            within = dropping and any(("role", str(attributes[role])) in keys for role in ("role", "member"))
         case "function":
             # The constructors of a range type are created and dropped with it.
             definition = str(attributes["definition"])

@@ -8,11 +8,10 @@ because a column that is dropped and added again comes back empty.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from domain.migration.names import split
 from domain.migration.op_code import execute, quoted
-from domain.migration.repair import definitions
+from domain.migration.repair import definitions, server_objects
 from domain.migration.repair.alterations import ALTERATIONS
 from domain.migration.repair.definitions import Attributes, texts
 from domain.migration.repair.dependencies import (
@@ -25,6 +24,7 @@ from domain.migration.repair.dependencies import (
     uses_column,
     within_other,
 )
+from domain.migration.repair.order import CREATED, DROPPED, Phase, phase_of_creation, phase_of_drop
 from domain.migration.repair.privileges import privileges
 from domain.migration.repair.renames import (
     NAME,
@@ -38,7 +38,7 @@ from domain.migration.repair.renames import (
     without_table,
 )
 from domain.migration.repair.state import REMADE, RepairState
-from domain.migration.repair.statements import comment_statement, drop_statement
+from domain.migration.repair.statements import THIS_DATABASE, comment_statement, drop_statement, in_its_place
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 
@@ -84,47 +84,14 @@ def derive(expected: SchemaSnapshot, actual: SchemaSnapshot, renames: Iterable[R
     return deriver.repair() if deriver.difference or deriver.done else None
 
 
-_REFERENCES = re.compile(rf"^FOREIGN KEY .*? REFERENCES (?P<table>{NAME}(?:\.{NAME})?)\(", re.DOTALL)
-
-
-class _Phase(IntEnum):
-    """The phases in which the statements run, in this order."""
-
-    RENAME = 0
-    DROP = 1
-    BASE = 2
-    TABLE = 3
-    ALTER = 4
-    PARTS = 5
-    DROP_BASE = 6
-    SETTINGS = 7
-
-
-# Kinds in the order in which they are dropped, dependents first.
-_DROPPED = (
-    "event trigger", "publication table", "publication schema", "publication", "policy", "rule", "trigger", "view",
-    "constraint", "index", "statistics", "column", "table", "cast", "operator class", "operator", "aggregate",
-    "function", "text search configuration", "text search dictionary", "sequence", "type", "collation",
-    "user mapping", "foreign server", "foreign data wrapper", "extension", "schema",
-)  # fmt: skip
-
-
-_BASE = ("schema", "extension", "collation", "type", "sequence", "function")
-_PARTS = (
-    "aggregate", "cast", "constraint", "view", "index", "foreign key", "statistics", "trigger", "rule", "policy",
-    "event trigger", "publication", "publication table", "publication schema",
-)  # fmt: skip
-
-
-_CREATED = (*_BASE, "table", "column", *_PARTS)
-_LATE_DROP = _DROPPED.index("cast")
 # Attributes that differ only because another object differs.
 _FOLLOWS = frozenset({"local", "inherited", "position", "parent", "ready", "of_identity"})
+_REFERENCES = re.compile(rf"^FOREIGN KEY .*? REFERENCES (?P<table>{NAME}(?:\.{NAME})?)\(", re.DOTALL)
 
 
 @dataclass
 class _Deriver(RepairState):
-    phases: dict[_Phase, list[str]] = field(default_factory=lambda: {phase: [] for phase in _Phase})
+    phases: dict[Phase, list[str]] = field(default_factory=lambda: {phase: [] for phase in Phase})
     refusal: str | None = None
     done: bool = False
 
@@ -140,13 +107,13 @@ class _Deriver(RepairState):
                 continue
             if rename.old in names and not self._makes_way(rename):
                 continue
-            self.phases[_Phase.RENAME].append(undo_rename(rename))
+            self.phases[Phase.RENAME].append(undo_rename(rename))
             for renamed in (*moved_along(self.actual, rename), rename):
                 undone.append(renamed)
                 self.actual = with_rename_undone(self.actual, renamed)
         values = renamed_values(self.expected, self.actual)
         for name, old, new in values:
-            self.phases[_Phase.RENAME].append(
+            self.phases[Phase.RENAME].append(
                 execute(f"ALTER TYPE {name} RENAME VALUE {definitions.literal(new)} TO {definitions.literal(old)}")
             )
         if undone or values:
@@ -165,7 +132,7 @@ class _Deriver(RepairState):
             )
             return False
         step = drop_statement("table", rename.old, self.actual.objects["table", rename.old])
-        self.phases[_Phase.RENAME].append(step)
+        self.phases[Phase.RENAME].append(step)
         self.actual = rest
         return True
 
@@ -181,7 +148,7 @@ class _Deriver(RepairState):
         with_constraint = self._indexes_of_constraints(created)
         for _, name in with_constraint:
             settings = definitions.index_of_constraint(name, self.expected.objects["index", name])
-            self.phases[_Phase.PARTS] += map(execute, settings)
+            self.phases[Phase.PARTS] += map(execute, settings)
         for key in sorted({*created, *with_constraint}):
             self._finish(key)
         for key in sorted(
@@ -189,7 +156,7 @@ class _Deriver(RepairState):
         ):  # of tables that inherit, the parents first
             if key not in remade and key not in with_constraint:
                 self._alter(key, self.changed[key] - _FOLLOWS - self._altered_with_parent(key))
-        steps = tuple(step for phase in _Phase for step in self.phases[phase])
+        steps = tuple(step for phase in Phase for step in self.phases[phase])
         return Repair(steps, tuple(dict.fromkeys(self.unresolved)), self.refusal)
 
     # -- objects that are dropped and created again
@@ -264,24 +231,29 @@ class _Deriver(RepairState):
     # -- dropping
 
     def _drop(self, keys: set[ObjectKey], remade: set[ObjectKey]) -> None:
-        for place, kind in enumerate(_DROPPED):
+        for kind in DROPPED:
             names = [name for key_kind, name in keys if key_kind == kind]
             order = ordered(names, kind, self.actual)[::-1]
             if kind == "table":
                 self._untie(order)
             for name in order:
-                attributes = self.actual.objects[kind, name]
-                late = place >= _LATE_DROP and (kind, name) not in remade
-                step = drop_statement(kind, name, attributes)
-                container, own = split(name)
-                if kind == "constraint" and ("type", container) in self.actual.objects:
-                    step = execute(f"ALTER DOMAIN {container} DROP CONSTRAINT {own}")
-                if kind == "column" and ("type", container) in self.actual.objects:
-                    step = execute(f"ALTER TYPE {container} DROP ATTRIBUTE {own}")
-                self.phases[_Phase.DROP_BASE if late else _Phase.DROP].append(step)
+                phase = phase_of_drop(kind, remade=(kind, name) in remade)
+                self.phases[phase] += self._drop_object(kind, name)
         for kind, name in sorted(keys):
-            if kind not in _DROPPED:
+            if kind not in DROPPED:
                 self.unresolved.append(f"drop the {kind} {name}")
+
+    def _drop_object(self, kind: str, name: str) -> list[str]:
+        attributes = self.actual.objects[kind, name]
+        statements = server_objects.drop(kind, name, attributes)
+        if statements is not None:
+            return [execute(statement) for statement in statements]
+        container, own = split(name)
+        if kind == "constraint" and ("type", container) in self.actual.objects:
+            return [execute(f"ALTER DOMAIN {container} DROP CONSTRAINT {own}")]
+        if kind == "column" and ("type", container) in self.actual.objects:
+            return [execute(f"ALTER TYPE {container} DROP ATTRIBUTE {own}")]
+        return [drop_statement(kind, name, attributes)]
 
     def _untie(self, tables: list[str]) -> None:
         """Drop foreign keys to a table that is dropped before the referencing table, as in a circle of references."""
@@ -289,12 +261,12 @@ class _Deriver(RepairState):
         for (kind, name), attributes in sorted(self.actual.objects.items()):
             match = _REFERENCES.search(str(attributes.get("definition"))) if kind == "constraint" else None
             if match and match["table"] in place and place[match["table"]] < place.get(split(name)[0], -1):
-                self.phases[_Phase.DROP].append(drop_statement(kind, name, attributes))
+                self.phases[Phase.DROP].append(drop_statement(kind, name, attributes))
 
     # -- creating
 
     def _create(self, keys: set[ObjectKey]) -> None:
-        for kind in _CREATED:
+        for kind in CREATED:
             own_kind = "constraint" if kind == "foreign key" else kind
             names = [name for key_kind, name in keys if key_kind == own_kind]
             if own_kind == "constraint":
@@ -303,23 +275,25 @@ class _Deriver(RepairState):
             for name in ordered(names, own_kind, self.expected):
                 self._create_object(own_kind, name, keys)
         for kind, name in sorted(keys):
-            if kind not in _CREATED:
+            if kind not in CREATED:
                 self.unresolved.append(f"create the {kind} {name}")
 
     def _create_object(self, kind: str, name: str, keys: set[ObjectKey]) -> None:
-        statements = definitions.create(kind, name, self.expected)
+        statements = server_objects.create(kind, name, self.expected.objects[kind, name])
+        if statements is None:
+            statements = definitions.create(kind, name, self.expected)
         if statements is None:
             self.unresolved.append(f"create the {kind} {name}")
             return
         if kind == "column" and self._needs_value(name):
             self.refusal = f"{name} is NOT NULL and its values are gone: restore the backup"
-        phase = _Phase.BASE if kind in _BASE else _Phase.PARTS if kind in _PARTS else _Phase.TABLE
+        phase = phase_of_creation(kind)
         if kind == "column" and self.expected.objects[kind, name].get("generated") is not None:
-            phase = _Phase.PARTS  # after the columns that it is computed from
+            phase = Phase.PARTS  # after the columns that it is computed from
         if kind == "function":
             tables = [table for key_kind, table in keys if key_kind in {"table", "view"}]
             if any(mentions(statements[0], table) for table in tables):
-                phase = _Phase.PARTS
+                phase = Phase.PARTS
         self.phases[phase] += map(execute, statements)
 
     def _refers(self, constraint: str) -> bool:
@@ -334,16 +308,16 @@ class _Deriver(RepairState):
         """Add the comment, the owner and the privileges of a created object."""
         kind, name = key
         attributes = self.expected.objects[key]
-        settings = self.phases[_Phase.SETTINGS]
-        if attributes.get("comment") is not None:
+        settings = self.phases[Phase.SETTINGS]
+        if attributes.get("comment") is not None and kind != "extension":  # which comes with its comment
             settings.append(comment_statement(key, attributes))
         owner = attributes.get("owner")
         if owner is not None and owner != self._usual_owner():
             settings.append(execute(f"ALTER {definitions.words(kind, attributes)} {name} OWNER TO {owner}"))
         acl = texts(attributes.get("acl"))
-        if acl and kind != "default privileges":
+        if acl and kind not in server_objects.ACLS:
             usual = [item for item in acl if owner is not None and item.startswith(f"{owner}=")]
-            usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"]}.get(kind, [])
+            usual += {"function": ["=X/"], "aggregate": ["=X/"], "type": ["=U/"], "language": ["=U/"]}.get(kind, [])
             settings += map(execute, privileges(kind, name, attributes, tuple(acl), tuple(usual)))
         if kind == "sequence" and not attributes.get("of_identity") and attributes.get("owned_by"):
             settings.append(execute(f"ALTER SEQUENCE {name} OWNED BY {attributes['owned_by']}"))
@@ -361,7 +335,7 @@ class _Deriver(RepairState):
         if alter is not None:
             for statement, handled in alter(self, name, rest):
                 rest -= handled
-                self.phases[_Phase.ALTER] += [execute(statement)] if statement else []
+                self.phases[Phase.ALTER] += [execute(statement)] if statement else []
         self._alter_settings(key, rest)
         for attribute in sorted(rest - {"comment", "owner", "acl"}):
             words = attribute.replace("_", " ")
@@ -379,20 +353,20 @@ class _Deriver(RepairState):
     def _alter_settings(self, key: ObjectKey, rest: set[str]) -> None:
         kind, name = key
         expected, actual = self.expected.objects[key], self.actual.objects[key]
-        settings = self.phases[_Phase.SETTINGS]
+        settings = self.phases[Phase.SETTINGS]
         if "comment" in rest:
             settings.append(comment_statement(key, expected))
-        acl = actual.get("acl")
+        acl, named = actual.get("acl"), THIS_DATABASE if kind == "database" else name
         if "owner" in rest:
-            settings.append(execute(f"ALTER {definitions.words(kind, expected)} {name} OWNER TO {expected['owner']}"))
+            statement = f"ALTER {definitions.words(kind, expected)} {named} OWNER TO {expected['owner']}"
+            settings.append(execute(in_its_place(kind, statement)))
             # ALTER … OWNER TO transfers the privileges of the old owner to the new one.
             acl = tuple(
                 re.sub(rf"^{re.escape(str(actual['owner']))}=", f"{expected['owner']}=", item) for item in texts(acl)
             )
-        if "acl" in rest and kind != "default privileges":
-            settings += map(execute, privileges(kind, name, expected, expected.get("acl"), acl))
-        elif "acl" in rest:
-            self.unresolved.append(f"the {kind} {name}")
+        if "acl" in rest:
+            statements = privileges(kind, named, expected, expected.get("acl"), acl)
+            settings += [execute(in_its_place(kind, statement)) for statement in statements]
 
 
 def _in_words(attributes: Attributes, attribute: str) -> str:

@@ -9,7 +9,8 @@ from domain.migration.snapshot import Value
 
 _PRIVILEGES = {
     "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
-    "m": "MAINTAIN", "X": "EXECUTE", "U": "USAGE", "C": "CREATE", "c": "CONNECT", "T": "TEMPORARY",
+    "m": "MAINTAIN", "X": "EXECUTE", "U": "USAGE", "C": "CREATE", "c": "CONNECT", "T": "TEMPORARY", "s": "SET",
+    "A": "ALTER SYSTEM",
 }  # fmt: skip
 
 
@@ -75,4 +76,6 @@ def _on(kind: str, name: str, attributes: Attributes, letters: Iterable[str]) ->
         "aggregate": "FUNCTION",
         "foreign server": "FOREIGN SERVER",
     }
-    return f"{', '.join(privilege_names)} ON {word.get(kind) or words(kind, attributes)} {name}"
+    # of default privileges, the name is that of a kind
+    subject = name if kind == "default privileges" else f"{word.get(kind) or words(kind, attributes)} {name}"
+    return f"{', '.join(privilege_names)} ON {subject}"

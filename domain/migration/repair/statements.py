@@ -60,4 +60,17 @@ def comment_statement(key: ObjectKey, attributes: Attributes) -> str:
     """Return the operation that sets the comment of an object, or removes it."""
     comment = attributes.get("comment")
     text = "NULL" if comment is None else literal(comment)
-    return execute(f"COMMENT ON {definitions.reference(*key, attributes)} IS {text}")
+    subject = f"DATABASE {THIS_DATABASE}" if key[0] == "database" else definitions.reference(*key, attributes)
+    return execute(in_its_place(key[0], f"COMMENT ON {subject} IS {text}"))
+
+
+THIS_DATABASE = "{database}"
+"""What stands for the name of the connected database in a statement for `in_its_place`."""
+
+
+def in_its_place(kind: str, statement: str) -> str:
+    """Return a statement as it is; one about the database itself with the name that the database has where it runs."""
+    if kind != "database":
+        return statement
+    template = literal(statement.replace("%", "%%").replace(THIS_DATABASE, "%I"))
+    return f"DO $$ BEGIN EXECUTE format({template}, current_database()); END $$"

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from adapter.outbound.database.autogenerate.expressions import PREPARER
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.postgres.explain import sqlstate
-from domain.migration.drift import without_parts
+from domain.migration.drift import BESIDE_SCHEMAS, without_parts
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, Value, compare
 
 log = logging.getLogger(f"alembic.{__name__}")
@@ -185,4 +185,5 @@ def _renamed(value: Value, names: dict[str, str]) -> Value:
 
 def _snapshot(connection: Connection, *, temporary: bool = False) -> SchemaSnapshot:
     driver: Any = connection.connection.driver_connection
-    return snapshot(cast("psycopg.Connection[Any]", driver), temporary=temporary)
+    connected = cast("psycopg.Connection[Any]", driver)
+    return snapshot(connected, exclude_kinds=BESIDE_SCHEMAS, temporary=temporary)

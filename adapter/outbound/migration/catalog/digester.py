@@ -192,7 +192,8 @@ _NUMBERED = """
 _LARGE_OBJECTS = """
     SELECT count(*), sum(hashint8extended(o.number, 0)),
            sum(hashtextextended(md5(lo_get(o.oid)), o.number)),
-           sum(hashtextextended(concat_ws(' ', o.lomowner::regrole, o.lomacl), o.number))
+           sum(hashtextextended(concat_ws(' ', o.lomowner::regrole, o.lomacl), o.number)),
+           sum(hashtextextended(coalesce(obj_description(o.oid, 'pg_largeobject'), ''), o.number))
       FROM (SELECT *, oid::bigint AS number FROM pg_largeobject_metadata) AS o
 """
 _AT_ONCE = 50  # tables per round trip
@@ -257,7 +258,7 @@ def _batch(cursor: psycopg.Cursor[Any], tables: list[Table]) -> list[tuple[str, 
 
 
 def _large_objects(cursor: psycopg.Cursor[Any], unread: dict[str, str]) -> dict[str, TableDigest]:
-    """Return the digest of the large objects: their numbers are the key, their bytes and privileges the columns."""
+    """Return the digest of the large objects: numbers are the key; bytes, privileges and comments the columns."""
     try:
         with cursor.connection.transaction():
             row = cursor.execute(_LARGE_OBJECTS).fetchone()
@@ -269,7 +270,7 @@ def _large_objects(cursor: psycopg.Cursor[Any], unread: dict[str, str]) -> dict[
     rows, key, *columns = row or (0, None, None, None)
     if not rows:
         return {}
-    names = ("data", "privileges")
+    names = ("data", "privileges", "comments")
     digests = {name: ColumnDigest(rows, _wrapped(total)) for name, total in zip(names, columns, strict=True)}
     return {LARGE_OBJECTS: TableDigest(rows, digests, _wrapped(key))}
 

@@ -6,17 +6,15 @@ one entry of `kinds`: a query that returns a column `name`, which becomes the ke
 The queries follow the Postgres manual, chapter "System Catalogs", and the functions of section "System Information
 Functions and Operators".
 
-Not read, because it is not part of one database's schema, or because revisions hardly ever change it:
+Not read:
 
-- roles, tablespaces, the database's name, owner and comment, security labels;
-- members of extensions, and objects that belong to tables of extensions;
-- data: rows, counters of sequences, statistics, physical order;
-- conversions, languages, transforms, text search parsers and templates, access methods, empty operator families;
-- subscriptions, and the options of user mappings (they may hold secrets);
-- comments of extensions, comments and grants within extensions, `DEPENDS ON EXTENSION`;
-- valid not-null constraints of Postgres 17 and newer, with their names, comments and `NO INHERIT`: the column's
-  `not_null` already shows their effect;
-- base types beyond their owner, grants and comment;
+- data: rows, large objects, counters of sequences, statistics, physical order, progress of replication;
+- secrets: passwords of roles, options of user mappings, how a subscription reaches its publisher;
+- what belongs to the server: tablespaces, labels and names of roles and databases, attributes of built-in roles;
+- the definitions of built-in objects, and of members of extensions other than functions and relations;
+- versions of collations;
+- valid not-null constraints of Postgres 17 and newer that are inherited and have no comment: the column's `not_null`
+  already shows their effect;
 - rows of `pg_constraint` that Postgres keeps for each partition a foreign key refers to.
 """
 
@@ -43,12 +41,14 @@ def snapshot(
     connection: psycopg.Connection[Any],
     *,
     exclude_tables: Collection[str] = ("alembic_version",),
+    exclude_kinds: frozenset[str] = frozenset(),
     temporary: bool = False,
 ) -> SchemaSnapshot:
     """Return the schema of the connected database.
 
     Nothing is written, no lock is stronger than ACCESS SHARE, and the session's settings are restored. Inside a
-    transaction, its uncommitted changes are visible. Every role may read the schema, on Postgres 14 and newer. A
+    transaction, its uncommitted changes are visible. Every role may read the schema, on Postgres 14 and newer,
+    but roles and their memberships only one that may change them. A
     relation that another session changes at the same time can be inconsistent, because the functions that return
     definitions use the newest catalog.
 
@@ -56,13 +56,16 @@ def snapshot(
         connection: A connection that is idle or in a transaction that has not failed.
         exclude_tables: Tables, sequences and views to skip with everything that belongs to them, by name in any schema
             (`alembic_version`) or by qualified name (`public.alembic_version`).
+        exclude_kinds: Kinds of objects to skip.
         temporary: Whether to include the temporary objects of this session, in their schema `pg_temp_…`.
 
     Raises:
         psycopg.Error: The transaction has failed before, the connection is lost, or a relation is held in
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
-    return snapshot_again(connection, {}, exclude_tables=exclude_tables, temporary=temporary)[0]
+    return snapshot_again(
+        connection, {}, exclude_tables=exclude_tables, exclude_kinds=exclude_kinds, temporary=temporary
+    )[0]
 
 
 def snapshot_again(
@@ -70,6 +73,7 @@ def snapshot_again(
     known: KnownObjects,
     *,
     exclude_tables: Collection[str] = ("alembic_version",),
+    exclude_kinds: frozenset[str] = frozenset(),
     temporary: bool = False,
 ) -> tuple[SchemaSnapshot, KnownObjects]:
     """Return the schema of the connected database as `snapshot` does, and what is known now.
@@ -78,11 +82,12 @@ def snapshot_again(
         connection: As for `snapshot`.
         known: What is known of an earlier schema. An object whose JSON is in it is not decoded again.
         exclude_tables: As for `snapshot`.
+        exclude_kinds: As for `snapshot`.
         temporary: As for `snapshot`.
     """
     with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(READING_SETTINGS, prepare=False)
-        statement = _statement(connection.info.server_version)
+        statement = _statement(connection.info.server_version, exclude_kinds)
         # Stream, so that one kind is decoded here while the server reads the next.
         kinds = cursor.stream(statement, [list(exclude_tables), temporary])
         now_known = {kind: _objects(kind, lines, known.get(kind, {})) for kind, lines in kinds}
@@ -110,7 +115,7 @@ def _decoded(kind: str, line: str) -> KnownObject:
 
 
 @cache
-def _statement(server_version: int) -> bytes:
+def _statement(server_version: int, exclude_kinds: frozenset[str]) -> bytes:
     """Return the union of the queries of all kinds that this server has: a row per kind, a line of JSON per object.
 
     A line break in a value is escaped in JSON.
@@ -120,16 +125,18 @@ def _statement(server_version: int) -> bytes:
             sql.Literal(kind.name), sql.SQL(kind.query_for(server_version))
         )
         for kind in KINDS
-        if kind.since <= server_version < kind.until
+        if kind.since <= server_version < kind.until and kind.name not in exclude_kinds
     )
     return (sql.SQL(_COMMON) + sql.SQL(" UNION ALL ").join(queries)).as_bytes()
 
 
 # Access control lists, relation options and similar attributes are sets.
-_UNORDERED = frozenset({"acl", "options", "toast_options", "roles", "tags", "triggers"})
+_UNORDERED = frozenset({"acl", "initial_acl", "options", "toast_options", "roles", "tags", "triggers"})
 
 _COMMON: LiteralString = f"""
-WITH member AS MATERIALIZED (
+WITH session AS MATERIALIZED (
+    SELECT rolsuper OR rolcreaterole AS may_change_roles FROM pg_roles WHERE rolname = current_user
+), member AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), namespace AS MATERIALIZED (
     SELECT oid, nspname, quote_ident(nspname) AS name

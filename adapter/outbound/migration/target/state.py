@@ -15,6 +15,7 @@ from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.target import Target
 from domain.migration.deployment.plan import TargetIdentity
+from domain.migration.drift import BESIDE_SCHEMAS
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 
@@ -81,13 +82,14 @@ class DatabaseTarget(Target):
         )
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
-        """Return its catalog without the tables in which versions are written.
+        """Return its schemas without the tables in which versions are written.
 
         Raises:
             psycopg.Error: The database cannot be reached or refused.
         """
         with self._session() as connection:
-            return snapshot(connection, exclude_tables=["alembic_version", *version_tables])
+            excluded = ["alembic_version", *version_tables]
+            return snapshot(connection, exclude_tables=excluded, exclude_kinds=BESIDE_SCHEMAS)
 
     def identity(self) -> TargetIdentity:
         """Return what tells it from all other databases.

@@ -7,9 +7,11 @@ from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 from application.migration.ports.project_databases import ModelComparison
+from domain.migration.drift import BESIDE_SCHEMAS
 from domain.migration.snapshot import ObjectKey, SchemaDifference, SchemaSnapshot, compare
 
 _SCHEMAS = f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {IN_USER_SCHEMA}"  # noqa: S608 - a constant
+_NOT_MODELED = BESIDE_SCHEMAS | {"extension"}
 # Attributes that an administrator sets, that SQLAlchemy cannot express, or that no model declares.
 _IGNORED_ATTRIBUTES = frozenset({"position", "owner", "acl", "options"})
 
@@ -61,7 +63,8 @@ def _difference(expected: SchemaSnapshot, actual: SchemaSnapshot, only_there: fr
     )
     missing_definitions = {_constraint_definition(key, expected) for key in difference.missing} - {None}
     unexpected = tuple(key for key in unexpected if _constraint_definition(key, actual) not in missing_definitions)
-    return SchemaDifference(missing, unexpected, difference.changed)
+    changed = tuple(change for change in difference.changed if change.key[0] not in _NOT_MODELED)
+    return SchemaDifference(missing, unexpected, changed)
 
 
 def _constraint_definition(key: ObjectKey, schema: SchemaSnapshot) -> tuple[str, str] | None:

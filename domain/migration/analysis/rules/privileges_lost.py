@@ -17,7 +17,7 @@ Source: the Postgres manual, section "Privileges".
 from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.changes import renamed_by, statement_of
-from domain.migration.analysis.lost_privileges import lost_privileges, missing_privileges
+from domain.migration.analysis.lost_privileges import kept_objects, lost_privileges
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.diagnostic import Diagnostic, Severity
 from domain.migration.names import split
@@ -39,27 +39,20 @@ _GRANT = '\nop.execute("GRANT SELECT ON names TO pg_monitor")'
 BAD = Example(_SETUP, f"{_DROP}op.execute({_NEW!r})", f"{_DROP}op.execute({_OLD!r}){_GRANT}")
 GOOD = Example(_SETUP, f"{_DROP}op.execute({_NEW!r}){_GRANT}", f"{_DROP}op.execute({_OLD!r}){_GRANT}")
 
-_DATABASE = ("database privileges", "other than the default")
-_OF_NEW_DATABASE = ("=Tc/",)
 _LATER = "Revoke them when no deployed code needs them any more, in a revision whose docstring says `Phase: contract`."
-_APART = frozenset({"default privileges", _DATABASE[0]})
 
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report objects on which roles other than the owner have fewer privileges than before."""
-    if trace.before is None or trace.after is None:
-        return
     contract = declared_phase(trace.docstring) is Phase.CONTRACT
-    for key in sorted(trace.before.objects.keys() & trace.after.objects.keys()):
-        if key[0] not in _APART and (lost := lost_privileges(trace, key)):
+    for key in kept_objects(trace):
+        if lost := lost_privileges(trace, key):
             anew = _is_made_anew(trace, key)
             if anew or not contract:
                 yield _diagnostic(trace, key, lost, anew=anew, contract=contract)
     for former, key in _other_kinds(trace):
         if lost := lost_privileges(trace, key, former):
             yield _diagnostic(trace, key, lost, anew=True, contract=contract, former=former)
-    if not contract:
-        yield from _of_database(trace)
 
 
 def _other_kinds(trace: RevisionTrace) -> Iterator[tuple[ObjectKey, ObjectKey]]:
@@ -98,34 +91,19 @@ def _diagnostic(
     contract: bool,
     former: ObjectKey | None = None,
 ) -> Diagnostic:
-    kind, name = key
-    object_kind = str(attributes(trace.after, kind, name).get("kind") or kind)
+    entry = attributes(trace.after, *key) or attributes(trace.before, *key)
+    kind, name = (str(entry["type"]), str(entry["identity"])) if key[0] == "privileges" else key
+    object_kind = str(entry.get("kind") or kind)
     cause = "the upgrade creates it again without these grants" if anew else "the upgrade revokes them"
     return Diagnostic(
         CODE,
         SEVERITY if anew and not contract else Severity.WARNING,
-        statement_of(trace, kind, name),
+        statement_of(trace, kind, _without_arguments(name) if key[0] == "privileges" else name),
         name if kind in {"table", "view"} else None,
         f"{_in_words(lost)} on the {object_kind} {name}: {cause}. Code that connects as such a role is refused.",
         "Grant the privileges again in the same transaction." if anew else _LATER,
         _fix(trace, key, former or key) if anew else None,
     )
-
-
-def _of_database(trace: RevisionTrace) -> Iterator[Diagnostic]:
-    """Report privileges on the database itself, of which a catalog has only those that were changed."""
-    before, after = (attributes(catalog, *_DATABASE).get("acl") for catalog in (trace.before, trace.after))
-    lost = missing_privileges(before or _OF_NEW_DATABASE, after or _OF_NEW_DATABASE, {}, set())
-    if lost:
-        yield Diagnostic(
-            CODE,
-            Severity.WARNING,
-            None,
-            None,
-            f"{_in_words(lost)} on the database: the upgrade revokes them. Code that connects as such a role is "
-            "refused.",
-            _LATER,
-        )
 
 
 def _in_words(lost: Mapping[str, list[str]]) -> str:

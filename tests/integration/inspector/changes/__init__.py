@@ -7,6 +7,7 @@ from tests.integration.inspector.changes.indexes import INDEXES
 from tests.integration.inspector.changes.on_tables import ON_TABLES
 from tests.integration.inspector.changes.others import OTHERS
 from tests.integration.inspector.changes.sequences import SEQUENCES
+from tests.integration.inspector.changes.server import SERVER
 from tests.integration.inspector.changes.tables import TABLES
 from tests.integration.inspector.changes.types import TYPES
 from tests.integration.inspector.changes.views import VIEWS
@@ -22,4 +23,5 @@ CHANGES = {
     **ON_TABLES,
     **TYPES,
     **OTHERS,
+    **SERVER,
 }

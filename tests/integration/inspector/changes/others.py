@@ -145,11 +145,6 @@ OTHERS: dict[str, Change] = {
         'ALTER ROLE app_reader RESET "app.tenant"',
         ("role setting", '"app.tenant" of app_reader'),
     ),
-    "database grant": appears(
-        "REVOKE CONNECT ON DATABASE hexalembic_inspector FROM PUBLIC",
-        "GRANT CONNECT ON DATABASE hexalembic_inspector TO PUBLIC",
-        ("database privileges", "other than the default"),
-    ),
     "default privileges": appears(
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop GRANT SELECT ON TABLES TO app_reader",
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA shop REVOKE SELECT ON TABLES FROM app_reader",

@@ -1,11 +1,28 @@
-"""Settings and privileges of the database itself, whose name is in neither, and settings of roles in all databases.
+"""The database itself, whose name is not part of it, its settings, and settings of roles in all databases.
 
-Source: the Postgres manual, chapter "System Catalogs": pg_db_role_setting, pg_database.
+Where the files of the database are is not read, nor the versions of its collations.
+
+Source: the Postgres manual, chapter "System Catalogs": pg_database, pg_db_role_setting.
 """
 
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
+    Kind(
+        "database",
+        """
+        SELECT 'itself' AS name,
+               nullif(d.datconnlimit, -1) AS connection_limit,
+               d.datallowconn AS allows_connections,
+               d.datistemplate AS is_template,
+               pg_get_userbyid(d.datdba) AS owner,
+               coalesce(d.datacl, acldefault('d', d.datdba)) AS acl,
+               (SELECT description FROM pg_shdescription
+                 WHERE classoid = 'pg_database'::regclass AND objoid = d.oid) AS comment
+          FROM pg_database AS d
+         WHERE d.datname = current_database()
+        """,
+    ),
     Kind(
         "database setting",
         """
@@ -27,15 +44,6 @@ KINDS = (
          CROSS JOIN unnest(s.setconfig) AS c (setting)
           LEFT JOIN pg_roles AS o ON o.oid = s.setrole
          WHERE s.setdatabase = 0
-        """,
-    ),
-    Kind(
-        "database privileges",
-        """
-        SELECT 'other than the default' AS name, d.datacl AS acl
-          FROM pg_database AS d
-         WHERE d.datname = current_database()
-           AND NOT (d.datacl @> acldefault('d', d.datdba) AND d.datacl <@ acldefault('d', d.datdba))
         """,
     ),
 )

@@ -9,6 +9,9 @@ KINDS = (
         SELECT p.oid::regprocedure::text AS name,
                CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'w' THEN 'window function' ELSE 'function' END AS kind,
                pg_get_functiondef(p.oid) AS definition,
+               nullif(p.prosecdef, false) AS security_definer,
+               nullif(p.proleakproof, false) AS leakproof,
+               p.proconfig AS settings,
                pg_get_userbyid(p.proowner) AS owner,
                coalesce(p.proacl, acldefault('f', p.proowner)) AS acl,
                (SELECT description FROM pg_description
@@ -17,6 +20,7 @@ KINDS = (
           JOIN namespace AS n ON n.oid = p.pronamespace
          WHERE p.prokind <> 'a' AND (p.tableoid, p.oid) NOT IN (TABLE member)
         """,
+        defaults={"security_definer": False, "leakproof": False, "settings": ()},
     ),
     # Postgres has no function that writes the definition of an aggregate.
     Kind(

@@ -1,4 +1,4 @@
-"""Casts, operators and operator classes."""
+"""Casts, operators, operator classes and operator families."""
 
 from adapter.outbound.migration.catalog.kind import Kind
 
@@ -55,6 +55,9 @@ KINDS = (
                       WHERE p.amprocfamily = o.opcfamily ORDER BY p.amprocnum, p.amproc::regprocedure::text
                ) AS functions,
                pg_get_userbyid(o.opcowner) AS owner,
+               pg_get_userbyid(f.opfowner) AS owner_of_family,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_opfamily'::regclass AND objoid = f.oid AND objsubid = 0) AS comment_on_family,
                (SELECT description FROM pg_description
                  WHERE classoid = 'pg_opclass'::regclass AND objoid = o.oid AND objsubid = 0) AS comment
           FROM pg_opclass AS o
@@ -63,6 +66,36 @@ KINDS = (
           JOIN pg_opfamily AS f ON f.oid = o.opcfamily
           JOIN pg_namespace AS fn ON fn.oid = f.opfnamespace
          WHERE (o.tableoid, o.oid) NOT IN (TABLE member)
+        """,
+    ),
+    # A family with a class of its name is read with the class. Of one of Postgres, what the user has added is read.
+    Kind(
+        "operator family",
+        """
+        SELECT quote_ident(n.nspname) || '.' || quote_ident(f.opfname) || ' USING ' || m.amname AS name,
+               ARRAY(SELECT a.amopstrategy || ' ' || a.amopopr::regoperator::text FROM pg_amop AS a
+                      WHERE a.amopfamily = f.oid AND a.oid >= 16384
+                      ORDER BY a.amopstrategy, a.amopopr::regoperator::text) AS operators,
+               ARRAY(SELECT p.amprocnum || ' ' || p.amproc::regprocedure::text FROM pg_amproc AS p
+                      WHERE p.amprocfamily = f.oid AND p.oid >= 16384
+                      ORDER BY p.amprocnum, p.amproc::regprocedure::text) AS functions,
+               pg_get_userbyid(f.opfowner) AS owner,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_opfamily'::regclass AND objoid = f.oid AND objsubid = 0) AS comment
+          FROM pg_opfamily AS f
+          JOIN pg_am AS m ON m.oid = f.opfmethod
+          JOIN pg_namespace AS n ON n.oid = f.opfnamespace
+         WHERE f.oid < 16384
+           AND (EXISTS (SELECT FROM pg_amop AS a
+                         WHERE a.amopfamily = f.oid AND a.oid >= 16384
+                           AND ('pg_operator'::regclass::oid, a.amopopr) NOT IN (TABLE member))
+                OR EXISTS (SELECT FROM pg_amproc AS p
+                            WHERE p.amprocfamily = f.oid AND p.oid >= 16384
+                              AND ('pg_proc'::regclass::oid, p.amproc::oid) NOT IN (TABLE member)))
+            OR f.opfnamespace IN (SELECT oid FROM namespace)
+           AND (f.tableoid, f.oid) NOT IN (TABLE member)
+           AND NOT EXISTS (SELECT FROM pg_opclass AS o
+                            WHERE (o.opcfamily, o.opcname, o.opcnamespace) = (f.oid, f.opfname, f.opfnamespace))
         """,
     ),
 )

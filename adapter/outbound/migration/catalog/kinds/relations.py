@@ -102,7 +102,8 @@ KINDS = (
           LEFT JOIN pg_constraint AS parent ON parent.oid = c.conparentid
          WHERE (r.oid IS NOT NULL OR n.oid IS NOT NULL)
            AND c.contype <> 't'
-           AND (c.contype <> 'n' OR NOT c.convalidated)
+           AND (c.contype <> 'n' OR NOT c.convalidated OR c.connoinherit OR EXISTS (
+               SELECT FROM pg_description WHERE classoid = 'pg_constraint'::regclass AND objoid = c.oid))
            AND parent.conrelid IS DISTINCT FROM c.conrelid
         """,
         newer=(("nullif(c.conenforced, true)", 180_000),),

@@ -1,4 +1,4 @@
-"""Text search configurations and dictionaries."""
+"""Text search configurations, dictionaries, parsers and templates."""
 
 from adapter.outbound.migration.catalog.kind import Kind
 
@@ -33,6 +33,30 @@ KINDS = (
           FROM pg_ts_dict AS d
           JOIN namespace AS n ON n.oid = d.dictnamespace
          WHERE (d.tableoid, d.oid) NOT IN (TABLE member)
+        """,
+    ),
+    Kind(
+        "text search parser",
+        """
+        SELECT n.name || '.' || quote_ident(p.prsname) AS name,
+               ARRAY[p.prsstart, p.prstoken, p.prsend, p.prsheadline, p.prslextype]::text[] AS functions,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_ts_parser'::regclass AND objoid = p.oid AND objsubid = 0) AS comment
+          FROM pg_ts_parser AS p
+          JOIN namespace AS n ON n.oid = p.prsnamespace
+         WHERE (p.tableoid, p.oid) NOT IN (TABLE member)
+        """,
+    ),
+    Kind(
+        "text search template",
+        """
+        SELECT n.name || '.' || quote_ident(t.tmplname) AS name,
+               ARRAY[t.tmplinit, t.tmpllexize]::text[] AS functions,
+               (SELECT description FROM pg_description
+                 WHERE classoid = 'pg_ts_template'::regclass AND objoid = t.oid AND objsubid = 0) AS comment
+          FROM pg_ts_template AS t
+          JOIN namespace AS n ON n.oid = t.tmplnamespace
+         WHERE (t.tableoid, t.oid) NOT IN (TABLE member)
         """,
     ),
 )

@@ -21,6 +21,10 @@ KINDS = (
                CASE WHEN g.rngcanonical <> 0 THEN g.rngcanonical::regprocedure::text END AS canonical,
                CASE WHEN g.rngsubdiff <> 0 THEN g.rngsubdiff::regprocedure::text END AS subtype_difference,
                CASE WHEN g.rngmultitypid <> 0 THEN format_type(g.rngmultitypid, NULL) END AS multirange,
+               CASE WHEN t.typtype = 'b' THEN
+                   concat_ws(' ', t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout,
+                             t.typanalyze, t.typlen, t.typbyval, t.typcategory, t.typispreferred, t.typdelim,
+                             t.typalign, t.typstorage, t.typdefault) END AS base,
                pg_get_userbyid(t.typowner) AS owner,
                coalesce(t.typacl, acldefault('T', t.typowner)) AS acl,
                (SELECT description FROM pg_description

@@ -239,12 +239,10 @@ def test_a_foreign_key_of_a_table_that_stays_is_dropped_once() -> None:
 
 
 def test_kinds_that_nobody_drops_or_makes_are_said() -> None:
-    """Default privileges have no statement of their own here, and of an operator the catalog holds too little."""
-    default: Objects = {("default privileges", "of shop on tables"): {"acl": ("app=r/shop",)}}
-    assert repair({}, default) == Repair((), ("drop the default privileges of shop on tables",))
-    assert repair(default, {}) == Repair((), ("create the default privileges of shop on tables",))
-    changed: Objects = {("default privileges", "of shop on tables"): {"acl": ("app=rw/shop",)}}
-    assert repair(default, changed) == Repair((), ("the default privileges of shop on tables",))
+    """A label is given by a module of the server, and of a foreign table the catalog holds too little."""
+    label: Objects = {("security label", "table public.people by guard"): {"label": "secret"}}
+    assert repair({}, label) == Repair((), ("drop the security label table public.people by guard",))
+    assert repair(label, {}) == Repair((), ("create the security label table public.people by guard",))
     foreign = table("public.far", kind="foreign table")
     assert repair({**PEOPLE_TABLE, **foreign}, PEOPLE_TABLE) == Repair((), ("create the table public.far",))
     assert steps({}, foreign) == ['op.execute("DROP FOREIGN TABLE public.far")']

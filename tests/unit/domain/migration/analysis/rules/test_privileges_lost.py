@@ -118,14 +118,34 @@ def test_functions_are_found_by_name_and_columns_by_their_table() -> None:
 
 
 def test_the_database_itself() -> None:
-    """A database without a list of its own lets PUBLIC connect; a revoke is a warning, except in the contract phase."""
-    key = ("database privileges", "other than the default")
-    (diagnostic,) = lost({}, {key: {"acl": ("=T/shop",)}})
-    assert "PUBLIC loses CONNECT on the database" in diagnostic.message
+    """A REVOKE of what PUBLIC has, or of another role's privilege; the owner keeps its own, whatever the list is."""
+    connects, connects_not = granted("database", "itself", "=Tc/shop"), granted("database", "itself", "=T/shop")
+    (diagnostic,) = lost(connects, connects_not)
+    assert "PUBLIC loses CONNECT on the database itself" in diagnostic.message
     assert diagnostic.severity is Severity.WARNING
-    assert lost({key: {"acl": ("=T/shop",)}}, {}) == []
-    assert len(lost({key: {"acl": ("=Tc/shop", "app=C/shop")}}, {})) == 1
-    assert lost({}, {key: {"acl": ("=T/shop",)}}, docstring=CONTRACT) == []
+    assert lost(connects_not, connects) == []
+    assert lost(connects, connects_not, docstring=CONTRACT) == []
+    (diagnostic,) = lost(granted("database", "itself", "=Tc/shop", "app=C/shop"), connects)
+    assert diagnostic.message.startswith("app loses CREATE on the database itself: the upgrade revokes them.")
+
+
+def test_what_is_built_in() -> None:
+    """A catalog has the privileges on a built-in object while they are not the initial ones."""
+    key = ("privileges", "on function pg_catalog.pg_sleep(double precision)")
+    entry: Mapping[str, Value] = {
+        "type": "function",
+        "identity": "pg_catalog.pg_sleep(double precision)",
+        "acl": (OWN,),
+        "initial_acl": (OWN, "=X/shop"),
+    }
+    revoke = step("REVOKE EXECUTE ON FUNCTION pg_sleep FROM PUBLIC")
+    (diagnostic,) = lost({}, {key: entry}, revoke)
+    assert "PUBLIC loses EXECUTE on the function pg_catalog.pg_sleep(double precision)" in diagnostic.message
+    assert diagnostic.statement == 0
+    assert lost({key: entry}, {}) == []
+    given: Objects = {key: {**entry, "acl": entry["initial_acl"], "initial_acl": (OWN,)}}
+    assert len(lost(given, {})) == 1
+    assert lost({**given, ("extension", "e"): {}}, {}) == []
 
 
 @pytest.mark.parametrize("missing", ["before", "after"])
