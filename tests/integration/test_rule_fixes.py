@@ -28,6 +28,7 @@ AFTER = {"ann-options-without-reindex", "sequence-behind-rows"}
 LAST = {"ivfflat-on-empty-table"}
 # Bad examples for which there is no code: a person has to decide.
 UNDECIDED = {
+    "acts-with-other-rights",
     "ann-index-too-many-dimensions",
     "breaks-old-code",
     "catalog-written",
@@ -43,6 +44,7 @@ UNDECIDED = {
     "not-in-sandbox",
     "not-seen-at-work",
     "partition-of-live-parent",
+    "row-security-changed",
     "rows-contradict-catalog",
     "rows-must-fit",
     "schema-and-data-together",
