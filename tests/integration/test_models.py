@@ -7,6 +7,8 @@ from sqlalchemy import Connection, text
 from adapter.outbound.database.metadata import load_metadata
 from adapter.outbound.postgres import engine
 from adapter.outbound.postgres.url import DatabaseURL
+from domain.migration.drift import BESIDE_SCHEMAS
+from domain.migration.snapshot import SchemaSnapshot
 from tests.catalogs import COLUMN_ORDER, assert_equal, catalog
 from tests.support import run
 
@@ -17,11 +19,17 @@ def create_all(url: str) -> None:
         load_metadata().create_all(connection)
 
 
+def modeled(url: str) -> SchemaSnapshot:
+    """Read what models declare; whether a revision has made the extension stands in the comment on it."""
+    objects = catalog(url).objects.items()
+    return SchemaSnapshot({key: entry for key, entry in objects if key[0] not in BESIDE_SCHEMAS | {"extension"}})
+
+
 def test_models_equal_the_history(migrated_url: str, empty_url: str) -> None:
     """The migrated database has the catalog that the models make, column order aside."""
     create_all(empty_url)
 
-    assert_equal(catalog(empty_url), catalog(migrated_url), ignore=COLUMN_ORDER)
+    assert_equal(modeled(empty_url), modeled(migrated_url), ignore=COLUMN_ORDER)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_drift_is_found(migrated_url: str, empty_url: str, change: str) -> None:
         connection.execute(change)
 
     with pytest.raises(AssertionError):
-        assert_equal(catalog(empty_url), catalog(migrated_url), ignore=COLUMN_ORDER)
+        assert_equal(modeled(empty_url), modeled(migrated_url), ignore=COLUMN_ORDER)
 
 
 @pytest.mark.few(1)
