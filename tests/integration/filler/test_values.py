@@ -121,7 +121,8 @@ def test_types_of_extensions(empty: psycopg.Connection[Any]) -> None:
         CREATE EXTENSION hstore SCHEMA ext; CREATE EXTENSION ltree SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
         CREATE EXTENSION cube SCHEMA ext;
         CREATE TABLE t (
-            a ext.hstore NOT NULL, b ext.ltree NOT NULL UNIQUE, c ext.citext NOT NULL UNIQUE, d ext.cube NOT NULL
+            a ext.hstore NOT NULL CHECK (a OPERATOR(ext.?) 'the key' AND a OPERATOR(ext.?) 'q"'),
+            b ext.ltree NOT NULL UNIQUE, c ext.citext NOT NULL UNIQUE, d ext.cube NOT NULL
         )
     """)
     assert fill(empty, ROWS) == Filled({"public.t": ROWS}, ())
@@ -140,3 +141,21 @@ def test_a_type_ends_before_the_rows_do(empty_url: str) -> None:
     assert 200 <= found.tables["public.odd"] < ROWS * 2
     assert {problem.table for problem in found.problems} == {"public.settings", "public.odd"}
     assert {problem.table for problem in found.problems if NO_ROOM in problem.reason} == {"public.settings"}
+
+
+def test_checks_against_a_default_hold_in_far_rows(empty: psycopg.Connection[Any]) -> None:
+    """Values that meet those of another column only after many rows are not chosen: a day may not be before today."""
+    empty.execute("""
+        CREATE TABLE tasks (id serial PRIMARY KEY, opened date NOT NULL DEFAULT current_date, closed date,
+                            CHECK (closed IS NULL OR closed >= opened))
+    """)
+    assert fill(empty, 2000) == Filled({"public.tasks": 2000}, ())
+    assert value_of(empty, "SELECT count(closed) > 500 AND count(DISTINCT opened) > 500 FROM tasks")
+
+
+def test_addresses_lie_in_several_networks(empty: psycopg.Connection[Any]) -> None:
+    """No condition on a network is met by most rows, and the addresses differ."""
+    empty.execute("CREATE TABLE clients (address inet NOT NULL UNIQUE, CHECK (host(address) <> ''))")
+    assert fill(empty, ROWS) == Filled({"public.clients": ROWS}, ())
+    query = "SELECT max(n) FROM (SELECT count(*) AS n FROM clients GROUP BY network(set_masklen(address, 8))) s"
+    assert value_of(empty, query) < ROWS / 2

@@ -48,6 +48,8 @@ def candidates(schema: Schema, column: Column, definitions: str, texts: str) -> 
     else:
         if kind.name in {"json", "jsonb"}:
             yield from _json_candidates(kind.name, definitions, strings, numbers)
+        if kind.name == "hstore" and strings:
+            yield _pairs(strings)
         yield from (Values(expression, count) for expression, count in _OTHERS.get(kind.name, ()))
         if kind.name == "bytea":
             yield from (
@@ -83,6 +85,12 @@ def _json_candidates(name: str, definitions: str, strings: Sequence[str], number
     values += [Values(N), Values("true", 1), Values(f"{name}_build_array({N})"), Values(f"{name}_build_object()")]
     for leaf_values in [*values, *_text_candidates(0, numbers), *_number_candidates("numeric", numbers)]:
         yield Values(_json_object(name, tree, leaf_values.expression), leaf_values.count)
+
+
+def _pairs(keys: Sequence[str]) -> Values:
+    """Return the text of an hstore with some keys."""
+    quoted_keys = ('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
+    return Values(" || ', ' || ".join(f"{literal(f'{key}=>')} || {N}" for key in quoted_keys))
 
 
 _OTHER_VALUES = ("3", "null", "true", '{"a": 1}', '["b"]')

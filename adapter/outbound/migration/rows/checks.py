@@ -11,7 +11,9 @@ from adapter.outbound.migration.rows.plan import CannotFillError, Plan, Session,
 from adapter.outbound.migration.rows.values import NULL, NUMBERS, TIMES, Values, default_values
 
 _COMBINATIONS = 12_000
-_TRIED = 24  # rows on which each combination is evaluated
+_TRIED = 16  # first rows on which each combination is evaluated
+_TRIED_LATER = 8  # rows behind these on which it is evaluated
+_STEP = 13  # between rows that are evaluated: rows alternate between at most 11 values, so they show each of them
 _FEW = 6
 _EACH = 10  # most expressions per column that pass its own checks
 _MIXED = 11  # most combinations that rows alternate between
@@ -121,9 +123,18 @@ def share_of_rows(session: Session, plan: Plan, checks: Sequence[Check]) -> floa
         number: _default_expression(session, plan.table.columns[number])
         for number in sorted(names - set(plan.values) - set(plan.fixed))
     }
-    rows = plan.rows(1, 4 * SAMPLE, default_expressions, only=names)
+    first = 4 * SAMPLE
+    rows = plan.rows(1, first, default_expressions, only=names, up_to=session.rows, step=_step(session, first))
     query = f"SELECT avg(({all_of(check.expression for check in checks)})::int)::float8 FROM ({rows}) r"
     return float(session.attempt(query) or 0)
+
+
+def _step(session: Session, most: int) -> int:
+    """Return the distance between the rows of a table of which few more than so many are to be evaluated."""
+    step = _STEP
+    while session.rows > 4 * most * step:
+        step *= _STEP
+    return step
 
 
 def _default_expression(session: Session, column: Column) -> str:
@@ -220,18 +231,36 @@ def _combinations(
         joins.append(f"CROSS JOIN LATERAL (VALUES {value_rows}) o{number}(i, v)")
         changes.append(f"o{number}.i AS i{number}")
         expressions[number] = f"o{number}.v"
-    rows = plan.rows(1, _TRIED, expressions, only=names, extra=" ".join(joins), columns=changes)
-    option_columns = ", ".join(f"i{number}" for number in options)
-    query = (
+    # a value of a far row may be beyond the limits of its type: then only the first rows are evaluated
+    for up_to in (session.rows, 0):
+        rows = plan.rows(
+            1,
+            _TRIED,
+            expressions,
+            only=names,
+            extra=" ".join(joins),
+            columns=changes,
+            up_to=up_to,
+            step=_step(session, _TRIED_LATER),
+        )
+        found = session.attempt(_best(rows, list(options), conditions, limit))
+        if found is not None:
+            break
+    return [
+        (float(share), {n: values[int(place)] for (n, values), place in zip(options.items(), places, strict=True)})
+        for share, *places in found or ()
+    ]
+
+
+def _best(rows: str, numbers: Sequence[int], conditions: Sequence[str], limit: int) -> str:
+    """Return the query for the combinations of which rows meet conditions, those of most rows first."""
+    option_columns = ", ".join(f"i{number}" for number in numbers)
+    return (
         f"SELECT array_agg(ARRAY[s, {option_columns}]) FROM ("
         f"SELECT * FROM (SELECT avg(({all_of(conditions)})::int)::float8 AS s, {option_columns}"
         f" FROM ({rows}) r GROUP BY {option_columns}) c WHERE s > 0"
-        f" ORDER BY s DESC, {' + '.join(f'i{number}' for number in options)}, {option_columns} LIMIT {limit}) d"
+        f" ORDER BY s DESC, {' + '.join(f'i{number}' for number in numbers)}, {option_columns} LIMIT {limit}) d"
     )
-    return [
-        (float(share), {n: values[int(place)] for (n, values), place in zip(options.items(), places, strict=True)})
-        for share, *places in session.attempt(query) or ()
-    ]
 
 
 def _options(

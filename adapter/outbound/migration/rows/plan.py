@@ -225,6 +225,8 @@ class Plan:
         only: Collection[int] | None = None,
         extra: str = "",
         columns: Sequence[str] = (),
+        up_to: int = 0,
+        step: int = 1,
     ) -> str:
         """Return the query that generates the rows of a range of numbers.
 
@@ -235,6 +237,8 @@ class Plan:
             only: Numbers of the columns that are needed besides those in `changes`; None for all.
             extra: Joins that `changes` refers to.
             columns: Further columns of the query, as SQL.
+            up_to: The last number of further rows behind the range; 0 for none.
+            step: The distance between the numbers of further rows.
         """
         parts = [
             "g AS fill_row",
@@ -248,6 +252,9 @@ class Plan:
             if only is None or number in only
         ]
         series = f"generate_series({first}::int8, {last}::int8) g"
+        if up_to > last:
+            further = f"SELECT generate_series({last + step}::int8, {up_to}::int8, {step}::int8)"
+            series = f"(SELECT * FROM {series} UNION ALL {further}) s(g)"
         return f"SELECT {', '.join(parts)} FROM {series} {self.extra} {self._joins(f'{parts} {extra}')} {extra}"
 
     def _joins(self, expressions: str) -> str:

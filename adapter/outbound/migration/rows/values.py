@@ -30,6 +30,8 @@ class Values:
 
 NULL = Values("NULL", 1)
 N = _INDEX
+# An address of each private network in turn, so that a condition on one of them is not met by every row.
+_NETWORK = f"(ARRAY[inet '10.0.0.0', '172.16.0.0', '192.168.0.0'])[1 + ({N} % 3)::int]"
 
 _SIMPLE: dict[str, tuple[str, int]] = {
     "bool": (f"({N} % 2 = 0)", 2),
@@ -52,8 +54,8 @@ _SIMPLE: dict[str, tuple[str, int]] = {
     "json": (f"json_build_object('n', {N}, 'name', 'value-' || {N})", 0),
     "jsonb": (f"jsonb_build_object('n', {N}, 'name', 'value-' || {N})", 0),
     "jsonpath": (f"'$.n' || {N}", 0),
-    "inet": (f"inet '10.0.0.0' + {N}", 0),
-    "cidr": (f"inet '10.0.0.0' + {N}", 0),
+    "inet": (f"{_NETWORK} + {N}", 0),
+    "cidr": (f"{_NETWORK} + {N}", 0),
     "macaddr": (f"lpad(to_hex({N}), 12, '0')", 0),
     "macaddr8": (f"lpad(to_hex({N}), 16, '0')", 0),
     "bytea": (f"decode(md5({N}::text), 'hex')", 0),
