@@ -1,4 +1,4 @@
-"""The values that an UPDATE or DELETE compares rows with, and those that a CASE chooses from, as conditions on rows.
+"""The values that an UPDATE or DELETE compares rows with, or works on within a column, as conditions on rows.
 
 A row that had one of these values before an upgrade shows whether the downgrade tells it from the rows that the upgrade
 has given that value, or has inserted with it. All texts are the server's, from the plan of the statement.
@@ -15,20 +15,25 @@ from adapter.outbound.migration.rows.sought import Sought, columns_of, parts_of,
 MOST_VALUES = 20  # of one statement
 _ANY = re.compile(r" = ANY \((?P<array>E?'(?:[^']|'')*'::[^']+\[\])\)")
 _WORD = re.compile(r'(?<!::)(?<![\w$"])(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)')  # keywords are in capitals
+_PATH = re.compile(r"'\{(?:(?P<only>[^{}',\"\\]+)|[^{}'\"\\]+)\}'")  # an array of texts, with its only element
+_PLAIN = re.compile(r"'(?:[^'%_\\]|'')+'")  # what LIKE takes literally
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'(?=::)")
 
 
 def changes_by_values(plan: Mapping[str, Any]) -> bool:
-    """Return whether a plan updates or deletes rows that pass some condition, or updates them by a CASE."""
-    return any(True for _ in _changes(plan)) and bool(read_plan(plan).conditions or list(_choices(plan)))
+    """Return whether a plan updates or deletes rows by a condition, or updates them by an expression with literals."""
+    return any(True for _ in _changes(plan)) and bool(read_plan(plan).conditions or list(_choices(plan, within=True)))
 
 
-def searches_by_value(plan: Mapping[str, Any], elements_of: Callable[[str], list[str]]) -> list[Sought]:
+def searches_by_value(
+    plan: Mapping[str, Any], elements_of: Callable[[str], list[str]], *, within: bool
+) -> list[Sought]:
     """Return a search for each value that an UPDATE or DELETE compares with.
 
     Args:
         plan: The plan of the statement.
         elements_of: Returns the elements of an array, which is given as SQL.
+        within: Whether also to search for values that have a literal of the UPDATE within them.
     """
     sought = read_plan(plan)
     variants = [
@@ -37,7 +42,7 @@ def searches_by_value(plan: Mapping[str, Any], elements_of: Callable[[str], list
         for alternative in _alternatives(condition, elements_of)
     ]
     variants = variants or ([sought.conditions] if sought.conditions else [])
-    variants += [(*sought.conditions, choice) for choice in _choices(plan)]
+    variants += [(*sought.conditions, choice) for choice in _choices(plan, within=within)]
     return [replace(sought, conditions=conditions) for conditions in dict.fromkeys(variants[:MOST_VALUES])]
 
 
@@ -54,8 +59,10 @@ def _alternatives(condition: str, elements_of: Callable[[str], list[str]]) -> It
             yield part
 
 
-def _choices(plan: Mapping[str, Any]) -> Iterator[str]:
+def _choices(plan: Mapping[str, Any], *, within: bool) -> Iterator[str]:
     """Return a condition for each value that a CASE names and each of its columns.
+
+    With `within`, also for each literal in another new value, and each column that this is computed from.
 
     The plan of a single table has its columns without the alias, so that any word may be one. Conditions on a column
     that the table does not have are left out later.
@@ -63,12 +70,30 @@ def _choices(plan: Mapping[str, Any]) -> Iterator[str]:
     for change in _changes(plan):
         for child in change.get("Plans", ()):
             for expression in child.get("Output", ()):
-                if not expression.startswith("CASE "):
-                    continue
                 own = [(str(child.get("Alias")), word) for word in _WORD.findall(_LITERAL.sub("", expression))]
                 values = dict.fromkeys(_LITERAL.findall(expression))
                 for alias, column in dict.fromkeys(columns_of(expression) or (own if "Alias" in child else ())):
-                    yield from (f"(({alias}.{column})::text = {value}::text)" for value in values)
+                    for value in values:
+                        if expression.startswith("CASE "):
+                            yield f"(({alias}.{column})::text = {value}::text)"
+                        elif within:
+                            yield from _contains(f"{alias}.{column}", value)
+
+
+def _contains(column: str, value: str) -> Iterator[str]:
+    """Return conditions that a value of a column has a literal within it; the server refuses those of other types.
+
+    An array has it as an element, an object as a key or at a path, and a text anywhere.
+    """
+    path = _PATH.fullmatch(value)
+    if path is not None:
+        yield f"(({column} #> {value}::text[]) IS NOT NULL)"
+        value = f"'{path['only']}'" if path["only"] else ""
+    if value and value != "''":
+        yield f"({value}::text = ANY ({column}))"
+        yield f"({column} ? {value}::text)"
+    if _PLAIN.fullmatch(value):
+        yield f"({column} ~~ '%{value[1:-1]}%'::text)"
 
 
 def _changes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

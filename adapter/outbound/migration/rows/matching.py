@@ -50,11 +50,13 @@ class Statement:
         plan: The plan, as EXPLAIN (VERBOSE, FORMAT JSON) returns it.
         each_value: Whether rows are made for each value that an UPDATE or DELETE compares with and no row has yet,
             instead of any rows that the statement would find.
+        within: Whether these include values that have a literal of the UPDATE within them.
     """
 
     sql: str
     plan: Mapping[str, Any]
     each_value: bool = False
+    within: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def fill_matching(
 
 def _fill_for(session: Session, statement: Statement, rows: int, young: Collection[str], unmade: dict[str, str]) -> int:
     if statement.each_value:
-        searches = searches_by_value(statement.plan, partial(_elements, session))
+        searches = searches_by_value(statement.plan, partial(_elements, session), within=statement.within)
         return sum(_fill_search(session, statement, sought, rows, young, unmade) for sought in searches)
     return _fill_search(session, statement, read_plan(statement.plan), rows, young, unmade)
 

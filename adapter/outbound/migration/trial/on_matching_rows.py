@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.matches import is_in, is_write, refused_matches, statement_key, with_refusal
@@ -95,15 +96,23 @@ class OnMatchingRows:
         # the upgrade's own are behind it, only the target knows.
         trace = self._compare_for(trace, [statement for statement in trace.upgrade if not _only_deletes(statement)])
         known = _losses(trace)
-        trace = self._compare_for(trace, trace.downgrade or ())
+        trace = self._compare_for(trace, trace.downgrade or (), within=True)
         return replace(trace, merged=_losses(trace) - known)
 
-    def _compare_for(self, trace: RevisionTrace, changes: Sequence[StatementTrace]) -> RevisionTrace:
-        """Run the revision again with rows for all values that some statements compare with, or for those of one."""
+    def _compare_for(
+        self, trace: RevisionTrace, changes: Sequence[StatementTrace], *, within: bool = False
+    ) -> RevisionTrace:
+        """Run the revision again with rows for all values that some statements compare with, or for those of one.
+
+        Args:
+            trace: The trace so far.
+            changes: The statements, which update or delete.
+            within: Whether also for values that have a literal of an UPDATE within them, such as a key of an object.
+        """
         comparing = [statement for statement in changes if statement.compared]
         unmade: dict[str, str] = {}
         for statements in _together_and_alone(comparing) if comparing else ():
-            new_trace, reason, unmade_here = self._run_for(trace, statements, compared=True)
+            new_trace, reason, unmade_here = self._run_for(trace, statements, compared=True, within=within)
             unmade.update(unmade_here)
             if new_trace is not None:
                 trace = replace(
@@ -117,7 +126,12 @@ class OnMatchingRows:
         return replace(trace, unmade_matches=unmade)
 
     def _run_for(
-        self, idle_trace: RevisionTrace, statements: Sequence[StatementTrace], *, compared: bool = False
+        self,
+        idle_trace: RevisionTrace,
+        statements: Sequence[StatementTrace],
+        *,
+        compared: bool = False,
+        within: bool = False,
     ) -> tuple[RevisionTrace | None, str, Mapping[str, str]]:
         """Run the revision on a database with rows that some statements look for.
 
@@ -125,6 +139,7 @@ class OnMatchingRows:
             idle_trace: The trace on the usual rows.
             statements: The statements that found no rows.
             compared: Make rows for the values that the statements compare with, where no row has them.
+            within: As in `RowMaker.with_compared`.
 
         Returns:
             The trace, None when it cannot replace the one on the usual rows; the reason for that, empty when no such
@@ -132,7 +147,8 @@ class OnMatchingRows:
         """
         databases = self.run.databases
         before = self.states.before = self.states.before or databases.at(self.run.entry.parents)
-        make = databases.rows.with_compared if compared else databases.rows.matching
+        rows = databases.rows
+        make = partial(rows.with_compared, within=within) if compared else rows.matching
         base, unmade = make(before, statements)
         if base is None:
             return None, "", unmade

@@ -121,7 +121,7 @@ class RowMaker:
         return self._with_matches(database, searches, edges=edges)
 
     def with_compared(
-        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True
+        self, database: Database, statements: Sequence[StatementTrace], *, edges: bool = True, within: bool = False
     ) -> MadeRows:
         """Return a copy of a database with rows that have values which statements compare with and no row has.
 
@@ -129,12 +129,13 @@ class RowMaker:
             database: The database.
             statements: UPDATEs and DELETEs.
             edges: Whether some of the rows have values at the edges of their types.
+            within: Whether also values that have a literal of an UPDATE within them.
 
         Returns:
             No database when there are such rows already, or none can be made.
         """
         searches = [
-            Statement(statement.sql, json.loads(plan), each_value=True)
+            Statement(statement.sql, json.loads(plan), each_value=True, within=within)
             for statement in statements
             for plan in statement.compared
         ]

@@ -5,7 +5,6 @@ from dataclasses import replace
 from domain.migration.analysis.rule import judge
 from domain.migration.analysis.rules import all_rules
 from domain.migration.compatibility import ApplicationStatement, BrokenStatement, Compatibility
-from domain.migration.statement_trace import RenamedObject
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RenamedObject, RevisionTrace
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, diagnostic
