@@ -119,6 +119,7 @@ def _join(first: StatementTrace, second: StatementTrace) -> StatementTrace:
         cannot_run_in_transaction=first.cannot_run_in_transaction,
         sought=first.sought if second.sought else "",
         never=first.never and second.never,
+        searched=first.searched,
         compared=tuple(dict.fromkeys(first.compared + second.compared))[:MOST_COMPARED],
         used_within=tuple(dict.fromkeys(first.used_within + second.used_within)),
         unexplained=tuple(dict.fromkeys(first.unexplained + second.unexplained)),

@@ -90,6 +90,7 @@ class StatementTrace:
         sought: Plan of a statement that looked for rows and found none, as EXPLAIN (VERBOSE, FORMAT JSON) returns it;
             empty for other statements.
         never: Whether the server knows by constraints that it finds no row, whatever rows there are.
+        searched: Plan of a statement of the downgrade that looked for rows and only read; empty for other statements.
         compared: Plans of an UPDATE or DELETE with a condition, or of those within the statement, whether they found
             rows or not, one for each set of values, up to `MOST_COMPARED`; empty for other statements.
         used_within: Tables that were read or written by statements within it, as a DO block, a procedure, a function or
@@ -129,6 +130,7 @@ class StatementTrace:
     cannot_run_in_transaction: bool = False
     sought: str = ""
     never: bool = False
+    searched: str = ""
     compared: tuple[str, ...] = ()
     used_within: tuple[str, ...] = ()
     unexplained: tuple[str, ...] = ()

@@ -31,6 +31,11 @@ PERHAPS_DELETED = {
         "DELETE FROM notes WHERE made < '1900-01-01'",
     ),
     "a word without a key": ("INSERT INTO tags (name) VALUES ('admin')", "DELETE FROM tags WHERE name = 'admin'"),
+    "rows that a loop has found": (
+        "INSERT INTO tags (name) VALUES ('admin')",
+        """for row in op.get_bind().execute(sa.text("SELECT id FROM tags WHERE name = 'admin'")).all():
+    op.get_bind().execute(sa.text("DELETE FROM tags WHERE id = :id"), {"id": row.id})""",
+    ),
     "words in a script": (
         "INSERT INTO tags (name) VALUES ('admin;root')",
         "DELETE FROM tags WHERE name = 'admin;root'; DELETE FROM tags WHERE name = 'nobody'",
@@ -80,6 +85,8 @@ def proofs_of(server: Server, history: History, cases: dict[str, tuple[str, str]
     """Verify each case as a branch of its own; statements are parted where no script needs them together."""
 
     def code(name: str, text: str) -> str:
+        if text.startswith("for "):
+            return text
         whole = name.endswith(("in a script", "in a block"))
         return "\n".join(f"op.execute({statement!r})" for statement in ([text] if whole else text.split("; ")))
 

@@ -43,6 +43,7 @@ def statement_trace(report: Statement) -> StatementTrace:
         sqlstate=report.sqlstate,
         cannot_run_in_transaction=report.cannot_run_in_transaction,
         sought=_plan_of_search(report.plan),
+        searched=_plan_of_search(report.plan_of_search),
         never=bool(report.plan) and _finds_never(report.plan),
         compared=_plans_of_changes([report.plan] if report.plan else report.plans_of_writes),
         used_within=tuple(report.used_within),

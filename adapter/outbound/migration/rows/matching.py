@@ -18,7 +18,7 @@ from adapter.outbound.migration.rows.catalog import (
     read_schema,
     ungenerated,
 )
-from adapter.outbound.migration.rows.compared import searches_by_value
+from adapter.outbound.migration.rows.compared import changes_by_values, searches_by_value
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
 from adapter.outbound.migration.rows.forbidden import is_forbidden
 from adapter.outbound.migration.rows.inserting import insert
@@ -144,7 +144,8 @@ def _fill_search(
         if wanted or (checks and not statement.each_value):
             added = _add(session, tables[alias], checks, rows, young, edges_in_young=not statement.each_value)
             total += added
-            if statement.each_value and not (added or is_forbidden(session, tables[alias], checks)):
+            is_settled = added or not (statement.each_value and changes_by_values(statement.plan))
+            if not (is_settled or is_forbidden(session, tables[alias], checks)):
                 unmade.setdefault(tables[alias].name, _all(checks))
         if checks or wanted:
             search.chosen[alias] = _newest(session, tables[alias], checks)

@@ -163,6 +163,7 @@ def _is_seen(trace: RevisionTrace, runs: Sequence[AgentRun]) -> bool:
         and not any(
             found_nothing(statement)
             or statement.compared
+            or statement.searched
             or statement.unexplained
             or statement.catalogs
             or statement.renamed

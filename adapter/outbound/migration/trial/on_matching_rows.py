@@ -96,7 +96,7 @@ class OnMatchingRows:
         # the upgrade's own are behind it, only the target knows.
         trace = self._compare_for(trace, [statement for statement in trace.upgrade if not _only_deletes(statement)])
         known = _losses(trace)
-        trace = self._compare_for(trace, trace.downgrade or (), within=True)
+        trace = self._compare_for(trace, _with_searches(trace.downgrade or ()), within=True)
         return replace(trace, merged=_losses(trace) - known)
 
     def _compare_for(
@@ -190,6 +190,16 @@ def _together_and_alone(statements: Sequence[StatementTrace]) -> list[Sequence[S
     """Return all statements, and then each alone: when rows for all do not work, rows for a single one may."""
     singles = [[statement] for statement in statements[:_MOST_SINGLE_STATEMENTS]] if len(statements) > 1 else []
     return [statements, *singles]
+
+
+def _with_searches(downgrade: Sequence[StatementTrace]) -> list[StatementTrace]:
+    """Return the statements of a downgrade, where those that only read compare as well, if others write what they find.
+
+    Code in Python often looks for rows by a condition, and changes each of them by its key.
+    """
+    if not any(counts.updated or counts.deleted for statement in downgrade for counts in statement.rows.values()):
+        return list(downgrade)
+    return [replace(item, compared=item.compared or ((item.searched,) if item.searched else ())) for item in downgrade]
 
 
 def _only_deletes(statement: StatementTrace) -> bool:

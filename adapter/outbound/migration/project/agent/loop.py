@@ -90,6 +90,7 @@ class Loop:
                 locked={},
                 plan=None,
                 plans_of_writes=[],
+                plan_of_search=None,
                 rows={},
                 scanned={},
             )

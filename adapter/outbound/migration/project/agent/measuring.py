@@ -308,6 +308,8 @@ class Meter:
             report.plan = self.statement.plan(session, report.sql, wrote=wrote)
         if self.statement is not None and report.rows and self._loop.takes_plan(report):
             report.plans_of_writes = self.statement.plans_of_writes(session, report.sql)
+        if self.statement is not None and not report.rows and report.direction == "downgrade":
+            report.plan_of_search = self.statement.plan_of_search(session, report.sql)
         tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
         if tables and self.statement is not None and self.statement.hides_tables(session, report.sql):
             report.used_within = tables

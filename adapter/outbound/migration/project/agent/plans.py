@@ -80,6 +80,18 @@ class DriverStatement:
             plans = [self._explain(session, text) for text in _changes_within(sql)]
         return [plan for plan in plans if plan is not None and _writes(plan)]
 
+    def plan_of_search(self, session: Session, sql: str) -> Any:
+        """Return the plan of a statement that only reads; None when it writes, or cannot be explained.
+
+        Args:
+            session: The connection, in a transaction.
+            sql: Text of the statement.
+        """
+        if _EXPLAINABLE.match(sql) is None or FURTHER.search(sql):
+            return None
+        plan = self._explained(session)
+        return None if plan is None or _writes(plan) else plan
+
     def hides_tables(self, session: Session, sql: str) -> bool:
         """Return whether the tables of a statement may have been used by other statements that it ran.
 

@@ -233,6 +233,7 @@ class Statement:
         cannot_run_in_transaction: Whether the server refuses it inside a transaction block.
         plan: The plan of a statement that found no rows, as EXPLAIN writes it; None for no plan.
         plans_of_writes: The plans of the statement, or of those within it, that changed or deleted rows.
+        plan_of_search: The plan of a statement of the downgrade that only read; None for no plan.
         used_within: Tables that statements within it used.
         unexplained: Those of them of which rows were deleted by a statement that has no plan.
         waited_ms: Milliseconds before it in which the process neither worked nor waited for a processor.
@@ -267,6 +268,7 @@ class Statement:
     cannot_run_in_transaction: bool = False
     plan: Any = None
     plans_of_writes: list[Any] = field(default_factory=list)
+    plan_of_search: Any = None
     used_within: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     waited_ms: float = 0.0
