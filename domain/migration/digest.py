@@ -20,6 +20,7 @@ __all__ = [
     "DataDigest",
     "TableDigest",
     "compare",
+    "filled_nulls",
     "unchanged",
 ]
 
@@ -109,6 +110,23 @@ def _is_unchanged(before: TableDigest, after: TableDigest | None) -> bool:
     added = (column for name, column in after.columns.items() if name not in before.columns)
     same = (after.columns.get(name, column) == column for name, column in before.columns.items())
     return all(same) and not any(column.values for column in added)
+
+
+def filled_nulls(before: DataDigest, after: DataDigest) -> dict[str, int]:
+    """Return the columns whose NULLs have become values, all but a few of them, with the number of these NULLs."""
+    counts: dict[str, int] = {}
+    for table, digest in before.tables.items():
+        later = after.tables.get(table)
+        if later is None or later.rows != digest.rows:
+            continue
+        for name in digest.columns.keys() & later.columns.keys():
+            nulls = digest.rows - digest.columns[name].values
+            if nulls and digest.rows - later.columns[name].values <= nulls * _LEFT:
+                counts[f"{table}.{name}"] = nulls
+    return counts
+
+
+_LEFT = 0.1  # share of the NULLs of a column that may stay when an UPDATE has filled it
 
 
 def compare(expected: DataDigest, actual: DataDigest) -> DataDifference:

@@ -181,6 +181,8 @@ class RevisionTrace:
             such values was not measured. Filled only if a proof requests it.
         valueless: Columns without a value in any row before the upgrade, so that a loss of values was not measured.
         unchanged: Tables in which the upgrade changed no value.
+        filled_nulls: Columns that were NULL in some rows before the upgrade and have values there after it, with the
+            number of these rows.
         foreign_tables: Foreign tables before or after the upgrade; the sandbox neither fills nor reads them.
         refused_rows: Error of the upgrade on made-up rows, if this is its trace on rows made to fit; otherwise empty.
         undo_refused_rows: Error of the downgrade on made-up rows, if this is the trace on rows without documents and
@@ -239,6 +241,7 @@ class RevisionTrace:
     unmade_edges: Mapping[str, str] = field(default_factory=dict)
     valueless: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
+    filled_nulls: Mapping[str, int] = field(default_factory=dict)
     foreign_tables: tuple[str, ...] = ()
     refused_rows: str = ""
     undo_refused_rows: str = ""

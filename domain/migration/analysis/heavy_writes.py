@@ -2,6 +2,8 @@
 
 import re
 
+from domain.migration.analysis.unseen import keywords
+from domain.migration.names import mention, split
 from domain.migration.trace import RevisionTrace, RowCounts, StatementTrace
 
 
@@ -26,7 +28,10 @@ def heavy_writes(trace: RevisionTrace) -> set[tuple[int, str]]:
             )
             totals[key] = new_total
             half = max(rows / 2, 1)
-            if written < half <= new_total[0] or (locked < half <= new_total[1] and new_total[0] < half):
+            writes_half = written < half <= new_total[0]
+            locks_half = locked < half <= new_total[1] and new_total[0] < half
+            is_filled = counts.updated and written < half and fills_column(trace, index, table, new_total[0])
+            if writes_half or locks_half or is_filled:
                 heavy.add((index, table))
     return heavy
 
@@ -49,6 +54,28 @@ def _still_locked(trace: RevisionTrace, index: int, table: str, touched: int, mo
         return rows_touched
     rows = trace.tables[table].rows
     return rows_touched if _is_whole(rows_touched / max(rows, 1), _share_before(trace, index, table, most)) else 0
+
+
+def fills_column(trace: RevisionTrace, index: int, table: str, written: int) -> bool:
+    """Return whether a transaction filled a column wherever it was NULL, however it found the rows.
+
+    Where a LIMIT bounds the rows, those of the sandbox may be fewer, so nothing is known of the rows of the target.
+
+    Args:
+        trace: Trace of the revision.
+        index: Index of the last statement of the transaction so far.
+        table: Table that existed before.
+        written: Rows of the table that the transaction has written so far.
+    """
+    statement, least = trace.upgrade[index], trace.tables[table].rows / (2 * _NULL_EVERY)
+    if commits_within(statement) or any(_LIMITED.search(keywords(item.sql)) for item in trace.upgrade[: index + 1]):
+        return False
+    return any(
+        split(column)[0] == table
+        and least <= nulls <= written
+        and (table in statement.used_within or mention(column, re.IGNORECASE).search(statement.sql) is not None)
+        for column, nulls in trace.filled_nulls.items()
+    )
 
 
 def commits_within(statement: StatementTrace) -> bool:
@@ -95,7 +122,7 @@ def fills_nulls(statement: StatementTrace) -> bool:
     """
     looped = statement.transaction is not None and statement.count > 1 and statement.transactions == 1
     where = _WHERE.search(statement.sql)
-    if where is None or (_LIMITED.search(where.group(2)) and not looped):
+    if where is None or (_LIMITED.search(keywords(where.group(2))) and not looped):
         return False
     null_columns = {column for groups in _NULL.findall(where.group(2)) for column in groups if column}
     return any(re.search(rf'(?<!\w){re.escape(column)}"?\s*=', where.group(1), _ANY) for column in null_columns)

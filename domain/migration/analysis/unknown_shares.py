@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from domain.migration.analysis.heavy_writes import commits_within
 from domain.migration.analysis.impact import emptied_before, is_big, unbatched_writes
+from domain.migration.analysis.unseen import keywords
 from domain.migration.index_definition import key_columns
 from domain.migration.names import mention
 from domain.migration.snapshot import attributes, names_of
@@ -24,7 +25,7 @@ def unknown_shares(trace: RevisionTrace, statistics: Statistics) -> Iterator[tup
     """
     heavy = {(work.statement, work.table) for work in unbatched_writes(trace, statistics)}
     for index, statement in enumerate(trace.upgrade):
-        if commits_within(statement) or _BOUNDED.search(statement.sql):
+        if commits_within(statement) or _BOUNDED.search(keywords(statement.sql)):
             continue
         for table in statement.rows.keys() & trace.tables.keys():
             if (

@@ -144,6 +144,11 @@ def pieces(sql: str) -> Iterator[str]:
     return (piece.strip() for piece in text.split(";") if piece.strip())
 
 
+def keywords(sql: str) -> str:
+    """Return an SQL text with a blank for each comment, string literal and quoted name."""
+    return _TEXT.sub(" ", sql)
+
+
 def _follows(trace: RevisionTrace, table: str, referenced: str, rows: RowCounts) -> bool:
     """Return whether a foreign key of a table cascades the writes of a referenced table.
 

@@ -1,6 +1,6 @@
 """Statements that may be batches although they wrote a whole table, because the table is small in the sandbox."""
 
-from domain.migration.analysis.heavy_writes import commits_within
+from domain.migration.analysis.heavy_writes import commits_within, fills_column
 from domain.migration.trace import (
     RevisionTrace,
     RowCounts,
@@ -11,14 +11,19 @@ from domain.migration.trace import (
 def may_be_one_batch(trace: RevisionTrace) -> frozenset[str]:
     """Return the tables of which a single transaction wrote or locked at least half the rows, as a batch may do.
 
+    The same holds for all rows in which a column is NULL.
+
     Only a transaction counts that was not the last one of the upgrade, or whose statement commits on its own.
     """
     return frozenset(
         table
-        for statement in trace.upgrade
+        for index, statement in enumerate(trace.upgrade)
         for table in {*statement.rows, *statement.locked} & trace.tables.keys()
         if _is_batch(trace.upgrade, statement)
-        and 0 < trace.tables[table].rows <= 2 * max(_rows_of_one_transaction(statement, table))
+        and (
+            0 < trace.tables[table].rows <= 2 * max(written := _rows_of_one_transaction(statement, table))
+            or fills_column(trace, index, table, written[0])
+        )
     )
 
 

@@ -27,7 +27,7 @@ from adapter.outbound.migration.trial.unreported import (
     unreported_changes,
     unseen_work,
 )
-from domain.migration.digest import DataDigest, compare, unchanged
+from domain.migration.digest import DataDigest, compare, filled_nulls, unchanged
 from domain.migration.exchanges import with_exchanges
 from domain.migration.history import HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
@@ -164,7 +164,10 @@ class UpAndDown:
         self._remember_pgvector(after)
         written_tables = _written_tables(statements)
         lagging_sequences = sequences_behind(upgraded.session(), state.following, written_tables)
-        common["unchanged"] = unchanged(rows, upgraded.digest(counts)) if written_tables else frozenset()
+        if written_tables:
+            rows_upgraded = upgraded.digest(counts)
+            common["unchanged"] = unchanged(rows, rows_upgraded)
+            common["filled_nulls"] = filled_nulls(rows, rows_upgraded)
         common |= {
             "upgrade": statements,
             "after": after,

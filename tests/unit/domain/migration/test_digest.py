@@ -10,6 +10,7 @@ from domain.migration.digest import (
     DataDigest,
     TableDigest,
     compare,
+    filled_nulls,
     unchanged,
 )
 
@@ -180,3 +181,17 @@ def test_rows_that_are_gone_take_their_values_along(left: int, sentence: str) ->
     )
     changes = {change.subject: str(change) for change in difference(before, after).changes}
     assert changes.get(f"{USERS}.email", "").removeprefix(f"{USERS}.email: ") == sentence
+
+
+def test_which_columns_were_filled() -> None:
+    """A column is filled whose NULLs have become values but for a tenth of them, in as many rows."""
+
+    def filled(after: TableDigest | None) -> dict[str, int]:
+        return filled_nulls(DataDigest({USERS: table()}), DataDigest({USERS: after} if after else {}))
+
+    assert filled(table(nickname=(2000, 3))) == {"public.users.nickname": 100}
+    assert filled(table(nickname=(1990, 3))) == {"public.users.nickname": 100}
+    assert filled(table(nickname=(1989, 3))) == {}
+    assert filled(table(2001, nickname=(2001, 3))) == {}
+    assert filled(without(table(), "nickname")) == {}
+    assert filled(None) == {}

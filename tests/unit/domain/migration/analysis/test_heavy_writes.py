@@ -82,3 +82,24 @@ def test_a_smaller_run_that_ended_early_tells_nothing_of_what_it_did_not_reach()
     """The batch is judged by its size alone."""
     loop = step("a", None, line=3, count=2, rows=updated(2000))
     assert not heavy_writes(revision(loop, smaller=SmallerRun({USERS: 1000}, ())))
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "nulls", "heavy"),
+    [
+        ((step("UPDATE users SET name = 'a'", rows=updated(300)),), 300, True),
+        ((step("UPDATE users SET name = 'a'", rows=updated(299)),), 300, False),
+        ((step("UPDATE users SET name = 'a'", rows=updated(142)),), 142, False),
+        ((step("UPDATE users SET email = 'a'", rows=updated(300)),), 300, False),
+        ((step("SELECT fill()", rows=updated(300), used_within=(USERS,)),), 300, True),
+        ((step("UPDATE users SET name = 'a'", None, count=3, rows=updated(300)),), 300, False),
+        ((step("SELECT id FROM users LIMIT 500"), step("UPDATE users SET name = 'a'", rows=updated(300))), 300, False),
+        ((step("SELECT 1 -- no LIMIT"), step("UPDATE users SET name = 'a'", rows=updated(300))), 300, True),
+        ((step('SELECT "limit"'), step("UPDATE users SET name = 'a'", None, rows=updated(300))), 300, True),
+    ],
+)
+def test_a_column_that_was_filled_is_filled_in_all_rows(
+    upgrade: tuple[StatementTrace, ...], nulls: int, heavy: bool
+) -> None:
+    """One transaction wrote all rows where a named column was NULL, many of them, and no LIMIT bounds their number."""
+    assert bool(heavy_writes(revision(*upgrade, filled_nulls={f"{USERS}.name": nulls}))) is heavy

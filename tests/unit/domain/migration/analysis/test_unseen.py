@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.migration.analysis.unseen import found_nothing, idle_within, is_named, read_within, top
+from domain.migration.analysis.unseen import found_nothing, idle_within, is_named, keywords, read_within, top
 from domain.migration.locks import LockMode
 from domain.migration.trace import RowCounts, StatementTrace, TableFacts
 from tests.unit.domain.migration.traces import (
@@ -125,3 +125,10 @@ def test_tables_that_were_only_read_within() -> None:
     trace = revision(call, tables={USERS: TableFacts(5, 5), ORDERS: TableFacts(0, 0)})
     assert read_within(trace, call) == [USERS]
     assert read_within(trace, replace(call, rows=updated(1))) == []
+
+
+def test_keywords_are_neither_names_nor_texts() -> None:
+    """LIMIT in a comment, a literal or a quoted name bounds nothing."""
+    sql = """UPDATE quotas SET "limit" = 1, note = 'no LIMIT' -- LIMIT\nWHERE id IN (SELECT id FROM old LIMIT 5)"""
+    assert keywords(sql).count("limit") == 0
+    assert keywords(sql).count("LIMIT") == 1
