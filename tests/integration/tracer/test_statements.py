@@ -191,3 +191,60 @@ def test_set_transaction_comes_before_any_query(first: str, env: str, history: H
     result = run_agent(job(history.plain_ini() if env == "psycopg" else history.ini(), empty_url))
     assert result.error is None
     assert run_of(result, "r2").finished
+
+
+def test_rows_that_a_cursor_or_a_prepared_statement_locks(history: History, empty_url: str) -> None:
+    """FETCH and EXECUTE lock what the text says that they run, and nothing where that only looks at parents."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE TABLE a AS SELECT n AS id FROM generate_series(1, 50) n")\n'
+        'op.execute("CREATE TABLE parents AS TABLE a")\n'
+        'op.execute("ALTER TABLE parents ADD PRIMARY KEY (id)")\n'
+        'op.execute("CREATE TABLE b (id int REFERENCES parents)")',
+    )
+    history.add(
+        "next",
+        "first",
+        'op.execute("INSERT INTO b SELECT id FROM a WHERE id > 40")\n'
+        'op.execute("DECLARE read CURSOR FOR SELECT id FROM parents")\n'
+        'op.execute("FETCH ALL FROM read")\n'
+        'op.execute("PREPARE look AS SELECT id FROM a WHERE id <= $1 FOR UPDATE")\n'
+        'op.execute("/* all */ EXECUTE look (30)")\n'
+        'op.execute("DEALLOCATE look")\n'
+        'op.execute("DECLARE locking CURSOR FOR SELECT id FROM a FOR UPDATE")\n'
+        'op.execute("FETCH 20 FROM locking")\n'
+        'op.execute("MOVE FORWARD ALL IN locking")',
+    )
+    run = run_of(run_agent(job(history.plain_ini(), empty_url)), "next")
+
+    assert run.error is None
+    locked = {statement.sql.split()[0]: statement.locked for statement in run.statements if statement.locked}
+    assert locked == {"/*": {"public.a": 30}, "MOVE": {"public.a": 20}}
+
+
+def test_a_copy_that_commits_on_its_own(history: History, empty_url: str) -> None:
+    """COPY in autocommit has its rows and locks, and a transaction of its own, also when it fails."""
+    history.add("first", None, 'op.execute("CREATE TABLE things (id int PRIMARY KEY, v text)")')
+    history.add(
+        "next",
+        "first",
+        "import contextlib\nimport psycopg\n"
+        "with op.get_context().autocommit_block():\n"
+        "    cursor = op.get_bind().connection.cursor()\n"
+        '    with cursor.copy("COPY things (id) FROM STDIN") as rows:\n'
+        "        [rows.write_row((n,)) for n in range(30)]\n"
+        '    with contextlib.suppress(psycopg.Error), cursor.copy("COPY things (id) FROM STDIN") as rows:\n'
+        "        rows.write_row((1,))\n"
+        "    with cursor.copy(\"COPY (UPDATE things SET v = 'x' RETURNING id) TO STDOUT\") as rows:\n"
+        "        assert len(list(rows.rows())) == 30\n",
+    )
+    run = run_of(run_agent(job(history.plain_ini(), empty_url)), "next")
+
+    assert run.error is None
+    given, refused, changed = run.statements
+    assert given.rows == {"public.things": RowCounts(inserted=30)}
+    assert "duplicate key" in (refused.error or "")
+    assert changed.rows == {"public.things": RowCounts(updated=30)}
+    assert changed.locks["public.things"].sql == "ROW EXCLUSIVE"
+    assert {statement.transaction for statement in run.statements} == {None}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from .plans import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +33,13 @@ SELECT pg_catalog.max(n) FROM
 """
 _FOR_UPDATE = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
 _KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
+_RUNS_EARLIER = re.compile(BLANK + r"(fetch|move|execute)\b", re.IGNORECASE | re.DOTALL)
+_RUNS_LATER = re.compile(BLANK + r"(declare|prepare)\b", re.IGNORECASE | re.DOTALL)
+_EARLIER_TEXTS = """
+SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, statement))::text FROM
+    (SELECT name, statement FROM pg_catalog.pg_cursors
+     UNION ALL SELECT name, statement FROM pg_catalog.pg_prepared_statements) s
+"""
 _LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 
 
@@ -182,14 +192,17 @@ class LockedRows:
         Returns:
             The probe of the transaction now, because the count itself reads tables.
         """
-        if _KEY_SHARE.search(report.sql):
+        text = _text_that_runs(session, report)
+        if _KEY_SHARE.search(text):
             return after
         before = self._locked.get(report.transaction, {})
         if report.rows and not before:
             return after
         row_share_tables = {name for name, mode in report.locks.items() if mode == "RowShareLock"}
-        if before or _FOR_UPDATE.search(report.sql):  # the table may have that lock already
-            row_share_tables |= {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
+        # A table may have that lock already. Foreign keys leave it on parents, which the text does not name.
+        held = {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
+        is_named = bool(_FOR_UPDATE.search(text))
+        row_share_tables |= {name for name in held if name in before or (is_named and _names(text, name))}
         locked_tables = sorted(row_share_tables & set(tables))
         if not locked_tables:
             return after
@@ -206,6 +219,27 @@ class LockedRows:
         if report.transaction is not None:
             self._locked = {report.transaction: {**before, **counts}}
         return session.probe()
+
+
+def _names(text: str, name: str) -> bool:
+    """Return whether a text has the last part of a name as a word."""
+    own = name.rpartition(".")[2].strip('"')
+    return re.search(rf"(?<!\w){re.escape(own)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _text_that_runs(session: Session, report: Statement) -> str:
+    """Return the text that a statement runs.
+
+    DECLARE and PREPARE run nothing yet; FETCH, MOVE and EXECUTE run the text of the cursor or prepared statement.
+    """
+    if _RUNS_LATER.match(report.sql):
+        return ""
+    if _RUNS_EARLIER.match(report.sql) is None:
+        return report.sql
+    with suppress(Exception):  # the transaction has ended, so there is nothing to lock
+        earlier = json.loads(session.value(_EARLIER_TEXTS) or "[]")
+        return "\n".join(text for name, text in earlier if _names(report.sql, name))
+    return ""
 
 
 def local_number(transaction: str | None) -> int:

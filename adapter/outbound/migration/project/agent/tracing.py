@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import sqlstate_of
@@ -167,13 +167,15 @@ class Tracer:
     def around_copy(self, statement: str, connection: Any) -> Iterator[None]:
         """Trace a COPY; the revision sends or reads its rows inside the block."""
         run, session = self._run, Session(connection)
-        if run is None or self._is_tracing or session.autocommit:
+        if run is None or self._is_tracing:
             yield
             return
         self._is_tracing = True
         try:
             self._meter.end_loop(run)
-            with self._meter.measured(run, session, run.report_of(statement)):
+            ours = session.autocommit and not session.in_block()
+            transaction = self._own_transaction(session) if ours else nullcontext()
+            with transaction, self._meter.measured(run, session, run.report_of(statement), ours=ours):
                 yield
         finally:
             self._is_tracing = False
@@ -247,15 +249,24 @@ class Tracer:
         else:
             session.run(f"RELEASE SAVEPOINT {_ROW_ERROR_SAVEPOINT}")
 
-    def _autocommitted(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
-        """Execute a statement that commits on its own, in a transaction of the tracer when the server allows that."""
+    @contextmanager
+    def _own_transaction(self, session: Session) -> Iterator[None]:
+        """Begin a transaction of the tracer, which the block commits; roll it back when the block fails."""
         session.run("BEGIN")
         try:
-            self._inside(run, session, report, execute, ours=True, refused=_NO_TRANSACTION)
-        except Exception as error:
+            yield
+        except Exception:
             self._meter.forget_catalog()
             with suppress(Exception):
                 session.run("ROLLBACK")
+            raise
+
+    def _autocommitted(self, run: Run, session: Session, report: Statement, execute: Callable[[], None]) -> None:
+        """Execute a statement that commits on its own, in a transaction of the tracer when the server allows that."""
+        try:
+            with self._own_transaction(session):
+                self._inside(run, session, report, execute, ours=True, refused=_NO_TRANSACTION)
+        except Exception as error:
             if sqlstate_of(error) not in _NO_TRANSACTION:
                 raise
         else:
