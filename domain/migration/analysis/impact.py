@@ -172,7 +172,7 @@ def is_big(trace: RevisionTrace, statistics: Statistics, table: str) -> bool:
 
 
 def emptied_before(trace: RevisionTrace, index: int) -> frozenset[str]:
-    """Return the tables that are empty when a statement works: emptied before it, or truncated by it."""
+    """Return the tables that are empty when a statement works: emptied before it or by it, and not filled again."""
     if "emptied" not in trace.memo:
         trace.memo["emptied"] = list(_emptied(trace))
     emptied: list[frozenset[str]] = trace.memo["emptied"]
@@ -183,6 +183,7 @@ def _emptied(trace: RevisionTrace) -> Iterator[frozenset[str]]:
     emptied: frozenset[str] = frozenset()
     for statement in trace.upgrade:
         emptied |= truncated(statement)
+        emptied -= {table for table in emptied if _adds_many(trace, statement, table)}
         yield emptied
         emptied |= {
             table
@@ -215,20 +216,26 @@ def _table_then(trace: RevisionTrace, statement: StatementTrace, index: str) -> 
 
 def _work(trace: RevisionTrace, index: int, table: str, heavy: set[tuple[int, str]], sampled: set[str]) -> Work | None:
     statement = trace.upgrade[index]
-    if table in statement.rewritten:
-        return Work(index, table, WorkKind.REWRITE)
-    names = dict.fromkeys((*statement.indexes_built, *statement.rewritten))
-    indexes = tuple(name for name in names if _table_then(trace, statement, name) == table)
-    if indexes:
-        return Work(index, table, WorkKind.INDEX, indexes)
+    if table not in truncated(statement):
+        if table in statement.rewritten:
+            return Work(index, table, WorkKind.REWRITE)
+        names = dict.fromkeys((*statement.indexes_built, *statement.rewritten))
+        indexes = tuple(name for name in names if _table_then(trace, statement, name) == table)
+        if indexes:
+            return Work(index, table, WorkKind.INDEX, indexes)
     if (index, table) in heavy:
         return Work(index, table, WorkKind.WRITE if table in statement.rows else WorkKind.LOCK)
-    rows = trace.tables[table].rows
-    if statement.rows.get(table, RowCounts()).inserted >= max(rows / 2, BIG_ROWS):
+    if _adds_many(trace, statement, table):
         return Work(index, table, WorkKind.INSERT)
     if table in sampled:
         return Work(index, table, WorkKind.SAMPLE)
     return Work(index, table, WorkKind.SCAN) if _is_scanned(trace, statement, table) else None
+
+
+def _adds_many(trace: RevisionTrace, statement: StatementTrace, table: str) -> bool:
+    """Return whether a statement inserts at least half as many rows as an existing table had, and many."""
+    rows = statement.rows.get(table, RowCounts())
+    return table in trace.tables and rows.inserted >= max(trace.tables[table].rows / 2, BIG_ROWS)
 
 
 def _is_scanned(trace: RevisionTrace, statement: StatementTrace, table: str) -> bool:

@@ -224,6 +224,20 @@ def test_tables_that_were_emptied_before() -> None:
     assert emptied_before(nothing, 1) == frozenset()
 
 
+def test_a_table_that_is_filled_again_is_in_use() -> None:
+    """Rows that a transaction puts back where it has taken them are work under its lock, in one text too."""
+    truncate = step("TRUNCATE users", 1, EXCLUSIVE, rewritten=(USERS,))
+    few, many = (step("INSERT INTO users", rows={USERS: RowCounts(inserted=rows)}) for rows in (999, 1000))
+    assert blocked_work(revision(truncate, few), Statistics.unknown()) == ()
+    for upgrade in (
+        (truncate, many),
+        (step("TRUNCATE users; INSERT INTO users", 1, EXCLUSIVE, rewritten=(USERS,), rows=many.rows),),
+    ):
+        (blocked,) = blocked_work(revision(*upgrade), Statistics.unknown())
+        assert (blocked.work.statement, blocked.work.kind) == (len(upgrade) - 1, WorkKind.INSERT)
+        assert not emptied_before(revision(*upgrade, step("a")), len(upgrade))
+
+
 def test_only_a_truncate_that_read_nothing_empties() -> None:
     """A rewrite reads the old rows, and another statement gives a table another file for other reasons."""
     assert truncated(step("TRUNCATE users", rewritten=(USERS, ORDERS), scanned={ORDERS: 5})) == {USERS}
