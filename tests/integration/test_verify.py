@@ -250,7 +250,8 @@ def test_kills(verify: Verify, history: History) -> None:
     """Killed at any statement and run again, a revision that looks what is done ends as undisturbed; not another."""
     index = "CREATE INDEX CONCURRENTLY ix ON people (name)"
     block = "with op.get_context().autocommit_block():\n"
-    history.add("r1", None, PEOPLE, DROP)
+    roles = "CREATE TABLE roles (id serial PRIMARY KEY, made timestamptz NOT NULL DEFAULT clock_timestamp())"
+    history.add("r1", None, f"{PEOPLE}\nop.execute({roles!r})", f'op.execute("DROP TABLE roles")\n{DROP}')
     history.add(
         "resumes",
         "r1",
@@ -270,10 +271,12 @@ def test_kills(verify: Verify, history: History) -> None:
         'op.execute("ALTER TABLE people ADD COLUMN n text")\nop.execute("ALTER TABLE people ADD COLUMN m text")',
         'op.execute("ALTER TABLE people DROP COLUMN n, DROP COLUMN m")',
     )
+    history.add("seeds", "r1", 'op.execute("INSERT INTO roles DEFAULT VALUES")', 'raise NotImplementedError("no")')
     found = by_revision(verify("r1:heads", only="repeat"))
     kills = {name: (one.repetition.survived, one.repetition.kills) for name, one in found.items() if one.repetition}
 
     assert kills["transaction"] == (2, 2)
+    assert kills["seeds"] == (1, 1)
     assert kills["resumes"] == (5, 5)
     survived, tried = kills["stumbles"]
     assert tried == 3
