@@ -112,19 +112,18 @@ def revision_databases(
         AgentProcess(python, keep=keep, walled=request.isolated, network=request.network) as process,
     ):
         from adapter.outbound.migration.project.client import Agent
-        from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
-        from adapter.outbound.migration.sandbox.guest import GuestSandbox
-        from adapter.outbound.migration.sandbox.sandbox import ServerSandbox
+        from adapter.outbound.migration.sandbox.choice import let_in, sandbox_at
         from adapter.outbound.migration.sandbox.server_errors import naming
         from adapter.outbound.migration.trial.databases import RevisionDatabases
-        from adapter.outbound.postgres.direct import with_sign_in
 
         project = _project(request)
-        sandbox: ServerSandbox
-        if request.sandbox_url is None:
-            sandbox = EmbeddedSandbox(request.major, folder, walled=request.isolated)
-        else:
-            sandbox = (ServerSandbox if request.any_role else GuestSandbox)(with_sign_in(request.sandbox_url))
+        sandbox = sandbox_at(
+            request.sandbox_url,
+            any_role=request.any_role,
+            major=request.major,
+            folder=folder,
+            walled=request.isolated,
+        )
         if not lane:
             warn_of_gap(process.gate)
         with (
@@ -133,8 +132,7 @@ def revision_databases(
             closing(RevisionDatabases(project, sandbox, agent, stop=stop)) as databases,
             naming(sandbox),
         ):
-            if isinstance(sandbox, EmbeddedSandbox) and process.gate is not None:
-                sandbox.let_in(process.gate)
+            let_in(sandbox, process.gate)
             yield databases
 
 
@@ -173,25 +171,20 @@ def under_settings_of(request: ProjectRequest, target: "Target | None") -> Proje
 
 
 def _project(request: ProjectRequest) -> "Project":
-    from adapter.outbound.migration.project.settings import read_project_settings, set_up, sql_file, variables
-    from adapter.outbound.migration.traffic.recorder import read_statements
+    from adapter.outbound.migration.project.settings import variables
+    from adapter.outbound.migration.trial.configured import configured
     from adapter.outbound.migration.trial.project import Project
 
-    config = configuration(request.config)
-    settings, folder = read_project_settings(config), config.parent
-    statements = request.statements or (folder / settings.statements if settings.statements else None)
-    return Project(
-        config=config,
+    project = Project(
+        config=configuration(request.config),
         name=request.name,
         statement_timeout=request.statement_timeout,
-        environment=variables((*settings.env, *request.environment)),
+        environment=variables(request.environment),
         x_arguments=request.x_arguments,
-        setup=set_up(request.setup, settings.setup, folder),
-        rows_from=sql_file(request.rows_from, settings.rows_from, folder, "--rows-from"),
         rows=request.rows,
-        statements=read_statements(statements) if statements else (),
         settings=request.settings,
     )
+    return configured(project, setup=request.setup, rows_from=request.rows_from, statements=request.statements)
 
 
 def configuration(config: "Path | None") -> "Path":
