@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from application.migration.lanes import Count, Opener, in_lanes
 from application.migration.ports.certificates import CertificateStore
 from application.migration.ports.revision_files import RevisionFiles
-from application.migration.ports.trials import Trial, Trials
+from application.migration.ports.trials import Conditions, Trial, Trials
 from domain.migration.analysis.revision_analysis import analyze
 from domain.migration.diagnostic import Diagnostic
 from domain.migration.history import HistoryEntry
 from domain.migration.statistics import Statistics
+from domain.migration.trace import RevisionTrace
 from domain.migration.verification.certificate import Certificate, merge, outdated
 from domain.migration.verification.checks.applied_revision_changed import changed_since
 from domain.migration.verification.infinity import with_infinity
@@ -89,11 +90,7 @@ class VerifyRevisions:
         changed = changed_since(stored, files, history.ancestors(applied))
         conditions = self.trials.conditions()
         stale = outdated(stored, files, postgres=conditions.postgres, rows=conditions.rows, seed=conditions.seed)
-        names = {proof.value for proof in proofs}
-        if conditions.statements and Proof.COMPATIBILITY in proofs:
-            names.add(f"statements {conditions.statements}")
-        if conditions.settings:
-            names.add(f"{_SETTINGS}{conditions.settings}")
+        names = _names(proofs, conditions)
         valid = tuple(
             certificate
             for certificate in stored
@@ -113,8 +110,7 @@ class VerifyRevisions:
             exact_trace = climbed.get(entry.revision)
             with count.item(entry):
                 if exact_trace is not None:
-                    exact_trace = replace(exact_trace, unmade_edges=with_infinity(exact_trace))
-                    proof = RevisionProof(analyze(exact_trace, rules=()), trip=round_trip(exact_trace, Again()))
+                    proof = _exact(exact_trace)
                 else:
                     with trials.begin(entry) as trial:
                         proof = _prove(trial, proofs)
@@ -137,6 +133,16 @@ class VerifyRevisions:
         return VerificationReport(self.trials.versions().postgres, tuple(results), valid, changed)
 
 
+def _names(proofs: Collection[Proof], conditions: Conditions) -> set[str]:
+    """Return the names of proofs in a certificate, with the statements and settings that they depend on."""
+    names = {proof.value for proof in proofs}
+    if conditions.statements and Proof.COMPATIBILITY in proofs:
+        names.add(f"statements {conditions.statements}")
+    if conditions.settings:
+        names.add(f"{_SETTINGS}{conditions.settings}")
+    return names
+
+
 def _proves(certificate: Certificate, names: Collection[str], *, usual: bool) -> bool:
     """Return whether a certificate has proofs, under the settings among their names.
 
@@ -146,6 +152,12 @@ def _proves(certificate: Certificate, names: Collection[str], *, usual: bool) ->
     settings = {name for name in certificate.proofs if name.startswith(_SETTINGS)}
     is_valid_there = settings == wanted_settings or (usual and not settings)
     return is_valid_there and {*names} - wanted_settings <= {*certificate.proofs}
+
+
+def _exact(trace: RevisionTrace) -> RevisionProof:
+    """Return the proof of a round trip that restored everything, in a range of which only the states were compared."""
+    trace = replace(trace, unmade_edges=with_infinity(trace))
+    return RevisionProof(analyze(trace, rules=()), trip=round_trip(trace, Again()))
 
 
 def _prove(trial: Trial, proofs: Collection[Proof]) -> RevisionProof:
