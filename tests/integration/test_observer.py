@@ -22,7 +22,7 @@ def _seen(url: str, statement: psycopg.Connection, sql: str) -> set[tuple[str, s
         statement.execute(sql.encode())
         observer = Observer(Connection.parse(url), statement.info.backend_pid)
         observer.look()
-        seen = observer.seen()
+        seen = observer.locks()
         observer.close()
         names: dict[int, str] = dict(statement.execute("SELECT oid::bigint, relname FROM pg_class").fetchall())
     return {(names[oid], mode) for oid, mode in seen}

@@ -260,7 +260,7 @@ class EventReader:
                 self._observer = Observer.start(self._job.connection, question.pid, question.sql)
                 self._own_sessions += self._observer.sessions if self._observer else 0
             case Observed():
-                locks = self._observer.seen() if self._observer else []
+                locks = self._observer.locks() if self._observer else []
                 self._close_observer()
                 return locks
             case Stepped():

@@ -136,7 +136,7 @@ class Observer:
             (self._pid,),
         )
 
-    def seen(self) -> list[tuple[int, str]]:
+    def locks(self) -> list[tuple[int, str]]:
         """Return the OID of the relation and the mode of each lock that the statement has held or waited for."""
         return list(self._locks)
 

@@ -90,7 +90,7 @@ def _referred_to_twice(session: Session, table: Table, key: Sequence[int]) -> bo
 
 
 def _share_parents(plan: Plan, parts: Mapping[int | str, tuple[int, int]], *, endless: bool) -> None:
-    """Give consecutive rows the same parent where another part of their key keeps them distinct.
+    """Plan the same parent for consecutive rows where another part of their key keeps them distinct.
 
     A row that refers to two rows of this table under one parent then has two to choose from.
     """

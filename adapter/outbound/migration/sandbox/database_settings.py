@@ -84,7 +84,7 @@ END $do$
 
 
 def copy_settings(connection: psycopg.Connection[Any], source: str, copy: str) -> None:
-    """Give one database the settings, limits, privileges, owner and comment of another.
+    """Copy the settings, limits, privileges, owner and comment of one database to another.
 
     Args:
         connection: An autocommit session of the owner of both.

@@ -154,7 +154,7 @@ class ServerSandbox(Sandbox):
         return url
 
     def _carry(self, source: str, copy: str) -> None:
-        """Give a copy the settings and privileges of its source, which CREATE DATABASE leaves behind."""
+        """Copy the settings and privileges of a database to its copy, which CREATE DATABASE leaves behind."""
         try:
             copy_settings(self._connection, source, copy)
         except psycopg.Error as error:

@@ -210,11 +210,11 @@ class ApplicationStatements:
         return self._compatibility(self._broken_statement(number, error) for number, error in errors.items())
 
     def _compatibility(self, broken: Iterable[BrokenStatement | None]) -> Compatibility:
-        found = [*filter(None, broken)]
-        for_all = {item.statement.sql for item in found if not item.statement.role}
-        found = [item for item in found if not item.statement.role or item.statement.sql not in for_all]
+        all_broken = [*filter(None, broken)]
+        broken_for_all = {item.statement.sql for item in all_broken if not item.statement.role}
+        reported = [item for item in all_broken if not item.statement.role or item.statement.sql not in broken_for_all]
         inserted = frozenset(item.statement.table for item in self._candidates if item.columns is not None)
-        return Compatibility(len(self._candidates), tuple(found), self.untried, inserted)
+        return Compatibility(len(self._candidates), tuple(reported), self.untried, inserted)
 
     def _numbered(self, names: Collection[str] | None) -> dict[int, Candidate]:
         """Return the statements on some relations, and the recorded ones, by number; all for None."""

@@ -76,8 +76,8 @@ def reaching(
         return set()
     links = _links(connection)
     policies = {oid for (oid,) in connection.execute(_POLICIES)}
-    seen = _backwards({*seen_by_keys, *policies}, links.family)
-    beside = {start for start, end in links.beside if end in seen}
+    changed_for_keys = _backwards({*seen_by_keys, *policies}, links.family)
+    beside = {start for start, end in links.beside if end in changed_for_keys}
     readers = _backwards({*changed, *policies, *(opaque or ())}, [*links.views, *links.family])
     return readers | _backwards(readers | beside, [*links.actions, *links.family])
 

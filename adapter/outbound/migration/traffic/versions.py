@@ -120,7 +120,7 @@ class Relation:
         name: The qualified name, quoted for SQL.
         kind: As in `pg_class.relkind`.
         version: Changes with every change of its description, and of a sequence's number.
-        seen: Changes with what a foreign key sees of its description, from the other side.
+        version_for_keys: Changes with what a foreign key sees of its description, from the other side.
         rows: The number of its own rows; None where they are not counted.
         written: How many of these were written since the earlier moment.
     """
@@ -128,7 +128,7 @@ class Relation:
     name: str
     kind: str
     version: str
-    seen: str
+    version_for_keys: str
     rows: int | None = None
     written: int = 0
 
@@ -167,9 +167,9 @@ class Versions:
 
     def _differing(self, later: "Versions", is_same: Callable[[Relation, Relation], bool]) -> set[int]:
         """Return the relations that only one moment has, or that are not the same at both."""
-        both = self.relations.keys() & later.relations.keys()
+        common = self.relations.keys() & later.relations.keys()
         return (self.relations.keys() ^ later.relations.keys()) | {
-            oid for oid in both if not is_same(self.relations[oid], later.relations[oid])
+            oid for oid in common if not is_same(self.relations[oid], later.relations[oid])
         }
 
 
@@ -180,7 +180,7 @@ def _same(before: Relation, after: Relation) -> bool:
 
 
 def _same_for_keys(before: Relation, after: Relation) -> bool:
-    return before.seen == after.seen and _same_rows(before, after)
+    return before.version_for_keys == after.version_for_keys and _same_rows(before, after)
 
 
 def _same_rows(before: Relation, after: Relation) -> bool:
@@ -205,8 +205,8 @@ def read_versions(
     types = {oid: str(version) for oid, version in connection.execute(_TYPES.encode()).fetchall()}
     sequences = {oid: (last, called) for oid, last, called in positions(connection)}
     relations = {
-        oid: Relation(name, kind, f"{version} {sequences.get(oid, '')}", f"{seen} {sequences.get(oid, '')}")
-        for oid, name, kind, version, seen in connection.execute(_RELATIONS.encode()).fetchall()
+        oid: Relation(name, kind, f"{version} {sequences.get(oid, '')}", f"{for_keys} {sequences.get(oid, '')}")
+        for oid, name, kind, version, for_keys in connection.execute(_RELATIONS.encode()).fetchall()
     }
     mixed = mixed_tables(connection)
     counted = {oid: relation for oid, relation in relations.items() if relation.kind == "r" and oid not in mixed}
