@@ -5,7 +5,7 @@ import pytest
 from domain.migration.analysis.lost_privileges import is_refused_on_purpose
 from domain.migration.compatibility import ApplicationStatement, BrokenStatement
 from domain.migration.snapshot import ObjectKey
-from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, revision, step
+from tests.unit.domain.migration.traces import BASE, ORDERS, USERS, Objects, revision, step, table
 
 OWNER = "shop=arwd/shop"
 
@@ -33,6 +33,17 @@ def is_on_purpose(key: ObjectKey, role: str, *revoked: str) -> bool:
 def test_what_a_revoke_is_on(key: ObjectKey, *, on_purpose: bool) -> None:
     """The table of the statement or a column of it, or anything that statements on all tables may need."""
     assert is_on_purpose(key, "app", "app=rX/shop") is on_purpose
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "on_purpose"), [(False, True, True), (True, True, False), (True, False, False)]
+)
+def test_row_security_that_is_new(*, before: bool, after: bool, on_purpose: bool) -> None:
+    """It refuses on purpose; one that was there before is not why a statement fails now."""
+    schemas: list[Objects] = [{**BASE, **table(USERS, row_security=secured)} for secured in (before, after)]
+    statement = ApplicationStatement("SELECT 1", USERS, role="app")
+    trace = revision(step("ALTER"), before=schemas[0], after=schemas[1])
+    assert is_refused_on_purpose(trace, BrokenStatement(statement, "permission denied", "42501")) is on_purpose
 
 
 def test_whose_privilege_is_revoked() -> None:
