@@ -9,6 +9,8 @@ No test can notice these, because the mutant does the same as the original:
 
 - `domain/documents/text.py`, `len(rest) > length`: a rest that fills a line is that line, at once or at the next turn;
   no word fits behind it.
+- `domain/migration/exchanges.py`, `before is None or not any`: without a schema or a rename nothing is exchanged, which
+  is only known later.
 - `domain/migration/repair/derivation.py`, `_depends`, `other_kind == "view" and other_name != name`: no text names a
   constraint, index or column by its qualified name but that of a view, which `uses_column` finds as well.
 - `domain/migration/history.py`, `steps < 0`: of no steps, none is taken in either direction.
