@@ -21,9 +21,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    collate,
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from tests.integration.autogenerate.harness import Build, Case
 
@@ -172,7 +174,26 @@ def _comments(*, after: bool) -> Build:
     return build
 
 
+def _indexed(*, before: bool) -> Build:
+    """Declare indexes of which SQLAlchemy does not reflect all, on a table that stays and one that goes."""
+
+    def build(metadata: MetaData) -> None:
+        for name in ("t", "gone") if before else ("t",):
+            table = Table(
+                name, metadata, Column("x", String(9)), Column("y", Integer), Column("v", TSVECTOR), Column("z", Text)
+            )
+            if before:
+                where = table.c.x.in_(["a", "it's"])
+                Index(f"ix_{name}_1", collate(table.c.x, "C").desc(), "y", postgresql_include=["z"])
+                Index(f"ix_{name}_2", text("v tsvector_ops (siglen='64')"), _table=table, postgresql_using="gist")
+                Index(f"ix_{name}_3", table.c.y.desc().nulls_last(), unique=True, postgresql_where=where)
+                Index(f"ix_{name}_4", text("replace(z, '%', ' \\:a')"), "y")
+
+    return build
+
+
 CASES = [
+    Case("index-that-is-not-reflected", _indexed(before=True), _indexed(before=False)),
     Case("constraint-comment", _comments(after=False), _comments(after=True)),
     Case(
         "generated-of-each-kind",

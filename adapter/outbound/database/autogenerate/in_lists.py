@@ -64,7 +64,7 @@ def written_as_in(connection: Connection, table: str, name: str, original: str) 
     Returns:
         The text with IN, or `original` if it has no such list or the server would store something else.
     """
-    candidate = _LIST.sub(_as_in, original)
+    candidate = lists_as_in(original)
     if candidate == original:
         return original
     expected = connection.scalar(text(_DEFINITION), {"table": table, "name": name})
@@ -74,6 +74,11 @@ def written_as_in(connection: Connection, table: str, name: str, original: str) 
         connection.execute(text(literal_text(f"ALTER TABLE {_COPY} ADD CONSTRAINT _made {check}")))
         stored = connection.scalar(text(_DEFINITION), {"table": _COPY, "name": "_made"})
     return candidate if stored == expected else original
+
+
+def lists_as_in(sql: str) -> str:
+    """Return SQL of the server with IN for its lists of varchar."""
+    return _LIST.sub(_as_in, sql)
 
 
 def _as_in(match: re.Match[str]) -> str:

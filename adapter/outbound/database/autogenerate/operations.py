@@ -119,6 +119,22 @@ def _render_autocommit(context: AutogenContext, container: AutocommitOps) -> lis
     return [*lines, ""]
 
 
+class DropDefinedIndexOp(ops.DropIndexOp):
+    """The drop of an index that only the server's own definition restores.
+
+    Attributes:
+        definition: The CREATE INDEX of the downgrade.
+    """
+
+    definition: str
+
+    def reverse(self) -> ops.MigrateOperation:  # type: ignore[override]
+        """Return the statement that creates the index; a concurrent build is an operation of Alembic."""
+        if self.kw.get("postgresql_concurrently"):
+            return super().reverse()
+        return SQLChange("add_index", str(self.index_name), self.definition, "")
+
+
 class AlterColumnUsingOp(ops.AlterColumnOp):
     """A type change for which Postgres has no automatic cast; each direction has its own USING, or none."""
 
