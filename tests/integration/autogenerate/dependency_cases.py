@@ -192,7 +192,26 @@ def _indexed(*, before: bool) -> Build:
     return build
 
 
+def _keys(*, after: bool) -> Build:
+    """Declare a key between columns that get another type, and an integer that becomes an enum."""
+
+    def build(metadata: MetaData) -> None:
+        key_type = Text if after else Integer
+        level = Enum("1", "2", name="level") if after else Integer()
+        columns = (Column("id", key_type, primary_key=True, autoincrement=False), Column("level", level))
+        Table("p", metadata, *columns)
+        Table("t", metadata, Column("p", key_type, ForeignKey("p.id", ondelete="CASCADE", comment="of p")))
+
+    return build
+
+
 CASES = [
+    Case(
+        "types-of-both-columns-of-a-key",
+        _keys(after=False),
+        _keys(after=True),
+        rows=("INSERT INTO p VALUES (1, 2)", "INSERT INTO t VALUES (1)"),
+    ),
     Case("index-that-is-not-reflected", _indexed(before=True), _indexed(before=False)),
     Case("constraint-comment", _comments(after=False), _comments(after=True)),
     Case(

@@ -60,8 +60,8 @@ _PLUGINS: dict[str, ModuleType] = {
         dropped_indexes,
         programs,
         enum_values,
-        comments,
         foreign_key_types,
+        comments,
         renames,
         ordering,
     )

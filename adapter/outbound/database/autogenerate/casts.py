@@ -78,7 +78,8 @@ def _using(connection: Connection, column: str, before: TypeEngine[Any], after: 
         # The type may not exist yet. An enum can be cast to and from text, and an array of an enum likewise.
         text_type = "text[]" if isinstance(before, ARRAY) else "text"
         if not _is_enum(before):
-            return cast
+            is_text = isinstance(before.item_type if isinstance(before, ARRAY) else before, String)
+            return cast if is_text else f"{column}::{text_type}::{type_text(after)}"
         return (
             cast if isinstance(after, String) and not _is_enum(after) else f"{column}::{text_type}::{type_text(after)}"
         )
