@@ -205,7 +205,12 @@ def _keys(*, after: bool) -> Build:
     return build
 
 
+def _unnamed(*tests: str) -> Build:
+    return lambda metadata: Table("t", metadata, Column("x", Integer), *(CheckConstraint(test) for test in tests))
+
+
 CASES = [
+    Case("check-unnamed-removed", _unnamed("x > 0", "x < 9"), _unnamed("x < 9"), convention=False),
     Case(
         "types-of-both-columns-of-a-key",
         _keys(after=False),

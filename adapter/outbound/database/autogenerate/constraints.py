@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import ModifyTableOps
+from alembic.operations.ops import AddConstraintOp, DropConstraintOp, MigrateOperation, ModifyTableOps
 from alembic.runtime.plugins import Plugin
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
@@ -43,6 +43,7 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
     table = PREPARER.format_table(model_table)
     table_ops.ops += _renamed_primary_key(pair, table)
     table_ops.ops += _validations(context, pair, model_table)
+    table_ops.ops[:] = [operation for operation in table_ops.ops if not _drops_declared(pair, table_ops, operation)]
     handled_names = named(table_ops.ops)
     for name in sorted(_different(pair) - handled_names):
         constraint = _find(context, model_table, name)
@@ -69,6 +70,17 @@ def compare(context: AutogenContext, table_ops: ModifyTableOps, _database_table:
             table_ops.ops.append(change)
         if after is not None:
             table_ops.ops.append(SQLChange(f"add_{type_}", name, f"{add} {after}", drop))
+
+
+def _drops_declared(pair: TablePair, table_ops: ModifyTableOps, operation: MigrateOperation) -> bool:
+    """Return whether an operation only drops a CHECK that the model declares without a name, with another text."""
+    if not isinstance(operation, DropConstraintOp) or pair.model is None:
+        return False
+    name = str(operation.constraint_name)
+    is_added = any(
+        isinstance(other, AddConstraintOp) and str(other.to_constraint().name) == name for other in table_ops.ops
+    )
+    return not is_added and pair.model.constraints.get(name, ("",))[0] == "c"
 
 
 def _renamed_primary_key(pair: TablePair, table: str) -> list[SQLChange]:
