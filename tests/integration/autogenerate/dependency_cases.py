@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    Sequence,
     String,
     Table,
     Text,
@@ -209,7 +210,18 @@ def _unnamed(*tests: str) -> Build:
     return lambda metadata: Table("t", metadata, Column("x", Integer), *(CheckConstraint(test) for test in tests))
 
 
+def _sequences(*, after: bool) -> Build:
+    def build(metadata: MetaData) -> None:
+        Sequence("s", metadata=metadata, start=7 if after else 1, increment=2, cycle=after, cache=5 if after else None)
+        Sequence("S %", metadata=metadata, data_type=BigInteger if after else Integer, schema="app", minvalue=-5)
+        Sequence("same", metadata=metadata, start=9, maxvalue=99)
+        Table("t", metadata, Column("x", Integer), schema="app")
+
+    return build
+
+
 CASES = [
+    Case("sequence-options", _sequences(after=False), _sequences(after=True)),
     Case("check-unnamed-removed", _unnamed("x > 0", "x < 9"), _unnamed("x < 9"), convention=False),
     Case(
         "types-of-both-columns-of-a-key",

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateSequence
 
 from adapter.outbound.database.autogenerate.expressions import PREPARER, literal_text
 from adapter.outbound.database.autogenerate.operations import SQLChange, ddl_text, type_text
+from adapter.outbound.database.autogenerate.server_forms import rolled_back
 
 log = logging.getLogger(f"alembic.{__name__}")
 
@@ -24,13 +25,14 @@ def setup(plugin: Plugin) -> None:
 
 
 def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Create the objects that the models need and the database lacks; objects that only the database has stay."""
+    """Create objects that the models need and the database lacks, and change sequences; other objects stay."""
     connection = context.connection
     if connection is None:
         return PriorityDispatchResult.CONTINUE
     changes = [change for metadata in to_list(context.metadata) for change in _missing(connection, metadata)]
+    changes += [change for metadata in to_list(context.metadata) for change in _changed_sequences(connection, metadata)]
     for change in changes:
-        log.info("Detected missing %s", change.subject)
+        log.info("Detected missing or changed %s", change.subject)
     upgrade_ops.ops[:0] = changes
     return PriorityDispatchResult.CONTINUE
 
@@ -77,6 +79,23 @@ def _sequences(connection: Connection, metadata: MetaData) -> Iterator[SQLChange
             yield SQLChange("add_sequence", name, ddl_text(CreateSequence(sequence)), f"DROP SEQUENCE {name}")
 
 
+def _changed_sequences(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
+    """Change the options of sequences that differ from those of a temporary sequence with the model's options."""
+    for sequence in metadata._sequences.values():  # noqa: SLF001
+        name = PREPARER.format_sequence(sequence)
+        create = ddl_text(CreateSequence(sequence)).replace(f"CREATE SEQUENCE {name}", f"CREATE SEQUENCE {_COPY}", 1)
+        before = connection.scalar(text(_SEQUENCE), {"name": name})
+        if before is None:
+            continue
+        with rolled_back(connection):
+            connection.execute(text(literal_text(create)))
+            after = connection.scalar(text(_SEQUENCE), {"name": _COPY})
+        if before != after:
+            yield SQLChange(
+                "modify_sequence", name, f"ALTER SEQUENCE {name} {after}", f"ALTER SEQUENCE {name} {before}"
+            )
+
+
 def _domains(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
     domains = {
         type_text(column.type): column.type
@@ -87,3 +106,12 @@ def _domains(connection: Connection, metadata: MetaData) -> Iterator[SQLChange]:
     for name, domain in sorted(domains.items()):
         if connection.scalar(text("SELECT to_regtype(:name) IS NULL"), {"name": name}):
             yield SQLChange("add_domain", name, ddl_text(CreateDomainType(domain)), f"DROP DOMAIN {name}")
+
+
+_COPY = "pg_temp._hexalembic_sequence"
+_SEQUENCE = """
+SELECT concat_ws(' ', 'AS', format_type(seqtypid, NULL), 'INCREMENT BY', seqincrement, 'MINVALUE', seqmin,
+                 'MAXVALUE', seqmax, 'START WITH', seqstart, 'CACHE', seqcache, CASE WHEN NOT seqcycle THEN 'NO' END,
+                 'CYCLE')
+  FROM pg_catalog.pg_sequence WHERE seqrelid = to_regclass(:name)
+"""
