@@ -85,8 +85,9 @@ class FilledDatabase:
         """Keep a database, and return a copy of it, of which only that is read again which changes."""
         counts = count_all_rows(database.session())
         database.digest(counts)
-        old_code = database.find_old_code(each_column=self._each_column, counts=counts)
-        self._made = _Made(database, bare, old_code.versions, keys)
+        with database.copy() as other:  # what statements wrote stays in the files, although it is rolled back
+            database.old_code = other.find_old_code(each_column=self._each_column, counts=counts)
+        self._made = _Made(database, bare, database.old_code.versions, keys)
         return database.copy()
 
     def _moved(self, made: _Made, bare: Database, parents: Iterable[str]) -> tuple[Versions, KeyDigests] | None:
