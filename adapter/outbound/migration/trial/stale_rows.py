@@ -21,7 +21,7 @@ KeyDigests: TypeAlias = Mapping[tuple[int, tuple[int, ...]], tuple[int, object]]
 
 _PLAIN = {"r", "S", "v"}  # kinds of relations: tables, sequences and views
 _UNUSUAL = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
+SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext)
     OR EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
                 WHERE c.relkind = 'r')
 """
@@ -94,7 +94,7 @@ def stale_tables(session: Session, bare: tuple[Versions, Versions], filled: tupl
 
 
 def is_plain(session: Session, versions: Versions) -> bool:
-    """Return whether all that a database has is plain tables, sequences and views, and no code of the user's.
+    """Return whether all that a database has is plain tables, sequences and views, without code of the user's.
 
     Args:
         session: A session in the database.
@@ -160,12 +160,14 @@ def empty_tables(session: Session, bare: Session, tables: Collection[str]) -> No
 
 _OIDS = "SELECT name::pg_catalog.regclass::oid FROM unnest(%s::text[]) AS t (name)"
 _SEQUENCES_OF = f"""
-SELECT DISTINCT s.drawn::oid::pg_catalog.regclass::text FROM ({_DRAWN}) AS s (relation, drawn)
+SELECT DISTINCT format('%%I.%%I', n.nspname, c.relname) FROM ({_DRAWN}) AS s (relation, drawn)
+  JOIN pg_catalog.pg_class c ON c.oid = s.drawn::oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE s.relation::oid IN ({_OIDS})
 """
 _STATISTICS = f"""
-SELECT c.oid::pg_catalog.regclass::text, c.reltuples, c.relpages, c.relallvisible
-  FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+SELECT format('%%I.%%I', n.nspname, c.relname), c.reltuples, c.relpages, c.relallvisible
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
  WHERE coalesce(i.indrelid, c.oid) IN ({_OIDS})
 """
 _SET_STATISTICS = """
