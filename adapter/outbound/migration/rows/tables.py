@@ -12,6 +12,7 @@ import psycopg
 
 from adapter.outbound.migration.catalog.foreign_tables import without_handlers
 from adapter.outbound.migration.catalog.written_rows import NOT_COUNTED, RowCounts
+from adapter.outbound.migration.rows.analyzing import analyze
 from adapter.outbound.migration.rows.answers import Answers
 from adapter.outbound.migration.rows.catalog import ForeignKey, Schema, Table, find_tables, read_schema
 from adapter.outbound.migration.rows.edge_rows import edge_count, insert_edges
@@ -128,7 +129,7 @@ def fill(
             set_values(session, schema.tables[oid], columns, edge_count(rows), young)
         changed_tables = {oid for oid, table in schema.tables.items() if session.added.get(table.name)}
         move_sequences(session, changed_tables, rows * _MOST_PARENTS)
-        _analyze(session)
+        analyze(session)
     problems = tuple(FillProblem(table, reason) for table, reason in session.problems.items())
     return Filled(session.added, problems, grown=session.grown)
 
@@ -378,25 +379,3 @@ def _grow_parents(session: Session, plan: Plan) -> bool:
         finally:
             session.rows = requested_rows
     return grown
-
-
-def _analyze(session: Session) -> None:
-    """Analyze the tables that have new rows, but for those that Postgres cannot analyze.
-
-    Since 17 it does so without the search_path, and the function of an index may need that.
-    """
-    names = [
-        table.analyzed for table in session.schema.tables.values() if session.added.get(table.name) and table.analyzed
-    ]
-    if not names:
-        return
-    with session.connection.transaction():
-        # generated rows are regular, so a small sample is enough
-        session.connection.execute("SET LOCAL default_statistics_target = 10")
-        try:
-            with session.connection.transaction():
-                session.connection.execute(f"ANALYZE {', '.join(names)}".encode())
-        except psycopg.Error:
-            for name in names:
-                with suppress(psycopg.Error), session.connection.transaction():
-                    session.connection.execute(f"ANALYZE {name}".encode())

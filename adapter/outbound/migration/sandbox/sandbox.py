@@ -8,13 +8,10 @@ Sources: the Postgres manual, CREATE DATABASE (a template must have no sessions;
 """
 
 import atexit
-import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, LiteralString, Self
 
 import psycopg
@@ -42,18 +39,6 @@ _STRATEGY_SINCE = 150_000
 _DISCONNECT_SECONDS = 5.0  # that terminated sessions get to end
 _POLL_SECONDS = 0.002
 DISK = "pg_default"
-
-
-def template_key(files: Iterable[Path], server_version: int, extra: str = "") -> str:
-    """Return the key of a template: a hash of the names and contents of files, whatever their order.
-
-    Args:
-        files: Files that the contents of the database depend on, such as the revisions.
-        server_version: Version of the server, as in `Sandbox.server_version`.
-        extra: Text with anything else that the contents depend on.
-    """
-    parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
-    return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()
 
 
 class GoneError(DatabaseError):
