@@ -18,8 +18,13 @@ from adapter.bootstrap.target import named_database
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapter.outbound.migration.trial.certificate_file import CertificateFile
+    from adapter.outbound.migration.trial.migrated_project import SandboxProject
+    from adapter.outbound.postgres.url import DatabaseURL
+    from application.migration.plan_upgrade import PlanUpgrade
     from application.migration.verify import VerifyRevisions
     from domain.migration.deployment.plan import Plan
+    from domain.migration.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,71 @@ class PlanRequest:
     proof_rows: int
 
 
+@dataclass(frozen=True)
+class Planner:
+    """What plans an upgrade, and what it was connected with.
+
+    Attributes:
+        plan: Plans the upgrade.
+        project: The project, whose revisions run in the sandbox.
+        certificates: What was proved of the revisions.
+        database: The database.
+        statistics: Sizes of its tables.
+        start_after: Revision up to which nothing is judged; empty to judge all.
+    """
+
+    plan: "PlanUpgrade"
+    project: "SandboxProject"
+    certificates: "CertificateFile"
+    database: "DatabaseURL"
+    statistics: "Statistics"
+    start_after: str
+
+
+@contextmanager
+def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterator[Planner]":
+    """Connect what plans the upgrade of a database, which is only read.
+
+    Args:
+        request: The project, and the sandbox in which its revisions are measured and proved.
+        plan: The database, and where to upgrade it to.
+        command: The command, for hints.
+
+    Raises:
+        DatabaseError: The database or the sandbox cannot be had, or no database is named.
+        MigrationError: The history or the certificates cannot be read.
+    """
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.target.state import DatabaseTarget
+    from adapter.outbound.migration.target.statistics import read_statistics
+    from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
+    from adapter.outbound.migration.trial.migrated_project import SandboxProject
+    from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
+    from adapter.outbound.migration.trial.trials import SandboxTrials
+    from adapter.outbound.postgres.explain import explaining
+    from application.migration.analyze import AnalyzeRevisions
+    from application.migration.plan_upgrade import PlanUpgrade
+
+    config = configuration(request.config)
+    database = named_database(config, plan.url, command)
+    with explaining(database, reads=True):
+        target, statistics = DatabaseTarget(database), read_statistics(database)
+        request = under_settings_of(request.at_major(target.major()), statistics.target)
+        with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+            project = SandboxProject(databases)
+            certificates = CertificateFile(plan.certificates or beside_env(databases))
+            analyze = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=True))
+            verifier = partial(_verifier, replace(request, rows=plan.proof_rows), certificates)
+            yield Planner(
+                PlanUpgrade(project, target, ListedRevisionFiles(databases), analyze, verifier),
+                project,
+                certificates,
+                database,
+                statistics,
+                read_project_settings(config).start_after,
+            )
+
+
 def plan_upgrade(request: ProjectRequest, plan: PlanRequest, progress: "Callable[..., object]") -> "Plan":
     """Plan the upgrade of a database, which is only read.
 
@@ -51,43 +121,19 @@ def plan_upgrade(request: ProjectRequest, plan: PlanRequest, progress: "Callable
         DatabaseError: The database or the sandbox cannot be had, or no database is named.
         MigrationError: The goal, the history or the certificates cannot be read.
     """
-    from adapter.outbound.migration.project.settings import read_project_settings
-    from adapter.outbound.migration.target.state import DatabaseTarget
-    from adapter.outbound.migration.target.statistics import read_statistics
-    from adapter.outbound.migration.trial.migrated_project import SandboxProject
-    from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
-    from adapter.outbound.migration.trial.trials import SandboxTrials
-    from adapter.outbound.postgres.explain import explaining
-    from application.migration.analyze import AnalyzeRevisions
-    from application.migration.plan_upgrade import PlanUpgrade
-
-    config = configuration(request.config)
-    database = named_database(config, plan.url, "migrate plan")
-    with explaining(database, reads=True):
-        target, statistics = DatabaseTarget(database), read_statistics(database)
-        request = under_settings_of(request.at_major(target.major()), statistics.target)
-        start_after = read_project_settings(config).start_after
-        with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
-            run = PlanUpgrade(
-                SandboxProject(databases),
-                target,
-                ListedRevisionFiles(databases),
-                AnalyzeRevisions(trials, trial_lanes(request, keeps_before=True)),
-                partial(_verifier, replace(request, rows=plan.proof_rows), plan.certificates),
-            )
-            return run(plan.goal, statistics, progress, start_after)
+    with planner(request, plan, "migrate plan") as made:
+        return made.plan(plan.goal, made.statistics, progress, made.start_after)
 
 
 @contextmanager
-def _verifier(request: ProjectRequest, certificates: "Path | None") -> "Iterator[VerifyRevisions]":
-    from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
+def _verifier(request: ProjectRequest, certificates: "CertificateFile") -> "Iterator[VerifyRevisions]":
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
     from adapter.outbound.migration.trial.trials import SandboxTrials
     from application.migration.verify import VerifyRevisions
 
     with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
-        store = CertificateFile(certificates or beside_env(databases))
-        yield VerifyRevisions(trials, ListedRevisionFiles(databases), store, trial_lanes(request, keeps_before=True))
+        lanes = trial_lanes(request, keeps_before=True)
+        yield VerifyRevisions(trials, ListedRevisionFiles(databases), certificates, lanes)
 
 
 def render_plan(plan: "Plan", form: str, *, color: bool) -> str:

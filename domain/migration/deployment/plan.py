@@ -79,6 +79,7 @@ class Part:
         seconds: Expected duration; None without an estimate.
         batches: Highest expected number of batches at the target, which writes all rows of the table; None if it is no
             backfill, or not known.
+        concurrent: Whether a statement waits for all older snapshots, as CREATE INDEX CONCURRENTLY does.
     """
 
     kind: PartKind
@@ -86,6 +87,7 @@ class Part:
     last: int
     seconds: Interval | None = None
     batches: int | None = None
+    concurrent: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from domain.migration.analysis.lock_windows import LockWindow
+from domain.migration.analysis.lock_windows import LockWindow, is_concurrent
 from domain.migration.analysis.revision_analysis import RevisionAnalysis
 from domain.migration.deployment.plan import Interval, Part, PartKind, PlannedLock, Step, WayBack, total
 from domain.migration.diagnostic import Severity
@@ -80,7 +80,8 @@ def _parts(analysis: RevisionAnalysis, seconds: Mapping[int, Interval]) -> Itera
         indexes = list(group)
         batches = _batches(analysis, upgrade[indexes[0]]) if kind is PartKind.BACKFILL else None
         most = None if batches is None else batches[1]
-        yield Part(kind, indexes[0] + 1, indexes[-1] + 1, total(map(seconds.get, indexes)), most)
+        concurrent = any(is_concurrent(upgrade[index]) for index in indexes)
+        yield Part(kind, indexes[0] + 1, indexes[-1] + 1, total(map(seconds.get, indexes)), most, concurrent)
 
 
 def _commit(statement: StatementTrace, index: int) -> tuple[PartKind, int | None]:

@@ -13,8 +13,9 @@ steps       in order, each with
   verdict   "safe" | "unsafe" | "not judged"; `reasons`: the codes that make it unsafe; `accepted` {code: reason}:
             errors that its author accepts; `not_run`: why it could not be run, or null
   seconds, blocked_seconds
-  parts     {kind, first, last, seconds, batches}: how its statements commit; kind is "transaction", "autocommit" or
-            "backfill", which commits each of its batches; `batches` is the highest number that is expected, or null
+  parts     {kind, first, last, seconds, batches, concurrent}: how its statements commit; kind is "transaction",
+            "autocommit" or "backfill", which commits each of its batches; `batches` is the highest number that is
+            expected, or null; `concurrent` says whether a statement waits for all older snapshots
   locks     {relation, table, mode, blocks_reads, blocks_writes, from_statement, to_statement, starts, seconds}, each on
             a relation that existed before; `starts` is the time from the beginning of the step
   way_back  {reversibility, losses, reason}: "exact", "lossy", "irreversible", or null where nothing was proved
@@ -75,6 +76,7 @@ def _step(step: Step) -> dict[str, Any]:
                 "last": part.last,
                 "seconds": part.seconds,
                 "batches": part.batches,
+                "concurrent": part.concurrent,
             }
             for part in step.parts
         ],

@@ -9,6 +9,7 @@ from application.migration.analyze import AnalysisReport
 from application.migration.verify import VerificationReport
 from domain.migration.analysis.rule import Page
 from domain.migration.deployment.plan import Plan
+from domain.migration.deployment.preflight import PreflightReport
 
 _WITH_FILES = {"sarif", "github"}  # formats that name files of the project
 
@@ -42,6 +43,18 @@ def render_plan(plan: Plan, form: str, *, color: bool) -> str:
     """
     render = _writer("plan", form)
     return render(plan, color=color, width=terminal_width()) if form == "text" else render(plan)
+
+
+def render_preflight(report: PreflightReport, form: str, *, color: bool) -> str:
+    """Return the report of a preflight in a format: text or json.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    render = _writer("preflight", form)
+    return render(report, color=color, width=terminal_width()) if form == "text" else render(report)
 
 
 def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:

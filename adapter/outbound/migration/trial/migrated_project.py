@@ -1,10 +1,12 @@
 """A project whose revisions and models run in a sandbox, for the state of a database beside them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapter.outbound.migration.trial.database import CannotBuildError
 from adapter.outbound.migration.trial.databases import RevisionDatabases
 from adapter.outbound.migration.trial.model_drift import compare_models
+from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from domain.migration.drift import drift_from_revisions
@@ -15,7 +17,7 @@ from domain.migration.status import Drift, TargetState
 
 
 @dataclass(frozen=True)
-class SandboxProject(MigratedProject):
+class SandboxProject(MigratedProject, ExpectedSchema):
     """Runs them.
 
     Attributes:
@@ -46,7 +48,7 @@ class SandboxProject(MigratedProject):
         if state.major != major:
             return Drift(None, f"not compared: the sandbox is Postgres {major}, and catalogs of two versions differ")
         try:
-            expected, models = self._schema_at_heads(), self._model_drift()
+            expected, models = self.schema_at(self.history().heads), self._model_drift()
         except MigrationError as error:
             return Drift(None, f"not compared: {error.message}")
         difference = drift_from_revisions(expected, target.schema(self.version_tables()))
@@ -54,9 +56,14 @@ class SandboxProject(MigratedProject):
         in_models = (f"models: {sentence}" for sentence in models or ())
         return Drift((*in_database, *in_models), has_models=models is not None)
 
-    def _schema_at_heads(self) -> SchemaSnapshot:
+    def schema_at(self, revisions: Sequence[str]) -> SchemaSnapshot:
+        """Return the catalog of a database at some revisions, without the tables in which versions are written.
+
+        Raises:
+            MigrationError: They cannot be reached.
+        """
         try:
-            with self.databases.at(self.databases.history().heads) as database:
+            with self.databases.at(tuple(revisions)) as database:
                 return database.snapshot()
         except CannotBuildError as error:
             raise MigrationError(str(error), "correct the revision; migrate analyze shows its statements") from error

@@ -1,0 +1,69 @@
+"""`migrate preflight`: find what stands in the way of an upgrade, before anything is written."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_range
+from adapter.inbound.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
+
+app = typer.Typer()
+
+
+class Format(StrEnum):
+    """The output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+EXAMPLES = (
+    "Examples: migrate preflight && alembic upgrade head · migrate preflight --format json · "
+    "migrate preflight -c ../shop/alembic.ini --url postgresql://deployer@db.example.com/shop"
+)
+
+
+@app.command(epilog=EXAMPLES)
+@options.takes_project(rows=options.ROWS_TO_ANALYZE)
+def preflight(
+    project: "ProjectRequest",
+    goal: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TARGET]",
+            callback=checked_range,
+            help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
+        ),
+    ] = "heads",
+    url: Annotated[
+        str | None,
+        typer.Option(help="The database, as the role that will migrate, in place of DATABASE_URL."),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(help="The file of what migrate verify proved. Default: certificates.json beside env.py."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+) -> None:
+    """Check a database before an upgrade: sessions in the way, rights, drift, invalid indexes, standbys and more.
+
+    The database is only read. What is checked depends on the locks that its pending revisions take, which are measured
+    in a sandbox. Exit with 1 if something stops the upgrade, or could not be read.
+    """
+    from adapter.bootstrap.plan import PlanRequest
+    from adapter.bootstrap.preflight import render_preflight, run_preflight
+
+    with Progress() as progress:
+        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+        report = run_preflight(project, request, progress)
+    color = sys.stdout.isatty() and form is Format.TEXT
+    typer.echo(render_preflight(report, form.value, color=color))
+    if report.failed:
+        raise typer.Exit(1)

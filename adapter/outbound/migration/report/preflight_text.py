@@ -1,0 +1,47 @@
+"""The preflight for a terminal: what stops the deployment first, each with the way out."""
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from adapter.outbound.migration.report.terminal import buffered, shown, unpadded
+from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
+
+_MARKS = {
+    Outcome.FAILED: ("FAILED", "bold red"),
+    Outcome.NOT_READ: ("NOT READ", "bold red"),
+    Outcome.WARNING: ("WARNING", "yellow"),
+    Outcome.PASSED: ("ok", "green"),
+}
+
+
+def render(report: PreflightReport, *, color: bool = False, width: int = 120) -> str:
+    """Return a report as text.
+
+    Args:
+        report: The report.
+        color: Whether to use colors.
+        width: Width of the terminal in columns.
+    """
+    console, buffer = buffered(width, color=color)
+    for finding in report.findings:
+        _finding(console, finding)
+    console.print()
+    console.print(shown(summary(report), style="bold"))
+    return unpadded(buffer.getvalue())
+
+
+def summary(report: PreflightReport) -> str:
+    """Return the result in one line."""
+    counts = [f"{report.count(outcome)} {outcome.value}" for outcome in Outcome if report.count(outcome)]
+    verdict = "not ready" if report.failed else "ready"
+    steps = f" for {len(report.plan.steps)} steps" if report.plan and not report.failed else ""
+    return f"{verdict}{steps}: {', '.join(counts)}"
+
+
+def _finding(console: Console, finding: Finding) -> None:
+    mark, style = _MARKS[finding.outcome]
+    title = Text.assemble((f"{mark:<9}", style), shown(f"{finding.check:<20} {finding.message}"))
+    console.print(Padding(title, 0))
+    if finding.remedy:
+        console.print(Padding(shown(finding.remedy), (0, 0, 0, 30)))
