@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from adapter.outbound.migration.sandbox.embedded import EmbeddedSandbox
-from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX
+from adapter.outbound.migration.sandbox.names import PREFIX, TEMPLATE_PREFIX, template_key
 from adapter.outbound.migration.sandbox.places import cache_directory
 from adapter.outbound.migration.sandbox.sandbox import KEPT_TEMPLATES, ServerSandbox
 from adapter.outbound.postgres import embedded
@@ -210,6 +210,19 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
         ServerSandbox("postgresql://nobody@127.0.0.1:1/postgres")
 
     assert "correct --sandbox-url" in caught.value.hint
+
+
+def test_the_key_depends_on_contents_only(tmp_path: Path) -> None:
+    """The key changes with a file's content or name, the version and the extra, and not with the order of files."""
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_text("1")
+    two.write_text("2")
+    key = template_key([one, two], 180006, "x")
+    assert key == template_key([two, one], 180006, "x")
+    assert len({key, template_key([one], 180006, "x"), template_key([one, two], 160010, "x")}) == 3
+    assert key != template_key([one, two], 180006, "y")
+    two.write_text("3")
+    assert key != template_key([one, two], 180006, "x")
 
 
 def test_the_cache_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

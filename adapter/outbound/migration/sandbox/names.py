@@ -8,6 +8,8 @@ import os
 import re
 import secrets
 import socket
+from collections.abc import Iterable
+from pathlib import Path
 
 PREFIX = "hexalembic_sandbox_"
 TEMPLATE_PREFIX = f"{PREFIX}template_"
@@ -46,3 +48,15 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def template_key(files: Iterable[Path], server_version: int, extra: str = "") -> str:
+    """Return the key of a template: a hash of the names and contents of files, whatever their order.
+
+    Args:
+        files: Files that the contents of the database depend on, such as the revisions.
+        server_version: Version of the server, as in `Sandbox.server_version`.
+        extra: Text with anything else that the contents depend on.
+    """
+    parts = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
+    return hashlib.sha256(repr((parts, server_version, extra)).encode()).hexdigest()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapter.outbound.migration.rows import ROWS_SEED
-from adapter.outbound.migration.sandbox.sandbox import template_key
+from adapter.outbound.migration.sandbox.names import template_key
 from adapter.outbound.migration.sandbox.session_settings import PLAIN
 from adapter.outbound.migration.trial.project import Project
 
