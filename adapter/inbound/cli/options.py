@@ -79,7 +79,7 @@ def report_format(subject: str) -> Any:
     """Return the option that chooses the format of a report, whose names are those of its writers.
 
     Args:
-        subject: The report: analysis, verification or rules.
+        subject: The report: analysis, verification, plan, preflight or rules.
     """
     from adapter.bootstrap.formats import formats
 

@@ -1,29 +1,19 @@
 """`migrate plan`: say what an upgrade of a database will do, before anything is written."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapter.inbound.cli import options
-from adapter.inbound.cli.group import checked_range
+from adapter.inbound.cli.group import checked_name, checked_range
 from adapter.inbound.cli.progress import Progress
 
 if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """The output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
 
 
 EXAMPLES = (
@@ -47,9 +37,12 @@ def plan(
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
     certificates: Annotated[
         Path | None,
-        typer.Option(help="The file of what migrate verify proved. Default: certificates.json beside env.py."),
+        typer.Option(
+            callback=checked_name,
+            help="The file of what migrate verify proved. Default: certificates.json beside env.py.",
+        ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    form: Annotated[str, options.report_format("plan")] = "text",
 ) -> None:
     """Show what an upgrade of a database will do: steps, durations, locks, and the way back from each step.
 
@@ -61,7 +54,7 @@ def plan(
     with Progress() as progress:
         request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
         planned = plan_upgrade(project, request, progress)
-    color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_plan(planned, form.value, color=color))
+    color = sys.stdout.isatty() and form == "text"
+    typer.echo(render_plan(planned, form, color=color))
     if planned.unsafe:
         raise typer.Exit(1)

@@ -1,27 +1,19 @@
 """`migrate preflight`: find what stands in the way of an upgrade, before anything is written."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapter.inbound.cli import options
-from adapter.inbound.cli.group import checked_range
+from adapter.inbound.cli.group import checked_name, checked_range
 from adapter.inbound.cli.progress import Progress
 
 if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """The output formats."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 EXAMPLES = (
@@ -48,9 +40,12 @@ def preflight(
     ] = None,
     certificates: Annotated[
         Path | None,
-        typer.Option(help="The file of what migrate verify proved. Default: certificates.json beside env.py."),
+        typer.Option(
+            callback=checked_name,
+            help="The file of what migrate verify proved. Default: certificates.json beside env.py.",
+        ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
+    form: Annotated[str, options.report_format("preflight")] = "text",
 ) -> None:
     """Check a database before an upgrade: sessions in the way, rights, drift, invalid indexes, standbys and more.
 
@@ -63,7 +58,7 @@ def preflight(
     with Progress() as progress:
         request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
         report = run_preflight(project, request, progress)
-    color = sys.stdout.isatty() and form is Format.TEXT
-    typer.echo(render_preflight(report, form.value, color=color))
+    color = sys.stdout.isatty() and form == "text"
+    typer.echo(render_preflight(report, form, color=color))
     if report.failed:
         raise typer.Exit(1)

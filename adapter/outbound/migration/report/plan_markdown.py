@@ -1,6 +1,6 @@
 """The plan as Markdown, for a change request."""
 
-from adapter.outbound.migration.report.plan_words import (
+from adapter.outbound.migration.report.deployment_words import (
     KINDS,
     headline,
     lasting,

@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapter.outbound.migration.report.durations import between
-from adapter.outbound.migration.report.plan_words import (
+from adapter.outbound.migration.report.deployment_words import (
     KINDS,
     headline,
     lock_in_words,
@@ -14,6 +13,7 @@ from adapter.outbound.migration.report.plan_words import (
     verdict_in_words,
     way_back_in_words,
 )
+from adapter.outbound.migration.report.durations import between
 from adapter.outbound.migration.report.terminal import buffered, shown, unpadded
 from domain.migration.deployment.plan import Plan, Step
 
