@@ -93,10 +93,11 @@ class OnMatchingRows:
         if not self.run.databases.project.rows or trace.downgrade_error is not None:
             return trace
         # The upgrade looks for values that there are. Whether those that the downgrade looks for were there before, as
-        # the upgrade's own are behind it, only the target knows.
-        trace = self._compare_for(trace, [statement for statement in trace.upgrade if not _only_deletes(statement)])
+        # the upgrade's own are behind it, only the target knows, and so it is with what is within other values.
+        upgrade = [statement for statement in trace.upgrade if not _only_deletes(statement)]
+        trace = self._compare_for(trace, upgrade)
         known = _losses(trace)
-        trace = self._compare_for(trace, _with_searches(trace.downgrade or ()), within=True)
+        trace = self._compare_for(trace, (*upgrade, *_with_searches(trace.downgrade or ())), within=True)
         return replace(trace, merged=_losses(trace) - known)
 
     def _compare_for(
