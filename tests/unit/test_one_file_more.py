@@ -28,7 +28,7 @@ def render(report):
 '''
 _ASKED = """
 from adapter.inbound.cli import backend, migrate
-from adapter.outbound.migration.report.writers import render_analysis
+from adapter.outbound.migration.report.writers import render_report
 from application.migration.analyze import AnalysisReport
 from domain.migration.analysis.rules import all_rules
 from domain.migration.verification.checks import all_checks
@@ -41,7 +41,7 @@ for program in (migrate, backend):
     print("one-more" in commands)
     if "analyze" in commands:
         print(commands["analyze"].make_context("analyze", ["--format", "one_more"]).params["form"])
-print(render_analysis(None, "one_more", lambda: None, verbose=False, color=False))
+print(render_report(AnalysisReport("18", None, ()), "one_more", lambda: None, verbose=False, color=False))
 """
 
 

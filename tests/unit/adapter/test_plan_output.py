@@ -91,6 +91,7 @@ def test_json_has_all_of_it() -> None:
         "last": 2,
         "seconds": [350.0, 650.0],
         "batches": 50_000,
+        "concurrent": False,
     }
     assert (fourth["not_run"], fourth["way_back"]["reversibility"]) == ("a2 fails", None)
 

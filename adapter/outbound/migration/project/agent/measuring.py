@@ -22,7 +22,7 @@ from .figures import (
 )
 from .loop import Loop
 from .plans import runs_others, unexplained_tables
-from .protocol import Observe, Observed
+from .protocol import Command, Observe, Observed
 from .session import PROBE_TOTAL
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class Meter:
             report.plan = self.statement.plan(session, report.sql, wrote=wrote)
         if self.statement is not None and report.rows and self._loop.takes_plan(report):
             report.plans_of_writes = self.statement.plans_of_writes(session, report.sql)
-        if self.statement is not None and not report.rows and report.direction == "downgrade":
+        if self.statement is not None and not report.rows and report.direction == Command.DOWNGRADE:
             report.plan_of_search = self.statement.plan_of_search(session, report.sql)
         tables = used_tables(report, self._catalog.tables) if self._catalog is not None else []
         if tables and self.statement is not None and self.statement.hides_tables(session, report.sql):
