@@ -39,7 +39,7 @@ _SETTINGS = {
     "max_prepared_transactions": "5",
     "wal_level": "logical",
     "max_connections": "30",
-    "autovacuum": "off",
+    "autovacuum_naptime": "1",
 }
 
 
@@ -50,7 +50,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     root.chmod(0o755)
     started = embedded.start(request.param, root, settings=_SETTINGS)
     with psycopg.connect(started.url(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE shops (id integer PRIMARY KEY, name text); CREATE TABLE other (id integer)")
+        connection.execute("CREATE TABLE shops (id integer PRIMARY KEY, name text) WITH (autovacuum_enabled = off)")
+        connection.execute("CREATE TABLE other (id integer) WITH (autovacuum_enabled = off)")
         connection.execute("CREATE ROLE owner LOGIN; CREATE ROLE guest LOGIN; CREATE ROLE blind LOGIN")
         connection.execute("GRANT pg_read_all_stats TO guest; ALTER TABLE shops OWNER TO owner")
     yield started
@@ -254,24 +255,32 @@ def test_a_slot_that_nobody_reads(running: EmbeddedServer) -> None:
     assert finding.remedy.endswith("SELECT pg_drop_replication_slot('left')")
 
 
+@pytest.mark.long
 @both_majors
-def test_autovacuum_on_a_table_of_the_plan(running: EmbeddedServer) -> None:
+@pytest.mark.parametrize("prevents_wraparound", [False, True])
+def test_autovacuum_on_a_table_of_the_plan(running: EmbeddedServer, prevents_wraparound: bool) -> None:
     """A worker on it is a warning, and one that prevents a wraparound stops the deployment."""
     with psycopg.connect(running.url(), autocommit=True) as connection:
         connection.execute("INSERT INTO shops SELECT i, '' FROM generate_series(1, 20000) i; DELETE FROM shops")
-        slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1"
-        connection.execute(f"ALTER TABLE shops SET ({slow})".encode())
-        connection.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
-        connection.execute("ALTER SYSTEM SET autovacuum = on")
-        connection.execute("SELECT pg_reload_conf()")
+        options = "autovacuum_enabled = on, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+        if prevents_wraparound:
+            connection.execute("DO $$ BEGIN FOR i IN 1..100001 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
+            options += ", autovacuum_freeze_max_age = 100000, autovacuum_vacuum_threshold = 1000000"
+        else:
+            options += ", autovacuum_vacuum_threshold = 1"
+        connection.execute(f"ALTER TABLE shops SET ({options})".encode())
         try:
-            found = _until_a_worker_is_there(running)
+            finding = _until_a_worker_is_there(running)
         finally:
-            connection.execute("ALTER SYSTEM RESET ALL")
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("TRUNCATE shops; ALTER TABLE shops RESET (autovacuum_vacuum_cost_delay)")
-    assert found.outcome is Outcome.WARNING
-    assert SHOPS in found.message
+            connection.execute(_END_WORKERS)
+            connection.execute("ALTER TABLE shops SET (autovacuum_enabled = off)")
+            connection.execute("ALTER TABLE shops RESET (autovacuum_freeze_max_age, autovacuum_vacuum_threshold)")
+            connection.execute("TRUNCATE shops")
+    assert finding.outcome is (Outcome.FAILED if prevents_wraparound else Outcome.WARNING)
+    assert SHOPS in finding.message
+
+
+_END_WORKERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 
 
 def _until_a_worker_is_there(running: EmbeddedServer) -> Finding:
