@@ -1,6 +1,6 @@
 """A revision whose statements found no rows, or none with values that they compare with, runs again on such rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,6 +9,7 @@ from adapter.outbound.migration.trial.matches import is_in, is_write, refused_ma
 from adapter.outbound.migration.trial.refuted import is_refuted
 from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
 from adapter.outbound.migration.trial.up_and_down import Outcome, UpAndDown
+from domain.migration.data_difference import DataChangeKind
 from domain.migration.trace import RevisionTrace, StatementTrace
 
 _MATCHING_ROUNDS = 2  # an UPDATE may look for rows that appear only after the SELECT before it has found some
@@ -96,7 +97,7 @@ class OnMatchingRows:
         # the upgrade's own are behind it, only the target knows, and so it is with what is within other values.
         upgrade = [statement for statement in trace.upgrade if not _only_deletes(statement)]
         trace = self._compare_for(trace, upgrade)
-        known = _losses(trace)
+        known = _losses(trace) - _losses(trace, of={DataChangeKind.NO_OBJECTS_CHANGED})
         trace = self._compare_for(trace, (*upgrade, *_with_searches(trace.downgrade or ())), within=True)
         return replace(trace, merged=_losses(trace) - known)
 
@@ -208,5 +209,6 @@ def _only_deletes(statement: StatementTrace) -> bool:
     return bool(statement.compared) and all('"Operation": "Delete"' in plan for plan in statement.compared)
 
 
-def _losses(trace: RevisionTrace) -> frozenset[str]:
-    return frozenset(change.subject for change in trace.undone.losses) if trace.undone else frozenset()
+def _losses(trace: RevisionTrace, of: Collection[DataChangeKind] = frozenset(DataChangeKind)) -> frozenset[str]:
+    changes = trace.undone.losses if trace.undone else ()
+    return frozenset(change.subject for change in changes if change.kind in of)
