@@ -35,6 +35,11 @@ LOSSES = {
         "ALTER TABLE t ALTER v TYPE text[] USING string_to_array(v, ',')",
     ),
     "thirds": ("numeric", "ALTER TABLE t ALTER v TYPE numeric(14, 2)", "ALTER TABLE t ALTER v TYPE numeric"),
+    "thirds beside numbers that are refused": (
+        "numeric",
+        "ALTER TABLE t ALTER v TYPE numeric(10, 4)",
+        "ALTER TABLE t ALTER v TYPE numeric",
+    ),
     "precision": ("double precision", "ALTER TABLE t ALTER v TYPE real", "ALTER TABLE t ALTER v TYPE double precision"),
     "microseconds": ("timestamp", "ALTER TABLE t ALTER v TYPE timestamp(0)", "ALTER TABLE t ALTER v TYPE timestamp"),
     "summer": (

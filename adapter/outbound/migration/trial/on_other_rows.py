@@ -7,6 +7,7 @@ from functools import partial
 
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial import other_rows
+from adapter.outbound.migration.trial.accepted_rows import with_accepted_rows
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
 from adapter.outbound.migration.trial.refused_rows import BELIEVED, MAYBE_OF_ROWS, unreadable
 from adapter.outbound.migration.trial.states import KnownState, TrialDatabases
@@ -122,6 +123,8 @@ def _databases_with_other_rows(run: UpAndDown, failed: Outcome) -> Iterator[Data
     makers: list[Callable[[], Database]] = []
     if unreadable_type:
         makers.append(partial(databases.at, entry.parents, unreadable_type))
+    if is_of_statement:
+        makers.append(partial(with_accepted_rows, databases, entry, failed.trace))
     if unreadable_type or is_of_statement:
         makers.append(partial(other_rows.fitting, databases, entry))
     if unreadable_type or is_of_statement or may_be_of_rows:
