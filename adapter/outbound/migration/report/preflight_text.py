@@ -35,7 +35,8 @@ def summary(report: PreflightReport) -> str:
     """Return the result in one line."""
     counts = [f"{report.count(outcome)} {outcome.value}" for outcome in Outcome if report.count(outcome)]
     verdict = "not ready" if report.failed else "ready"
-    steps = f" for {len(report.plan.steps)} steps" if report.plan and not report.failed else ""
+    count = len(report.plan.steps) if report.plan else 0
+    steps = f" for {count} step{'s' if count > 1 else ''}" if count and not report.failed else ""
     return f"{verdict}{steps}: {', '.join(counts)}"
 
 
