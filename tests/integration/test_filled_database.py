@@ -26,7 +26,7 @@ TABLES = "".join(
 # The key of a mark is random, so it shows whether rows were kept.
 MARKS = "CREATE TABLE marks (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), t bigint REFERENCES t20);"
 STATISTICS = """
-SELECT tablename, attname, null_frac, n_distinct, most_common_vals::text, histogram_bounds::text FROM pg_stats
+SELECT tablename, attname, null_frac, n_distinct, most_common_vals::text FROM pg_stats
  WHERE schemaname = 'public' AND tablename <> 'marks' ORDER BY 1, 2
 """
 SIZES = """

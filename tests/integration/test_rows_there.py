@@ -46,7 +46,8 @@ EXACT = {
 
 def _verified(server: Server, history: History, up: str, down: str, only: str) -> RevisionProof:
     history.add("first", None, TABLES)
-    history.add("last", "first", f"op.execute({up!r})", f"op.execute({down!r})")
+    bodies = ("\n".join(f"op.execute({text!r})" for text in steps.split("; ")) for steps in (up, down))
+    history.add("last", "first", *bodies)
     config = history.plain_ini()
     asked = VerificationRequest("first:last", only, certificates=config.parent / "c.json")
     (proof,) = verified(server, config, asked, rows=100).proofs
