@@ -19,6 +19,7 @@ from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
 from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.target.lock_watch import LockWatch
+from adapter.outbound.migration.target.poolers import PROCESS, refuse_transaction_pooler
 from adapter.outbound.postgres.holders import Holder
 from adapter.outbound.postgres.url import DatabaseURL
 
@@ -27,7 +28,6 @@ _IDENTITIES = (
     "SELECT concat_ws(' ', current_database(), system_identifier) FROM pg_catalog.pg_control_system()",
     "SELECT pg_catalog.current_database()::text",
 )
-_PROCESS = "SELECT pg_catalog.pg_backend_pid()"
 _TERMINATE = """
 SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
  WHERE pid = ANY (%s) AND datname = current_database() AND usename = current_user
@@ -65,7 +65,7 @@ def upgrade_job(
     variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
     query, identity, is_pooled = _identity(url)
     if is_pooled:
-        _refuse_transaction_pooler(url)
+        refuse_transaction_pooler(url)
     return AgentJob(
         config=config,
         connection=_first_address(parameters),
@@ -122,26 +122,11 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> tuple
 def _identity(url: DatabaseURL) -> tuple[str, str, bool]:
     """Return a query, its result in the database and nowhere else, and whether the way there is a pooler's."""
     with _connected(url) as connection:
-        is_pooled = _value(connection, _PROCESS) != str(connection.info.backend_pid)  # a pooler announces another one
+        is_pooled = _value(connection, PROCESS) != str(connection.info.backend_pid)  # a pooler announces another one
         for query in _IDENTITIES[:-1]:
             with suppress(psycopg.Error):
                 return query, _value(connection, query), is_pooled
         return _IDENTITIES[-1], _value(connection, _IDENTITIES[-1]), is_pooled
-
-
-def _refuse_transaction_pooler(url: DatabaseURL) -> None:
-    """Refuse a database behind a pooler, unless the pooler keeps one session for a client.
-
-    Raises:
-        DatabaseConfigurationError: It does not.
-    """
-    # SQLAlchemy takes time to import, and is needed behind a pooler only
-    from adapter.outbound.postgres.engine import tooling_engine
-    from adapter.outbound.postgres.pooler import refuse_transaction_pooler
-
-    with tooling_engine(url).connect() as connection:
-        process = int(connection.exec_driver_sql(_PROCESS).scalar_one())
-        refuse_transaction_pooler(connection, process, "--url or DATABASE_URL")
 
 
 def _connected(url: DatabaseURL) -> psycopg.Connection[Any]:
