@@ -41,8 +41,7 @@ def render_plan(plan: Plan, form: str, *, color: bool) -> str:
         form: The name of the format.
         color: Whether the text is colored.
     """
-    render = _writer("plan", form)
-    return render(plan, color=color, width=terminal_width()) if form == "text" else render(plan)
+    return _rendered("plan", plan, form, color=color)
 
 
 def render_preflight(report: PreflightReport, form: str, *, color: bool) -> str:
@@ -53,8 +52,7 @@ def render_preflight(report: PreflightReport, form: str, *, color: bool) -> str:
         form: The name of the format.
         color: Whether the text is colored.
     """
-    render = _writer("preflight", form)
-    return render(report, color=color, width=terminal_width()) if form == "text" else render(report)
+    return _rendered("preflight", report, form, color=color)
 
 
 def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:
@@ -65,8 +63,12 @@ def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:
         form: The name of the format.
         color: Whether the text is colored.
     """
-    render = _writer("rules", form)
-    return render(pages, color=color, width=terminal_width()) if form == "text" else render(pages)
+    return _rendered("rules", pages, form, color=color)
+
+
+def _rendered(subject: str, report: object, form: str, *, color: bool) -> str:
+    render = _writer(subject, form)
+    return render(report, color=color, width=terminal_width()) if form == "text" else render(report)
 
 
 def _writer(subject: str, form: str) -> Callable[..., str]:
