@@ -52,16 +52,13 @@ class RunPreflight:
         Raises:
             MigrationError: The history or the certificates cannot be read.
         """
-        project = self.planner.project
-        history = project.history()
-        tables = project.version_tables()
-        current = self.planner.target.state(tables).current
+        history = self.planner.project.history()
         try:
             plan = self.planner(goal, statistics, progress, start_after)
         except HistoryError as error:
             impossible = Finding("revisions", Outcome.FAILED, error.message, error.hint)
             return PreflightReport.of(None, [*_heads(history), impossible, *self.checks.run(None)])
-        of_project = [*_heads(history), *self._files(history, current), *self._drift(current), *_safety(plan)]
+        of_project = [*_heads(history), *self._files(history, plan.current), *self._drift(plan.current), *_safety(plan)]
         return PreflightReport.of(plan, [*of_project, *self.checks.run(plan)])
 
     def _files(self, history: History, current: Sequence[str]) -> Iterator[Finding]:
