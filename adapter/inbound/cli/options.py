@@ -7,9 +7,25 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from adapter.inbound.cli.group import checked_name, checked_range
+
 ROWS_TO_ANALYZE = 2000
 ROWS_TO_VERIFY = 200
 
+Goal: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="[TARGET]",
+        callback=checked_range,
+        help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
+    ),
+]
+Certificates: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        callback=checked_name, help="The file of what migrate verify proved. Default: certificates.json beside env.py."
+    ),
+]
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", "-c", help="The project's alembic.ini or pyproject.toml.")
 ]

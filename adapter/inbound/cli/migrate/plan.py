@@ -1,20 +1,17 @@
 """`migrate plan`: say what an upgrade of a database will do, before anything is written."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapter.inbound.cli import options
-from adapter.inbound.cli.group import checked_name, checked_range
 from adapter.inbound.cli.progress import Progress
 
 if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
-
 
 EXAMPLES = (
     "Examples: migrate plan · migrate plan +1 · migrate plan --format html > plan.html · "
@@ -26,22 +23,9 @@ EXAMPLES = (
 @options.takes_project(rows=options.ROWS_TO_ANALYZE)
 def plan(
     project: "ProjectRequest",
-    goal: Annotated[
-        str,
-        typer.Argument(
-            metavar="[TARGET]",
-            callback=checked_range,
-            help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
-        ),
-    ] = "heads",
+    goal: options.Goal = "heads",
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
-    certificates: Annotated[
-        Path | None,
-        typer.Option(
-            callback=checked_name,
-            help="The file of what migrate verify proved. Default: certificates.json beside env.py.",
-        ),
-    ] = None,
+    certificates: options.Certificates = None,
     form: Annotated[str, options.report_format("plan")] = "text",
 ) -> None:
     """Show what an upgrade of a database will do: steps, durations, locks, and the way back from each step.
