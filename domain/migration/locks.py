@@ -37,9 +37,19 @@ class LockMode(IntEnum):
         """Name of the mode in SQL."""
         return self.name.replace("_", " ")
 
+    @property
+    def in_pg_locks(self) -> str:
+        """Name of the mode in `pg_locks`."""
+        return f"{self.name.title().replace('_', '')}Lock"
+
     def conflicts_with(self, other: "LockMode") -> bool:
         """Return whether two transactions cannot hold the two modes on one relation at the same time."""
         return other in _CONFLICTS[self]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a SELECT, INSERT, UPDATE or DELETE waits."""
+        return self.blocks_reads or self.blocks_writes
 
     @property
     def blocks_reads(self) -> bool:

@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain.migration.locks import LockMode
-
 _CHANCE = 0.6  # of an attempt, at least, that those in the way end before its lock timeout
 _MOST_KNOWN = 200  # durations that are remembered
 _MOST_DOUBLINGS = 64
@@ -136,8 +134,3 @@ def chance(obstacles: Iterable[Obstacle], durations: Sequence[float], seconds: f
 def remember(durations: Sequence[float], ended: Iterable[float]) -> tuple[float, ...]:
     """Return durations of ended transactions with some more; the short ones, which end anyway, are forgotten first."""
     return tuple(sorted((*durations, *ended))[-_MOST_KNOWN:])
-
-
-def blocking(mode: LockMode) -> bool:
-    """Return whether statements of an application wait for a lock of this mode."""
-    return mode.blocks_reads or mode.blocks_writes

@@ -65,7 +65,7 @@ class PlannedLock:
     @property
     def blocks(self) -> bool:
         """Whether a SELECT, INSERT, UPDATE or DELETE waits for it."""
-        return self.mode.blocks_reads or self.mode.blocks_writes
+        return self.mode.blocks
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ class Step:
         verdict: `safe`, `unsafe` or `not judged`, as `migrate analyze` has it.
         reasons: Codes of the errors that make it unsafe.
         accepted: Reasons why its author accepts errors, by their codes.
-        parts: Its statements, by how they commit, in order.
+        statements: Its statements as they ran in the sandbox, without secrets; equal ones in a row count as one.
+        parts: How they commit, in order.
         locks: Locks on tables, views and sequences that existed before, in the order in which they are taken.
         way_back: What its downgrade restores.
         seconds: Expected duration at the target; None without an estimate.
@@ -138,6 +139,7 @@ class Step:
     way_back: WayBack
     reasons: tuple[str, ...] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     locks: tuple[PlannedLock, ...] = ()
     seconds: Interval | None = None

@@ -1,6 +1,7 @@
 """Checks the order of what the agent reports: an event in another place is not the agent's."""
 
 from adapter.outbound.migration.project.agent.protocol import (
+    Asked,
     Begin,
     Command,
     Compared,
@@ -58,9 +59,10 @@ class EventOrder:
         if isinstance(event, Started) or not self._started:
             first, self._started = not self._started, True
             return isinstance(event, Started) and first
-        if self._job.command == Command.UP:
+        if self._job.command in {Command.UP, Command.DEPLOY}:
             self._done = isinstance(event, Done)
-            return isinstance(event, _AnyTime | _OfUpgrade)
+            asks = isinstance(event, Asked) and self._job.command == Command.DEPLOY
+            return asks or isinstance(event, _AnyTime | _OfUpgrade)
         return isinstance(event, _AnyTime) or self._is_of_job(event)
 
     def _is_of_history(self, event: Event) -> bool:

@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from adapter.outbound.migration.project.agent.lines import decode, encode_answer
 from adapter.outbound.migration.project.agent.protocol import (
+    Asked,
     Begin,
     Compared,
     Done,
@@ -60,7 +61,7 @@ class EventReader:
         done: Whether the job has come to its end.
         forged: Whether an event was not the agent's: nothing is known of what the project has done then.
         deadline: When its time is over, as `time.monotonic` counts.
-        sessions: The server's processes for the connections on which revisions run, for `Command.UP`.
+        sessions: The server's processes for the connections on which revisions run on a real database.
     """
 
     def __init__(
@@ -69,8 +70,20 @@ class EventReader:
         token: str,
         process: AgentProcess,
         deadline: float,
-        stepped: Callable[[str, str], bool],
+        stepped: Callable[[str, str], bool] = lambda *_: True,
+        asked: Callable[[str, str], Mapping[str, str] | None] = lambda *_: None,
     ) -> None:
+        """Prepare to read.
+
+        Args:
+            job: The job.
+            token: What each line of the agent begins with.
+            process: The agent.
+            deadline: When its time is over, as `time.monotonic` counts.
+            stepped: Returns whether to continue after a step of `Command.STAIRS`: a revision and a direction.
+            asked: Returns the settings of the session of a statement of `Command.DEPLOY`, which has a lock timeout;
+                None to end its revision there.
+        """
         self.done = False
         self.forged = False
         self._job = job
@@ -79,6 +92,7 @@ class EventReader:
         self.deadline = deadline
         self._time_limit = deadline - time.monotonic()
         self._stepped = stepped
+        self._asked = asked
         self._order = EventOrder(job)
         self._unread = b""
         self._facts = AgentResult()  # as far as they are known; the runs and the error are kept apart
@@ -200,7 +214,7 @@ class EventReader:
 
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         match event:
-            case Observe() | Observed() | Stepped() | Started():
+            case Observe() | Observed() | Stepped() | Started() | Asked():
                 self._answer(self._answer_to(event))
             case Statement():
                 self._statements.append(replace(statement_trace(event), slept_ms=self._watch.take()))
@@ -265,6 +279,8 @@ class EventReader:
                 return locks
             case Stepped():
                 return self._stepped(question.revision, question.direction)
+            case Asked():
+                return self._asked(question.sql, question.lock_timeout)
             case Started():
                 self.forged = not self._process.adopt_job(question.pid)
                 if self._job.trace:

@@ -104,7 +104,7 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> tuple
         The result, and the sessions for whose locks the upgrade waited at its end.
     """
     token = secrets.token_hex(16)
-    reader = EventReader(job, token, process, time.monotonic() + _NO_LIMIT, lambda *_: True)
+    reader = EventReader(job, token, process, time.monotonic() + _NO_LIMIT)
     try:
         process.send(encoded(job, job.connection, token, *process.descriptors))
         with LockWatch(url, lambda: reader.sessions) as watch:

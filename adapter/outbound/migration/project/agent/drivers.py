@@ -12,10 +12,10 @@ from .plans import DriverStatement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .tracing import Tracer
+    from .interceptor import Interceptor
 
 
-def trace_drivers(tracer: Tracer) -> None:
+def trace_drivers(tracer: Interceptor) -> None:
     """Hand statements that are executed on the drivers' cursors, without SQLAlchemy, to a tracer."""
     _TRACERS.append(tracer)
     with suppress(ImportError):
@@ -37,7 +37,7 @@ def trace_drivers(tracer: Tracer) -> None:
             _trace_method(module.AsyncAdapt_asyncpg_cursor, name, lambda cursor: cursor._adapt_connection)  # noqa: SLF001
 
 
-_TRACERS: list[Tracer] = []
+_TRACERS: list[Interceptor] = []
 
 
 def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], Any]) -> None:

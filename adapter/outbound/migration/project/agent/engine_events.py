@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from .plans import DriverStatement
 
 if TYPE_CHECKING:
-    from .tracing import Tracer
+    from .interceptor import Interceptor
 
 
-def listen(tracer: Tracer) -> None:
+def listen(tracer: Interceptor) -> None:
     """Hand over the statements of every engine, and report the ends of its transactions, to a tracer."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .channel import Channel
+    from .interceptor import Interceptor
     from .proof import Proof
     from .protocol import Direction, Job, OneTransaction
     from .redirect import Sandbox
-    from .tracing import Tracer
 
 
 _PLACES = frozenset({"base", "head", "heads"})  # of the history, as Alembic calls them
@@ -252,7 +252,7 @@ def climb(config: Any, script: Any, steps: list[tuple[str, Direction]], channel:
     run_env(config, script, run, "heads")
 
 
-def watch_revisions(channel: Channel, tracer: Tracer | None, proof: Proof) -> None:
+def watch_revisions(channel: Channel, tracer: Interceptor | None, proof: Proof) -> None:
     """Report the begin and end of each upgrade and downgrade function, and refuse to run any outside the sandbox."""
     from alembic import op
     from alembic.runtime.migration import RevisionStep

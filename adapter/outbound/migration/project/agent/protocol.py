@@ -5,8 +5,8 @@ Python 3.9. Nowhere else do the names of commands, events and their fields stand
 
 The parent writes each `Job` as a line to the agent's standard input. The agent writes events to a pipe; the class of an
 event names its kind. A line begins with the token of the job, which only the two sides know. It distinguishes events
-from anything that the project's own code writes into the pipe. The parent answers `Started`, `Observe`, `Observed` and
-`Stepped` through another pipe, with a value as a line of JSON.
+from anything that the project's own code writes into the pipe. The parent answers `Started`, `Observe`, `Observed`,
+`Stepped` and `Asked` through another pipe, with a value as a line of JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
-VERSION = 4  # to be raised by every change of a job, an event or an answer
+VERSION = 5  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
@@ -39,6 +39,7 @@ class Command:
     ONLY_THERE: Final = "only_there"  # report what the database has and the models do not
     CHECK: Final = "check"  # compare the models, as `alembic check`
     UP: Final = "up"  # upgrade a real database, then report the history and what the models have otherwise
+    DEPLOY: Final = "deploy"  # the same up to one revision, and ask before each of its statements
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Job:
         settings: Default settings of the sessions, by name.
         goes_on: Whether a traced statement that fails because of rows is rolled back, and the revision continues.
         steps: For `Command.STAIRS`: pairs of a revision and a direction.
-        target: For `Command.UP`: how libpq (`libpq`) and asyncpg (`asyncpg`) connect to the real database, the
+        target: For a real database: how libpq (`libpq`) and asyncpg (`asyncpg`) connect to it, the
             `variables` of libpq's programs for it, and the result (`identity`) that a `query` has there and nowhere
             else; empty for all other commands.
-        comparison: For `Command.UP`: a `module:function` of the project, which returns the attributes of `Compared`, by
-            name, for the URL of a database at the heads; empty for none.
+        comparison: For a real database: a `module:function` of the project, which returns the attributes of `Compared`,
+            by name, for the URL of a database at the heads; empty for none.
         is_named: Whether the user has named `config`, as hints of env.py do then.
         token: The text that each line of the agent begins with.
         events: File descriptor that the agent writes events to.
@@ -315,8 +316,23 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A statement of a revision is about to be executed, for `Command.DEPLOY`.
+
+    Answer: settings of its session, by name; null to end the revision here, before the statement.
+
+    Attributes:
+        sql: The statement.
+        lock_timeout: The lock timeout of its session, as the server writes it.
+    """
+
+    sql: str
+    lock_timeout: str
+
+
+@dataclass(frozen=True)
 class Session:
-    """The server process of a connection on which revisions are about to run, for `Command.UP`."""
+    """The server process of a connection on which revisions are about to run, on a real database."""
 
     pid: int
 
@@ -325,7 +341,7 @@ class Session:
 class VersionTable:
     """The project's version tables, by qualified name, and where env.py configures Alembic.
 
-    The names are quoted for `Command.ENV`, and stand as the catalog has them for `Command.UP`.
+    The names are quoted for `Command.ENV`, and stand as the catalog has them for a real database.
     """
 
     names: list[str]
@@ -344,7 +360,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Compared:
-    """What differs between the models and a database at the heads, for `Command.UP`.
+    """What differs between the models and a database at the heads, for a real database.
 
     Attributes:
         differences: A sentence for each difference; None when they could not be read.
@@ -357,7 +373,7 @@ class Compared:
     needs_pgvector: bool
 
 
-Question = Union[Started, Observe, Observed, Stepped]  # noqa: UP007 - Python 3.9
+Question = Union[Started, Observe, Observed, Stepped, Asked]  # noqa: UP007 - Python 3.9
 Report = Union[  # noqa: UP007
     Done,
     Wanted,

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import sqlstate_of
+from .interceptor import Interceptor
 from .measuring import Meter
 from .origin import is_of_revision
 from .plans import FURTHER
@@ -29,7 +30,7 @@ _OF_ROWS = {"21", "22", "23", "54", "P0"}
 _ROW_ERROR_SAVEPOINT = "hexalembic_goes_on"
 
 
-class Tracer:
+class Tracer(Interceptor):
     """An executor of a revision's statements that probes the transaction before and after each of them."""
 
     def __init__(self, channel: Channel, sandbox: Sandbox, kill_after: int = 0, *, goes_on: bool = False) -> None:

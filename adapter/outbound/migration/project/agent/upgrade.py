@@ -7,10 +7,13 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .asking import Asker
+from .drivers import trace_drivers
+from .engine_events import listen
 from .failures import HistoryError
 from .project import configured, function_of, list_revisions, refuse_names_of_places, script_of, watch_revisions
 from .proof import Proof, value_of
-from .protocol import Compared, Session, VersionTable
+from .protocol import Command, Compared, Session, VersionTable
 from .redirect import redirect_drivers
 from .target import Target
 
@@ -35,12 +38,22 @@ def upgrade(job: Job, channel: Channel) -> None:
     proof.channel = channel
     _set_variables(job, target)
     config = configured(job, target)
-    watch_revisions(channel, None, proof)
+    watch_revisions(channel, _asker_of(job, channel), proof)
     script = script_of(config)
     _run_env(config, script, job.revision, channel, proof)
     list_revisions(script, channel)
     if job.comparison:
         channel.send(Compared(**function_of(job.comparison)(target.url())))
+
+
+def _asker_of(job: Job, channel: Channel) -> Asker | None:
+    """Return what asks before each statement, if the job wants that."""
+    if job.command != Command.DEPLOY:
+        return None
+    asker = Asker(channel)
+    listen(asker)
+    trace_drivers(asker)
+    return asker
 
 
 def _behave_as_a_command() -> None:

@@ -71,7 +71,7 @@ class Worker:
         channel = Channel(job.token, job.events, job.answers)
         channel.ask(Started(os.getpid()))  # the parent asks the kernel about it while it is there
         try:
-            if job.command == Command.UP:
+            if job.command in {Command.UP, Command.DEPLOY}:
                 upgrade(job, channel)
             else:
                 self._run_command(job, channel)
