@@ -8,9 +8,10 @@ from application.migration.ports.certificates import CertificateStore
 from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.target_checks import TargetChecks
 from domain.migration.deployment.plan import Plan
+from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
 from domain.migration.drift import drift_from_revisions
-from domain.migration.errors import HistoryError, MigrationError
+from domain.migration.errors import HistoryError, MigrationError, StalePlanError
 from domain.migration.history import History
 from domain.migration.statistics import Statistics
 from domain.migration.verification.checks.applied_revision_changed import changed_since
@@ -40,6 +41,7 @@ class RunPreflight:
         statistics: Statistics,
         progress: Progress = lambda _done, _all, _next: None,
         start_after: str = "",
+        reviewed: PlanKey | None = None,
     ) -> PreflightReport:
         """Return what all checks found.
 
@@ -48,16 +50,23 @@ class RunPreflight:
             statistics: Sizes of the target's tables.
             progress: As for `PlanUpgrade`.
             start_after: As for `PlanUpgrade`.
+            reviewed: What the plan was made for that was reviewed, and that must be the same; None for none. It has
+                the goal.
 
         Raises:
+            StalePlanError: Something has changed since that plan.
             MigrationError: The history or the certificates cannot be read.
         """
         history = self.planner.project.history()
+        if reviewed is not None:
+            goal = reviewed.goal[0] if len(reviewed.goal) == 1 else "heads"
         try:
             plan = self.planner(goal, statistics, progress, start_after)
         except HistoryError as error:
             impossible = Finding("revisions", Outcome.FAILED, error.message, error.hint)
             return PreflightReport.of(None, [*_heads(history), impossible, *self.checks.run(None)])
+        if reviewed is not None and (changes := tuple(reviewed.changes(plan.key))):
+            raise StalePlanError(changes)
         of_project = [*_heads(history), *self._files(history, plan.current), *self._drift(plan.current), *_safety(plan)]
         return PreflightReport.of(plan, [*of_project, *self.checks.run(plan)])
 

@@ -1,5 +1,7 @@
 """Errors of the migration context."""
 
+from collections.abc import Iterable
+
 from domain.errors import DomainError
 
 
@@ -32,3 +34,16 @@ class StatisticsError(MigrationError):
 
     def __init__(self, message: str, hint: str = "write them with: migrate stats --format json > stats.json") -> None:
         super().__init__(message, hint)
+
+
+class JournalError(MigrationError):
+    """A journal of deployments that cannot be read or written."""
+
+
+class StalePlanError(MigrationError):
+    """A plan that does not fit the database or the files any more."""
+
+    exit_code = 2
+
+    def __init__(self, changes: Iterable[str]) -> None:
+        super().__init__(f"the plan is out of date: {'; '.join(changes)}", "plan again, and review it: migrate plan")

@@ -15,6 +15,10 @@ class RevisionFiles(Protocol):
         """Return the SHA-256 of a revision's file, in hexadecimal."""
 
     @abstractmethod
+    def content(self, entry: HistoryEntry) -> bytes:
+        """Return a revision's file."""
+
+    @abstractmethod
     def declaration(self, entry: HistoryEntry) -> Declaration:
         """Return what a revision declares about its own downgrade.
 

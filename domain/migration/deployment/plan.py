@@ -1,12 +1,11 @@
 """The plan of an upgrade: its steps, what waits for them at the target, and the way back from each."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase
 from domain.migration.verification.round_trip import Reversibility
@@ -201,20 +200,21 @@ class Plan:
         """Longest time for which statements of the application wait at once; None if it is not known."""
         return longest(step.blocked_seconds for step in self.steps)
 
-    def hash(self) -> str:
-        """Return the SHA-256 of everything that a later deployment must find unchanged, in hexadecimal.
+    @property
+    def key(self) -> PlanKey:
+        """What a later deployment must find unchanged."""
+        return PlanKey(
+            database=self.target.database,
+            system_identifier=self.target.system_identifier,
+            current=self.current,
+            goal=self.goal,
+            catalog=self.catalog,
+            files=tuple((step.revision, step.sha256) for step in self.steps),
+        )
 
-        Durations and verdicts are left out, because measuring again never gives the same figures.
-        """
-        content = {
-            "database": self.target.database,
-            "system_identifier": self.target.system_identifier,
-            "current": sorted(self.current),
-            "goal": sorted(self.goal),
-            "catalog": self.catalog,
-            "files": [[step.revision, step.sha256] for step in self.steps],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    def hash(self) -> str:
+        """Return the SHA-256 of everything that a later deployment must find unchanged, in hexadecimal."""
+        return self.key.hash()
 
 
 def total(intervals: Iterable[Interval | None]) -> Interval | None:

@@ -119,6 +119,10 @@ class FakeTrials(Trials, RevisionFiles):
         """Of a server."""
         return Conditions(18, 200, 1, self.statements, self.settings, self.usual)
 
+    def content(self, entry: HistoryEntry) -> bytes:
+        """A text with the id of the revision."""
+        return f"file of {entry.revision}".encode()
+
     def sha256(self, entry: HistoryEntry) -> str:
         """The id, where no other was given."""
         return self.files.get(entry.revision, entry.revision)

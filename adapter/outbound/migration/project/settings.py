@@ -7,6 +7,9 @@ They are in the section `[hexalembic]` of `alembic.ini`, or in the table `[tool.
     rows_from = rows.sql              inserts rows that are more realistic than generated ones
     statements = statements.json      statements that the application sends, from `migrate record`
     env = DATABASE_DSN, APP_ENV=test  variables for env.py; without a value, the sandbox's address
+    probes = run: curl -fsS https://shop.example.com/health
+             sql: SELECT count(*) > 0 FROM users
+                                      what must succeed or be true after migrate deploy, one a line
 """
 
 import configparser
@@ -20,7 +23,7 @@ from adapter.outbound.postgres.configuration_errors import describe_configuratio
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import shown
 
-_KEYS = ("start_after", "setup", "rows_from", "statements", "env")
+_KEYS = ("start_after", "setup", "rows_from", "statements", "env", "probes")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class ProjectSettings:
         rows_from: Path of an SQL file, relative to the configuration.
         statements: Path of a file that `migrate record` wrote, relative to the configuration.
         env: Variables for env.py, each as `NAME` or `NAME=VALUE`.
+        probes: What is checked after a deployment, each as `sql: SELECT …` or `run: command …`.
     """
 
     start_after: str = ""
@@ -40,6 +44,7 @@ class ProjectSettings:
     rows_from: str = ""
     statements: str = ""
     env: tuple[str, ...] = field(default=())
+    probes: tuple[str, ...] = field(default=())
 
 
 def read_project_settings(config: Path) -> ProjectSettings:
@@ -60,10 +65,17 @@ def read_project_settings(config: Path) -> ProjectSettings:
         raise DatabaseConfigurationError(
             f"{config.name}: hexalembic has no setting {', '.join(unknown)}", f"there are {', '.join(_KEYS)}"
         )
-    env = values.get("env", ())
-    variables = env if isinstance(env, list | tuple) else str(env).replace("\n", ",").split(",")
-    texts = {key: str(values.get(key, "")).strip() for key in _KEYS if key != "env"}
-    return ProjectSettings(**texts, env=tuple(variable.strip() for variable in variables if variable.strip()))
+    texts = {key: str(values.get(key, "")).strip() for key in _KEYS if key not in {"env", "probes"}}
+    env, probes = values.get("env", ()), values.get("probes", ())
+    return ProjectSettings(
+        **texts,
+        env=_listed(env if isinstance(env, list) else str(env or "").replace("\n", ",").split(",")),
+        probes=_listed(probes if isinstance(probes, list) else str(probes or "").splitlines()),
+    )
+
+
+def _listed(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(text for value in values if (text := str(value).strip()))
 
 
 def variables(texts: Iterable[str]) -> dict[str, str]:

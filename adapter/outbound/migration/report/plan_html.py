@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mako.template import Template
 
-from adapter.outbound.migration.report import deployment_words
+from adapter.outbound.migration.report import words_of_plans
 from adapter.outbound.postgres.redaction import redact
 from domain.migration.deployment import timeline
 from domain.migration.deployment.plan import Plan
@@ -21,7 +21,7 @@ def render(plan: Plan) -> str:
     )
     text: str = page.render(
         plan=plan,
-        words=deployment_words,
+        words=words_of_plans,
         columns=timeline.columns(plan),
         tables=timeline.tables(plan),
         picture=Picture(len(timeline.tables(plan))),

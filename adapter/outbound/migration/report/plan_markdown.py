@@ -1,6 +1,6 @@
 """The plan as Markdown, for a change request."""
 
-from adapter.outbound.migration.report.deployment_words import (
+from adapter.outbound.migration.report.words_of_plans import (
     KINDS,
     headline,
     lasting,

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapter.outbound.migration.report.deployment_words import (
+from adapter.outbound.migration.report.durations import between
+from adapter.outbound.migration.report.terminal import buffered, shown, unpadded
+from adapter.outbound.migration.report.words_of_plans import (
     KINDS,
     headline,
     lock_in_words,
@@ -13,8 +15,6 @@ from adapter.outbound.migration.report.deployment_words import (
     verdict_in_words,
     way_back_in_words,
 )
-from adapter.outbound.migration.report.durations import between
-from adapter.outbound.migration.report.terminal import buffered, shown, unpadded
 from domain.migration.deployment.plan import Plan, Step
 
 _COLORS = {"unsafe": "red", "safe": "green"}

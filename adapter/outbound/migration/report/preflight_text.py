@@ -25,7 +25,7 @@ def render(report: PreflightReport, *, color: bool = False, width: int = 120) ->
     """
     console, buffer = buffered(width, color=color)
     for finding in report.findings:
-        _finding(console, finding)
+        print_finding(console, finding)
     console.print()
     console.print(shown(summary(report), style="bold"))
     return unpadded(buffer.getvalue())
@@ -40,7 +40,8 @@ def summary(report: PreflightReport) -> str:
     return f"{verdict}{steps}: {', '.join(counts)}"
 
 
-def _finding(console: Console, finding: Finding) -> None:
+def print_finding(console: Console, finding: Finding) -> None:
+    """Print a finding, and the way out of it."""
     mark, style = _MARKS[finding.outcome]
     title = Text.assemble((f"{mark:<9}", style), shown(f"{finding.check:<20} {finding.message}"))
     console.print(Padding(title, 0))

@@ -8,6 +8,7 @@ from adapter.outbound.migration.report.terminal import terminal_width
 from application.migration.analyze import AnalysisReport
 from application.migration.verify import VerificationReport
 from domain.migration.analysis.rule import Page
+from domain.migration.deployment.deployment import DeploymentReport
 from domain.migration.deployment.plan import Plan
 from domain.migration.deployment.preflight import PreflightReport
 
@@ -53,6 +54,17 @@ def render_preflight(report: PreflightReport, form: str, *, color: bool) -> str:
         color: Whether the text is colored.
     """
     return _rendered("preflight", report, form, color=color)
+
+
+def render_deployment(report: DeploymentReport, form: str, *, color: bool) -> str:
+    """Return the end of a deployment in a format: text or json.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    return _rendered("deployment", report, form, color=color)
 
 
 def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:

@@ -6,6 +6,7 @@ The agent does it as it runs revisions in the sandbox, without a wall, a trace o
 import os
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from adapter.outbound.migration.target.lock_watch import LockWatch
 from adapter.outbound.migration.target.poolers import PROCESS, refuse_transaction_pooler
 from adapter.outbound.postgres.holders import Holder
 from adapter.outbound.postgres.url import DatabaseURL
+
+Asked = Callable[[str, str, tuple[int, ...]], Mapping[str, str] | None]
 
 # No other database has both; not every role on every server may read the second.
 _IDENTITIES = (
@@ -45,8 +48,9 @@ def upgrade_job(
     environment: dict[str, str] | None = None,
     x_arguments: tuple[str, ...] = (),
     comparison: str = "",
+    command: str = Command.UP,
 ) -> AgentJob:
-    """Return the job that upgrades a database to the head.
+    """Return the job that upgrades a database to the head; its `revision` may be replaced by another one.
 
     Args:
         config: The `alembic.ini` or `pyproject.toml` of the project.
@@ -56,6 +60,7 @@ def upgrade_job(
         environment: Variables of env.py; see `AgentJob.environment`.
         x_arguments: The arguments of `alembic -x`.
         comparison: What compares the models with the database, as `Job.comparison`; empty for nothing.
+        command: `Command.UP`, or `Command.DEPLOY`, which asks before each statement.
 
     Raises:
         psycopg.Error: The database cannot be reached.
@@ -69,7 +74,7 @@ def upgrade_job(
     return AgentJob(
         config=config,
         connection=_first_address(parameters),
-        command=Command.UP,
+        command=command,
         trace=False,
         environment=environment or {},
         x_arguments=x_arguments,
@@ -90,21 +95,31 @@ def upgrade_job(
     )
 
 
-def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> tuple[AgentResult, tuple[Holder, ...]]:
+def run_upgrade(
+    process: AgentProcess, job: AgentJob, url: DatabaseURL, asked: Asked = lambda *_: {}
+) -> tuple[AgentResult, tuple[Holder, ...]]:
     """Run the job to its end, or until a signal ends this process; the run is then ended in order first.
 
     A failure of the project raises nothing: it is recorded in the result.
 
     Args:
-        process: An agent that has had no other job.
+        process: An agent of which no other job is left.
         job: The job, from `upgrade_job`.
         url: The database.
+        asked: For `Command.DEPLOY`: returns the settings for a statement, from its text, the lock timeout of its
+            session, and the server's processes of the sessions of the upgrade; None to end the revision there.
 
     Returns:
         The result, and the sessions for whose locks the upgrade waited at its end.
     """
     token = secrets.token_hex(16)
-    reader = EventReader(job, token, process, time.monotonic() + _NO_LIMIT)
+    reader = EventReader(
+        job,
+        token,
+        process,
+        time.monotonic() + _NO_LIMIT,
+        asked=lambda sql, lock_timeout: asked(sql, lock_timeout, reader.sessions),
+    )
     try:
         process.send(encoded(job, job.connection, token, *process.descriptors))
         with LockWatch(url, lambda: reader.sessions) as watch:
@@ -114,6 +129,8 @@ def run_upgrade(process: AgentProcess, job: AgentJob, url: DatabaseURL) -> tuple
         raise
     finally:
         process.end_job(wholly=reader.forged)
+        if reader.forged or not reader.exited:
+            process.close()  # more of this job may be in its pipes
         if not reader.done:
             _end_sessions(url, reader.sessions)
     return reader.result(""), watch.holders()

@@ -45,6 +45,12 @@ def upgrade_error(
     return _of_environment(error, url)
 
 
+def failed_sqlstate(result: AgentResult) -> str | None:
+    """Return the SQLSTATE that ended an upgrade, also where env.py has put an error of its own in its place."""
+    failed = next((run.error for run in reversed(result.runs) if run.error is not None), None)
+    return next((error.sqlstate for error in (failed, result.error) if error is not None and error.sqlstate), None)
+
+
 def needs_traceback(result: AgentResult) -> bool:
     """Return whether Python failed, and neither the server nor Alembic, so that only the traceback explains it."""
     error = result.error

@@ -22,7 +22,11 @@ class ListedRevisionFiles(RevisionFiles):
 
     def sha256(self, entry: HistoryEntry) -> str:
         """Return the SHA-256 of a revision's file, in hexadecimal."""
-        return hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
+        return hashlib.sha256(self.content(entry)).hexdigest()
+
+    def content(self, entry: HistoryEntry) -> bytes:
+        """Return a revision's file."""
+        return Path(entry.path).read_bytes()
 
     def declaration(self, entry: HistoryEntry) -> Declaration:
         """Return the losses and the irreversibility that a revision declares for its own downgrade.

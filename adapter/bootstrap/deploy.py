@@ -1,0 +1,153 @@
+"""Wiring of `migrate deploy`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapter.bootstrap.plan import Planner, PlanRequest, planner
+from adapter.bootstrap.project import ProjectRequest, configuration, is_this_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapter.outbound.migration.project.jobs import AgentJob
+    from adapter.outbound.migration.report.events_of_deployments import DeploymentEvents
+    from domain.migration.deployment.deployment import DeploymentReport
+    from domain.migration.deployment.lock_policy import LockPolicy
+    from domain.migration.deployment.preflight import PreflightReport
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """The arguments of `migrate deploy` besides those of its plan.
+
+    Attributes:
+        policy: When to ask for a lock.
+        wait: Seconds to wait for another deployment of the database.
+        journal: Where attempts are recorded: `database`, and in a file as well, or `file` alone.
+        journal_folder: The folder of the file; None for one beside the configuration file of the project.
+    """
+
+    policy: "LockPolicy"
+    wait: float
+    journal: str
+    journal_folder: "Path | None"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A deployment before anything is written.
+
+    Attributes:
+        preflight: What was found; it has the plan.
+        deploy: Applies the plan; its arguments are what hears of it, and what says whether to stop after a step.
+    """
+
+    preflight: "PreflightReport"
+    deploy: "Callable[[DeploymentEvents, Callable[[], bool]], DeploymentReport]"
+
+
+@contextmanager
+def prepared(
+    project: ProjectRequest,
+    plan: PlanRequest,
+    request: DeployRequest,
+    progress: "Callable[..., object]",
+    reviewed: "Path | None" = None,
+) -> "Iterator[Prepared]":
+    """Plan and check a deployment, and yield what carries it out; up to then the database is only read.
+
+    Args:
+        project: The project, and the sandbox in which its revisions are measured and proved.
+        plan: The database, and where to upgrade it to.
+        request: How to deploy.
+        progress: Called before each revision that is measured or proved.
+        reviewed: The file of a plan that must be the same; None for none.
+
+    Raises:
+        StalePlanError: The reviewed plan is not what would be done now.
+        DatabaseError: The database or the sandbox cannot be had, or no database is named.
+        MigrationError: The goal, the history or the certificates cannot be read.
+    """
+    from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.target.plan_file import read_plan_key
+    from adapter.outbound.migration.target.preflight import SessionChecks
+    from adapter.outbound.migration.target.probes import ConfiguredProbes
+    from application.migration.run_preflight import RunPreflight
+
+    key = None if reviewed is None else read_plan_key(reviewed)
+    with planner(project, plan, "migrate deploy") as made:
+        config = configuration(project.config)
+        probes = ConfiguredProbes(read_project_settings(config).probes, made.database, config.parent)
+        run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database))
+        report = run(plan.goal, made.statistics, progress, made.start_after, key)
+
+        def deploy(events: "DeploymentEvents", stopping: "Callable[[], bool]") -> "DeploymentReport":
+            from adapter.outbound.migration.project.agent_process import AgentProcess
+            from adapter.outbound.migration.project.configuration import interpreter
+            from adapter.outbound.migration.target.applier import AgentApplier
+            from adapter.outbound.migration.target.deployer import deployer, journal_of
+            from adapter.outbound.migration.target.output import handed_on, write_to_stderr
+
+            assert report.plan is not None  # noqa: S101 - without one, the preflight has failed
+            journal = journal_of(request.journal, request.journal_folder or config.parent, made.database)
+            with (
+                handed_on(write_to_stderr) as output,
+                AgentProcess(interpreter(project.python), walled=False, network=True, output=output) as process,
+                AgentApplier(process, _job(project, made), made.database, request.policy, events.waits) as applier,
+            ):
+                use_case = deployer(made.plan, made.project, applier, journal, probes, made.database, request.wait)
+                return use_case(report.plan, events, stopping)
+
+        yield Prepared(report, deploy)
+
+
+def _job(project: ProjectRequest, made: Planner) -> "AgentJob":
+    from adapter.outbound.migration.project.agent.protocol import Command
+    from adapter.outbound.migration.project.settings import read_project_settings, variables
+    from adapter.outbound.migration.target.upgrade import upgrade_job
+
+    config = configuration(project.config)
+    no_retries = ("lock_retries=0",) if is_this_project(config) else ()  # there is one loop of attempts, not two
+    return upgrade_job(
+        config,
+        made.database,
+        is_named=project.config is not None,
+        name=project.name,
+        environment=variables((*read_project_settings(config).env, *project.environment)),
+        x_arguments=(*project.x_arguments, *no_retries),
+        command=Command.DEPLOY,
+    )
+
+
+def events(form: str, write: "Callable[[str], object]") -> "DeploymentEvents":
+    """Return what writes the events of a deployment in a format: text or json.
+
+    Args:
+        form: The name of the format.
+        write: Receives each line, without its end.
+    """
+    from adapter.outbound.migration.report.events_of_deployments import JSONEvents, TextEvents
+
+    return JSONEvents(write) if form == "json" else TextEvents(write)
+
+
+def lock_policy(stall: float, longest_stall: float, deadline: float) -> "LockPolicy":
+    """Return the policy of some limits, in seconds."""
+    from domain.migration.deployment.lock_policy import LockPolicy
+
+    return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline)
+
+
+def render_deployment(report: "DeploymentReport", form: str, *, color: bool) -> str:
+    """Return the end of a deployment in a format: text or json.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    from adapter.outbound.migration.report import writers
+
+    return writers.render_deployment(report, form, color=color)

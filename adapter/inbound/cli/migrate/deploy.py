@@ -1,0 +1,146 @@
+"""`migrate deploy`: upgrade a database while its application keeps serving."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli import options
+from adapter.inbound.cli.group import checked_name
+from adapter.inbound.cli.progress import Progress
+from adapter.inbound.cli.stopping import stopped_in_order
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.deploy import Prepared
+    from adapter.bootstrap.project import ProjectRequest
+
+app = typer.Typer()
+
+EXAMPLES = (
+    "Examples: migrate deploy · migrate plan --format json > plan.json, then migrate deploy --plan plan.json --yes · "
+    "migrate deploy +1 --longest-stall 0.5 -c ../shop/alembic.ini --url postgresql://deployer@db.example.com/shop"
+)
+_INTERRUPTED = 130
+
+
+class Journal(StrEnum):
+    """Where attempts are recorded."""
+
+    DATABASE = "database"
+    FILE = "file"
+
+
+@app.command(epilog=EXAMPLES)
+@options.takes_project(rows=options.ROWS_TO_ANALYZE)
+def deploy(
+    project: "ProjectRequest",
+    goal: options.Goal = "heads",
+    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            callback=checked_name,
+            help="A plan that was reviewed, from migrate plan --format json. It is planned again, and refused if "
+            "the database or a file has changed since.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the first step.")] = False,
+    stall: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            help="Seconds for which statements of the application may wait behind an attempt to lock a table.",
+        ),
+    ] = 0.1,
+    longest_stall: Annotated[
+        float, typer.Option(min=0.001, help="Seconds to which that may grow while there is no quiet moment.")
+    ] = 1.0,
+    deadline: Annotated[
+        float, typer.Option(min=0.0, help="Seconds after which a step that gets no lock is given up.")
+    ] = 300.0,
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for another deployment to end.")] = 0.0,
+    certificates: options.Certificates = None,
+    journal: Annotated[
+        Journal, typer.Option(help="Record attempts in the database and in a file, or in the file alone.")
+    ] = Journal.DATABASE,
+    journal_folder: Annotated[
+        Path | None,
+        typer.Option(callback=checked_name, help="The folder of that file. Default: beside the configuration file."),
+    ] = None,
+    form: Annotated[str, options.report_format("deployment")] = "text",
+) -> None:
+    """Upgrade a database while its application keeps serving: plan, check, apply with short locks, verify.
+
+    Nothing is written until the plan and all checks were shown and agreed to. Each revision runs in a transaction of
+    its own, or as it says itself. A lock for which others would wait is only asked for in a quiet moment. Exit with 1
+    if a check fails, with 3 if a step does; the last lines then say where the database is and how to go on.
+    """
+    from adapter.bootstrap.deploy import DeployRequest, lock_policy, prepared
+    from adapter.bootstrap.plan import PlanRequest
+
+    request = DeployRequest(lock_policy(stall, longest_stall, deadline), wait, journal.value, journal_folder)
+    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+    progress = Progress()
+    progress.__enter__()
+    try:
+        with prepared(project, planned, request, progress, plan) as ready:
+            progress.__exit__()
+            _show(ready, form)
+            _confirm(ready, form, yes=yes)
+            _deploy(ready, form)
+    finally:
+        progress.__exit__()
+
+
+def _show(ready: "Prepared", form: str) -> None:
+    """Print the plan and what was checked.
+
+    Raises:
+        typer.Exit: A check has failed, or there is nothing to do.
+    """
+    from adapter.bootstrap.plan import render_plan
+    from adapter.bootstrap.preflight import render_preflight
+
+    color = sys.stdout.isatty()
+    plan = ready.preflight.plan
+    if form == "text":
+        if plan is not None:
+            typer.echo(render_plan(plan, "text", color=color) + "\n")
+        typer.echo(render_preflight(ready.preflight, "text", color=color) + "\n")
+    elif ready.preflight.failed:
+        typer.echo(render_preflight(ready.preflight, "json", color=False))
+    if ready.preflight.failed:
+        raise typer.Exit(1)
+    if plan is not None and not plan.steps:
+        raise typer.Exit
+
+
+def _confirm(ready: "Prepared", form: str, *, yes: bool) -> None:
+    """Ask whether to begin, unless that is decided.
+
+    Raises:
+        typer.Exit: The user does not want to, or cannot be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty() or form != "text":
+        typer.echo("Nothing was done: there is nobody to ask.\n  hint: --yes begins without a question", err=True)
+        raise typer.Exit(2)
+    plan = ready.preflight.plan
+    if not typer.confirm(f"Apply {len(plan.steps) if plan else 0} steps to {plan.target.address if plan else ''}?"):
+        typer.echo("Nothing was done.")
+        raise typer.Exit(1)
+
+
+def _deploy(ready: "Prepared", form: str) -> None:
+    from adapter.bootstrap.deploy import events, render_deployment
+
+    with stopped_in_order() as stopping:
+        report = ready.deploy(events(form, typer.echo), stopping)
+        typer.echo(render_deployment(report, form, color=sys.stdout.isatty() and form == "text"))
+    if report.interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    if report.failed:
+        raise typer.Exit(3 if report.not_done else 1)
