@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapter.bootstrap.plan import Planner, PlanRequest, planner
-from adapter.bootstrap.project import ProjectRequest, configuration, is_this_project
+from adapter.bootstrap.project import ProjectRequest, configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,13 +91,23 @@ def prepared(
             from adapter.outbound.migration.target.output import handed_on, write_to_stderr
 
             assert report.plan is not None  # noqa: S101 - without one, the preflight has failed
-            journal = journal_of(request.journal, request.journal_folder or config.parent, made.database)
+            folder = request.journal_folder or config.parent
             with (
+                journal_of(request.journal, folder, made.database) as journal,
                 handed_on(write_to_stderr) as output,
                 AgentProcess(interpreter(project.python), walled=False, network=True, output=output) as process,
                 AgentApplier(process, _job(project, made), made.database, request.policy, events.waits) as applier,
             ):
-                use_case = deployer(made.plan, made.project, applier, journal, probes, made.database, request.wait)
+                use_case = deployer(
+                    made.project,
+                    made.plan.target,
+                    made.plan.files,
+                    applier,
+                    journal,
+                    probes,
+                    made.database,
+                    request.wait,
+                )
                 return use_case(report.plan, events, stopping)
 
         yield Prepared(report, deploy)
@@ -109,14 +119,13 @@ def _job(project: ProjectRequest, made: Planner) -> "AgentJob":
     from adapter.outbound.migration.target.upgrade import upgrade_job
 
     config = configuration(project.config)
-    no_retries = ("lock_retries=0",) if is_this_project(config) else ()  # there is one loop of attempts, not two
     return upgrade_job(
         config,
         made.database,
         is_named=project.config is not None,
         name=project.name,
         environment=variables((*read_project_settings(config).env, *project.environment)),
-        x_arguments=(*project.x_arguments, *no_retries),
+        x_arguments=project.x_arguments,
         command=Command.DEPLOY,
     )
 

@@ -1,5 +1,6 @@
 """`migrate deploy`: upgrade a database while its application keeps serving."""
 
+import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -109,8 +110,12 @@ def _show(ready: "Prepared", form: str) -> None:
         if plan is not None:
             typer.echo(render_plan(plan, "text", color=color) + "\n")
         typer.echo(render_preflight(ready.preflight, "text", color=color) + "\n")
-    elif ready.preflight.failed:
-        typer.echo(render_preflight(ready.preflight, "json", color=False))
+    else:
+        for name, report in (
+            ("plan", render_plan(plan, "json", color=False) if plan is not None else "{}"),
+            ("preflight", render_preflight(ready.preflight, "json", color=False)),
+        ):
+            typer.echo(json.dumps({"event": name, **json.loads(report)}, ensure_ascii=False))
     if ready.preflight.failed:
         raise typer.Exit(1)
     if plan is not None and not plan.steps:

@@ -45,6 +45,8 @@ from adapter.outbound.postgres.url import DatabaseURL
 
 logger = logging.getLogger("alembic.runtime.migration")
 
+LED_BY_DEPLOYMENT = "hexalembic_deployment"  # in `config.attributes`; the agent of migrate deploy sets it
+
 
 def run_online(metadata: MetaData, options: MigrationOptions) -> None:
     """Run the current Alembic command.
@@ -146,7 +148,10 @@ def _write(
             connection, initial_session.pid, read_lock_timeout(connection, options), progress.note_statement
         ) as watch,
     ):
-        with_retries(lambda: _run(connection), recover, options.lock_retries, watch)
+        if context.config.attributes.get(LED_BY_DEPLOYMENT):
+            _run(connection)  # migrate deploy waits and tries again itself
+        else:
+            with_retries(lambda: _run(connection), recover, options.lock_retries, watch)
 
 
 def _run_on(target: Any, run: Callable[[Connection], None]) -> None:

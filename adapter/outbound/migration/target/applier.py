@@ -72,7 +72,11 @@ class AgentApplier(Applier):
         try:
             self._process.reopen()
             result, holders = run_upgrade(
-                self._process, replace(self._job, revision=step.revision), self._url, scout.settings
+                self._process,
+                replace(self._job, revision=step.revision),
+                self._url,
+                scout.settings,
+                self._policy.stall / 5,
             )
         except KeyboardInterrupt:
             return self._attempted(Ending.INTERRUPTED, began, scout, (), "interrupted")

@@ -2,35 +2,46 @@
 
 import getpass
 import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from adapter.outbound.migration.target.deployment_lock import AdvisoryLock
+from adapter.outbound.migration.target.journal import BothJournals
+from adapter.outbound.migration.target.journal.database import DatabaseJournal
 from adapter.outbound.migration.target.journal.file import FOLDER, FileJournal
+from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.deploy import Deploy
-from application.migration.plan_upgrade import PlanUpgrade
 from application.migration.ports.applier import Applier
-from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.journal import Journal
 from application.migration.ports.probes import Probes
+from application.migration.ports.revision_files import RevisionFiles
+from application.migration.ports.target import Target
 
 
-def journal_of(kind: str, folder: Path, url: DatabaseURL) -> Journal:
-    """Return the journal of a database.
+@contextmanager
+def journal_of(kind: str, folder: Path, url: DatabaseURL) -> Iterator[Journal]:
+    """Open the journal of a database.
 
     Args:
         kind: `file`, or `database` for both.
         folder: The folder in which the folder of the file is.
         url: The database.
     """
-    del kind, url
-    return FileJournal(folder / FOLDER)
+    file = FileJournal(folder / FOLDER)
+    if kind == "file":
+        yield file
+    else:
+        with closing(DatabaseJournal(url)) as shared:
+            yield BothJournals(file, shared)
 
 
 def deployer(
-    planner: PlanUpgrade,
-    expected: ExpectedSchema,
+    project: SandboxProject,
+    target: Target,
+    files: RevisionFiles,
     applier: Applier,
     journal: Journal,
     probes: Probes,
@@ -40,8 +51,9 @@ def deployer(
     """Return the use case of a deployment.
 
     Args:
-        planner: What has made the plan.
-        expected: What the revisions make.
+        project: The revisions, and what they make.
+        target: The database.
+        files: The files of the revisions.
         applier: Applies single revisions.
         journal: Where attempts are recorded.
         probes: The user's checks.
@@ -49,10 +61,10 @@ def deployer(
         wait: Seconds to wait for another deployment of it.
     """
     return Deploy(
-        project=planner.project,
-        target=planner.target,
-        expected=expected,
-        files=planner.files,
+        project=project,
+        target=target,
+        expected=project,
+        files=files,
         applier=applier,
         journal=journal,
         lock=AdvisoryLock(url, wait),

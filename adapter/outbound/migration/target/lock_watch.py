@@ -10,7 +10,7 @@ import psycopg
 from adapter.outbound.postgres.holders import Holder, blocking_query, read_holders
 from adapter.outbound.postgres.url import DatabaseURL
 
-_PAUSE = 0.1  # seconds between two queries
+PAUSE = 0.1  # seconds between two queries
 _PAUSE_AFTER_ERROR = 5.0  # seconds until another connection is tried
 _KEPT = 5.0  # seconds for which the sessions that were waited for are remembered
 _PATIENCE = 2.0  # seconds to wait for a connection that is being opened to a server that may be gone
@@ -19,13 +19,15 @@ _PATIENCE = 2.0  # seconds to wait for a connection that is being opened to a se
 class LockWatch:
     """Watches the sessions of an upgrade over a connection of its own, inside its context."""
 
-    def __init__(self, url: DatabaseURL, pids: Callable[[], tuple[int, ...]]) -> None:
+    def __init__(self, url: DatabaseURL, pids: Callable[[], tuple[int, ...]], pause: float = PAUSE) -> None:
         """Prepare the watch; its connection is opened once the upgrade has a session.
 
         Args:
             url: The database.
             pids: Returns the server's processes for the sessions of the upgrade.
+            pause: Seconds between two queries; less than the lock timeout.
         """
+        self._pause = pause
         self._url = url
         self._pids = pids
         self._ended = threading.Event()
@@ -48,9 +50,9 @@ class LockWatch:
         return holders if time.monotonic() - seen_at <= _KEPT else ()
 
     def _watch(self) -> None:
-        pause = _PAUSE
+        pause = self._pause
         while not self._ended.wait(pause):
-            pause = _PAUSE
+            pause = self._pause
             if self._pids():
                 try:
                     self._watch_sessions()
@@ -61,7 +63,7 @@ class LockWatch:
         with psycopg.connect(
             self._url.libpq, autocommit=True, client_encoding="utf8", prepare_threshold=None
         ) as connection:
-            while not self._ended.wait(_PAUSE):
+            while not self._ended.wait(self._pause):
                 self._look(connection)
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:

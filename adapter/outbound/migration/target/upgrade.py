@@ -19,7 +19,7 @@ from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
 from adapter.outbound.migration.project.results import AgentResult
-from adapter.outbound.migration.target.lock_watch import LockWatch
+from adapter.outbound.migration.target.lock_watch import PAUSE, LockWatch
 from adapter.outbound.migration.target.poolers import PROCESS, refuse_transaction_pooler
 from adapter.outbound.postgres.holders import Holder
 from adapter.outbound.postgres.url import DatabaseURL
@@ -96,7 +96,11 @@ def upgrade_job(
 
 
 def run_upgrade(
-    process: AgentProcess, job: AgentJob, url: DatabaseURL, asked: Asked = lambda *_: {}
+    process: AgentProcess,
+    job: AgentJob,
+    url: DatabaseURL,
+    asked: Asked = lambda *_: {},
+    pause: float = PAUSE,
 ) -> tuple[AgentResult, tuple[Holder, ...]]:
     """Run the job to its end, or until a signal ends this process; the run is then ended in order first.
 
@@ -108,6 +112,7 @@ def run_upgrade(
         url: The database.
         asked: For `Command.DEPLOY`: returns the settings for a statement, from its text, the lock timeout of its
             session, and the server's processes of the sessions of the upgrade; None to end the revision there.
+        pause: Seconds between two looks at who is in the way, less than the lock timeouts.
 
     Returns:
         The result, and the sessions for whose locks the upgrade waited at its end.
@@ -122,7 +127,7 @@ def run_upgrade(
     )
     try:
         process.send(encoded(job, job.connection, token, *process.descriptors))
-        with LockWatch(url, lambda: reader.sessions) as watch:
+        with LockWatch(url, lambda: reader.sessions, pause) as watch:
             reader.read()
     except KeyboardInterrupt:
         _interrupt(process, reader)

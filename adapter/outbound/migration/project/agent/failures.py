@@ -138,10 +138,13 @@ def exit_code_of(error: BaseException) -> int | None:
 
 def sqlstate_of(error: BaseException) -> str | None:
     """Return the SQLSTATE of an error of any driver; None when the error is not the server's."""
-    for cause in (error, getattr(error, "orig", None), error.__cause__):
-        sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-        if sqlstate:
-            return str(sqlstate)
+    cause: BaseException | None = error
+    while cause is not None:
+        for source in (cause, getattr(cause, "orig", None)):
+            sqlstate = getattr(source, "sqlstate", None) or getattr(source, "pgcode", None)
+            if sqlstate:
+                return str(sqlstate)
+        cause = cause.__cause__
     return None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .protocol import Job
 
+_LED_BY_DEPLOYMENT = "hexalembic_deployment"  # tells an env.py that tries again itself to leave that to its caller
 _VERSION_TABLE = """
 SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass(:name)
@@ -38,6 +39,7 @@ def upgrade(job: Job, channel: Channel) -> None:
     proof.channel = channel
     _set_variables(job, target)
     config = configured(job, target)
+    config.attributes[_LED_BY_DEPLOYMENT] = job.command == Command.DEPLOY
     watch_revisions(channel, _asker_of(job, channel), proof)
     script = script_of(config)
     _run_env(config, script, job.revision, channel, proof)

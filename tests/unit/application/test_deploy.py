@@ -1,0 +1,344 @@
+"""The use case behind `migrate deploy`: what is applied, recorded and told, whatever an attempt ends in."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from application.migration.deploy import Deploy
+from application.migration.ports.applier import Applier
+from application.migration.ports.deployment_lock import DeploymentLock
+from application.migration.ports.deployment_watcher import DeploymentWatcher
+from application.migration.ports.expected_schema import ExpectedSchema
+from application.migration.ports.journal import Journal
+from application.migration.ports.probes import Probes
+from domain.migration.deployment.deployment import Attempted, DeploymentReport, Ending
+from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.plan import Plan, Step
+from domain.migration.deployment.preflight import Finding, Outcome
+from domain.migration.errors import JournalError, MigrationError, StalePlanError
+from domain.migration.snapshot import SchemaSnapshot
+from tests.unit.application.migration_fakes import FakeTrials
+from tests.unit.application.test_plan_upgrade import ADDS, FakeProject, FakeTarget
+from tests.unit.domain.migration.deployment.plans import TARGET, planned
+from tests.unit.domain.migration.traces import table
+
+BEFORE = SchemaSnapshot(table("public.users", "id"))
+AFTER = SchemaSnapshot(table("public.users", "id", "plan"))
+GAVE_WAY = Attempted(Ending.GAVE_WAY, 0.1, 2.0, ("process 7",), "lock timeout")
+APPLIED = Attempted(Ending.APPLIED, 0.5)
+
+
+@dataclass
+class FakeApplier(Applier):
+    """Ends attempts as it was told, and then applies; an attempt that is lost may have applied all the same.
+
+    Attributes:
+        target: The database that it changes.
+        endings: The attempts to come.
+        applies_lost: Whether a lost attempt was committed.
+    """
+
+    target: FakeTarget
+    endings: list[Attempted] = field(default_factory=list)
+    applies_lost: bool = False
+
+    def apply(self, step: Step) -> Attempted:
+        """Return the next attempt."""
+        attempt = self.endings.pop(0) if self.endings else APPLIED
+        if attempt.ending is Ending.APPLIED or (attempt.ending is Ending.LOST and self.applies_lost):
+            self.target.current = (step.revision,)
+            self.target.catalog = AFTER
+        return attempt
+
+
+@dataclass
+class FakeJournal(Journal):
+    """A list that may be full."""
+
+    entries: list[JournalEntry] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    room: int = 100
+
+    def write(self, entry: JournalEntry) -> None:
+        """Append an entry."""
+        if len(self.entries) == self.room:
+            raise JournalError("the disk is full", "make room")
+        self.entries.append(entry)
+
+    def read(self) -> tuple[JournalEntry, ...]:
+        """Return the entries."""
+        return tuple(self.entries)
+
+    def keep_file(self, revision: str, sha256: str, content: bytes) -> None:
+        """Keep a file."""
+        assert revision
+        self.files[sha256] = content
+
+    def kept_file(self, sha256: str) -> bytes | None:
+        """Return a file."""
+        return self.files.get(sha256)
+
+
+@dataclass
+class FakeLock(DeploymentLock):
+    """A lock that knows whether it is held."""
+
+    is_held: bool = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it."""
+        assert not self.is_held
+        self.is_held = True
+        yield
+        self.is_held = False
+
+
+@dataclass(frozen=True)
+class FakeExpected(ExpectedSchema):
+    """Revisions that make one schema."""
+
+    schema: SchemaSnapshot = AFTER
+
+    def schema_at(self, revisions: Sequence[str]) -> SchemaSnapshot:
+        """Return it."""
+        assert revisions
+        return self.schema
+
+
+@dataclass(frozen=True)
+class FakeProbes(Probes):
+    """Probes that find what they were given."""
+
+    found: tuple[Finding, ...] = ()
+
+    def run(self) -> tuple[Finding, ...]:
+        """Return it."""
+        return self.found
+
+
+@dataclass
+class Told(DeploymentWatcher):
+    """What a deployment has told, in words."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def step_begins(self, step: Step, number: int, steps: int) -> None:
+        """Note the step."""
+        self.lines.append(f"{number}/{steps} {step.revision}")
+
+    def attempt_ended(self, step: Step, attempt: Attempted, number: int) -> None:
+        """Note the attempt."""
+        self.lines.append(f"{step.revision} {number} {attempt.ending.value}")
+
+    def verifies(self) -> None:
+        """Note that it verifies."""
+        self.lines.append("verifies")
+
+
+@dataclass
+class Deployment:
+    """A deployment of r2 and r3 on a database at r1, and all that takes part in it."""
+
+    endings: tuple[Attempted, ...] = ()
+    expected: FakeExpected = field(default_factory=FakeExpected)
+    probes: FakeProbes = field(default_factory=FakeProbes)
+    journal: FakeJournal = field(default_factory=FakeJournal)
+    told: Told = field(default_factory=Told)
+    applies_lost: bool = False
+    stop_after: int = 100
+
+    def __post_init__(self) -> None:
+        """Put it together."""
+        self.target = FakeTarget(("r1",), BEFORE)
+        files = {name: f"sha of {name}" for name in ("r2", "r3")}
+        trials = FakeTrials({"r1": ADDS, "r2": ADDS, "r3": ADDS}, files=files)
+        self.lock = FakeLock()
+        self.deploy = Deploy(
+            project=FakeProject(trials),
+            target=self.target,
+            expected=self.expected,
+            files=trials,
+            applier=FakeApplier(self.target, list(self.endings), self.applies_lost),
+            journal=self.journal,
+            lock=self.lock,
+            probes=self.probes,
+            who="ada@desk",
+            version="1.0",
+        )
+        self.plan = Plan(TARGET, ("r1",), ("r3",), BEFORE.digest(), (planned("r2"), planned("r3")))
+
+    def run(self) -> DeploymentReport:
+        """Deploy the plan."""
+        return self.deploy(self.plan, self.told, lambda: self.told.lines.count("r2 1 applied") >= self.stop_after)
+
+
+def test_applies_all_steps_and_verifies() -> None:
+    """Each step is told and recorded, its file kept, and the database compared with what the revisions make."""
+    deployment = Deployment()
+    report = deployment.run()
+
+    assert not report.failed
+    assert (report.current, report.not_done) == (("r3",), ())
+    assert [finding.outcome for finding in report.findings] == [Outcome.PASSED] * 3
+    assert deployment.told.lines == ["1/2 r2", "r2 1 applied", "2/2 r3", "r3 1 applied", "verifies"]
+    assert deployment.journal.files == {"sha of r2": b"file of r2", "sha of r3": b"file of r3"}
+    assert not deployment.lock.is_held
+    entries = deployment.journal.read()
+    assert [(entry.revision, entry.event, entry.attempt) for entry in entries] == [
+        ("r2", Event.STARTED, 1),
+        ("r2", Event.COMMITTED, 1),
+        ("r3", Event.STARTED, 1),
+        ("r3", Event.COMMITTED, 1),
+    ]
+    assert {(entry.deployment, entry.plan, entry.who, entry.version) for entry in entries} == {
+        (entries[0].deployment, deployment.plan.hash(), "ada@desk", "1.0")
+    }
+    assert (entries[1].seconds, entries[1].predicted, entries[1].sha256) == (0.5, (0.01, 0.02), "sha of r2")
+
+
+def test_tries_again_what_gave_way() -> None:
+    """A lock timeout or a deadlock is tried again until the step is applied; each attempt has its record."""
+    deployment = Deployment((GAVE_WAY, GAVE_WAY))
+    report = deployment.run()
+
+    assert not report.failed
+    assert [len(step.attempts) for step in report.steps] == [3, 1]
+    assert report.steps[0].waited == 4.0
+    assert report.steps[0].seconds == pytest.approx(0.7)
+    second = deployment.journal.read()[3]
+    assert (second.event, second.attempt, second.blockers, second.message) == (
+        Event.GAVE_WAY,
+        2,
+        ("process 7",),
+        "lock timeout",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "event"),
+    [
+        (Ending.FAILED, Event.FAILED),
+        (Ending.GAVE_UP, Event.FAILED),
+        (Ending.INTERRUPTED, Event.INTERRUPTED),
+        (Ending.LOST, Event.UNKNOWN),
+    ],
+)
+def test_stops_at_what_fails_otherwise(ending: Ending, event: Event) -> None:
+    """Nothing after it is begun; the report has the state, and all that was not done."""
+    deployment = Deployment((replace(APPLIED, ending=ending, message="why", hint="do this"),))
+    report = deployment.run()
+
+    assert report.failed
+    assert report.interrupted is (ending is Ending.INTERRUPTED)
+    assert (report.current, [step.revision for step in report.not_done]) == (("r1",), ["r2", "r3"])
+    assert report.last_attempt is not None
+    assert (report.last_attempt.message, report.last_attempt.hint) == ("why", "do this")
+    assert deployment.told.lines == ["1/2 r2", f"r2 1 {ending.value}"]
+    assert [entry.event for entry in deployment.journal.read()] == [Event.STARTED, event]
+    assert report.findings == ()
+    assert deployment.journal.files == {}
+
+
+def test_asks_the_database_what_became_of_a_lost_attempt() -> None:
+    """A connection that is lost after the commit has applied the revision: the deployment goes on with the next."""
+    deployment = Deployment((replace(APPLIED, ending=Ending.LOST),), applies_lost=True)
+    report = deployment.run()
+
+    assert not report.failed
+    assert [step.applied for step in report.steps] == [True, True]
+    assert deployment.journal.read()[1].event is Event.COMMITTED
+
+
+def test_knows_nothing_if_the_database_cannot_be_asked() -> None:
+    """A server that is gone leaves the revision neither applied nor missing, and the report says so."""
+    deployment = Deployment((replace(APPLIED, ending=Ending.LOST),))
+    states = iter([deployment.target.state(("ops.versions",))])
+
+    class Gone(FakeTarget):
+        def state(self, version_tables: object) -> object:  # type: ignore[override]
+            del version_tables
+            return next(states)
+
+    target = Gone(("r1",), BEFORE)
+    object.__setattr__(deployment.deploy, "target", target)
+    report = deployment.run()
+
+    assert (report.current, report.steps[0].applied, report.failed) == (None, None, True)
+    assert [step.revision for step in report.not_done] == ["r2", "r3"]
+    assert deployment.journal.read()[1].event is Event.UNKNOWN
+
+
+def test_stops_between_two_steps() -> None:
+    """Ctrl-C ends the deployment after the step that runs, which is applied as a whole."""
+    report = Deployment(stop_after=1).run()
+    assert (report.current, [step.revision for step in report.not_done]) == (("r2",), ["r3"])
+    assert not report.interrupted
+
+
+def test_does_not_try_again_once_it_shall_stop() -> None:
+    """A step that has given way is not begun again by a deployment that shall stop."""
+    report = Deployment((GAVE_WAY,), stop_after=0).run()
+    assert [len(step.attempts) for step in report.steps] == [1]
+    assert report.current == ("r1",)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"current": ("r2",)}, "the database is at r2 now"),
+        ({"catalog": AFTER}, "the schema has changed since"),
+    ],
+)
+def test_refuses_a_plan_that_is_out_of_date(change: dict[str, object], words: str) -> None:
+    """Nothing is written if the database has moved since the plan was shown."""
+    deployment = Deployment()
+    for name, value in change.items():
+        setattr(deployment.target, name, value)
+    with pytest.raises(StalePlanError, match=words):
+        deployment.run()
+    assert deployment.journal.read() == ()
+
+
+def test_refuses_a_plan_whose_files_have_changed() -> None:
+    """Nothing is written if the file of a revision is another one now."""
+    deployment = Deployment()
+    deployment.plan = replace(deployment.plan, steps=(planned("r2"), planned("r3", sha256="of another file")))
+    with pytest.raises(StalePlanError, match="the file of r3 has changed since"):
+        deployment.run()
+    assert deployment.journal.read() == ()
+
+
+def test_begins_nothing_that_it_cannot_record() -> None:
+    """A journal that refuses the first entry ends the deployment before the database is touched."""
+    deployment = Deployment(journal=FakeJournal(room=0))
+    with pytest.raises(MigrationError, match="the disk is full"):
+        deployment.run()
+    assert deployment.target.current == ("r1",)
+
+
+def test_stops_where_the_journal_ends() -> None:
+    """An applied step whose record is missing is told as applied, and nothing after it is begun."""
+    report = Deployment(journal=FakeJournal(room=1)).run()
+    (step,) = report.steps
+    assert (step.applied, step.unrecorded, report.current) == (True, "the disk is full", ("r2",))
+    assert report.failed
+
+
+def test_a_schema_that_the_revisions_do_not_make_is_found() -> None:
+    """All steps are applied, and still something is wrong: the report says what."""
+    report = Deployment(expected=FakeExpected(BEFORE)).run()
+    assert report.failed
+    assert not report.not_done
+    failed = [finding for finding in report.findings if finding.outcome is Outcome.FAILED]
+    assert [finding.check for finding in failed] == ["schema"]
+    assert "public.users.plan" in failed[0].message
+
+
+def test_a_probe_that_fails_is_found() -> None:
+    """The user's own checks count like those of the schema."""
+    report = Deployment(probes=FakeProbes((Finding("probe", Outcome.FAILED, "health: exit code 1"),))).run()
+    assert report.failed
+    assert report.findings[-1].message == "health: exit code 1"
