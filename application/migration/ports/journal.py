@@ -9,7 +9,7 @@ from domain.migration.deployment.journal import JournalEntry
 class Journal(Protocol):
     """What was done to a database, entry after entry; nothing in it is changed or removed.
 
-    Each method raises a `MigrationError` if the journal cannot be read or written.
+    Each method raises a `JournalError` if the journal cannot be read or written.
     """
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """The journal of deployments: what was tried on a database, when, by whom, and how it ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -46,6 +46,7 @@ class JournalEntry:
         who: User and host of the operating system, and the role of the database.
         version: Version of this tool.
         predicted: Expected duration at the target, in seconds; None without an estimate.
+        database: The database; the journal fills it in.
     """
 
     deployment: str
@@ -62,3 +63,4 @@ class JournalEntry:
     who: str = ""
     version: str = ""
     predicted: Interval | None = None
+    database: str = field(default="", compare=False)
