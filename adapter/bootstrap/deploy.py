@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adapter.bootstrap.journal import journal_of
 from adapter.bootstrap.plan import Planner, PlanRequest, planner
 from adapter.bootstrap.project import ProjectRequest, configuration
 
@@ -87,13 +88,13 @@ def prepared(
             from adapter.outbound.migration.project.agent_process import AgentProcess
             from adapter.outbound.migration.project.configuration import interpreter
             from adapter.outbound.migration.target.applier import AgentApplier
-            from adapter.outbound.migration.target.deployer import deployer, journal_of
+            from adapter.outbound.migration.target.deployer import deployer
             from adapter.outbound.migration.target.output import handed_on, write_to_stderr
 
             assert report.plan is not None  # noqa: S101 - without one, the preflight has failed
             folder = request.journal_folder or config.parent
             with (
-                journal_of(request.journal, folder, made.database) as journal,
+                journal_of(request.journal, folder, made.database, report.plan.target) as journal,
                 handed_on(write_to_stderr) as output,
                 AgentProcess(interpreter(project.python), walled=False, network=True, output=output) as process,
                 AgentApplier(process, _job(project, made), made.database, request.policy, events.waits) as applier,

@@ -16,15 +16,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapter.bootstrap.journal import IN_DATABASE, journal_of
 from adapter.bootstrap.project import ProjectRequest, revision_databases
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.report.events_of_deployments import DeploymentEvents
 from adapter.outbound.migration.target.applier import AgentApplier
-from adapter.outbound.migration.target.deployer import deployer, journal_of
+from adapter.outbound.migration.target.deployer import deployer
 from adapter.outbound.migration.target.deployment_lock import AdvisoryLock
 from adapter.outbound.migration.target.journal.database import DatabaseJournal
-from adapter.outbound.migration.target.journal.file import FOLDER, FileJournal
+from adapter.outbound.migration.target.journal.local_file import FileJournal, place_in
 from adapter.outbound.migration.target.probes import ConfiguredProbes
 from adapter.outbound.migration.target.scout import LockWait
 from adapter.outbound.migration.target.state import DatabaseTarget
@@ -137,7 +138,7 @@ class Deployment:
             revision_databases(request) as databases,
             AgentProcess(walled=False, network=True) as process,
             AgentApplier(process, job, url, policy, told.waits) as applier,
-            journal_of("database", folder, url) as journal,
+            journal_of(IN_DATABASE, folder, url, DatabaseTarget(url).identity()) as journal,
         ):
             project, files, target = SandboxProject(databases), ListedRevisionFiles(databases), DatabaseTarget(url)
             entries = {entry.revision: entry for entry in project.history().entries}
@@ -165,6 +166,11 @@ def _step(revision: str, sha256: str) -> Step:
 def deployment(shop: History, server: Server, empty_url: str) -> Deployment:
     """The project with the plainest env.py, and its database."""
     return Deployment(empty_url, shop.plain_ini(), server)
+
+
+def journal(url: str) -> DatabaseJournal:
+    """Return the journal of a database."""
+    return DatabaseJournal(DatabaseURL.parse(url))
 
 
 def columns(url: str) -> set[str]:
@@ -204,7 +210,7 @@ def test_brings_a_database_to_the_goal(deployment: Deployment, shop: History) ->
     assert report.current == ("r3",)
     assert {finding.outcome for finding in report.findings} == {Outcome.PASSED}
     assert columns(deployment.url) == {"id", "name", "phone"}
-    shared, local = DatabaseJournal(DatabaseURL.parse(deployment.url)), FileJournal(deployment.config.parent / FOLDER)
+    shared, local = journal(deployment.url), FileJournal(place_in(deployment.config.parent))
     assert [(entry.revision, entry.event) for entry in shared.read()] == [
         ("r2", Event.STARTED),
         ("r2", Event.COMMITTED),
@@ -306,7 +312,7 @@ def test_a_revision_that_fails_leaves_a_known_state(deployment: Deployment, shop
     assert 'relation "nowhere" does not exist' in report.last_attempt.message
     assert (report.current, columns(deployment.url)) == (("r1",), {"id", "name"})
     assert [step.revision for step in report.not_done] == ["r2", "r3"]
-    entries = DatabaseJournal(DatabaseURL.parse(deployment.url)).read()
+    entries = journal(deployment.url).read()
     assert entries[-1].event is Event.FAILED
     assert "nowhere" in entries[-1].message
 
@@ -321,7 +327,7 @@ def test_refuses_a_plan_that_is_out_of_date(deployment: Deployment) -> None:
     with pytest.raises(StalePlanError, match="the schema has changed since"):
         deployment.run("r2", before=change)
     assert columns(deployment.url) == {"id", "name"}
-    assert DatabaseJournal(DatabaseURL.parse(deployment.url)).read() == ()
+    assert journal(deployment.url).read() == ()
 
 
 def test_only_one_deployment_at_a_time(deployment: Deployment) -> None:

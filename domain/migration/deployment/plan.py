@@ -30,6 +30,11 @@ class TargetIdentity:
     address: str = field(compare=False)
     postgres: str = field(compare=False)
 
+    @property
+    def name(self) -> str:
+        """Its name with what tells it from others of that name: the number of its cluster, or else its address."""
+        return f"{self.database} ({self.system_identifier or self.address})"
+
 
 class PartKind(Enum):
     """How statements of a step commit."""

@@ -42,7 +42,6 @@ def snapshot(
     *,
     exclude_tables: Collection[str] = ("alembic_version",),
     exclude_kinds: frozenset[str] = frozenset(),
-    exclude_schemas: Collection[str] = (),
     temporary: bool = False,
 ) -> SchemaSnapshot:
     """Return the schema of the connected database.
@@ -58,7 +57,6 @@ def snapshot(
         exclude_tables: Tables, sequences and views to skip with everything that belongs to them, by name in any schema
             (`alembic_version`) or by qualified name (`public.alembic_version`).
         exclude_kinds: Kinds of objects to skip.
-        exclude_schemas: Schemas to skip with all that is in them.
         temporary: Whether to include the temporary objects of this session, in their schema `pg_temp_…`.
 
     Raises:
@@ -66,12 +64,7 @@ def snapshot(
             ACCESS EXCLUSIVE mode for longer than the session's `lock_timeout` allows.
     """
     return snapshot_again(
-        connection,
-        {},
-        exclude_tables=exclude_tables,
-        exclude_kinds=exclude_kinds,
-        exclude_schemas=exclude_schemas,
-        temporary=temporary,
+        connection, {}, exclude_tables=exclude_tables, exclude_kinds=exclude_kinds, temporary=temporary
     )[0]
 
 
@@ -81,7 +74,6 @@ def snapshot_again(
     *,
     exclude_tables: Collection[str] = ("alembic_version",),
     exclude_kinds: frozenset[str] = frozenset(),
-    exclude_schemas: Collection[str] = (),
     temporary: bool = False,
 ) -> tuple[SchemaSnapshot, KnownObjects]:
     """Return the schema of the connected database as `snapshot` does, and what is known now.
@@ -91,14 +83,13 @@ def snapshot_again(
         known: What is known of an earlier schema. An object whose JSON is in it is not decoded again.
         exclude_tables: As for `snapshot`.
         exclude_kinds: As for `snapshot`.
-        exclude_schemas: As for `snapshot`.
         temporary: As for `snapshot`.
     """
     with connection.transaction(force_rollback=True), RawCursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(READING_SETTINGS, prepare=False)
         statement = _statement(connection.info.server_version, exclude_kinds)
         # Stream, so that one kind is decoded here while the server reads the next.
-        kinds = cursor.stream(statement, [list(exclude_tables), temporary, list(exclude_schemas)])
+        kinds = cursor.stream(statement, [list(exclude_tables), temporary])
         now_known = {kind: _objects(kind, lines, known.get(kind, {})) for kind, lines in kinds}
     objects = (item for objects in now_known.values() for item in objects.values())
     return SchemaSnapshot(dict(objects)), now_known
@@ -150,7 +141,7 @@ WITH session AS MATERIALIZED (
 ), namespace AS MATERIALIZED (
     SELECT oid, nspname, quote_ident(nspname) AS name
       FROM pg_namespace AS n
-     WHERE ({IN_USER_SCHEMA} OR oid = pg_my_temp_schema() AND $2::bool) AND n.nspname <> ALL ($3::text[])
+     WHERE {IN_USER_SCHEMA} OR oid = pg_my_temp_schema() AND $2::bool
 ), relation AS MATERIALIZED (
     SELECT c.oid, c.relnamespace, c.relkind, c.relpersistence, c.relam, c.reloptions, c.reltoastrelid, c.reltablespace,
            c.relpartbound, c.reloftype, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relispopulated,

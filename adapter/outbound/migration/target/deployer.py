@@ -2,15 +2,9 @@
 
 import getpass
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from adapter.outbound.migration.target.deployment_lock import AdvisoryLock
-from adapter.outbound.migration.target.journal import BothJournals
-from adapter.outbound.migration.target.journal.database import DatabaseJournal
-from adapter.outbound.migration.target.journal.file import FOLDER, FileJournal
 from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.deploy import Deploy
@@ -19,23 +13,6 @@ from application.migration.ports.journal import Journal
 from application.migration.ports.probes import Probes
 from application.migration.ports.revision_files import RevisionFiles
 from application.migration.ports.target import Target
-
-
-@contextmanager
-def journal_of(kind: str, folder: Path, url: DatabaseURL) -> Iterator[Journal]:
-    """Open the journal of a database.
-
-    Args:
-        kind: `file`, or `database` for both.
-        folder: The folder in which the folder of the file is.
-        url: The database.
-    """
-    file = FileJournal(folder / FOLDER)
-    if kind == "file":
-        yield file
-    else:
-        with closing(DatabaseJournal(url)) as shared:
-            yield BothJournals(file, shared)
 
 
 def deployer(

@@ -9,7 +9,6 @@ import psycopg
 from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.target.applied import TIMEOUTS, applied_revisions
 from adapter.outbound.migration.target.identity import read_identity
-from adapter.outbound.migration.target.journal.database import SCHEMA as JOURNAL_SCHEMA
 from adapter.outbound.postgres.direct import closed_on_failure
 from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
@@ -83,16 +82,14 @@ class DatabaseTarget(Target):
         )
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
-        """Return its schemas without the tables in which versions are written, and without the journal.
+        """Return its schemas without the tables in which versions are written.
 
         Raises:
             psycopg.Error: The database cannot be reached or refused.
         """
         with self._session() as connection:
             excluded = ["alembic_version", *version_tables]
-            return snapshot(
-                connection, exclude_tables=excluded, exclude_kinds=BESIDE_SCHEMAS, exclude_schemas=(JOURNAL_SCHEMA,)
-            )
+            return snapshot(connection, exclude_tables=excluded, exclude_kinds=BESIDE_SCHEMAS)
 
     def identity(self) -> TargetIdentity:
         """Return what tells it from all other databases.

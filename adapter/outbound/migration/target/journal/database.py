@@ -1,221 +1,184 @@
-"""The journal in the database itself: the schema `hexalembic`, on a connection of its own.
+"""The journal in the database that is deployed to, in a schema of its own."""
 
-What a failed revision rolls back does not take its record with it.
-"""
-
-import gzip
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
+from psycopg.rows import dict_row
 
-from adapter.outbound.postgres.explain import server_message
-from adapter.outbound.postgres.redaction import redact
+from adapter.outbound.migration.target.journal import bootstrap
+from adapter.outbound.migration.target.journal.fields import entry_of, fields_of
+from adapter.outbound.migration.target.journal.kept import packed, unpacked
+from adapter.outbound.postgres.direct import closed_on_failure
+from adapter.outbound.postgres.explain import explain, server_message
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.journal import Journal
-from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.journal import JournalEntry
 from domain.migration.errors import JournalError
 
-SCHEMA = "hexalembic"
-_VERSION = 1  # of the tables; a later one adds its statements to _STEPS
-_LOCK = 0x6865_7861_6A72_6E6C  # of those who make or change the tables
-_TIMEOUTS = "SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '2s', false)"
-_FOUND = "SELECT pg_catalog.to_regclass('hexalembic.version') IS NOT NULL"
-# The statements that lead from each version of the tables to the next.
-_STEPS: tuple[LiteralString, ...] = (
-    """
-    CREATE SCHEMA hexalembic;
-    COMMENT ON SCHEMA hexalembic IS 'The journal of migrate deploy. migrate history shows it.';
-    CREATE TABLE hexalembic.version (number integer NOT NULL);
-    INSERT INTO hexalembic.version VALUES (0);
-    CREATE TABLE hexalembic.journal (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, deployment text NOT NULL, plan text NOT NULL,
-        revision text NOT NULL, sha256 text NOT NULL, attempt integer NOT NULL, event text NOT NULL,
-        at timestamptz NOT NULL, seconds float8, waited float8 NOT NULL, blockers text[] NOT NULL,
-        message text NOT NULL, who text NOT NULL, version text NOT NULL, predicted float8[]
-    );
-    CREATE TABLE hexalembic.file (sha256 text PRIMARY KEY, revision text NOT NULL, gzip bytea NOT NULL);
-    CREATE FUNCTION hexalembic.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'the journal of migrate deploy is only added to';
-    END $$;
-    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON hexalembic.journal
-        EXECUTE FUNCTION hexalembic.refuse();
-    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON hexalembic.file
-        EXECUTE FUNCTION hexalembic.refuse();
-    """,
+Result = TypeVar("Result")
+
+# A role's settings must not decide whether an entry is written: its search path, its timeouts, its isolation, whether a
+# commit is on the disk. A session that is idle for hours between two entries is not ended.
+_SETTINGS: LiteralString = """
+SELECT set_config('search_path', 'pg_catalog, pg_temp', false), set_config('TimeZone', 'UTC', false),
+       set_config('statement_timeout', '10s', false), set_config('lock_timeout', '3s', false),
+       set_config('idle_session_timeout', '0', false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'local', false) END
+"""
+# Without these, a cut connection is noticed after many minutes.
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_COLUMNS: LiteralString = (
+    "at, database, deployment, plan, revision, sha256, attempt, event, seconds, waited, predicted, blockers, message, "
+    "who, version"
 )
-_INSERT: LiteralString = """
-INSERT INTO hexalembic.journal (deployment, plan, revision, sha256, attempt, event, at, seconds, waited, blockers,
-       message, who, version, predicted)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+_READ: LiteralString = f"SELECT {_COLUMNS} FROM hexalembic.journal ORDER BY number"  # noqa: S608 - a constant
+# An entry that was written although the connection was lost before the answer came is not written twice.
+_WRITE: LiteralString = f"""
+INSERT INTO hexalembic.journal ({_COLUMNS})
+VALUES (%(at)s, %(database)s, %(deployment)s, %(plan)s, %(revision)s, %(sha256)s, %(attempt)s, %(event)s, %(seconds)s,
+        %(waited)s, %(predicted)s, %(blockers)s, %(message)s, %(who)s, %(version)s)
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - a constant
+_KEEP: LiteralString = """
+INSERT INTO hexalembic.revision_file (sha256, revision, gzip) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """
-_SELECT: LiteralString = """
-SELECT deployment, plan, revision, sha256, attempt, event, at, seconds, waited, blockers, message, who, version,
-       predicted
-  FROM hexalembic.journal ORDER BY id
-"""
-_NO_RIGHT = psycopg.errors.InsufficientPrivilege
+_KEPT: LiteralString = "SELECT gzip FROM hexalembic.revision_file WHERE sha256 = %s"
 
 
 @dataclass
 class DatabaseJournal(Journal):
-    """A journal that everybody who may read the schema sees.
+    """A journal that is written on a connection of its own, so that the record of a failure survives the failure.
 
     Attributes:
         url: The database.
+        database: Its name in the entries.
     """
 
     url: DatabaseURL
-    _connection: "psycopg.Connection[Any] | None" = field(default=None, init=False, repr=False)
+    database: str = ""
+    _writing: psycopg.Connection[Any] | None = field(default=None, init=False, repr=False)
 
     def write(self, entry: JournalEntry) -> None:
-        """Append an entry; the tables are made with the first one.
+        """Append an entry; the first one makes the schema of the journal.
 
         Raises:
-            JournalError: The database refuses that.
+            JournalError: The database refused, or cannot be reached.
         """
-        values = (
-            entry.deployment,
-            entry.plan,
-            entry.revision,
-            entry.sha256,
-            entry.attempt,
-            entry.event.value,
-            entry.at,
-            entry.seconds,
-            entry.waited,
-            [redact(blocker) for blocker in entry.blockers],
-            redact(entry.message),
-            entry.who,
-            entry.version,
-            None if entry.predicted is None else list(entry.predicted),
-        )
-        self._do(lambda connection: connection.execute(_INSERT, values))
+        fields = fields_of(entry, self.database)
+        self._write(lambda connection: connection.execute(_WRITE, _storable(connection, fields)))
 
     def read(self) -> tuple[JournalEntry, ...]:
-        """Return all entries; none if there is no journal.
+        """Return all entries, oldest first.
 
         Raises:
-            JournalError: The database refuses that.
+            JournalError: The role may not read them, the database cannot be reached, or a newer version wrote them.
         """
+        rows = self._read(_READ, ())
         try:
-            with self._session() as connection:
-                rows = connection.execute(_SELECT).fetchall() if _is_there(connection) else []
-        except psycopg.Error as error:
-            raise self._explained(error) from error
-        return tuple(_entry(row) for row in rows)
+            return tuple(entry_of(row) for row in rows)
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(
+                f"an entry of hexalembic.journal is none that this version knows: {error}",
+                "use the version of Hexalembic that wrote it",
+            ) from None
 
     def keep_file(self, revision: str, sha256: str, content: bytes) -> None:
         """Keep the file of a revision.
 
         Raises:
-            JournalError: The database refuses that.
+            JournalError: The database refused or cannot be reached, or the file has another SHA-256.
         """
-        insert: LiteralString = "INSERT INTO hexalembic.file VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-        self._do(lambda connection: connection.execute(insert, (sha256, revision, gzip.compress(content, mtime=0))))
+        compressed = packed(sha256, content)
+        self._write(lambda connection: connection.execute(_KEEP, (sha256, revision, compressed)))
 
     def kept_file(self, sha256: str) -> bytes | None:
-        """Return the file with a SHA-256; None if it was not kept.
+        """Return a kept file.
 
         Raises:
-            JournalError: The database refuses that.
+            JournalError: It cannot be read, or is damaged.
         """
-        try:
-            with self._session() as connection:
-                if not _is_there(connection):
-                    return None
-                row = connection.execute("SELECT gzip FROM hexalembic.file WHERE sha256 = %s", (sha256,)).fetchone()
-        except psycopg.Error as error:
-            raise self._explained(error) from error
-        return gzip.decompress(row[0]) if row else None
+        for row in self._read(_KEPT, (sha256,)):
+            return unpacked(sha256, bytes(row["gzip"]))
+        return None
 
     def close(self) -> None:
-        """Close the connection; the next entry opens another one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connection for entries, if there is one."""
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
 
-    def _do(self, write: Any) -> None:
-        """Write on the connection that is kept; once more on a new one if the server has ended it meanwhile."""
+    def _write(self, work: Callable[[psycopg.Connection[Any]], object]) -> None:
+        """Run a statement on the connection for entries; on a new one where the old one was lost."""
+        with self._explained("written"):
+            had_connection = self._writing is not None
+            try:
+                work(self._connected())
+            except psycopg.OperationalError:
+                if self._writing is not None and not self._writing.closed:
+                    raise
+                self.close()
+                if not had_connection:
+                    raise
+                work(self._connected())
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._writing is None:
+            session = _session(self.url)
+            with closed_on_failure(session):
+                bootstrap.ensure(session)
+            self._writing = session
+        return self._writing
+
+    def _read(self, query: LiteralString, parameters: Sequence[object]) -> list[dict[str, Any]]:
+        with self._explained("read"), _session(self.url) as connection:
+            if not bootstrap.is_there(connection):
+                return []
+            connection.row_factory = dict_row
+            rows: list[Any] = connection.execute(query, parameters).fetchall()
+            return rows
+
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
         try:
-            for is_last in (False, True):
-                try:
-                    if self._connection is None:
-                        self._connection = self._session()
-                        _prepare(self._connection)
-                    write(self._connection)
-                except psycopg.OperationalError:
-                    self.close()
-                    if is_last:
-                        raise
-                else:
-                    return
+            yield
         except psycopg.Error as error:
-            self.close()
-            raise self._explained(error) from error
+            explained = explain(error, self.url, reads=done == "read")
+            reason = explained.message if explained else server_message(error)
+            hint = explained.hint.rstrip(".") if explained else "look at the log of the server"
+            raise JournalError(
+                f"the journal in {self.url} cannot be {done}: {reason}", f"{hint}; {bootstrap.OTHERWISE}"
+            ) from error
 
-    def _session(self) -> "psycopg.Connection[Any]":
-        connection = psycopg.connect(
-            self.url.libpq,
-            autocommit=True,
-            client_encoding="utf8",
-            application_name="hexalembic journal",
-            prepare_threshold=None,
-        )
-        connection.execute(_TIMEOUTS)
+
+def _session(url: DatabaseURL) -> psycopg.Connection[Any]:
+    """Open a session in autocommit mode."""
+    patience = {name: value for name, value in _PATIENCE.items() if not url.parameter(name)}
+    # Behind a pooler, a prepared statement would stay in a session that another client gets next.
+    session = psycopg.connect(url.libpq, client_encoding="utf8", autocommit=True, prepare_threshold=None, **patience)
+    with closed_on_failure(session) as connection:
+        connection.execute(_SETTINGS)
         return connection
 
-    def _explained(self, error: psycopg.Error) -> JournalError:
-        hint = "keep it in a file alone: --journal file"
-        if isinstance(error, _NO_RIGHT):
-            hint = (
-                "let the owner of the database deploy once, or GRANT CREATE ON DATABASE; for a journal that is there:"
-                f" GRANT USAGE ON SCHEMA {SCHEMA}, and SELECT, INSERT ON ALL TABLES IN SCHEMA {SCHEMA}; or {hint}"
-            )
-        return JournalError(f"the journal in {self.url} cannot be used: {redact(server_message(error))}", hint)
+
+def _storable(connection: psycopg.Connection[Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return values that the database's encoding has; letters that it may lack are escaped."""
+    if connection.info.parameter_status("server_encoding") == "UTF8":
+        return fields
+    return {
+        name: [*map(_ascii, value)] if name == "blockers" else _ascii(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
 
 
-def _is_there(connection: "psycopg.Connection[Any]") -> bool:
-    row = connection.execute(_FOUND).fetchone()
-    return bool(row and row[0])
-
-
-def _prepare(connection: "psycopg.Connection[Any]") -> None:
-    """Make the tables, or bring them to this version; two that do so wait for each other."""
-    if _is_there(connection) and _version(connection) >= _VERSION:
-        return
-    with connection.transaction():
-        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK,))
-        version = _version(connection) if _is_there(connection) else 0
-        for step in _STEPS[version:]:
-            connection.execute(step)
-        if version < _VERSION:
-            connection.execute("UPDATE hexalembic.version SET number = %s", (_VERSION,))
-
-
-def _version(connection: "psycopg.Connection[Any]") -> int:
-    row = connection.execute("SELECT number FROM hexalembic.version").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _entry(row: tuple[Any, ...]) -> JournalEntry:
-    *start, event, at, seconds, waited, blockers, message, who, version, predicted = row
-    deployment, plan, revision, sha256, attempt = start
-    return JournalEntry(
-        deployment=deployment,
-        plan=plan,
-        revision=revision,
-        sha256=sha256,
-        attempt=attempt,
-        event=Event(event),
-        at=at.astimezone(UTC),
-        seconds=seconds,
-        waited=waited,
-        blockers=tuple(blockers),
-        message=message,
-        who=who,
-        version=version,
-        predicted=None if predicted is None else (predicted[0], predicted[1]),
-    )
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
