@@ -2,7 +2,7 @@
 
 
 def formats(subject: str) -> tuple[str, ...]:
-    """Return the formats of a report, `text` first: analysis, verification, plan, preflight or rules."""
+    """Return the formats of a report, `text` first: analysis, verification, plan, preflight, history or rules."""
     from adapter.outbound.migration.report import formats
 
     return formats(subject)

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from adapter.outbound.migration.target.journal.database import DatabaseJournal
 from adapter.outbound.migration.target.preflight import SessionChecks, all_checks, connections_left
 from adapter.outbound.migration.target.preflight import long_transactions as long_transactions_check
 from adapter.outbound.migration.target.preflight import old_snapshots as old_snapshots_check
@@ -19,9 +20,11 @@ from adapter.outbound.postgres.embedded.place import EmbeddedServer
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.deployment.plan import Part, PartKind, Plan
 from domain.migration.deployment.preflight import Finding, Outcome
+from domain.migration.errors import JournalError
 from domain.migration.locks import LockMode
 from tests.conftest import Server
 from tests.integration.pgbouncer import pgbouncer
+from tests.unit.adapter.test_file_journal import ENTRIES
 from tests.unit.domain.migration.deployment.plans import lock, plan, planned
 
 SHOPS = "public.shops"
@@ -343,6 +346,8 @@ def test_a_standby_that_is_behind(
         (writable,) = checked(standby.url())["writable"]
         assert writable.outcome is Outcome.FAILED
         assert "standby" in writable.message
+        with pytest.raises(JournalError, match="is a standby, which only reads"):
+            DatabaseJournal(DatabaseURL.parse(standby.url())).write(ENTRIES[0])
         with psycopg.connect(standby.url(), autocommit=True) as replica:
             replica.execute("SELECT pg_wal_replay_pause()")
             with psycopg.connect(running.url(), autocommit=True) as primary:

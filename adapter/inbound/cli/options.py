@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -12,6 +13,26 @@ from adapter.inbound.cli.group import checked_name, checked_range
 ROWS_TO_ANALYZE = 2000
 ROWS_TO_VERIFY = 200
 
+
+class JournalPlace(StrEnum):
+    """Where the journal of deployments is."""
+
+    DATABASE = "database"
+    FILE = "file"
+
+
+Journal: TypeAlias = Annotated[
+    JournalPlace,
+    typer.Option(
+        "--journal",
+        help="Where the journal of deployments is: in the database, schema hexalembic, with a copy in the file "
+        ".hexalembic/journal.jsonl; or in that file only.",
+    ),
+]
+JournalFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(callback=checked_name, help="The folder of that file. Default: beside the configuration file."),
+]
 Goal: TypeAlias = Annotated[
     str,
     typer.Argument(
@@ -95,7 +116,7 @@ def report_format(subject: str) -> Any:
     """Return the option that chooses the format of a report, whose names are those of its writers.
 
     Args:
-        subject: The report: analysis, verification, plan, preflight or rules.
+        subject: The report: analysis, verification, plan, preflight, history or rules.
     """
     from adapter.bootstrap.formats import formats
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,13 +23,6 @@ EXAMPLES = (
     "migrate deploy +1 --longest-stall 0.5 -c ../shop/alembic.ini --url postgresql://deployer@db.example.com/shop"
 )
 _INTERRUPTED = 130
-
-
-class Journal(StrEnum):
-    """Where attempts are recorded."""
-
-    DATABASE = "database"
-    FILE = "file"
 
 
 @app.command(epilog=EXAMPLES)
@@ -63,13 +55,8 @@ def deploy(
     ] = 300.0,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for another deployment to end.")] = 0.0,
     certificates: options.Certificates = None,
-    journal: Annotated[
-        Journal, typer.Option(help="Record attempts in the database and in a file, or in the file alone.")
-    ] = Journal.DATABASE,
-    journal_folder: Annotated[
-        Path | None,
-        typer.Option(callback=checked_name, help="The folder of that file. Default: beside the configuration file."),
-    ] = None,
+    journal: options.Journal = options.JournalPlace.DATABASE,
+    journal_folder: options.JournalFolder = None,
     form: Annotated[str, options.report_format("deployment")] = "text",
 ) -> None:
     """Upgrade a database while its application keeps serving: plan, check, apply with short locks, verify.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapter.outbound.migration.report.terminal import terminal_width
 from application.migration.analyze import AnalysisReport
+from application.migration.read_history import HistoryReport
 from application.migration.verify import VerificationReport
 from domain.migration.analysis.rule import Page
 from domain.migration.deployment.deployment import DeploymentReport
@@ -65,6 +66,17 @@ def render_deployment(report: DeploymentReport, form: str, *, color: bool) -> st
         color: Whether the text is colored.
     """
     return _rendered("deployment", report, form, color=color)
+
+
+def render_history(report: HistoryReport, form: str, *, color: bool) -> str:
+    """Return past deployments in a format: text or json.
+
+    Args:
+        report: The report.
+        form: The name of the format.
+        color: Whether the text is colored.
+    """
+    return _rendered("history", report, form, color=color)
 
 
 def render_rules(pages: Sequence[Page], form: str, *, color: bool) -> str:
