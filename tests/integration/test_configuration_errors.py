@@ -20,43 +20,101 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("command", ["status", "analyze"])
-def test_alembic_ini(checkout: Path, command: str) -> None:
-    """Each fault of the file is named with its cure."""
+@pytest.mark.one_major
+def test_alembic_ini(checkout: Path) -> None:
+    """Each fault of the file is two lines with its cure, the same ones from Alembic and from `migrate`."""
     file = checkout / "alembic.ini"
     text = file.read_text(encoding="utf-8")
     for content, message, hint in (
-        (text.replace("%(here)s", "50% off"), "alembic.ini cannot be read: '%' must be followed by", "as %%;"),
+        (text.replace("= UTC", "= 50% off"), "alembic.ini cannot be read: '%' must be followed by", "as %%;"),
+        (f"\ufeff{text}", "alembic.ini cannot be read: it begins with a byte order mark (line 1).", "without a byte"),
+        (f"a = 1\n{text}", "a setting stands before the first section (line 1).", "the section: [alembic]"),
         (
-            f"\ufeff{text}",
-            "alembic.ini cannot be read: File contains no section headers (line 1).",
-            "byte order mark",
+            text.replace("= UTC", "= UTC\ntimezone ="),
+            "the setting timezone of [alembic] stands there twice",
+            "Take one",
         ),
+        (f"{text}\n[alembic]\n", "the section [alembic] stands there twice (line ", "into one section"),
+        (text.replace("timezone =", "timezone "), "neither a setting nor a comment (line ", "name = value"),
+        (text.replace("= UTC", "= \xe9"), "alembic.ini is not written in UTF-8.", "Save the file as UTF-8"),
+        (text.replace("= os", "= nothing"), "'nothing' is not a valid value for path_separator", "Correct the setting"),
+    ):
+        file.write_bytes(content.encode("latin-1" if "\xe9" in content else "utf-8"))
+        said = [
+            _said(checkout, *command) for command in (("alembic", "heads"), ("adapter.inbound.cli.migrate", "status"))
+        ]
+
+        assert said[0] == said[1]
+        assert message in said[0][0]
+        assert hint in said[0][1]
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("command", ["status", "analyze"])
+def test_no_revisions(checkout: Path, command: str) -> None:
+    """A file that leads to no revisions is named with its cure."""
+    file = checkout / "alembic.ini"
+    text = file.read_text(encoding="utf-8")
+    for content, message, hint in (
         (text.replace("script_location = ", "script_location = no/"), "There is no folder no/", "%(here)s"),
-        (
-            text.replace("= os", "= nothing"),
-            "'nothing' is not a valid value for path_separator",
-            "Correct the setting in alembic.ini",
-        ),
         (text.replace("[alembic]", "[other]"), "No 'script_location' key found", "in the section [alembic]"),
     ):
         file.write_text(content, encoding="utf-8")
-        result = subprocess.run(
-            [sys.executable, "-m", "adapter.inbound.cli.migrate", command],
-            cwd=checkout,
-            env=process_environment("postgresql://127.0.0.1:1/nowhere", PYTHONPATH=str(checkout)),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        lines = result.stderr.strip().splitlines()
+        what, how = _said(checkout, "adapter.inbound.cli.migrate", command)
 
-        assert result.returncode == 2, result.stderr
-        assert len(lines) == 2, lines
-        assert message in lines[0]
-        assert hint in lines[1]
+        assert message in what
+        assert hint in how
+
+
+def _said(folder: Path, program: str, *arguments: str) -> list[str]:
+    """Run a command in a folder, which must end with its exit code for the configuration, and return its two lines."""
+    result = subprocess.run(
+        [sys.executable, "-m", program, *arguments],
+        cwd=folder,
+        env=process_environment("postgresql://127.0.0.1:1/nowhere", PYTHONPATH=str(folder)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    output = result.stdout + result.stderr
+    lines = [line.strip().removeprefix("FAILED: ").removeprefix("error: ") for line in output.strip().splitlines()]
+
+    assert result.returncode == (255 if program == "alembic" else 2), output
+    assert len(lines) == 2, lines
+    return lines
+
+
+@pytest.mark.one_major
+def test_import_of_alembic() -> None:
+    """The plugin changes nothing in a process other than the command `alembic`, and imports nothing of this project."""
+    code = (
+        "import sys; before = sys.excepthook; import alembic.command; "
+        "print('hexalembic_plugin' in sys.modules, sys.excepthook is before, 'adapter' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.split() == ["True", "True", "False"]
+
+
+@pytest.mark.one_major
+def test_console_script(history: History) -> None:
+    """The console script explains what it cannot read, and leaves a defect of env.py its traceback."""
+    script = Path(sys.executable).parent / "alembic"
+    for name, content, is_explained in (("a", "down_revision = \n", True), ("env", "x = 1 / 0\n", False)):
+        if name == "env":
+            (history.folder / "a.py").unlink()
+            path = history.plain_ini()
+            (path.parent / "env.py").write_text(content, encoding="utf-8")
+        else:
+            (history.folder / "a.py").write_text(content, encoding="utf-8")
+            path = history.ini()
+        command = [str(script), "-c", str(path), "heads" if is_explained else "current"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=history.folder)
+
+        assert ("Traceback" in result.stderr) != is_explained, result.stderr
+        assert ("a.py, line 1: Python cannot read the file" in result.stdout) == is_explained
+        assert result.returncode == (255 if is_explained else 1)
 
 
 @pytest.mark.parametrize(

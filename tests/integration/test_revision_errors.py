@@ -84,7 +84,7 @@ def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint
     """A file that Python or Alembic cannot load is named before anything is connected, by `migrate` as by Alembic."""
     history.add("r1", None, "pass")
     (history.folder / "r2.py").write_text(f"revision = 'r2'\ndown_revision = 'r1'\n{line}\n", encoding="utf-8")
-    for arguments in (["upgrade", "head"], ["current"], ["check"], ["upgrade", "head", "--sql"]):
+    for arguments in (["upgrade", "head"], ["heads"], ["check"], ["upgrade", "head", "--sql"]):
         url = "postgresql://127.0.0.1:1/nowhere"
         output = fails("alembic", "-c", str(history.ini()), *arguments, url=url)
 
@@ -97,6 +97,41 @@ def test_file_that_cannot_be_loaded(history: History, line: str, said: str, hint
     assert result.stderr.splitlines()[0].startswith("error: ")
     assert said in result.stderr.splitlines()[0]
     assert hint in result.stderr
+
+
+HISTORIES = {
+    "circle": (
+        "r2",
+        "down_revision = 'r3'",
+        "The revisions follow each other in a circle: r",
+        "Correct the down_revision",
+    ),
+    "twice": ("r1", "down_revision = None", "Two files have the revision id r1.", "Delete one"),
+    "no parent": ("r2", "", "The revision r2.py has no variable down_revision.", "or None if it is the first"),
+    "dependency": (
+        "r2",
+        "down_revision = 'r1'\ndepends_on = 'gone'",
+        "revision gone, which has no file.",
+        "depends_on",
+    ),
+}
+
+
+@pytest.mark.parametrize(("revision", "lines", "said", "hint"), HISTORIES.values(), ids=HISTORIES)
+def test_no_history(history: History, revision: str, lines: str, said: str, hint: str) -> None:
+    """Revisions of which Alembic can make no history are refused, in the same words by `migrate` as by Alembic."""
+    history.add("r1", None, "pass")
+    (history.folder / "r2.py").write_text(f"revision = {revision!r}\n{lines}\n", encoding="utf-8")
+    history.add("r3", "r2" if revision == "r2" else "r1", "pass")
+    ini = str(history.ini())
+    url = "postgresql://127.0.0.1:1/nowhere"
+    for output in (
+        fails("alembic", "-c", ini, "upgrade", "head", url=url),
+        fails("adapter.inbound.cli.migrate", "analyze", "-c", ini, "base:heads", url=url, exit_code=2),
+    ):
+        what, how = output.strip().splitlines()[:2]
+        assert said in what
+        assert hint in how
 
 
 def test_import_inside_of_a_revision(empty_url: str, history: History) -> None:

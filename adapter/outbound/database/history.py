@@ -1,30 +1,56 @@
 """Loads the revisions of a migrations directory, and names a file that cannot be loaded."""
 
+import configparser
 import sys
-from collections.abc import Mapping
+import tomllib
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapter.outbound.postgres.configuration_errors import describe_file
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.history_errors import TWICE, describe_history
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
 _PLACES = ("base", "head", "heads")  # of the history, as Alembic calls them
+
+
+def load_script(config: "Config") -> "ScriptDirectory":
+    """Return the folder of revisions that a configuration names.
+
+    Raises:
+        DatabaseConfigurationError: The file of the configuration cannot be read.
+        alembic.util.CommandError: Its settings lead to no folder.
+        ValueError: A setting has a value that Alembic does not know.
+    """
+    from alembic.script import ScriptDirectory
+
+    try:
+        return ScriptDirectory.from_config(config)
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise describe_file(error, Path(config.config_file_name or "")) from error
+    except tomllib.TOMLDecodeError as error:
+        raise describe_file(error, Path(config.toml_file_name or "")) from error
 
 
 def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
     """Return the heads of a history after loading all of its files.
 
     Raises:
-        DatabaseConfigurationError: A file cannot be loaded, names a parent that no file has, or has an id by which
-            Alembic means a place in the history.
+        DatabaseConfigurationError: A file cannot be loaded, names a parent that no file has, has the id of another
+            file, or one by which Alembic means a place in the history.
         alembic.util.CommandError: Alembic itself reports an error of the history.
     """
     from alembic.util import CommandError
 
     try:
-        heads = tuple(script.get_heads())
+        with _warnings_as_errors():
+            heads = tuple(script.get_heads())
     except CommandError:
         raise
     except KeyError as error:
@@ -45,6 +71,15 @@ def is_known(script: "ScriptDirectory", revision: str) -> bool:
         return False
 
 
+@contextmanager
+def _warnings_as_errors() -> Iterator[None]:
+    """Raise Alembic's warning that an id is there twice; hide the one of a missing parent, which becomes an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=TWICE)
+        warnings.filterwarnings("ignore", message=r"Revision \S+ referenced from .* is not present")
+        yield
+
+
 def _refuse_names_of_places(script: "ScriptDirectory") -> None:
     scripts: Mapping[Any, Any] = script.revision_map._revision_map  # noqa: SLF001 - Alembic itself looks for the places
     for name in _PLACES:
@@ -58,16 +93,21 @@ def _refuse_names_of_places(script: "ScriptDirectory") -> None:
 
 
 def _missing_parent(script: "ScriptDirectory") -> DatabaseConfigurationError | None:
+    from alembic.util import to_tuple
+
     revisions = list(script._load_revisions())  # noqa: SLF001 - the public revision map cannot be built
-    revision_ids = {revision.revision for revision in revisions}
+    known = {name for revision in revisions for name in (revision.revision, *revision.branch_labels)}
     for revision in revisions:
-        parents = revision._versioned_down_revisions  # noqa: SLF001 - the public attribute is a name, a tuple or None
-        if missing := next((parent for parent in parents if parent not in revision_ids), None):
-            return DatabaseConfigurationError(
-                f"{_shown(revision.path)} follows revision {missing}, which has no file.",
-                f"Restore the file of revision {missing}, or name in {Path(revision.path).name} as down_revision "
-                f"the revision that came before.",
-            )
+        for verb, variable, names in (
+            ("follows", "down_revision", revision.down_revision),
+            ("depends on", "depends_on", revision.dependencies),
+        ):
+            if missing := next((name for name in to_tuple(names, default=()) if name not in known), None):
+                return DatabaseConfigurationError(
+                    f"{_shown(revision.path)} {verb} revision {missing}, which has no file.",
+                    f"Restore the file of revision {missing}, or name in {Path(revision.path).name} as {variable} "
+                    "the revision that came before.",
+                )
     return None
 
 
@@ -85,6 +125,8 @@ def _unloadable(error: Exception) -> DatabaseConfigurationError:
             f"{where}: the import failed ({error}).",
             "Install the package, or take the import out: a revision needs sqlalchemy and alembic only.",
         )
+    if not path and (explained := describe_history(type(error).__name__, str(error))):
+        return explained
     return DatabaseConfigurationError(
         f"{where}: the file cannot be loaded ({type(error).__name__}: {error}).", "Correct that line of the file."
     )

@@ -9,6 +9,7 @@ from adapter.outbound.migration.project.results import AgentError, AgentResult
 from adapter.outbound.postgres.configuration_errors import describe_configuration
 from adapter.outbound.postgres.errors import HINT, DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import DISK_FULL, FullDiskError
+from adapter.outbound.postgres.history_errors import describe_history
 
 _RUNS_ENV = {Command.ENV, Command.UPGRADE, Command.DOWNGRADE, Command.UNDO, Command.STAIRS}
 _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}  # without an SQLSTATE, they mean that no server was reached
@@ -50,8 +51,28 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
     """Return the error of a history that cannot be read, with the file and the line."""
     if HINT in error.message:
         return DatabaseConfigurationError(*error.message.split(HINT, 1))
-    where = f"{Path(error.path).name}, line {error.line}" if error.path and error.line else "A revision"
     message = error.message.strip().partition("\n")[0]
+    if explained := _file_error(error, message):
+        return explained
+    if missing := _MISSING_PARENT.search(message):
+        return DatabaseConfigurationError(
+            f"Revision {missing['revision']} follows revision {missing['parent']}, which has no file.",
+            f"Restore the file of revision {missing['parent']}, or name as down_revision of {missing['revision']} "
+            "the revision that came before.",
+        )
+    kind = error.type or ""
+    if error.path is None and (explained := describe_history(kind, message)):
+        return explained
+    # Alembic reports errors of the history itself as CommandError; others come from a setting.
+    place = "history" if kind == "CommandError" else "setting in alembic.ini"
+    return describe_configuration(kind, message) or DatabaseConfigurationError(
+        described(error), f"Correct the {place}; alembic history shows the same error."
+    )
+
+
+def _file_error(error: AgentError, message: str) -> DatabaseConfigurationError | None:
+    """Return an error for the file of a revision that Python cannot load; None for other errors."""
+    where = f"{Path(error.path).name}, line {error.line}" if error.path and error.line else "A revision"
     if error.type in _SYNTAX_ERRORS:
         reason = re.sub(r" \([^()]*, line \d+\)$", "", message)
         return DatabaseConfigurationError(
@@ -62,21 +83,11 @@ def history_error(error: AgentError) -> DatabaseConfigurationError:
             f"{where}: the import failed ({message}).",
             "Install the package in the project's Python (--python PATH names another), or take the import out.",
         )
-    if missing := _MISSING_PARENT.search(message):
-        return DatabaseConfigurationError(
-            f"Revision {missing['revision']} follows revision {missing['parent']}, which has no file.",
-            f"Restore the file of revision {missing['parent']}, or name as down_revision of {missing['revision']} "
-            "the revision that came before.",
-        )
     if error.kind == "exception" and error.path and error.type != "CommandError":
         return DatabaseConfigurationError(
             f"{where}: the file cannot be loaded ({error.type}: {message}).", "Correct that line of the file."
         )
-    # Alembic reports errors of the history itself as CommandError; others come from a setting.
-    place = "history" if error.type == "CommandError" else "setting in alembic.ini"
-    return describe_configuration(error.type or "", message) or DatabaseConfigurationError(
-        described(error), f"Correct the {place}; alembic history shows the same error."
-    )
+    return None
 
 
 _SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}

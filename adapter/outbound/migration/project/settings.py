@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapter.outbound.postgres.configuration_errors import describe_configuration
+from adapter.outbound.postgres.configuration_errors import describe_file
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import shown
 
@@ -56,10 +56,7 @@ def read_project_settings(config: Path) -> ProjectSettings:
     try:
         values = _toml(config) if config.suffix == ".toml" else _ini(config)
     except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        explained = describe_configuration(type(error).__name__, str(error))
-        raise explained or DatabaseConfigurationError(
-            f"{config.name} cannot be read: {error}", "correct the file, and save it as UTF-8"
-        ) from error
+        raise describe_file(error, config) from error
     unknown = sorted(values.keys() - {*_KEYS})
     if unknown:
         raise DatabaseConfigurationError(
