@@ -26,7 +26,7 @@ def named_database(config: "Path", url: str | None, command: str) -> "DatabaseUR
     from adapter.outbound.database.settings import database_url
     from adapter.outbound.migration.target.named import named_url
 
-    return database_url(url if is_this_project(config) else named_url(url, command))
+    return database_url(url if is_this_project(config) else named_url(config, url, command))
 
 
 def read_target_statistics(url: str | None = None) -> "Statistics":

@@ -94,11 +94,11 @@ def test_to_the_head(shop: History, empty_url: str, env: str) -> None:
 
 def test_no_database_is_named(shop: History) -> None:
     """Where nobody names the database of another project, nothing runs."""
-    result = _up(_ini(shop, _SYNC))
+    result = _up(path := _ini(shop, _SYNC))
 
     assert (result.returncode, result.stdout) == (2, "")
     assert "error: no database is named" in result.stderr
-    assert "migrate up -c alembic.ini --url" in result.stderr
+    assert f"migrate up -c {path} --url" in result.stderr
 
 
 def test_a_wrong_url(shop: History) -> None:
@@ -243,7 +243,7 @@ def test_two_heads(shop: History, empty_url: str) -> None:
 
         assert result.returncode == 2
         assert "error: there are 2 heads: r2, r3\nhint: Join them: " in result.stderr
-        assert "alembic merge" in result.stderr
+        assert f'alembic -c {config} merge -m "merge" heads' in result.stderr
         assert "Running upgrade" not in result.stderr
 
 

@@ -64,14 +64,15 @@ def describe_error(error: BaseException, unread: "Sequence[str]" = ()) -> tuple[
     Returns:
         Exit code, message and hint, or None if the error is a defect, which needs its traceback.
     """
-    from adapter.bootstrap.errors import described, reachable, redact
+    from adapter.bootstrap.errors import described, redact
+    from adapter.inbound.cli.called import reachable_here
     from domain.errors import DomainError
 
     shown_error = error if isinstance(error, DomainError) else described(error)
     if shown_error is None:
         return None
     code = getattr(shown_error, "exit_code", REFUSED)
-    return code, redact(shown_error.message, unread), reachable(redact(shown_error.hint, unread))
+    return code, redact(shown_error.message, unread), reachable_here(redact(shown_error.hint, unread))
 
 
 def _print_traceback(error: BaseException) -> None:

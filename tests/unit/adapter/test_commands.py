@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from adapter.inbound.cli.called import project_options
 from adapter.outbound.postgres.commands import reachable
 
 
@@ -41,3 +43,19 @@ def test_options_of_the_call() -> None:
 
 def _plain(text: str) -> str:
     return re.sub(r"\S*/(?=alembic|migrate)", "", text)
+
+
+@pytest.mark.parametrize(
+    ("call", "options"),
+    [
+        ("status", []),
+        ("status -c shop/alembic.ini --url postgresql://ana:secret@db/shop", ["-c", "shop/alembic.ini"]),
+        ("-c alembic.ini up --name=second", ["-c", "alembic.ini", "-n", "second"]),
+        ("status '--config=my shop/alembic.ini'", ["-c", "'my shop/alembic.ini'"]),
+        ("record -- pytest -c other.ini", []),
+        ("status -c postgresql://ana:secret@db/shop", []),
+    ],
+)
+def test_project_of_the_call(call: str, options: list[str]) -> None:
+    """Commands of Alembic that a message of `migrate` names are for the project of the call, without its secrets."""
+    assert project_options(shlex.split(call)) == options

@@ -59,7 +59,7 @@ def status(
 
 def print_status(state: "DatabaseStatus") -> None:
     """Print a status in one screen."""
-    from adapter.bootstrap.errors import reachable
+    from adapter.inbound.cli.called import reachable_here
 
     at_head = set(state.heads) == set(state.current)
     heads_label = "heads" if len(state.heads) > 1 else "head"
@@ -78,7 +78,7 @@ def print_status(state: "DatabaseStatus") -> None:
     for name, value in rows:
         typer.echo(f"{typer.style(f'{name:<9}', bold=True)} {value}")
     for problem in state.problems:
-        typer.secho(f"{'! ':>9} {reachable(problem)}", fg=typer.colors.YELLOW)
+        typer.secho(f"{'! ':>9} {reachable_here(problem)}", fg=typer.colors.YELLOW)
 
 
 def print_next() -> None:

@@ -1,14 +1,18 @@
 """The database that a user names for another project."""
 
 import os
+import shlex
+from pathlib import Path
 
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from adapter.outbound.postgres.redaction import shown
 
 
-def named_url(url: str | None, command: str) -> str:
+def named_url(config: Path, url: str | None, command: str) -> str:
     """Return the URL of the database: that of the call, or `DATABASE_URL`.
 
     Args:
+        config: The configuration file of the project, for the hint.
         url: The URL of the call; None for none.
         command: The command, for the hint.
 
@@ -19,6 +23,7 @@ def named_url(url: str | None, command: str) -> str:
     if not named:
         raise DatabaseConfigurationError(
             "no database is named, and the one that env.py of another project connects to is not known here",
-            f"name it: {command} -c alembic.ini --url postgresql://user@host/database, or set DATABASE_URL",
+            f"name it: {command} -c {shlex.quote(shown(config))} --url postgresql://user@host/database, or set "
+            "DATABASE_URL",
         )
     return named
