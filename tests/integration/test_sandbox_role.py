@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapter.outbound.migration.catalog.inspector import snapshot
 from adapter.outbound.migration.sandbox.guest import GuestSandbox
 from adapter.outbound.migration.sandbox.names import PREFIX
 from adapter.outbound.migration.sandbox.role import UnfitRoleError
@@ -115,6 +116,19 @@ def test_others_still_connect(stock: Server, guest: str) -> None:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (100,)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(DatabaseURL.parse(guest).with_database("the shop").libpq)
+
+
+def test_settings_of_other_roles(stock: Server, guest: str) -> None:
+    """What others set for their roles while a revision runs is no difference of its catalog, as its own would be."""
+    statement = "ALTER ROLE {} SET work_mem = '5MB'"
+    with psycopg.connect(guest, autocommit=True) as connection:
+        before = snapshot(connection)
+        run(stock.url(), statement.format("shop"), statement.format("ALL"))
+        assert snapshot(connection) == before
+        connection.execute(statement.format("CURRENT_USER").encode())
+        assert "work_mem of hexalembic_sandbox" in str(snapshot(connection))
+        connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
+    run(stock.url(), "ALTER ROLE shop RESET ALL", "ALTER ROLE ALL RESET ALL")
 
 
 # What makes the role unfit, what undoes that, and what is said.

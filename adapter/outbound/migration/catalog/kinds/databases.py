@@ -35,6 +35,7 @@ KINDS = (
          WHERE d.datname = current_database()
         """,
     ),
+    # A session that may not change roles is on a server that others use, whose settings are not the revision's.
     Kind(
         "role setting",
         """
@@ -43,7 +44,7 @@ KINDS = (
           FROM pg_db_role_setting AS s
          CROSS JOIN unnest(s.setconfig) AS c (setting)
           LEFT JOIN pg_roles AS o ON o.oid = s.setrole
-         WHERE s.setdatabase = 0
+         WHERE s.setdatabase = 0 AND (o.rolname = current_user OR (SELECT may_change_roles FROM session))
         """,
     ),
 )
