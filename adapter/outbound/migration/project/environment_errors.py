@@ -163,9 +163,12 @@ def _hint(error: AgentError, result: AgentResult) -> str:
 
 
 def described(error: AgentError) -> str:
-    """Return the message of an error in a project, with its file and line."""
+    """Return the message of an error in a project, with its file and line; without the hint that this project adds."""
     key = "KeyError: " if error.type == "KeyError" else ""  # its message is the key alone
-    return f"{_exit_prefix(error)}{key}{error.message.strip()}{_place(error)}"
+    message, hint, _ = error.message.strip().partition(HINT)
+    if hint:
+        return message.removesuffix(".")
+    return f"{_exit_prefix(error)}{key}{message}{_place(error)}"
 
 
 def _exit_prefix(error: AgentError) -> str:
