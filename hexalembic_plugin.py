@@ -23,10 +23,9 @@ _as_before = sys.excepthook
 
 def setup(_plugin: "Plugin") -> None:
     """Explain errors that nobody caught if this process is the command `alembic`; change nothing in any other."""
-    program = sys.argv[0] if sys.argv else ""
-    arguments = sys.orig_argv
-    is_module = program == "-m" and {"alembic", "alembic.config"} & set(arguments[arguments.index("-m") + 1 :][:1])
-    if is_module or Path(program).stem == "alembic":
+    program = Path(sys.argv[0] if sys.argv else "").stem
+    is_module = program == "-m" and {"alembic", "alembic.config"} & set(sys.orig_argv)  # it is imported before it runs
+    if is_module or program == "alembic":
         sys.excepthook = _explain
 
 
@@ -36,7 +35,9 @@ def _explain(kind: type[BaseException], error: BaseException, traceback: Traceba
     if not explanation:
         _as_before(kind, error, traceback)
         return
-    sys.stdout.write(f"FAILED: {explanation}\n")
+    from alembic.util import write_outstream
+
+    write_outstream(sys.stdout, f"FAILED: {explanation}\n")
     sys.exit(_EXIT_CODE)
 
 
@@ -48,8 +49,9 @@ def _config(traceback: TracebackType | None) -> "Config | None":
     frames = [frame for frame, _ in walk_tb(traceback)]
     if any(frame.f_code is ScriptDirectory.run_env.__code__ for frame in frames):
         return None
-    commands = (frame for frame in frames if frame.f_code is CommandLine.main.__code__)
-    return next((frame.f_locals.get("cfg") for frame in commands), None)
+    file = CommandLine.main.__code__.co_filename  # `python -m alembic.config` runs it as another module
+    commands = (frame for frame in frames if (frame.f_code.co_filename, frame.f_code.co_name) == (file, "main"))
+    return next((frame.f_locals["cfg"] for frame in commands if "cfg" in frame.f_locals), None)
 
 
 def _explanation(config: "Config") -> str:

@@ -99,7 +99,7 @@ def test_import_of_alembic() -> None:
 
 @pytest.mark.one_major
 def test_console_script(history: History) -> None:
-    """The console script explains what it cannot read, and leaves a defect of env.py its traceback."""
+    """The command explains what it cannot read, however it is started, and leaves a defect of env.py its traceback."""
     script = Path(sys.executable).parent / "alembic"
     for name, content, is_explained in (("a", "down_revision = \n", True), ("env", "x = 1 / 0\n", False)):
         if name == "env":
@@ -109,12 +109,14 @@ def test_console_script(history: History) -> None:
         else:
             (history.folder / "a.py").write_text(content, encoding="utf-8")
             path = history.ini()
-        command = [str(script), "-c", str(path), "heads" if is_explained else "current"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=history.folder)
+        arguments = ["-c", str(path), "heads" if is_explained else "current"]
+        for program in ([str(script)], [sys.executable, "-m", "alembic.config"], [sys.executable, "-Im", "alembic"]):
+            command = [*program, *arguments]
+            result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=history.folder)
 
-        assert ("Traceback" in result.stderr) != is_explained, result.stderr
-        assert ("a.py, line 1: Python cannot read the file" in result.stdout) == is_explained
-        assert result.returncode == (255 if is_explained else 1)
+            assert ("Traceback" in result.stderr) != is_explained, result.stderr
+            assert ("a.py, line 1: Python cannot read the file" in result.stdout) == is_explained
+            assert result.returncode == (255 if is_explained else 1)
 
 
 @pytest.mark.parametrize(

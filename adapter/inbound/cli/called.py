@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 _OPTIONS = {"-c": "-c", "--config": "-c", "-n": "-n", "--name": "-n"}
 
@@ -26,7 +27,7 @@ def project_options(arguments: Sequence[str]) -> list[str]:
 
     own = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     values: dict[str, str] = {}
-    for argument, following in zip(own, [*own[1:], ""], strict=True):
+    for argument, following in pairwise([*own, ""]):
         name, equals, value = argument.partition("=")
         if argument in _OPTIONS:
             values[_OPTIONS[argument]] = following

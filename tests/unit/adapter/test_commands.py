@@ -48,6 +48,7 @@ def _plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("call", "options"),
     [
+        ("", []),
         ("status", []),
         ("status -c shop/alembic.ini --url postgresql://ana:secret@db/shop", ["-c", "shop/alembic.ini"]),
         ("-c alembic.ini up --name=second", ["-c", "alembic.ini", "-n", "second"]),

@@ -21,9 +21,15 @@ def named_url(config: Path, url: str | None, command: str) -> str:
     """
     named = url or os.environ.get("DATABASE_URL", "").strip()
     if not named:
+        file = shlex.quote(shown(_relative(config)))
         raise DatabaseConfigurationError(
             "no database is named, and the one that env.py of another project connects to is not known here",
-            f"name it: {command} -c {shlex.quote(shown(config))} --url postgresql://user@host/database, or set "
-            "DATABASE_URL",
+            f"name it: {command} -c {file} --url postgresql://user@host/database, or set DATABASE_URL",
         )
     return named
+
+
+def _relative(path: Path) -> Path:
+    """Return a path from the current folder, if it is inside."""
+    folder = Path.cwd()
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
