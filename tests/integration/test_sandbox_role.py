@@ -131,6 +131,22 @@ def test_settings_of_other_roles(stock: Server, guest: str) -> None:
     run(stock.url(), "ALTER ROLE shop RESET ALL", "ALTER ROLE ALL RESET ALL")
 
 
+def test_settings_that_a_revision_left(stock: Server, guest: str) -> None:
+    """A sandbox resets what revisions before it have set for the role, and not what one in another sandbox sets now."""
+
+    def count() -> int:
+        with psycopg.connect(stock.url()) as connection:
+            return len(connection.execute("SELECT FROM pg_db_role_setting WHERE setdatabase = 0").fetchall())
+
+    with GuestSandbox(guest):
+        run(guest, "ALTER ROLE CURRENT_USER SET work_mem = '5MB'")
+        with GuestSandbox(guest):
+            assert count() == 1
+    assert count() == 1
+    with GuestSandbox(guest):
+        assert count() == 0
+
+
 # What makes the role unfit, what undoes that, and what is said.
 UNFIT = {
     "CREATEROLE": ("may create roles", "ALTER ROLE hexalembic_sandbox NOCREATEROLE"),

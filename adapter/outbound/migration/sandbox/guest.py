@@ -17,7 +17,7 @@ class GuestSandbox(ServerSandbox):
     They are copied from the database `hexalembic_sandbox_base`, when that exists. All sandboxes on a server have the
     same role. A revision can therefore drop another sandbox's database (one in use only WITH FORCE), but no database of
     anybody else. Settings that a revision has made for that role, or for the database that the URL names, are reset
-    when the next sandbox opens.
+    when the next sandbox opens while no other is open.
     """
 
     _options: ClassVar[str] = (
@@ -35,9 +35,10 @@ class GuestSandbox(ServerSandbox):
         except BaseException:
             self._connection.close()
             raise
-        for subject in ("ROLE CURRENT_USER", f'DATABASE "{self.url.database}"'):
-            with suppress(psycopg.Error):  # another role may own the database
-                self._connection.execute(f"ALTER {subject} RESET ALL".encode())
+        if self._is_alone():  # the setting of a revision that another sandbox proves is none of its leftovers
+            for subject in ("ROLE CURRENT_USER", f'DATABASE "{self.url.database}"'):
+                with suppress(psycopg.Error):  # another role may own the database
+                    self._connection.execute(f"ALTER {subject} RESET ALL".encode())
         base_exists = self._connection.execute("SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", (BASE,))
         if base_exists.fetchone() == (True,):
             self._source = BASE
