@@ -86,6 +86,22 @@ def _said(folder: Path, program: str, *arguments: str) -> list[str]:
 
 
 @pytest.mark.one_major
+def test_pyproject(tmp_path: Path) -> None:
+    """A pyproject.toml that Alembic cannot read is named with its cure, although there is an alembic.ini."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\n", encoding="utf-8")
+    for content, message, hint in (
+        (b"[tool.alembic\n", "pyproject.toml cannot be read: Expected ']'", "Correct the file"),
+        (b"# caf\xe9\n", "pyproject.toml is not written in UTF-8.", "Save the file as UTF-8"),
+        (b"[tool.alembic]\nscript_location = '50%off'\n", "pyproject.toml cannot be read: a percent sign", "as %%"),
+    ):
+        (tmp_path / "pyproject.toml").write_bytes(content)
+        what, how = _said(tmp_path, "alembic", "heads")
+
+        assert message in what
+        assert hint in how
+
+
+@pytest.mark.one_major
 def test_import_of_alembic() -> None:
     """The plugin changes nothing in a process other than the command `alembic`, and imports nothing of this project."""
     code = (

@@ -30,12 +30,22 @@ def load_script(config: "Config") -> "ScriptDirectory":
     """
     from alembic.script import ScriptDirectory
 
+    toml = Path(config.toml_file_name or "")
     try:
-        return ScriptDirectory.from_config(config)
+        _ = config.file_config  # Alembic reads it first
     except (configparser.Error, UnicodeDecodeError) as error:
         raise describe_file(error, Path(config.config_file_name or "")) from error
-    except tomllib.TOMLDecodeError as error:
-        raise describe_file(error, Path(config.toml_file_name or "")) from error
+    try:
+        return ScriptDirectory.from_config(config)
+    except configparser.Error as error:
+        raise describe_file(error, Path(config.config_file_name or "")) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise describe_file(error, toml) from error
+    except (KeyError, TypeError) as error:  # of Alembic's `value % …`
+        raise DatabaseConfigurationError(
+            f"{toml.name} cannot be read: a percent sign stands alone in [tool.alembic].",
+            "Write each percent sign as %%.",
+        ) from error
 
 
 def load_heads(script: "ScriptDirectory") -> tuple[str, ...]:
