@@ -12,6 +12,7 @@ from application.migration.ports.target import Target
 from application.migration.verify import VerifyRevisions
 from domain.migration.deployment.plan import Plan, WayBack
 from domain.migration.deployment.planning import step, way_back_from, way_back_of
+from domain.migration.deployment.touched import touched_tables
 from domain.migration.errors import HistoryError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.statistics import Statistics
@@ -75,6 +76,7 @@ class PlanUpgrade:
                 step(analysis, self.files.sha256(entry), ways_back[entry.revision])
                 for entry, analysis in zip(entries, report.revisions, strict=True)
             ),
+            touched=touched_tables(analysis.trace for analysis in report.revisions),
         )
 
     def _ways_back(self, entries: Sequence[HistoryEntry], progress: Progress) -> dict[str, WayBack]:

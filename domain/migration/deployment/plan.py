@@ -177,6 +177,8 @@ class Plan:
         goal: Revisions that it will be at.
         catalog: SHA-256 of its schema, in hexadecimal.
         steps: The revisions that will run, in order.
+        touched: Tables and sequences that it rewrites, updates, deletes from or drops, by the names that they have
+            before it; None if that is not known, so that a backup needs them all.
     """
 
     target: TargetIdentity
@@ -184,6 +186,7 @@ class Plan:
     goal: tuple[str, ...]
     catalog: str
     steps: tuple[Step, ...] = ()
+    touched: frozenset[str] | None = None
 
     @property
     def unsafe(self) -> tuple[Step, ...]:

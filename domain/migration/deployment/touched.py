@@ -1,0 +1,111 @@
+"""The tables whose rows a plan may take away: those that it rewrites, updates, deletes from, or drops.
+
+A table that only gets new columns, constraints, indexes or rows keeps what it has, and needs no backup. What was not
+seen counts as touched, because a backup that lacks a table is worse than one that has it in vain.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from domain.migration.locks import LockMode
+from domain.migration.names import split
+from domain.migration.snapshot import names_of
+from domain.migration.statement_trace import StatementTrace
+from domain.migration.trace import RevisionTrace
+
+_LOSING = frozenset({"Update", "Delete", "Merge"})
+_RELATIONS = frozenset({"table", "sequence"})
+
+
+def touched_tables(traces: Iterable[RevisionTrace]) -> frozenset[str] | None:
+    """Return the tables that revisions touch, by the names that they have before the first of them.
+
+    Args:
+        traces: Traces of the revisions, in the order in which they will run.
+
+    Returns:
+        Qualified names of tables and sequences, among them `pg_catalog.pg_largeobject` for large objects; None if it is
+        not known which tables are touched, so that all must be saved.
+    """
+    names = _Names()
+    touched: set[str] = set()
+    for trace in traces:
+        if trace.not_run or trace.error or any(statement.catalogs for statement in trace.upgrade):
+            return None
+        for change in trace.unreported:
+            if not change.table:
+                return None
+            touched |= names.before_the_plan(change.table)
+        for statement in trace.upgrade:
+            for name in set(_touched_by(statement)) - _without_rows(trace):
+                touched |= names.before_the_plan(name)
+            names.follow(statement)
+    return frozenset(touched)
+
+
+class _Names:
+    """The names of tables as the statements of a plan change them."""
+
+    def __init__(self) -> None:
+        self._created: set[str] = set()
+        self._before: dict[str, str] = {}  # by the name of now
+
+    def before_the_plan(self, name: str) -> set[str]:
+        """Return the name that a table had before the plan; nothing of one that the plan has created."""
+        if name in self._created or name.startswith("pg_temp"):
+            return set()
+        return {self._before.get(name, name)}
+
+    def follow(self, statement: StatementTrace) -> None:
+        """Take in what a statement has created, dropped and renamed."""
+        self._created -= {dropped.name for dropped in statement.dropped if dropped.kind in _RELATIONS}
+        self._created |= {created.name for created in statement.created if created.kind in _RELATIONS}
+        new_names = {item.old: item.new for item in statement.renamed if item.kind in _RELATIONS}
+        olds = {new: self._before.get(old, old) for old, new in new_names.items() if old not in self._created}
+        self._before = {name: old for name, old in self._before.items() if name not in new_names} | olds
+        self._created = {new_names.get(name, name) for name in self._created}
+
+
+def _without_rows(trace: RevisionTrace) -> frozenset[str]:
+    """Return the indexes and views, which are made again from what the tables have."""
+    kinds = ("index", "view")
+    return frozenset().union(*(names_of(schema, kind) for schema in (trace.before, trace.after) for kind in kinds))
+
+
+def _touched_by(statement: StatementTrace) -> Iterator[str]:
+    created = {item.name for item in statement.created}
+    yield from (name for name in statement.rewritten if name not in created)
+    for name, rows in statement.rows.items():
+        if rows.updated or rows.deleted:
+            yield name
+    for dropped in statement.dropped:
+        if dropped.kind in _RELATIONS:
+            yield dropped.name
+        elif dropped.kind == "table column":
+            yield split(dropped.name)[0]
+    # An UPDATE or DELETE that found no row in the sandbox may find some at the target.
+    for name, mode in statement.locks.items():
+        if mode is LockMode.ROW_EXCLUSIVE and (name not in statement.rows or not statement.rows[name].inserted):
+            yield name
+    for plan in filter(None, (statement.sought, *statement.compared)):
+        yield from _losing_tables(json.loads(plan))
+
+
+def _losing_tables(node: Any) -> Iterator[str]:
+    """Return the tables of which the nodes of a plan of EXPLAIN (VERBOSE, FORMAT JSON) update or delete rows."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _losing_tables(item)
+    elif isinstance(node, dict):
+        if node.get("Node Type") == "ModifyTable" and node.get("Operation") in _LOSING and "Relation Name" in node:
+            yield f"{_quoted(node.get('Schema', 'public'))}.{_quoted(node['Relation Name'])}"
+        for value in node.values():
+            if isinstance(value, dict | list):
+                yield from _losing_tables(value)
+
+
+def _quoted(name: str) -> str:
+    """Return a part of a name as `quote_ident` writes it, except for words that SQL reserves."""
+    is_plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
