@@ -27,9 +27,11 @@ class Progress:
         return self
 
     def __call__(self, done: int, total: int, entry: object) -> None:
-        """Show the next revision."""
+        """Show the next revision, or whatever has a name."""
         if self._bar:
-            label = f"{getattr(entry, 'revision', '')} {getattr(entry, 'message', '')}"
+            label = (
+                entry if isinstance(entry, str) else f"{getattr(entry, 'revision', '')} {getattr(entry, 'message', '')}"
+            )
             self._bar.update(self._task, completed=done, total=total, description=label)
 
     def __exit__(self, *_: object) -> None:
