@@ -25,7 +25,9 @@ _SERVICE = "hexalembic"
 _NOT_HANDED_ON = frozenset(
     {"service", "servicefile", "application_name", "fallback_application_name", "client_encoding"}
 )
-_MESSAGE = re.compile(r"^\w+: (?:error|detail|hint|fatal|warning): (.*)|^(?:ERROR|DETAIL|HINT): +(.*)")
+# Workers write to one stderr at the same time, so a line may begin in the middle of another.
+_MESSAGE = re.compile(r"\b(?:error|detail|fatal|ERROR|DETAIL|FATAL): +(?!pg_\w+: )(.+)")
+_OF_WORKERS = "a worker process died unexpectedly"
 _NO_SPACE = ("No space left on device", "Disk quota exceeded")
 _PATIENCE = 5.0  # seconds that a program gets to end after SIGTERM
 
@@ -88,15 +90,16 @@ def run(
     with started(command, environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         for line in _lines(process.stderr):
             heard(line)
-            if message := _MESSAGE.match(line):
-                messages.append((message[1] or message[2]).strip())
+            if message := _MESSAGE.search(line):
+                messages.append(message[1].rpartition("ERROR:")[2].strip())
         code = process.wait()
     if code == 0:
         return
-    name, text = Path(command[0]).name, redact("; ".join(messages[:_MOST])) or _ended(code)
+    told = [text for text in dict.fromkeys(messages) if text != _OF_WORKERS]
+    name, text = Path(command[0]).name, redact("; ".join(told[:_MOST])) or _ended(code)
     if any(sign in text for sign in _NO_SPACE):
         raise describe_full_disk("this command", folder, text, "Free space there, or name another folder with --to.")
-    raise DatabaseError(f"{name} failed: {text}", _remedy(text))
+    raise DatabaseError(f"{name} failed: {text}", remedy_of(text))
 
 
 @contextmanager
@@ -143,7 +146,8 @@ def _ended(code: int) -> str:
     return f"it was ended by signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _remedy(text: str) -> str:
+def remedy_of(text: str) -> str:
+    """Return what to do about a message of Postgres or of one of its programs."""
     return next((remedy for sign, remedy in _REMEDIES if sign in text), "mend what it names, then run this again")
 
 

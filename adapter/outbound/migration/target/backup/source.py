@@ -1,7 +1,7 @@
 """Copies a database that is in use, all of one exported snapshot: pg_dump writes it, and a session counts its rows."""
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,11 +16,12 @@ from adapter.outbound.migration.target.applied import applied_revisions
 from adapter.outbound.migration.target.backup.client import client_of
 from adapter.outbound.migration.target.backup.command import run_command
 from adapter.outbound.migration.target.backup.dump import dump
-from adapter.outbound.migration.target.backup.programs import login_of
+from adapter.outbound.migration.target.backup.programs import login_of, remedy_of
 from adapter.outbound.migration.target.backup.relations import Selection, everything, touched
 from adapter.outbound.migration.target.identity import read_identity
 from adapter.outbound.migration.target.poolers import refuse_transaction_pooler
-from adapter.outbound.postgres.explain import explaining
+from adapter.outbound.postgres.errors import DatabaseError
+from adapter.outbound.postgres.explain import explaining, server_message
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.backups import BackupSource, Copied
 from domain.migration.deployment.backup import BackupScope, BackupUsageError, Locale, Manifest, Progress
@@ -92,10 +93,16 @@ class DatabaseSource(BackupSource):
             exported = str(_value(connection, "SELECT pg_catalog.pg_export_snapshot()"))
             with (
                 login_of(connection) as login,
-                _beside(connection, lambda: _read(connection, scope, selection, compared)) as read,
+                _beside(connection, lambda: _read(connection, scope, selection, compared)) as reading,
             ):
-                dump(client, login, Path(folder), exported, scope, selection, progress)
-                counts, schema, rows = read()
+
+                def watched(done: int, tables: int, following: str) -> None:
+                    if reading.done():
+                        reading.result()  # raises what has ended it, so that pg_dump does not go on in vain
+                    progress(done, tables, following)
+
+                dump(client, login, Path(folder), exported, scope, selection, watched)
+                counts, schema, rows = reading.result()
         return Copied(replace(manifest, tables=counts), schema, rows, roles)
 
     @contextmanager
@@ -155,7 +162,10 @@ Reading = tuple[dict[str, int], SchemaSnapshot | None, DataDigest | None]
 
 
 def _read(connection: psycopg.Connection[Any], scope: BackupScope, selection: Selection, compared: bool) -> Reading:
-    counts = count_rows(connection, [relation.name for relation in selection.tables])
+    try:
+        counts = count_rows(connection, [relation.name for relation in selection.tables])
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(f"the rows cannot all be read: {server_message(error)}", remedy_of(str(error))) from error
     if not compared:
         return counts, None, None
     schema = snapshot(connection, exclude_tables=(), exclude_kinds=NOT_IN_A_BACKUP)
@@ -165,13 +175,17 @@ def _read(connection: psycopg.Connection[Any], scope: BackupScope, selection: Se
 
 
 @contextmanager
-def _beside(connection: psycopg.Connection[Any], read: Callable[[], Reading]) -> Iterator[Callable[[], Reading]]:
-    """Read in another thread during the block, and yield a function that waits for what was read."""
+def _beside(connection: psycopg.Connection[Any], read: Callable[[], Reading]) -> "Iterator[Future[Reading]]":
+    """Read in another thread during the block; its error comes before that of the block, which follows from it."""
     with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(read)
         try:
-            yield thread.submit(read).result
-        except BaseException:
+            yield reading
+        except BaseException as error:
+            first = reading.exception() if reading.done() else None
             connection.cancel()  # nobody waits for it any more
+            if first is not None and isinstance(error, Exception):
+                raise first from error
             raise
 
 
