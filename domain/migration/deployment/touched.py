@@ -5,17 +5,19 @@ seen counts as touched, because a backup that lacks a table is worse than one th
 """
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from domain.migration.locks import LockMode
 from domain.migration.names import split
-from domain.migration.snapshot import names_of
 from domain.migration.statement_trace import StatementTrace
 from domain.migration.trace import RevisionTrace
 
 _LOSING = frozenset({"Update", "Delete", "Merge"})
 _RELATIONS = frozenset({"table", "sequence"})
+# No plan is known of an INSERT. A word too much, as in a text, only makes the backup larger.
+_MAY_UPDATE = re.compile(r"\bconflict\b|\bmerge\b", re.IGNORECASE)
 
 
 def touched_tables(traces: Iterable[RevisionTrace]) -> frozenset[str] | None:
@@ -37,8 +39,9 @@ def touched_tables(traces: Iterable[RevisionTrace]) -> frozenset[str] | None:
             if not change.table:
                 return None
             touched |= names.before_the_plan(change.table)
+        tables = _tables_of(trace)
         for statement in trace.upgrade:
-            for name in set(_touched_by(statement)) - _without_rows(trace):
+            for name in _touched_by(statement, tables):
                 touched |= names.before_the_plan(name)
             names.follow(statement)
     return frozenset(touched)
@@ -67,15 +70,14 @@ class _Names:
         self._created = {new_names.get(name, name) for name in self._created}
 
 
-def _without_rows(trace: RevisionTrace) -> frozenset[str]:
-    """Return the indexes and views, which are made again from what the tables have."""
-    kinds = ("index", "view")
-    return frozenset().union(*(names_of(schema, kind) for schema in (trace.before, trace.after) for kind in kinds))
+def _tables_of(trace: RevisionTrace) -> frozenset[str]:
+    """Return the tables that a revision finds, by all names that they have meanwhile; indexes are none."""
+    new_names = (item.new for statement in trace.upgrade for item in statement.renamed if item.kind in _RELATIONS)
+    return frozenset((*trace.tables, *new_names))
 
 
-def _touched_by(statement: StatementTrace) -> Iterator[str]:
-    created = {item.name for item in statement.created}
-    yield from (name for name in statement.rewritten if name not in created)
+def _touched_by(statement: StatementTrace, tables: Collection[str]) -> Iterator[str]:
+    yield from (name for name in statement.rewritten if name in tables)
     for name, rows in statement.rows.items():
         if rows.updated or rows.deleted:
             yield name
@@ -86,10 +88,16 @@ def _touched_by(statement: StatementTrace) -> Iterator[str]:
             yield split(dropped.name)[0]
     # An UPDATE or DELETE that found no row in the sandbox may find some at the target.
     for name, mode in statement.locks.items():
-        if mode is LockMode.ROW_EXCLUSIVE and (name not in statement.rows or not statement.rows[name].inserted):
+        if mode is LockMode.ROW_EXCLUSIVE and name in tables and not _only_inserts(statement, name):
             yield name
     for plan in filter(None, (statement.sought, *statement.compared)):
         yield from _losing_tables(json.loads(plan))
+
+
+def _only_inserts(statement: StatementTrace, table: str) -> bool:
+    """Return whether a statement inserts rows into a table and can do nothing else to it, whatever rows there are."""
+    is_seen = table not in statement.used_within and not _MAY_UPDATE.search(statement.sql)
+    return is_seen and table in statement.rows and statement.rows[table].inserted > 0
 
 
 def _losing_tables(node: Any) -> Iterator[str]:

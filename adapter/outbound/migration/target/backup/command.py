@@ -11,7 +11,7 @@ import psycopg
 
 from adapter.outbound.migration.target.backup.programs import started
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
-from adapter.outbound.postgres.redaction import HIDDEN, redact
+from adapter.outbound.postgres.redaction import HIDDEN, redact, shown
 from domain.migration.deployment.backup import Manifest
 
 _MOST_LETTERS = 20_000  # of its output, from the end
@@ -58,7 +58,7 @@ def run_command(
             code = process.wait()
     except (FileNotFoundError, PermissionError) as error:
         raise DatabaseConfigurationError(
-            f"the backup command {command[0]} cannot be run: {error.strerror}",
+            f"the backup command {shown(command[0])} cannot be run: {error.strerror}",
             "name a program that exists and may be run; a shell does not read the command",
         ) from error
     printed = _without_secrets(output[-_MOST_LETTERS:], info.password)

@@ -48,9 +48,11 @@ def test_what_only_adds_touches_nothing() -> None:
 
 def test_what_found_no_row_in_the_sandbox_is_touched() -> None:
     """An UPDATE without rows in the sandbox is seen by its lock or by its plan, and may find rows at the target."""
+    upserts = step("INSERT … ON CONFLICT", lock=LockMode.ROW_EXCLUSIVE, rows={USERS: RowCounts(inserted=1)})
     unseen = step("UPDATE", lock=LockMode.ROW_EXCLUSIVE)
     under_a_stronger_lock = step("DELETE", compared=(DELETE_PLAN,))
 
+    assert touched_tables([revision(upserts)]) == frozenset({USERS})
     assert touched_tables([revision(unseen)]) == frozenset({USERS})
     assert touched_tables([revision(under_a_stronger_lock)]) == frozenset({'public."Old Users"'})
 
