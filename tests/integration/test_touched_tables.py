@@ -59,6 +59,7 @@ def project(history: History, empty_url: str) -> Path:
     return history.plain_ini()
 
 
+@pytest.mark.one_major
 def test_of_a_plan(project: Path, server: Server, empty_url: str) -> None:
     """Updates, also of no row, deletes and their cascades, rewrites and drops; not what adds, nor the plan's own."""
     request = ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=50)

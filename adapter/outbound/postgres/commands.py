@@ -14,7 +14,7 @@ _ALEMBIC = re.compile(rf"(?<![\w./-])alembic(?= (?:{_WORD})\b)")
 _CALL = re.compile(
     r"(?<![\w./-])(?:"
     rf"alembic(?= (?:{_WORD}|{_OPTION}))"
-    rf"|migrate(?= (?:status|up|analyze|verify|db|stats|record|locks|rules|new-service|{_OPTION}))"
+    rf"|migrate(?= (?:status|up|backup|restore|analyze|verify|db|stats|record|locks|rules|new-service|{_OPTION}))"
     rf"|backend(?= (?:demo|search|ingest|document|user|product|order|{_OPTION})))"
 )
 
