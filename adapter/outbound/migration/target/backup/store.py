@@ -124,7 +124,7 @@ class FolderStore(BackupStore, BackupFiles):
             BackupUsageError: There is none.
             BrokenBackupError: A file has changed, is missing, or was added.
         """
-        folder = Path(path).absolute()
+        folder = Path(path)
         folder = folder.parent if folder.name == MANIFEST else folder
         if folder.suffix == _PARTIAL:
             raise BackupUsageError(f"{folder} is not complete", "name a complete backup")
@@ -146,7 +146,7 @@ class FolderStore(BackupStore, BackupFiles):
                 f"{len(wrong)} files of {folder} are not as they were written: {', '.join(wrong[:5])}",
                 "name another backup, or copy this one again from where it was taken to",
             )
-        return Backup(str(folder), manifest)
+        return Backup(str(folder.absolute()), manifest)
 
 
 def checksums(folder: Path) -> dict[str, str]:
