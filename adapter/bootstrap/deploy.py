@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adapter.bootstrap.backup import BackupRequest, backup_taker
 from adapter.bootstrap.journal import journal_of
 from adapter.bootstrap.plan import Planner, PlanRequest, planner
 from adapter.bootstrap.project import ProjectRequest, configuration
@@ -28,12 +29,14 @@ class DeployRequest:
         wait: Seconds to wait for another deployment of the database.
         journal: Where attempts are recorded: `database`, and in a file as well, or `file` alone.
         journal_folder: The folder of the file; None for one beside the configuration file of the project.
+        backup: What is saved before the first step, and where.
     """
 
     policy: "LockPolicy"
     wait: float
     journal: str
     journal_folder: "Path | None"
+    backup: BackupRequest
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def prepared(
         config = configuration(project.config)
         probes = ConfiguredProbes(read_project_settings(config).probes, made.database, config.parent)
         run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database))
+        taker = backup_taker(made.database, request.backup, made.project.version_tables())
         report = run(plan.goal, made.statistics, progress, made.start_after, key)
 
         def deploy(events: "DeploymentEvents", stopping: "Callable[[], bool]") -> "DeploymentReport":
@@ -106,6 +110,7 @@ def prepared(
                     applier,
                     journal,
                     probes,
+                    (taker, request.backup.scope),
                     made.database,
                     request.wait,
                 )
@@ -148,6 +153,24 @@ def lock_policy(stall: float, longest_stall: float, deadline: float) -> "LockPol
     from domain.migration.deployment.lock_policy import LockPolicy
 
     return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline)
+
+
+def backup_request(
+    scope: str, folder: "Path | None", config: "Path | None", journal_folder: "Path | None"
+) -> BackupRequest:
+    """Return what is saved before the first step, without the options of a backup.
+
+    Args:
+        scope: What the backup contains, by its name.
+        folder: The folder of backups; None for one in the folder of the journal.
+        config: The configuration file of the project; None as for `ProjectRequest`.
+        journal_folder: Where the folder of the journal is; None for beside that file.
+    """
+    from adapter.outbound.migration.target.journal.local_file import place_in
+    from domain.migration.deployment.backup import BackupScope
+
+    usual = place_in(journal_folder or configuration(config).parent).parent / "backups"
+    return BackupRequest(BackupScope(scope), folder or usual)
 
 
 def render_deployment(report: "DeploymentReport", form: str, *, color: bool) -> str:

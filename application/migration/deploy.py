@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from application.migration.ports.applier import Applier
+from application.migration.ports.backups import BackupTaker
 from application.migration.ports.deployment_lock import DeploymentLock
 from application.migration.ports.deployment_watcher import DeploymentWatcher
 from application.migration.ports.expected_schema import ExpectedSchema
@@ -14,6 +15,7 @@ from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.probes import Probes
 from application.migration.ports.revision_files import RevisionFiles
 from application.migration.ports.target import Target
+from domain.migration.deployment.backup import BackupScope
 from domain.migration.deployment.deployment import Attempted, DeployedStep, DeploymentReport, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.plan import Plan, Step
@@ -45,6 +47,8 @@ class Deploy:
         journal: Where attempts are recorded.
         lock: Lets one deployment at a time change the database.
         probes: The user's own checks afterwards.
+        taker: Takes a backup before the first step.
+        scope: What the backup contains.
         who: Who deploys, for the journal.
         version: Version of this tool, for the journal.
     """
@@ -57,6 +61,8 @@ class Deploy:
     journal: Journal
     lock: DeploymentLock
     probes: Probes
+    taker: BackupTaker
+    scope: BackupScope
     who: str
     version: str
 
@@ -72,11 +78,15 @@ class Deploy:
 
         Raises:
             StalePlanError: The database or a file has changed since the plan was made; nothing was written.
-            MigrationError: Another deployment runs, or the journal cannot be written; nothing was written.
+            MigrationError: Another deployment runs, the backup was not taken, or the journal cannot be written; nothing
+                was written.
         """
         with self.lock.held():
             self._refuse_stale(plan)
-            return self._apply(plan, watcher, stopping)
+            backup = self.taker.take(self.scope, plan.touched, watcher.backs_up)
+            if backup is not None:
+                watcher.backed_up(backup)
+            return replace(self._apply(plan, watcher, stopping), backup=backup)
 
     def _refuse_stale(self, plan: Plan) -> None:
         tables = self.project.version_tables()

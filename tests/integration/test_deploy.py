@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapter.bootstrap.backup import BackupRequest, backup_taker
 from adapter.bootstrap.journal import IN_DATABASE, journal_of
 from adapter.bootstrap.project import ProjectRequest, revision_databases
 from adapter.outbound.migration.project.agent.protocol import Command
@@ -34,6 +35,7 @@ from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.url import DatabaseURL
+from domain.migration.deployment.backup import Backup, BackupScope
 from domain.migration.deployment.deployment import Attempted, DeploymentReport, Ending
 from domain.migration.deployment.journal import Event
 from domain.migration.deployment.lock_policy import LockPolicy
@@ -72,8 +74,16 @@ class Told(DeploymentEvents):
 
     waits_told: list[LockWait] = field(default_factory=list)
     attempts: list[Attempted] = field(default_factory=list)
+    backups: list[Backup] = field(default_factory=list)
     at_step: Callable[[Step], object] = lambda _step: None
     at_attempt: Callable[[Attempted], object] = lambda _attempt: None
+
+    def backs_up(self, done: int, count: int, name: str) -> None:
+        """Do nothing."""
+
+    def backed_up(self, backup: Backup) -> None:
+        """Note it."""
+        self.backups.append(backup)
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Do what is to be done."""
@@ -127,6 +137,7 @@ class Deployment:
         told: Told | None = None,
         policy: LockPolicy = LockPolicy(),  # noqa: B008 - it is frozen
         before: Callable[[], object] = lambda: None,
+        scope: BackupScope = BackupScope.NONE,
     ) -> DeploymentReport:
         """Deploy some revisions to a database at r1; `before` is called between the plan and the first step."""
         told = told or Told()
@@ -151,7 +162,9 @@ class Deployment:
                 steps=tuple(_step(revision, files.sha256(entries[revision])) for revision in revisions),
             )
             before()
-            use_case = deployer(project, target, files, applier, journal, ConfiguredProbes((), url, folder), url, 0.0)
+            taker = backup_taker(url, BackupRequest(scope, folder / "backups"), tables)
+            probes = ConfiguredProbes((), url, folder)
+            use_case = deployer(project, target, files, applier, journal, probes, (taker, scope), url, 0.0)
             return use_case(plan, told)
 
 
@@ -204,10 +217,13 @@ def reading(url: str, seconds: float) -> Iterator[None]:
 
 def test_brings_a_database_to_the_goal(deployment: Deployment, shop: History) -> None:
     """All steps are applied and verified; both journals have each attempt, and the files that ran."""
-    report = deployment.run("r2", "r3")
+    told = Told()
+    report = deployment.run("r2", "r3", told=told, scope=BackupScope.FULL)
 
     assert not report.failed
     assert report.current == ("r3",)
+    (backup,) = told.backups
+    assert backup.manifest.tables["public.shops"] == 1000
     assert {finding.outcome for finding in report.findings} == {Outcome.PASSED}
     assert columns(deployment.url) == {"id", "name", "phone"}
     shared, local = journal(deployment.url), FileJournal(place_in(deployment.config.parent))

@@ -3,12 +3,21 @@
 from abc import abstractmethod
 from typing import Protocol
 
+from domain.migration.deployment.backup import Backup
 from domain.migration.deployment.deployment import Attempted
 from domain.migration.deployment.plan import Step
 
 
 class DeploymentWatcher(Protocol):
     """Hears of the steps of a deployment, and of their attempts."""
+
+    @abstractmethod
+    def backs_up(self, done: int, count: int, name: str) -> None:
+        """Hear that a table is copied: the number of those that are, of all, and its name."""
+
+    @abstractmethod
+    def backed_up(self, backup: Backup) -> None:
+        """Hear that the backup is complete."""
 
     @abstractmethod
     def step_begins(self, step: Step, number: int, steps: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from domain.migration.deployment.backup import Backup
 from domain.migration.deployment.plan import Plan, Step
 from domain.migration.deployment.preflight import Finding, Outcome
 
@@ -87,12 +88,14 @@ class DeploymentReport:
         steps: The steps that were begun, in order.
         current: Revisions that the database is at now; None if it could not be asked.
         findings: What was looked at afterwards; empty if not all steps were applied.
+        backup: What was saved before the first step; None for nothing.
     """
 
     plan: Plan
     steps: tuple[DeployedStep, ...]
     current: tuple[str, ...] | None
     findings: tuple[Finding, ...] = ()
+    backup: Backup | None = None
 
     @property
     def not_done(self) -> tuple[Step, ...]:

@@ -1,6 +1,6 @@
 """The use case behind `migrate deploy`: what is applied, recorded and told, whatever an attempt ends in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -8,11 +8,13 @@ import pytest
 
 from application.migration.deploy import Deploy
 from application.migration.ports.applier import Applier
+from application.migration.ports.backups import BackupTaker, no_progress
 from application.migration.ports.deployment_lock import DeploymentLock
 from application.migration.ports.deployment_watcher import DeploymentWatcher
 from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.journal import Journal
 from application.migration.ports.probes import Probes
+from domain.migration.deployment.backup import Backup, BackupError, BackupScope, Progress
 from domain.migration.deployment.deployment import Attempted, DeploymentReport, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.plan import Plan, Step
@@ -22,6 +24,7 @@ from domain.migration.snapshot import SchemaSnapshot
 from tests.unit.application.migration_fakes import FakeTrials
 from tests.unit.application.test_plan_upgrade import ADDS, FakeProject, FakeTarget
 from tests.unit.domain.migration.deployment.plans import TARGET, planned
+from tests.unit.domain.migration.deployment.test_backup import MANIFEST
 from tests.unit.domain.migration.traces import table
 
 BEFORE = SchemaSnapshot(table("public.users", "id"))
@@ -120,10 +123,39 @@ class FakeProbes(Probes):
 
 
 @dataclass
+class FakeTaker(BackupTaker):
+    """Takes backups as it was told: a path, or nothing but an error."""
+
+    path: str = "backups/1"
+    error: str = ""
+    asked: list[tuple[BackupScope, Collection[str] | None]] = field(default_factory=list)
+
+    def take(
+        self, scope: BackupScope, touched_tables: Collection[str] | None = None, progress: Progress = no_progress
+    ) -> Backup | None:
+        """Return a backup of one table."""
+        self.asked.append((scope, touched_tables))
+        if self.error:
+            raise BackupError(self.error, "make room")
+        if scope is BackupScope.NONE:
+            return None
+        progress(0, 1, "public.users")
+        return Backup(self.path, MANIFEST)
+
+
+@dataclass
 class Told(DeploymentWatcher):
     """What a deployment has told, in words."""
 
     lines: list[str] = field(default_factory=list)
+
+    def backs_up(self, done: int, count: int, name: str) -> None:
+        """Note the table."""
+        self.lines.append(f"copies {name} {done}/{count}")
+
+    def backed_up(self, backup: Backup) -> None:
+        """Note the backup."""
+        self.lines.append(f"saved {backup.path}")
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Note the step."""
@@ -147,6 +179,8 @@ class Deployment:
     probes: FakeProbes = field(default_factory=FakeProbes)
     journal: FakeJournal = field(default_factory=FakeJournal)
     told: Told = field(default_factory=Told)
+    taker: FakeTaker = field(default_factory=FakeTaker)
+    scope: BackupScope = BackupScope.NONE
     applies_lost: bool = False
     stop_after: int = 100
 
@@ -165,6 +199,8 @@ class Deployment:
             journal=self.journal,
             lock=self.lock,
             probes=self.probes,
+            taker=self.taker,
+            scope=self.scope,
             who="ada@desk",
             version="1.0",
         )
@@ -342,3 +378,23 @@ def test_a_probe_that_fails_is_found() -> None:
     report = Deployment(probes=FakeProbes((Finding("probe", Outcome.FAILED, "health: exit code 1"),))).run()
     assert report.failed
     assert report.findings[-1].message == "health: exit code 1"
+
+
+def test_saves_what_the_plan_touches_before_the_first_step() -> None:
+    """The backup is complete before anything is begun, and the report says where it is."""
+    deployment = Deployment(scope=BackupScope.TOUCHED)
+    deployment.plan = replace(deployment.plan, touched=frozenset({"public.users"}))
+    report = deployment.run()
+    assert deployment.taker.asked == [(BackupScope.TOUCHED, frozenset({"public.users"}))]
+    assert deployment.told.lines[:3] == ["copies public.users 0/1", "saved backups/1", "1/2 r2"]
+    assert report.backup is not None
+    assert report.backup.path == "backups/1"
+
+
+def test_begins_nothing_without_its_backup() -> None:
+    """A backup that fails ends the deployment before the database or the journal is touched."""
+    deployment = Deployment(scope=BackupScope.FULL, taker=FakeTaker(error="no space left"))
+    with pytest.raises(BackupError, match="no space left"):
+        deployment.run()
+    assert (deployment.target.current, deployment.journal.read()) == (("r1",), ())
+    assert deployment.told.lines == []

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
+
+
+class Scope(StrEnum):
+    """What a backup contains."""
+
+    NONE = "none"
+    SCHEMA = "schema"
+    TOUCHED = "touched"
+    FULL = "full"
+    COMMAND = "command"
+
 
 EXAMPLES = (
     "Examples: migrate deploy · migrate plan --format json > plan.json, then migrate deploy --plan plan.json --yes · "
@@ -54,6 +67,26 @@ def deploy(
         float, typer.Option(min=0.0, help="Seconds after which a step that gets no lock is given up.")
     ] = 300.0,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for another deployment to end.")] = 0.0,
+    backup: Annotated[
+        Scope,
+        typer.Option(
+            help="What is saved before the first lock. schema: no rows. touched: the rows of tables that the upgrade "
+            "rewrites, updates, deletes from or drops. full: all rows. command: what --backup-command makes.",
+        ),
+    ] = Scope.NONE,
+    backup_to: Annotated[
+        Path | None,
+        typer.Option(callback=checked_name, help="The folder of backups. Default: backups in that of the journal."),
+    ] = None,
+    backup_command: Annotated[
+        str, typer.Option(help="Your own program with its arguments, for --backup command. No shell reads it.")
+    ] = "",
+    verify_backup: Annotated[
+        bool, typer.Option("--verify-backup", help="Restore it on an embedded server first, and compare all values.")
+    ] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many backups of this database, and remove older ones.")
+    ] = None,
     certificates: options.Certificates = None,
     journal: options.Journal = options.JournalPlace.DATABASE,
     journal_folder: options.JournalFolder = None,
@@ -65,10 +98,17 @@ def deploy(
     its own, or as it says itself. A lock for which others would wait is only asked for in a quiet moment. Exit with 1
     if a check fails, with 3 if a step does; the last lines then say where the database is and how to go on.
     """
-    from adapter.bootstrap.deploy import DeployRequest, lock_policy, prepared
+    from adapter.bootstrap.deploy import DeployRequest, backup_request, lock_policy, prepared
     from adapter.bootstrap.plan import PlanRequest
 
-    request = DeployRequest(lock_policy(stall, longest_stall, deadline), wait, journal.value, journal_folder)
+    saved = backup_request(backup.value, backup_to, project.config, journal_folder)
+    request = DeployRequest(
+        lock_policy(stall, longest_stall, deadline),
+        wait,
+        journal.value,
+        journal_folder,
+        replace(saved, keep=keep, verified=verify_backup, command=backup_command),
+    )
     planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
     progress = Progress()
     progress.__enter__()

@@ -8,6 +8,7 @@ current   revisions that the database is at, or null if it could not be asked
 applied, not_done   revisions, in order
 steps     {revision, applied, attempts, seconds, waited, predicted, unrecorded}; `applied` is null where it is not known
 findings  {check, outcome, message, remedy}
+backup    folder of what was saved before the first step, or null
 message, hint   why the last step was not applied, and what helps; null if it was
 """
 
@@ -41,6 +42,7 @@ def render(report: DeploymentReport) -> str:
             }
             for finding in report.findings
         ],
+        "backup": report.backup and report.backup.path,
         "message": (last and last.message) or None,
         "hint": (last and last.hint) or None,
     }

@@ -33,6 +33,8 @@ def render(report: DeploymentReport, *, color: bool = False, width: int = 120) -
         if last is not None and last.message:
             console.print(shown(f"{report.steps[-1].step.revision}: {last.message}"))
             console.print(Text("  hint: ") + shown(last.hint) if last.hint else Text(""), end="\n" if last.hint else "")
+        if report.backup is not None and not report.backup.manifest.output:
+            console.print(shown(f"What was there before: migrate restore {report.backup.path}"))
     return unpadded(buffer.getvalue())
 
 

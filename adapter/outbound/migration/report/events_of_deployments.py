@@ -11,6 +11,7 @@ from adapter.outbound.migration.target.scout import LockWait
 from adapter.outbound.postgres.holders import join
 from adapter.outbound.postgres.redaction import redact
 from application.migration.ports.deployment_watcher import DeploymentWatcher
+from domain.migration.deployment.backup import Backup
 from domain.migration.deployment.deployment import Attempted, Ending
 from domain.migration.deployment.plan import Step
 from domain.migration.one_line import in_one_line
@@ -38,6 +39,17 @@ class TextEvents(DeploymentEvents):
             write: Receives each line, without its end.
         """
         self._write = write
+
+    def backs_up(self, done: int, count: int, name: str) -> None:
+        """Write nothing: a table is no news."""
+
+    def backed_up(self, backup: Backup) -> None:
+        """Write where the backup is."""
+        manifest = backup.manifest
+        rows, tables = sum(manifest.tables.values()), len(manifest.tables)
+        self._line(f"Backup {backup.path}: {manifest.scope.value}, {rows:,} rows of {tables:,} tables")
+        if manifest.verified:
+            self._line(f"{_INDENT}{manifest.verified}")
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Write which step begins."""
@@ -81,6 +93,16 @@ class JSONEvents(DeploymentEvents):
             write: Receives each line, without its end.
         """
         self._write = write
+
+    def backs_up(self, done: int, count: int, name: str) -> None:
+        """Write `copying`."""
+        self._event("copying", done=done, count=count, next=name)
+
+    def backed_up(self, backup: Backup) -> None:
+        """Write `backup`."""
+        manifest = backup.manifest
+        rows, verified = sum(manifest.tables.values()), manifest.verified or None
+        self._event("backup", path=backup.path, scope=manifest.scope.value, rows=rows, verified=verified)
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Write `step`."""

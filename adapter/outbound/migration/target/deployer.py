@@ -9,10 +9,12 @@ from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.deploy import Deploy
 from application.migration.ports.applier import Applier
+from application.migration.ports.backups import BackupTaker
 from application.migration.ports.journal import Journal
 from application.migration.ports.probes import Probes
 from application.migration.ports.revision_files import RevisionFiles
 from application.migration.ports.target import Target
+from domain.migration.deployment.backup import BackupScope
 
 
 def deployer(
@@ -22,6 +24,7 @@ def deployer(
     applier: Applier,
     journal: Journal,
     probes: Probes,
+    backup: tuple[BackupTaker, BackupScope],
     url: DatabaseURL,
     wait: float,
 ) -> Deploy:
@@ -34,6 +37,7 @@ def deployer(
         applier: Applies single revisions.
         journal: Where attempts are recorded.
         probes: The user's checks.
+        backup: What takes a backup before the first step, and what that contains.
         url: The database.
         wait: Seconds to wait for another deployment of it.
     """
@@ -46,6 +50,8 @@ def deployer(
         journal=journal,
         lock=AdvisoryLock(url, wait),
         probes=probes,
+        taker=backup[0],
+        scope=backup[1],
         who=f"{_user()}@{socket.gethostname()}",
         version=_version(),
     )
