@@ -156,6 +156,23 @@ def test_writers_of_other_processes(path: Path) -> None:
     assert len(FileJournal(path, "shop").read()) == 40
 
 
+def test_a_full_disk(path: Path) -> None:
+    """Half an entry is taken away at once, and the error names the journal; the others stay."""
+    journal = written(path)
+    code = (
+        "import resource, signal; from pathlib import Path;"
+        "from adapter.outbound.migration.target.journal.local_file import FileJournal;"
+        "from tests.unit.domain.migration.deployment.journals import entry, Event;"
+        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); size = {path.stat().st_size} + 50;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size));"
+        f"FileJournal(Path({str(path)!r}), 'shop (7512)').write(entry(Event.FAILED))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False, capture_output=True, text=True)
+    assert f"the journal {path} cannot be written: the disk is full" in result.stderr
+    assert path.read_bytes().endswith(b"}\n")
+    assert journal.read() == ENTRIES
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     """What is in the way is said, and a link is not followed."""
     blocked = tmp_path / "file"
