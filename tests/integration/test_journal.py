@@ -211,6 +211,20 @@ def test_another_version(
             use()
 
 
+def test_a_copy_without_rows(journal: DatabaseJournal, database: psycopg.Connection[Any]) -> None:
+    """A schema that was copied without its rows, as pg_dump --schema-only does it, is an empty journal, and goes on."""
+    journal.write(ENTRIES[0])
+    journal.close()
+    for table in bootstrap.TABLES:
+        database.execute(
+            f"ALTER TABLE hexalembic.{table} DISABLE TRIGGER USER; DELETE FROM hexalembic.{table};"
+            f"ALTER TABLE hexalembic.{table} ENABLE TRIGGER USER".encode()
+        )
+    assert journal.read() == ()
+    journal.write(ENTRIES[1])
+    assert journal.read() == ENTRIES[1:2]
+
+
 def test_an_encoding_without_all_letters(server: Server) -> None:
     """Letters that the database lacks do not keep an entry out of it."""
     name = "hexalembic_latin1"

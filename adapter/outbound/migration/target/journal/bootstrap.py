@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from adapter.outbound.postgres.schemas import JOURNAL_MARK, JOURNAL_SCHEMA
 from domain.migration.errors import JournalError
@@ -76,6 +77,11 @@ SELECT n.oid IS NOT NULL,
        quote_ident(current_user), quote_ident(current_database())
   FROM (SELECT) AS one LEFT JOIN pg_namespace AS n ON n.nspname = '{JOURNAL_SCHEMA}'
 """  # noqa: S608 - a constant
+# A copy of the schema without its rows has the version only in the comment.
+_VERSION: LiteralString = """
+SELECT coalesce(max(version), substring(obj_description('hexalembic.journal_bootstrap'::regclass) FROM '[0-9]+')::int)
+  FROM hexalembic.journal_bootstrap
+"""
 _LACKING: LiteralString = f"""
 SELECT has_schema_privilege(n.oid, 'USAGE')
        AND (SELECT coalesce(bool_and(has_table_privilege(c.oid, privilege)), false)
@@ -145,6 +151,8 @@ def ensure(connection: psycopg.Connection[Any]) -> None:
         for version, step in enumerate(_STEPS[done:], done + 1):
             connection.execute(step)
             connection.execute("INSERT INTO hexalembic.journal_bootstrap (version) VALUES (%s)", [version])
+            comment = sql.SQL("COMMENT ON TABLE hexalembic.journal_bootstrap IS {}").format(f"version {version}")
+            connection.execute(comment)
 
 
 def _is_current(connection: psycopg.Connection[Any]) -> bool:
@@ -167,7 +175,7 @@ def _version(connection: psycopg.Connection[Any]) -> int:
     Raises:
         JournalError: This tool is older.
     """
-    row = connection.execute("SELECT max(version) FROM hexalembic.journal_bootstrap").fetchone()
+    row = connection.execute(_VERSION).fetchone()
     version = int(row[0] or 0) if row else 0
     if version > len(_STEPS):
         raise JournalError(
