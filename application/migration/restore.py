@@ -54,7 +54,11 @@ class RestoreBackup:
             )
         self.place.check(manifest, database)
         self.place.restore(backup.path, manifest, database, (), progress)
-        counts = self.place.count(manifest, database)
+        try:
+            counts = self.place.count(manifest, database)
+        except BaseException:
+            self.place.drop(database)
+            raise
         wrong = [
             f"{table} has {counts[table]:,} rows, and the backup {rows:,}"
             for table, rows in manifest.tables.items()

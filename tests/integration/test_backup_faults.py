@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from adapter.outbound.migration.target.backup.client import client_of
+from adapter.outbound.postgres import embedded
 from adapter.outbound.postgres.errors import DatabaseConfigurationError, DatabaseError
 from adapter.outbound.postgres.full_disk import FullDiskError
 from domain.migration.deployment.backup import BackupScope
@@ -39,7 +40,7 @@ def waiting(url: str, folder: Path) -> Iterator[tuple["subprocess.Popen[str]", p
     temporary = folder.parent / "temporary"
     temporary.mkdir()
     secret = url.replace("postgres@", "postgres:s3cr3t@", 1)
-    with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as beside:
+    with closing(psycopg.connect(url)) as holder, closing(psycopg.connect(url, autocommit=True)) as beside:
         holder.execute("LOCK TABLE chunks IN ACCESS EXCLUSIVE MODE")
         process = subprocess.Popen(
             [sys.executable, "-m", "adapter.inbound.cli.migrate", "backup", "--backup", "full", "--to", str(folder)],
@@ -91,6 +92,24 @@ def test_its_session_is_ended(shop: str, tmp_path: Path) -> None:
     assert "hint: " in said
     assert len(said.splitlines()) == 2
     assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_the_server_is_stopped(server: Server, tmp_path: Path) -> None:
+    """A server that stops at once, as in a crash, ends the backup with one line, and nothing is left."""
+    root = tmp_path / "server"
+    running = embedded.start(server.major, root, settings={"fsync": "off"})
+    try:
+        with psycopg.connect(running.url(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE chunks (id integer)")
+        with waiting(running.url(), tmp_path / "b") as (process, _):
+            postmaster = (running.data_directory / "postmaster.pid").read_text().partition("\n")[0]
+            os.kill(int(postmaster), signal.SIGQUIT)  # an immediate shutdown
+            _, said = process.communicate(timeout=60)
+        assert (process.returncode, len(said.splitlines())) == (3, 2), said
+        assert list((tmp_path / "b").iterdir()) == []
+    finally:
+        embedded.stop(server.major, root, force=True)
+        embedded.release(running)
 
 
 def test_without_the_right(shop: str, tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def login_of(connection: psycopg.Connection[object], database: str = "") -> Iter
     with tempfile.TemporaryDirectory(prefix="hexalembic-") as folder:  # mode 0700
         path = Path(folder, "service")
         path.touch(mode=0o600)
-        path.write_text("\n".join([f"[{_SERVICE}]", *(f"{name}={value}" for name, value in values.items())]) + "\n")
+        path.write_text(
+            "\n".join([f"[{_SERVICE}]", *(f"{name}={value}" for name, value in values.items() if value)]) + "\n"
+        )
         environment = {"PGSERVICEFILE": str(path), "PGAPPNAME": "hexalembic backup", "LC_ALL": "C"}
         yield Login(environment | ({"PGPASSWORD": info.password} if info.password else {}))
 
