@@ -81,10 +81,14 @@ def prepared(
     from application.migration.run_preflight import RunPreflight
 
     key = None if reviewed is None else read_plan_key(reviewed)
-    with planner(project, plan, "migrate deploy") as made:
-        config = configuration(project.config)
+    config = configuration(project.config)
+    folder = request.journal_folder or config.parent
+    with (
+        planner(project, plan, "migrate deploy") as made,
+        journal_of(request.journal, folder, made.database, made.plan.target.identity()) as journal,
+    ):
         probes = ConfiguredProbes(read_project_settings(config).probes, made.database, config.parent)
-        run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database))
+        run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database), journal)
         taker = backup_taker(made.database, request.backup, made.project.version_tables())
         report = run(plan.goal, made.statistics, progress, made.start_after, key)
 
@@ -96,9 +100,7 @@ def prepared(
             from adapter.outbound.migration.target.output import handed_on, write_to_stderr
 
             assert report.plan is not None  # noqa: S101 - without one, the preflight has failed
-            folder = request.journal_folder or config.parent
             with (
-                journal_of(request.journal, folder, made.database, report.plan.target) as journal,
                 handed_on(write_to_stderr) as output,
                 AgentProcess(interpreter(project.python), walled=False, network=True, output=output) as process,
                 AgentApplier(process, _job(project, made), made.database, request.policy, events.waits) as applier,

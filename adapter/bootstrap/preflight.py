@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from adapter.bootstrap.journal import IN_DATABASE, journal_of
 from adapter.bootstrap.plan import PlanRequest, planner
-from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.project import ProjectRequest, configuration
 
 if TYPE_CHECKING:
     from domain.migration.deployment.preflight import PreflightReport
@@ -25,8 +26,12 @@ def run_preflight(request: ProjectRequest, plan: PlanRequest, progress: "Callabl
     from adapter.outbound.migration.target.preflight import SessionChecks
     from application.migration.run_preflight import RunPreflight
 
-    with planner(request, plan, "migrate preflight") as made:
-        run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database))
+    folder = configuration(request.config).parent
+    with (
+        planner(request, plan, "migrate preflight") as made,
+        journal_of(IN_DATABASE, folder, made.database, made.plan.target.identity()) as journal,
+    ):
+        run = RunPreflight(made.plan, made.project, made.certificates, SessionChecks(made.database), journal)
         return run(plan.goal, made.statistics, progress, made.start_after)
 
 

@@ -11,6 +11,7 @@ from application.migration.ports.deployment_lock import DeploymentLock
 from application.migration.ports.deployment_watcher import DeploymentWatcher
 from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.journal import Journal
+from application.migration.ports.leftover_indexes import LeftoverIndexes
 from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.probes import Probes
 from application.migration.ports.revision_files import RevisionFiles
@@ -18,6 +19,7 @@ from application.migration.ports.target import Target
 from domain.migration.deployment.backup import BackupScope
 from domain.migration.deployment.deployment import Attempted, DeployedStep, DeploymentReport, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.leftovers import leftovers
 from domain.migration.deployment.plan import Plan, Step
 from domain.migration.deployment.preflight import Finding, Outcome
 from domain.migration.drift import drift_from_revisions
@@ -47,6 +49,7 @@ class Deploy:
         journal: Where attempts are recorded.
         lock: Lets one deployment at a time change the database.
         probes: The user's own checks afterwards.
+        indexes: Drops invalid indexes that earlier attempts have left.
         taker: Takes a backup before the first step.
         scope: What the backup contains.
         who: Who deploys, for the journal.
@@ -61,6 +64,7 @@ class Deploy:
     journal: Journal
     lock: DeploymentLock
     probes: Probes
+    indexes: LeftoverIndexes
     taker: BackupTaker
     scope: BackupScope
     who: str
@@ -121,6 +125,11 @@ class Deploy:
         """Try a step until it is applied, or until it fails otherwise than by giving way."""
         attempts: list[Attempted] = []
         while True:
+            try:
+                self._drop_leftovers(record, watcher)
+            except MigrationError as error:
+                attempts.append(Attempted(Ending.FAILED, 0.0, message=error.message, hint=error.hint))
+                return DeployedStep(record.step, tuple(attempts), applied=False)
             record.begin(len(attempts) + 1)
             attempt = self.applier.apply(record.step)
             applied = True if attempt.ending is Ending.APPLIED else self._has(record.step)
@@ -130,6 +139,19 @@ class Deploy:
             is_over = applied is not False or attempt.ending is not Ending.GAVE_WAY
             if is_over or unrecorded or stopping():
                 return DeployedStep(record.step, tuple(attempts), applied, unrecorded)
+
+    def _drop_leftovers(self, record: "_Record", watcher: DeploymentWatcher) -> None:
+        """Drop the invalid indexes that earlier attempts of a step have left.
+
+        Raises:
+            MigrationError: One cannot be dropped.
+        """
+        if not record.step.builds:
+            return
+        invalid = self.target.state(self.project.version_tables()).invalid_indexes
+        for leftover in leftovers((record.step,), invalid, self.journal.read() if invalid else ()):
+            if self.indexes.drop(leftover):
+                watcher.dropped(leftover)
 
     def keep(self, step: Step) -> None:
         """Keep the file of an applied revision, for a downgrade when its code is gone."""

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from application.migration.plan_upgrade import PlanUpgrade, Progress
 from application.migration.ports.certificates import CertificateStore
 from application.migration.ports.expected_schema import ExpectedSchema
+from application.migration.ports.journal import Journal
 from application.migration.ports.target_checks import TargetChecks
+from domain.migration.deployment.leftovers import Leftover, leftovers
 from domain.migration.deployment.plan import Plan
 from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
 from domain.migration.drift import drift_from_revisions
-from domain.migration.errors import HistoryError, MigrationError, StalePlanError
+from domain.migration.errors import HistoryError, JournalError, MigrationError, StalePlanError
 from domain.migration.history import History
+from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics
 from domain.migration.verification.checks.applied_revision_changed import changed_since
 
@@ -28,12 +31,14 @@ class RunPreflight:
         expected: What the revisions make.
         certificates: What was proved of the revisions.
         checks: Checks that ask the database itself.
+        journal: What earlier deployments did.
     """
 
     planner: PlanUpgrade
     expected: ExpectedSchema
     certificates: CertificateStore
     checks: TargetChecks
+    journal: Journal
 
     def __call__(
         self,
@@ -67,8 +72,18 @@ class RunPreflight:
             return PreflightReport.of(None, [*_heads(history), impossible, *self.checks.run(None)])
         if reviewed is not None and (changes := tuple(reviewed.changes(plan.key))):
             raise StalePlanError(changes)
-        of_project = [*_heads(history), *self._files(history, plan.current), *self._drift(plan.current), *_safety(plan)]
-        return PreflightReport.of(plan, [*of_project, *self.checks.run(plan)])
+        left = self._leftovers(plan)
+        drift = self._drift(plan.current, left)
+        of_project = [*_heads(history), *self._files(history, plan.current), *drift, *_safety(plan)]
+        return PreflightReport.of(plan, [*of_project, *self.checks.run(plan, left)])
+
+    def _leftovers(self, plan: Plan) -> tuple[Leftover, ...]:
+        """Return the invalid indexes that earlier attempts have left, and that a deployment of the plan drops."""
+        invalid = self.planner.target.state(self.planner.project.version_tables()).invalid_indexes
+        try:
+            return leftovers(plan.steps, invalid, self.journal.read()) if invalid else ()
+        except JournalError:  # without it they are somebody's, and a check names them
+            return ()
 
     def _files(self, history: History, current: Sequence[str]) -> Iterator[Finding]:
         """Report revisions that are applied, and whose files have changed since they were proved."""
@@ -79,7 +94,7 @@ class RunPreflight:
         if not changed:
             yield Finding("applied-files", Outcome.PASSED, "no applied revision has changed since it was proved")
 
-    def _drift(self, current: Sequence[str]) -> Iterator[Finding]:
+    def _drift(self, current: Sequence[str], left: Sequence[Leftover]) -> Iterator[Finding]:
         """Report what the database has otherwise than its revisions make it."""
         try:
             expected = self.expected.schema_at(current)
@@ -87,7 +102,9 @@ class RunPreflight:
             yield Finding("drift", Outcome.NOT_READ, error.message, error.hint)
             return
         actual = self.planner.target.schema(self.planner.project.version_tables())
-        sentences = list(drift_from_revisions(expected, actual).sentences())
+        names = {leftover.index for leftover in left}
+        kept = {key: value for key, value in actual.objects.items() if key[0] != "index" or key[1] not in names}
+        sentences = list(drift_from_revisions(expected, SchemaSnapshot(kept)).sentences())
         if sentences:
             more = f", and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
             yield Finding(

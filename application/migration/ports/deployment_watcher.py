@@ -5,6 +5,7 @@ from typing import Protocol
 
 from domain.migration.deployment.backup import Backup
 from domain.migration.deployment.deployment import Attempted
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Step
 
 
@@ -18,6 +19,10 @@ class DeploymentWatcher(Protocol):
     @abstractmethod
     def backed_up(self, backup: Backup) -> None:
         """Hear that the backup is complete."""
+
+    @abstractmethod
+    def dropped(self, leftover: Leftover) -> None:
+        """Hear that an invalid index of an earlier attempt was dropped."""
 
     @abstractmethod
     def step_begins(self, step: Step, number: int, steps: int) -> None:

@@ -127,6 +127,7 @@ class Step:
         reasons: Codes of the errors that make it unsafe.
         accepted: Reasons why its author accepts errors, by their codes.
         statements: Its statements as they ran in the sandbox, without secrets; equal ones in a row count as one.
+        builds: Table of each index that it builds beside the traffic, by the index's name.
         parts: How they commit, in order.
         locks: Locks on tables, views and sequences that existed before, in the order in which they are taken.
         way_back: What its downgrade restores.
@@ -144,14 +145,16 @@ class Step:
     reasons: tuple[str, ...] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
     statements: tuple[str, ...] = ()
+    builds: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     locks: tuple[PlannedLock, ...] = ()
     seconds: Interval | None = None
     not_run: str = ""
 
     def __post_init__(self) -> None:
-        """Copy the accepted errors, so that nobody can change them afterwards."""
+        """Copy the mappings, so that nobody can change them afterwards."""
         object.__setattr__(self, "accepted", MappingProxyType(dict(self.accepted)))
+        object.__setattr__(self, "builds", MappingProxyType(dict(self.builds)))
 
     @property
     def blocking_locks(self) -> tuple[PlannedLock, ...]:

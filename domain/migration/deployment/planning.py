@@ -38,6 +38,12 @@ def step(analysis: RevisionAnalysis, sha256: str, way_back: WayBack) -> Step:
             if diagnostic.severity is Severity.ERROR and diagnostic.suppressed_reason is not None
         },
         statements=tuple(statement.sql for statement in trace.upgrade),
+        builds={
+            index: table
+            for statement in trace.upgrade
+            if is_concurrent(statement)
+            for index, table in statement.built_on.items()
+        },
         parts=tuple(_parts(analysis, seconds)),
         locks=tuple(_locks((*analysis.windows, *analysis.other_windows), seconds)),
         seconds=None if trace.not_run else total(seconds.get(index) for index in range(len(trace.upgrade))),

@@ -26,6 +26,7 @@ from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.deployment.backup import Backup, BackupScope
 from domain.migration.deployment.deployment import Attempted, DeploymentReport
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.lock_policy import LockPolicy
 from domain.migration.deployment.plan import Part, PartKind, Plan, Step
 from tests.conftest import Server
@@ -59,6 +60,7 @@ class Told(DeploymentEvents):
     waits_told: list[LockWait] = field(default_factory=list)
     attempts: list[Attempted] = field(default_factory=list)
     backups: list[Backup] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
     at_step: Callable[[Step], object] = lambda _step: None
     at_attempt: Callable[[Attempted], object] = lambda _attempt: None
 
@@ -68,6 +70,10 @@ class Told(DeploymentEvents):
     def backed_up(self, backup: Backup) -> None:
         """Note it."""
         self.backups.append(backup)
+
+    def dropped(self, leftover: Leftover) -> None:
+        """Note it."""
+        self.leftovers.append(leftover.index)
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Do what is to be done."""
@@ -144,7 +150,9 @@ def _step(revision: str, sha256: str) -> Step:
     """Return a step as a plan has it: r2 locks the shops, r3 builds an index beside the traffic."""
     if revision == "r2":
         return planned(revision, lock("public.shops"), sha256=sha256, statements=(ALTER,))
-    return planned(revision, sha256=sha256, parts=(Part(PartKind.AUTOCOMMIT, 1, 2),))
+    return planned(
+        revision, sha256=sha256, parts=(Part(PartKind.AUTOCOMMIT, 1, 2),), builds={"public.shops_name": "public.shops"}
+    )
 
 
 def journal(url: str) -> DatabaseJournal:

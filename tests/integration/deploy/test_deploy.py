@@ -19,7 +19,18 @@ from domain.migration.deployment.lock_policy import LockPolicy
 from domain.migration.deployment.preflight import Outcome
 from domain.migration.errors import StalePlanError
 from tests.history import History
-from tests.integration.deploy.shops import ADD, DROP, SLEEPING, Deployment, Told, columns, journal, reading
+from tests.integration.deploy.shops import (
+    ADD,
+    BUILD,
+    DROP,
+    SLEEPING,
+    UNBUILD,
+    Deployment,
+    Told,
+    columns,
+    journal,
+    reading,
+)
 from tests.support import wait_until
 
 
@@ -181,3 +192,23 @@ def test_finds_out_what_became_of_a_lost_connection(deployment: Deployment, shop
     assert report.last_attempt.ending is Ending.LOST
     assert report.steps[-1].applied is False
     assert (report.current, columns(deployment.url)) == (("r1",), {"id", "name"})
+
+
+def test_an_invalid_index_of_an_earlier_attempt_is_built_again(deployment: Deployment, shop: History) -> None:
+    """It is dropped although the revision itself does not; one of somebody else stays as it is."""
+    shop.add("r3", "r2", BUILD.replace('    op.execute("DROP INDEX CONCURRENTLY IF EXISTS shops_name")\n', ""), UNBUILD)
+    assert deployment.run("r2").current == ("r2",)
+    with psycopg.connect(deployment.url, autocommit=True) as connection:
+        connection.execute("CREATE INDEX shops_name ON shops (name); CREATE INDEX theirs ON shops (name)")
+        connection.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indrelid = 'shops'::regclass AND NOT indisprimary"
+        )
+        refused = deployment.run("r3")
+        assert refused.last_attempt is not None
+        assert "already exists" in refused.last_attempt.message
+
+        told = Told()
+        report = deployment.run("r3", told=told)
+        assert (report.current, told.leftovers) == (("r3",), ["public.shops_name"])
+        valid = "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = 'shops'::regclass"
+        assert dict(connection.execute(valid).fetchall()) == {"shops_pkey": True, "shops_name": True, "theirs": False}

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,10 +14,12 @@ from application.migration.ports.deployment_lock import DeploymentLock
 from application.migration.ports.deployment_watcher import DeploymentWatcher
 from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.journal import Journal
+from application.migration.ports.leftover_indexes import LeftoverIndexes
 from application.migration.ports.probes import Probes
 from domain.migration.deployment.backup import Backup, BackupError, BackupScope, Progress
 from domain.migration.deployment.deployment import Attempted, DeploymentReport, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Plan, Step
 from domain.migration.deployment.preflight import Finding, Outcome
 from domain.migration.errors import JournalError, MigrationError, StalePlanError
@@ -144,6 +147,22 @@ class FakeTaker(BackupTaker):
 
 
 @dataclass
+class FakeIndexes(LeftoverIndexes):
+    """Drops an invalid index of the target, unless it is used by then."""
+
+    target: FakeTarget
+    error: str = ""
+
+    def drop(self, leftover: Leftover) -> bool:
+        """Return whether it was there."""
+        if self.error:
+            raise MigrationError(self.error, "wait")
+        was_there = leftover.index in self.target.invalid
+        self.target.invalid = tuple(name for name in self.target.invalid if name != leftover.index)
+        return was_there
+
+
+@dataclass
 class Told(DeploymentWatcher):
     """What a deployment has told, in words."""
 
@@ -156,6 +175,10 @@ class Told(DeploymentWatcher):
     def backed_up(self, backup: Backup) -> None:
         """Note the backup."""
         self.lines.append(f"saved {backup.path}")
+
+    def dropped(self, leftover: Leftover) -> None:
+        """Note the index."""
+        self.lines.append(f"dropped {leftover.index}")
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Note the step."""
@@ -190,6 +213,7 @@ class Deployment:
         files = {name: f"sha of {name}" for name in ("r2", "r3")}
         trials = FakeTrials({"r1": ADDS, "r2": ADDS, "r3": ADDS}, files=files)
         self.lock = FakeLock()
+        self.indexes = FakeIndexes(self.target)
         self.deploy = Deploy(
             project=FakeProject(trials),
             target=self.target,
@@ -199,6 +223,7 @@ class Deployment:
             journal=self.journal,
             lock=self.lock,
             probes=self.probes,
+            indexes=self.indexes,
             taker=self.taker,
             scope=self.scope,
             who="ada@desk",
@@ -398,3 +423,34 @@ def test_begins_nothing_without_its_backup() -> None:
         deployment.run()
     assert (deployment.target.current, deployment.journal.read()) == (("r1",), ())
     assert deployment.told.lines == []
+
+
+def test_drops_what_an_earlier_attempt_has_left() -> None:
+    """An invalid index of a revision that was begun and not committed goes; another one stays, and is found."""
+    deployment = Deployment()
+    builds = planned("r2", builds={"public.names": "public.users"})
+    deployment.plan = replace(deployment.plan, steps=(builds, planned("r3")))
+    others: tuple[str, ...] = ("public.others",)
+    deployment.target.invalid = ("public.names", *others)
+    left = JournalEntry("d0", "p0", "r2", "sha of r2", 1, Event.STARTED, datetime.now(UTC))
+    deployment.journal.entries.append(left)
+    report = deployment.run()
+    assert deployment.told.lines[:3] == ["1/2 r2", "dropped public.names", "r2 1 applied"]
+    assert deployment.target.invalid == others
+    assert [finding.check for finding in report.findings if finding.outcome is Outcome.FAILED] == ["invalid-indexes"]
+
+
+def test_an_index_that_cannot_be_dropped_ends_the_step() -> None:
+    """The step is not begun, and the report says why."""
+    deployment = Deployment()
+    deployment.plan = replace(
+        deployment.plan, steps=(planned("r2", builds={"public.names": "public.users"}), planned("r3"))
+    )
+    deployment.target.invalid = ("public.names",)
+    entry = JournalEntry("d0", "p0", "r2", "sha of r2", 1, Event.UNKNOWN, datetime.now(UTC))
+    deployment.journal.entries.append(entry)
+    deployment.indexes.error = "it is locked"
+    report = deployment.run()
+    assert report.last_attempt is not None
+    assert (report.last_attempt.ending, report.last_attempt.message) == (Ending.FAILED, "it is locked")
+    assert (report.current, len(deployment.journal.entries)) == (("r1",), 1)

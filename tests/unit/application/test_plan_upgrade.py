@@ -43,11 +43,12 @@ class FakeTarget(Target):
 
     current: tuple[str, ...] = ()
     catalog: SchemaSnapshot = field(default_factory=lambda: SchemaSnapshot({}))
+    invalid: tuple[str, ...] = ()
 
     def state(self, version_tables: Collection[str]) -> TargetState:
         """Return where it is; only the project knows where that is written."""
         assert version_tables == ("ops.versions",)
-        return TargetState("postgresql://shop", "18.6", self.current, None, None, ())
+        return TargetState("postgresql://shop", "18.6", self.current, None, None, self.invalid)
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
         """Return its catalog."""

@@ -1,8 +1,9 @@
 """The use case behind `migrate preflight`: what is found in the project, beside what the database itself says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,8 @@ from application.migration.ports.expected_schema import ExpectedSchema
 from application.migration.ports.target_checks import TargetChecks
 from application.migration.run_preflight import RunPreflight
 from application.migration.verify import VerifyRevisions
+from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Plan
 from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
@@ -23,6 +26,7 @@ from domain.migration.statistics import Statistics
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.round_trip import Reversibility
 from tests.unit.application.migration_fakes import FakeCertificates, FakeTrials
+from tests.unit.application.test_deploy import FakeJournal
 from tests.unit.application.test_plan_upgrade import ADDS, FakeProject, FakeTarget
 from tests.unit.domain.migration.traces import USERS, revision, step, table
 
@@ -53,10 +57,12 @@ class FakeChecks(TargetChecks):
 
     found: tuple[Finding, ...] = (Finding("rights", Outcome.PASSED, "the role owns what it alters"),)
     plans: list[Plan | None] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
 
-    def run(self, plan: Plan | None) -> tuple[Finding, ...]:
+    def run(self, plan: Plan | None, leftovers: Collection[Leftover] = ()) -> tuple[Finding, ...]:
         """Return the findings."""
         self.plans.append(plan)
+        self.leftovers += [leftover.index for leftover in leftovers]
         return self.found
 
 
@@ -75,6 +81,8 @@ def report_of(
     catalog: SchemaSnapshot = SCHEMA,
     kept: tuple[Certificate, ...] = (),
     expected: FakeExpectedSchema | None = None,
+    journal: FakeJournal | None = None,
+    invalid: tuple[str, ...] = (),
 ) -> PreflightReport:
     """Return the report on a database at r1."""
     store = FakeCertificates(kept)
@@ -83,8 +91,11 @@ def report_of(
     def verifier() -> Iterator[VerifyRevisions]:
         yield VerifyRevisions(trials, trials, store)
 
-    planner = PlanUpgrade(FakeProject(trials), FakeTarget(("r1",), catalog), trials, AnalyzeRevisions(trials), verifier)
-    run = RunPreflight(planner, expected or FakeExpectedSchema(), store, checks or FakeChecks())
+    target = FakeTarget(("r1",), catalog, invalid)
+    planner = PlanUpgrade(FakeProject(trials), target, trials, AnalyzeRevisions(trials), verifier)
+    run = RunPreflight(
+        planner, expected or FakeExpectedSchema(), store, checks or FakeChecks(), journal or FakeJournal()
+    )
     return run(goal, Statistics.unknown())
 
 
@@ -160,3 +171,29 @@ def test_without_a_plan_the_database_is_checked_all_the_same() -> None:
     assert report.plan is None
     assert outcomes(report) == {"revisions": Outcome.FAILED, "heads": Outcome.PASSED, "rights": Outcome.PASSED}
     assert checks.plans == [None]
+
+
+BUILDS_BESIDE = revision(
+    replace(
+        step(
+            "CREATE INDEX CONCURRENTLY i ON users (name)",
+            None,
+            indexes_built=("public.i",),
+            built_on={"public.i": USERS},
+        ),
+        locks={USERS: LockMode.SHARE_UPDATE_EXCLUSIVE},
+        cannot_run_in_transaction=True,
+    )
+)
+WITH_INDEX = SchemaSnapshot({**table("public.users", "id"), ("index", "public.i"): {"table": USERS}})
+
+
+@pytest.mark.parametrize(("event", "is_ours"), [(Event.STARTED, True), (Event.FAILED, True), (Event.COMMITTED, False)])
+def test_an_index_that_an_earlier_attempt_has_left(event: Event, is_ours: bool) -> None:
+    """It is no drift, and the checks know it; after a commit an invalid index is somebody else's."""
+    checks, journal = FakeChecks(), FakeJournal()
+    journal.entries.append(JournalEntry("d0", "p0", "r2", "r2", 1, event, datetime.now(UTC)))
+    trials = FakeTrials({"r1": ADDS, "r2": BUILDS_BESIDE})
+    report = report_of(trials, checks, catalog=WITH_INDEX, journal=journal, invalid=("public.i",))
+    assert checks.leftovers == (["public.i"] if is_ours else [])
+    assert outcomes(report)["drift"] is (Outcome.PASSED if is_ours else Outcome.FAILED)

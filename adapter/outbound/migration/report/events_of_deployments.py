@@ -13,6 +13,7 @@ from adapter.outbound.postgres.redaction import redact
 from application.migration.ports.deployment_watcher import DeploymentWatcher
 from domain.migration.deployment.backup import Backup
 from domain.migration.deployment.deployment import Attempted, Ending
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Step
 from domain.migration.one_line import in_one_line
 
@@ -50,6 +51,10 @@ class TextEvents(DeploymentEvents):
         self._line(f"Backup {backup.path}: {manifest.scope.value}, {rows:,} rows of {tables:,} tables")
         if manifest.verified:
             self._line(f"{_INDENT}{manifest.verified}")
+
+    def dropped(self, leftover: Leftover) -> None:
+        """Write which index was dropped."""
+        self._line(f"{_INDENT}dropped {leftover.index}, which an earlier attempt has left invalid")
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Write which step begins."""
@@ -103,6 +108,10 @@ class JSONEvents(DeploymentEvents):
         manifest = backup.manifest
         rows, verified = sum(manifest.tables.values()), manifest.verified or None
         self._event("backup", path=backup.path, scope=manifest.scope.value, rows=rows, verified=verified)
+
+    def dropped(self, leftover: Leftover) -> None:
+        """Write `dropped`."""
+        self._event("dropped", index=leftover.index, table=leftover.table, revision=leftover.revision)
 
     def step_begins(self, step: Step, number: int, steps: int) -> None:
         """Write `step`."""

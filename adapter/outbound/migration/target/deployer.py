@@ -5,6 +5,7 @@ import socket
 from importlib.metadata import PackageNotFoundError, version
 
 from adapter.outbound.migration.target.deployment_lock import AdvisoryLock
+from adapter.outbound.migration.target.leftover_indexes import DatabaseLeftovers
 from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.deploy import Deploy
@@ -50,6 +51,7 @@ def deployer(
         journal=journal,
         lock=AdvisoryLock(url, wait),
         probes=probes,
+        indexes=DatabaseLeftovers(url),
         taker=backup[0],
         scope=backup[1],
         who=f"{_user()}@{socket.gethostname()}",

@@ -7,7 +7,7 @@ because Postgres hides that state from most roles without an error.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -19,6 +19,7 @@ from adapter.outbound.migration.target.preflight._subject import Subject
 from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.target_checks import TargetChecks
+from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Plan
 from domain.migration.deployment.preflight import Finding, Outcome
 
@@ -33,18 +34,19 @@ class SessionChecks(TargetChecks):
 
     url: DatabaseURL
 
-    def run(self, plan: Plan | None) -> tuple[Finding, ...]:
+    def run(self, plan: Plan | None, leftovers: Collection[Leftover] = ()) -> tuple[Finding, ...]:
         """Return what each check found; a check that cannot read what it needs costs itself only.
 
         Args:
             plan: The plan; None if there is none, so that only its database is checked.
+            leftovers: Invalid indexes that earlier attempts have left, and that the deployment drops.
 
         Raises:
             psycopg.Error: The database cannot be reached or refused.
         """
         with psycopg.connect(self.url.libpq, client_encoding="utf8", prepare_threshold=None) as connection:
             connection.read_only = True
-            subject = Subject(connection, self.url, plan)
+            subject = Subject(connection, self.url, plan, {leftover.index: leftover.revision for leftover in leftovers})
             return tuple(finding for module in all_checks() for finding in _run(module, subject))
 
 

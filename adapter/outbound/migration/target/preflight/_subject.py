@@ -1,7 +1,7 @@
 """What the checks of a preflight look at."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,13 @@ class Subject:
         connection: A session of the role that will migrate; read only, with short timeouts.
         url: The database.
         plan: The plan; None if there is none.
+        leftovers: The revision whose earlier attempt has left an invalid index, by the name of the index.
     """
 
     connection: psycopg.Connection[Any]
     url: DatabaseURL
     plan: Plan | None
+    leftovers: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
