@@ -93,17 +93,24 @@ def prepared(
         report = run(plan.goal, made.statistics, progress, made.start_after, key)
 
         def deploy(events: "DeploymentEvents", stopping: "Callable[[], bool]") -> "DeploymentReport":
-            from adapter.outbound.migration.project.agent_process import AgentProcess
             from adapter.outbound.migration.project.configuration import interpreter
             from adapter.outbound.migration.target.applier import AgentApplier
             from adapter.outbound.migration.target.deployer import deployer
             from adapter.outbound.migration.target.output import handed_on, write_to_stderr
+            from adapter.outbound.migration.target.walled import deploying_process
 
             assert report.plan is not None  # noqa: S101 - without one, the preflight has failed
             with (
                 handed_on(write_to_stderr) as output,
-                AgentProcess(interpreter(project.python), walled=False, network=True, output=output) as process,
-                AgentApplier(process, _job(project, made), made.database, request.policy, events.waits) as applier,
+                deploying_process(
+                    interpreter(project.python),
+                    _job(project, made),
+                    made.database,
+                    isolated=project.isolated,
+                    network=project.network,
+                    output=output,
+                ) as (process, job),
+                AgentApplier(process, job, made.database, request.policy, events.waits) as applier,
             ):
                 use_case = deployer(
                     made.project,

@@ -101,7 +101,7 @@ def revision_databases(
     folder = cache_directory() / f"lane-{lane}" if lane else cache_directory()
     relay = None
     if request.sandbox_url:
-        from adapter.outbound.migration.sandbox.relay import Relay
+        from adapter.outbound.migration.project.relay import Relay
 
         relay = Relay()
     keep = [relay.folder if relay else str(socket_directory(request.major, folder))]

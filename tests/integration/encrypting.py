@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import trustme
 
-from adapter.outbound.migration.sandbox.relay import copy, end_tasks
+from adapter.outbound.migration.project.relay import copy, end_tasks
 from tests.conftest import Server
 
 _SSL_REQUEST = 80877103

@@ -11,7 +11,7 @@ import trustme
 
 from adapter.bootstrap.analyze import TargetRequest, analyze_revisions
 from adapter.bootstrap.project import ProjectRequest
-from adapter.outbound.migration.sandbox.relay import Relay
+from adapter.outbound.migration.project.relay import Relay
 from tests.conftest import SERVERS, Server
 from tests.history import History
 from tests.integration.encrypting import encrypting

@@ -1,5 +1,6 @@
 """A shop that is deployed to: its project, its database, and what a deployment tells."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from adapter.bootstrap.backup import BackupRequest, backup_taker
 from adapter.bootstrap.journal import IN_DATABASE, journal_of
 from adapter.bootstrap.project import ProjectRequest, revision_databases
 from adapter.outbound.migration.project.agent.protocol import Command
-from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.report.events_of_deployments import DeploymentEvents
 from adapter.outbound.migration.target.applier import AgentApplier
 from adapter.outbound.migration.target.deployer import deployer
@@ -21,6 +21,7 @@ from adapter.outbound.migration.target.probes import ConfiguredProbes
 from adapter.outbound.migration.target.scout import LockWait
 from adapter.outbound.migration.target.state import DatabaseTarget
 from adapter.outbound.migration.target.upgrade import upgrade_job
+from adapter.outbound.migration.target.walled import deploying_process
 from adapter.outbound.migration.trial.migrated_project import SandboxProject
 from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
 from adapter.outbound.postgres.url import DatabaseURL
@@ -125,8 +126,8 @@ class Deployment:
         folder = self.config.parent
         with (
             revision_databases(request) as databases,
-            AgentProcess(walled=False, network=True) as process,
-            AgentApplier(process, job, url, policy, told.waits) as applier,
+            deploying_process(sys.executable, job, url, isolated=True, network=False, output=None) as (process, led),
+            AgentApplier(process, led, url, policy, told.waits) as applier,
             journal_of(IN_DATABASE, folder, url, DatabaseTarget(url).identity()) as journal,
         ):
             project, files, target = SandboxProject(databases), ListedRevisionFiles(databases), DatabaseTarget(url)

@@ -21,7 +21,7 @@ from adapter.outbound.postgres.errors import DatabaseConfigurationError
 from adapter.outbound.postgres.redaction import redact
 
 if TYPE_CHECKING:
-    from adapter.outbound.migration.sandbox.relay import Relay
+    from adapter.outbound.migration.project.relay import Relay
 from adapter.outbound.migration.project.connection import Connection
 from adapter.outbound.migration.project.events import EventReader
 from adapter.outbound.migration.project.jobs import AgentJob, encoded
@@ -126,7 +126,7 @@ class Agent:
     def _running_process(self, connection: Connection) -> AgentProcess:
         if self._process is None:
             if not connection.is_local:
-                from adapter.outbound.migration.sandbox.relay import Relay
+                from adapter.outbound.migration.project.relay import Relay
 
                 self._relay = Relay()
             folder = self._relay.folder if self._relay else connection.host

@@ -1,9 +1,9 @@
-"""A Unix socket that forwards connections to the sandbox's databases on a server, and to no other database.
+"""A Unix socket that forwards connections to one database, of a sandbox or of a deployment, and to no other.
 
 The project's process has no network, and the server's own socket is covered. What connects here reaches the one
 database that is in use, and the one on which env.py was run beforehand; it may ask for no other, and for no other role
-than the sandbox's: a server may trust whoever comes from here. Encryption towards the server is ours to do, since the
-project's end is local.
+than that of this tool: a server may trust whoever comes from here. Encryption towards the server is ours to do, since
+the project's end is local.
 
 Source: the Postgres manual, "Message Flow" and "Message Formats" (StartupMessage, SSLRequest, ErrorResponse).
 """
@@ -38,8 +38,13 @@ class Relay:
         database: Name of the database that can be reached; empty before the first call of `lead_to`.
     """
 
-    def __init__(self) -> None:
-        """Create the folder; the socket is created by the first call of `lead_to`."""
+    def __init__(self, subject: str = "the sandbox") -> None:
+        """Create the folder; the socket is created by the first call of `lead_to`.
+
+        Args:
+            subject: Whose database it leads to, for messages.
+        """
+        self._subject = subject
         # a longer path does not fit into the address of a socket; libpq would read a comma as a separator of hosts
         default_folder = tempfile.gettempdir()
         is_usable = len(os.fsencode(default_folder)) <= _LONGEST_FOLDER and "," not in default_folder
@@ -109,7 +114,7 @@ class Relay:
                 finally:
                     server_writer.close()
             except (OSError, ssl.SSLError) as error:
-                writer.write(_error_response(f"the sandbox's server cannot be reached: {error}"))
+                writer.write(_error_response(f"{self._subject}'s server cannot be reached: {error}"))
             finally:
                 writer.close()
 
@@ -122,9 +127,9 @@ class Relay:
         database = parameters.get("database") or role
         roles = [role for name, role in (self._led_to, self._kept) if name and name == database]
         if not roles:
-            return f"only the sandbox's own database can be reached, not {database}"
+            return f"only {self._subject}'s own database can be reached, not {database}"
         if role not in roles:
-            return f"only the sandbox's own role can log in, not {role}"
+            return f"only {self._subject}'s own role can log in, not {role}"
         return None
 
 
