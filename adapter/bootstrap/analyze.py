@@ -18,6 +18,7 @@ from adapter.bootstrap.target import applied_heads, target_statistics
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapter.outbound.migration.trial.databases import RevisionDatabases
     from application.migration.analyze import AnalysisReport
 
 
@@ -68,16 +69,17 @@ def analyze_revisions(
         # imported while the agent imports the project's libraries, because it is needed later
         from adapter.outbound.migration.report import analysis_text  # noqa: F401
         from adapter.outbound.migration.trial.trials import SandboxTrials
-        from application.migration.analyze import AnalyzeRevisions
+        from application.migration.analyze import AnalyzeRevisions, revisions_to_analyze
 
         with closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials:
-            history = databases.history()
-            if revisions or target.url is None:
-                chosen = history.choose(revisions or "head")
-            else:
-                chosen = history.pending(applied_heads(target.url, databases.version_tables()))
+            applied = partial(_applied, target.url, databases) if target.url else None
+            chosen = revisions_to_analyze(databases.history(), revisions, applied)
             run = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=keeps_before))
             return run(chosen, statistics, progress, start_after, observed)
+
+
+def _applied(url: str, databases: "RevisionDatabases") -> tuple[str, ...]:
+    return applied_heads(url, databases.version_tables())
 
 
 def render_analysis(report: "AnalysisReport", form: str, config: "Path | None", *, verbose: bool, color: bool) -> str:

@@ -12,7 +12,7 @@ from domain.migration.analysis.impact import work_of
 from domain.migration.analysis.revision_analysis import RevisionAnalysis, analyze
 from domain.migration.analysis.shared_transaction import judge_together, with_needs
 from domain.migration.diagnostic import Severity
-from domain.migration.history import HistoryEntry
+from domain.migration.history import History, HistoryEntry
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
 
@@ -127,3 +127,21 @@ def _calibrated(trial: Trial, statistics: Statistics) -> RevisionTrace:
     """Return the trace of a trial, with calibration runs if it works on tables whose size is known."""
     tables = {work.table for work in work_of(trial.trace) if work.table in statistics}
     return replace(trial.trace, calibration=trial.calibrate(tables)) if tables else trial.trace
+
+
+def revisions_to_analyze(
+    history: History, named: "str | Sequence[str] | None", applied: Callable[[], Sequence[str]] | None
+) -> tuple[HistoryEntry, ...]:
+    """Return the revisions that are named; else those that a target has not applied, or the last one without a target.
+
+    Args:
+        history: All revisions.
+        named: A range, or several ranges or paths of revision files; empty for none.
+        applied: Returns the revisions that the target is at; None without a target.
+
+    Raises:
+        HistoryError: A name is unknown, or the target is at a revision that the history does not have.
+    """
+    if named or applied is None:
+        return history.choose(named or "head")
+    return history.pending(applied())

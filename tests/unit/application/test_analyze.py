@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from application.migration.analyze import AnalysisReport, AnalyzeRevisions
+from application.migration.analyze import AnalysisReport, AnalyzeRevisions, revisions_to_analyze
 from domain.migration.analysis.shared_transaction import JointFailure, SharedTransaction
 from domain.migration.diagnostic import Severity
 from domain.migration.history import HistoryEntry
@@ -158,3 +158,17 @@ def test_when_somebody_should_look(trace: RevisionTrace, error: bool, warning: b
 
     assert report.fails_on(Severity.ERROR) is error
     assert report.fails_on(Severity.WARNING) is warning
+
+
+def test_which_revisions_are_analyzed() -> None:
+    """Those that are named; else what a target has not applied; else, without a target, the last one."""
+    history = FakeTrials(dict.fromkeys(("r1", "r2", "r3"), revision())).history()
+
+    def ids(named: str | list[str] | None, applied: tuple[str, ...] | None) -> list[str]:
+        at = None if applied is None else lambda: applied
+        return [entry.revision for entry in revisions_to_analyze(history, named, at)]
+
+    assert ids("r1:r2", ("r1",)) == ["r2"]
+    assert ids(["r3", "r1"], None) == ["r1", "r3"]
+    assert ids(None, ("r1",)) == ["r2", "r3"]
+    assert ids(None, None) == ["r3"]

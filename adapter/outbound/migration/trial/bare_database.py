@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.results import AgentError, AgentResult
 from adapter.outbound.migration.trial.database import CannotBuildError, Database, DatabaseMaker
 from adapter.outbound.migration.trial.project_history import ProjectHistory
 from adapter.outbound.migration.trial.set_up import set_up
@@ -65,15 +66,21 @@ class BareDatabase:
 
     def _upgrade(self, database: Database, parents: Iterable[str]) -> _Failure | None:
         """Upgrade a database to some revisions; drop it and return the failure when one of them fails."""
-        for revision in parents:
-            if revision in database.applied:
-                continue
-            result = database.run(Command.UPGRADE, revision)
-            if result.error is not None:
-                database.drop()
-                failed = result.runs[-1].revision if result.runs else revision
-                reason = f"not run: revision {failed} before it fails on an empty database: {described(result.error)}"
-                if is_not_installed(result.error.sqlstate, result.error.message):
-                    reason += "; name a server that has it: --sandbox-url"
-                return _Failure(failed, reason)
+        with database.tried() as keep:
+            for revision in parents:
+                if revision in database.applied:
+                    continue
+                result = database.run(Command.UPGRADE, revision)
+                if result.error is not None:
+                    return _failure(result, result.error, revision)
+            keep()
         return None
+
+
+def _failure(result: AgentResult, error: AgentError, revision: str) -> _Failure:
+    """Return why an upgrade to a revision failed."""
+    failed = result.runs[-1].revision if result.runs else revision
+    reason = f"not run: revision {failed} before it fails on an empty database: {described(error)}"
+    if is_not_installed(error.sqlstate, error.message):
+        reason += "; name a server that has it: --sandbox-url"
+    return _Failure(failed, reason)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.trial.database import Database
@@ -30,17 +31,18 @@ def calibrate(
     runs = [CalibrationRun(rows_of(trace.tables), tuple(statement.duration_ms for statement in trace.upgrade))]
     largest = max((trace.tables[table].rows for table in tables if table in trace.tables), default=0)
     deadline = time.monotonic() + _CALIBRATION_SECONDS
-    grown = before.copy()
-    for doubling in range(1, _DOUBLINGS + 1):
-        with grown:
-            grown = databases.rows.grown(grown, largest * 2**doubling, tables)
-        run = _timed(trace, grown)
-        if run is None:
-            break
-        runs.append(run)
-        if time.monotonic() > deadline:
-            break
-    grown.drop()
+    with ExitStack() as last:
+        grown = last.enter_context(before.copy())
+        for doubling in range(1, _DOUBLINGS + 1):
+            larger = databases.rows.grown(grown, largest * 2**doubling, tables)
+            last.close()
+            grown = last.enter_context(larger)
+            run = _timed(trace, grown)
+            if run is None:
+                break
+            runs.append(run)
+            if time.monotonic() > deadline:
+                break
     return tuple(runs) if len(runs) > 1 else ()
 
 

@@ -1,7 +1,7 @@
 """A database of the sandbox, on which revisions of a project are tried."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -175,6 +175,24 @@ class Database(ProjectDatabase):
             self.maker.open.discard(self)
             self.close_session()
             self.maker.sandbox.drop(self.url)
+
+    @contextmanager
+    def tried(self) -> Iterator[Callable[[], "Database"]]:
+        """Yield a function that keeps the database beyond the block, and returns it; otherwise it is dropped there."""
+        is_kept = False
+
+        def keep() -> "Database":
+            nonlocal is_kept
+            is_kept = True
+            return self
+
+        try:
+            yield keep
+        except CannotBuildError:
+            self.drop()
+            raise
+        if not is_kept:
+            self.drop()
 
     @contextmanager
     def being_built(self) -> Iterator[Self]:

@@ -162,8 +162,8 @@ class RevisionDatabases:
         rows made there.
         """
         if revision in self.maker.jobs.endless:
-            database.drop()
-            return self.at([revision], at_once=True)
+            with database:
+                return self.at([revision], at_once=True)
         try:
             with database.being_built():
                 database.run_or_fail("upgrade", revision)

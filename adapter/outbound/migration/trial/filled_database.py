@@ -97,21 +97,22 @@ class FilledDatabase:
             What is in the bare database, and the keys of the rows; None for a database that was dropped.
         """
         database, new_revisions = made.database, bare.applied - made.database.applied
-        if not (database.applied < bare.applied) or new_revisions & database.maker.jobs.endless:
-            database.drop()
-            return None
-        try:
-            for revision in parents:
-                database.run_or_fail("upgrade", revision)
-            database.applied = bare.applied
-            return self._with_rows_anew(made, bare)
-        except (UnclearError, CannotBuildError):
-            database.drop()
-        except psycopg.Error as error:
-            if costs_more(error):
-                raise
-            database.drop()
-        return None
+        with database.tried() as keep:
+            if not (database.applied < bare.applied) or new_revisions & database.maker.jobs.endless:
+                return None
+            try:
+                for revision in parents:
+                    database.run_or_fail("upgrade", revision)
+                database.applied = bare.applied
+                moved = self._with_rows_anew(made, bare)
+            except (UnclearError, CannotBuildError):
+                return None
+            except psycopg.Error as error:
+                if costs_more(error):
+                    raise
+                return None
+            keep()
+            return moved
 
     def _with_rows_anew(self, made: _Made, bare: Database) -> tuple[Versions, KeyDigests]:
         database = made.database

@@ -159,12 +159,11 @@ class OnMatchingRows:
             base, outcome = self._without_edges(base, outcome, make(before, statements, edges=False).database)
         trace = outcome.trace
         reason = refused_matches(idle_trace, trace) or (trace.downgrade_error if compared else None)
-        if reason:
-            base.drop()
-            if outcome.after is not None:
-                outcome.after.drop()
-            return None, reason, unmade
-        self.states.move_to_matching(base, outcome.after)
+        with base.tried() as keep:
+            if reason:
+                outcome.end()
+                return None, reason, unmade
+            self.states.move_to_matching(keep(), outcome.after)
         return replace(trace, refused_rows=trace.refused_rows or idle_trace.refused_rows), "", unmade
 
     def _without_edges(self, base: Database, failed: Outcome, usual: Database | None) -> tuple[Database, Outcome]:
@@ -180,12 +179,12 @@ class OnMatchingRows:
         """
         if usual is None:
             return base, failed
-        outcome = self.run(usual, KnownState(failed.trace.before), keeps=True)
-        if outcome.trace.after is None:
-            usual.drop()
-            return base, failed
-        base.drop()
-        return usual, replace(outcome, trace=replace(outcome.trace, refused_rows=failed.trace.refused_rows))
+        with usual.tried() as keep_usual, base.tried() as keep_base:
+            outcome = self.run(usual, KnownState(failed.trace.before), keeps=True)
+            if outcome.trace.after is None:
+                return keep_base(), failed
+            trace = replace(outcome.trace, refused_rows=failed.trace.refused_rows)
+            return keep_usual(), replace(outcome, trace=trace)
 
 
 def _together_and_alone(statements: Sequence[StatementTrace]) -> list[Sequence[StatementTrace]]:

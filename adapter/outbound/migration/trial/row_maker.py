@@ -143,11 +143,9 @@ class RowMaker:
 
     def _with_matches(self, database: Database, searches: Sequence[Statement], *, edges: bool) -> MadeRows:
         copy = database.copy()
-        matching = fill_matching(copy.session(), searches, self.rows, database.young, edges=edges)
-        if matching.rows:
-            return MadeRows(copy, matching.unmade)
-        copy.drop()
-        return MadeRows(None, matching.unmade)
+        with copy.tried() as keep:
+            matching = fill_matching(copy.session(), searches, self.rows, database.young, edges=edges)
+            return MadeRows(keep() if matching.rows else None, matching.unmade)
 
     def unmade_edges(self, database: Database, tables: Collection[str]) -> Mapping[str, str]:
         """Return the values at the edges of types that no row of some tables has; see `rows.unmade_edges`."""

@@ -35,13 +35,12 @@ def undone_on_other_rows(run: UpAndDown, states: TrialDatabases, trace: Revision
     for make in makers:
         with suppress(CannotBuildError):
             base = make()
-            outcome = run(base, KnownState(trace.before), copies=True, keeps=True)
-            if outcome.trace.after is not None and outcome.trace.downgrade_error is None:
-                states.move_to_matching(base, outcome.after)
-                return replace(outcome.trace, undo_refused_rows=trace.downgrade_error or "")
-            base.drop()
-            if outcome.after is not None:
-                outcome.after.drop()
+            with base.tried() as keep:
+                outcome = run(base, KnownState(trace.before), copies=True, keeps=True)
+                if outcome.trace.after is not None and outcome.trace.downgrade_error is None:
+                    states.move_to_matching(keep(), outcome.after)
+                    return replace(outcome.trace, undo_refused_rows=trace.downgrade_error or "")
+                outcome.end()
     return trace
 
 

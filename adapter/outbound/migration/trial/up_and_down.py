@@ -1,7 +1,8 @@
 """One run of a revision: its upgrade on a database with rows, and its downgrade."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from adapter.outbound.migration.catalog.unfit_rows import read_unfit_rows
 from adapter.outbound.migration.catalog.written_rows import RowCounts, count_all_rows
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.environment_errors import described
+from adapter.outbound.migration.project.results import AgentResult
 from adapter.outbound.migration.traffic.application_statements import ApplicationStatements
 from adapter.outbound.migration.trial.database import Database
 from adapter.outbound.migration.trial.databases import RevisionDatabases
@@ -22,6 +24,7 @@ from adapter.outbound.migration.trial.states import NOTHING_KNOWN, KnownState
 from adapter.outbound.migration.trial.table_facts import read_table_facts
 from adapter.outbound.migration.trial.time_stamps import read_clock, stamped_columns
 from adapter.outbound.migration.trial.unreported import (
+    ServerState,
     read_changed_state,
     read_server_state,
     unreported_changes,
@@ -49,6 +52,11 @@ class Outcome:
     trace: RevisionTrace
     after: Database | None = None
     exception_type: str = ""
+
+    def end(self) -> None:
+        """Drop the upgraded database, if there is one."""
+        if self.after is not None:
+            self.after.drop()
 
 
 class UpAndDown:
@@ -123,60 +131,85 @@ class UpAndDown:
     def _upgrade(
         self, upgraded: Database, rows: DataDigest, counts: RowCounts, common: dict[str, Any], *, copies: bool
     ) -> Outcome:
-        entry, recorded_statements = self.entry, self.databases.project.statements
-        state = read_server_state(upgraded.session(), rows.tables)
-        start = read_clock(upgraded.session())
+        with upgraded.tried() as keep:
+            state = read_server_state(upgraded.session(), rows.tables)
+            start = read_clock(upgraded.session())
+            result, counts, seen = self._run_upgrade(upgraded, state, counts, common["tables"])
+            common |= seen
+            if result.error is not None:
+                return self._failed(result, common)
+            common |= self._seen_behind(upgraded, rows, counts, state, common["upgrade"])
+            with upgraded.copy() if copies else nullcontext(upgraded) as undone:
+                common |= self._undo(undone, rows, start, common)
+            return Outcome(describe(self.databases, self.entry, **common), keep() if copies else None)
+
+    def _run_upgrade(
+        self, upgraded: Database, state: ServerState, counts: RowCounts, tables: Collection[str]
+    ) -> tuple[AgentResult, RowCounts, dict[str, Any]]:
+        """Run the upgrade beside statements of the application, and return what was seen, as fields of the trace.
+
+        Returns:
+            The result, the numbers of rows behind the upgrade, and the fields.
+        """
         with ApplicationStatements(
             upgraded.url,
-            recorded_statements,
+            self.databases.project.statements,
             each_column=self._each_column,
             known=upgraded.old_code,
             watching=upgraded.session(),
             counts=counts,
         ) as application:
             upgraded.old_code = application.known
-            result = upgraded.run(Command.UPGRADE, entry.revision, trace=True)
-            agent_run = result.run_of(entry.revision, "upgrade")
-            statements = agent_run.statements
+            result = upgraded.run(Command.UPGRADE, self.entry.revision, trace=True)
+            agent_run = result.run_of(self.entry.revision, "upgrade")
+            fields: dict[str, Any] = {"upgrade": agent_run.statements}
             if result.error is None:
                 counts = count_all_rows(upgraded.session())
                 state_after = read_changed_state(upgraded.session(), state, counts)
-                common["unreported"] = (
-                    *unreported_changes(state, state_after, statements),
-                    *unseen_work(agent_run, common["tables"]),
-                )
-                common["waited_ms"] = agent_run.waited_ms
-                common["contradictions"] = read_contradictions(
-                    upgraded.session(), state.following, state.changed_tables(state_after)
-                )
-                common["unfit_rows"] = read_unfit_rows(upgraded.session(), state.following)
-                common["drawn"] = state.drawn(state_after)
-                compatibility = application.try_again(upgraded.session(), counts)
+                fields |= {
+                    "unreported": (
+                        *unreported_changes(state, state_after, agent_run.statements),
+                        *unseen_work(agent_run, tables),
+                    ),
+                    "waited_ms": agent_run.waited_ms,
+                    "contradictions": read_contradictions(
+                        upgraded.session(), state.following, state.changed_tables(state_after)
+                    ),
+                    "unfit_rows": read_unfit_rows(upgraded.session(), state.following),
+                    "drawn": state.drawn(state_after),
+                    "compatibility": application.try_again(upgraded.session(), counts),
+                }
                 upgraded.old_code = application.known
-        if result.error is not None:
-            upgraded.drop()
-            is_of_statement = result.error.kind != "forged" and any(item.error for item in statements)
-            error = None if is_of_statement else described(result.error)
-            refusal = refused_rows(result.error)
-            trace = describe(self.databases, entry, upgrade=statements, error=error, refused_rows=refusal, **common)
-            return Outcome(trace, None, result.error.type)
+        return result, counts, fields
+
+    def _failed(self, result: AgentResult, common: Mapping[str, Any]) -> Outcome:
+        error = result.error
+        assert error is not None  # noqa: S101 - it is why this is called
+        is_of_statement = error.kind != "forged" and any(statement.error for statement in common["upgrade"])
+        described_error = None if is_of_statement else described(error)
+        trace = describe(self.databases, self.entry, error=described_error, refused_rows=refused_rows(error), **common)
+        return Outcome(trace, None, error.type)
+
+    def _seen_behind(
+        self,
+        upgraded: Database,
+        rows: DataDigest,
+        counts: RowCounts,
+        state: ServerState,
+        statements: Sequence[StatementTrace],
+    ) -> dict[str, Any]:
+        """Return what is seen behind an upgrade that succeeded, as fields of the trace."""
         after = upgraded.snapshot()
         self._remember_pgvector(after)
         written_tables = _written_tables(statements)
-        lagging_sequences = sequences_behind(upgraded.session(), state.following, written_tables)
+        fields: dict[str, Any] = {
+            "after": after,
+            "sequences_behind": sequences_behind(upgraded.session(), state.following, written_tables),
+        }
         if written_tables:
             rows_upgraded = upgraded.digest(counts)
-            common["unchanged"] = unchanged(rows, rows_upgraded)
-            common["filled_nulls"] = filled_nulls(rows, rows_upgraded)
-        common |= {
-            "upgrade": statements,
-            "after": after,
-            "compatibility": compatibility,
-            "sequences_behind": lagging_sequences,
-        }
-        with upgraded.copy() if copies else upgraded as undone:
-            common |= self._undo(undone, rows, start, common)
-        return Outcome(describe(self.databases, entry, **common), upgraded if copies else None)
+            fields |= {"unchanged": unchanged(rows, rows_upgraded), "filled_nulls": filled_nulls(rows, rows_upgraded)}
+        return fields
 
     def _undo(self, undone: Database, rows: DataDigest, start: datetime, known: Mapping[str, Any]) -> dict[str, Any]:
         """Undo the upgrade on a database, and return what was seen, as fields of the trace.
@@ -213,7 +246,7 @@ class UpAndDown:
         self.pgvector = str(version) if version else self.pgvector
 
 
-def _written_tables(statements: tuple[StatementTrace, ...]) -> set[str]:
+def _written_tables(statements: Sequence[StatementTrace]) -> set[str]:
     return {
         table
         for statement in statements
