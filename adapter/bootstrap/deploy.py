@@ -157,11 +157,11 @@ def events(form: str, write: "Callable[[str], object]") -> "DeploymentEvents":
     return JSONEvents(write) if form == "json" else TextEvents(write)
 
 
-def lock_policy(stall: float, longest_stall: float, deadline: float) -> "LockPolicy":
-    """Return the policy of some limits, in seconds."""
-    from domain.migration.deployment.lock_policy import LockPolicy
+def lock_policy(stall: float, longest_stall: float, deadline: float, cancels: str) -> "LockPolicy":
+    """Return the policy of some limits, in seconds, and the name of those that may be ended."""
+    from domain.migration.deployment.lock_policy import Blockers, LockPolicy
 
-    return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline)
+    return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline, cancels=Blockers(cancels))
 
 
 def backup_request(

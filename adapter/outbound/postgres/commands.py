@@ -9,12 +9,15 @@ from pathlib import Path
 
 _OPTION = r"-\w|--[a-z]"
 _WORD = "upgrade|downgrade|current|history|heads|revision|check|merge|stamp"
+_MIGRATE = (
+    "status|up|plan|preflight|deploy|history|backup|restore|analyze|verify|db|stats|record|locks|rules|new-service"
+)
 _ALEMBIC = re.compile(rf"(?<![\w./-])alembic(?= (?:{_WORD})\b)")
 # Commands with one of their words behind them; a sentence about `alembic` is left alone.
 _CALL = re.compile(
     r"(?<![\w./-])(?:"
     rf"alembic(?= (?:{_WORD}|{_OPTION}))"
-    rf"|migrate(?= (?:status|up|backup|restore|analyze|verify|db|stats|record|locks|rules|new-service|{_OPTION}))"
+    rf"|migrate(?= (?:{_MIGRATE}|{_OPTION}))"
     rf"|backend(?= (?:demo|search|ingest|document|user|product|order|{_OPTION})))"
 )
 

@@ -9,6 +9,7 @@ have done that were in the way before.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 _CHANCE = 0.6  # of an attempt, at least, that those in the way end before its lock timeout
 _MOST_KNOWN = 200  # durations that are remembered
@@ -16,9 +17,23 @@ _MOST_DOUBLINGS = 64
 _MARGIN = 0.05  # seconds by which a deadlock timeout is shorter than the lock timeout
 
 
+class Blockers(Enum):
+    """Sessions that a deployment may end, because they are in its way.
+
+    Attributes:
+        NONE: None of them.
+        IDLE: Those that are idle in a transaction; the session is terminated, and its transaction rolled back.
+        AUTOVACUUM: Those of autovacuum, but for one against wraparound; it begins again later.
+    """
+
+    NONE = "none"
+    IDLE = "idle-in-transaction"
+    AUTOVACUUM = "autovacuum"
+
+
 @dataclass(frozen=True)
 class LockPolicy:
-    """Limits for the waiting of a deployment; all in seconds.
+    """Limits for the waiting of a deployment, in seconds, and who does not have to be waited for.
 
     Attributes:
         stall: For how long statements of the application may wait behind an attempt, at first.
@@ -26,6 +41,7 @@ class LockPolicy:
         patience: How long it takes to double, while there is no quiet moment.
         deadline: When to give a step up.
         unblocking: Lock timeout of statements that nobody waits for, such as CREATE INDEX CONCURRENTLY.
+        cancels: Who is ended after having been in the way for `patience`.
     """
 
     stall: float = 0.1
@@ -33,6 +49,7 @@ class LockPolicy:
     patience: float = 1.5
     deadline: float = 300.0
     unblocking: float = 3600.0
+    cancels: Blockers = Blockers.NONE
 
     def allowed(self, elapsed: float) -> float:
         """Return for how long statements may wait behind an attempt, some seconds after the lock was first wanted."""

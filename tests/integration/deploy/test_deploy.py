@@ -15,7 +15,7 @@ from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.deployment.backup import BackupScope
 from domain.migration.deployment.deployment import Ending
 from domain.migration.deployment.journal import Event
-from domain.migration.deployment.lock_policy import LockPolicy
+from domain.migration.deployment.lock_policy import Blockers, LockPolicy
 from domain.migration.deployment.preflight import Outcome
 from domain.migration.errors import StalePlanError
 from tests.history import History
@@ -212,3 +212,20 @@ def test_an_invalid_index_of_an_earlier_attempt_is_built_again(deployment: Deplo
         assert (report.current, told.leftovers) == (("r3",), ["public.shops_name"])
         valid = "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = 'shops'::regclass"
         assert dict(connection.execute(valid).fetchall()) == {"shops_pkey": True, "shops_name": True, "theirs": False}
+
+
+def test_ends_who_does_nothing_in_a_transaction(deployment: Deployment) -> None:
+    """With the user's leave, a session that is idle in a transaction is ended; one that works is waited for."""
+    policy = LockPolicy(patience=0.3, deadline=60, cancels=Blockers.IDLE)
+    with ExitStack() as stack, psycopg.connect(deployment.url) as other:
+
+        def hold() -> None:
+            other.execute("SELECT count(*) FROM shops")
+            stack.enter_context(reading(deployment.url, 3.0))
+
+        told = Told()
+        report = deployment.run("r2", told=told, policy=policy, before=hold)
+        assert not report.failed
+        assert "pg_sleep" in "".join(told.attempts[0].blockers)
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")

@@ -1,6 +1,7 @@
 """`migrate deploy`: upgrade a database while its application keeps serving."""
 
 import json
+import shlex
 import sys
 from dataclasses import replace
 from enum import StrEnum
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
 
 app = typer.Typer()
+
+
+class Blockers(StrEnum):
+    """Sessions that may be ended."""
+
+    NONE = "none"
+    IDLE = "idle-in-transaction"
+    AUTOVACUUM = "autovacuum"
 
 
 class Scope(StrEnum):
@@ -66,6 +75,13 @@ def deploy(
     deadline: Annotated[
         float, typer.Option(min=0.0, help="Seconds after which a step that gets no lock is given up.")
     ] = 300.0,
+    cancel_blockers: Annotated[
+        Blockers,
+        typer.Option(
+            help="Who is ended after some seconds in the way: sessions that do nothing in an open transaction, or "
+            "autovacuum, which begins again later."
+        ),
+    ] = Blockers.NONE,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for another deployment to end.")] = 0.0,
     backup: Annotated[
         Scope,
@@ -103,7 +119,7 @@ def deploy(
 
     saved = backup_request(backup.value, backup_to, project.config, journal_folder)
     request = DeployRequest(
-        lock_policy(stall, longest_stall, deadline),
+        lock_policy(stall, longest_stall, deadline, cancel_blockers.value),
         wait,
         journal.value,
         journal_folder,
@@ -117,7 +133,7 @@ def deploy(
             progress.__exit__()
             _show(ready, form)
             _confirm(ready, form, yes=yes)
-            _deploy(ready, form)
+            _deploy(ready, form, project.config)
     finally:
         progress.__exit__()
 
@@ -166,12 +182,15 @@ def _confirm(ready: "Prepared", form: str, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-def _deploy(ready: "Prepared", form: str) -> None:
+def _deploy(ready: "Prepared", form: str, config: Path | None) -> None:
     from adapter.bootstrap.deploy import events, render_deployment
+    from adapter.bootstrap.errors import reachable
 
     with stopped_in_order() as stopping:
         report = ready.deploy(events(form, typer.echo), stopping)
         typer.echo(render_deployment(report, form, color=sys.stdout.isatty() and form == "text"))
+        if report.not_done and form == "text":
+            typer.echo(reachable(f"To go on: migrate deploy{f' -c {shlex.quote(str(config))}' if config else ''}"))
     if report.interrupted:
         raise typer.Exit(_INTERRUPTED)
     if report.failed:

@@ -62,6 +62,9 @@ class TextEvents(DeploymentEvents):
 
     def waits(self, wait: LockWait) -> None:
         """Write what a step waits for, who is in the way, and what the next attempt may cost others."""
+        if not wait.locks:
+            self._line(f"{_INDENT}its statement waits for {duration(wait.seconds)}; in the way: {join(wait.holders)}")
+            return
         locks = ", ".join(dict.fromkeys(f"{lock.relation} ({lock.mode.sql})" for lock in wait.locks))
         holders = join(wait.holders) or "their sessions have just ended"
         self._line(

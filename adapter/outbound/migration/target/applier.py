@@ -77,6 +77,7 @@ class AgentApplier(Applier):
                 self._url,
                 scout.settings,
                 self._policy.stall / 5,
+                lambda seconds, waited_for: self._report(LockWait(step.revision, (), seconds, waited_for, 0.0)),
             )
         except KeyboardInterrupt:
             return self._attempted(Ending.INTERRUPTED, began, scout, (), "interrupted")
@@ -104,14 +105,14 @@ class AgentApplier(Applier):
 
     def _gave_up(self, began: float, scout: Scout) -> Attempted:
         end = end_them(scout.holders)
-        hint = f"wait for it, or end it: {end}" if end else "deploy when fewer transactions are in the way"
+        remedy = f"wait for it, end it ({end.rstrip(';')})" if end else "deploy when fewer transactions are in the way"
         return self._attempted(
             Ending.GAVE_UP,
             began,
             scout,
             (),
             f"there was no moment to take its locks in {self._policy.deadline:g} s; in the way: {join(scout.holders)}",
-            f"{hint}; or allow a longer stall: --longest-stall, --deadline",
+            f"{remedy}, or allow more: --longest-stall, --deadline",
         )
 
     def _attempted(

@@ -13,21 +13,31 @@ from adapter.outbound.postgres.url import DatabaseURL
 PAUSE = 0.1  # seconds between two queries
 _PAUSE_AFTER_ERROR = 5.0  # seconds until another connection is tried
 _KEPT = 5.0  # seconds for which the sessions that were waited for are remembered
+_UNTOLD = 1.0  # seconds of a wait of which nobody is told
+_BETWEEN_REPORTS = 5.0  # seconds
 _PATIENCE = 2.0  # seconds to wait for a connection that is being opened to a server that may be gone
 
 
 class LockWatch:
     """Watches the sessions of an upgrade over a connection of its own, inside its context."""
 
-    def __init__(self, url: DatabaseURL, pids: Callable[[], tuple[int, ...]], pause: float = PAUSE) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        pids: Callable[[], tuple[int, ...]],
+        pause: float = PAUSE,
+        report: Callable[[float, tuple[Holder, ...]], object] = lambda *_: None,
+    ) -> None:
         """Prepare the watch; its connection is opened once the upgrade has a session.
 
         Args:
             url: The database.
             pids: Returns the server's processes for the sessions of the upgrade.
             pause: Seconds between two queries; less than the lock timeout.
+            report: Called now and then, in another thread, while a statement waits: for how many seconds, and for whom.
         """
-        self._pause = pause
+        self._pause, self._report = pause, report
+        self._waits_since, self._reported = 0.0, 0.0
         self._url = url
         self._pids = pids
         self._ended = threading.Event()
@@ -68,5 +78,12 @@ class LockWatch:
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         holders = read_holders(connection.execute(blocking_query(self._pids()).encode()).fetchall())
-        if holders:
-            self._seen = (time.monotonic(), holders)
+        now = time.monotonic()
+        if not holders:
+            self._waits_since = 0.0
+            return
+        self._seen = (now, holders)
+        self._waits_since = self._waits_since or now
+        if now - self._waits_since >= _UNTOLD and now - self._reported >= _BETWEEN_REPORTS:
+            self._reported = now
+            self._report(now - self._waits_since, holders)

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import psycopg
 
 from adapter.outbound.postgres.holders import Holder, holders_query, read_holders
 from adapter.outbound.postgres.url import DatabaseURL
-from domain.migration.deployment.lock_policy import Obstacle, remember
+from domain.migration.deployment.lock_policy import Blockers, Obstacle, remember
 from domain.migration.deployment.plan import PlannedLock
 from domain.migration.locks import LockMode
 
@@ -33,6 +34,20 @@ SELECT coalesce(c.pid, 0), c.virtualtransaction, extract(epoch FROM clock_timest
        coalesce(a.backend_type = 'autovacuum worker' AND a.query NOT LIKE '%%(to prevent wraparound)', false)
   FROM conflicting c LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = c.pid
 """
+# What is asked for is checked again here, so that nobody is ended who has begun to work meanwhile.
+_END = {
+    Blockers.IDLE: """
+SELECT pid FROM (SELECT pid FROM pg_catalog.pg_stat_activity
+                  WHERE pid = ANY (%s) AND state LIKE 'idle in transaction%%' OFFSET 0) AS idle
+ WHERE pg_catalog.pg_terminate_backend(pid)
+""",
+    Blockers.AUTOVACUUM: """
+SELECT pid FROM (SELECT pid FROM pg_catalog.pg_stat_activity
+                  WHERE pid = ANY (%s) AND backend_type = 'autovacuum worker'
+                    AND query NOT LIKE '%%(to prevent wraparound)' OFFSET 0) AS vacuums
+ WHERE pg_catalog.pg_cancel_backend(pid)
+""",
+}
 _HELD = """
 SELECT count(*) FROM pg_catalog.pg_locks l
   JOIN unnest(%(relations)s::text[]) AS name ON l.relation = pg_catalog.to_regclass(name)::oid
@@ -108,6 +123,16 @@ class Obstacles:
         """Return the sessions that were in the way when that was last read."""
         pids = ", ".join(f"({pid})" for pid in sorted({pid for pid, _ in self._seen}))
         return read_holders(self._rows(holders_query(f"VALUES {pids}"))) if pids else ()
+
+    def end(self, blockers: Blockers) -> None:
+        """End those that were in the way when that was last read, as far as they are such as may be ended.
+
+        One that this role may not end is left alone.
+        """
+        pids = [pid for pid, _ in self._seen if pid]
+        if blockers in _END and pids:
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                self._connection.execute(_END[blockers].encode(), (pids,))
 
     def has_blocking_lock(self, relations: Iterable[str], own: Sequence[int]) -> bool:
         """Return whether one of some sessions holds a lock on a relation for which others wait."""

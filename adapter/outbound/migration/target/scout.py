@@ -28,7 +28,8 @@ class LockWait:
 
     Attributes:
         revision: The revision that waits.
-        locks: What it waits for.
+        locks: What it waits for before its statement is sent; empty if a statement waits in the server, as one that
+            builds an index beside the traffic does for older transactions.
         seconds: For how long it has waited.
         holders: The sessions in the way.
         allowed: For how many seconds statements of the application may wait behind the next attempt.
@@ -126,6 +127,8 @@ class Scout:
                     self._report(LockWait(self._step.revision, locks, now - since, self.holders, allowed))
                 if isinstance(decision, GiveUp):
                     return None
+                if now - since >= self._policy.patience:
+                    self._obstacles.end(self._policy.cancels)
                 time.sleep(min(_POLL, decision.seconds))
         finally:
             self.waited += time.monotonic() - began

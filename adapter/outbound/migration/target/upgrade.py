@@ -101,6 +101,7 @@ def run_upgrade(
     url: DatabaseURL,
     asked: Asked = lambda *_: {},
     pause: float = PAUSE,
+    waits: Callable[[float, tuple[Holder, ...]], object] = lambda *_: None,
 ) -> tuple[AgentResult, tuple[Holder, ...]]:
     """Run the job to its end, or until a signal ends this process; the run is then ended in order first.
 
@@ -113,6 +114,7 @@ def run_upgrade(
         asked: For `Command.DEPLOY`: returns the settings for a statement, from its text, the lock timeout of its
             session, and the server's processes of the sessions of the upgrade; None to end the revision there.
         pause: Seconds between two looks at who is in the way, less than the lock timeouts.
+        waits: As `LockWatch` has it.
 
     Returns:
         The result, and the sessions for whose locks the upgrade waited at its end.
@@ -127,7 +129,7 @@ def run_upgrade(
     )
     try:
         process.send(encoded(job, job.connection, token, *process.descriptors))
-        with LockWatch(url, lambda: reader.sessions, pause) as watch:
+        with LockWatch(url, lambda: reader.sessions, pause, waits) as watch:
             reader.read()
     except KeyboardInterrupt:
         _interrupt(process, reader)
