@@ -25,8 +25,8 @@ from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.statistics import Statistics
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.round_trip import Reversibility
+from tests.unit.application.deployment_fakes import FakeJournal
 from tests.unit.application.migration_fakes import FakeCertificates, FakeTrials
-from tests.unit.application.test_deploy import FakeJournal
 from tests.unit.application.test_plan_upgrade import ADDS, FakeProject, FakeTarget
 from tests.unit.domain.migration.traces import USERS, revision, step, table
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from domain.migration.analysis.unseen import found_nothing, idle_within, is_named, keywords, read_within, top
+from domain.migration.analysis.unseen import (
+    found_nothing,
+    idle_within,
+    is_named,
+    keywords,
+    read_within,
+    top,
+    work_not_done,
+)
 from domain.migration.locks import LockMode
 from domain.migration.trace import RowCounts, StatementTrace, TableFacts
 from tests.unit.domain.migration.traces import (
@@ -132,3 +140,17 @@ def test_keywords_are_neither_names_nor_texts() -> None:
     sql = """UPDATE quotas SET "limit" = 1, note = 'no LIMIT' -- LIMIT\nWHERE id IN (SELECT id FROM old LIMIT 5)"""
     assert keywords(sql).count("limit") == 0
     assert keywords(sql).count("LIMIT") == 1
+
+
+def test_reading_is_no_work() -> None:
+    """A statement that only reads leaves an upgrade without an effect; a lock, a write or a failure is one."""
+    source = "from alembic import op\n\n\ndef upgrade():\n    if flag:\n        op.a()\n"
+    read = step("SELECT 1 FROM users", locks={USERS: LockMode.ACCESS_SHARE})
+    assert work_not_done(revision(read, source=source)) is not None
+    for worked in (
+        step("SELECT 1 FROM users FOR UPDATE", locks={USERS: LockMode.ROW_SHARE}),
+        step("SELECT f()", rows=updated(1)),
+        step("SELECT 1", error="no"),
+        step("ALTER TABLE users"),
+    ):
+        assert work_not_done(revision(worked, source=source)) is None

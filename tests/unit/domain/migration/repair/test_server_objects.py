@@ -129,3 +129,11 @@ def test_privileges_beside_those_of_objects() -> None:
     assert steps(to_come, {}) == [
         'op.execute("ALTER DEFAULT PRIVILEGES FOR ROLE shop IN SCHEMA public GRANT SELECT ON TABLES TO app")'
     ]
+
+
+def test_a_role_without_an_end_is_made_without_one() -> None:
+    """Only a time of expiry is written, and only where the role has another one."""
+    assert steps(role(), {}) == ['op.execute("CREATE ROLE app")']
+    assert steps(role(valid_until="2030-01-01", logs_in=True), role(valid_until="2030-01-01")) == [
+        'op.execute("ALTER ROLE app LOGIN")'
+    ]

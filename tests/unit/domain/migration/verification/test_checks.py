@@ -153,3 +153,9 @@ def test_an_upgrade_that_fails_on_what_had_to_stay() -> None:
     ):
         assert "upgrade-fails-again" not in {code for code, _ in said(proved(trace, trip=other))}
     assert "upgrade-fails-again" not in {code for code, _ in said(proved(trace))}
+
+
+def test_old_code_that_fails_names_its_table() -> None:
+    """The diagnostic stands at the table of the statement, where the statement has one."""
+    (found,) = judge_proof(proved(revision(step("ALTER")), old_code=broken()), Declaration())
+    assert found.relation == USERS

@@ -110,3 +110,11 @@ def test_a_dropped_table_is_said_where_no_column_had_a_value() -> None:
     assert losses_not_seen(revision(drop, valueless=frozenset({NAME}))) == {}
     why = revision(drop, valueless=EVERY, unfilled={USERS: "no room"})
     assert losses_not_seen(why) == {USERS: f"{sentence} (no room)"}
+
+
+def test_a_condition_of_the_downgrade_that_is_not_known() -> None:
+    """It is said of tables that had rows; a downgrade that has not run has no statements."""
+    block = step("DO $$ DELETE FROM users $$", unexplained=(USERS, "public.new"))
+    unseen = losses_not_seen(revision(step("SELECT 1"), downgrade=(block,)))
+    assert unseen == {USERS: f"the downgrade deletes rows of {USERS} by a condition within a block, which is not known"}
+    assert losses_not_seen(revision(step("SELECT 1"), downgrade=None)) == {}
