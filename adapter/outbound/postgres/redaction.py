@@ -190,6 +190,8 @@ def _without(text: str, unread: Iterable[str]) -> str:
         if may_hold_secret(unread_text) and not _PLAIN.fullmatch(unread_text):
             option, _, value = unread_text.partition("=")
             pieces = {unread_text, value} if option.startswith("-") else {unread_text}
+            # some options take several values, and blanks around each
+            pieces |= {part.strip() for piece in tuple(pieces) for part in (piece, *piece.split(","))}
             pieces |= {str(path) for piece in tuple(pieces) for path in (PurePath(piece), *PurePath(piece).parents)}
             for piece in sorted(
                 (candidate for candidate in pieces if may_hold_secret(candidate)), key=len, reverse=True
