@@ -220,6 +220,6 @@ def test_logging_is_left_alone_without_handlers(monkeypatch: pytest.MonkeyPatch)
 def test_an_input_of_several_values_with_blanks_around_them() -> None:
     """A command splits and strips what it gets, so that a message quotes a part of it, as it is or as Python has it."""
     url = "postgresql://ana:S3cret\n@127.0.0.1/shop?connect_timeout=S3cret"
-    for given in (f"{url}\n", f"repeat, {url} ,undo", f"--only={url}\n"):
-        assert redact(f"there is no proof {url!r}", [given]) == "there is no proof '…'"
-        assert "S3cret" not in redact(f"there is no proof {url}", [given])
+    for argument in (f"{url}\n", f"repeat, {url} ,undo", f"--only={url}\n"):
+        assert redact(f"there is no proof {url!r}", [argument]) == "there is no proof '…'"
+        assert "S3cret" not in redact(f"there is no proof {url}", [argument])
