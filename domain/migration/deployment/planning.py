@@ -1,7 +1,7 @@
 """The making of a plan's steps from what was measured and proved of revisions."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from domain.migration.analysis.lock_windows import LockWindow, is_concurrent
@@ -11,6 +11,11 @@ from domain.migration.diagnostic import Severity
 from domain.migration.trace import StatementTrace
 from domain.migration.verification.certificate import Certificate
 from domain.migration.verification.proof import RevisionProof
+
+# how many batches there are if the statement writes the same share as in the sandbox, and if it writes all rows
+Batches = tuple[int, int]
+
+_MARGIN = 0.3  # share of an estimate, to each side, as for all others
 
 
 def step(analysis: RevisionAnalysis, sha256: str, way_back: WayBack) -> Step:
@@ -22,7 +27,12 @@ def step(analysis: RevisionAnalysis, sha256: str, way_back: WayBack) -> Step:
         way_back: What its downgrade restores.
     """
     trace = analysis.trace
-    seconds = _seconds(analysis)
+    batches = {
+        index: _batches(analysis, statement)
+        for index, statement in enumerate(trace.upgrade)
+        if _commits_batches(statement)
+    }
+    seconds = _seconds(analysis, batches)
     return Step(
         revision=trace.revision,
         message=trace.message,
@@ -44,7 +54,7 @@ def step(analysis: RevisionAnalysis, sha256: str, way_back: WayBack) -> Step:
             if is_concurrent(statement)
             for index, table in statement.built_on.items()
         },
-        parts=tuple(_parts(analysis, seconds)),
+        parts=tuple(_parts(trace.upgrade, batches, seconds)),
         locks=tuple(_locks((*analysis.windows, *analysis.other_windows), seconds)),
         seconds=None if trace.not_run else total(seconds.get(index) for index in range(len(trace.upgrade))),
         not_run=trace.not_run,
@@ -67,26 +77,26 @@ def way_back_from(proof: RevisionProof) -> WayBack:
     return WayBack(None, reason=reasons[0] if reasons else "nothing was seen that could be undone")
 
 
-def _seconds(analysis: RevisionAnalysis) -> Mapping[int, Interval]:
+def _seconds(analysis: RevisionAnalysis, batches: Mapping[int, Batches | None]) -> Mapping[int, Interval]:
     """Return the expected duration of each statement; that of a backfill is the sum over all of its batches."""
     seconds = dict(analysis.estimates)
-    for index, statement in enumerate(analysis.trace.upgrade):
-        if _commits_batches(statement):
-            seconds.pop(index, None)
-            batches = _batches(analysis, statement)
-            if batches is not None:
-                one_batch = statement.duration_ms / 1000 / statement.transactions
-                fewest, most = batches
-                seconds[index] = (fewest * one_batch * (1 - _MARGIN), most * one_batch * (1 + _MARGIN))
+    for index, count in batches.items():
+        seconds.pop(index, None)
+        if count is not None:
+            statement = analysis.trace.upgrade[index]
+            one_batch = statement.duration_ms / 1000 / statement.transactions
+            fewest, most = count
+            seconds[index] = (fewest * one_batch * (1 - _MARGIN), most * one_batch * (1 + _MARGIN))
     return seconds
 
 
-def _parts(analysis: RevisionAnalysis, seconds: Mapping[int, Interval]) -> Iterator[Part]:
-    upgrade = analysis.trace.upgrade
+def _parts(
+    upgrade: Sequence[StatementTrace], batches: Mapping[int, Batches | None], seconds: Mapping[int, Interval]
+) -> Iterator[Part]:
     for (kind, _), group in groupby(range(len(upgrade)), key=lambda index: _commit(upgrade[index], index)):
         indexes = list(group)
-        batches = _batches(analysis, upgrade[indexes[0]]) if kind is PartKind.BACKFILL else None
-        most = None if batches is None else batches[1]
+        count = batches.get(indexes[0])
+        most = None if count is None else count[1]
         concurrent = any(is_concurrent(upgrade[index]) for index in indexes)
         yield Part(kind, indexes[0] + 1, indexes[-1] + 1, total(map(seconds.get, indexes)), most, concurrent)
 
@@ -104,7 +114,7 @@ def _commits_batches(statement: StatementTrace) -> bool:
     return statement.transaction is None and statement.transactions > 1
 
 
-def _batches(analysis: RevisionAnalysis, statement: StatementTrace) -> tuple[int, int] | None:
+def _batches(analysis: RevisionAnalysis, statement: StatementTrace) -> Batches | None:
     """Return how many batches the target's rows need, of the size that they had in the sandbox; None if unknown.
 
     Returns:
@@ -135,6 +145,3 @@ def _locks(windows: Iterable[LockWindow], seconds: Mapping[int, Interval]) -> It
             starts=total(map(seconds.get, range(window.from_statement))),
             seconds=total(map(seconds.get, range(window.from_statement, window.to_statement + 1))),
         )
-
-
-_MARGIN = 0.3  # share of an estimate, to each side, as for all others
