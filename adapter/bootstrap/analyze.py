@@ -1,7 +1,6 @@
 """Wiring of `migrate analyze`."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapter.bootstrap.project import (
     ProjectRequest,
     configuration,
-    revision_databases,
+    open_trials,
     trial_lanes,
     under_settings_of,
 )
@@ -65,17 +64,15 @@ def analyze_revisions(
     observed = observed_seconds(read_log(target.observed)) if target.observed else {}
     start_after = read_project_settings(configuration(request.config)).start_after
     keeps_before = bool(statistics)
-    with revision_databases(request) as databases:
+    with open_trials(request, keeps_before=keeps_before) as (databases, trials):
         # imported while the agent imports the project's libraries, because it is needed later
         from adapter.outbound.migration.report import analysis_text  # noqa: F401
-        from adapter.outbound.migration.trial.trials import SandboxTrials
         from application.migration.analyze import AnalyzeRevisions, revisions_to_analyze
 
-        with closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials:
-            applied = partial(_applied, target.url, databases) if target.url else None
-            chosen = revisions_to_analyze(databases.history(), revisions, applied)
-            run = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=keeps_before))
-            return run(chosen, statistics, progress, start_after, observed)
+        applied = partial(_applied, target.url, databases) if target.url else None
+        chosen = revisions_to_analyze(databases.history(), revisions, applied)
+        run = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=keeps_before))
+        return run(chosen, statistics, progress, start_after, observed)
 
 
 def _applied(url: str, databases: "RevisionDatabases") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Wiring of `migrate plan`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from adapter.bootstrap.project import (
     ProjectRequest,
     configuration,
-    revision_databases,
+    open_trials,
     trial_lanes,
     under_settings_of,
 )
@@ -84,7 +84,6 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
     from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
     from adapter.outbound.migration.trial.migrated_project import SandboxProject
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
-    from adapter.outbound.migration.trial.trials import SandboxTrials
     from adapter.outbound.postgres.explain import explaining
     from application.migration.analyze import AnalyzeRevisions
     from application.migration.plan_upgrade import PlanUpgrade
@@ -94,7 +93,7 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
     with explaining(database, reads=True):
         target, statistics = DatabaseTarget(database), read_statistics(database)
         request = under_settings_of(request.at_major(target.major()), statistics.target)
-        with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+        with open_trials(request, keeps_before=True) as (databases, trials):
             project = SandboxProject(databases)
             certificates = CertificateFile(plan.certificates or beside_env(databases))
             analyze = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=True))
@@ -128,10 +127,9 @@ def plan_upgrade(request: ProjectRequest, plan: PlanRequest, progress: "Callable
 @contextmanager
 def _verifier(request: ProjectRequest, certificates: "CertificateFile") -> "Iterator[VerifyRevisions]":
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
-    from adapter.outbound.migration.trial.trials import SandboxTrials
     from application.migration.verify import VerifyRevisions
 
-    with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+    with open_trials(request, keeps_before=True) as (databases, trials):
         lanes = trial_lanes(request, keeps_before=True)
         yield VerifyRevisions(trials, ListedRevisionFiles(databases), certificates, lanes)
 

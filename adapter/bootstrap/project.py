@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from adapter.outbound.migration.trial.databases import RevisionDatabases
     from adapter.outbound.migration.trial.project import Project
+    from adapter.outbound.migration.trial.trials import SandboxTrials
     from application.migration.lanes import Opener
     from application.migration.ports.trials import Trials
     from domain.migration.statistics import Target
@@ -153,15 +154,33 @@ def trial_lanes(request: ProjectRequest, *, keeps_before: bool) -> "list[Opener[
 
 
 @contextmanager
+def open_trials(
+    request: ProjectRequest, *, keeps_before: bool, lane: int = 0, stop: "threading.Event | None" = None
+) -> "Iterator[tuple[RevisionDatabases, SandboxTrials]]":
+    """Open a sandbox for a project, and yield the databases of its revisions and the trials in them.
+
+    Args:
+        request: The project and the sandbox.
+        keeps_before: Whether a trial keeps the database before the upgrade.
+        lane: As for `revision_databases`.
+        stop: As for `revision_databases`.
+
+    Raises:
+        DatabaseError: The sandbox is not available.
+        DatabaseConfigurationError: The interpreter or a file is missing, or the system cannot isolate the project.
+    """
+    with revision_databases(request, lane, stop) as databases:
+        from adapter.outbound.migration.trial.trials import SandboxTrials
+
+        with closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials:
+            yield databases, trials
+
+
+@contextmanager
 def _trials_of_lane(
     request: ProjectRequest, keeps_before: bool, lane: int, stop: "threading.Event"
 ) -> "Iterator[Trials]":
-    from adapter.outbound.migration.trial.trials import SandboxTrials
-
-    with (
-        revision_databases(request, lane, stop) as databases,
-        closing(SandboxTrials(databases, keeps_before=keeps_before)) as trials,
-    ):
+    with open_trials(request, keeps_before=keeps_before, lane=lane, stop=stop) as (_, trials):
         yield trials
 
 

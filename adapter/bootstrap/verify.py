@@ -1,7 +1,6 @@
 """Wiring of `migrate verify`."""
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapter.bootstrap.project import (
     ProjectRequest,
     configuration,
-    revision_databases,
+    open_trials,
     trial_lanes,
     under_settings_of,
 )
@@ -60,14 +59,13 @@ def verify_revisions(
     """
     from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
-    from adapter.outbound.migration.trial.trials import SandboxTrials
     from application.migration.verify import VerifyRevisions
     from domain.migration.verification.proof import Proof
 
     proofs = Proof.listed(verification.only)
     statistics = target_statistics(verification.target, verification.statistics)
     request = under_settings_of(request, statistics.target)
-    with revision_databases(request) as databases, closing(SandboxTrials(databases, keeps_before=True)) as trials:
+    with open_trials(request, keeps_before=True) as (databases, trials):
         applied = applied_heads(verification.target, databases.version_tables()) if verification.target else ()
         certificates = CertificateFile(verification.certificates or beside_env(databases))
         lanes = trial_lanes(request, keeps_before=True)
