@@ -28,6 +28,19 @@ def test_those_up_to_the_end_of_its_transaction() -> None:
     assert wanted("ALTER carts") == ["public.carts"]
 
 
+def test_the_first_statement_of_a_transaction() -> None:
+    """It belongs to its transaction as those behind it do: what is locked later there must be free, too."""
+    first = planned(
+        "r2",
+        lock("public.users", from_statement=1, to_statement=2),
+        lock("public.orders", from_statement=2, to_statement=2),
+        lock("public.carts", from_statement=3, to_statement=3),
+        statements=("ALTER users", "ALTER orders", "ALTER carts"),
+        parts=(Part(PartKind.TRANSACTION, 1, 2), Part(PartKind.TRANSACTION, 3, 3)),
+    )
+    assert [lock.relation for lock in wanted_locks(first, "ALTER users")] == ["public.users", "public.orders"]
+
+
 def test_none_if_the_statement_itself_takes_none() -> None:
     """It need not wait for a moment in which another statement could go."""
     assert wanted("SELECT 1") == []
