@@ -15,6 +15,8 @@ from adapter.outbound.postgres.schemas import IN_USER_SCHEMA
 
 BOUNDS = "the partitions' bounds"
 
+_Parts = Mapping[str, list[dict[str, Any]]]  # rows of the catalog that belong to one table, by kind
+
 
 @dataclass(frozen=True)
 class Type:
@@ -298,46 +300,19 @@ def _with_domain(column: Column, types: Mapping[int, Type]) -> Column:
     return replace(column, not_null=not_null)
 
 
-def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[str, list[dict[str, Any]]]) -> Table:
+def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: _Parts) -> Table:
     numbers = {column.name: number for number, column in columns.items()}
-    checks = [
-        ungenerated(
-            Check(check_row["name"], check_row["expression"], tuple(check_row["columns"] or ())), columns, numbers
-        )
-        for check_row in parts["checks"]
-    ]
-    checks += [
-        ungenerated(Check(f"NOT NULL of {column.name}", f"{column.quoted} IS NOT NULL", (number,)), columns, numbers)
-        for number, column in columns.items()
-        if column.generated and column.not_null and _mentioned(column.default or "", numbers)
-    ]
-    bounds = [partition_row["bound"] or "true" for partition_row in parts["partitions"]]
-    if row["partitioned"] and bounds:
-        bound = " OR ".join(f"({bound})" for bound in bounds)
-        checks.append(Check(BOUNDS, bound, tuple(_mentioned(bound, numbers))))
-    keys = [
-        (
-            [
-                origin
-                for number in [number for number in index_row["columns"] if number]
-                + _mentioned(index_row["expressions"], numbers)
-                for origin in _origins(columns[number], numbers)
-            ],
-            index_row["is_unique"],
-        )
-        for index_row in parts["indexes"]
-        if index_row["is_key"]
-    ]
+    keys = _keys(columns, parts["indexes"], numbers)
     return Table(
         row["oid"],
         row["sql"],
         row["name"],
         row["source"],
         row["analyzed"],
-        row["partitioned"] and not bounds,
+        row["partitioned"] and not parts["partitions"],
         not (row["partitioned"] or row["has_rules"] or parts["triggers"]),
         columns,
-        tuple(checks),
+        _checks(row, columns, parts, numbers),
         tuple(
             ForeignKey(
                 **key_row | {"columns": tuple(key_row["columns"]), "parent_columns": tuple(key_row["parent_columns"])}
@@ -356,6 +331,47 @@ def _table(row: dict[str, Any], columns: Mapping[int, Column], parts: Mapping[st
             if index_row["valid"] and not index_row["is_key"]
         ),
     )
+
+
+def _checks(
+    row: dict[str, Any], columns: Mapping[int, Column], parts: _Parts, numbers: Mapping[str, int]
+) -> tuple[Check, ...]:
+    """Return what each row must meet: checks, NOT NULL of generated columns, and the bounds of partitions."""
+    checks = [
+        ungenerated(
+            Check(check_row["name"], check_row["expression"], tuple(check_row["columns"] or ())), columns, numbers
+        )
+        for check_row in parts["checks"]
+    ]
+    checks += [
+        ungenerated(Check(f"NOT NULL of {column.name}", f"{column.quoted} IS NOT NULL", (number,)), columns, numbers)
+        for number, column in columns.items()
+        if column.generated and column.not_null and _mentioned(column.default or "", numbers)
+    ]
+    bounds = [partition_row["bound"] or "true" for partition_row in parts["partitions"]]
+    if row["partitioned"] and bounds:
+        bound = " OR ".join(f"({bound})" for bound in bounds)
+        checks.append(Check(BOUNDS, bound, tuple(_mentioned(bound, numbers))))
+    return tuple(checks)
+
+
+def _keys(
+    columns: Mapping[int, Column], indexes: list[dict[str, Any]], numbers: Mapping[str, int]
+) -> list[tuple[list[int], bool]]:
+    """Return the columns that each key is computed from, and whether it is unique."""
+    return [
+        (
+            [
+                origin
+                for number in [number for number in index_row["columns"] if number]
+                + _mentioned(index_row["expressions"], numbers)
+                for origin in _origins(columns[number], numbers)
+            ],
+            index_row["is_unique"],
+        )
+        for index_row in indexes
+        if index_row["is_key"]
+    ]
 
 
 def _origins(column: Column, numbers: Mapping[str, int]) -> list[int]:
