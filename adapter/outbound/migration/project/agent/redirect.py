@@ -184,51 +184,19 @@ def _escape(match: re.Match[str]) -> str:
 
 def redirect_drivers(sandbox: Sandbox) -> None:
     """Patch each installed driver so that it connects to the sandbox, whatever address it gets."""
-    with suppress(ImportError):
-        psycopg: Any = importlib.import_module("psycopg")
-        for connection_class in (psycopg.Connection, psycopg.AsyncConnection):
-            _redirect_psycopg(connection_class, sandbox)
-        psycopg.connect = psycopg.Connection.connect
-    with suppress(ImportError):
-        psycopg2: Any = importlib.import_module("psycopg2")
-        original_connect = psycopg2.connect
-        traced_cursor = psycopg2_cursor(importlib.import_module("psycopg2.extensions"))
-
-        @functools.wraps(original_connect)
-        def connect_psycopg2(*args: Any, **named: Any) -> Any:
-            sandbox.opened += 1
-            traced = {"cursor_factory": traced_cursor} if sandbox.is_traced else {}
-            return original_connect(**{**traced, **sandbox.libpq(args[:1], named, "dbname")})
-
-        psycopg2.connect = connect_psycopg2
-    with suppress(ImportError):
-        asyncpg: Any = importlib.import_module("asyncpg")
-        module: Any = importlib.import_module("asyncpg.connection")
-        original_asyncpg_connect = module.connect
-
-        @functools.wraps(original_asyncpg_connect)
-        async def connect_asyncpg(*dsn: Any, **named: Any) -> Any:
-            sandbox.opened += 1
-            return await original_asyncpg_connect(**sandbox.asyncpg({**({"dsn": dsn[0]} if dsn else {}), **named}))
-
-        module.connect = asyncpg.connect = connect_asyncpg
-    with suppress(ImportError):
-        core: Any = importlib.import_module("pg8000.core")
-        original_init = core.CoreConnection.__init__  # used by both interfaces of the driver
-
-        @functools.wraps(original_init)
-        def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
-            named.update(zip(inspect.signature(original_init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
-            named.pop("self", None)
-            sandbox.opened += 1
-            if "startup_params" in inspect.signature(original_init).parameters:  # older versions have no such parameter
-                named["startup_params"] = sandbox.session(named.get("startup_params"))
-            original_init(self, **sandbox.pg8000(named))
-
-        core.CoreConnection.__init__ = init_pg8000
+    for redirect in (_redirect_psycopg, _redirect_psycopg2, _redirect_asyncpg, _redirect_pg8000):
+        with suppress(ImportError):
+            redirect(sandbox)
 
 
-def _redirect_psycopg(connection_class: Any, sandbox: Sandbox) -> None:
+def _redirect_psycopg(sandbox: Sandbox) -> None:
+    psycopg: Any = importlib.import_module("psycopg")
+    for connection_class in (psycopg.Connection, psycopg.AsyncConnection):
+        _redirect_class_of_psycopg(connection_class, sandbox)
+    psycopg.connect = psycopg.Connection.connect
+
+
+def _redirect_class_of_psycopg(connection_class: Any, sandbox: Sandbox) -> None:
     original = connection_class.__dict__["connect"].__func__
 
     @functools.wraps(original)
@@ -238,6 +206,49 @@ def _redirect_psycopg(connection_class: Any, sandbox: Sandbox) -> None:
 
     redirected: Any = connect
     connection_class.connect = classmethod(redirected)
+
+
+def _redirect_psycopg2(sandbox: Sandbox) -> None:
+    psycopg2: Any = importlib.import_module("psycopg2")
+    original_connect = psycopg2.connect
+    traced_cursor = psycopg2_cursor(importlib.import_module("psycopg2.extensions"))
+
+    @functools.wraps(original_connect)
+    def connect_psycopg2(*args: Any, **named: Any) -> Any:
+        sandbox.opened += 1
+        traced = {"cursor_factory": traced_cursor} if sandbox.is_traced else {}
+        return original_connect(**{**traced, **sandbox.libpq(args[:1], named, "dbname")})
+
+    psycopg2.connect = connect_psycopg2
+
+
+def _redirect_asyncpg(sandbox: Sandbox) -> None:
+    asyncpg: Any = importlib.import_module("asyncpg")
+    module: Any = importlib.import_module("asyncpg.connection")
+    original_asyncpg_connect = module.connect
+
+    @functools.wraps(original_asyncpg_connect)
+    async def connect_asyncpg(*dsn: Any, **named: Any) -> Any:
+        sandbox.opened += 1
+        return await original_asyncpg_connect(**sandbox.asyncpg({**({"dsn": dsn[0]} if dsn else {}), **named}))
+
+    module.connect = asyncpg.connect = connect_asyncpg
+
+
+def _redirect_pg8000(sandbox: Sandbox) -> None:
+    core: Any = importlib.import_module("pg8000.core")
+    original_init = core.CoreConnection.__init__  # used by both interfaces of the driver
+
+    @functools.wraps(original_init)
+    def init_pg8000(self: Any, *args: Any, **named: Any) -> None:
+        named.update(zip(inspect.signature(original_init).parameters, (self, *args)))  # noqa: B905 - Python 3.9
+        named.pop("self", None)
+        sandbox.opened += 1
+        if "startup_params" in inspect.signature(original_init).parameters:  # older versions have no such parameter
+            named["startup_params"] = sandbox.session(named.get("startup_params"))
+        original_init(self, **sandbox.pg8000(named))
+
+    core.CoreConnection.__init__ = init_pg8000
 
 
 def redirect_engines(sandbox: Sandbox) -> None:
