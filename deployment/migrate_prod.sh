@@ -16,7 +16,7 @@ migrate=${MIGRATE:-migrate}
 write_plan() {
   umask 077
   # Kept aside until it is complete, so that no half of a plan is deployed.
-  "$migrate" plan --format json "$@" >"$plan_file.partial" || { rm -f "$plan_file.partial"; return 1; }
+  "$migrate" plan --format json "$@" >"$plan_file.partial" || { code=$?; rm -f "$plan_file.partial"; return $code; }
   mv "$plan_file.partial" "$plan_file"
   echo "plan written to $plan_file"
 }
