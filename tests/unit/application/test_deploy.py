@@ -1,13 +1,14 @@
 """The use case behind `migrate deploy`: what is applied, recorded and told, whatever an attempt ends in."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
 from domain.migration.deployment.backup import BackupError, BackupScope
-from domain.migration.deployment.deployment import Ending
+from domain.migration.deployment.deployment import Attempted, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
+from domain.migration.deployment.plan import Step
 from domain.migration.deployment.preflight import Finding, Outcome
 from domain.migration.errors import MigrationError, StalePlanError
 from tests.unit.application.deployment_fakes import (
@@ -16,6 +17,7 @@ from tests.unit.application.deployment_fakes import (
     BEFORE,
     GAVE_WAY,
     Deployment,
+    FakeApplier,
     FakeExpected,
     FakeJournal,
     FakeProbes,
@@ -243,3 +245,28 @@ def test_an_index_that_cannot_be_dropped_ends_the_step() -> None:
     assert report.last_attempt is not None
     assert (report.last_attempt.ending, report.last_attempt.message) == (Ending.FAILED, "it is locked")
     assert (report.current, len(deployment.journal.entries)) == (("r1",), 1)
+
+
+@dataclass
+class _Unchanged(FakeApplier):
+    """Says that it has applied what it has not."""
+
+    def apply(self, step: Step) -> Attempted:
+        """Return that all is well."""
+        assert step.revision
+        return APPLIED
+
+
+def test_a_revision_that_is_not_there_afterwards_is_found() -> None:
+    """What the database says counts: it names where it is, and where it was to be."""
+    deployment = Deployment()
+    deployment.target.current = ()
+    deployment.plan = replace(deployment.plan, current=())
+    deployment.deploy = replace(deployment.deploy, applier=_Unchanged(deployment.target))
+    report = deployment.run()
+    (found,) = [finding for finding in report.findings if finding.check == "revisions"]
+    assert (found.outcome, found.message) == (
+        Outcome.FAILED,
+        "the database is at no revision, and not at r3",
+    )
+    assert report.failed

@@ -16,9 +16,10 @@ from application.migration.verify import VerifyRevisions
 from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.leftovers import Leftover
 from domain.migration.deployment.plan import Plan
+from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
 from domain.migration.digest import DataChange, DataChangeKind, DataDifference
-from domain.migration.errors import MigrationError
+from domain.migration.errors import MigrationError, StalePlanError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.locks import LockMode
 from domain.migration.snapshot import SchemaSnapshot
@@ -83,6 +84,7 @@ def report_of(
     expected: FakeExpectedSchema | None = None,
     journal: FakeJournal | None = None,
     invalid: tuple[str, ...] = (),
+    reviewed: PlanKey | None = None,
 ) -> PreflightReport:
     """Return the report on a database at r1."""
     store = FakeCertificates(kept)
@@ -96,7 +98,7 @@ def report_of(
     run = RunPreflight(
         planner, expected or FakeExpectedSchema(), store, checks or FakeChecks(), journal or FakeJournal()
     )
-    return run(goal, Statistics.unknown())
+    return run(goal, Statistics.unknown(), reviewed=reviewed)
 
 
 def outcomes(report: PreflightReport) -> dict[str, Outcome]:
@@ -197,3 +199,15 @@ def test_an_index_that_an_earlier_attempt_has_left(event: Event, is_ours: bool) 
     report = report_of(trials, checks, catalog=WITH_INDEX, journal=journal, invalid=("public.i",))
     assert checks.leftovers == (["public.i"] if is_ours else [])
     assert outcomes(report)["drift"] is (Outcome.PASSED if is_ours else Outcome.FAILED)
+
+
+def test_a_reviewed_plan_has_the_goal() -> None:
+    """It is planned again up to where the reviewed plan leads, and refused if that is something else now."""
+    trials = FakeTrials({"r1": ADDS, "r2": ADDS, "r3": ADDS})
+    reviewed = report_of(trials, goal="r2").plan
+    assert reviewed is not None
+    again = report_of(trials, reviewed=reviewed.key).plan
+    assert again is not None
+    assert (again.goal, again.hash()) == (("r2",), reviewed.hash())
+    with pytest.raises(StalePlanError, match="the file of r2 has changed since"):
+        report_of(FakeTrials({"r1": ADDS, "r2": ADDS, "r3": ADDS}, files={"r2": "other"}), reviewed=reviewed.key)
