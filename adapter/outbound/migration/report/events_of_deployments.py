@@ -82,6 +82,8 @@ class TextEvents(DeploymentEvents):
         else:
             what = f"attempt {number} {attempt.ending.value} after {took}{waited}"
             self._line(f"{_INDENT}{what}: {in_one_line(attempt.message, _LETTERS)}")
+            for line in attempt.traceback.splitlines():
+                self._line(f"{_INDENT}{line}")
 
     def verifies(self) -> None:
         """Write that the database is compared."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
@@ -16,7 +17,7 @@ from adapter.outbound.migration.target.scout import LockWait, Scout
 from adapter.outbound.migration.target.upgrade import run_upgrade
 from adapter.outbound.migration.target.upgrade_errors import failed_sqlstate, needs_traceback, upgrade_error
 from adapter.outbound.postgres.errors import DatabaseError
-from adapter.outbound.postgres.explain import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE
+from adapter.outbound.postgres.explain import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, server_message
 from adapter.outbound.postgres.holders import Holder, end_them, join
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.applier import Applier
@@ -26,6 +27,8 @@ from domain.migration.deployment.plan import Step
 
 _RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED})
 _OF_LOST_CONNECTIONS = ("08", "57P")  # connection exceptions; the server ends the session
+_RESTART = 10.0  # seconds to wait for a server that is restarting
+_PAUSE = 0.2  # seconds between two attempts to reach it
 
 
 class AgentApplier(Applier):
@@ -67,7 +70,7 @@ class AgentApplier(Applier):
         try:
             scout = self._scout(step)
         except psycopg.Error as error:
-            return Attempted(Ending.LOST, time.monotonic() - began, message=str(error).strip())
+            return Attempted(Ending.LOST, time.monotonic() - began, message=server_message(error))
         scout.begin_attempt()
         try:
             self._process.reopen()
@@ -82,8 +85,7 @@ class AgentApplier(Applier):
         except KeyboardInterrupt:
             return self._attempted(Ending.INTERRUPTED, began, scout, (), "interrupted")
         except psycopg.Error as error:  # the scout's connection has gone, most likely with the server
-            self._forget_connection()
-            return self._attempted(Ending.LOST, began, scout, (), str(error).strip())
+            return self._lost(self._attempted(Ending.LOST, began, scout, (), server_message(error)))
         return self._judged(result, holders, scout, began)
 
     def _judged(self, result: AgentResult, holders: tuple[Holder, ...], scout: Scout, began: float) -> Attempted:
@@ -100,8 +102,19 @@ class AgentApplier(Applier):
             return self._attempted(Ending.GAVE_WAY, began, scout, holders, message, hint)
         is_lost = state.startswith(_OF_LOST_CONNECTIONS) or error.kind == "died"
         traceback = error.traceback if needs_traceback(result) else ""
-        ending = Ending.LOST if is_lost else Ending.FAILED
-        return replace(self._attempted(ending, began, scout, holders, message, hint), traceback=traceback)
+        if is_lost:
+            return self._lost(self._attempted(Ending.LOST, began, scout, holders, message, hint))
+        return replace(self._attempted(Ending.FAILED, began, scout, holders, message, hint), traceback=traceback)
+
+    def _lost(self, attempt: Attempted) -> Attempted:
+        """Return a lost attempt, once the server answers again: whoever asks what became of it gets an answer then."""
+        self._forget_connection()
+        deadline = time.monotonic() + _RESTART
+        while time.monotonic() < deadline:
+            with suppress(psycopg.Error), psycopg.connect(self._url.libpq, connect_timeout=2):
+                break
+            time.sleep(_PAUSE)
+        return attempt
 
     def _gave_up(self, began: float, scout: Scout) -> Attempted:
         end = end_them(scout.holders)

@@ -54,7 +54,7 @@ def deployer(
         indexes=DatabaseLeftovers(url),
         taker=backup[0],
         scope=backup[1],
-        who=f"{_user()}@{socket.gethostname()}",
+        who=f"{_user()}@{socket.gethostname()}{f', role {url.user}' if url.user else ''}",
         version=_version(),
     )
 
