@@ -15,7 +15,12 @@ from adapter.outbound.migration.target.applied import read_applied
 from adapter.outbound.migration.target.obstacles import Obstacles
 from adapter.outbound.migration.target.scout import LockWait, Scout
 from adapter.outbound.migration.target.upgrade import run_upgrade
-from adapter.outbound.migration.target.upgrade_errors import failed_sqlstate, needs_traceback, upgrade_error
+from adapter.outbound.migration.target.upgrade_errors import (
+    failed_sqlstate,
+    is_lost,
+    needs_traceback,
+    upgrade_error,
+)
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.explain import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, server_message
 from adapter.outbound.postgres.holders import Holder, end_them, join
@@ -26,7 +31,6 @@ from domain.migration.deployment.lock_policy import LockPolicy
 from domain.migration.deployment.plan import Step
 
 _RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED})
-_OF_LOST_CONNECTIONS = ("08", "57P")  # connection exceptions; the server ends the session
 _RESTART = 10.0  # seconds to wait for a server that is restarting
 _PAUSE = 0.2  # seconds between two attempts to reach it
 
@@ -100,9 +104,8 @@ class AgentApplier(Applier):
         if state in _RETRIED:
             scout.end_attempt()
             return self._attempted(Ending.GAVE_WAY, began, scout, holders, message, hint)
-        is_lost = state.startswith(_OF_LOST_CONNECTIONS) or error.kind == "died"
         traceback = error.traceback if needs_traceback(result) else ""
-        if is_lost:
+        if is_lost(result):
             return self._lost(self._attempted(Ending.LOST, began, scout, holders, message, hint))
         return replace(self._attempted(Ending.FAILED, began, scout, holders, message, hint), traceback=traceback)
 

@@ -65,6 +65,8 @@ class Obstacles:
 
     Attributes:
         durations: Seconds that those took that were in the way and have ended.
+        notices_the_end: Settings with which the server notices within a second that a client has gone, and stops its
+            statement; empty where it cannot.
         deadlock_timeout: Seconds after which an autovacuum ends itself for a session of this role that waits for it.
         may_set_deadlock_timeout: Whether the role may set that; the time holds if it does.
     """
@@ -81,6 +83,7 @@ class Obstacles:
         self._seen: dict[tuple[int, str], tuple[float, float]] = {}  # since when, and the last known age
         self.durations: tuple[float, ...] = ()
         self._rows("SELECT set_config('statement_timeout', '10s', false)")
+        self.notices_the_end = self._accepted({"client_connection_check_interval": "1s"})
         (timeout, is_superuser), *_ = self._rows(_DEADLOCK_TIMEOUT)
         has_privileges = self._connection.info.server_version >= _FIRST_WITH_PRIVILEGES
         self.may_set_deadlock_timeout = bool(is_superuser or (has_privileges and self._rows(_MAY_SET)[0][0]))
@@ -138,6 +141,15 @@ class Obstacles:
         """Return whether one of some sessions holds a lock on a relation for which others wait."""
         parameters = {"relations": list(relations), "own": list(own), "modes": _BLOCKING}
         return bool(self._rows(_HELD, parameters)[0][0])
+
+    def _accepted(self, settings: dict[str, str]) -> dict[str, str]:
+        """Return settings as far as the server has them: not on each system it can do all of them."""
+        accepted = {}
+        for name, value in settings.items():
+            with suppress(psycopg.Error):
+                self._rows("SELECT set_config(%(name)s, %(value)s, false)", {"name": name, "value": value})
+                accepted[name] = value
+        return accepted
 
     def _rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode(), parameters).fetchall()

@@ -101,7 +101,8 @@ class Scout:
         self._answered = limit
         quick = locks and self._obstacles.may_set_deadlock_timeout
         deadlock_timeout = f"{round(self._obstacles.deadlock_timeout * 1000)}ms"
-        return {"lock_timeout": f"{limit}ms", **({"deadlock_timeout": deadlock_timeout} if quick else {})}
+        settings = {"lock_timeout": f"{limit}ms", **self._obstacles.notices_the_end}
+        return settings | ({"deadlock_timeout": deadlock_timeout} if quick else {})
 
     def _lock_timeout(self, locks: tuple[PlannedLock, ...], own: tuple[int, ...]) -> float | None:
         relations = {lock.relation for lock in self._step.blocking_locks}

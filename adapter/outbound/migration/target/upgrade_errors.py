@@ -10,6 +10,10 @@ from adapter.outbound.postgres.revision_hints import DETAILED, OTHER, hint_for
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.one_line import in_one_line
 
+# SQLSTATEs of sessions that end: connection exceptions, the server's operators, timeouts of idle or long sessions.
+_OF_SESSIONS = ("08", "57P", "25P03", "25P04")
+# What drivers raise without a SQLSTATE where they notice that themselves.
+_OF_DRIVERS = frozenset({"OperationalError", "InterfaceError", "ConnectionResetError", "BrokenPipeError"})
 _MOST_LETTERS = 500  # of a message
 _HISTORY = "alembic history shows the revisions, and alembic current where the database is."
 _UNKNOWN = "Can't locate revision"
@@ -49,6 +53,21 @@ def failed_sqlstate(result: AgentResult) -> str | None:
     """Return the SQLSTATE that ended an upgrade, also where env.py has put an error of its own in its place."""
     failed = next((run.error for run in reversed(result.runs) if run.error is not None), None)
     return next((error.sqlstate for error in (failed, result.error) if error is not None and error.sqlstate), None)
+
+
+def is_lost(result: AgentResult) -> bool:
+    """Return whether the connection, or the process of the project, came to its end in the midst of an upgrade.
+
+    What was committed only the database knows then.
+    """
+    failed = next((run.error for run in reversed(result.runs) if run.error is not None), None)
+    return any(
+        error.kind == "died"
+        or (error.sqlstate or "").startswith(_OF_SESSIONS)
+        or (error.sqlstate is None and error.type in _OF_DRIVERS)
+        for error in (failed, result.error)
+        if error is not None
+    )
 
 
 def needs_traceback(result: AgentResult) -> bool:

@@ -66,6 +66,7 @@ def failure(error: BaseException, path: str | None = None) -> Failure:
         error: The error.
         path: Path of the revision's file, in which the line of the error is looked for; None for no file.
     """
+    error = _original(error)
     kinds = (kind for error_class, kind in _KINDS.items() if isinstance(error, error_class))
     kind: FailureKind = next(kinds, "exception")
     message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else message_of(error)
@@ -89,6 +90,13 @@ def failure(error: BaseException, path: str | None = None) -> Failure:
         exit_code=exit_code_of(error),
         raised=isinstance(error, SystemExit) or _is_raised(error),
     )
+
+
+def _original(error: BaseException) -> BaseException:
+    """Return the error behind the one that SQLAlchemy raises where a block is left whose connection was lost."""
+    while type(error).__name__ == "PendingRollbackError" and error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _is_raised(error: BaseException) -> bool:
