@@ -82,15 +82,14 @@ class Deploy:
 
         Raises:
             StalePlanError: The database or a file has changed since the plan was made; nothing was written.
-            MigrationError: Another deployment runs, the backup was not taken, or the journal cannot be written; nothing
-                was written.
+            MigrationError: Another deployment runs, or the backup was not taken; nothing was written.
         """
-        with self.lock.held():
+        with self.lock.held() as is_alone:
             self._refuse_stale(plan)
             backup = self.taker.take(self.scope, plan.touched, watcher.backs_up)
             if backup is not None:
                 watcher.backed_up(backup)
-            return replace(self._apply(plan, watcher, stopping), backup=backup)
+            return replace(self._apply(plan, watcher, stopping, is_alone), backup=backup)
 
     def _refuse_stale(self, plan: Plan) -> None:
         tables = self.project.version_tables()
@@ -107,30 +106,49 @@ class Deploy:
         if changes := tuple(plan.key.changes(now)):
             raise StalePlanError(changes)
 
-    def _apply(self, plan: Plan, watcher: DeploymentWatcher, stopping: Callable[[], bool]) -> DeploymentReport:
+    def _apply(
+        self, plan: Plan, watcher: DeploymentWatcher, stopping: Callable[[], bool], is_alone: Callable[[], bool]
+    ) -> DeploymentReport:
         deployment = uuid4().hex
         steps: list[DeployedStep] = []
         for number, step in enumerate(plan.steps, 1):
             if steps and (not steps[-1].applied or steps[-1].unrecorded or stopping()):
                 break
             watcher.step_begins(step, number, len(plan.steps))
-            steps.append(self._apply_step(_Record(self, plan.hash(), deployment, step), watcher, stopping))
+            record = _Record(self, plan.hash(), deployment, step)
+            try:
+                steps.append(self._apply_step(record, watcher, stopping, is_alone))
+            except KeyboardInterrupt:  # between two attempts, or while one is recorded
+                interrupted = Attempted(Ending.INTERRUPTED, 0.0, message="interrupted")
+                steps.append(DeployedStep(step, (interrupted,), self._has(step)))
+                break
         report = DeploymentReport(plan, tuple(steps), self._current())
         if report.not_done:
             return report
         watcher.verifies()
-        return replace(report, findings=tuple(self._findings(plan, report.current)))
+        return replace(report, findings=self._verified(plan, report.current))
 
-    def _apply_step(self, record: "_Record", watcher: DeploymentWatcher, stopping: Callable[[], bool]) -> DeployedStep:
+    def _verified(self, plan: Plan, current: tuple[str, ...] | None) -> tuple[Finding, ...]:
+        """Return what is found after the last step; what was applied is told, too, if nothing can be looked at."""
+        try:
+            return tuple(self._findings(plan, current))
+        except Exception as error:  # noqa: BLE001 - as in `_current`
+            message = f"the database could not be looked at: {str(error).strip()}"
+            return (Finding("verification", Outcome.NOT_READ, message, "migrate status looks at it again"),)
+
+    def _apply_step(
+        self,
+        record: "_Record",
+        watcher: DeploymentWatcher,
+        stopping: Callable[[], bool],
+        is_alone: Callable[[], bool],
+    ) -> DeployedStep:
         """Try a step until it is applied, or until it fails otherwise than by giving way."""
         attempts: list[Attempted] = []
         while True:
-            try:
-                self._drop_leftovers(record, watcher)
-            except MigrationError as error:
-                attempts.append(Attempted(Ending.FAILED, 0.0, message=error.message, hint=error.hint))
+            if (refusal := self._refusal(record, len(attempts) + 1, watcher, is_alone)) is not None:
+                attempts.append(refusal)
                 return DeployedStep(record.step, tuple(attempts), applied=False)
-            record.begin(len(attempts) + 1)
             attempt = self.applier.apply(record.step)
             applied = True if attempt.ending is Ending.APPLIED else self._has(record.step)
             attempts.append(attempt)
@@ -139,6 +157,22 @@ class Deploy:
             is_over = applied is not False or attempt.ending is not Ending.GAVE_WAY
             if is_over or unrecorded or stopping():
                 return DeployedStep(record.step, tuple(attempts), applied, unrecorded)
+
+    def _refusal(
+        self, record: "_Record", attempt: int, watcher: DeploymentWatcher, is_alone: Callable[[], bool]
+    ) -> Attempted | None:
+        """Prepare an attempt and record that it begins; return why it must not begin, or None."""
+        if not is_alone():
+            message = "the session that keeps other deployments away has ended, so that another one may have begun"
+            return Attempted(Ending.FAILED, 0.0, message=message, hint="look at migrate history, then deploy again")
+        try:
+            self._drop_leftovers(record, watcher)
+            record.begin(attempt)
+        except MigrationError as error:
+            return Attempted(Ending.FAILED, 0.0, message=error.message, hint=error.hint)
+        except Exception as error:  # noqa: BLE001 - as in `_current`
+            return Attempted(Ending.FAILED, 0.0, message=str(error).strip(), hint="deploy again once that is mended")
+        return None
 
     def _drop_leftovers(self, record: "_Record", watcher: DeploymentWatcher) -> None:
         """Drop the invalid indexes that earlier attempts of a step have left.

@@ -16,6 +16,7 @@ from domain.migration.deployment.backup import BackupScope
 from domain.migration.deployment.deployment import Ending
 from domain.migration.deployment.journal import Event
 from domain.migration.deployment.lock_policy import Blockers, LockPolicy
+from domain.migration.deployment.plan import Step
 from domain.migration.deployment.preflight import Outcome
 from domain.migration.errors import StalePlanError
 from tests.history import History
@@ -229,3 +230,19 @@ def test_ends_who_does_nothing_in_a_transaction(deployment: Deployment) -> None:
         assert "pg_sleep" in "".join(told.attempts[0].blockers)
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 1")
+
+
+@pytest.mark.one_major
+def test_stops_when_the_session_of_its_lock_has_ended(deployment: Deployment) -> None:
+    """Another deployment could begin then; the step is not begun, and the next run brings the database to the goal."""
+
+    def end(_step: Step) -> None:
+        with psycopg.connect(deployment.url, autocommit=True) as connection:
+            session = "SELECT pid FROM pg_stat_activity WHERE application_name = 'hexalembic deployment'"
+            connection.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM ({session}) s")
+
+    report = deployment.run("r2", told=Told(at_step=end))
+    assert report.last_attempt is not None
+    assert "another one may have begun" in report.last_attempt.message
+    assert (report.current, columns(deployment.url)) == (("r1",), {"id", "name"})
+    assert deployment.run("r2").current == ("r2",)

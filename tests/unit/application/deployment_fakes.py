@@ -1,6 +1,6 @@
 """What takes part in a deployment, with a state of its own in place of a database."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -89,14 +89,20 @@ class FakeLock(DeploymentLock):
     """A lock that knows whether it is held."""
 
     is_held: bool = False
+    asked: int = 0
+    lost_after: int = 100
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it."""
+    def held(self) -> Iterator[Callable[[], bool]]:
+        """Hold it; it is lost after it was asked for some times."""
         assert not self.is_held
         self.is_held = True
-        yield
+        yield self._is_alone
         self.is_held = False
+
+    def _is_alone(self) -> bool:
+        self.asked += 1
+        return self.asked <= self.lost_after
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from domain.migration.deployment.deployment import Attempted, Ending
 from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.plan import Step
 from domain.migration.deployment.preflight import Finding, Outcome
-from domain.migration.errors import MigrationError, StalePlanError
+from domain.migration.errors import StalePlanError
 from tests.unit.application.deployment_fakes import (
     AFTER,
     APPLIED,
@@ -164,11 +164,50 @@ def test_refuses_a_plan_whose_files_have_changed() -> None:
 
 
 def test_begins_nothing_that_it_cannot_record() -> None:
-    """A journal that refuses the first entry ends the deployment before the database is touched."""
+    """A journal that refuses an entry ends the deployment before the database is touched; the report has the rest."""
     deployment = Deployment(journal=FakeJournal(room=0))
-    with pytest.raises(MigrationError, match="the disk is full"):
-        deployment.run()
-    assert deployment.target.current == ("r1",)
+    report = deployment.run()
+    assert report.last_attempt is not None
+    assert (report.last_attempt.message, report.last_attempt.hint) == ("the disk is full", "make room")
+    assert (report.current, deployment.target.current) == (("r1",), ("r1",))
+    later = Deployment(journal=FakeJournal(room=2)).run()
+    assert (later.current, [step.revision for step in later.not_done]) == (("r2",), ["r3"])
+
+
+def test_stops_when_it_is_not_alone_any_more() -> None:
+    """Without the lock another deployment may run: nothing more is begun, and the report says where the database is."""
+    deployment = Deployment()
+    deployment.lock.lost_after = 1
+    report = deployment.run()
+    assert report.last_attempt is not None
+    assert "another one may have begun" in report.last_attempt.message
+    assert (report.current, [step.revision for step in report.not_done]) == (("r2",), ["r3"])
+
+
+def test_reports_what_was_applied_though_it_cannot_be_verified() -> None:
+    """A database that goes away after the last step does not take the report with it."""
+
+    class Gone(FakeProbes):
+        def run(self) -> tuple[Finding, ...]:
+            raise ConnectionError("the server is gone")
+
+    report = Deployment(probes=Gone()).run()
+    assert (report.current, report.not_done, report.failed) == (("r3",), (), True)
+    assert report.findings[-1].message == "the database could not be looked at: the server is gone"
+
+
+def test_an_interruption_between_two_attempts_is_reported() -> None:
+    """Ctrl-C while an attempt is recorded ends the deployment with its state, as one in the midst of a step does."""
+
+    class Interrupted(FakeJournal):
+        def write(self, entry: JournalEntry) -> None:
+            super().write(entry)
+            if entry.revision == "r3":
+                raise KeyboardInterrupt
+
+    report = Deployment(journal=Interrupted()).run()
+    assert report.interrupted
+    assert (report.current, [step.revision for step in report.not_done]) == (("r2",), ["r3"])
 
 
 def test_stops_where_the_journal_ends() -> None:

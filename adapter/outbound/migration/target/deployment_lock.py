@@ -7,7 +7,7 @@ takes itself.
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,8 +42,8 @@ class AdvisoryLock(DeploymentLock):
     seconds: float = 0.0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock.
+    def held(self) -> Iterator[Callable[[], bool]]:
+        """Hold the lock, and yield what asks the server whether its session still has it.
 
         Raises:
             DatabaseError: Another deployment still runs after that time.
@@ -59,7 +59,7 @@ class AdvisoryLock(DeploymentLock):
             keepalives_count=3,
         ) as connection:
             self._wait(connection)
-            yield
+            yield lambda: _is_alive(connection)
 
     def _wait(self, connection: psycopg.Connection[Any]) -> None:
         deadline = time.monotonic() + self.seconds
@@ -72,6 +72,14 @@ class AdvisoryLock(DeploymentLock):
                     "Wait for it (--wait SECONDS)" + (f", or end it: {end}" if end else "."),
                 )
             time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - it spreads the pollers
+
+
+def _is_alive(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a session is still there; the lock is its own, and goes with it."""
+    try:
+        return _value(connection, "SELECT true") is True
+    except psycopg.Error:
+        return False
 
 
 def _holders(connection: psycopg.Connection[Any]) -> tuple[Holder, ...]:
