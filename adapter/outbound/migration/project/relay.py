@@ -10,6 +10,7 @@ Source: the Postgres manual, "Message Flow" and "Message Formats" (StartupMessag
 
 import asyncio
 import os
+import socket
 import ssl
 import struct
 import tempfile
@@ -27,6 +28,7 @@ _GSS_OR_SSL = {80877103, 80877104}
 _VERIFIED = {"verify-ca", "verify-full"}
 _MOST_STARTUP_BYTES = 10_000  # of a startup message, as in Postgres itself
 _CHUNK_BYTES = 1 << 16
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # seconds, seconds, and how often
 _LONGEST_FOLDER = 103 - len(f"/hx-relay-12345678/{SOCKET}")  # bytes of a path on macOS; Linux allows four more
 
 
@@ -180,12 +182,21 @@ async def _connect_by_network(
     host: str, port: int, parameters: Mapping[str, str]
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection(host, port)
+    _keep_alive(writer.get_extra_info("socket"))
     try:
         await _encrypt(reader, writer, host, parameters)
     except BaseException:
         writer.close()
         raise
     return reader, writer
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Let the kernel end a connection that was cut without a word after a minute, and not after hours."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # each system has some of them
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _encrypt(

@@ -78,7 +78,13 @@ class Obstacles:
             psycopg.Error: The database cannot be reached or refuses.
         """
         self._connection: psycopg.Connection[Any] = psycopg.connect(
-            url.libpq, autocommit=True, client_encoding="utf8", application_name="hexalembic scout"
+            url.libpq,
+            autocommit=True,
+            client_encoding="utf8",
+            application_name="hexalembic scout",
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
         )
         self._seen: dict[tuple[int, str], tuple[float, float]] = {}  # since when, and the last known age
         self.durations: tuple[float, ...] = ()
