@@ -31,7 +31,7 @@ _EVENTS = {
     Ending.GAVE_UP: Event.FAILED,
     Ending.FAILED: Event.FAILED,
     Ending.INTERRUPTED: Event.INTERRUPTED,
-    Ending.LOST: Event.UNKNOWN,
+    Ending.LOST: Event.FAILED,  # the database was asked, and does not have it
 }
 _SHOWN = 5  # most differences that a finding names
 

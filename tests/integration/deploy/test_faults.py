@@ -86,7 +86,7 @@ def test_the_next_run_ends_as_an_undisturbed_one(
         assert report.last_attempt is not None
         assert report.last_attempt.ending is Ending.LOST
         assert (report.current, report.steps[-1].applied) == (("r1",), False)
-        assert journal(deployment.url).read()[-1].event is Event.UNKNOWN
+        assert journal(deployment.url).read()[-1].event is Event.FAILED
     else:
         kill_client(deployment, work)
         assert [entry.event for entry in journal(deployment.url).read()] == [Event.STARTED]

@@ -75,7 +75,7 @@ def test_tries_again_what_gave_way() -> None:
         (Ending.FAILED, Event.FAILED),
         (Ending.GAVE_UP, Event.FAILED),
         (Ending.INTERRUPTED, Event.INTERRUPTED),
-        (Ending.LOST, Event.UNKNOWN),
+        (Ending.LOST, Event.FAILED),
     ],
 )
 def test_stops_at_what_fails_otherwise(ending: Ending, event: Event) -> None:
