@@ -54,16 +54,15 @@ def _role_options(expected: Attributes, actual: Attributes) -> str:
     ]
     if expected["connection_limit"] != actual["connection_limit"]:
         parts.append(f"CONNECTION LIMIT {expected['connection_limit']}")
-    if expected["valid_until"] != actual["valid_until"] and expected["valid_until"] is not None:
-        parts.append(f"VALID UNTIL {literal(expected['valid_until'])}")
+    if expected["valid_until"] != actual["valid_until"]:
+        parts.append(f"VALID UNTIL {literal(expected['valid_until'] or 'infinity')}")
     return "".join(f" {part}" for part in parts)
 
 
 def alter_role(state: RepairState, name: str, changed: set[str]) -> Altered:
-    """Return the statement that gives a role its attributes; Postgres cannot take a time of expiry back."""
+    """Return the statement that gives a role its attributes; a time of expiry is taken back by infinity."""
     expected, actual = state.expected.objects["role", name], state.actual.objects["role", name]
-    settled = changed & {*_SWITCHES, "connection_limit"}
-    settled |= changed & {"valid_until"} if expected["valid_until"] is not None else set()
+    settled = changed & {*_SWITCHES, "connection_limit", "valid_until"}
     if settled:
         yield f"ALTER ROLE {name}{_role_options(expected, actual)}", settled
 

@@ -12,7 +12,8 @@ SERVER: dict[str, Change] = {
         head="ALTER ROLE app_reader",
     ),
     "role expires": alter(
-        "role", "app_reader", "valid_until", "VALID UNTIL '2030-01-01'", head="ALTER ROLE app_reader"
+        "role", "app_reader", "valid_until", "VALID UNTIL '2030-01-01'", "VALID UNTIL 'infinity'",
+        head="ALTER ROLE app_reader",
     ),
     "role comment": comment("ROLE app_reader", ("role", "app_reader")),
     "comment of a built-in role": appears(

@@ -9,6 +9,7 @@ Source: the Postgres manual, chapter "System Catalogs": pg_authid, pg_auth_membe
 from adapter.outbound.migration.catalog.kind import Kind
 
 KINDS = (
+    # VALID UNTIL infinity means the same as no time, and only infinity can be set again.
     # Of a role that is built in, only the comment can be another one: the sandbox undoes other changes at once.
     Kind(
         "role",
@@ -22,7 +23,7 @@ KINDS = (
                r.rolreplication AS replicates,
                r.rolbypassrls AS bypasses_row_security,
                r.rolconnlimit AS connection_limit,
-               r.rolvaliduntil::text AS valid_until,
+               nullif(r.rolvaliduntil, 'infinity')::text AS valid_until,
                d.description AS comment
           FROM pg_roles AS r
           LEFT JOIN pg_shdescription AS d ON d.classoid = 'pg_authid'::regclass AND d.objoid = r.oid
