@@ -209,6 +209,7 @@ class RevisionTrace:
             while its transaction was open.
         contradictions: What the catalog calls valid after the upgrade, and rows break.
         unfit_rows: Rows that break constraints which the upgrade leaves without validation.
+        other_passwords: Roles whose stored password after the downgrade is not the one from before the upgrade.
         drawn: Sequences that existed before and of which the upgrade drew numbers.
         fails_fresh: Error of the upgrade on a database that has only what the earlier revisions made; empty if it
             succeeds there or was not tried.
@@ -263,6 +264,7 @@ class RevisionTrace:
     waited_ms: float = 0.0
     contradictions: tuple[Contradiction, ...] = ()
     unfit_rows: tuple[UnfitRows, ...] = ()
+    other_passwords: tuple[str, ...] = ()
     drawn: tuple[str, ...] = ()
     fails_fresh: str = ""
     other_zone: ZoneRun | None = None

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter.bootstrap.verify import VerificationRequest
+from adapter.bootstrap.project import ProjectRequest
+from adapter.bootstrap.verify import VerificationRequest, verify_revisions
 from adapter.outbound.migration.report import verification_json, verification_text
 from application.migration.verify import VerificationReport
 from domain.migration.verification.round_trip import Reversibility
@@ -112,3 +113,27 @@ def test_an_accepted_loss_is_lossy(server: Server, history: History, tmp_path: P
     assert proof.certificate.reversibility is Reversibility.LOSSY
     assert [*proof.certificate.losses] == ["public.rare.spare"]
     assert [one.code for one in proof.diagnostics] == []
+
+
+@pytest.mark.long
+def test_a_password_that_the_downgrade_may_not_set_back(server: Server, history: History) -> None:
+    """It is a secret, and nobody can say whether it is the same word again: such a downgrade is not called exact."""
+    steps = (
+        ("CREATE ROLE app PASSWORD 'one'", "DROP ROLE app"),
+        ("ALTER ROLE app PASSWORD 'two'", "SELECT 1"),
+        ("ALTER ROLE app LOGIN", "ALTER ROLE app NOLOGIN"),
+    )
+    for number, (up, down) in enumerate(steps, 1):
+        before = f"r{number - 1}" if number > 1 else None
+        history.add(f"r{number}", before, f"op.execute({up!r})", f"op.execute({down!r})")
+    config = history.plain_ini()
+    # an embedded sandbox of its own, whose databases do not share their roles
+    request = ProjectRequest(config=config, major=server.major, rows=5, jobs=1)
+    asked = VerificationRequest("base:heads", "round-trip", certificates=config.parent / "c.json")
+    report = verify_revisions(request, asked, lambda *_: None)
+
+    kinds = [proof.certificate.reversibility if proof.certificate else None for proof in report.proofs]
+    assert kinds == [Reversibility.EXACT, None, Reversibility.EXACT]
+    text = " ".join(verification_text.render(report).split())
+    assert "the password of role app was set, and whether the downgrade sets it back cannot be read" in text
+    assert "SCRAM" not in text

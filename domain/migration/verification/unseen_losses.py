@@ -24,8 +24,15 @@ def losses_not_seen(trace: RevisionTrace) -> dict[str, str]:
             *_of_columns(trace),
             *_of_defaults(trace),
             *_of_views(trace),
+            *_of_passwords(trace),
         ]
     )
+
+
+def _of_passwords(trace: RevisionTrace) -> Iterator[tuple[str, str]]:
+    """Return the roles that have another stored password after the downgrade, which may still be the same word."""
+    for role in trace.other_passwords:
+        yield role, f"the password of role {role} was set, and whether the downgrade sets it back cannot be read"
 
 
 def _of_conditions(trace: RevisionTrace) -> Iterator[tuple[str, str]]:

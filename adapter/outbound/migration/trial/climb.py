@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from adapter.outbound.migration.catalog.contradictions import read_contradictions
+from adapter.outbound.migration.catalog.passwords import other_passwords, read_passwords
 from adapter.outbound.migration.project.agent.protocol import Command
 from adapter.outbound.migration.project.results import AgentRun
 from adapter.outbound.migration.trial.database import CannotBuildError, Database
@@ -66,6 +67,7 @@ class _Climber:
         self._states: list[tuple[SchemaSnapshot, DataDigest]] = []
         self._unmade_edges: Mapping[str, str] = {}
         self._server_state: ServerState
+        self._passwords: Mapping[str, str] = {}
         self._upgrades: dict[str, tuple[ServerState, ServerState]] = {}  # before and after the upgrade of a revision
 
     def climb(self) -> dict[str, RevisionTrace]:
@@ -80,6 +82,7 @@ class _Climber:
             return {}
         self._states = [self._read_state()]
         self._server_state = self._read_server_state()
+        self._passwords = read_passwords(self._database.session())
         steps = tuple(
             (entry.revision, direction) for entry in self._flight for direction in ("upgrade", "downgrade", "upgrade")
         )
@@ -115,7 +118,7 @@ class _Climber:
                 self._unmade_edges = self._databases.rows.unmade_edges(
                     self._database, _touched_tables(before[0], after[0])
                 )
-                return _is_same(before, restored)
+                return _is_same(before, restored) and not other_passwords(self._passwords, self._database.session())
             case [before, after, restored, upgraded_again]:
                 if not _is_same(after, upgraded_again):
                     return False
@@ -136,6 +139,7 @@ class _Climber:
                 self._databases.rows.fill(self._database)
                 self._states = [(upgraded_again[0], self._database.digest())]
                 self._server_state = self._read_server_state()
+                self._passwords = read_passwords(self._database.session())
         return True
 
     def _read_server_state(self) -> ServerState:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.migration.catalog.contradictions import read_contradictions
+from adapter.outbound.migration.catalog.passwords import other_passwords, read_passwords
 from adapter.outbound.migration.catalog.sequences import sequences_behind
 from adapter.outbound.migration.catalog.unfit_rows import read_unfit_rows
 from adapter.outbound.migration.catalog.written_rows import RowCounts, count_all_rows
@@ -134,6 +135,7 @@ class UpAndDown:
         with upgraded.tried() as keep:
             state = read_server_state(upgraded.session(), rows.tables)
             start = read_clock(upgraded.session())
+            passwords = read_passwords(upgraded.session())
             result, counts, seen = self._run_upgrade(upgraded, state, counts, common["tables"])
             common |= seen
             if result.error is not None:
@@ -141,6 +143,7 @@ class UpAndDown:
             common |= self._seen_behind(upgraded, rows, counts, state, common["upgrade"])
             with upgraded.copy() if copies else nullcontext(upgraded) as undone:
                 common |= self._undo(undone, rows, start, common)
+                common["other_passwords"] = other_passwords(passwords, undone.session())
             return Outcome(describe(self.databases, self.entry, **common), keep() if copies else None)
 
     def _run_upgrade(
