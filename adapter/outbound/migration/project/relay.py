@@ -28,6 +28,7 @@ _GSS_OR_SSL = {80877103, 80877104}
 _VERIFIED = {"verify-ca", "verify-full"}
 _MOST_STARTUP_BYTES = 10_000  # of a startup message, as in Postgres itself
 _CHUNK_BYTES = 1 << 16
+_LAST_MOMENT = 0.01  # seconds in which connections that are closed come to their end
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # seconds, seconds, and how often
 _LONGEST_FOLDER = 103 - len(f"/hx-relay-12345678/{SOCKET}")  # bytes of a path on macOS; Linux allows four more
 
@@ -94,11 +95,21 @@ class Relay:
 
     def _serve(self, loop: asyncio.AbstractEventLoop, ready: threading.Event) -> None:
         asyncio.set_event_loop(loop)
-        server = loop.run_until_complete(asyncio.start_unix_server(self._forward, Path(self.folder, SOCKET)))
+        connections: list[asyncio.StreamWriter] = []
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.append(writer)
+            await self._forward(reader, writer)
+
+        server = loop.run_until_complete(asyncio.start_unix_server(accept, Path(self.folder, SOCKET)))
         ready.set()
         loop.run_forever()
         server.close()
+        loop.run_until_complete(asyncio.sleep(_LAST_MOMENT))  # what was just accepted begins, so that it can be ended
         loop.run_until_complete(end_tasks())
+        for writer in connections:  # one that nobody reads from any more would wait for that
+            writer.transport.abort()
+        loop.run_until_complete(asyncio.sleep(_LAST_MOMENT))
         loop.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,7 +159,7 @@ async def end_tasks() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(_LAST_MOMENT)
 
 
 async def _read_startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
