@@ -56,6 +56,22 @@ def enum(*values: str, **options: Any) -> Any:
     return Enum(*(values or ("sad", "ok")), name="mood", **options)
 
 
+def without_column(*names: str, values: tuple[str, ...] = ("a%", "it's"), schema: str | None = None) -> Build:
+    """Declare enum types that no column has."""
+
+    def build(metadata: MetaData) -> None:
+        for name in names:
+            Enum(*values, name=name, metadata=metadata, schema=schema)
+
+    return build
+
+
+def mood_kept(metadata: MetaData) -> None:
+    """Declare the table without its column of the enum type, and the type."""
+    enum(metadata=metadata)
+    t()(metadata)
+
+
 def ix(*items: Any, **options: Any) -> Any:
     """Declare an index on `x`."""
     return lambda: Index("ix", *(items or ("x",)), **options)

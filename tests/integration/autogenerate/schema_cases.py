@@ -3,8 +3,10 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -34,11 +36,13 @@ from tests.integration.autogenerate.declarations import (
     excl,
     fk,
     ix,
+    mood_kept,
     pk,
     same,
     sequence,
     t,
     uq,
+    without_column,
 )
 from tests.integration.autogenerate.harness import Case
 
@@ -70,6 +74,12 @@ CASES = [
     Case("type-numeric", t(col("x", Numeric(10, 2))), t(col("x", Numeric(12, 4)))),
     Case("type-array-element", t(col("x", ARRAY(Integer))), t(col("x", ARRAY(BigInteger)))),
     Case("type-text-to-integer", t(XS), t(X)),
+    Case(
+        "type-without-a-cast",
+        t(col("x", JSONB), col("y", Boolean, server_default="true"), col("z", Integer), col("w", Uuid)),
+        t(col("x", Integer), col("y", Numeric, server_default="1"), col("z", Date), col("w", Integer)),
+        rows=("INSERT INTO t (x, y) VALUES ('5', true)",),
+    ),
     Case("type-with-default", t(col("x", String(20), server_default="a")), t(col("x", Text, server_default="a"))),
     Case("type-domain-column", t(), t(col("x", domain))),
     Case("type-domain-table", t(), both(t(), t(col("x", domain), name="u"))),
@@ -92,6 +102,24 @@ CASES = [
     Case("enum-table-dropped", both(t(), t(col("x", enum), name="u")), t()),
     Case("enum-from-varchar", t(col("x", String)), t(col("x", enum))),
     Case("enum-to-varchar", t(col("x", enum)), t(col("x", String))),
+    Case(
+        "enum-to-non-native",
+        both(
+            t(col("x", enum, server_default="ok")),
+            t(col("y", lambda: enum("ok", native_enum=False, create_constraint=True)), name="u"),
+        ),
+        both(
+            t(col("x", lambda: enum(native_enum=False, create_constraint=True), server_default="ok")),
+            t(col("y", lambda: enum("ok", "so so", native_enum=False, create_constraint=True)), name="u"),
+        ),
+        rows=("INSERT INTO t VALUES (1, 'sad')", "INSERT INTO u VALUES (1, 'ok')"),
+    ),
+    same("enum-without-column", without_column("kept", schema="public")),
+    Case(
+        "enum-without-column-changed",
+        both(without_column("kept", "Ch'anged %", "gone"), t(col("x", enum))),
+        both(without_column("kept", "new"), without_column("Ch'anged %", values=("b:", "it's", "a%")), mood_kept),
+    ),
     # Defaults
     Case("default-added", t(X), t(col("x", Integer, server_default="1"))),
     Case("default-changed", t(col("x", Integer, server_default="1")), t(col("x", Integer, server_default="2"))),

@@ -1,12 +1,13 @@
 """USING for type changes that Postgres does not cast by itself; the server is asked for each direction."""
 
+from copy import copy
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import ARRAY, Computed, Connection, Enum, Identity, String, text
+from sqlalchemy import ARRAY, Boolean, Computed, Connection, Enum, Identity, String, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -38,6 +39,7 @@ def _with_cast(connection: Connection, operation: MigrateOperation) -> list[Migr
     if not isinstance(operation, AlterColumnOp) or operation.modify_type is None or operation.existing_type is None:
         return [operation]
     column = PREPARER.quote(operation.column_name)
+    operation.modify_type = _without_check(operation.modify_type)
     before, after = operation.existing_type, operation.modify_type
     operation.kw.pop("postgresql_using", None)
     using, reverse_using = _using(connection, column, before, after), _using(connection, column, after, before)
@@ -45,6 +47,15 @@ def _with_cast(connection: Connection, operation: MigrateOperation) -> list[Migr
     assert isinstance(operation, AlterColumnUsingOp)  # noqa: S101  # for the type checker
     operation.using, operation.reverse_using = using, reverse_using
     return _without_default(operation) if using or reverse_using else [operation]
+
+
+def _without_check(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return a type without its CHECK, which Alembic would create with the type; it is an operation of its own."""
+    if not isinstance(type_, Enum | Boolean) or not type_.create_constraint:
+        return type_
+    plain = copy(type_)
+    plain.create_constraint = False
+    return plain
 
 
 def _without_default(operation: AlterColumnOp) -> list[MigrateOperation]:
@@ -83,13 +94,16 @@ def _using(connection: Connection, column: str, before: TypeEngine[Any], after: 
         return (
             cast if isinstance(after, String) and not _is_enum(after) else f"{column}::{text_type}::{type_text(after)}"
         )
+    # Where there is no cast, the text of the old value is read as the new type; that of a boolean is no number.
+    bridges = ["integer", "text"] if isinstance(before, Boolean) else ["text"]
+    casts = [cast, *(f"{column}::{bridge}::{type_text(after)}" for bridge in bridges)]
     alter = f"ALTER TABLE pg_temp._cast ALTER COLUMN {column} TYPE {type_text(after)}"
     savepoint = connection.begin_nested()
     try:
         connection.execute(text(literal_text(f"CREATE TEMPORARY TABLE _cast ({column} {type_text(before)})")))
         if _runs(connection, alter):
             return None
-        return cast if _runs(connection, f"{alter} USING {cast}") else None
+        return next((cast for cast in casts if _runs(connection, f"{alter} USING {cast}")), None)
     except DBAPIError:
         return None
     finally:
