@@ -132,6 +132,68 @@ def test_rows_that_are_locked_and_not_written(env: str, history: History, empty_
     assert (alone.locked, again.locked) == ({"public.a": 50}, {"public.a": 20})
 
 
+def test_rows_are_locked_however_it_is_written(history: History, empty_url: str) -> None:
+    """Rows that another session could not lock are counted, however they were locked."""
+    history.add(
+        "first",
+        None,
+        'op.execute("CREATE TABLE a AS SELECT n AS id FROM generate_series(1, 50) n")\n'
+        'op.execute("ALTER TABLE a ADD PRIMARY KEY (id)")\n'
+        'op.execute("CREATE TABLE b AS TABLE a")\n'
+        'op.execute("CREATE TABLE children (id int REFERENCES a)")\n'
+        'op.execute("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$")\n'
+        'op.execute("CREATE TRIGGER refuses BEFORE UPDATE ON b FOR EACH ROW EXECUTE FUNCTION nothing()")',
+    )
+    history.add(
+        "next",
+        "first",
+        'op.execute("SELECT id FROM a WHERE id = 1 FOR UPDATE -- not for key share")\n'
+        'op.execute("DO $$ BEGIN PERFORM FROM a WHERE id > 2 FOR KEY SHARE;'
+        ' PERFORM FROM a WHERE id = 2 FOR UPDATE; END $$")\n'
+        'op.execute("INSERT INTO children VALUES (40); SELECT id FROM a WHERE id = 3 FOR SHARE")\n'
+        'op.execute("INSERT INTO a VALUES (4), (5) ON CONFLICT (id) DO UPDATE SET id = 0 WHERE false")\n'
+        'op.execute("UPDATE b SET id = 0")\n'
+        'op.execute("UPDATE a SET id = -id WHERE id > 45")\n'
+        'op.execute("SELECT id FROM a WHERE id < 0 OR id = 6 FOR NO KEY UPDATE")\n'
+        'op.execute("SELECT id FROM a FOR KEY SHARE")',
+    )
+    run = run_of(run_agent(job(history.plain_ini(), empty_url)), "next")
+
+    assert run.error is None
+    locked = [statement.locked for statement in run.statements]
+    ones = [
+        {"public.a": 1},
+        {"public.a": 1},
+        {"public.a": 1},
+        {"public.a": 2},
+        {"public.b": 50},
+        {},
+        {"public.a": 1},
+        {},
+    ]
+    assert locked == ones
+
+
+def test_rows_that_a_cursor_of_the_driver_locks(history: History, empty_url: str) -> None:
+    """Rows that a named cursor locks while it is read count for the next statement, or for the last one."""
+    history.add("first", None, 'op.execute("CREATE TABLE a AS SELECT n AS id FROM generate_series(1, 50) n")')
+    history.add(
+        "next",
+        "first",
+        "driver = op.get_bind().connection.dbapi_connection\n"
+        'cursor = driver.cursor("named")\n'
+        'cursor.execute("SELECT id FROM a FOR UPDATE")\n'
+        "cursor.fetchmany(20)\n"
+        'op.execute("SELECT 1")\n'
+        "cursor.fetchall()\n",
+    )
+    run = run_of(run_agent(job(history.plain_ini(), empty_url)), "next")
+
+    assert run.error is None
+    declared, selected = [statement.locked for statement in run.statements]
+    assert (declared, selected) == ({}, {"public.a": 50})
+
+
 def test_tables_of_extensions_are_passed_over(history: History, empty_url: str) -> None:
     """An index on a table that belongs to an extension is built like any other, and is nobody's."""
     history.add(

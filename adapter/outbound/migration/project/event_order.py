@@ -17,6 +17,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Problem,
     Rest,
     Revision,
+    RowLocks,
     Session,
     Started,
     Statement,
@@ -80,6 +81,8 @@ class EventOrder:
                 self._run = (event.revision, event.direction)
             case Statement() | Rest():
                 fits = self._run == (event.revision, event.direction) and not self._observed
+            case RowLocks():
+                fits = self._run is not None and not self._observed
             case Observe() | Observed():
                 fits = self._run is not None and self._observed == isinstance(event, Observed)
                 self._observed = isinstance(event, Observe)

@@ -25,6 +25,7 @@ from adapter.outbound.migration.project.agent.protocol import (
     Question,
     Rest,
     Revision,
+    RowLocks,
     Session,
     Started,
     Statement,
@@ -38,8 +39,9 @@ from adapter.outbound.migration.project.event_shapes import has_shape
 from adapter.outbound.migration.project.jobs import AgentJob
 from adapter.outbound.migration.project.observer import Observer
 from adapter.outbound.migration.project.results import AgentError, AgentResult, AgentRun, ListedRevision
+from adapter.outbound.migration.project.row_locker import RowLocker
 from adapter.outbound.migration.project.sleep_watch import SleepWatch
-from adapter.outbound.migration.project.statements import statement_trace, unseen_only
+from adapter.outbound.migration.project.statements import statement_trace, unseen_only, with_locked
 from adapter.outbound.postgres.redaction import redact, without_quotes
 from domain.migration.locks import LockMode
 from domain.migration.one_line import in_one_line
@@ -107,6 +109,7 @@ class EventReader:
         self._observer: Observer | None = None
         self._observations = 0
         self._watch = SleepWatch(job.connection)
+        self._locker: RowLocker | None = None
         self._own_sessions = 0  # that were begun in the database while a function runs
 
     @property
@@ -160,7 +163,19 @@ class EventReader:
     def close(self) -> None:
         """End the sessions that observe a statement."""
         self._watch.close()
+        self._close_locker()
         self._close_observer()
+
+    def _row_locks(self) -> RowLocker:
+        if self._locker is None:
+            self._locker = RowLocker(self._job.connection)
+            self._own_sessions += 1
+        return self._locker
+
+    def _close_locker(self) -> None:
+        if self._locker is not None:
+            self._locker.close()
+            self._locker = None
 
     def _close_observer(self) -> None:
         if self._observer:
@@ -214,12 +229,14 @@ class EventReader:
 
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         match event:
-            case Observe() | Observed() | Stepped() | Started() | Asked():
+            case Observe() | Observed() | RowLocks() | Stepped() | Started() | Asked():
                 self._answer(self._answer_to(event))
             case Statement():
                 self._statements.append(replace(statement_trace(event), slept_ms=self._watch.take()))
                 self._has_secret = self._statements[-1].sql != event.sql
             case Rest():
+                if event.locked and self._statements:
+                    self._statements[-1] = with_locked(self._statements[-1], event.locked)
                 self._runs[-1] = replace(
                     self._runs[-1],
                     unseen_locks={name: LockMode.parse(mode) for name, mode in event.locks.items()},
@@ -277,6 +294,8 @@ class EventReader:
                 locks = self._observer.locks() if self._observer else []
                 self._close_observer()
                 return locks
+            case RowLocks():
+                return self._row_locks().count(question.tables)
             case Stepped():
                 return self._stepped(question.revision, question.direction)
             case Asked():
@@ -296,6 +315,7 @@ class EventReader:
         return replace(error, message=without_quotes(error.message), traceback="") if self._has_secret else error
 
     def _finish_run(self, error: AgentError | None, *, finished: bool) -> None:
+        self._close_locker()
         if self._runs and not self._runs[-1].finished:
             self._runs[-1] = replace(
                 self._runs[-1], statements=fold(unseen_only(self._statements)), error=error, finished=finished

@@ -1,7 +1,8 @@
 """Reads the statements that the agent reports."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,6 +53,12 @@ def statement_trace(report: Statement) -> StatementTrace:
         catalogs=tuple(report.catalogs),
         analyzed=tuple(report.analyzed),
     )
+
+
+def with_locked(statement: StatementTrace, locked: Mapping[str, int]) -> StatementTrace:
+    """Return a statement with further rows that are locked, by table."""
+    both = Counter(statement.locked) + Counter(locked)
+    return replace(statement, locked=dict(both))
 
 
 def _objects(pairs: Iterable[tuple[str, str]]) -> tuple[ChangedObject, ...]:

@@ -22,6 +22,7 @@ def trace_drivers(tracer: Interceptor) -> None:
         psycopg: Any = importlib.import_module("psycopg")
         for name in ("execute", "executemany"):
             _trace_method(psycopg.Cursor, name, lambda cursor: cursor.connection)
+        _trace_method(psycopg.ServerCursor, "execute", lambda cursor: cursor.connection, explains=False)
         copy = psycopg.Cursor.copy
 
         @contextmanager
@@ -40,19 +41,25 @@ def trace_drivers(tracer: Interceptor) -> None:
 _TRACERS: list[Interceptor] = []
 
 
-def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], Any]) -> None:
+def _trace_method(cursor_class: Any, name: str, connection_of: Callable[[Any], Any], *, explains: bool = True) -> None:
     original = getattr(cursor_class, name)
-    setattr(cursor_class, name, _traced(original, connection_of))
+    setattr(cursor_class, name, _traced(original, connection_of, explains=explains))
 
 
-def _traced(original: Any, connection_of: Callable[[Any], Any]) -> Any:
-    """Return a method of a cursor that hands its statement to the tracer of this process, when there is one."""
+def _traced(original: Any, connection_of: Callable[[Any], Any], *, explains: bool = True) -> Any:
+    """Return a method of a cursor that hands its statement to the tracer of this process, when there is one.
+
+    Args:
+        original: The method.
+        connection_of: Returns the connection of a cursor.
+        explains: Whether the method can execute EXPLAIN, too.
+    """
 
     @functools.wraps(original)
     def method(self: Any, statement: Any, *args: Any, **named: Any) -> Any:
         results: list[Any] = []
         connection = connection_of(self)
-        is_single = original.__name__ == "execute"  # executemany returns no rows
+        is_single = explains and original.__name__ == "execute"  # executemany returns no rows
         text = _text(statement, self)
         driver_statement = (
             DriverStatement(self, text, lambda on, text: original(on, text, *args, **named)) if is_single else None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .plans import BLANK
+from .protocol import RowLocks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from .catalog import Catalog
+    from .channel import Channel
     from .protocol import Statement
     from .session import Session
 
@@ -31,16 +31,12 @@ _LARGEST_TRANSACTION = """
 SELECT pg_catalog.max(n) FROM
     (SELECT count(*) AS n FROM ONLY {} WHERE xmin::text::bigint >= {} GROUP BY xmin::text) AS transactions
 """
-_FOR_UPDATE = re.compile(r"\bfor\s+(no\s+key\s+update|update|share)\b", re.IGNORECASE)
-_KEY_SHARE = re.compile(r"\bfor\s+key\s+share\b", re.IGNORECASE)
-_RUNS_EARLIER = re.compile(BLANK + r"(fetch|move|execute)\b", re.IGNORECASE | re.DOTALL)
-_RUNS_LATER = re.compile(BLANK + r"(declare|prepare)\b", re.IGNORECASE | re.DOTALL)
-_EARLIER_TEXTS = """
-SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, statement))::text FROM
-    (SELECT name, statement FROM pg_catalog.pg_cursors
-     UNION ALL SELECT name, statement FROM pg_catalog.pg_prepared_statements) s
+# Locks that statements have on a table whose rows they lock or change.
+_LOCKS_OF_ROWS = {"RowShareLock", "RowExclusiveLock"}
+_OWN_ROWS = """
+SELECT count(*) FILTER (WHERE xmin::text::bigint < {1}) || ' ' || count(*) FILTER (WHERE xmax::text <> '0')
+FROM ONLY {0}
 """
-_LOCKED_ROWS = "SELECT count(*) FROM ONLY {} WHERE xmax::text::bigint >= {}"
 
 
 def new_locks(known: dict[int, str], before: list[Any], after: list[Any]) -> dict[str, str]:
@@ -163,83 +159,60 @@ def most_written(
     return most
 
 
-class LockedRows:
-    """A counter of the rows that SELECT … FOR UPDATE has locked in the current transaction."""
+def tables_with_locks_of_rows(probe: dict[str, Any], catalog: Catalog) -> dict[int, str]:
+    """Return OID and name of each table of which a transaction may have locked rows, from a probe of it."""
+    held = {oid for oid, mode in probe["locks"] or [] if mode in _LOCKS_OF_ROWS} if probe["xid"] else set()
+    names = {oid: catalog.names.get(oid, "") for oid in sorted(held)}
+    return {oid: name for oid, name in names.items() if name in catalog.tables}
 
-    def __init__(self) -> None:
+
+class LockedRows:
+    """A counter of the rows that a transaction has locked and not changed, so that other sessions must wait."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._locked: dict[Any, dict[str, int]] = {}  # rows by table, in the transaction of that number
 
-    def count(
-        self,
-        session: Session,
-        report: Statement,
-        after: dict[str, Any],
-        names: Mapping[int, str],
-        tables: Collection[str],
-    ) -> dict[str, Any]:
-        """Count the rows that a statement has locked, and add them to its report.
+    def count(self, session: Session, transaction: int | None, tables: Mapping[int, str], first: int) -> dict[str, int]:
+        """Return the number of rows by table that a transaction has locked since they were last counted.
 
-        A locked row has the ID of the transaction, or a later ID of a savepoint. Locks of FOR KEY SHARE do not count,
-        because foreign keys take them and they block only writers of keys.
+        The parent tries from a second session which rows it can lock, because nothing in this one tells how strongly a
+        row is locked. Locks of FOR KEY SHARE do not count: foreign keys take them, and they block only writers of keys.
 
         Args:
             session: The connection, in the transaction.
-            report: The report of the statement.
-            after: The probe of the transaction after the statement.
-            names: Names of relations by OID.
-            tables: Names of the existing tables.
-
-        Returns:
-            The probe of the transaction now, because the count itself reads tables.
+            transaction: Number of the transaction; None when the tracer has begun it.
+            tables: The tables that may have such rows; see `tables_with_locks_of_rows`.
+            first: ID of the transaction.
         """
-        text = _text_that_runs(session, report)
-        if _KEY_SHARE.search(text):
-            return after
-        before = self._locked.get(report.transaction, {})
-        if report.rows and not before:
-            return after
-        row_share_tables = {name for name, mode in report.locks.items() if mode == "RowShareLock"}
-        # A table may have that lock already. Foreign keys leave it on parents, which the text does not name.
-        held = {names.get(oid, "") for oid, mode in after["locks"] or [] if mode == "RowShareLock"}
-        is_named = bool(_FOR_UPDATE.search(text))
-        row_share_tables |= {name for name in held if name in before or (is_named and _names(text, name))}
-        locked_tables = sorted(row_share_tables & set(tables))
-        if not locked_tables:
-            return after
         session.run("SAVEPOINT hexalembic")
-        try:
-            counts = {name: session.value(_LOCKED_ROWS.format(name, after["xid"])) for name in locked_tables}
-        except Exception:  # noqa: BLE001 - the role may lack the privilege
-            session.run("ROLLBACK TO SAVEPOINT hexalembic")
-            counts = {}
+        own = {oid: _own_rows(session, name, first) for oid, name in tables.items()}
         session.run("RELEASE SAVEPOINT hexalembic")
-        if not report.rows:
-            new_counts = {name: count - before.get(name, 0) for name, count in counts.items()}
-            report.locked = {name: count for name, count in new_counts.items() if count > 0}
-        if report.transaction is not None:
-            self._locked = {report.transaction: {**before, **counts}}
-        return session.probe()
+        marked = [oid for oid, (_, count) in own.items() if count]
+        counts = dict.fromkeys(tables.values(), 0)
+        for oid, rows, locked in (self._channel.ask(RowLocks(marked)) or []) if marked else []:
+            changed = rows - own[oid][0]
+            counts[tables[oid]] = max(0, locked - changed)
+        before = self._locked.get(transaction, {})
+        if transaction is not None:
+            self._locked = {transaction: {**before, **counts}}
+        return {name: count - before.get(name, 0) for name, count in counts.items() if count > before.get(name, 0)}
 
 
-def _names(text: str, name: str) -> bool:
-    """Return whether a text has the last part of a name as a word."""
-    own = name.rpartition(".")[2].strip('"')
-    return re.search(rf"(?<!\w){re.escape(own)}(?!\w)", text, re.IGNORECASE) is not None
+def _own_rows(session: Session, table: str, first: int) -> tuple[int, int]:
+    """Return how many rows of a table are older than a transaction, and how many have or had a lock or a writer.
 
-
-def _text_that_runs(session: Session, report: Statement) -> str:
-    """Return the text that a statement runs.
-
-    DECLARE and PREPARE run nothing yet; FETCH, MOVE and EXECUTE run the text of the cursor or prepared statement.
+    Args:
+        session: The connection, behind a savepoint.
+        table: Name of the table.
+        first: ID of the transaction.
     """
-    if _RUNS_LATER.match(report.sql):
-        return ""
-    if _RUNS_EARLIER.match(report.sql) is None:
-        return report.sql
-    with suppress(Exception):  # the transaction has ended, so there is nothing to lock
-        earlier = json.loads(session.value(_EARLIER_TEXTS) or "[]")
-        return "\n".join(text for name, text in earlier if _names(report.sql, name))
-    return ""
+    try:
+        older, marked = str(session.value(_OWN_ROWS.format(table, first))).split()
+    except Exception:  # noqa: BLE001 - the role may lack the privilege
+        session.run("ROLLBACK TO SAVEPOINT hexalembic")
+        return 0, 0
+    return int(older), int(marked)
 
 
 def local_number(transaction: str | None) -> int:

@@ -17,6 +17,7 @@ from .figures import (
     most_written,
     new_locks,
     row_figures,
+    tables_with_locks_of_rows,
     undone_locks,
     used_tables,
 )
@@ -59,14 +60,14 @@ class Meter:
         # The connection, and the probe after the last statement of its transaction: the probe before the next one.
         self._last_probe: tuple[Any, dict[str, Any]] | None = None
         self._loop = Loop()
-        self._locked_rows = LockedRows()
+        self._locked_rows = LockedRows(channel)
         # The locks that are known of the current transaction of each server process.
         self._known_locks: dict[int, tuple[str | None, set[tuple[int, str]]]] = {}
 
     def begin(self) -> None:
         """Begin with the statements of another function."""
         self._loop = Loop()
-        self._locked_rows = LockedRows()
+        self._locked_rows = LockedRows(self._channel)
         self._last_probe = None
 
     def forget_probe(self) -> None:
@@ -85,12 +86,18 @@ class Meter:
         """Record the locks of a transaction, so that what it has later besides them is seen."""
         self._known_locks[probe["pid"]] = probe["transaction"], {(oid, mode) for oid, mode in probe["locks"] or []}
 
-    def unseen_locks(self, run: Run, session: Session) -> dict[str, str]:
-        """Return the strongest mode by table, of locks that no statement has taken, in a transaction that is open."""
+    def unseen_locks(self, run: Run, session: Session) -> tuple[dict[str, str], dict[str, int]]:
+        """Return the locks that no statement has taken, in a transaction that is open.
+
+        Returns:
+            The strongest mode by table, and the number of locked rows by table.
+        """
         probe = session.probe()
-        self.known_catalog(run, session, probe["pid"])
+        catalog = self.known_catalog(run, session, probe["pid"])
         self._without_unseen(run, probe)
-        return run.unseen_locks
+        transaction = run.transaction(f"{probe['pid']} {probe['transaction']}")
+        tables = tables_with_locks_of_rows(probe, catalog)
+        return run.unseen_locks, self._locked_rows.count(session, transaction, tables, probe["xid"]) if tables else {}
 
     def _probe_before(
         self, run: Run, session: Session, last_probe: tuple[Any, dict[str, Any]] | None, *, ours: bool
@@ -217,8 +224,9 @@ class Meter:
             is_undone = not (report.created or report.altered or report.dropped or report.rewritten)
             report.locks |= undone_locks(run.before or {}, report.scanned, before["locks"], locks, is_undone=is_undone)
         self.know(after)
-        if after["xid"] and self._catalog is not None:
-            after = self._locked_rows.count(session, report, after, self._catalog.names, self._catalog.tables)
+        if tables := tables_with_locks_of_rows(after, later):
+            report.locked = self._locked_rows.count(session, report.transaction, tables, after["xid"])
+            after = session.probe()  # the count itself reads tables
         self._explain(session, report, changed=known is not later)
         if ours:
             with self._timed(report, add=True):

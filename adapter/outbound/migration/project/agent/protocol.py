@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
-VERSION = 5  # to be raised by every change of a job, an event or an answer
+VERSION = 6  # to be raised by every change of a job, an event or an answer
 
 Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
@@ -283,6 +283,7 @@ class Rest:
 
     Attributes:
         locks: The strongest lock mode by table, of locks in its transactions that no reported statement has taken.
+        locked: Number of rows by table that were locked behind the last statement, as by a fetch of a driver's cursor.
         sessions: Number of sessions that were begun in the database meanwhile, without those of the drivers here.
         waited_ms: As in `Statement`, behind the last statement, while its transaction is open.
     """
@@ -290,6 +291,7 @@ class Rest:
     revision: str
     direction: Direction
     locks: dict[str, str]
+    locked: dict[str, int]
     sessions: int
     waited_ms: float
 
@@ -305,6 +307,16 @@ class Observe:
 @dataclass(frozen=True)
 class Observed:
     """The observed statement has ended. Answer: OID of the relation and mode of each lock that it had."""
+
+
+@dataclass(frozen=True)
+class RowLocks:
+    """A statement may have locked rows of tables, whose OIDs these are.
+
+    Answer: OID, number of rows, and number of rows that another session cannot lock, of each table that can be read.
+    """
+
+    tables: list[int]
 
 
 @dataclass(frozen=True)
@@ -373,7 +385,7 @@ class Compared:
     needs_pgvector: bool
 
 
-Question = Union[Started, Observe, Observed, Stepped, Asked]  # noqa: UP007 - Python 3.9
+Question = Union[Started, Observe, Observed, RowLocks, Stepped, Asked]  # noqa: UP007 - Python 3.9
 Report = Union[  # noqa: UP007
     Done,
     Wanted,

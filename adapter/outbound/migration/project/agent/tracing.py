@@ -91,16 +91,17 @@ class Tracer(Interceptor):
     def _report_rest(self, run: Run, session: Session, before: int | None) -> None:
         """Report what a function has done that none of its statements shows."""
         was_tracing, self._is_tracing = self._is_tracing, True
-        waited, locks, sessions = 0.0, run.unseen_locks, 0
+        waited, sessions = 0.0, 0
+        locks, locked = run.unseen_locks, dict[str, int]()
         with suppress(Exception):  # it has closed the connection, or its transaction has failed
             if not session.autocommit and not session.is_idle():
                 waited = run.pauses.take()
-                locks = self._meter.unseen_locks(run, session)
+                locks, locked = self._meter.unseen_locks(run, session)
             after = self._begun_elsewhere(session)
             sessions = 0 if before is None or after is None else max(0, after - before)
         self._is_tracing = was_tracing
-        if waited or locks or sessions:
-            self._channel.send(Rest(run.revision, run.direction, locks, sessions, waited))
+        if waited or locks or locked or sessions:
+            self._channel.send(Rest(run.revision, run.direction, locks, locked, sessions, waited))
 
     def take(
         self, statement: str, context: Any, execute: Callable[[], None], driver_statement: DriverStatement
