@@ -18,7 +18,8 @@ def job(config: Path, url: str, command: str = "upgrade", revision: str = "head"
 
 FIND_CHANNEL = """
 import gc, os
-from hexalembic_agent.protocol import Begin, Done, End, Error, Job, Observed, Revision, Started, Statement, Stepped
+from hexalembic_agent.protocol import Begin, Done, End, Error, Job, Revision, Statement
+from hexalembic_agent.questions import Observed, Started, Stepped
 channel = next(item for item in gc.get_objects() if type(item).__name__ == "Channel")
 def write(line):
     os.write(channel._events, (channel._token + line + "\\n").encode())

@@ -16,17 +16,17 @@ from adapter.outbound.migration.project.agent.protocol import (
     Error,
     Event,
     Revision,
-    Started,
     Statement,
-    Stepped,
     VersionTable,
 )
+from adapter.outbound.migration.project.agent.questions import Started, Stepped
 from adapter.outbound.migration.project.event_shapes import has_shape
 from tests.jobs import agent_job
 
 PROJECT = Path(room.__file__).parent
 AGENT = PROJECT / "agent"
 TOKEN = "5e" * 16
+OF_BOTH_SIDES = {"protocol.py", "questions.py"}
 STATEMENT = Statement("r1", "upgrade", "SELECT 1")
 JOB = agent_job()
 
@@ -47,7 +47,7 @@ def test_names_stand_in_the_protocol_only(path: Path) -> None:
     """No module of either side has the name of a command or of an event as text; two settings are called like some."""
     of_settings = {"setup", "env"} if path.name == "settings.py" else set()
     names = (command_names() | protocol.EVENTS.keys()) - of_settings
-    assert path.name == "protocol.py" or not strings(path) & names
+    assert path.name in OF_BOTH_SIDES or not strings(path) & names
 
 
 @pytest.mark.parametrize("path", sorted(AGENT.glob("*.py")), ids=lambda path: path.name)
@@ -58,9 +58,10 @@ def test_the_agent_is_valid_on_python_3_9(path: Path) -> None:
 
 def test_the_protocol_needs_the_standard_library_only() -> None:
     """The protocol imports nothing that a project's Python may lack."""
-    nodes = list(ast.walk(ast.parse((AGENT / "protocol.py").read_text(encoding="utf-8"))))
+    texts = [(AGENT / name).read_text(encoding="utf-8") for name in OF_BOTH_SIDES]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)} - {"questions"}
     assert imported <= sys.stdlib_module_names
 
 

@@ -1,7 +1,6 @@
 """Checks the order of what the agent reports: an event in another place is not the agent's."""
 
 from adapter.outbound.migration.project.agent.protocol import (
-    Asked,
     Begin,
     Command,
     Compared,
@@ -12,19 +11,15 @@ from adapter.outbound.migration.project.agent.protocol import (
     Exited,
     Failed,
     Models,
-    Observe,
-    Observed,
     Problem,
     Rest,
     Revision,
-    RowLocks,
     Session,
-    Started,
     Statement,
-    Stepped,
     VersionTable,
     Wanted,
 )
+from adapter.outbound.migration.project.agent.questions import Asked, Observe, Observed, RowLocks, Started, Stepped
 from adapter.outbound.migration.project.jobs import AgentJob
 
 _AnyTime = Wanted | Error | VersionTable | Models

@@ -8,7 +8,6 @@ from typing import Any
 
 from adapter.outbound.migration.project.agent.lines import decode, encode_answer
 from adapter.outbound.migration.project.agent.protocol import (
-    Asked,
     Begin,
     Compared,
     Done,
@@ -19,19 +18,22 @@ from adapter.outbound.migration.project.agent.protocol import (
     Failed,
     Failure,
     Models,
-    Observe,
-    Observed,
     Problem,
-    Question,
     Rest,
     Revision,
-    RowLocks,
     Session,
-    Started,
     Statement,
-    Stepped,
     VersionTable,
     Wanted,
+)
+from adapter.outbound.migration.project.agent.questions import (
+    Asked,
+    Observe,
+    Observed,
+    Question,
+    RowLocks,
+    Started,
+    Stepped,
 )
 from adapter.outbound.migration.project.agent_process import AgentProcess
 from adapter.outbound.migration.project.event_order import EventOrder

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.migration.project.agent.lines import encode_job
-from adapter.outbound.migration.project.agent.protocol import Direction, Job
+from adapter.outbound.migration.project.agent.protocol import Job
+from adapter.outbound.migration.project.agent.questions import Direction
 from adapter.outbound.migration.project.connection import Connection
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .interceptor import Interceptor
 from .origin import is_of_revision
 from .plans import FURTHER
-from .protocol import Asked
+from .questions import Asked
 from .session import Session
 from .transactions import END, SAVEPOINT
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .plans import DriverStatement
-    from .protocol import Direction
+    from .questions import Direction
 
 # No query, for a statement that sets the isolation of its transaction must come before any of them.
 _LOCK_TIMEOUT = "SHOW lock_timeout"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .lines import decode_answer, encode
 
 if TYPE_CHECKING:
-    from .protocol import Event, Question
+    from .protocol import Event
+    from .questions import Question
 
 
 class Channel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .protocol import RowLocks
+from .questions import RowLocks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .plans import DriverStatement
-    from .protocol import Direction
+    from .questions import Direction
 
 
 class Interceptor(Protocol):

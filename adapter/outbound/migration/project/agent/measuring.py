@@ -23,7 +23,8 @@ from .figures import (
 )
 from .loop import Loop
 from .plans import runs_others, unexplained_tables
-from .protocol import Command, Observe, Observed
+from .protocol import Command
+from .questions import Observe, Observed
 from .session import PROBE_TOTAL
 
 if TYPE_CHECKING:

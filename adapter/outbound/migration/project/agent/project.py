@@ -17,7 +17,8 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from .failures import HistoryError, failure, is_of_project, know_scripts
-from .protocol import Begin, Command, End, Failed, Problem, Revision, Stepped, VersionTable
+from .protocol import Begin, Command, End, Failed, Problem, Revision, VersionTable
+from .questions import Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .interceptor import Interceptor
     from .proof import Proof
-    from .protocol import Direction, Job, OneTransaction
+    from .protocol import Job, OneTransaction
+    from .questions import Direction
     from .redirect import Sandbox
 
 

@@ -5,8 +5,8 @@ Python 3.9. Nowhere else do the names of commands, events and their fields stand
 
 The parent writes each `Job` as a line to the agent's standard input. The agent writes events to a pipe; the class of an
 event names its kind. A line begins with the token of the job, which only the two sides know. It distinguishes events
-from anything that the project's own code writes into the pipe. The parent answers `Started`, `Observe`, `Observed`,
-`Stepped` and `Asked` through another pipe, with a value as a line of JSON.
+from anything that the project's own code writes into the pipe. The parent answers questions
+(`questions.py`) through another pipe, with a value as a line of JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Union, get_args
 
+from .questions import Direction, Question
+
 VERSION = 6  # to be raised by every change of a job, an event or an answer
 
-Direction = Literal["upgrade", "downgrade"]
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
 # revisions, has some twice, or has ids or heads that cannot be run; used the network, which it cannot reach; connected
 # to another server than the sandbox.
@@ -122,13 +123,6 @@ class Failure:
     traceback: str
     exit_code: int | None
     raised: bool
-
-
-@dataclass(frozen=True)
-class Started:
-    """The process of a job has started; every job but `Command.REVISIONS` has a process of its own. Answer: null."""
-
-    pid: int
 
 
 @dataclass(frozen=True)
@@ -297,52 +291,6 @@ class Rest:
 
 
 @dataclass(frozen=True)
-class Observe:
-    """A statement that cannot run inside a transaction is about to be executed by a server process. Answer: null."""
-
-    pid: int
-    sql: str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The observed statement has ended. Answer: OID of the relation and mode of each lock that it had."""
-
-
-@dataclass(frozen=True)
-class RowLocks:
-    """A statement may have locked rows of tables, whose OIDs these are.
-
-    Answer: OID, number of rows, and number of rows that another session cannot lock, of each table that can be read.
-    """
-
-    tables: list[int]
-
-
-@dataclass(frozen=True)
-class Stepped:
-    """A step of `Command.STAIRS` is committed. Answer: whether to continue."""
-
-    revision: str
-    direction: Direction
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A statement of a revision is about to be executed, for `Command.DEPLOY`.
-
-    Answer: settings of its session, by name; null to end the revision here, before the statement.
-
-    Attributes:
-        sql: The statement.
-        lock_timeout: The lock timeout of its session, as the server writes it.
-    """
-
-    sql: str
-    lock_timeout: str
-
-
-@dataclass(frozen=True)
 class Session:
     """The server process of a connection on which revisions are about to run, on a real database."""
 
@@ -385,8 +333,7 @@ class Compared:
     needs_pgvector: bool
 
 
-Question = Union[Started, Observe, Observed, RowLocks, Stepped, Asked]  # noqa: UP007 - Python 3.9
-Report = Union[  # noqa: UP007
+Report = Union[  # noqa: UP007 - Python 3.9
     Done,
     Wanted,
     Error,

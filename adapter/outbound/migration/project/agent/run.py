@@ -10,7 +10,7 @@ from .pauses import Pauses
 from .protocol import Statement
 
 if TYPE_CHECKING:
-    from .protocol import Direction
+    from .questions import Direction
 
 
 class Run:

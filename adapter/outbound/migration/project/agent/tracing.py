@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .plans import DriverStatement
-    from .protocol import Direction, Statement
+    from .protocol import Statement
+    from .questions import Direction
     from .redirect import Sandbox
 
 

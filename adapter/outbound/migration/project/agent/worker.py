@@ -30,7 +30,8 @@ from .project import (
     watch_revisions,
 )
 from .proof import Proof
-from .protocol import Command, Done, Error, Exited, Started, Wanted
+from .protocol import Command, Done, Error, Exited, Wanted
+from .questions import Started
 from .redirect import Sandbox, redirect_drivers, redirect_engines
 from .tracing import Tracer
 from .upgrade import upgrade
