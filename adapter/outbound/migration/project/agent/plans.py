@@ -26,6 +26,7 @@ _PIECE = re.compile(
 )
 _BLOCK = re.compile(BLANK + r"do\b.*?(?P<tag>\$(?:[A-Za-z_]\w*)?\$)(?P<body>.*)(?P=tag)", re.IGNORECASE | re.DOTALL)
 _CHANGE_WITHIN = re.compile(r"\b(?:update|delete\s+from|merge\s+into|with)\b.*", re.IGNORECASE | re.DOTALL)
+_VARIABLES_FIRST = re.compile(r"^\s*#\s*variable_conflict\s+use_variable\b", re.IGNORECASE | re.MULTILINE)
 _MOST_WITHIN = 20  # statements within one that are explained
 # Statements that may run other statements within them. A SELECT may do so when its plan reads no table.
 _RUNS_OTHERS = re.compile(BLANK + r"(?:(do|call|execute)|(select|values))\b", re.IGNORECASE | re.DOTALL)
@@ -145,7 +146,7 @@ def unexplained_tables(report: Statement, tables: Collection[str]) -> list[str]:
         report: The report of the statement, with its rows and plans.
         tables: The tables, as qualified names.
     """
-    explained = {name for plan in report.plans_of_writes for name in _written(plan)}
+    explained = {name for plan in report.plans_of_writes if not _follows_cursor(plan) for name in _written(plan)}
     deleted = (name for name, (_, _, count) in report.rows.items() if count)
     return sorted(name for name in deleted if name in tables and name.replace('"', "") not in explained)
 
@@ -153,6 +154,8 @@ def unexplained_tables(report: Statement, tables: Collection[str]) -> list[str]:
 def _changes_within(sql: str) -> list[str]:
     """Return the statements in a script or a DO block that may change or delete rows."""
     block = _BLOCK.match(sql)
+    if block and _VARIABLES_FIRST.search(block["body"]):
+        return []  # on its own, a name within it means a column
     pieces = _PIECE.finditer(block["body"] if block else sql)
     changes = (_CHANGE_WITHIN.search(piece[0]) for piece in pieces)
     return [change[0] for change in changes if change is not None and ";" not in change[0]][:_MOST_WITHIN]
@@ -164,6 +167,11 @@ def _written(plan: Any) -> Iterator[str]:
         yield f"{plan.get('Schema')}.{plan.get('Relation Name')}".replace('"', "")
     for child in plan.get("Plans", ()):
         yield from _written(child)
+
+
+def _follows_cursor(plan: Any) -> bool:
+    """Return whether a plan has WHERE CURRENT OF, which says nothing of the rows that its cursor finds."""
+    return "CURRENT OF" in str(plan.get("TID Cond")) or any(map(_follows_cursor, plan.get("Plans", ())))
 
 
 def _reads(plan: Any) -> bool:
