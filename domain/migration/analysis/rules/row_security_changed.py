@@ -7,11 +7,13 @@ all rows to one role is a policy for this role:
     op.execute("CREATE POLICY monitoring ON users FOR SELECT TO pg_monitor USING (true)")
 
 Such a policy is not reported. Policies for one table and command are joined by OR, so a new one that lets everybody
-find every row makes the others useless, which is reported.
+find every row makes the others useless, which is reported. So is a view that takes the name of such a table: it reads
+with the rights of its owner, unless it is made WITH (security_invoker = true).
 
 Source: the Postgres manual, section "Row Security Policies".
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from domain.migration.analysis.changes import kept, statement_of
@@ -23,6 +25,8 @@ from domain.migration.repair.privileges import letters_by_grantee
 from domain.migration.snapshot import SchemaSnapshot, Value, attributes, names_of
 from domain.migration.statistics import Statistics
 from domain.migration.trace import RevisionTrace
+
+_INVOKER = re.compile(r"security_invoker=(true|on|yes|1)", re.IGNORECASE)
 
 CODE = "row-security-changed"
 SEVERITY = Severity.WARNING
@@ -64,6 +68,25 @@ def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]
             message = f"Row security of {table} does not hold for its owner any more, who finds and changes all rows."
             yield _diagnostic(trace, "table", table, table, message)
         yield from _of_policies(trace, table)
+    for view in sorted(names_of(trace.after, "view") & names_of(trace.before, "table")):
+        yield from _of_view(trace, view)
+
+
+def _of_view(trace: RevisionTrace, view: str) -> Iterator[Diagnostic]:
+    """Report a view that has taken the name of a table with row security, and hands out what the policies kept."""
+    table, entry = attributes(trace.before, "table", view), attributes(trace.after, "view", view)
+    asks_invoker = any(_INVOKER.fullmatch(option) for option in texts(entry.get("options")))
+    roles = sorted(grantee or "PUBLIC" for grantee in letters_by_grantee(entry.get("acl")) if grantee != entry["owner"])
+    if table.get("row_security") and not table.get("force_row_security") and roles and not asks_invoker:
+        yield Diagnostic(
+            CODE,
+            SEVERITY,
+            statement_of(trace, "view", view),
+            view,
+            f"The view {view} has taken the name of a table with row security and reads with the rights of its owner: "
+            f"{', '.join(roles)} find and change all rows, also those that the policies kept from them.",
+            "Create the view WITH (security_invoker = true), and grant its roles what they need on the table.",
+        )
 
 
 def _of_policies(trace: RevisionTrace, table: str) -> Iterator[Diagnostic]:

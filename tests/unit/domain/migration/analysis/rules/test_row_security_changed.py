@@ -30,7 +30,10 @@ def policy(name: str = "own", **more: Value) -> Objects:
 
 def messages(before: Objects, after: Objects) -> list[str]:
     """What the rule says of a revision."""
-    trace = revision(step("ALTER TABLE users"), before={**BASE, **before}, after={**BASE, **after})
+    later = {**BASE, **after}
+    if ("view", USERS) in after:
+        del later["table", USERS]
+    trace = revision(step("ALTER TABLE users"), before={**BASE, **before}, after=later)
     return [diagnostic.message for diagnostic in check(trace, Statistics.unknown())]
 
 
@@ -42,6 +45,21 @@ def test_row_security_switched_off() -> None:
     assert "PUBLIC, app, shop find" in message
     (message,) = messages(users(forced=True), users())
     assert "does not hold for its owner any more" in message
+
+
+def shim(*options: str, acl: tuple[str, ...] = ACL) -> Objects:
+    """A view with the name of the table users."""
+    return {("view", USERS): {"kind": "view", "options": options, "owner": "shop", "acl": acl}}
+
+
+def test_a_view_with_the_name_of_the_table() -> None:
+    """A view reads with the rights of its owner, whom row security does not restrict without FORCE."""
+    (message,) = messages(users(), shim())
+    assert "PUBLIC, app find and change all rows" in message
+    assert messages(users(), shim("security_invoker=true")) == []
+    assert messages(users(), shim(acl=ACL[:1])) == []
+    assert messages(users(forced=True), shim()) == []
+    assert messages(users(secured=False), shim()) == []
 
 
 def test_what_changes_nothing() -> None:
