@@ -43,6 +43,8 @@ GRANT UPDATE (note) ON secret TO pg_monitor
 CREATE TABLE tree (id bigint PRIMARY KEY, parent_id bigint, sort text)
 CREATE INDEX "Ix sort" ON tree (sort)
 CREATE UNLOGGED TABLE "Scratch" (id bigint PRIMARY KEY, note text)
+CREATE MATERIALIZED VIEW "Sums" AS SELECT n FROM generate_series(1, 9) AS n
+CREATE INDEX "Ix sums" ON "Sums" (n)
 CREATE INDEX ix_order_buyer ON "Shop"."order" (buyer) WHERE note IS NULL
 """.strip().splitlines()
 # Upgrades and what undoes them, a statement a line; of those without, what `migrate verify` proposes for it is tried.
@@ -53,6 +55,7 @@ REVISIONS = {
     ),
     "index_of_partitions": ('CREATE INDEX "Ix" ON "Shop".events ("User")', 'DROP INDEX "Shop"."Ix"'),
     "dropped_index": ('DROP INDEX "Shop"."IX note"', 'CREATE INDEX "IX note" ON "Shop"."order" (note)'),
+    "dropped_index_of_a_view": ('DROP INDEX "Ix sums"', 'CREATE INDEX "Ix sums" ON "Sums" (n)'),
     "check": (
         'ALTER TABLE "Shop"."User" ADD CONSTRAINT "Ck" CHECK ("Name" <> \'50% :a\')',
         'ALTER TABLE "Shop"."User" DROP CONSTRAINT "Ck"',

@@ -11,6 +11,7 @@ in an autocommit block:
 from collections.abc import Iterator
 
 from domain.migration.analysis.impact import blocking_tables, is_partitioned
+from domain.migration.analysis.lock_windows import other_windows
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import end_of, label
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -46,20 +47,22 @@ _ON_CONFLICT = ", when no deployed code names its columns in ON CONFLICT any mor
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report indexes that are dropped by themselves, not along with a column, constraint or table."""
     locked = blocking_tables(trace)
+    views = {(window.from_statement, window.relation): window for window in other_windows(trace)}
     for number, statement in enumerate(trace.upgrade):
         for index in _dropped(statement):
             entry = attributes(trace.before, "index", index)
             if entry.get("constraint") is not None:
                 continue  # it goes with its constraint, which the events leave out where another one has taken its name
             table = str(entry.get("table", ""))
-            window = locked.get(number, {}).get(table)
+            window = locked.get(number, {}).get(table) or views.get((number, table))
             if window is not None and window.blocks_reads:
+                waiting = "reads" if window.kind == "view" else "reads and writes"
                 yield Diagnostic(
                     CODE,
                     SEVERITY,
                     number,
                     table,
-                    f"{label(trace, number)} drops the index {index}, while reads and writes of {table} wait "
+                    f"{label(trace, number)} drops the index {index}, while {waiting} of {table} wait "
                     f"{end_of(window)}.",
                     "Drop the index concurrently, in an autocommit block"
                     f"{_ON_CONFLICT if _is_unique(trace, index) else ''}.",

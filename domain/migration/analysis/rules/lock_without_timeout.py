@@ -13,6 +13,7 @@ before the statement there, and RESET after it.
 from collections.abc import Iterator
 
 from domain.migration.analysis.impact import blocking_tables
+from domain.migration.analysis.lock_windows import other_windows
 from domain.migration.analysis.rule import USERS, Example
 from domain.migration.analysis.wording import listed
 from domain.migration.diagnostic import Diagnostic, Severity
@@ -40,23 +41,22 @@ op.add_column("users", sa.Column("note", sa.Text()))
 
 def check(trace: RevisionTrace, _statistics: Statistics) -> Iterator[Diagnostic]:
     """Report the first statement that may wait without a limit; a revision gets one note."""
-    waits = {
-        statement: tables
-        for statement, tables in blocking_tables(trace).items()
-        if trace.upgrade[statement].lock_timeout in {"0", "0ms", ""}
-    }
+    locked = {(statement, table) for statement, tables in blocking_tables(trace).items() for table in tables}
+    locked |= {(window.from_statement, window.relation) for window in other_windows(trace)}
+    waits = {pair for pair in locked if trace.upgrade[pair[0]].lock_timeout in {"0", "0ms", ""}}
     if not waits:
         return
-    tables = sorted({table for locked_tables in waits.values() for table in locked_tables})
+    first = min(waits)[0]
+    tables = sorted({table for _, table in waits})
     yield Diagnostic(
         CODE,
         SEVERITY,
-        min(waits),
+        first,
         tables[0],
         f"The upgrade waits for its locks on {listed(tables)} without a lock_timeout. While it waits for one long "
         "query, all later queries wait, too.",
         "Set a lock_timeout of a few seconds, and run the upgrade again if it times out.",
-        _fix(trace.upgrade[min(waits)]),
+        _fix(trace.upgrade[first]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from domain.migration.locks import LockMode
 from tests.unit.domain.migration.analysis.rules.shared import EXCLUSIVE, IX, LIGHT, diagnostic
 from tests.unit.domain.migration.traces import BASE, USERS, changed, codes, index, revision, step
 
@@ -16,6 +17,15 @@ def test_blocking_index_drop() -> None:
     )
     concurrent = replace(drop, sql="DROP INDEX CONCURRENTLY ix", transaction=None, locks={USERS: LIGHT})
     assert codes(revision(concurrent, before=IX, after=BASE)) == {}
+
+
+def test_the_index_of_a_materialized_view() -> None:
+    """Only readers wait for it."""
+    before = {**BASE, ("view", "public.sums"): {"kind": "materialized view"}, **index("ix", "public.sums")}
+    locks = {"public.sums": LockMode.ACCESS_EXCLUSIVE}
+    drop = step("DROP INDEX ix", 1, locks=locks, dropped=changed("index", "public.ix"))
+    found = diagnostic(revision(drop, before=before, after=BASE), "blocking-index-drop")
+    assert "while reads of public.sums wait" in found.message
 
 
 def test_a_part_of_the_index_of_a_partitioned_table() -> None:
