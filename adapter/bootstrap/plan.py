@@ -36,12 +36,14 @@ class PlanRequest:
         url: The database; None for `DATABASE_URL`, and for this project the embedded one without it.
         certificates: The file of certificates; None for the one beside env.py.
         proof_rows: The number of rows that fill each table in proofs.
+        production: Host and name of the only database that may be meant, such as `db.example.com/shop`; None for any.
     """
 
     goal: str
     url: str | None
     certificates: "Path | None"
     proof_rows: int
+    production: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
         MigrationError: The history or the certificates cannot be read.
     """
     from adapter.outbound.migration.project.settings import read_project_settings
+    from adapter.outbound.migration.target.confirmed import require_confirmed
     from adapter.outbound.migration.target.state import DatabaseTarget
     from adapter.outbound.migration.target.statistics import read_statistics
     from adapter.outbound.migration.trial.certificate_file import CertificateFile, beside_env
@@ -91,6 +94,8 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
     config = configuration(request.config)
     database = named_database(config, plan.url, command)
     with explaining(database, reads=True):
+        if plan.production is not None:
+            require_confirmed(database, plan.production)
         target, statistics = DatabaseTarget(database), read_statistics(database)
         request = under_settings_of(request.at_major(target.major()), statistics.target)
         with open_trials(request, keeps_before=True) as (databases, trials):

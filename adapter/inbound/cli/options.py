@@ -41,6 +41,14 @@ Goal: TypeAlias = Annotated[
         help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
     ),
 ]
+Production: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST/DATABASE",
+        help="The only database that may be meant, as in db.example.com/shop. Another one is refused before anything "
+        "is done.",
+    ),
+]
 Certificates: TypeAlias = Annotated[
     Path | None,
     typer.Option(

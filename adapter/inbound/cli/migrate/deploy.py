@@ -53,6 +53,7 @@ def deploy(
     project: "ProjectRequest",
     goal: options.Goal = "heads",
     url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    production: options.Production = None,
     plan: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +126,7 @@ def deploy(
         journal_folder,
         replace(saved, keep=keep, verified=verify_backup, command=backup_command),
     )
-    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production)
     progress = Progress()
     progress.__enter__()
     try:

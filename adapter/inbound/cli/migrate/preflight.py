@@ -28,6 +28,7 @@ def preflight(
         str | None,
         typer.Option(help="The database, as the role that will migrate, in place of DATABASE_URL."),
     ] = None,
+    production: options.Production = None,
     certificates: options.Certificates = None,
     form: Annotated[str, options.report_format("preflight")] = "text",
 ) -> None:
@@ -40,7 +41,7 @@ def preflight(
     from adapter.bootstrap.preflight import render_preflight, run_preflight
 
     with Progress() as progress:
-        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production)
         report = run_preflight(project, request, progress)
     color = sys.stdout.isatty() and form == "text"
     typer.echo(render_preflight(report, form, color=color))
