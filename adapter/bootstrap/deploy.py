@@ -1,4 +1,4 @@
-"""Wiring of `migrate deploy`."""
+"""Wiring of `migrate deploy` and `migrate downgrade`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +30,7 @@ class DeployRequest:
         journal: Where attempts are recorded: `database`, and in a file as well, or `file` alone.
         journal_folder: The folder of the file; None for one beside the configuration file of the project.
         backup: What is saved before the first step, and where.
+        confirmed: What a downgrade may take away, by name.
     """
 
     policy: "LockPolicy"
@@ -37,6 +38,7 @@ class DeployRequest:
     journal: str
     journal_folder: "Path | None"
     backup: BackupRequest
+    confirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ class Prepared:
 
     Attributes:
         preflight: What was found; it has the plan.
+        require_confirmed: Raises an error if the plan takes away something that was not confirmed.
         deploy: Applies the plan; its arguments are what hears of it, and what says whether to stop after a step.
     """
 
     preflight: "PreflightReport"
+    require_confirmed: "Callable[[], None]"
     deploy: "Callable[[DeploymentEvents, Callable[[], bool]], DeploymentReport]"
 
 
@@ -79,12 +83,13 @@ def prepared(
     from adapter.outbound.migration.target.preflight import SessionChecks
     from adapter.outbound.migration.target.probes import ConfiguredProbes
     from application.migration.run_preflight import RunPreflight
+    from domain.migration.deployment.undoing import require_confirmed
 
     key = None if reviewed is None else read_plan_key(reviewed)
     config = configuration(project.config)
     folder = request.journal_folder or config.parent
     with (
-        planner(project, plan, "migrate deploy") as made,
+        planner(project, plan, "migrate downgrade" if plan.is_downgrade else "migrate deploy") as made,
         journal_of(request.journal, folder, made.database, made.plan.target.identity()) as journal,
     ):
         probes = ConfiguredProbes(read_project_settings(config).probes, made.database, config.parent)
@@ -104,7 +109,7 @@ def prepared(
                 handed_on(write_to_stderr) as output,
                 deploying_process(
                     interpreter(project.python),
-                    _job(project, made),
+                    _job(project, made, is_downgrade=plan.is_downgrade),
                     made.database,
                     isolated=project.isolated,
                     network=project.network,
@@ -122,13 +127,18 @@ def prepared(
                     (taker, request.backup.scope),
                     made.database,
                     request.wait,
+                    frozenset(request.confirmed),
                 )
                 return use_case(report.plan, events, stopping)
 
-        yield Prepared(report, deploy)
+        def check() -> None:
+            if report.plan is not None:
+                require_confirmed(report.plan, request.confirmed)
+
+        yield Prepared(report, check, deploy)
 
 
-def _job(project: ProjectRequest, made: Planner) -> "AgentJob":
+def _job(project: ProjectRequest, made: Planner, *, is_downgrade: bool) -> "AgentJob":
     from adapter.outbound.migration.project.agent.protocol import Command
     from adapter.outbound.migration.project.settings import read_project_settings, variables
     from adapter.outbound.migration.target.upgrade import upgrade_job
@@ -141,7 +151,7 @@ def _job(project: ProjectRequest, made: Planner) -> "AgentJob":
         name=project.name,
         environment=variables((*read_project_settings(config).env, *project.environment)),
         x_arguments=project.x_arguments,
-        command=Command.DEPLOY,
+        command=Command.DEPLOY_UNDO if is_downgrade else Command.DEPLOY,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapter.outbound.migration.trial.certificate_file import CertificateFile
     from adapter.outbound.migration.trial.migrated_project import SandboxProject
     from adapter.outbound.postgres.url import DatabaseURL
+    from application.migration.plan_downgrade import PlanDowngrade
     from application.migration.plan_upgrade import PlanUpgrade
     from application.migration.verify import VerifyRevisions
     from domain.migration.deployment.plan import Plan
@@ -32,11 +33,12 @@ class PlanRequest:
     """The arguments of `migrate plan`.
 
     Attributes:
-        goal: Where to upgrade to.
+        goal: Where to upgrade to, or to downgrade to.
         url: The database; None for `DATABASE_URL`, and for this project the embedded one without it.
         certificates: The file of certificates; None for the one beside env.py.
         proof_rows: The number of rows that fill each table in proofs.
         production: Host and name of the only database that may be meant, such as `db.example.com/shop`; None for any.
+        is_downgrade: Whether the goal is one of a downgrade.
     """
 
     goal: str
@@ -44,6 +46,7 @@ class PlanRequest:
     certificates: "Path | None"
     proof_rows: int
     production: str | None = None
+    is_downgrade: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Planner:
     """What plans an upgrade, and what it was connected with.
 
     Attributes:
-        plan: Plans the upgrade.
+        plan: Plans the upgrade, or the downgrade.
         project: The project, whose revisions run in the sandbox.
         certificates: What was proved of the revisions.
         database: The database.
@@ -59,7 +62,7 @@ class Planner:
         start_after: Revision up to which nothing is judged; empty to judge all.
     """
 
-    plan: "PlanUpgrade"
+    plan: "PlanUpgrade | PlanDowngrade"
     project: "SandboxProject"
     certificates: "CertificateFile"
     database: "DatabaseURL"
@@ -89,6 +92,7 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
     from adapter.outbound.migration.trial.revision_files import ListedRevisionFiles
     from adapter.outbound.postgres.explain import explaining
     from application.migration.analyze import AnalyzeRevisions
+    from application.migration.plan_downgrade import PlanDowngrade
     from application.migration.plan_upgrade import PlanUpgrade
 
     config = configuration(request.config)
@@ -101,10 +105,13 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
         with open_trials(request, keeps_before=True) as (databases, trials):
             project = SandboxProject(databases)
             certificates = CertificateFile(plan.certificates or beside_env(databases))
-            analyze = AnalyzeRevisions(trials, trial_lanes(request, keeps_before=True))
+            lanes = trial_lanes(request, keeps_before=True)
+            files = ListedRevisionFiles(databases)
             verifier = partial(_verifier, replace(request, rows=plan.proof_rows), certificates)
             yield Planner(
-                PlanUpgrade(project, target, ListedRevisionFiles(databases), analyze, verifier),
+                PlanDowngrade(project, target, files, trials, lanes)
+                if plan.is_downgrade
+                else PlanUpgrade(project, target, files, AnalyzeRevisions(trials, lanes), verifier),
                 project,
                 certificates,
                 database,
@@ -113,12 +120,12 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
             )
 
 
-def plan_upgrade(request: ProjectRequest, plan: PlanRequest, progress: "Callable[..., object]") -> "Plan":
-    """Plan the upgrade of a database, which is only read.
+def make_plan(request: ProjectRequest, plan: PlanRequest, progress: "Callable[..., object]") -> "Plan":
+    """Plan the upgrade or the downgrade of a database, which is only read.
 
     Args:
         request: The project, and the sandbox in which its revisions are measured and proved.
-        plan: The database, and where to upgrade it to.
+        plan: The database, and where to.
         progress: Called before each revision.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The use case of `migrate deploy`: apply a plan to a database while its application keeps serving."""
+"""The use case of `migrate deploy` and `migrate downgrade`: apply a plan while the application keeps serving."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.leftovers import leftovers
 from domain.migration.deployment.plan import Plan, Step
 from domain.migration.deployment.preflight import Finding, Outcome
+from domain.migration.deployment.undoing import require_confirmed
 from domain.migration.drift import drift_from_revisions
 from domain.migration.errors import MigrationError, StalePlanError
 
@@ -52,6 +53,7 @@ class Deploy:
         indexes: Drops invalid indexes that earlier attempts have left.
         taker: Takes a backup before the first step.
         scope: What the backup contains.
+        confirmed: What a downgrade may take away, by name.
         who: Who deploys, for the journal.
         version: Version of this tool, for the journal.
     """
@@ -67,6 +69,7 @@ class Deploy:
     indexes: LeftoverIndexes
     taker: BackupTaker
     scope: BackupScope
+    confirmed: frozenset[str]
     who: str
     version: str
 
@@ -81,9 +84,11 @@ class Deploy:
             stopping: Returns whether the user wants to end it after the step that runs.
 
         Raises:
+            DataLossError: The plan takes away something that nobody has confirmed.
             StalePlanError: The database or a file has changed since the plan was made; nothing was written.
             MigrationError: Another deployment runs, or the backup was not taken; nothing was written.
         """
+        require_confirmed(plan, self.confirmed)
         with self.lock.held() as is_alone:
             self._refuse_stale(plan)
             backup = self.taker.take(self.scope, plan.touched, watcher.backs_up)
@@ -115,12 +120,12 @@ class Deploy:
             if steps and (not steps[-1].applied or steps[-1].unrecorded or stopping()):
                 break
             watcher.step_begins(step, number, len(plan.steps))
-            record = _Record(self, plan.hash(), deployment, step)
+            record = _Record(self, plan, deployment, step)
             try:
                 steps.append(self._apply_step(record, watcher, stopping, is_alone))
             except KeyboardInterrupt:  # between two attempts, or while one is recorded
                 interrupted = Attempted(Ending.INTERRUPTED, 0.0, message="interrupted")
-                steps.append(DeployedStep(step, (interrupted,), self._has(step)))
+                steps.append(DeployedStep(step, (interrupted,), self._is_done(record)))
                 break
         report = DeploymentReport(plan, tuple(steps), self._current())
         if report.not_done:
@@ -150,7 +155,7 @@ class Deploy:
                 attempts.append(refusal)
                 return DeployedStep(record.step, tuple(attempts), applied=False)
             attempt = self.applier.apply(record.step)
-            applied = True if attempt.ending is Ending.APPLIED else self._has(record.step)
+            applied = True if attempt.ending is Ending.APPLIED else self._is_done(record)
             attempts.append(attempt)
             unrecorded = record.end(len(attempts), attempt, applied=applied)
             watcher.attempt_ended(record.step, attempt, len(attempts))
@@ -192,10 +197,13 @@ class Deploy:
         entry = next(entry for entry in self.project.history().entries if entry.revision == step.revision)
         self.journal.keep_file(step.revision, step.sha256, self.files.content(entry))
 
-    def _has(self, step: Step) -> bool | None:
-        """Return whether the database has a revision, whatever became of the attempt; None if it cannot be asked."""
+    def _is_done(self, record: "_Record") -> bool | None:
+        """Return whether a step is done, whatever became of the attempt; None if the database cannot be asked."""
         current = self._current()
-        return None if current is None else step.revision in self.project.history().ancestors(current)
+        if current is None:
+            return None
+        has_revision = record.step.revision in self.project.history().ancestors(current)
+        return has_revision is not record.plan.is_downgrade
 
     def _current(self) -> tuple[str, ...] | None:
         try:
@@ -236,7 +244,7 @@ class _Record:
     """Writes the entries of one step into the journal."""
 
     deploy: Deploy
-    plan: str
+    plan: Plan
     deployment: str
     step: Step
 
@@ -245,11 +253,12 @@ class _Record:
 
     def end(self, number: int, attempt: Attempted, *, applied: bool | None) -> str:
         """Record how an attempt ended, and keep the file of an applied revision; return why that failed, or nothing."""
-        event = Event.COMMITTED if applied else Event.UNKNOWN if applied is None else _EVENTS[attempt.ending]
+        done = Event.UNDONE if self.plan.is_downgrade else Event.COMMITTED
+        event = done if applied else Event.UNKNOWN if applied is None else _EVENTS[attempt.ending]
         entry = self._entry(number, event, attempt.seconds, attempt.waited, attempt.blockers, attempt.message)
         try:
             self.deploy.journal.write(entry)
-            if applied:
+            if applied and not self.plan.is_downgrade:
                 self.deploy.keep(self.step)
         except MigrationError as error:  # what was done to the database is told all the same
             return error.message
@@ -266,7 +275,7 @@ class _Record:
     ) -> JournalEntry:
         return JournalEntry(
             deployment=self.deployment,
-            plan=self.plan,
+            plan=self.plan.hash(),
             revision=self.step.revision,
             sha256=self.step.sha256,
             attempt=attempt,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from application.migration.plan_downgrade import PlanDowngrade
 from application.migration.plan_upgrade import PlanUpgrade, Progress
 from application.migration.ports.certificates import CertificateStore
 from application.migration.ports.expected_schema import ExpectedSchema
@@ -12,6 +13,7 @@ from domain.migration.deployment.leftovers import Leftover, leftovers
 from domain.migration.deployment.plan import Plan
 from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.deployment.preflight import Finding, Outcome, PreflightReport
+from domain.migration.deployment.undoing import refuses
 from domain.migration.drift import drift_from_revisions
 from domain.migration.errors import HistoryError, JournalError, MigrationError, StalePlanError
 from domain.migration.history import History
@@ -27,14 +29,14 @@ class RunPreflight:
     """Checks a database and its project before a deployment; the database is only read.
 
     Attributes:
-        planner: Plans the upgrade.
+        planner: Plans the upgrade, or the downgrade.
         expected: What the revisions make.
         certificates: What was proved of the revisions.
         checks: Checks that ask the database itself.
         journal: What earlier deployments did.
     """
 
-    planner: PlanUpgrade
+    planner: PlanUpgrade | PlanDowngrade
     expected: ExpectedSchema
     certificates: CertificateStore
     checks: TargetChecks
@@ -74,7 +76,7 @@ class RunPreflight:
             raise StalePlanError(changes)
         left = self._leftovers(plan)
         drift = self._drift(plan.current, left)
-        of_project = [*_heads(history), *self._files(history, plan.current), *drift, *_safety(plan)]
+        of_project = [*_heads(history), *self._files(history, plan.current), *drift, *_judgement(plan)]
         return PreflightReport.of(plan, [*of_project, *self.checks.run(plan, left)])
 
     def _leftovers(self, plan: Plan) -> tuple[Leftover, ...]:
@@ -126,6 +128,24 @@ def _heads(history: History) -> Iterator[Finding]:
         )
     else:
         yield Finding("heads", Outcome.PASSED, "the history has one head")
+
+
+def _judgement(plan: Plan) -> Iterator[Finding]:
+    return _of_downgrade(plan) if plan.is_downgrade else _safety(plan)
+
+
+def _of_downgrade(plan: Plan) -> Iterator[Finding]:
+    """Report downgrades that fail or refuse, which stops them, and those that make others wait for long."""
+    for step in plan.unsafe:
+        if refuses(step) or step.not_run:
+            why = step.not_run or step.way_back.reason
+            remedy = "restore a backup, or write a revision that goes forward to what you want"
+            yield Finding("downgrade", Outcome.FAILED, f"{step.revision} cannot be undone: {why}", remedy)
+        else:
+            message = f"undoing {step.revision} makes others wait: {', '.join(step.reasons)}"
+            yield Finding("safety", Outcome.WARNING, message, "migrate rules says what each of them means")
+    if not plan.unsafe:
+        yield Finding("safety", Outcome.PASSED, "each downgrade has succeeded in the sandbox, and none blocks for long")
 
 
 def _safety(plan: Plan) -> Iterator[Finding]:

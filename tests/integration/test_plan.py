@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from adapter.bootstrap.plan import PlanRequest, plan_upgrade
+from adapter.bootstrap.plan import PlanRequest, make_plan
 from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.migration.catalog.inspector import snapshot
 from domain.migration.deployment.plan import PartKind, Plan
@@ -74,7 +74,7 @@ def planned(server: Server, config: Path, url: str, goal: str = "heads") -> Plan
     """Return the plan of a project for a database."""
     request = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=500)
     asked = PlanRequest(goal, url, config.with_name("certificates.json"), proof_rows=200)
-    return plan_upgrade(request, asked, lambda *_: None)
+    return make_plan(request, asked, lambda *_: None)
 
 
 def test_steps_as_they_will_be_on_the_target(shop: History, server: Server, empty_url: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapter.bootstrap.plan import PlanRequest, plan_upgrade
+from adapter.bootstrap.plan import PlanRequest, make_plan
 from adapter.bootstrap.project import ProjectRequest
 from adapter.outbound.migration.sandbox.places import cache_directory
 from adapter.outbound.postgres import embedded
@@ -65,7 +65,7 @@ def test_of_a_plan(project: Path, server: Server, empty_url: str) -> None:
     request = ProjectRequest(config=project, sandbox_url=server.url(), any_role=True, rows=50)
     asked = PlanRequest("heads", empty_url, project.with_name("certificates.json"), proof_rows=20)
 
-    assert plan_upgrade(request, asked, lambda *_: None).touched == frozenset(
+    assert make_plan(request, asked, lambda *_: None).touched == frozenset(
         f"public.{name}" for name in (*_TOUCHED, "child")
     )
 

@@ -1,10 +1,10 @@
 """A database that is in use."""
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
-from domain.migration.deployment.plan import TargetIdentity
+from domain.migration.deployment.plan import Destroyed, TargetIdentity
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 
@@ -28,3 +28,7 @@ class Target(Protocol):
     @abstractmethod
     def identity(self) -> TargetIdentity:
         """Return what tells it from all other databases."""
+
+    @abstractmethod
+    def count(self, destroyed: Iterable[Destroyed]) -> Mapping[str, int | None]:
+        """Return how many rows tables have, and how many values columns, by name; None if that takes too long."""

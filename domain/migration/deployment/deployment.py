@@ -13,7 +13,7 @@ class Ending(Enum):
     """How an attempt of a step ended.
 
     Attributes:
-        APPLIED: The revision is applied.
+        APPLIED: The revision is applied, or its downgrade is.
         GAVE_WAY: A lock timeout or a deadlock ended it; it may be tried again.
         GAVE_UP: The deadline for its locks is over.
         FAILED: The revision or env.py failed.
@@ -59,7 +59,8 @@ class DeployedStep:
     Attributes:
         step: The step.
         attempts: Its attempts, in order.
-        applied: Whether the database has its revision now; None if the database could not be asked.
+        applied: Whether the database is where the step leads to: it has the revision, or has it no more after a
+            downgrade. None if the database could not be asked.
         unrecorded: Why the journal does not have the last attempt; empty if it has.
     """
 
@@ -99,7 +100,7 @@ class DeploymentReport:
 
     @property
     def not_done(self) -> tuple[Step, ...]:
-        """Steps that the database does not have, or may not have, now."""
+        """Steps that are not done, or may not be done."""
         done = {deployed.step.revision for deployed in self.steps if deployed.applied}
         return tuple(step for step in self.plan.steps if step.revision not in done)
 

@@ -13,6 +13,7 @@ class Event(Enum):
     Attributes:
         STARTED: It begins; the entry is written before the database is touched.
         COMMITTED: It is done.
+        UNDONE: It is done, and was the downgrade of the revision.
         GAVE_WAY: A lock timeout or a deadlock ended it, and it is tried again.
         FAILED: An error ended it.
         INTERRUPTED: The user ended it.
@@ -21,6 +22,7 @@ class Event(Enum):
 
     STARTED = "started"
     COMMITTED = "committed"
+    UNDONE = "undone"
     GAVE_WAY = "gave way"
     FAILED = "failed"
     INTERRUPTED = "interrupted"

@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.migration.deployment.journal import Event, JournalEntry
 from domain.migration.deployment.plan import Interval
 
+_DONE = frozenset({Event.COMMITTED, Event.UNDONE})
 _OUTSIDE = 1.0  # seconds: a connection, env.py and the history of revisions, which a prediction does not have
 
 
@@ -68,8 +69,8 @@ class PastDeployment:
 
     @property
     def event(self) -> Event:
-        """The last event of the first step that is not done; COMMITTED if all that were begun are done."""
-        return next((step.event for step in self.steps if step.event is not Event.COMMITTED), Event.COMMITTED)
+        """The last event of the first step that is not done; if all that were begun are done, that of the last."""
+        return next((step.event for step in self.steps if step.event not in _DONE), self.steps[-1].event)
 
 
 def past_deployments(entries: Iterable[JournalEntry]) -> tuple[PastDeployment, ...]:

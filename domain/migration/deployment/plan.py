@@ -113,6 +113,33 @@ class WayBack:
         object.__setattr__(self, "losses", MappingProxyType(dict(self.losses)))
 
 
+class Loss(Enum):
+    """What happens to values that a downgrade does not keep."""
+
+    TABLE = "table"
+    COLUMN = "column"
+    ROWS = "rows"
+    CONVERTED = "converted"
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """What a downgrade takes away for good.
+
+    Attributes:
+        name: Qualified name of the table or the column.
+        loss: Whether the table or column goes, rows of the table are changed or deleted, or values are converted.
+        rows: Number of rows, or of values that are not NULL, which it has at the target; of rows that are changed or
+            deleted, the most that there can be. None if they could not be counted.
+        why: More on it; empty if there is no more.
+    """
+
+    name: str
+    loss: Loss
+    rows: int | None = None
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Step:
     """One revision of a plan.
@@ -133,6 +160,7 @@ class Step:
         way_back: What its downgrade restores.
         seconds: Expected duration at the target; None without an estimate.
         not_run: Why it could not be run in the sandbox; empty if it was.
+        destroys: What its downgrade takes away, if that is what the plan runs.
     """
 
     revision: str
@@ -150,6 +178,7 @@ class Step:
     locks: tuple[PlannedLock, ...] = ()
     seconds: Interval | None = None
     not_run: str = ""
+    destroys: tuple[Destroyed, ...] = ()
 
     def __post_init__(self) -> None:
         """Copy the mappings, so that nobody can change them afterwards."""
@@ -172,7 +201,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an upgrade of a database will do.
+    """What an upgrade, or a downgrade, of a database will do.
 
     Attributes:
         target: The database.
@@ -182,6 +211,7 @@ class Plan:
         steps: The revisions that will run, in order.
         touched: Tables and sequences that it rewrites, updates, deletes from or drops, by the names that they have
             before it; None if that is not known, so that a backup needs them all.
+        is_downgrade: Whether the downgrades of the revisions will run.
     """
 
     target: TargetIdentity
@@ -190,6 +220,12 @@ class Plan:
     catalog: str
     steps: tuple[Step, ...] = ()
     touched: frozenset[str] | None = None
+    is_downgrade: bool = False
+
+    @property
+    def destroys(self) -> tuple[Destroyed, ...]:
+        """What the plan takes away, each thing once."""
+        return tuple({item.name: item for step in self.steps for item in step.destroys}.values())
 
     @property
     def unsafe(self) -> tuple[Step, ...]:

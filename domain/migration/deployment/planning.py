@@ -77,6 +77,17 @@ def way_back_from(proof: RevisionProof) -> WayBack:
     return WayBack(None, reason=reasons[0] if reasons else "nothing was seen that could be undone")
 
 
+def parts_of(statements: Sequence[StatementTrace]) -> Iterator[Part]:
+    """Return how statements commit, without their durations."""
+    batches = {index: None for index, statement in enumerate(statements) if _commits_batches(statement)}
+    return _parts(statements, batches, {})
+
+
+def planned_locks(windows: Iterable[LockWindow]) -> Iterator[PlannedLock]:
+    """Return locks without their durations, in the order in which they are taken."""
+    return _locks(windows, {})
+
+
 def _seconds(analysis: RevisionAnalysis, batches: Mapping[int, Batches | None]) -> Mapping[int, Interval]:
     """Return the expected duration of each statement; that of a backfill is the sum over all of its batches."""
     seconds = dict(analysis.estimates)

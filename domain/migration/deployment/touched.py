@@ -78,14 +78,24 @@ def _tables_of(trace: RevisionTrace) -> frozenset[str]:
 
 def _touched_by(statement: StatementTrace, tables: Collection[str]) -> Iterator[str]:
     yield from (name for name in statement.rewritten if name in tables)
-    for name, rows in statement.rows.items():
-        if rows.updated or rows.deleted:
-            yield name
+    yield from changed_by(statement, tables)
     for dropped in statement.dropped:
         if dropped.kind in _RELATIONS:
             yield dropped.name
         elif dropped.kind == "table column":
             yield split(dropped.name)[0]
+
+
+def changed_by(statement: StatementTrace, tables: Collection[str]) -> Iterator[str]:
+    """Return the tables whose rows a statement updates or deletes, or may do so at the target.
+
+    Args:
+        statement: The statement.
+        tables: The tables that its revision finds.
+    """
+    for name, rows in statement.rows.items():
+        if rows.updated or rows.deleted:
+            yield name
     # An UPDATE or DELETE that found no row in the sandbox may find some at the target.
     for name, mode in statement.locks.items():
         if mode is LockMode.ROW_EXCLUSIVE and name in tables and not _only_inserts(statement, name):

@@ -228,6 +228,7 @@ class Deployment:
             probes=self.probes,
             indexes=self.indexes,
             taker=self.taker,
+            confirmed=frozenset(),
             scope=self.scope,
             who="ada@desk",
             version="1.0",

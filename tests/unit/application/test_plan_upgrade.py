@@ -1,6 +1,6 @@
 """The use case behind `migrate plan`: which revisions run, what was proved of them, and how it is identified."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +11,7 @@ from application.migration.plan_upgrade import PlanUpgrade, pending_to
 from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from application.migration.verify import VerifyRevisions
-from domain.migration.deployment.plan import Plan, TargetIdentity
+from domain.migration.deployment.plan import Destroyed, Plan, TargetIdentity
 from domain.migration.errors import HistoryError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.locks import LockMode
@@ -54,6 +54,10 @@ class FakeTarget(Target):
         """Return its catalog."""
         assert version_tables == ("ops.versions",)
         return self.catalog
+
+    def count(self, destroyed: Iterable[Destroyed]) -> dict[str, int | None]:
+        """Return that each has seven rows."""
+        return {item.name: 7 for item in destroyed}
 
     def identity(self) -> TargetIdentity:
         """Return that of the shop."""

@@ -1,12 +1,12 @@
 """The state of a database beside its project, with fakes that hold a state."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from application.migration.read_status import ReadStatus
-from domain.migration.deployment.plan import TargetIdentity
+from domain.migration.deployment.plan import Destroyed, TargetIdentity
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import Drift, TargetState
@@ -29,6 +29,10 @@ class FakeTarget(Target):
         """Return a catalog without anything."""
         assert "ops.versions" in version_tables
         return SchemaSnapshot({})
+
+    def count(self, destroyed: Iterable[Destroyed]) -> dict[str, int | None]:
+        """Return that each has seven rows."""
+        return {item.name: 7 for item in destroyed}
 
     def identity(self) -> TargetIdentity:
         """Return nothing, as nobody asks."""

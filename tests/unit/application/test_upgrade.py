@@ -1,6 +1,6 @@
 """An upgrade and the state of the database afterwards, with fakes that hold a state."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +9,7 @@ from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.target import Target
 from application.migration.ports.upgrader import Upgrader
 from application.migration.upgrade import Upgrade
-from domain.migration.deployment.plan import TargetIdentity
+from domain.migration.deployment.plan import Destroyed, TargetIdentity
 from domain.migration.errors import MigrationError
 from domain.migration.history import History, HistoryEntry
 from domain.migration.snapshot import SchemaSnapshot
@@ -26,6 +26,10 @@ class FakeDatabase(Target):
         """Return where it is."""
         assert version_tables == ("alembic_version",)
         return TargetState("postgresql://shop", "18.6", self.current, None, None, ())
+
+    def count(self, destroyed: Iterable[Destroyed]) -> dict[str, int | None]:
+        """Return nothing, as nobody asks."""
+        raise NotImplementedError
 
     def schema(self, version_tables: Collection[str]) -> SchemaSnapshot:
         """Return nothing, as nobody asks."""

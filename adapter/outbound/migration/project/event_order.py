@@ -55,9 +55,9 @@ class EventOrder:
         if isinstance(event, Started) or not self._started:
             first, self._started = not self._started, True
             return isinstance(event, Started) and first
-        if self._job.command in {Command.UP, Command.DEPLOY}:
+        if self._job.command in Command.ON_TARGET:
             self._done = isinstance(event, Done)
-            asks = isinstance(event, Asked) and self._job.command == Command.DEPLOY
+            asks = isinstance(event, Asked) and self._job.command in Command.ASKING
             return asks or isinstance(event, _AnyTime | _OfUpgrade)
         return isinstance(event, _AnyTime) or self._is_of_job(event)
 

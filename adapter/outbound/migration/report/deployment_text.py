@@ -41,10 +41,11 @@ def render(report: DeploymentReport, *, color: bool = False, width: int = 120) -
 def headline(report: DeploymentReport) -> str:
     """Return the result in one line."""
     done = len(report.plan.steps) - len(report.not_done)
+    word, whole = ("undone", "downgraded") if report.plan.is_downgrade else ("applied", "deployed")
     took = duration(sum(step.seconds for step in report.steps))
-    count = f"{done} of {len(report.plan.steps)} step{'s' if len(report.plan.steps) > 1 else ''} applied in {took}"
+    count = f"{done} of {len(report.plan.steps)} step{'s' if len(report.plan.steps) > 1 else ''} {word} in {took}"
     if not report.not_done:
-        return f"{count}, but something is wrong" if report.failed else f"deployed: {count}"
+        return f"{count}, but something is wrong" if report.failed else f"{whole}: {count}"
     last = report.last_attempt
     ending = "stopped" if last is None or last.ending is Ending.APPLIED else last.ending.value
     return f"{ending}: {count}"

@@ -78,7 +78,7 @@ class TextEvents(DeploymentEvents):
         if attempt.waited >= _TOLD:
             waited = f", of which {duration(attempt.waited)} waiting for a moment to take its locks"
         if attempt.ending is Ending.APPLIED:
-            self._line(f"{_INDENT}applied in {took}{waited} (predicted {lasting(step.seconds)})")
+            self._line(f"{_INDENT}done in {took}{waited} (predicted {lasting(step.seconds)})")
         else:
             what = f"attempt {number} {attempt.ending.value} after {took}{waited}"
             self._line(f"{_INDENT}{what}: {in_one_line(attempt.message, _LETTERS)}")

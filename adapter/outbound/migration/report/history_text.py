@@ -12,6 +12,7 @@ from domain.migration.deployment.past import PastDeployment, PastStep
 
 _OUTCOMES = {
     Event.COMMITTED: ("ok", "green"),
+    Event.UNDONE: ("undone", "green"),
     Event.GAVE_WAY: ("GAVE WAY", "yellow"),
     Event.FAILED: ("FAILED", "bold red"),
     Event.INTERRUPTED: ("INTERRUPTED", "yellow"),

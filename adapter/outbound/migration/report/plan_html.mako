@@ -27,7 +27,7 @@ svg .soft { fill: var(--soft); }
 <body>
 <h1>Upgrade of ${plan.target.database}</h1>
 <div class="soft">${plan.target.address}, Postgres ${plan.target.postgres}</div>
-<div class="verdict ${'bad' if plan.unsafe else 'open' if plan.unproved else 'good'}">${words.headline(plan)}</div>
+<div class="verdict ${'bad' if plan.unsafe else 'open' if plan.destroys or (plan.unproved and not plan.is_downgrade) else 'good'}">${words.headline(plan)}</div>
 % if plan.steps:
 <p>${words.times(plan)}</p>
 % endif
@@ -78,7 +78,7 @@ granted: how long a step waits for a lock depends on the traffic.</p>
 % if step.parts:
 <dt>waits</dt><dd>${'\n'.join(words.lock_in_words(lock) for lock in step.blocking_locks) or 'nobody'}</dd>
 % endif
-<dt>way back</dt><dd>${'\n'.join(words.way_back_in_words(step.way_back))}</dd>
+<dt>${words.behind(plan, step)[0]}</dt><dd>${'\n'.join(words.behind(plan, step)[1])}</dd>
 </dl>
 % endfor
 % endif

@@ -3,6 +3,7 @@
 schema      "hexalembic.plan/1"
 hash        SHA-256 of all that must be unchanged when it is carried out: the files of the revisions, the target, the
             revisions that it is at, its schema
+direction   "upgrade" | "downgrade"
 target      {database, system_identifier, address, postgres}; the identifier may be null
 current, goal   revisions that the database is at, and that it will be at
 catalog     SHA-256 of its schema
@@ -19,6 +20,8 @@ steps       in order, each with
   locks     {relation, table, mode, blocks_reads, blocks_writes, from_statement, to_statement, starts, seconds}, each on
             a relation that existed before; `starts` is the time from the beginning of the step
   way_back  {reversibility, losses, reason}: "exact", "lossy", "irreversible", or null where nothing was proved
+  destroys  {name, loss, rows, why}: what a downgrade takes away; loss is "table", "column", "rows" (changed or
+            deleted), or "converted" (a column's type); `rows` is the number of rows or values at the target, or null
 """
 
 import json
@@ -40,6 +43,7 @@ def _as_data(plan: Plan) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "hash": plan.hash(),
+        "direction": "downgrade" if plan.is_downgrade else "upgrade",
         "target": {
             "database": target.database,
             "system_identifier": target.system_identifier,
@@ -86,6 +90,10 @@ def _step(step: Step) -> dict[str, Any]:
             "losses": dict(step.way_back.losses),
             "reason": step.way_back.reason or None,
         },
+        "destroys": [
+            {"name": item.name, "loss": item.loss.value, "rows": item.rows, "why": item.why or None}
+            for item in step.destroys
+        ],
     }
 
 

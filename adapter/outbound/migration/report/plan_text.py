@@ -8,12 +8,12 @@ from adapter.outbound.migration.report.durations import between
 from adapter.outbound.migration.report.terminal import buffered, shown, unpadded
 from adapter.outbound.migration.report.words_of_plans import (
     KINDS,
+    behind,
     headline,
     lock_in_words,
     part_in_words,
     times,
     verdict_in_words,
-    way_back_in_words,
 )
 from domain.migration.deployment.plan import Plan, Step
 
@@ -30,13 +30,14 @@ def render(plan: Plan, *, color: bool = False, width: int = 120) -> str:
         width: Width of the terminal in columns.
     """
     console, buffer = buffered(width, color=color)
-    console.print(shown(f"Plan {plan.hash()[:_HASH]} for {plan.target.address}", style="bold"))
+    kind = "Plan of a downgrade" if plan.is_downgrade else "Plan"
+    console.print(shown(f"{kind} {plan.hash()[:_HASH]} for {plan.target.address}", style="bold"))
     _fact(console, "server", f"Postgres {plan.target.postgres}")
     _fact(console, "from", ", ".join(plan.current) or "an empty history")
     _fact(console, "to", ", ".join(plan.goal) or "an empty history")
     console.print()
     for number, step in enumerate(plan.steps, 1):
-        _step(console, number, step)
+        _step(console, plan, number, step)
         console.print()
     console.print(shown(headline(plan), style="bold"))
     if plan.steps:
@@ -44,7 +45,7 @@ def render(plan: Plan, *, color: bool = False, width: int = 120) -> str:
     return unpadded(buffer.getvalue())
 
 
-def _step(console: Console, number: int, step: Step) -> None:
+def _step(console: Console, plan: Plan, number: int, step: Step) -> None:
     seconds = f", {between(*step.seconds)}" if step.seconds else ""
     color = _COLORS.get(step.verdict, "yellow")
     title = Text.assemble(
@@ -62,7 +63,8 @@ def _step(console: Console, number: int, step: Step) -> None:
     if step.parts:
         locks = [lock_in_words(lock) for lock in step.blocking_locks]
         _fact(console, "waits", "\n".join(locks) or "nobody")
-    _fact(console, "way back", "\n".join(way_back_in_words(step.way_back)))
+    name, lines = behind(plan, step)
+    _fact(console, name, "\n".join(lines))
 
 
 def _fact(console: Console, name: str, value: str) -> None:

@@ -1,7 +1,7 @@
 """The sentences about a plan that the text, Markdown and HTML reports share."""
 
 from adapter.outbound.migration.report.durations import between, duration
-from domain.migration.deployment.plan import Interval, Part, PartKind, Plan, PlannedLock, Step, WayBack
+from domain.migration.deployment.plan import Destroyed, Interval, Loss, Part, PartKind, Plan, PlannedLock, Step, WayBack
 from domain.migration.verification.round_trip import Reversibility
 
 UNKNOWN = "not measured"
@@ -16,6 +16,10 @@ def headline(plan: Plan) -> str:
     problems = []
     if plan.unsafe:
         problems.append(f"{len(plan.unsafe)} not safe")
+    if plan.is_downgrade:
+        taken = len(plan.destroys)
+        problems.append(f"{taken} thing{'s' if taken > 1 else ''} taken away" if taken else "nothing is taken away")
+        return f"{steps} back: {', '.join(problems)}"
     if plan.unproved:
         problems.append(f"{len(plan.unproved)} without a proved way back")
     verdict = ", ".join(problems) or "all safe, and each has a proved way back"
@@ -65,6 +69,25 @@ def way_back_in_words(way_back: WayBack) -> list[str]:
     if way_back.reversibility is Reversibility.IRREVERSIBLE:
         return [f"none, the downgrade refuses: {way_back.reason}"]
     return [f"not proved: {way_back.reason}"]
+
+
+def behind(plan: Plan, step: Step) -> tuple[str, list[str]]:
+    """Return what a step leaves behind, with its heading: the way back from it, or what a downgrade takes away."""
+    if not plan.is_downgrade:
+        return "way back", way_back_in_words(step.way_back)
+    return "takes away", [destroyed_in_words(item) for item in step.destroys] or ["nothing"]
+
+
+def destroyed_in_words(item: Destroyed) -> str:
+    """Return what a downgrade takes away, with the number of rows or values."""
+    count = "an unknown number of" if item.rows is None else f"{item.rows:,}"
+    if item.loss is Loss.TABLE:
+        return f"table {item.name} with {count} rows"
+    if item.loss is Loss.COLUMN:
+        return f"column {item.name} with {count} values"
+    if item.loss is Loss.CONVERTED:
+        return f"column {item.name}: {count} values are converted {item.why}, which may not hold all of them"
+    return f"rows of {item.name}, which has {count}: {item.why}"
 
 
 def verdict_in_words(step: Step) -> str:

@@ -28,6 +28,7 @@ def deployer(
     backup: tuple[BackupTaker, BackupScope],
     url: DatabaseURL,
     wait: float,
+    confirmed: frozenset[str] = frozenset(),
 ) -> Deploy:
     """Return the use case of a deployment.
 
@@ -41,6 +42,7 @@ def deployer(
         backup: What takes a backup before the first step, and what that contains.
         url: The database.
         wait: Seconds to wait for another deployment of it.
+        confirmed: What a downgrade may take away, by name.
     """
     return Deploy(
         project=project,
@@ -54,6 +56,7 @@ def deployer(
         indexes=DatabaseLeftovers(url),
         taker=backup[0],
         scope=backup[1],
+        confirmed=confirmed,
         who=f"{_user()}@{socket.gethostname()}{f', role {url.user}' if url.user else ''}",
         version=_version(),
     )

@@ -1,6 +1,7 @@
 """Reads what a database says of itself: its revisions, pgvector, indexes that no query uses."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,12 +15,15 @@ from adapter.outbound.postgres.explain import costs_more, server_message
 from adapter.outbound.postgres.server_state import EXTENSION, INSTALLED, INVALID_INDEXES
 from adapter.outbound.postgres.url import DatabaseURL
 from application.migration.ports.target import Target
-from domain.migration.deployment.plan import TargetIdentity
+from domain.migration.deployment.plan import Destroyed, Loss, TargetIdentity
 from domain.migration.drift import BESIDE_SCHEMAS
+from domain.migration.names import split
 from domain.migration.snapshot import SchemaSnapshot
 from domain.migration.status import TargetState
 
 Read = TypeVar("Read")
+_COUNTING = "SET LOCAL statement_timeout = '5s'"
+_OF_COLUMNS = {Loss.COLUMN, Loss.CONVERTED}
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,27 @@ class DatabaseTarget(Target):
         """
         with self._session() as connection:
             return read_identity(connection, self.url)
+
+    def count(self, destroyed: Iterable[Destroyed]) -> dict[str, int | None]:
+        """Return how many rows tables have, and how many values columns, by name.
+
+        Returns:
+            The numbers; None where it takes longer than some seconds, or where the role may not read the table, or
+            where it has that name only at a later step.
+
+        Raises:
+            psycopg.Error: The database cannot be reached.
+        """
+        counts: dict[str, int | None] = {}
+        with self._session() as connection:
+            connection.execute(_COUNTING)
+            for item in destroyed:
+                counts[item.name] = None
+                with suppress(psycopg.Error), connection.transaction():
+                    table, column = split(item.name) if item.loss in _OF_COLUMNS else (item.name, "*")
+                    row = connection.execute(f"SELECT count({column}) FROM {table}".encode()).fetchone()  # noqa: S608
+                    counts[item.name] = int(row[0]) if row else None
+        return counts
 
     def _session(self) -> "psycopg.Connection[tuple[Any, ...]]":
         # Behind a pooler, a prepared statement would stay in a session that another client gets next.

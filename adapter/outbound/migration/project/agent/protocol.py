@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union, get_args
 
 from .questions import Direction, Question
 
-VERSION = 6  # to be raised by every change of a job, an event or an answer
+VERSION = 7  # to be raised by every change of a job, an event or an answer
 
 # The project called `sys.exit`; connected to a database that is not Postgres, or named other databases; is missing
 # revisions, has some twice, or has ids or heads that cannot be run; used the network, which it cannot reach; connected
@@ -41,6 +41,9 @@ class Command:
     CHECK: Final = "check"  # compare the models, as `alembic check`
     UP: Final = "up"  # upgrade a real database, then report the history and what the models have otherwise
     DEPLOY: Final = "deploy"  # the same up to one revision, and ask before each of its statements
+    DEPLOY_UNDO: Final = "deploy_undo"  # the same for the downgrade of a single revision
+    ON_TARGET: Final = frozenset({UP, DEPLOY, DEPLOY_UNDO})
+    ASKING: Final = frozenset({DEPLOY, DEPLOY_UNDO})
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def upgrade(job: Job, channel: Channel) -> None:
     proof.channel = channel
     _set_variables(job, target)
     config = configured(job, target)
-    config.attributes[_LED_BY_DEPLOYMENT] = job.command == Command.DEPLOY
+    config.attributes[_LED_BY_DEPLOYMENT] = job.command in Command.ASKING
     watch_revisions(channel, _asker_of(job, channel), proof)
     script = script_of(config)
-    _run_env(config, script, job.revision, channel, proof)
+    _run_env(config, script, job, channel, proof)
     list_revisions(script, channel)
     if job.comparison:
         channel.send(Compared(**function_of(job.comparison)(target.url())))
@@ -50,7 +50,7 @@ def upgrade(job: Job, channel: Channel) -> None:
 
 def _asker_of(job: Job, channel: Channel) -> Asker | None:
     """Return what asks before each statement, if the job wants that."""
-    if job.command != Command.DEPLOY:
+    if job.command not in Command.ASKING:
         return None
     asker = Asker(channel)
     listen(asker)
@@ -78,20 +78,25 @@ def _set_variables(job: Job, target: Target) -> None:
         os.environ[name] = target.url(usual) if is_url else value
 
 
-def _run_env(config: Any, script: Any, target: str, channel: Channel, proof: Proof) -> None:
-    """Run env.py as `alembic upgrade` does, once it is proved that its connection leads to the target."""
+def _run_env(config: Any, script: Any, job: Job, channel: Channel, proof: Proof) -> None:
+    """Run env.py as `alembic` does, once it is proved that its connection leads to the target."""
     from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationStep
     from sqlalchemy import text
 
-    def upgrade(heads: Any, context: Any) -> Any:
+    target = job.revision
+
+    def revisions(heads: Any, context: Any) -> Any:
         name = context.connection.dialect.identifier_preparer.format_table(context._version)  # noqa: SLF001
         rows = context.connection.execute(text(_VERSION_TABLE), {"name": name}).fetchall()
         tables = [str(row[0]) for row in rows]
         channel.send(VersionTable(tables, "", None, None))
+        if job.command == Command.DEPLOY_UNDO:
+            return [MigrationStep.downgrade_from_script(script.revision_map, script.get_revision(target))]
         return script._upgrade_revs(target, heads)  # noqa: SLF001
 
     with EnvironmentContext(
-        config, script, fn=upgrade, as_sql=False, starting_rev=None, destination_rev=target, tag=None
+        config, script, fn=revisions, as_sql=False, starting_rev=None, destination_rev=target, tag=None
     ) as environment:
         original = environment.configure
 

@@ -72,7 +72,7 @@ class Worker:
         channel = Channel(job.token, job.events, job.answers)
         channel.ask(Started(os.getpid()))  # the parent asks the kernel about it while it is there
         try:
-            if job.command in {Command.UP, Command.DEPLOY}:
+            if job.command in Command.ON_TARGET:
                 upgrade(job, channel)
             else:
                 self._run_command(job, channel)

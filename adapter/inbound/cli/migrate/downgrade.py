@@ -1,0 +1,80 @@
+"""`migrate downgrade`: take revisions back while the application keeps serving."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.inbound.cli import deploying, options
+from adapter.inbound.cli.group import checked_range
+
+if TYPE_CHECKING:
+    from adapter.bootstrap.project import ProjectRequest
+
+app = typer.Typer()
+
+EXAMPLES = (
+    "Examples: migrate downgrade -1 · migrate downgrade base -c ../shop/alembic.ini · "
+    "migrate downgrade 3f2a --confirm-data-loss public.users.nickname --backup touched"
+)
+
+
+# `-1` is a target, as for alembic downgrade.
+@app.command(epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
+@options.takes_project(rows=options.ROWS_TO_ANALYZE)
+def downgrade(
+    project: "ProjectRequest",
+    goal: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            callback=checked_range,
+            help="Where to go back to: a revision that stays applied, base, or -2 for two revisions back.",
+        ),
+    ],
+    confirm_data_loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A table or column, such as public.users.nickname, whose values the downgrade may take away. Each one "
+            "has to be named; the plan lists them with the number of rows.",
+        ),
+    ] = None,
+    url: deploying.URL = None,
+    production: options.Production = None,
+    yes: deploying.Yes = False,
+    stall: deploying.Stall = 0.1,
+    longest_stall: deploying.LongestStall = 1.0,
+    deadline: deploying.Deadline = 300.0,
+    cancel_blockers: deploying.CancelBlockers = deploying.Blockers.NONE,
+    wait: deploying.Wait = 0.0,
+    backup: deploying.Backup = deploying.Scope.NONE,
+    backup_to: deploying.BackupTo = None,
+    backup_command: deploying.BackupCommand = "",
+    verify_backup: deploying.VerifyBackup = False,
+    keep: deploying.Keep = None,
+    certificates: options.Certificates = None,
+    journal: options.Journal = options.JournalPlace.DATABASE,
+    journal_folder: options.JournalFolder = None,
+    form: Annotated[str, options.report_format("deployment")] = "text",
+) -> None:
+    """Take revisions back while the application keeps serving, with short locks, as migrate deploy applies them.
+
+    The plan lists what each downgrade takes away, with the number of rows, and nothing is done until all of it was
+    named. A backup (--backup touched) keeps it. Exit with 1 if a check fails, with 2 if a name is missing, with 3 if a
+    step fails.
+    """
+    from adapter.bootstrap.deploy import DeployRequest, backup_request, lock_policy
+    from adapter.bootstrap.plan import PlanRequest
+
+    saved = backup_request(backup.value, backup_to, project.config, journal_folder)
+    request = DeployRequest(
+        lock_policy(stall, longest_stall, deadline, cancel_blockers.value),
+        wait,
+        journal.value,
+        journal_folder,
+        replace(saved, keep=keep, verified=verify_backup, command=backup_command),
+        tuple(confirm_data_loss or ()),
+    )
+    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production, is_downgrade=True)
+    deploying.carry_out(project, planned, request, form, yes=yes)
