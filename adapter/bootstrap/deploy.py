@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from adapter.outbound.migration.project.jobs import AgentJob
     from adapter.outbound.migration.report.events_of_deployments import DeploymentEvents
     from domain.migration.deployment.deployment import DeploymentReport
-    from domain.migration.deployment.lock_policy import LockPolicy
     from domain.migration.deployment.preflight import PreflightReport
 
 
@@ -25,7 +24,6 @@ class DeployRequest:
     """The arguments of `migrate deploy` besides those of its plan.
 
     Attributes:
-        policy: When to ask for a lock.
         wait: Seconds to wait for another deployment of the database.
         journal: Where attempts are recorded: `database`, and in a file as well, or `file` alone.
         journal_folder: The folder of the file; None for one beside the configuration file of the project.
@@ -33,7 +31,6 @@ class DeployRequest:
         confirmed: What a downgrade may take away, by name.
     """
 
-    policy: "LockPolicy"
     wait: float
     journal: str
     journal_folder: "Path | None"
@@ -115,7 +112,7 @@ def prepared(
                     network=project.network,
                     output=output,
                 ) as (process, job),
-                AgentApplier(process, job, made.database, request.policy, events.waits) as applier,
+                AgentApplier(process, job, made.database, report.plan.policy, events.waits) as applier,
             ):
                 use_case = deployer(
                     made.project,
@@ -165,13 +162,6 @@ def events(form: str, write: "Callable[[str], object]") -> "DeploymentEvents":
     from adapter.outbound.migration.report.events_of_deployments import JSONEvents, TextEvents
 
     return JSONEvents(write) if form == "json" else TextEvents(write)
-
-
-def lock_policy(stall: float, longest_stall: float, deadline: float, cancels: str) -> "LockPolicy":
-    """Return the policy of some limits, in seconds, and the name of those that may be ended."""
-    from domain.migration.deployment.lock_policy import Blockers, LockPolicy
-
-    return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline, cancels=Blockers(cancels))
 
 
 def backup_request(

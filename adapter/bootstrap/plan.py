@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from application.migration.plan_downgrade import PlanDowngrade
     from application.migration.plan_upgrade import PlanUpgrade
     from application.migration.verify import VerifyRevisions
+    from domain.migration.deployment.lock_policy import LockPolicy
     from domain.migration.deployment.plan import Plan
     from domain.migration.statistics import Statistics
 
@@ -39,6 +40,7 @@ class PlanRequest:
         proof_rows: The number of rows that fill each table in proofs.
         production: Host and name of the only database that may be meant, such as `db.example.com/shop`; None for any.
         is_downgrade: Whether the goal is one of a downgrade.
+        policy: For how long locks may make others wait; None for the usual.
     """
 
     goal: str
@@ -47,6 +49,7 @@ class PlanRequest:
     proof_rows: int
     production: str | None = None
     is_downgrade: bool = False
+    policy: "LockPolicy | None" = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
     from application.migration.analyze import AnalyzeRevisions
     from application.migration.plan_downgrade import PlanDowngrade
     from application.migration.plan_upgrade import PlanUpgrade
+    from domain.migration.deployment.lock_policy import USUAL
 
+    policy = plan.policy or USUAL
     config = configuration(request.config)
     database = named_database(config, plan.url, command)
     with explaining(database, reads=True):
@@ -109,9 +114,9 @@ def planner(request: ProjectRequest, plan: PlanRequest, command: str) -> "Iterat
             files = ListedRevisionFiles(databases)
             verifier = partial(_verifier, replace(request, rows=plan.proof_rows), certificates)
             yield Planner(
-                PlanDowngrade(project, target, files, trials, lanes)
+                PlanDowngrade(project, target, files, trials, lanes, policy)
                 if plan.is_downgrade
-                else PlanUpgrade(project, target, files, AnalyzeRevisions(trials, lanes), verifier),
+                else PlanUpgrade(project, target, files, AnalyzeRevisions(trials, lanes), verifier, policy),
                 project,
                 certificates,
                 database,
@@ -144,6 +149,13 @@ def _verifier(request: ProjectRequest, certificates: "CertificateFile") -> "Iter
     with open_trials(request, keeps_before=True) as (databases, trials):
         lanes = trial_lanes(request, keeps_before=True)
         yield VerifyRevisions(trials, ListedRevisionFiles(databases), certificates, lanes)
+
+
+def lock_policy(stall: float, longest_stall: float, deadline: float, cancels: str) -> "LockPolicy":
+    """Return the policy of some limits, in seconds, and the name of those that may be ended."""
+    from domain.migration.deployment.lock_policy import Blockers, LockPolicy
+
+    return LockPolicy(stall=stall, longest_stall=longest_stall, deadline=deadline, cancels=Blockers(cancels))
 
 
 def render_plan(plan: "Plan", form: str, *, color: bool) -> str:

@@ -11,6 +11,7 @@ from application.migration.ports.revision_files import RevisionFiles
 from application.migration.ports.target import Target
 from application.migration.ports.trials import Trials
 from domain.migration.analysis.revision_analysis import analyze
+from domain.migration.deployment.lock_policy import USUAL, LockPolicy
 from domain.migration.deployment.plan import Plan, Step
 from domain.migration.deployment.touched import touched_tables
 from domain.migration.deployment.undoing import undo_step, undone, with_rows
@@ -30,6 +31,7 @@ class PlanDowngrade:
         files: The files of the revisions.
         trials: Trials of the revisions in a sandbox.
         others: Openers of more trials, each with a sandbox of its own.
+        policy: For how long locks may make others wait.
     """
 
     project: MigratedProject
@@ -37,6 +39,7 @@ class PlanDowngrade:
     files: RevisionFiles
     trials: Trials
     others: Sequence[Opener[Trials]] = ()
+    policy: LockPolicy = USUAL
 
     def __call__(
         self,
@@ -72,6 +75,7 @@ class PlanDowngrade:
             steps=tuple(with_rows(undoing.step, rows) for undoing in reversed(undoings)),
             touched=touched_tables(undoing.trace for undoing in reversed(undoings)),
             is_downgrade=True,
+            policy=self.policy,
         )
 
     def _undoings(

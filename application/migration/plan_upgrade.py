@@ -10,6 +10,7 @@ from application.migration.ports.migrated_project import MigratedProject
 from application.migration.ports.revision_files import RevisionFiles
 from application.migration.ports.target import Target
 from application.migration.verify import VerifyRevisions
+from domain.migration.deployment.lock_policy import USUAL, LockPolicy
 from domain.migration.deployment.plan import Plan, WayBack
 from domain.migration.deployment.planning import step, way_back_from, way_back_of
 from domain.migration.deployment.touched import touched_tables
@@ -31,6 +32,7 @@ class PlanUpgrade:
         files: The files of the revisions.
         analyze: Analyzes revisions in a sandbox.
         verifier: Opens what proves those whose certificate is missing or out of date.
+        policy: For how long locks may make others wait.
     """
 
     project: MigratedProject
@@ -38,6 +40,7 @@ class PlanUpgrade:
     files: RevisionFiles
     analyze: AnalyzeRevisions
     verifier: Callable[[], AbstractContextManager[VerifyRevisions]]
+    policy: LockPolicy = USUAL
 
     def __call__(
         self,
@@ -77,6 +80,7 @@ class PlanUpgrade:
                 for entry, analysis in zip(entries, report.revisions, strict=True)
             ),
             touched=touched_tables(analysis.trace for analysis in report.revisions),
+            policy=self.policy,
         )
 
     def _ways_back(self, entries: Sequence[HistoryEntry], progress: Progress) -> dict[str, WayBack]:

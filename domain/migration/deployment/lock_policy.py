@@ -7,7 +7,7 @@ have done that were in the way before.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,10 +51,23 @@ class LockPolicy:
     unblocking: float = 3600.0
     cancels: Blockers = Blockers.NONE
 
+    @property
+    def limits(self) -> Mapping[str, float | str]:
+        """What a user may choose, by the names of the options of `migrate deploy`."""
+        return {
+            "stall": self.stall,
+            "longest_stall": self.longest_stall,
+            "deadline": self.deadline,
+            "cancel_blockers": self.cancels.value,
+        }
+
     def allowed(self, elapsed: float) -> float:
         """Return for how long statements may wait behind an attempt, some seconds after the lock was first wanted."""
         doublings = elapsed / self.patience if self.patience > 0 else math.inf
         return max(self.stall, min(self.longest_stall, self.stall * 2 ** min(doublings, _MOST_DOUBLINGS)))
+
+
+USUAL = LockPolicy()
 
 
 @dataclass(frozen=True)

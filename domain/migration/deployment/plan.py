@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from domain.migration.deployment.lock_policy import USUAL, LockPolicy
 from domain.migration.deployment.plan_key import PlanKey
 from domain.migration.locks import LockMode
 from domain.migration.revision import Phase
@@ -212,6 +213,7 @@ class Plan:
         touched: Tables and sequences that it rewrites, updates, deletes from or drops, by the names that they have
             before it; None if that is not known, so that a backup needs them all.
         is_downgrade: Whether the downgrades of the revisions will run.
+        policy: For how long its locks may make others wait, and who is ended for them.
     """
 
     target: TargetIdentity
@@ -221,6 +223,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     touched: frozenset[str] | None = None
     is_downgrade: bool = False
+    policy: LockPolicy = USUAL
 
     @property
     def destroys(self) -> tuple[Destroyed, ...]:
@@ -257,6 +260,7 @@ class Plan:
             goal=self.goal,
             catalog=self.catalog,
             files=tuple((step.revision, step.sha256) for step in self.steps),
+            policy=self.policy,
         )
 
     def hash(self) -> str:

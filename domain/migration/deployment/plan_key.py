@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.migration.deployment.lock_policy import USUAL, LockPolicy
+
 
 @dataclass(frozen=True)
 class PlanKey:
@@ -17,6 +19,7 @@ class PlanKey:
         goal: Revisions that it will be at.
         catalog: SHA-256 of its schema, in hexadecimal.
         files: Each revision that will run with the SHA-256 of its file, in order.
+        policy: For how long its locks may make others wait, and who is ended for them.
     """
 
     database: str
@@ -25,6 +28,7 @@ class PlanKey:
     goal: tuple[str, ...]
     catalog: str
     files: tuple[tuple[str, str], ...]
+    policy: LockPolicy = USUAL
 
     def hash(self) -> str:
         """Return the SHA-256 of all of it, in hexadecimal.
@@ -38,6 +42,7 @@ class PlanKey:
             "goal": sorted(self.goal),
             "catalog": self.catalog,
             "files": [list(file) for file in self.files],
+            "policy": self.policy.limits,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -57,3 +62,10 @@ class PlanKey:
                 yield f"the file of {revision} has changed since"
         if old != [revision for revision, _ in now.files]:
             yield f"it runs {', '.join(revision for revision, _ in now.files) or 'nothing'} now"
+        for name, limit in self.policy.limits.items():
+            if now.policy.limits[name] != limit:
+                yield f"it was made with {_option(name, limit)}, and not with {_option(name, now.policy.limits[name])}"
+
+
+def _option(name: str, limit: float | str) -> str:
+    return f"--{name.replace('_', '-')} {limit if isinstance(limit, str) else format(limit, 'g')}"

@@ -33,6 +33,8 @@ def test_the_command_with_a_reviewed_plan(shop: History, empty_url: str, tmp_pat
     assert (tampered.returncode, "was changed after it was written" in tampered.stderr) == (2, True)
 
     plan.write_text(written.stdout)
+    looser = _migrate("deploy", *options, "--stall", "0.5")
+    assert (looser.returncode, "--stall 0.1, and not with --stall 0.5" in looser.stderr) == (2, True)
     done = _migrate("deploy", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]

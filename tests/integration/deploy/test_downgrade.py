@@ -13,7 +13,6 @@ from adapter.bootstrap.plan import PlanRequest
 from adapter.bootstrap.project import ProjectRequest
 from domain.migration.deployment.backup import BackupScope
 from domain.migration.deployment.journal import Event
-from domain.migration.deployment.lock_policy import LockPolicy
 from domain.migration.deployment.plan import Destroyed, Loss
 from domain.migration.deployment.preflight import Outcome
 from domain.migration.deployment.undoing import DataLossError
@@ -106,6 +105,6 @@ def test_a_revision_that_refuses_its_downgrade(config: Path, server: Server, emp
 def _prepared(config: Path, server: Server, url: str, goal: str, *confirmed: str) -> AbstractContextManager[Prepared]:
     project = ProjectRequest(config=config, sandbox_url=server.url(), any_role=True, rows=100)
     request = DeployRequest(
-        LockPolicy(), 0.0, IN_DATABASE, None, BackupRequest(BackupScope.NONE, config.parent / "backups"), confirmed
+        0.0, IN_DATABASE, None, BackupRequest(BackupScope.NONE, config.parent / "backups"), confirmed
     )
     return prepared(project, PlanRequest(goal, url, None, 10, is_downgrade=True), request, lambda *_: None)

@@ -58,16 +58,16 @@ def deploy(
     its own, or as it says itself. A lock for which others would wait is only asked for in a quiet moment. Exit with 1
     if a check fails, with 3 if a step does; the last lines then say where the database is and how to go on.
     """
-    from adapter.bootstrap.deploy import DeployRequest, backup_request, lock_policy
-    from adapter.bootstrap.plan import PlanRequest
+    from adapter.bootstrap.deploy import DeployRequest, backup_request
+    from adapter.bootstrap.plan import PlanRequest, lock_policy
 
     saved = backup_request(backup.value, backup_to, project.config, journal_folder)
     request = DeployRequest(
-        lock_policy(stall, longest_stall, deadline, cancel_blockers.value),
         wait,
         journal.value,
         journal_folder,
         replace(saved, keep=keep, verified=verify_backup, command=backup_command),
     )
-    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production)
+    policy = lock_policy(stall, longest_stall, deadline, cancel_blockers.value)
+    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production, policy=policy)
     deploying.carry_out(project, planned, request, form, yes=yes, reviewed=plan)

@@ -64,17 +64,18 @@ def downgrade(
     named. A backup (--backup touched) keeps it. Exit with 1 if a check fails, with 2 if a name is missing, with 3 if a
     step fails.
     """
-    from adapter.bootstrap.deploy import DeployRequest, backup_request, lock_policy
-    from adapter.bootstrap.plan import PlanRequest
+    from adapter.bootstrap.deploy import DeployRequest, backup_request
+    from adapter.bootstrap.plan import PlanRequest, lock_policy
 
     saved = backup_request(backup.value, backup_to, project.config, journal_folder)
     request = DeployRequest(
-        lock_policy(stall, longest_stall, deadline, cancel_blockers.value),
         wait,
         journal.value,
         journal_folder,
         replace(saved, keep=keep, verified=verify_backup, command=backup_command),
         tuple(confirm_data_loss or ()),
     )
-    planned = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, production, is_downgrade=True)
+    policy = lock_policy(stall, longest_stall, deadline, cancel_blockers.value)
+    rows = options.ROWS_TO_VERIFY
+    planned = PlanRequest(goal, url, certificates, rows, production, is_downgrade=True, policy=policy)
     deploying.carry_out(project, planned, request, form, yes=yes)

@@ -35,6 +35,10 @@ def plan(
             help="Plan a downgrade instead, to a revision, base, or -2: what it locks, and what it takes away.",
         ),
     ] = None,
+    stall: deploying.Stall = 0.1,
+    longest_stall: deploying.LongestStall = 1.0,
+    deadline: deploying.Deadline = 300.0,
+    cancel_blockers: deploying.CancelBlockers = deploying.Blockers.NONE,
     certificates: options.Certificates = None,
     form: Annotated[str, options.report_format("plan")] = "text",
 ) -> None:
@@ -44,10 +48,11 @@ def plan(
     are measured in a sandbox at the sizes of its tables, and those without a valid certificate are proved there. Exit
     with 1 if a revision is not safe.
     """
-    from adapter.bootstrap.plan import PlanRequest, make_plan, render_plan
+    from adapter.bootstrap.plan import PlanRequest, lock_policy, make_plan, render_plan
 
     with Progress() as progress:
-        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY)
+        policy = lock_policy(stall, longest_stall, deadline, cancel_blockers.value)
+        request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, policy=policy)
         if downgrade is not None:
             request = replace(request, goal=downgrade, is_downgrade=True)
         planned = make_plan(project, request, progress)

@@ -2,11 +2,12 @@
 
 schema      "hexalembic.plan/1"
 hash        SHA-256 of all that must be unchanged when it is carried out: the files of the revisions, the target, the
-            revisions that it is at, its schema
+            revisions that it is at, its schema, the policy
 direction   "upgrade" | "downgrade"
 target      {database, system_identifier, address, postgres}; the identifier may be null
 current, goal   revisions that the database is at, and that it will be at
 catalog     SHA-256 of its schema
+policy      {stall, longest_stall, deadline, cancel_blockers}: the options of migrate deploy, in seconds
 seconds     expected [low, high] of all steps; null where one was not measured, as in all durations
 blocked_seconds   longest expected time for which statements of the application wait at once
 steps       in order, each with
@@ -53,6 +54,7 @@ def _as_data(plan: Plan) -> dict[str, Any]:
         "current": list(plan.current),
         "goal": list(plan.goal),
         "catalog": plan.catalog,
+        "policy": dict(plan.policy.limits),
         "seconds": plan.seconds,
         "blocked_seconds": plan.blocked_seconds,
         "steps": [_step(step) for step in plan.steps],

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter.outbound.postgres.errors import DatabaseConfigurationError
+from domain.migration.deployment.lock_policy import Blockers, LockPolicy
 from domain.migration.deployment.plan_key import PlanKey
 
 _SCHEMA = "hexalembic.plan/1"
@@ -25,7 +26,7 @@ def read_plan_key(path: Path) -> PlanKey:
         raise DatabaseConfigurationError(f"{path} is no plan: {error}", _HINT) from error
     try:
         key = _key(content)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatabaseConfigurationError(f"{path} is no plan", _HINT) from error
     if key.hash() != content.get("hash"):
         raise DatabaseConfigurationError(f"{path} was changed after it was written: its hash is another one", _HINT)
@@ -43,4 +44,14 @@ def _key(content: Any) -> PlanKey:
         goal=tuple(map(str, content["goal"])),
         catalog=str(content["catalog"]),
         files=tuple((str(step["revision"]), str(step["sha256"])) for step in content["steps"]),
+        policy=_policy(content["policy"]),
+    )
+
+
+def _policy(limits: Any) -> LockPolicy:
+    return LockPolicy(
+        stall=float(limits["stall"]),
+        longest_stall=float(limits["longest_stall"]),
+        deadline=float(limits["deadline"]),
+        cancels=Blockers(limits["cancel_blockers"]),
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.migration.deployment.lock_policy import Blockers, LockPolicy
 from domain.migration.deployment.plan import TargetIdentity, WayBack
 from domain.migration.locks import LockMode
 from tests.unit.domain.migration.deployment.plans import TARGET, lock, plan, planned
@@ -54,11 +55,22 @@ def test_steps_that_are_not_safe() -> None:
         replace(THREE, goal=("a3", "b3")),
         replace(THREE, target=replace(TARGET, database="shop2")),
         replace(THREE, target=replace(TARGET, system_identifier="7513")),
+        replace(THREE, policy=LockPolicy(stall=0.2)),
+        replace(THREE, policy=LockPolicy(cancels=Blockers.IDLE)),
     ],
 )
 def test_the_hash_changes_with_what_a_deployment_depends_on(other: object) -> None:
-    """Files, their order, the database, its revisions and its schema."""
+    """Files, their order, the database, its revisions and its schema, and the limits of its locks."""
     assert other.hash() != THREE.hash()  # type: ignore[attr-defined]
+
+
+def test_other_limits_are_named_by_their_options() -> None:
+    """Whoever deploys a reviewed plan with other limits reads which of them differ."""
+    now = replace(THREE, policy=LockPolicy(longest_stall=2.0, cancels=Blockers.AUTOVACUUM)).key
+    assert list(THREE.key.changes(now)) == [
+        "it was made with --longest-stall 1, and not with --longest-stall 2",
+        "it was made with --cancel-blockers none, and not with --cancel-blockers autovacuum",
+    ]
 
 
 def test_the_hash_stays_with_what_is_measured_anew() -> None:
