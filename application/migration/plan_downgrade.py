@@ -70,7 +70,7 @@ class PlanDowngrade:
         return Plan(
             target=self.target.identity(),
             current=state.current,
-            goal=_heads_without(history, state.current, entries),
+            goal=history.last_of(history.ancestors(state.current) - {entry.revision for entry in entries}),
             catalog=self.target.schema(tables).digest(),
             steps=tuple(with_rows(undoing.step, rows) for undoing in reversed(undoings)),
             touched=touched_tables(undoing.trace for undoing in reversed(undoings)),
@@ -86,7 +86,7 @@ class PlanDowngrade:
         def undoing(trials: Trials, entry: HistoryEntry) -> _Undoing:
             with count.item(entry), trials.begin(entry, goes_on=False) as trial:
                 trace = undone(trial.trace)
-                step = undo_step(analyze(trial.trace, statistics), self.files.sha256(entry), statistics)
+                step = undo_step(analyze(trial.trace, statistics), trace, self.files.sha256(entry), statistics)
             return _Undoing(step, replace(trace, before=None, after=None))
 
         return in_lanes(self.trials, self.others, entries, undoing)
@@ -132,13 +132,6 @@ def undone_to(history: History, current: Sequence[str], goal: str) -> tuple[Hist
         for entry in entries
         if entry.revision not in kept and (not targets or {*targets} & history.ancestors((entry.revision,)))
     )
-
-
-def _heads_without(history: History, current: Sequence[str], undone: Sequence[HistoryEntry]) -> tuple[str, ...]:
-    """Return the revisions that a database is at once some are undone, whose followers are among them."""
-    left = history.ancestors(current) - {entry.revision for entry in undone}
-    followed = {parent for entry in history.entries if entry.revision in left for parent in entry.parents}
-    return tuple(sorted(left - followed))
 
 
 _STEPS = re.compile(r"-(?P<count>\d+)")

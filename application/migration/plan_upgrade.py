@@ -73,7 +73,7 @@ class PlanUpgrade:
         return Plan(
             target=self.target.identity(),
             current=state.current,
-            goal=_heads_of(history, state.current, entries),
+            goal=history.last_of(history.ancestors((*state.current, *(entry.revision for entry in entries)))),
             catalog=self.target.schema(tables).digest(),
             steps=tuple(
                 step(analysis, self.files.sha256(entry), ways_back[entry.revision])
@@ -117,13 +117,6 @@ def pending_to(history: History, current: Sequence[str], goal: str) -> tuple[His
             "name a pending revision: migrate status lists them",
         )
     return chosen
-
-
-def _heads_of(history: History, current: Sequence[str], entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
-    """Return the revisions that the database is at once the entries are applied."""
-    applied = history.ancestors((*current, *(entry.revision for entry in entries)))
-    followed = {parent for entry in history.entries if entry.revision in applied for parent in entry.parents}
-    return tuple(sorted(applied - followed))
 
 
 _STEPS = re.compile(r"\+(?P<count>\d+)")

@@ -146,6 +146,12 @@ class History:
                 pending += self._by_id[revision].parents
         return frozenset(ancestors)
 
+    def last_of(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some revisions that no other of them follows or depends on, as a version table has them."""
+        chosen = frozenset(revisions)
+        followed = {parent for revision in chosen for parent in self._by_id[revision].parents}
+        return tuple(sorted(chosen - followed))
+
     def _named(self, name: str) -> tuple[HistoryEntry, ...]:
         if not name.endswith(".py"):
             return self.select(name)

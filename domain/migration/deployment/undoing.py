@@ -68,15 +68,15 @@ def undone(trace: RevisionTrace) -> RevisionTrace:
     )
 
 
-def undo_step(analysis: RevisionAnalysis, sha256: str, statistics: Statistics) -> Step:
+def undo_step(analysis: RevisionAnalysis, trace: RevisionTrace, sha256: str, statistics: Statistics) -> Step:
     """Return the step that runs the downgrade of a revision; how many rows it takes away is not known yet.
 
     Args:
         analysis: What `migrate analyze` says of the revision.
+        trace: The trace of its downgrade, from `undone`.
         sha256: SHA-256 of its file, in hexadecimal.
         statistics: Sizes of the target's tables.
     """
-    trace = undone(analysis.trace)
     reasons = (downgrade_fails.CODE,) if trace.error else tuple(_reasons(trace, statistics))
     statements = trace.upgrade
     return Step(
