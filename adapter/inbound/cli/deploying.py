@@ -3,12 +3,15 @@
 import json
 import shlex
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from adapter.inbound.cli import options
 from adapter.inbound.cli.group import checked_name
 from adapter.inbound.cli.progress import Progress
 from adapter.inbound.cli.stopping import stopped_in_order
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from adapter.bootstrap.deploy import DeployRequest, Prepared
     from adapter.bootstrap.plan import PlanRequest
     from adapter.bootstrap.project import ProjectRequest
+    from domain.migration.deployment.lock_policy import LockPolicy
 
 _INTERRUPTED = 130
 
@@ -39,7 +43,6 @@ class Scope(StrEnum):
     COMMAND = "command"
 
 
-URL: TypeAlias = Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the first step.")]
 Stall: TypeAlias = Annotated[
     float,
@@ -82,6 +85,96 @@ VerifyBackup: TypeAlias = Annotated[
 Keep: TypeAlias = Annotated[
     int | None, typer.Option(min=1, help="Keep so many backups of this database, and remove older ones.")
 ]
+
+
+_LIMITS: Mapping[str, tuple[Any, Any]] = {
+    "stall": (Stall, 0.1),
+    "longest_stall": (LongestStall, 1.0),
+    "deadline": (Deadline, 300.0),
+    "cancel_blockers": (CancelBlockers, Blockers.NONE),
+}
+_DEPLOYMENT: Mapping[str, tuple[Any, Any]] = {
+    "url": (options.URL, None),
+    "production": (options.Production, None),
+    "yes": (Yes, False),
+    **_LIMITS,
+    "wait": (Wait, 0.0),
+    "backup": (Backup, Scope.NONE),
+    "backup_to": (BackupTo, None),
+    "backup_command": (BackupCommand, ""),
+    "verify_backup": (VerifyBackup, False),
+    "keep": (Keep, None),
+    "certificates": (options.Certificates, None),
+    "journal": (options.Journal, options.JournalPlace.DATABASE),
+    "journal_folder": (options.JournalFolder, None),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a user has chosen for a deployment, besides where it leads.
+
+    Attributes:
+        url: The database, as for `PlanRequest`, like the next three.
+        production: The only database that may be meant.
+        certificates: The file of certificates.
+        policy: For how long locks may make others wait.
+        request: How to deploy.
+        yes: Whether to begin without a question.
+    """
+
+    url: str | None
+    production: str | None
+    certificates: Path | None
+    policy: "LockPolicy"
+    request: "DeployRequest"
+    yes: bool
+
+    def plan_to(self, goal: str, *, is_downgrade: bool = False) -> "PlanRequest":
+        """Return the plan that leads to a goal."""
+        from adapter.bootstrap.plan import PlanRequest
+
+        rows = options.ROWS_TO_VERIFY
+        return PlanRequest(goal, self.url, self.certificates, rows, self.production, is_downgrade, self.policy)
+
+
+def takes_limits(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the limits of locks to a command, whose parameter `policy` receives a `LockPolicy`."""
+    return options.handing("policy", _LIMITS, _policy)(command)
+
+
+def takes_deployment(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a deployment to a command, whose parameter `chosen` receives a `Chosen`.
+
+    `options.takes_project` stands above this decorator, because the journal is beside the project.
+    """
+    return options.handing("chosen", _DEPLOYMENT, _chosen)(command)
+
+
+def _policy(_others: Mapping[str, Any], **values: Any) -> "LockPolicy":
+    from adapter.bootstrap.plan import lock_policy
+
+    return lock_policy(values["stall"], values["longest_stall"], values["deadline"], values["cancel_blockers"].value)
+
+
+def _chosen(others: Mapping[str, Any], **values: Any) -> Chosen:
+    from adapter.bootstrap.deploy import DeployRequest, backup_request
+
+    folder = values["journal_folder"]
+    saved = replace(
+        backup_request(values["backup"].value, values["backup_to"], others["project"].config, folder),
+        keep=values["keep"],
+        verified=values["verify_backup"],
+        command=values["backup_command"],
+    )
+    return Chosen(
+        values["url"],
+        values["production"],
+        values["certificates"],
+        _policy(others, **values),
+        DeployRequest(values["wait"], values["journal"].value, folder, saved),
+        values["yes"],
+    )
 
 
 def carry_out(

@@ -1,7 +1,7 @@
 """Shared options of commands: the project that runs in a sandbox, and the sandbox."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -41,6 +41,7 @@ Goal: TypeAlias = Annotated[
         help="Where to upgrade to: a revision, head, heads, or +2 for two revisions from where the database is.",
     ),
 ]
+URL: TypeAlias = Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")]
 Production: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -138,6 +139,39 @@ def report_format(subject: str) -> Any:
     return typer.Option("--format", metavar=f"[{'|'.join(names)}]", callback=checked, help="Output format.")
 
 
+def handing(
+    name: str, options: Mapping[str, tuple[Any, Any]], build: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that puts options in the place of a command's parameter, which receives what they stand for.
+
+    Args:
+        name: The parameter.
+        options: The annotation and the default of each option, by name, in the order of the help.
+        build: Returns the value of the parameter, from the values of the options and, as its only positional argument,
+            the other arguments of the command.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def run(**arguments: Any) -> None:
+            values = {option: arguments.pop(option) for option in options}
+            command(**{name: build(arguments, **values)}, **arguments)
+
+        added = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for option, (annotation, default) in options.items()
+        ]
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            own_parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += added if parameter.name == name else [own_parameter]
+        run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
+        return run
+
+    return decorate
+
+
 def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds the options of the project and the sandbox to a command.
 
@@ -147,38 +181,22 @@ def takes_project(*, rows: int) -> Callable[[Callable[..., None]], Callable[...,
     Args:
         rows: The default number of rows that fill each table.
     """
+    return handing("project", {**_PROJECT, "rows": (Rows, rows)}, _project)
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        def run(**arguments: Any) -> None:
-            from adapter.bootstrap.project import ProjectRequest
 
-            values = {name: arguments.pop(name) for name in options}
-            no_isolation, network = values.pop("no_isolation"), values.pop("allow_network")
-            warn_of_open_walls(no_isolation=no_isolation, allow_network=network)
-            request = ProjectRequest(
-                major=values.pop("pg"),
-                environment=tuple(values.pop("env") or ()),
-                x_arguments=tuple(values.pop("x") or ()),
-                isolated=not no_isolation,
-                network=network,
-                **values,
-            )
-            command(project=request, **arguments)
+def _project(_others: Mapping[str, Any], **values: Any) -> Any:
+    from adapter.bootstrap.project import ProjectRequest
 
-        options = {
-            name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in {**_PROJECT, "rows": (Rows, rows)}.items()
-        }
-        parameters: list[inspect.Parameter] = []
-        for name, parameter in inspect.signature(command).parameters.items():
-            own_parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            parameters += options.values() if name == "project" else [own_parameter]
-        run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
-        return run
-
-    return decorate
+    no_isolation, network = values.pop("no_isolation"), values.pop("allow_network")
+    warn_of_open_walls(no_isolation=no_isolation, allow_network=network)
+    return ProjectRequest(
+        major=values.pop("pg"),
+        environment=tuple(values.pop("env") or ()),
+        x_arguments=tuple(values.pop("x") or ()),
+        isolated=not no_isolation,
+        network=network,
+        **values,
+    )
 
 
 _PROJECT: dict[str, tuple[Any, Any]] = {

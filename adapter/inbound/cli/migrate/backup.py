@@ -47,7 +47,7 @@ def backup(
             "drops. full: all rows. command: what --command makes.",
         ),
     ] = Scope.TOUCHED,
-    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    url: options.URL = None,
     keep: Annotated[
         int | None, typer.Option(min=1, help="Keep so many backups of this database, and remove older ones.")
     ] = None,

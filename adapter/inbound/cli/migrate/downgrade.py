@@ -22,8 +22,10 @@ EXAMPLES = (
 # `-1` is a target, as for alembic downgrade.
 @app.command(epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
 @options.takes_project(rows=options.ROWS_TO_ANALYZE)
+@deploying.takes_deployment
 def downgrade(
     project: "ProjectRequest",
+    chosen: deploying.Chosen,
     goal: Annotated[
         str,
         typer.Argument(
@@ -40,22 +42,6 @@ def downgrade(
             "has to be named; the plan lists them with the number of rows.",
         ),
     ] = None,
-    url: deploying.URL = None,
-    production: options.Production = None,
-    yes: deploying.Yes = False,
-    stall: deploying.Stall = 0.1,
-    longest_stall: deploying.LongestStall = 1.0,
-    deadline: deploying.Deadline = 300.0,
-    cancel_blockers: deploying.CancelBlockers = deploying.Blockers.NONE,
-    wait: deploying.Wait = 0.0,
-    backup: deploying.Backup = deploying.Scope.NONE,
-    backup_to: deploying.BackupTo = None,
-    backup_command: deploying.BackupCommand = "",
-    verify_backup: deploying.VerifyBackup = False,
-    keep: deploying.Keep = None,
-    certificates: options.Certificates = None,
-    journal: options.Journal = options.JournalPlace.DATABASE,
-    journal_folder: options.JournalFolder = None,
     form: Annotated[str, options.report_format("deployment")] = "text",
 ) -> None:
     """Take revisions back while the application keeps serving, with short locks, as migrate deploy applies them.
@@ -64,18 +50,5 @@ def downgrade(
     named. A backup (--backup touched) keeps it. Exit with 1 if a check fails, with 2 if a name is missing, with 3 if a
     step fails.
     """
-    from adapter.bootstrap.deploy import DeployRequest, backup_request
-    from adapter.bootstrap.plan import PlanRequest, lock_policy
-
-    saved = backup_request(backup.value, backup_to, project.config, journal_folder)
-    request = DeployRequest(
-        wait,
-        journal.value,
-        journal_folder,
-        replace(saved, keep=keep, verified=verify_backup, command=backup_command),
-        tuple(confirm_data_loss or ()),
-    )
-    policy = lock_policy(stall, longest_stall, deadline, cancel_blockers.value)
-    rows = options.ROWS_TO_VERIFY
-    planned = PlanRequest(goal, url, certificates, rows, production, is_downgrade=True, policy=policy)
-    deploying.carry_out(project, planned, request, form, yes=yes)
+    request = replace(chosen.request, confirmed=tuple(confirm_data_loss or ()))
+    deploying.carry_out(project, chosen.plan_to(goal, is_downgrade=True), request, form, yes=chosen.yes)

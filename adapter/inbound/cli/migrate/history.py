@@ -18,7 +18,7 @@ EXAMPLES = (
 @app.command(epilog=EXAMPLES)
 def history(
     config: options.Config = None,
-    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    url: options.URL = None,
     journal: options.Journal = options.JournalPlace.DATABASE,
     journal_folder: options.JournalFolder = None,
     limit: Annotated[int | None, typer.Option(help="Number of deployments, newest first. Default: all.", min=1)] = None,

@@ -12,6 +12,7 @@ from adapter.inbound.cli.progress import Progress
 
 if TYPE_CHECKING:
     from adapter.bootstrap.project import ProjectRequest
+    from domain.migration.deployment.lock_policy import LockPolicy
 
 app = typer.Typer()
 
@@ -23,10 +24,12 @@ EXAMPLES = (
 
 @app.command(epilog=EXAMPLES)
 @options.takes_project(rows=options.ROWS_TO_ANALYZE)
+@deploying.takes_limits
 def plan(
     project: "ProjectRequest",
+    policy: "LockPolicy",
     goal: options.Goal = "heads",
-    url: deploying.URL = None,
+    url: options.URL = None,
     downgrade: Annotated[
         str | None,
         typer.Option(
@@ -35,10 +38,6 @@ def plan(
             help="Plan a downgrade instead, to a revision, base, or -2: what it locks, and what it takes away.",
         ),
     ] = None,
-    stall: deploying.Stall = 0.1,
-    longest_stall: deploying.LongestStall = 1.0,
-    deadline: deploying.Deadline = 300.0,
-    cancel_blockers: deploying.CancelBlockers = deploying.Blockers.NONE,
     certificates: options.Certificates = None,
     form: Annotated[str, options.report_format("plan")] = "text",
 ) -> None:
@@ -48,10 +47,9 @@ def plan(
     are measured in a sandbox at the sizes of its tables, and those without a valid certificate are proved there. Exit
     with 1 if a revision is not safe.
     """
-    from adapter.bootstrap.plan import PlanRequest, lock_policy, make_plan, render_plan
+    from adapter.bootstrap.plan import PlanRequest, make_plan, render_plan
 
     with Progress() as progress:
-        policy = lock_policy(stall, longest_stall, deadline, cancel_blockers.value)
         request = PlanRequest(goal, url, certificates, options.ROWS_TO_VERIFY, policy=policy)
         if downgrade is not None:
             request = replace(request, goal=downgrade, is_downgrade=True)

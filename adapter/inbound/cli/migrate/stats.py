@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adapter.inbound.cli import options
+
 if TYPE_CHECKING:
     from domain.migration.statistics import Statistics, Target
 
@@ -20,7 +22,7 @@ class Format(StrEnum):
 
 @app.command(epilog="Example: migrate stats --format json > stats.json && migrate analyze --stats stats.json")
 def stats(
-    target_url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    target_url: options.URL = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
     """Show rows, sizes and traffic of the tables, biggest first, or write them as JSON for `migrate analyze --stats`.

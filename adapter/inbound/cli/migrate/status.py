@@ -40,7 +40,7 @@ def status(
             "--check", help="Exit with 1 if a revision is pending, an index is invalid, or the models differ."
         ),
     ] = False,
-    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    url: options.URL = None,
 ) -> None:
     """Show the current revision, the head, pending revisions, pgvector, invalid indexes and drift.
 

@@ -16,7 +16,7 @@ EXAMPLES = "Examples: migrate up · migrate up -c other/alembic.ini --url postgr
 def up(
     config: options.Config = None,
     name: options.Name = "alembic",
-    url: Annotated[str | None, typer.Option(help="The database, in place of DATABASE_URL.")] = None,
+    url: options.URL = None,
     env: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[=VALUE]", help="A variable for env.py; without a value, the database's address."),
