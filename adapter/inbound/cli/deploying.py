@@ -263,13 +263,14 @@ def _confirm(ready: "Prepared", form: str, *, yes: bool) -> None:
 def _deploy(ready: "Prepared", form: str, config: Path | None) -> None:
     from adapter.bootstrap.deploy import events, render_deployment
     from adapter.bootstrap.errors import reachable
+    from domain.migration.deployment.undoing import confirming
 
     with stopped_in_order() as stopping:
         report = ready.deploy(events(form, typer.echo), stopping)
         typer.echo(render_deployment(report, form, color=sys.stdout.isatty() and form == "text"))
         if report.not_done and form == "text":
             command = f"downgrade {' '.join(report.plan.goal) or 'base'}" if report.plan.is_downgrade else "deploy"
-            names = [f"--confirm-data-loss {shlex.quote(item.name)}" for item in report.plan.destroys]
+            names = confirming(item.name for item in report.plan.destroys)
             project = ["-c", shlex.quote(str(config))] if config else []
             typer.echo(reachable(" ".join([f"To go on: migrate {command}", *names, *project])))
     if report.interrupted:

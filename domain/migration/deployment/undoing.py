@@ -1,6 +1,7 @@
 """The plan of a downgrade: what each revision's downgrade locks, and what it takes away."""
 
-from collections.abc import Collection, Iterator, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from domain.migration.analysis.impact import truncated
@@ -122,6 +123,11 @@ def destroyed_by(trace: RevisionTrace) -> tuple[Destroyed, ...]:
     return tuple(item for name, item in found.items() if name in gone or split(name)[0] not in gone)
 
 
+def confirming(names: Iterable[str]) -> Iterator[str]:
+    """Return the options that confirm the loss of what has some names, as a shell reads them."""
+    return (f"--confirm-data-loss {shlex.quote(name)}" for name in names)
+
+
 def require_confirmed(plan: Plan, names: Collection[str]) -> None:
     """Check that a user has named all that a plan takes away, and nothing else.
 
@@ -129,7 +135,7 @@ def require_confirmed(plan: Plan, names: Collection[str]) -> None:
         DataLossError: A name is missing, or one is none of them.
     """
     destroyed = {item.name for item in plan.destroys}
-    options = " ".join(f"--confirm-data-loss '{name}'" for name in sorted(destroyed))
+    options = " ".join(confirming(sorted(destroyed)))
     hint = f"what it takes away is confirmed so: {options}" if destroyed else "it takes nothing away: leave them out"
     if unknown := sorted({*names} - destroyed):
         raise DataLossError(f"the downgrade does not take away {', '.join(unknown)}", hint)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from adapter.outbound.migration.report import plan_html, plan_json, plan_markdown, plan_text
-from domain.migration.deployment.plan import Part, PartKind, Plan, WayBack
+from domain.migration.deployment.plan import Destroyed, Loss, Part, PartKind, Plan, WayBack
 from domain.migration.locks import LockMode
 from domain.migration.verification.round_trip import Reversibility
 from tests.unit.domain.migration.deployment.plans import lock, plan, planned
@@ -43,6 +43,20 @@ def test_each_format_says_what_a_deployer_needs(form: str) -> None:
         "How long it takes was not measured. Statements of the application wait at most 20 s to 40 s at a time.",
     ):
         assert fact in text, fact
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_a_downgrade_says_what_it_takes_away(form: str) -> None:
+    """In the place of the way back, with the number of rows; no format calls it an upgrade."""
+    lost = (Destroyed(USERS, Loss.ROWS, 1000, "rows are deleted"), Destroyed(f"{USERS}.plan", Loss.COLUMN, None))
+    text = re.sub(r"\s+", " ", FORMATS[form](plan(planned("a1", destroys=lost), is_downgrade=True)))
+
+    assert "rows of public.users, which has 1,000: rows are deleted" in text
+    assert "column public.users.plan with an unknown number of values" in text
+    assert "1 step back: 2 things taken away" in text
+    assert "owngrade" in text
+    assert "Upgrade" not in text
+    assert "way back" not in text
 
 
 @pytest.mark.parametrize("form", list(FORMATS))

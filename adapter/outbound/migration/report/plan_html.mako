@@ -25,7 +25,7 @@ svg .soft { fill: var(--soft); }
 </style>
 </head>
 <body>
-<h1>Upgrade of ${plan.target.database}</h1>
+<h1>${words.direction(plan)} of ${plan.target.database}</h1>
 <div class="soft">${plan.target.address}, Postgres ${plan.target.postgres}</div>
 <div class="verdict ${'bad' if plan.unsafe else 'open' if plan.destroys or (plan.unproved and not plan.is_downgrade) else 'good'}">${words.headline(plan)}</div>
 % if plan.steps:

@@ -3,6 +3,7 @@
 from adapter.outbound.migration.report.words_of_plans import (
     KINDS,
     behind,
+    direction,
     headline,
     lasting,
     lock_in_words,
@@ -20,7 +21,7 @@ def render(plan: Plan) -> str:
     """Return a heading, a table of the steps, and a section for each step."""
     target = plan.target
     lines = [
-        f"## {'Downgrade' if plan.is_downgrade else 'Upgrade'} of `{target.database}` (Postgres {target.postgres})",
+        f"## {direction(plan)} of `{target.database}` (Postgres {target.postgres})",
         "",
         f"**{headline(plan)}.**" + (f" {times(plan)}" if plan.steps else ""),
         "",

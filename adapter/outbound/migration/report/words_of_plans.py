@@ -71,6 +71,11 @@ def way_back_in_words(way_back: WayBack) -> list[str]:
     return [f"not proved: {way_back.reason}"]
 
 
+def direction(plan: Plan) -> str:
+    """Return the word for what the plan is, as a heading begins with it."""
+    return "Downgrade" if plan.is_downgrade else "Upgrade"
+
+
 def behind(plan: Plan, step: Step) -> tuple[str, list[str]]:
     """Return what a step leaves behind, with its heading: the way back from it, or what a downgrade takes away."""
     if not plan.is_downgrade:
