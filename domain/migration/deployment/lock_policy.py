@@ -22,7 +22,7 @@ class Blockers(Enum):
 
     Attributes:
         NONE: None of them.
-        IDLE: Those that are idle in a transaction; the session is terminated, and its transaction rolled back.
+        IDLE: Those that have been idle in a transaction for `patience`; their sessions are terminated.
         AUTOVACUUM: Those of autovacuum, but for one against wraparound; it begins again later.
     """
 

@@ -10,6 +10,7 @@ import pytest
 
 from adapter.outbound.migration.target.deployment_lock import AdvisoryLock
 from adapter.outbound.migration.target.journal.local_file import FileJournal, place_in
+from adapter.outbound.migration.target.obstacles import Obstacles
 from adapter.outbound.postgres.errors import DatabaseError
 from adapter.outbound.postgres.url import DatabaseURL
 from domain.migration.deployment.backup import BackupScope
@@ -33,6 +34,7 @@ from tests.integration.deploy.shops import (
     reading,
 )
 from tests.support import wait_until
+from tests.unit.domain.migration.deployment.plans import lock
 
 
 def test_brings_a_database_to_the_goal(deployment: Deployment, shop: History) -> None:
@@ -228,6 +230,19 @@ def test_ends_who_does_nothing_in_a_transaction(deployment: Deployment) -> None:
         report = deployment.run("r2", told=told, policy=policy, before=hold)
         assert not report.failed
         assert "pg_sleep" in "".join(told.attempts[0].blockers)
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")
+
+
+def test_leaves_who_is_idle_between_two_statements(deployment: Deployment) -> None:
+    """A transaction that has worked just now is idle in the server's eyes, too, and is not ended; an idle one is."""
+    wanted = (lock("public.shops"),)
+    with Obstacles(DatabaseURL.parse(deployment.url)) as obstacles, psycopg.connect(deployment.url) as other:
+        other.execute("SELECT count(*) FROM shops")
+        assert len(obstacles.read(wanted, ())) == 1
+        obstacles.end(Blockers.IDLE, 3600.0)
+        other.execute("SELECT 1")
+        obstacles.end(Blockers.IDLE, 0.0)
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 1")
 

@@ -34,16 +34,18 @@ SELECT coalesce(c.pid, 0), c.virtualtransaction, extract(epoch FROM clock_timest
        coalesce(a.backend_type = 'autovacuum worker' AND a.query NOT LIKE '%%(to prevent wraparound)', false)
   FROM conflicting c LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = c.pid
 """
-# What is asked for is checked again here, so that nobody is ended who has begun to work meanwhile.
+# What is asked for is checked again here, so that nobody is ended who has begun to work meanwhile. Between two of its
+# statements each transaction is idle for a moment.
 _END = {
     Blockers.IDLE: """
 SELECT pid FROM (SELECT pid FROM pg_catalog.pg_stat_activity
-                  WHERE pid = ANY (%s) AND state LIKE 'idle in transaction%%' OFFSET 0) AS idle
+                  WHERE pid = ANY (%(pids)s) AND state LIKE 'idle in transaction%%'
+                    AND clock_timestamp() - state_change >= %(seconds)s * interval '1 second' OFFSET 0) AS idle
  WHERE pg_catalog.pg_terminate_backend(pid)
 """,
     Blockers.AUTOVACUUM: """
 SELECT pid FROM (SELECT pid FROM pg_catalog.pg_stat_activity
-                  WHERE pid = ANY (%s) AND backend_type = 'autovacuum worker'
+                  WHERE pid = ANY (%(pids)s) AND backend_type = 'autovacuum worker'
                     AND query NOT LIKE '%%(to prevent wraparound)' OFFSET 0) AS vacuums
  WHERE pg_catalog.pg_cancel_backend(pid)
 """,
@@ -133,15 +135,19 @@ class Obstacles:
         pids = ", ".join(f"({pid})" for pid in sorted({pid for pid, _ in self._seen}))
         return read_holders(self._rows(holders_query(f"VALUES {pids}"))) if pids else ()
 
-    def end(self, blockers: Blockers) -> None:
+    def end(self, blockers: Blockers, seconds: float) -> None:
         """End those that were in the way when that was last read, as far as they are such as may be ended.
 
         One that this role may not end is left alone.
+
+        Args:
+            blockers: Who may be ended.
+            seconds: For how long an idle session has done nothing, at least.
         """
         pids = [pid for pid, _ in self._seen if pid]
         if blockers in _END and pids:
             with suppress(psycopg.errors.InsufficientPrivilege):
-                self._connection.execute(_END[blockers].encode(), (pids,))
+                self._connection.execute(_END[blockers].encode(), {"pids": pids, "seconds": seconds})
 
     def has_blocking_lock(self, relations: Iterable[str], own: Sequence[int]) -> bool:
         """Return whether one of some sessions holds a lock on a relation for which others wait."""

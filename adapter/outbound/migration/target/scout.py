@@ -129,7 +129,7 @@ class Scout:
                 if isinstance(decision, GiveUp):
                     return None
                 if now - since >= self._policy.patience:
-                    self._obstacles.end(self._policy.cancels)
+                    self._obstacles.end(self._policy.cancels, self._policy.patience)
                 time.sleep(min(_POLL, decision.seconds))
         finally:
             self.waited += time.monotonic() - began
